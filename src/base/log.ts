@@ -1,0 +1,89 @@
+// The log: one line per event to standard output, JSON for machines or text for people. Made once by cli/serve and handed
+// down as the small interface Log. A reader that goes away, or is slow, never stops the server: what cannot be written
+// is counted and dropped.
+import { isatty } from 'node:tty';
+import { pino } from 'pino';
+import { formatTextLine } from './log-text.ts';
+
+/** From the least severe on. */
+export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal';
+
+/** All that the other layers need of a log. An Error goes under the field `err`. */
+export type Log = { readonly [Level in LogLevel]: (fields: object, message: string) => void };
+
+/** A log, and the means to end it. */
+export interface OpenLog {
+  readonly log: Log;
+  /** For a reload. */
+  setLevel(level: LogLevel): void;
+  /** Lines that could not be written. */
+  dropped(): number;
+  /** Writes what is still buffered, for at most a second; nothing can be logged after it. */
+  close(): Promise<void>;
+}
+
+export interface LogOptions {
+  readonly level: LogLevel;
+  /** auto: text where the output is a terminal, else json. */
+  readonly format: 'json' | 'text' | 'auto';
+  /** File descriptor; standard output unless told otherwise. */
+  readonly descriptor?: number;
+  /** Wall-clock time for the lines. */
+  readonly now?: () => Date;
+}
+
+const STDOUT = 1;
+/** Octets that wait for a slow reader; beyond, lines are dropped. */
+const MAX_BUFFERED = 1024 * 1024;
+/** How long close() waits for a reader that stands still. */
+const CLOSE_PATIENCE_MS = 1000;
+
+/** Opens the log. */
+export function openLog(options: LogOptions): OpenLog {
+  const descriptor = options.descriptor ?? STDOUT;
+  const now = options.now ?? (() => new Date());
+  let dropped = 0;
+  let broken = false;
+  const destination = pino.destination({ dest: descriptor, sync: false, maxLength: MAX_BUFFERED });
+  destination.on('drop', () => {
+    dropped++;
+  });
+  // A closed pipe (EPIPE) pino deals with itself; a full disk or a vanished terminal must not end the server either.
+  destination.on('error', () => {
+    dropped++;
+    broken = true;
+  });
+  const isText = options.format === 'text' || (options.format === 'auto' && isatty(descriptor));
+  const stream = isText ? { write: (line: string) => destination.write(formatTextLine(line)) } : destination;
+  const logger = pino(
+    {
+      level: options.level,
+      base: null,
+      timestamp: () => `,"time":"${now().toISOString()}"`,
+      formatters: { level: (label) => ({ level: label }) },
+    },
+    stream,
+  );
+  return {
+    log: logger,
+    setLevel(level) {
+      logger.level = level;
+    },
+    dropped: () => dropped,
+    close: () => (broken ? Promise.resolve() : end(destination)),
+  };
+}
+
+/** Resolves when all is written, or when the reader has had its time. */
+function end(destination: ReturnType<typeof pino.destination>): Promise<void> {
+  return new Promise((resolve) => {
+    const patience = setTimeout(resolve, CLOSE_PATIENCE_MS);
+    const done = (): void => {
+      clearTimeout(patience);
+      resolve();
+    };
+    destination.once('close', done);
+    destination.once('error', done);
+    destination.end();
+  });
+}

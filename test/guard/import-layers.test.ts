@@ -1,0 +1,163 @@
+// Imports only go down: what a folder of src may import is one table, and everything else is a fault. That is what lets a
+// reader understand a folder without those above it, and change it without fear for those below.
+import { dirname, join, normalize } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { readRepositoryFile, repositoryFiles } from './repository-files.ts';
+
+/**
+ * Lowest first. `types:` before a folder: only types may come from there, which leave nothing behind in the built program.
+ * `cache`, `loop` and `upstream` know nothing of each other: `pipeline` joins them.
+ */
+const ALLOWED: Readonly<Record<string, readonly string[]>> = {
+  base: [],
+  wire: [],
+  metrics: ['base'],
+  io: ['base'],
+  config: ['base'],
+  discovery: ['base', 'types:config'],
+  cache: ['wire', 'metrics', 'base'],
+  loop: ['wire', 'metrics', 'base'],
+  upstream: ['wire', 'io', 'metrics', 'base', 'types:config'],
+  pipeline: ['upstream', 'loop', 'cache', 'config', 'io', 'metrics', 'wire', 'base'],
+  admin: ['metrics', 'config', 'base'],
+  server: [
+    'admin',
+    'pipeline',
+    'upstream',
+    'loop',
+    'cache',
+    'discovery',
+    'config',
+    'io',
+    'metrics',
+    'wire',
+    'base',
+  ],
+  doctor: ['discovery', 'loop', 'upstream', 'config', 'io', 'wire', 'base'],
+  cli: ['doctor', 'server', 'admin', 'discovery', 'config', 'io', 'metrics', 'wire', 'base'],
+};
+
+interface Import {
+  readonly file: string;
+  readonly line: number;
+  readonly typeOnly: boolean;
+  /** Path of the file that is imported. */
+  readonly target: string;
+}
+
+// `import … from './x'`, `export … from './x'`, `import './x'`, `import('./x')`, `new URL('./x', import.meta.url)`.
+const STATEMENT =
+  /(?:^|\n)\s*(?:import|export)\s+(?<typeWord>type\s)?[^'";]*?from\s*'(?<from>[^']+)'|(?:\bimport\(|(?:^|\n)\s*import\s*)'(?<direct>[^']+)'/g;
+
+function importsOf(file: string): Import[] {
+  const text = readRepositoryFile(file);
+  const imports: Import[] = [];
+  for (const match of text.matchAll(STATEMENT)) {
+    const { typeWord, from, direct } = match.groups!;
+    const specifier = from ?? direct!;
+    if (!specifier.startsWith('.')) continue;
+    const line = text.slice(0, match.index + match[0].length).split('\n').length;
+    imports.push({
+      file,
+      line,
+      typeOnly: typeWord !== undefined,
+      target: normalize(join(dirname(file), specifier)),
+    });
+  }
+  return imports;
+}
+
+const files = repositoryFiles(['src'], ['.ts']);
+const imports = files.flatMap(importsOf);
+const folderOf = (path: string) => path.split('/')[1]!;
+
+function faultOf({ file, line, typeOnly, target }: Import): string | null {
+  const [from, to] = [folderOf(file), folderOf(target)];
+  if (!target.startsWith('src/')) return `${file}:${line} imports ${target}, outside of src`;
+  if (from === to) return null;
+  const allowed = ALLOWED[from] ?? [];
+  if (allowed.includes(to) || (typeOnly && allowed.includes(`types:${to}`))) return null;
+  return `${file}:${line} imports ${target}: ${from} may import ${allowed.join(', ') || 'nothing'}`;
+}
+
+/** A way round, as "a → b → a"; null when there is none. */
+function findCycle(graph: ReadonlyMap<string, ReadonlySet<string>>): string | null {
+  const done = new Set<string>();
+  const walk = (node: string, path: readonly string[]): string | null => {
+    if (path.includes(node)) return [...path.slice(path.indexOf(node)), node].join(' → ');
+    if (done.has(node)) return null;
+    for (const next of graph.get(node) ?? []) {
+      const cycle = walk(next, [...path, node]);
+      if (cycle !== null) return cycle;
+    }
+    done.add(node);
+    return null;
+  };
+  for (const node of graph.keys()) {
+    const cycle = walk(node, []);
+    if (cycle !== null) return cycle;
+  }
+  return null;
+}
+
+function graphOf(edges: readonly (readonly [string, string])[]): Map<string, Set<string>> {
+  const graph = new Map<string, Set<string>>();
+  for (const [from, to] of edges) {
+    if (!graph.has(from)) graph.set(from, new Set());
+    if (from !== to) graph.get(from)!.add(to);
+  }
+  return graph;
+}
+
+describe('imports in src', () => {
+  it('are read by this guard at all', () => {
+    expect(imports.length).toBeGreaterThan(300);
+    expect(imports.some((one) => one.typeOnly)).toBe(true);
+    expect(importsOf('src/cli/main.ts').map((one) => one.target)).toContain('src/cli/dispatch.ts');
+  });
+
+  it('go only where the table of layers allows', () => {
+    expect(imports.map(faultOf).filter((fault) => fault !== null)).toEqual([]);
+  });
+
+  it('stand in a table that names every folder once and points downwards only', () => {
+    const folders = [...new Set(files.map(folderOf))].filter((name) => !name.includes('.'));
+    expect(folders.filter((folder) => !(folder in ALLOWED))).toEqual([]);
+    const edges = Object.entries(ALLOWED).flatMap(([from, tos]) =>
+      tos.map((to) => [from, to.replace('types:', '')] as const),
+    );
+    expect(findCycle(graphOf(edges))).toBeNull();
+    for (const peer of ['cache', 'loop', 'upstream'])
+      for (const other of ['cache', 'loop', 'upstream'])
+        expect(ALLOWED[peer]!.map((entry) => entry.replace('types:', ''))).not.toContain(
+          peer === other ? '' : other,
+        );
+  });
+
+  it('make no circle between folders, types included', () => {
+    const edges = imports.map((one) => [folderOf(one.file), folderOf(one.target)] as const);
+    expect(findCycle(graphOf(edges))).toBeNull();
+  });
+
+  it('make no circle between files that run', () => {
+    const edges = imports.filter((one) => !one.typeOnly).map((one) => [one.file, one.target] as const);
+    expect(findCycle(graphOf(edges))).toBeNull();
+  });
+
+  it('would be caught going up, sideways or round', () => {
+    const sample = { file: 'src/cache/x.ts', line: 1, typeOnly: true };
+    expect(faultOf({ ...sample, target: 'src/upstream/y.ts' })).toMatch(/cache may import/);
+    expect(faultOf({ ...sample, target: 'src/server/y.ts' })).toMatch(/cache may import/);
+    expect(faultOf({ ...sample, target: 'bench/load/main.ts' })).toMatch(/outside of src/);
+    expect(faultOf({ ...sample, file: 'src/upstream/x.ts', target: 'src/config/y.ts' })).toBeNull();
+    expect(
+      faultOf({ ...sample, file: 'src/upstream/x.ts', target: 'src/config/y.ts', typeOnly: false }),
+    ).toMatch(/upstream may import/);
+    const edges = [
+      ['a', 'b'],
+      ['b', 'c'],
+      ['c', 'a'],
+    ] as const;
+    expect(findCycle(graphOf(edges))).toBe('a → b → c → a');
+  });
+});
