@@ -1,0 +1,123 @@
+// Domain names as they stand in messages: labels, compression pointers, comparison without case, a seeded hash.
+// Called by everything that walks a message (RFC 1035 §2.3.3, §3.1, §4.1.4; RFC 9267 on what goes wrong here).
+//
+//   label     | 0 0 |  length (6)  | octets …          pointer   | 1 1 |      offset (14)      |
+import { HEADER_LENGTH } from './header.ts';
+
+/** The longest name on the wire, octets, the root's zero octet counted (RFC 1035 §2.3.4). */
+export const MAX_NAME_LENGTH = 255;
+const MAX_LABEL_LENGTH = 63;
+/** Pointers followed in one name: a name of 255 octets has at most 127 labels. Each must also lead further back. */
+const MAX_POINTERS = 126;
+
+/** octet → the same octet, ASCII letters in lower case. Label lengths (≤ 63) lie below the letters: whole names may be folded. */
+export const FOLD: Uint8Array = new Uint8Array(256);
+for (let octet = 0; octet < 256; octet++) FOLD[octet] = octet >= 65 && octet <= 90 ? octet + 32 : octet;
+
+/**
+ * A secret random word per folded octet, drawn anew in each thread: nobody outside can make names that collide. Hashes
+ * are therefore meaningless outside their thread.
+ */
+export const HASH_WORDS: Int32Array = globalThis.crypto.getRandomValues(new Int32Array(256));
+for (let octet = 65; octet <= 90; octet++) HASH_WORDS[octet] = HASH_WORDS[octet + 32]!;
+
+/** The root's hash: where every name's hash begins. */
+export const ROOT_HASH: number = globalThis.crypto.getRandomValues(new Int32Array(1))[0]!;
+
+/** One octet further; labels are hashed from the root leftwards, each label's octets (length first) left to right. */
+export function mixOctet(hash: number, octet: number): number {
+  const mixed = Math.imul(hash ^ HASH_WORDS[octet]!, 0x2c1b3c6d);
+  return mixed ^ (mixed >>> 15);
+}
+
+/** Spreads every bit of two words over the result (the finish of MurmurHash3). Signed 32 bit. */
+export function avalanche(hash: number, word: number): number {
+  let h = Math.imul(hash ^ Math.imul(word, 0x297a2d39), 0x85ebca6b);
+  h ^= h >>> 13;
+  h = Math.imul(h, 0xc2b2ae35);
+  return h ^ (h >>> 16);
+}
+
+/**
+ * The offset after the name at `offset`, −1 when the name is not sound: cut off, over 255 octets once expanded, a label
+ * type nobody defined, or a pointer that does not lead back into the message's body.
+ */
+export function skipName(bytes: Uint8Array, length: number, offset: number): number {
+  let at = offset;
+  let runStart = offset;
+  let afterName = -1;
+  let nameLength = 0;
+  let pointers = 0;
+  while (at < length) {
+    const octet = bytes[at]!;
+    if (octet === 0) return afterName < 0 ? at + 1 : afterName;
+    if (octet <= MAX_LABEL_LENGTH) {
+      nameLength += octet + 1;
+      if (nameLength >= MAX_NAME_LENGTH) return -1;
+      at += octet + 1;
+      continue;
+    }
+    if (octet < 0xc0 || at + 1 >= length) return -1;
+    const target = ((octet & 0x3f) << 8) | bytes[at + 1]!;
+    // Strictly before the run of labels it ends: no pointer can lead to itself, by whatever way.
+    if (target >= runStart || target < HEADER_LENGTH || ++pointers > MAX_POINTERS) return -1;
+    if (afterName < 0) afterName = at + 2;
+    at = target;
+    runStart = target;
+  }
+  return -1;
+}
+
+/**
+ * Writes the name at `offset` without compression to the start of `out` (at least 255 octets) and returns its length,
+ * −1 when it is not sound (see skipName).
+ */
+export function expandName(bytes: Uint8Array, length: number, offset: number, out: Uint8Array): number {
+  if (skipName(bytes, length, offset) < 0) return -1;
+  let at = offset;
+  let end = 0;
+  for (;;) {
+    const octet = bytes[at]!;
+    if (octet >= 0xc0) {
+      at = ((octet & 0x3f) << 8) | bytes[at + 1]!;
+      continue;
+    }
+    for (let i = 0; i <= octet; i++) out[end + i] = bytes[at + i]!;
+    end += octet + 1;
+    if (octet === 0) return end;
+    at += octet + 1;
+  }
+}
+
+/** Whether two uncompressed names of the same wire length are the same name, letters' case aside (RFC 4343). */
+export function equalNamesFolded(
+  a: Uint8Array,
+  aOffset: number,
+  b: Uint8Array,
+  bOffset: number,
+  nameLength: number,
+): boolean {
+  for (let i = 0; i < nameLength; i++) {
+    const octet = a[aOffset + i]!;
+    const other = b[bOffset + i]!;
+    if (octet !== other && FOLD[octet]! !== FOLD[other]!) return false;
+  }
+  return true;
+}
+
+/** The hash that ParsedQuery.suffixHashes holds for this uncompressed wire name (a zone's). Not for the hot path. */
+export function hashSuffix(nameWire: Uint8Array): number {
+  const labelStarts: number[] = [];
+  let end = 0;
+  while (nameWire[end] !== 0) {
+    labelStarts.push(end);
+    end += nameWire[end]! + 1;
+    if (end >= nameWire.length) throw new RangeError('hashSuffix: the name has no end');
+  }
+  let hash = ROOT_HASH;
+  for (const start of labelStarts.reverse()) {
+    for (let at = start; at < end; at++) hash = mixOctet(hash, nameWire[at]!);
+    end = start;
+  }
+  return hash;
+}

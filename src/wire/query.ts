@@ -1,0 +1,288 @@
+// What an incoming query says, read from its bytes in one walk: where things stand, nothing copied. Called once per
+// packet (pipeline/accept); the result object is reused, one per thread (RFC 1035 §4.1, RFC 6891 §6.1, RFC 9619).
+import { Type } from './codes.ts';
+import {
+  OPT_DO_OCTET,
+  OPT_FLAGS_OFFSET,
+  OPT_LENGTH,
+  OPT_RDLENGTH_OFFSET,
+  OPT_UDP_SIZE_OFFSET,
+  OPT_VERSION_OFFSET,
+} from './edns.ts';
+import {
+  FLAG_CD,
+  FLAG_QR,
+  FLAG_RD,
+  FLAG_Z,
+  HEADER_LENGTH,
+  OPCODE_MASK,
+  readAdditionalCount,
+  readAnswerCount,
+  readAuthorityCount,
+  readFlags,
+  readId,
+  readQuestionCount,
+} from './header.ts';
+import { avalanche, equalNamesFolded, FOLD, MAX_NAME_LENGTH, mixOctet, ROOT_HASH, skipName } from './name.ts';
+import { equalBytes, readUint16 } from './octets.ts';
+import { MIN_RR_LENGTH, RR_FIXED_LENGTH } from './rr.ts';
+
+export { hashSuffix, MAX_NAME_LENGTH } from './name.ts';
+export { equalBytes } from './octets.ts';
+
+/** What to do with a received message. Values index metrics: append only. */
+export const QueryVerdict = {
+  /** A question that can be answered or forwarded. */
+  ok: 0,
+  /** Shorter than a header: dropped in silence. */
+  tooShort: 1,
+  /** QR=1: dropped in silence, on every transport (RFC 1035 §7.3, CVE-2024-2169). */
+  response: 2,
+  /** Opcode other than QUERY: NOTIMP. */
+  opcode: 3,
+  /** QDCOUNT ≠ 1: FORMERR (RFC 9619 §4). */
+  questionCount: 4,
+  /** QNAME over 255 octets, label over 63, compressed or cut off, or QTYPE/QCLASS missing: FORMERR. */
+  badQuestion: 5,
+  /** A record is cut off, or counts do not fit the message: FORMERR. */
+  badRecord: 6,
+  /** Two OPT records, an OPT outside the additional section or with a name other than the root: FORMERR (RFC 6891 §6.1.1). */
+  badOpt: 7,
+  /** EDNS version above 0: BADVERS (RFC 6891 §6.1.3). */
+  badVersion: 8,
+  /** QTYPE that is no question for a forwarder (AXFR, IXFR, OPT as a type …): NOTIMP or REFUSED. */
+  badType: 9,
+} as const;
+export type QueryVerdict = (typeof QueryVerdict)[keyof typeof QueryVerdict];
+
+/** Bits of ParsedQuery.keyFlags: what besides the question the answer depends on. */
+export const KEY_DO = 1;
+export const KEY_CD = 2;
+export const KEY_RD = 4;
+export const KEY_Z = 8;
+
+/** Offsets and flags of one query. Valid until the next parseQuery() into the same object. All offsets are from the message's start. */
+export class ParsedQuery {
+  id = 0;
+  /** Header octets 2–3 as one number: QR OPCODE AA TC RD | RA Z AD CD RCODE. */
+  flags = 0;
+  /** QNAME's length with the root's zero octet; QNAME stands at 12 … 12 + qnameLength − 1. 0 when the question was not readable. */
+  qnameLength = 0;
+  /** First octet after QCLASS; 0 when the question was not readable. */
+  questionEnd = 0;
+  qtype = 0;
+  qclass = 0;
+  /** Labels in QNAME, the root not counted. */
+  labelCount = 0;
+  /** labelOffsets[i]: where label i begins, leftmost first; labelOffsets[labelCount]: the root's zero octet. */
+  readonly labelOffsets = new Uint16Array(128);
+  /**
+   * suffixHashes[i]: seeded 32-bit hash (signed) of the folded name from label i to the root; two spellings of one name hash alike.
+   * suffixHashes[labelCount] is the root's. The hash finds; only a comparison of bytes decides.
+   */
+  readonly suffixHashes = new Int32Array(129);
+  /** suffixHashes[0] mixed with QTYPE, QCLASS and keyFlags: the key of cache and coalescing (signed 32 bit). */
+  keyHash = 0;
+  /** KEY_DO | KEY_CD | KEY_RD | KEY_Z. */
+  keyFlags = 0;
+  /** QNAME has an upper-case letter (so it could carry a case pattern). */
+  hasUpperCase = false;
+
+  hasOpt = false;
+  /** Offset of the OPT record's (root) name; 0 without OPT. */
+  optOffset = 0;
+  ednsVersion = 0;
+  dnssecOk = false;
+  /** UDP payload that the client takes: ≥ 512; 512 without OPT. */
+  udpSize = 512;
+  /** The options' octets in OPT's RDATA (codes, lengths, data). */
+  optionsOffset = 0;
+  optionsLength = 0;
+
+  /**
+   * The message has records besides question and OPT (TSIG, SIG(0), answers …): it is passed on verbatim save for its ID,
+   * its answer too, and neither is cached or coalesced (RFC 5625 §4.5).
+   */
+  opaque = false;
+}
+
+/** QTYPE and QCLASS, octets. */
+const QUESTION_FIXED_LENGTH = 4;
+/** The shortest client UDP size there is (RFC 6891 §6.2.3: less means this). */
+const MIN_UDP_SIZE = 512;
+/** Offset of the last octet where QNAME's closing zero may stand. */
+const LAST_NAME_OFFSET = HEADER_LENGTH + MAX_NAME_LENGTH - 1;
+
+/**
+ * Reads the query in bytes[0 … length−1] into `out`. On a verdict other than ok, `out` says what was read up to there:
+ * ID and flags always (save tooShort), the question when questionEnd ≠ 0, the OPT record when hasOpt. Octets after the
+ * last record are let pass: nothing of them is ever sent on, save in an opaque message.
+ */
+export function parseQuery(bytes: Uint8Array, length: number, out: ParsedQuery): QueryVerdict {
+  out.qnameLength = 0;
+  out.questionEnd = 0;
+  out.qtype = 0;
+  out.qclass = 0;
+  out.labelCount = 0;
+  out.keyHash = 0;
+  out.keyFlags = 0;
+  out.hasUpperCase = false;
+  out.hasOpt = false;
+  out.optOffset = 0;
+  out.ednsVersion = 0;
+  out.dnssecOk = false;
+  out.udpSize = MIN_UDP_SIZE;
+  out.optionsOffset = 0;
+  out.optionsLength = 0;
+  out.opaque = false;
+  if (length < HEADER_LENGTH) {
+    out.id = 0;
+    out.flags = 0;
+    return QueryVerdict.tooShort;
+  }
+  const flags = readFlags(bytes);
+  out.id = readId(bytes);
+  out.flags = flags;
+  if ((flags & (FLAG_QR | OPCODE_MASK)) !== 0) {
+    return (flags & FLAG_QR) !== 0 ? QueryVerdict.response : QueryVerdict.opcode;
+  }
+  if (readQuestionCount(bytes) !== 1) return QueryVerdict.questionCount;
+  if (!readQuestion(bytes, length, out)) return QueryVerdict.badQuestion;
+
+  const earlier = readAnswerCount(bytes) + readAuthorityCount(bytes);
+  const additional = readAdditionalCount(bytes);
+  if (earlier + additional !== 0) {
+    // Nearly every query with records has one only, OPT.
+    const verdict =
+      earlier === 0 && additional === 1 && isPlainOpt(bytes, length, out.questionEnd)
+        ? readOpt(bytes, out.questionEnd, out)
+        : readRecords(bytes, length, out, earlier, additional);
+    if (verdict !== QueryVerdict.ok) return verdict;
+  }
+
+  out.keyFlags =
+    (out.dnssecOk ? KEY_DO : 0) |
+    ((flags & FLAG_CD) !== 0 ? KEY_CD : 0) |
+    ((flags & FLAG_RD) !== 0 ? KEY_RD : 0) |
+    ((flags & FLAG_Z) !== 0 ? KEY_Z : 0);
+  out.keyHash = avalanche(out.suffixHashes[0]! + out.keyFlags, (out.qtype << 16) | out.qclass);
+  const qtype = out.qtype;
+  if (qtype === Type.OPT || qtype === Type.AXFR || qtype === Type.IXFR) return QueryVerdict.badType;
+  return QueryVerdict.ok;
+}
+
+/** Reads QNAME, its labels and their hashes, QTYPE and QCLASS. QNAME has nothing before it that it could point to: no compression. */
+function readQuestion(bytes: Uint8Array, length: number, out: ParsedQuery): boolean {
+  const labelOffsets = out.labelOffsets;
+  let offset = HEADER_LENGTH;
+  let count = 0;
+  for (;;) {
+    if (offset >= length || offset > LAST_NAME_OFFSET) return false;
+    const labelLength = bytes[offset]!;
+    labelOffsets[count] = offset;
+    if (labelLength === 0) break;
+    if (labelLength > 63) return false;
+    count++;
+    offset += labelLength + 1;
+  }
+  const questionEnd = offset + 1 + QUESTION_FIXED_LENGTH;
+  if (questionEnd > length) return false;
+
+  const suffixHashes = out.suffixHashes;
+  let hash = ROOT_HASH;
+  let caseBits = 0;
+  let labelEnd = offset;
+  suffixHashes[count] = hash;
+  for (let label = count - 1; label >= 0; label--) {
+    const labelOffset = labelOffsets[label]!;
+    for (let at = labelOffset; at < labelEnd; at++) {
+      const octet = bytes[at]!;
+      caseBits |= octet ^ FOLD[octet]!;
+      hash = mixOctet(hash, octet);
+    }
+    suffixHashes[label] = hash;
+    labelEnd = labelOffset;
+  }
+  out.hasUpperCase = caseBits !== 0;
+  out.labelCount = count;
+  out.qnameLength = offset + 1 - HEADER_LENGTH;
+  out.qtype = readUint16(bytes, offset + 1);
+  out.qclass = readUint16(bytes, offset + 3);
+  out.questionEnd = questionEnd;
+  return true;
+}
+
+/** Whether a whole OPT record owned by the root stands at `offset`. */
+function isPlainOpt(bytes: Uint8Array, length: number, offset: number): boolean {
+  return (
+    offset + OPT_LENGTH <= length &&
+    bytes[offset] === 0 &&
+    bytes[offset + 1] === 0 &&
+    bytes[offset + 2] === Type.OPT &&
+    offset + OPT_LENGTH + readUint16(bytes, offset + OPT_RDLENGTH_OFFSET) <= length
+  );
+}
+
+/** Takes in a whole OPT record. */
+function readOpt(bytes: Uint8Array, optOffset: number, out: ParsedQuery): QueryVerdict {
+  const udpSize = readUint16(bytes, optOffset + OPT_UDP_SIZE_OFFSET);
+  out.hasOpt = true;
+  out.optOffset = optOffset;
+  out.udpSize = Math.max(udpSize, MIN_UDP_SIZE);
+  out.ednsVersion = bytes[optOffset + OPT_VERSION_OFFSET]!;
+  out.dnssecOk = (bytes[optOffset + OPT_FLAGS_OFFSET]! & OPT_DO_OCTET) !== 0;
+  out.optionsOffset = optOffset + OPT_LENGTH;
+  out.optionsLength = readUint16(bytes, optOffset + OPT_RDLENGTH_OFFSET);
+  return out.ednsVersion === 0 ? QueryVerdict.ok : QueryVerdict.badVersion;
+}
+
+/** Walks records of any kind: `earlier` of them in the answer and authority sections, then `additional`. */
+function readRecords(
+  bytes: Uint8Array,
+  length: number,
+  out: ParsedQuery,
+  earlier: number,
+  additional: number,
+): QueryVerdict {
+  let offset = out.questionEnd;
+  let verdict: QueryVerdict = QueryVerdict.ok;
+  const count = earlier + additional;
+  if (count * MIN_RR_LENGTH > length - offset) return QueryVerdict.badRecord;
+  for (let i = 0; i < count; i++) {
+    const nameOffset = offset;
+    const fixedOffset = skipName(bytes, length, nameOffset);
+    if (fixedOffset < 0 || fixedOffset + RR_FIXED_LENGTH > length) return QueryVerdict.badRecord;
+    offset = fixedOffset + RR_FIXED_LENGTH + readUint16(bytes, fixedOffset + 8);
+    if (offset > length) return QueryVerdict.badRecord;
+    if (readUint16(bytes, fixedOffset) !== Type.OPT) {
+      out.opaque = true;
+    } else {
+      if (i < earlier || bytes[nameOffset] !== 0 || out.hasOpt) return QueryVerdict.badOpt;
+      verdict = readOpt(bytes, nameOffset, out);
+    }
+  }
+  return verdict;
+}
+
+/** Whether two messages ask the same: names without case, type and class exactly. `questionEnd` is both messages'. */
+export function equalQuestions(a: Uint8Array, b: Uint8Array, questionEnd: number): boolean {
+  const fixedOffset = questionEnd - QUESTION_FIXED_LENGTH;
+  return (
+    equalBytes(a, fixedOffset, b, fixedOffset, QUESTION_FIXED_LENGTH) &&
+    equalNamesFolded(a, HEADER_LENGTH, b, HEADER_LENGTH, fixedOffset - HEADER_LENGTH)
+  );
+}
+
+/** Whether QNAME from label `labelIndex` on is this uncompressed wire name, letters' case aside. */
+export function matchesSuffix(
+  bytes: Uint8Array,
+  q: ParsedQuery,
+  labelIndex: number,
+  zoneWireName: Uint8Array,
+): boolean {
+  const offset = q.labelOffsets[labelIndex]!;
+  return (
+    HEADER_LENGTH + q.qnameLength - offset === zoneWireName.length &&
+    equalNamesFolded(bytes, offset, zoneWireName, 0, zoneWireName.length)
+  );
+}

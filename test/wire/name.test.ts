@@ -1,0 +1,171 @@
+import { describe, expect, it } from 'vitest';
+import { avalanche, equalNamesFolded, expandName, FOLD, hashSuffix, skipName } from '../../src/wire/name.ts';
+import { inSlot, name, octets } from './build-message.ts';
+
+/** Twelve octets of header, then the parts. */
+const body = (...parts: Parameters<typeof octets>) => octets(new Uint8Array(12), ...parts);
+const label63 = octets(63, new Uint8Array(63).fill(0x61));
+/** 4 × (1 + 62) + 1 + 1 + 1 = 255 octets: the longest name. */
+const longest = octets(
+  ...[1, 2, 3, 4].flatMap(() => [62, new Uint8Array(62).fill(0x61)] as const),
+  '0161',
+  0,
+);
+
+function expand(bytes: Uint8Array, offset: number): Uint8Array | number {
+  const out = new Uint8Array(255);
+  const length = expandName(bytes, bytes.length, offset, out);
+  return length < 0 ? length : out.slice(0, length);
+}
+
+describe('skipName', () => {
+  it('steps over labels to the octet after the root', () => {
+    const bytes = body(name('www.example'), 'ffff');
+    expect(skipName(bytes, bytes.length, 12)).toBe(12 + 13);
+    expect(skipName(body(0), 13, 12)).toBe(13);
+  });
+
+  it('steps over a pointer, not along it', () => {
+    const bytes = body(name('example'), '03', '777777', 'c00c', 'ffff');
+    expect(skipName(bytes, bytes.length, 21)).toBe(27);
+  });
+
+  it('takes 255 octets and no more', () => {
+    const bytes = body(longest);
+    expect(longest.length).toBe(255);
+    expect(skipName(bytes, bytes.length, 12)).toBe(12 + 255);
+    const longer = body(longest.slice(0, 252), '026161', 0);
+    expect(skipName(longer, longer.length, 12)).toBe(-1);
+  });
+
+  it('counts what pointers lead to into the 255 octets', () => {
+    const tail = octets(label63, label63, label63, 0); // 193
+    const fits = body(tail, octets(60, new Uint8Array(60).fill(0x62), 'c00c')); // 193 + 61 = 254
+    expect(skipName(fits, fits.length, 12 + 193)).toBe(fits.length);
+    const passes = body(tail, octets(62, new Uint8Array(62).fill(0x62), 'c00c')); // 256
+    expect(skipName(passes, passes.length, 12 + 193)).toBe(-1);
+  });
+
+  it.each([
+    ['a label cut off', body('05', '6161')],
+    ['no root at the end', body('01', '61')],
+    ['nothing at all', body()],
+    ['a pointer cut in half', body('c0')],
+    ['label type 01 (RFC 6891 retired it)', body('41', '6161', 0)],
+    ['label type 10', body('81', '6161', 0)],
+    ['a pointer to itself', body('c00c')],
+    ['a pointer to the label before it', body('0161', 'c00c')],
+    ['a pointer forwards', body('c00e', 0)],
+    ['a pointer into the header', body('c000')],
+  ])('refuses %s', (_, bytes) => {
+    expect(skipName(bytes, bytes.length, 12)).toBe(-1);
+    expect(expand(bytes, 12)).toBe(-1);
+  });
+
+  it('refuses two pointers that lead to each other', () => {
+    const bytes = body('c00e', 'c00c');
+    expect(skipName(bytes, bytes.length, 14)).toBe(-1);
+  });
+
+  it('does not look behind the message for what is cut off', () => {
+    const bytes = inSlot(body('0161'), 8, 0);
+    expect(skipName(bytes, 14, 12)).toBe(-1);
+    expect(skipName(inSlot(body('c0'), 8, 12), 13, 12)).toBe(-1);
+  });
+
+  it('follows a bounded number of pointers', () => {
+    // Pointer i leads to pointer i − 1; the first one leads to the root at 12.
+    const chain = (count: number) =>
+      body(0, ...Array.from({ length: count }, (_, i) => octets(0xc0, i === 0 ? 12 : 13 + 2 * (i - 1))));
+    const short = chain(20);
+    expect(skipName(short, short.length, short.length - 2)).toBe(short.length);
+    const bytes = new Uint8Array(2000);
+    for (let i = 0; i < 500; i++) bytes.set([0xc0 | ((11 + 2 * i) >> 8), (11 + 2 * i) & 255], 13 + 2 * i);
+    bytes.set([0xc0, 12], 13);
+    expect(skipName(bytes, bytes.length, 13 + 2 * 499)).toBe(-1);
+  });
+});
+
+describe('expandName', () => {
+  it('joins the labels that pointers lead to', () => {
+    const bytes = body(name('example'), '03', '777777', 'c00c', '0161', 'c015');
+    expect(expand(bytes, 12)).toEqual(name('example'));
+    expect(expand(bytes, 21)).toEqual(name('www.example'));
+    expect(expand(bytes, 27)).toEqual(name('a.www.example'));
+  });
+
+  it('gives the root one octet', () => {
+    expect(expand(body(0), 12)).toEqual(Uint8Array.of(0));
+  });
+
+  it('writes 255 octets at most', () => {
+    expect(expand(body(longest), 12)).toEqual(longest);
+  });
+});
+
+describe('folding', () => {
+  it('changes the 26 upper-case letters only', () => {
+    for (let octet = 0; octet < 256; octet++) {
+      const letter = octet >= 0x41 && octet <= 0x5a;
+      expect(FOLD[octet]).toBe(letter ? octet + 0x20 : octet);
+    }
+  });
+
+  it('compares names without case', () => {
+    const a = name('WwW.eXample');
+    expect(equalNamesFolded(a, 0, octets('ff', name('www.Example')), 1, a.length)).toBe(true);
+    expect(equalNamesFolded(a, 0, name('www.exbmple'), 0, a.length)).toBe(false);
+  });
+
+  it('keeps apart octets that differ in bit 5 but are no letters', () => {
+    expect(equalNamesFolded(octets('015b00'), 0, octets('017b00'), 0, 3)).toBe(false); // [ {
+    expect(equalNamesFolded(octets('014000'), 0, octets('016000'), 0, 3)).toBe(false); // @ `
+    expect(equalNamesFolded(octets('01c100'), 0, octets('01e100'), 0, 3)).toBe(false); // beyond ASCII
+  });
+
+  it('keeps apart names that differ only in where their labels end', () => {
+    const a = octets('0361', '0162', 0);
+    const b = octets('0361', '0162', 0);
+    b[0] = 1;
+    expect(equalNamesFolded(a, 0, b, 0, a.length)).toBe(false);
+  });
+});
+
+describe('hashing', () => {
+  it('gives spellings of one name one hash, and other names others', () => {
+    expect(hashSuffix(name('ExAmple.COM'))).toBe(hashSuffix(name('example.com')));
+    const names = [
+      '',
+      'a',
+      'b',
+      'ab',
+      'ba',
+      'a.b',
+      'b.a',
+      'com',
+      'example.com',
+      'examplf.com',
+      'example.con',
+    ];
+    expect(new Set(names.map((text) => hashSuffix(name(text)))).size).toBe(names.length);
+  });
+
+  it('spreads similar names evenly over low bits', () => {
+    const counts = new Uint32Array(64);
+    for (let i = 0; i < 64_000; i++) counts[avalanche(hashSuffix(name(`host${i}.example.com`)), 1) & 63]!++;
+    // 1000 expected in each; 7 standard deviations are 220.
+    expect(Math.min(...counts)).toBeGreaterThan(780);
+    expect(Math.max(...counts)).toBeLessThan(1220);
+  });
+
+  it('rarely gives two of many names one hash', () => {
+    const hashes = new Set<number>();
+    for (let i = 0; i < 64_000; i++) hashes.add(hashSuffix(name(`h${i}.example`)));
+    // A perfect hash makes 0.5 collisions among these.
+    expect(hashes.size).toBeGreaterThan(63_980);
+  });
+
+  it('refuses a name without an end', () => {
+    expect(() => hashSuffix(octets('0161'))).toThrow(RangeError);
+  });
+});

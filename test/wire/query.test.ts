@@ -1,0 +1,373 @@
+import { describe, expect, it } from 'vitest';
+import { hashSuffix } from '../../src/wire/name.ts';
+import {
+  equalBytes,
+  equalQuestions,
+  KEY_CD,
+  KEY_DO,
+  KEY_RD,
+  KEY_Z,
+  matchesSuffix,
+  ParsedQuery,
+  parseQuery,
+  QueryVerdict,
+} from '../../src/wire/query.ts';
+import {
+  header,
+  inSlot,
+  name,
+  octets,
+  opt,
+  option,
+  QNAME_POINTER,
+  question,
+  record,
+  uint16,
+} from './build-message.ts';
+
+const RD = 0x0100;
+
+/** Parses the message as it would lie in a receive slot full of an earlier, longer message. */
+function parse(message: Uint8Array): { verdict: QueryVerdict; q: ParsedQuery } {
+  const q = new ParsedQuery();
+  const verdict = parseQuery(inSlot(message, 64, 0), message.length, q);
+  const other = parseQuery(inSlot(message, 64, 0xc0), message.length, new ParsedQuery());
+  expect(other).toBe(verdict);
+  return { verdict, q };
+}
+
+const www = octets(header(RD, 1, 0, 0, 0), question('www.example.com', 28));
+
+describe('parseQuery: an ordinary query', () => {
+  it('says where the question stands', () => {
+    const { verdict, q } = parse(www);
+    expect(verdict).toBe(QueryVerdict.ok);
+    expect(q.id).toBe(0x1234);
+    expect(q.flags).toBe(RD);
+    expect(q.qnameLength).toBe(17);
+    expect(q.questionEnd).toBe(12 + 17 + 4);
+    expect(q.qtype).toBe(28);
+    expect(q.qclass).toBe(1);
+    expect(q.opaque).toBe(false);
+    expect(q.hasOpt).toBe(false);
+    expect(q.udpSize).toBe(512);
+  });
+
+  it('finds labels and the root', () => {
+    const { q } = parse(www);
+    expect(q.labelCount).toBe(3);
+    expect([...q.labelOffsets.slice(0, 4)]).toEqual([12, 16, 24, 28]);
+  });
+
+  it('hashes every suffix as hashSuffix() does', () => {
+    const { q } = parse(octets(header(RD, 1, 0, 0, 0), question('wWw.Example.com')));
+    const suffixes = ['www.example.com', 'example.com', 'com', ''];
+    expect([...q.suffixHashes.slice(0, 4)]).toEqual(suffixes.map((text) => hashSuffix(name(text))));
+  });
+
+  it('sees upper-case letters', () => {
+    expect(parse(www).q.hasUpperCase).toBe(false);
+    expect(parse(octets(header(RD, 1, 0, 0, 0), question('www.exAmple.com'))).q.hasUpperCase).toBe(true);
+    // Label lengths and octets beyond ASCII are no letters.
+    expect(parse(octets(header(RD, 1, 0, 0, 0), '02 5bc1 00', '00010001')).q.hasUpperCase).toBe(false);
+  });
+
+  it('takes the root as a name', () => {
+    const { verdict, q } = parse(octets(header(RD, 1, 0, 0, 0), question('', 2)));
+    expect(verdict).toBe(QueryVerdict.ok);
+    expect(q.qnameLength).toBe(1);
+    expect(q.labelCount).toBe(0);
+    expect(q.labelOffsets[0]).toBe(12);
+    expect(q.suffixHashes[0]).toBe(hashSuffix(name('')));
+  });
+
+  it('takes a name of 255 octets and of 127 labels', () => {
+    const { verdict, q } = parse(octets(header(RD, 1, 0, 0, 0), question('a.'.repeat(127))));
+    expect(verdict).toBe(QueryVerdict.ok);
+    expect(q.qnameLength).toBe(255);
+    expect(q.labelCount).toBe(127);
+    expect(q.suffixHashes[0]).toBe(hashSuffix(name('a.'.repeat(127))));
+  });
+
+  it('takes any class and type that is a question', () => {
+    for (const [qtype, qclass] of [
+      [255, 1],
+      [65280, 3],
+      [1, 255],
+      [1, 254],
+      [249, 1],
+    ] as const) {
+      expect(parse(octets(header(0, 1, 0, 0, 0), question('a', qtype, qclass))).verdict).toBe(
+        QueryVerdict.ok,
+      );
+    }
+  });
+
+  it('lets octets after the last record pass', () => {
+    const { verdict, q } = parse(octets(www, 'ffffff'));
+    expect(verdict).toBe(QueryVerdict.ok);
+    expect(q.opaque).toBe(false);
+  });
+});
+
+describe('parseQuery: keys', () => {
+  const keyOf = (...parts: Parameters<typeof octets>) => {
+    const { verdict, q } = parse(octets(...parts));
+    expect(verdict).toBe(QueryVerdict.ok);
+    return q;
+  };
+
+  it('is the same for all spellings, IDs and EDNS sizes', () => {
+    const plain = keyOf(header(RD, 1, 0, 0, 0), question('www.example'));
+    const other = keyOf(header(RD, 1, 0, 0, 1), question('WWW.eXample'), opt(4096));
+    other.id = 1;
+    expect(other.keyHash).toBe(plain.keyHash);
+    expect(other.keyFlags).toBe(KEY_RD);
+  });
+
+  it('differs by type, class, RD, CD, Z and DO', () => {
+    const hashes = [
+      keyOf(header(RD, 1, 0, 0, 0), question('a', 1)),
+      keyOf(header(RD, 1, 0, 0, 0), question('a', 28)),
+      keyOf(header(RD, 1, 0, 0, 0), question('a', 1, 3)),
+      keyOf(header(0, 1, 0, 0, 0), question('a', 1)),
+      keyOf(header(RD | 0x10, 1, 0, 0, 0), question('a', 1)),
+      keyOf(header(RD | 0x40, 1, 0, 0, 0), question('a', 1)),
+      keyOf(header(RD, 1, 0, 0, 1), question('a', 1), opt(1232, { dnssecOk: true })),
+      keyOf(header(RD, 1, 0, 0, 0), question('b', 1)),
+    ].map((q) => q.keyHash);
+    expect(new Set(hashes).size).toBe(hashes.length);
+    for (const hash of hashes) expect(hash).toBe(hash | 0);
+  });
+
+  it('names the flags it is made of', () => {
+    const q = keyOf(header(RD | 0x50, 1, 0, 0, 1), question('a'), opt(1232, { dnssecOk: true }));
+    expect(q.keyFlags).toBe(KEY_RD | KEY_CD | KEY_Z | KEY_DO);
+  });
+});
+
+describe('parseQuery: OPT', () => {
+  it('reads it behind the question', () => {
+    const options = option(65300, octets('0102'));
+    const message = octets(header(RD, 1, 0, 0, 1), question('a'), opt(4096, { dnssecOk: true, options }));
+    const { verdict, q } = parse(message);
+    expect(verdict).toBe(QueryVerdict.ok);
+    expect(q.hasOpt).toBe(true);
+    expect(q.optOffset).toBe(19);
+    expect(q.udpSize).toBe(4096);
+    expect(q.dnssecOk).toBe(true);
+    expect(q.ednsVersion).toBe(0);
+    expect(message.slice(q.optionsOffset, q.optionsOffset + q.optionsLength)).toEqual(options);
+    expect(q.opaque).toBe(false);
+  });
+
+  it('reads a size under 512 as 512', () => {
+    expect(parse(octets(header(0, 1, 0, 0, 1), question('a'), opt(0))).q.udpSize).toBe(512);
+  });
+
+  it('finds it behind other records, which make the message opaque', () => {
+    const tsigLike = record(name('key'), 250, 0, octets('00'), 255);
+    const { verdict, q } = parse(octets(header(0, 1, 0, 0, 2), question('a'), tsigLike, opt(1400)));
+    expect(verdict).toBe(QueryVerdict.ok);
+    expect(q.opaque).toBe(true);
+    expect(q.udpSize).toBe(1400);
+    expect(q.optOffset).toBe(19 + tsigLike.length);
+  });
+
+  it('finds it before other records', () => {
+    const { verdict, q } = parse(
+      octets(header(0, 1, 0, 0, 2), question('a'), opt(1400), record(name('key'), 250, 0, octets('00'), 255)),
+    );
+    expect(verdict).toBe(QueryVerdict.ok);
+    expect(q.opaque).toBe(true);
+    expect(q.udpSize).toBe(1400);
+  });
+
+  it('refuses versions it does not speak, and has read the rest by then', () => {
+    const { verdict, q } = parse(
+      octets(header(RD, 1, 0, 0, 1), question('a'), opt(1400, { version: 1, dnssecOk: true })),
+    );
+    expect(verdict).toBe(QueryVerdict.badVersion);
+    expect(q.ednsVersion).toBe(1);
+    expect(q.hasOpt).toBe(true);
+    expect(q.udpSize).toBe(1400);
+    expect(q.dnssecOk).toBe(true);
+    expect(q.questionEnd).toBe(19);
+  });
+
+  it.each([
+    ['two OPTs', octets(header(0, 1, 0, 0, 2), question('a'), opt(1232), opt(1232))],
+    ['OPT as an answer', octets(header(0, 1, 1, 0, 0), question('a'), opt(1232))],
+    ['OPT in the authority section', octets(header(0, 1, 0, 1, 0), question('a'), opt(1232))],
+    ['OPT of a name', octets(header(0, 1, 0, 0, 1), question('a'), record(name('b'), 41, 0, octets(), 1232))],
+    ['OPT of a pointer', octets(header(0, 1, 0, 0, 1), question('a'), record('c00e', 41, 0, octets(), 1232))],
+  ])('refuses %s', (_, message) => {
+    const { verdict, q } = parse(message);
+    expect(verdict).toBe(QueryVerdict.badOpt);
+    expect(q.questionEnd).toBe(19);
+  });
+
+  it('does not take a name for OPT whose octets look like one', () => {
+    // A label of one zero octet, then one of 41: 00 29 stands where OPT has its type.
+    const owner = octets('01 00', 41, new Uint8Array(41), 0);
+    const { verdict, q } = parse(
+      octets(header(0, 1, 0, 0, 1), question('a'), record(owner, 16, 0, octets('00'))),
+    );
+    expect(verdict).toBe(QueryVerdict.ok);
+    expect([q.hasOpt, q.opaque]).toEqual([false, true]);
+  });
+
+  it('refuses two OPTs even when the first has a version it does not speak', () => {
+    const message = octets(header(0, 1, 0, 0, 2), question('a'), opt(1232, { version: 9 }), opt(1232));
+    expect(parse(message).verdict).toBe(QueryVerdict.badOpt);
+  });
+
+  it('refuses one that is cut off', () => {
+    const message = octets(
+      header(0, 1, 0, 0, 1),
+      question('a'),
+      opt(1232, { options: option(1, octets('00')) }),
+    );
+    for (let length = 19; length < message.length; length++) {
+      const { verdict, q } = parse(message.slice(0, length));
+      expect(verdict).toBe(QueryVerdict.badRecord);
+      expect(q.hasOpt).toBe(false);
+    }
+  });
+});
+
+describe('parseQuery: what is no ordinary query', () => {
+  it('drops what is shorter than a header', () => {
+    for (let length = 0; length < 12; length++) {
+      expect(parse(www.slice(0, length)).verdict).toBe(QueryVerdict.tooShort);
+    }
+  });
+
+  it('drops responses, whatever else they are', () => {
+    expect(parse(octets(header(0x8180, 1, 0, 0, 0), question('a'))).verdict).toBe(QueryVerdict.response);
+    expect(parse(octets(header(0xa800, 7, 7, 7, 7))).verdict).toBe(QueryVerdict.response);
+  });
+
+  it('tells other opcodes and leaves the rest unread', () => {
+    for (let opcode = 1; opcode < 16; opcode++) {
+      const { verdict, q } = parse(octets(header(opcode << 11, 1, 0, 0, 0), question('a', 6)));
+      expect(verdict).toBe(QueryVerdict.opcode);
+      expect(q.id).toBe(0x1234);
+      expect(q.flags).toBe(opcode << 11);
+      expect(q.questionEnd).toBe(0);
+    }
+  });
+
+  it('takes exactly one question', () => {
+    expect(parse(octets(header(0, 0, 0, 0, 0))).verdict).toBe(QueryVerdict.questionCount);
+    const two = octets(header(0, 2, 0, 0, 0), question('a'), question('b'));
+    expect(parse(two).verdict).toBe(QueryVerdict.questionCount);
+    expect(parse(octets(header(0, 256, 0, 0, 0), question('a'))).verdict).toBe(QueryVerdict.questionCount);
+  });
+
+  it('refuses a question that is cut off anywhere', () => {
+    for (let length = 12; length < www.length; length++) {
+      const { verdict, q } = parse(www.slice(0, length));
+      expect(verdict).toBe(QueryVerdict.badQuestion);
+      expect(q.questionEnd).toBe(0);
+    }
+  });
+
+  it.each([
+    ['a compressed name', octets('c00c', '00010001')],
+    ['a name that ends in a pointer', octets('0161', 'c00c', '00010001')],
+    ['label type 01', octets('4161', '00', '00010001')],
+    ['label type 10', octets('8161', '00', '00010001')],
+    ['a name of 256 octets', octets(name(`${'a.'.repeat(126)}bb`), '00010001')],
+    ['a name of 400 octets', octets(name('abc.'.repeat(100)), '00010001')],
+  ])('refuses %s', (_, body) => {
+    expect(parse(octets(header(0, 1, 0, 0, 0), body)).verdict).toBe(QueryVerdict.badQuestion);
+  });
+
+  it.each([
+    ['counts without records', octets(header(0, 1, 0, 0, 1), question('a'))],
+    ['counts beyond any message', octets(header(0, 1, 0xffff, 0xffff, 0xffff), question('a'), opt(1232))],
+    [
+      'RDATA cut off',
+      octets(header(0, 1, 1, 0, 0), question('a'), QNAME_POINTER, '0001 0001 00000000 0005', '01020304'),
+    ],
+    [
+      'an owner that points forwards',
+      octets(header(0, 1, 1, 0, 0), question('a'), 'c0ff 0001 0001 00000000 0000'),
+    ],
+    [
+      'one record of two',
+      octets(header(0, 1, 1, 0, 1), question('a'), record(QNAME_POINTER, 1, 0, octets('01020304'))),
+    ],
+  ])('refuses %s', (_, message) => {
+    const { verdict, q } = parse(message);
+    expect(verdict).toBe(QueryVerdict.badRecord);
+    expect(q.questionEnd).toBe(19);
+  });
+
+  it('refuses transfers and OPT as a question, having read OPT for the answer', () => {
+    for (const qtype of [252, 251, 41]) {
+      const { verdict, q } = parse(octets(header(0, 1, 0, 0, 1), question('a', qtype), opt(1300)));
+      expect(verdict).toBe(QueryVerdict.badType);
+      expect(q.hasOpt).toBe(true);
+      expect(q.questionEnd).toBe(19);
+    }
+    expect(
+      parse(octets(header(0, 1, 0, 1, 0), question('a', 251), record('00', 6, 0, octets()))).verdict,
+    ).toBe(QueryVerdict.badType);
+  });
+
+  it('passes records it does not know as opaque', () => {
+    const { verdict, q } = parse(
+      octets(header(0, 1, 1, 0, 0), question('a'), record('00', 65000, 0, octets('01'))),
+    );
+    expect(verdict).toBe(QueryVerdict.ok);
+    expect(q.opaque).toBe(true);
+  });
+
+  it('forgets the message before', () => {
+    const q = new ParsedQuery();
+    const full = octets(
+      header(RD, 1, 1, 0, 1),
+      question('A.b'),
+      record('00', 1, 0, octets()),
+      opt(4000, { dnssecOk: true }),
+    );
+    expect(parseQuery(full, full.length, q)).toBe(QueryVerdict.ok);
+    expect(parseQuery(www, 3, q)).toBe(QueryVerdict.tooShort);
+    const fresh = new ParsedQuery();
+    const { labelOffsets: _a, suffixHashes: _b, ...left } = q;
+    const { labelOffsets: _c, suffixHashes: _d, ...expected } = fresh;
+    expect(left).toEqual(expected);
+  });
+});
+
+describe('comparing questions', () => {
+  it('sets case aside in the name only', () => {
+    const a = octets(header(0, 1, 0, 0, 0), question('www.example', 0x4141));
+    const same = octets(header(RD, 1, 0, 0, 0), question('WWW.Example', 0x4141));
+    const otherType = octets(header(0, 1, 0, 0, 0), question('www.example', 0x6161));
+    const otherName = octets(header(0, 1, 0, 0, 0), question('www.exampel', 0x4141));
+    expect(equalQuestions(a, same, a.length)).toBe(true);
+    expect(equalQuestions(a, otherType, a.length)).toBe(false);
+    expect(equalQuestions(a, otherName, a.length)).toBe(false);
+  });
+
+  it('compares octets within two buffers', () => {
+    expect(equalBytes(octets('00010203'), 1, octets('010203'), 0, 3)).toBe(true);
+    expect(equalBytes(octets('00010203'), 1, octets('010204'), 0, 3)).toBe(false);
+    expect(equalBytes(octets(), 0, octets(), 0, 0)).toBe(true);
+  });
+
+  it('matches a zone at a label', () => {
+    const message = octets(header(0, 1, 0, 0, 0), question('a.Cluster.local'));
+    const { q } = parse(message);
+    expect(matchesSuffix(message, q, 1, name('cluster.local'))).toBe(true);
+    expect(matchesSuffix(message, q, 2, name('local'))).toBe(true);
+    expect(matchesSuffix(message, q, 3, name(''))).toBe(true);
+    expect(matchesSuffix(message, q, 0, name('cluster.local'))).toBe(false);
+    expect(matchesSuffix(message, q, 1, name('cluster.loca'))).toBe(false);
+    expect(matchesSuffix(message, q, 1, name('clustes.local'))).toBe(false);
+    expect(uint16(q.labelOffsets[3]!)).toEqual(uint16(12 + q.qnameLength - 1));
+  });
+});

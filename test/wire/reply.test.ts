@@ -1,0 +1,149 @@
+import { describe, expect, it } from 'vitest';
+import { Rcode } from '../../src/wire/codes.ts';
+import { ParsedQuery, parseQuery, QueryVerdict } from '../../src/wire/query.ts';
+import { SERVER_UDP_SIZE, writeErrorReply, writeTruncatedReply } from '../../src/wire/reply.ts';
+import { header, octets, opt, option, question, record } from './build-message.ts';
+
+const RD = 0x0100;
+const RD_CD = 0x0110;
+const text = new TextEncoder().encode('forwarding loop');
+
+function parse(query: Uint8Array): ParsedQuery {
+  const q = new ParsedQuery();
+  parseQuery(query, query.length, q);
+  return q;
+}
+
+/** The error reply, made in another buffer and in the query's own: both are the same. */
+function reply(
+  query: Uint8Array,
+  rcode: number,
+  edeCode = -1,
+  edeText: Uint8Array | null = null,
+): Uint8Array {
+  const out = new Uint8Array(1024).fill(0xee);
+  const written = out.slice(0, writeErrorReply(query, parse(query), out, rcode, edeCode, edeText));
+  const same = new Uint8Array(1024).fill(0xee);
+  same.set(query);
+  expect(same.slice(0, writeErrorReply(same, parse(query), same, rcode, edeCode, edeText))).toEqual(written);
+  return written;
+}
+
+const plain = octets(header(RD, 1, 0, 0, 0), question('wWw.Example'));
+const edns = octets(
+  header(RD_CD | 0x60, 1, 0, 0, 1),
+  question('www.example'),
+  opt(4096, { dnssecOk: true, options: option(10, octets('01')) }),
+);
+
+describe('writeErrorReply', () => {
+  it('repeats the question as it was spelt', () => {
+    expect(reply(plain, Rcode.SERVFAIL)).toEqual(octets(header(0x8182, 1, 0, 0, 0), question('wWw.Example')));
+  });
+
+  it('keeps RD and CD, not AD and Z', () => {
+    expect(reply(edns, Rcode.REFUSED)).toEqual(
+      octets(header(0x8195, 1, 0, 0, 1), question('www.example'), opt(SERVER_UDP_SIZE, { dnssecOk: true })),
+    );
+  });
+
+  it('says why where the query had OPT', () => {
+    const options = option(15, octets('000e', text));
+    expect(reply(edns, Rcode.SERVFAIL, 14, text)).toEqual(
+      octets(header(0x8192, 1, 0, 0, 1), question('www.example'), opt(1232, { dnssecOk: true, options })),
+    );
+    expect(reply(plain, Rcode.SERVFAIL, 14, text)).toEqual(reply(plain, Rcode.SERVFAIL));
+  });
+
+  it('says why without words', () => {
+    const options = option(15, octets('0000'));
+    expect(reply(edns, Rcode.REFUSED, 0, null).slice(-6)).toEqual(options);
+  });
+
+  it('drops the EDE that would pass the size the client takes', () => {
+    const small = octets(header(RD, 1, 0, 0, 1), question('a'), opt(512));
+    const room = 512 - (19 + 11 + 6);
+    expect(reply(small, 2, 14, new Uint8Array(room)).length).toBe(512);
+    expect(reply(small, 2, 14, new Uint8Array(room + 1))).toEqual(reply(small, 2));
+  });
+
+  it('splits BADVERS over header and OPT', () => {
+    const query = octets(header(RD, 1, 0, 0, 1), question('a'), opt(1232, { version: 1 }));
+    expect(reply(query, Rcode.BADVERS)).toEqual(
+      octets(header(0x8180, 1, 0, 0, 1), question('a'), opt(1232, { extendedRcode: 1 })),
+    );
+  });
+
+  it('never passes an RCODE that needs OPT for NOERROR', () => {
+    expect(reply(plain, Rcode.BADVERS)).toEqual(reply(plain, Rcode.SERVFAIL));
+  });
+
+  it('answers other opcodes with a header, and no word on recursion', () => {
+    expect(reply(octets(header(5 << 11, 1, 0, 0, 0), question('a', 6)), Rcode.NOTIMP)).toEqual(
+      octets(header(0xa804, 0, 0, 0, 0)),
+    );
+  });
+
+  it('answers an unreadable question with a header', () => {
+    expect(reply(octets(header(RD, 1, 0, 0, 0), 'c00c 0001 0001'), Rcode.FORMERR)).toEqual(
+      octets(header(0x8181, 0, 0, 0, 0)),
+    );
+  });
+
+  it('repeats a readable question before broken records', () => {
+    expect(reply(octets(plain.slice(0, 4), '0001 0001 0000 0000', plain.slice(12)), Rcode.FORMERR)).toEqual(
+      octets(header(0x8181, 1, 0, 0, 0), question('wWw.Example')),
+    );
+  });
+
+  it('is no longer than the query, but for OPT and EDE', () => {
+    const queries = [
+      plain,
+      edns,
+      octets(header(0, 1, 0, 0, 0), question('')),
+      octets(header(0, 0, 0, 0, 0)),
+      octets(header(0x2800, 1, 1, 1, 1), question('a')),
+      octets(header(0, 1, 1, 0, 0), question('a'), record('00', 1, 1, octets('01020304'))),
+      octets(header(0, 1, 0, 0, 1), question('a'), opt(1232)),
+    ];
+    for (const query of queries) {
+      expect(reply(query, Rcode.SERVFAIL).length).toBeLessThanOrEqual(query.length);
+      expect(reply(query, Rcode.SERVFAIL, 14, text).length).toBeLessThanOrEqual(
+        query.length + 6 + text.length,
+      );
+    }
+  });
+});
+
+describe('writeTruncatedReply', () => {
+  const truncated = (query: Uint8Array, rcode: number, sourceFlags?: number) => {
+    const out = new Uint8Array(512).fill(0xee);
+    const q = parse(query);
+    return out.slice(0, writeTruncatedReply(query, q, out, rcode, sourceFlags));
+  };
+
+  it('has TC, the question and no records', () => {
+    expect(truncated(plain, 0)).toEqual(octets(header(0x8380, 1, 0, 0, 0), question('wWw.Example')));
+  });
+
+  it('keeps the rcode, and AA of the answer it stands for', () => {
+    expect(truncated(edns, 3, 0x8583)).toEqual(
+      octets(header(0x8793, 1, 0, 0, 1), question('www.example'), opt(1232, { dnssecOk: true })),
+    );
+  });
+
+  it('puts an extended rcode where it belongs', () => {
+    expect(truncated(edns, 23)).toEqual(
+      octets(
+        header(0x8397, 1, 0, 0, 1),
+        question('www.example'),
+        opt(1232, { dnssecOk: true, extendedRcode: 1 }),
+      ),
+    );
+  });
+
+  it('parses as a response, never as a query', () => {
+    const bytes = truncated(plain, 0);
+    expect(parseQuery(bytes, bytes.length, new ParsedQuery())).toBe(QueryVerdict.response);
+  });
+});

@@ -1,0 +1,139 @@
+import { describe, expect, it } from 'vitest';
+import { type ClientQuestion, restoreForClient } from '../../src/wire/restore.ts';
+import { header, name, octets, opt, option, QNAME_POINTER, question, record } from './build-message.ts';
+
+const answer = record(QNAME_POINTER, 1, 60, octets('c0000201'));
+const stored = octets(header(0x8420, 1, 1, 0, 0), question('www.example'), answer); // QR AA AD
+const spelt = name('wWw.exAmple');
+const text = new TextEncoder().encode('stale');
+
+interface Asked extends Partial<ClientQuestion> {
+  message?: Uint8Array;
+  rcode?: number;
+  ede?: number;
+  edeText?: Uint8Array | null;
+  limit?: number;
+}
+
+/** What a client with ID ABCD and RD gets. */
+function restore(asked: Asked = {}): Uint8Array {
+  const message = asked.message ?? stored;
+  const out = new Uint8Array(4096).fill(0xee);
+  out.set(message);
+  const q: ClientQuestion = {
+    id: asked.id ?? 0xabcd,
+    flags: asked.flags ?? 0x0100,
+    qnameLength: spelt.length,
+    hasOpt: asked.hasOpt ?? false,
+    dnssecOk: asked.dnssecOk ?? false,
+  };
+  const names = octets('ffff', spelt);
+  const length = restoreForClient(
+    out,
+    message.length,
+    names,
+    2,
+    q,
+    asked.rcode ?? 0,
+    asked.ede ?? -1,
+    asked.edeText ?? null,
+    asked.limit ?? 1232,
+  );
+  return out.slice(0, length);
+}
+
+/** A header with the client's ID. */
+const head = (flags: number, qd: number, an: number, ns: number, ar: number) =>
+  octets('abcd', header(flags, qd, an, ns, ar).slice(2));
+const asked = question('wWw.exAmple');
+
+describe('restoreForClient', () => {
+  it('gives back ID and spelling, RD and CD; keeps AA; sets RA', () => {
+    expect(restore()).toEqual(octets(head(0x8580, 1, 1, 0, 0), asked, answer));
+    expect(restore({ flags: 0x0010 })).toEqual(octets(head(0x8490, 1, 1, 0, 0), asked, answer));
+  });
+
+  it('makes an answer of a stored message whatever its own RD, RA, CD say', () => {
+    const message = octets(header(0x0190, 1, 1, 0, 0), stored.slice(12));
+    expect(restore({ message, flags: 0 })).toEqual(octets(head(0x8080, 1, 1, 0, 0), asked, answer));
+  });
+
+  it('tells AD to those who show that they know it', () => {
+    expect(restore({ flags: 0x0120 }).slice(2, 4)).toEqual(octets('85a0'));
+    expect(restore({ hasOpt: true, dnssecOk: true }).slice(2, 4)).toEqual(octets('85a0'));
+    expect(restore({ hasOpt: true }).slice(2, 4)).toEqual(octets('8580'));
+    // And never makes it up.
+    const message = octets(header(0x8400, 1, 1, 0, 0), stored.slice(12));
+    expect(restore({ message, flags: 0x0120 }).slice(2, 4)).toEqual(octets('8580'));
+  });
+
+  it('appends OPT if and only if the query had it', () => {
+    expect(restore({ hasOpt: true })).toEqual(octets(head(0x8580, 1, 1, 0, 1), asked, answer, opt(1232)));
+    expect(restore({ hasOpt: true, dnssecOk: true }).slice(-11)).toEqual(opt(1232, { dnssecOk: true }));
+    expect(restore({ ede: 3, edeText: text })).toEqual(restore());
+  });
+
+  it('appends the EDE', () => {
+    const options = option(15, octets('0003', text));
+    expect(restore({ hasOpt: true, ede: 3, edeText: text })).toEqual(
+      octets(head(0x8580, 1, 1, 0, 1), asked, answer, opt(1232, { options })),
+    );
+  });
+
+  it('drops the EDE first when it does not fit', () => {
+    const whole = restore({ hasOpt: true, ede: 3, edeText: text });
+    expect(restore({ hasOpt: true, ede: 3, edeText: text, limit: whole.length })).toEqual(whole);
+    expect(restore({ hasOpt: true, ede: 3, edeText: text, limit: whole.length - 1 })).toEqual(
+      restore({ hasOpt: true }),
+    );
+  });
+
+  it('then the records, with TC', () => {
+    const fits = restore({ hasOpt: true }).length;
+    const cut = octets(head(0x8780, 1, 0, 0, 1), asked, opt(1232));
+    expect(restore({ hasOpt: true, limit: fits })).toEqual(restore({ hasOpt: true }));
+    expect(restore({ hasOpt: true, limit: fits - 1 })).toEqual(cut);
+    expect(restore({ limit: stored.length })).toEqual(restore());
+    expect(restore({ limit: stored.length - 1 })).toEqual(octets(head(0x8780, 1, 0, 0, 0), asked));
+  });
+
+  it('claims no AD for records it left out', () => {
+    expect(restore({ flags: 0x0120, limit: 40 }).slice(2, 4)).toEqual(octets('8780'));
+  });
+
+  it('but additional records first, without TC, if the answer has others', () => {
+    const added = octets(record(QNAME_POINTER, 1, 60, octets('c0000202')));
+    const message = octets(header(0x8420, 1, 1, 0, 1), stored.slice(12), added);
+    const limit = message.length + 11;
+    expect(restore({ message, hasOpt: true, limit })[11]).toBe(2);
+    expect(restore({ message, hasOpt: true, limit: limit - 1 })).toEqual(restore({ hasOpt: true }));
+    expect(restore({ message, limit: stored.length })).toEqual(restore());
+    expect(restore({ message, limit: stored.length - 1 })[2]).toBe(0x87);
+    // A referral is of no use without the addresses in it.
+    const referral = octets(header(0x8020, 1, 0, 1, 1), stored.slice(12), added);
+    expect(restore({ message: referral, limit: referral.length - 1 })[2]).toBe(0x83);
+  });
+
+  it('keeps TC of a message that has it', () => {
+    const message = octets(header(0x8200, 1, 0, 0, 0), question('www.example'));
+    expect(restore({ message })).toEqual(octets(head(0x8380, 1, 0, 0, 0), asked));
+  });
+
+  it('keeps the stored rcode and takes the upper bits of the whole one', () => {
+    const message = octets(header(0x8407, 1, 0, 0, 0), question('www.example'));
+    expect(restore({ message, hasOpt: true, rcode: 23 })).toEqual(
+      octets(head(0x8587, 1, 0, 0, 1), asked, opt(1232, { extendedRcode: 1 })),
+    );
+    expect(restore({ message, hasOpt: true, rcode: 0 }).slice(2, 4)).toEqual(octets('8587'));
+    // Without OPT nobody could tell 23 from 7.
+    expect(restore({ message, rcode: 23 }).slice(2, 4)).toEqual(octets('8582'));
+  });
+
+  it('keeps other sections and their counts', () => {
+    const glue = record('00', 1, 1, octets('01020304'));
+    const message = octets(header(0x8000, 1, 1, 1, 1), question('www.example'), answer, glue, glue);
+    expect(restore({ message, hasOpt: true })).toEqual(
+      octets(head(0x8180, 1, 1, 1, 2), asked, answer, glue, glue, opt(1232)),
+    );
+  });
+});

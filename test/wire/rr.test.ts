@@ -1,0 +1,65 @@
+import { describe, expect, it } from 'vitest';
+import { RrCursor } from '../../src/wire/rr.ts';
+import { header, inSlot, octets, opt, QNAME_POINTER, question, record } from './build-message.ts';
+
+const head = octets(header(0x8180, 1, 2, 0, 1), question('a.example'));
+const message = octets(
+  head,
+  record(QNAME_POINTER, 5, 60, octets('0162 c00e')),
+  record('0162 c00e', 1, 61, octets('01020304'), 3),
+  opt(1232),
+);
+
+describe('RrCursor', () => {
+  it('steps through all records and ends sound', () => {
+    const rr = new RrCursor();
+    rr.reset(message, message.length, head.length, 3);
+    expect(rr.next()).toBe(true);
+    expect([rr.nameOffset, rr.type, rr.class, rr.rdataLength]).toEqual([head.length, 5, 1, 4]);
+    expect(message[rr.ttlOffset + 3]).toBe(60);
+    expect(rr.next()).toBe(true);
+    expect([rr.type, rr.class, rr.rdataLength]).toEqual([1, 3, 4]);
+    expect(message.slice(rr.rdataOffset, rr.endOffset)).toEqual(octets('01020304'));
+    expect(rr.next()).toBe(true);
+    expect([rr.type, rr.class, rr.rdataLength]).toEqual([41, 1232, 0]);
+    expect(rr.endOffset).toBe(message.length);
+    expect(rr.next()).toBe(false);
+    expect(rr.failed).toBe(false);
+  });
+
+  it('stops after as many as it was told', () => {
+    const rr = new RrCursor();
+    rr.reset(message, message.length, head.length, 1);
+    expect(rr.next()).toBe(true);
+    expect(rr.next()).toBe(false);
+    expect(rr.failed).toBe(false);
+  });
+
+  it('fails wherever the message is cut', () => {
+    for (let length = head.length; length < message.length; length++) {
+      const rr = new RrCursor();
+      rr.reset(inSlot(message.slice(0, length), 80, 0), length, head.length, 3);
+      while (rr.next()) expect(rr.endOffset).toBeLessThanOrEqual(length);
+      expect(rr.failed).toBe(true);
+    }
+  });
+
+  it('fails at once on counts that no message of this length can keep', () => {
+    const rr = new RrCursor();
+    rr.reset(message, message.length, head.length, 0xffff * 3);
+    expect(rr.next()).toBe(false);
+    expect(rr.failed).toBe(true);
+  });
+
+  it('fails on a broken name and stays failed until reset', () => {
+    const rr = new RrCursor();
+    const broken = octets(head, record('c0ff', 1, 1, octets()), record('00', 1, 1, octets()));
+    rr.reset(broken, broken.length, head.length, 2);
+    expect(rr.next()).toBe(false);
+    expect(rr.next()).toBe(false);
+    expect(rr.failed).toBe(true);
+    rr.reset(message, message.length, head.length, 3);
+    expect(rr.failed).toBe(false);
+    expect(rr.next()).toBe(true);
+  });
+});

@@ -1,0 +1,76 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { nameToText, textToName, UNREADABLE_NAME } from '../../src/wire/text.ts';
+import { name, octets } from './build-message.ts';
+
+describe('nameToText', () => {
+  it('writes absolute names', () => {
+    expect(nameToText(name('www.Example'), 0)).toBe('www.Example.');
+    expect(nameToText(Uint8Array.of(0), 0)).toBe('.');
+  });
+
+  it('escapes what would read otherwise', () => {
+    // a . b, space, \, @, ä in UTF-8, DEL
+    expect(nameToText(octets('09', '612e62 20 5c 40 c3a4 7f', '00'), 0)).toBe(
+      'a\\.b\\032\\\\\\@\\195\\164\\127.',
+    );
+  });
+
+  it('follows compression', () => {
+    expect(nameToText(octets(new Uint8Array(12), name('example'), '0161 c00c'), 21)).toBe('a.example.');
+  });
+
+  it('says so when there is no name', () => {
+    expect(nameToText(octets('0361'), 0)).toBe(UNREADABLE_NAME);
+    expect(nameToText(octets('c000'), 0)).toBe(UNREADABLE_NAME);
+    expect(nameToText(name('a'), 0, 2)).toBe(UNREADABLE_NAME);
+    expect(nameToText(name('a'), 99)).toBe(UNREADABLE_NAME);
+  });
+});
+
+describe('textToName', () => {
+  it('takes names with and without the last dot, case kept', () => {
+    expect(textToName('www.Example')).toEqual(name('www.Example'));
+    expect(textToName('www.Example.')).toEqual(name('www.Example'));
+    expect(textToName('.')).toEqual(Uint8Array.of(0));
+  });
+
+  it('takes escapes', () => {
+    expect(textToName('a\\.b.c')).toEqual(octets('03 612e62', '01 63', 0));
+    expect(textToName('\\000\\255\\032x\\\\')).toEqual(octets('05 00ff20785c', 0));
+  });
+
+  it.each([
+    ['an empty text', ''],
+    ['an empty label', 'a..b'],
+    ['a dot in front', '.a'],
+    ['two dots', '..'],
+    ['a label of 64 octets', 'a'.repeat(64)],
+    ['a name over 255 octets', `${`${'a'.repeat(62)}.`.repeat(4)}ab`],
+    ['an escape over 255', 'a\\256'],
+    ['an escape of one digit', 'a\\1'],
+    ['an escape of two digits', 'a\\12b'],
+    ['an escape of nothing', 'a\\'],
+    ['a space', 'a b'],
+    ['a character beyond ASCII', 'ä.example'],
+    ['an escaped character beyond ASCII', '\\ä'],
+    ['a newline', 'a\n'],
+  ])('refuses %s', (_, text) => {
+    expect(() => textToName(text)).toThrow(RangeError);
+  });
+
+  it('takes the longest label and name', () => {
+    expect(textToName('a'.repeat(63)).length).toBe(65);
+    expect(textToName(`${`${'a'.repeat(62)}.`.repeat(4)}a`).length).toBe(255);
+  });
+
+  it('reads back every name that nameToText() writes', () => {
+    const labels = fc.array(fc.uint8Array({ minLength: 1, maxLength: 63 }), { maxLength: 3 });
+    fc.assert(
+      fc.property(labels, (parts) => {
+        const wire = octets(...parts.flatMap((label) => [label.length, label]), 0);
+        expect(textToName(nameToText(wire, 0))).toEqual(wire);
+      }),
+    );
+  });
+});
