@@ -1,0 +1,55 @@
+// What a scrape costs the main thread, with as many upstreams as a cluster has and with as many as there can be; and
+// what counting costs a worker per query. Run: npx vitest bench --run bench/metrics
+import { bench, describe } from 'vitest';
+import {
+  Counter,
+  Counters,
+  CounterTotals,
+  createCounterBlock,
+  MAX_UPSTREAMS,
+} from '../../src/metrics/counters.ts';
+import { createExposition } from '../../src/metrics/exposition.ts';
+import type { MetricsSource } from '../../src/metrics/metrics-source.ts';
+import { FAILURE_REASON_NAMES } from '../../src/upstream/exchange.ts';
+
+const WORKERS = 8;
+
+function createSource(upstreamCount: number): MetricsSource {
+  const totals = new CounterTotals();
+  for (let i = 0; i < WORKERS; i++) totals.add(createCounterBlock());
+  const slots = Array.from({ length: upstreamCount }, (_, slot) => slot);
+  return {
+    totals,
+    build: { version: '0', node: process.versions.node, socket: 'batch' },
+    failureReasons: FAILURE_REASON_NAMES,
+    listen: () => ['127.0.0.1:5300'],
+    upstreams: () => slots.map((slot) => ({ slot, text: `10.0.0.${slot}:53`, state: 'up', rttMs: 1 })),
+    routes: () =>
+      slots.map((slot) => ({ slot, upstream: `10.0.0.${slot}:53`, zone: '.', quarantined: false })),
+    workers: () => WORKERS,
+    workerRestarts: () => 0,
+    reloads: () => ({ ok: 0, failed: 0 }),
+    rewrittenUpstreams: () => 0,
+  };
+}
+
+describe('a scrape of 8 workers', () => {
+  for (const count of [3, 20, MAX_UPSTREAMS]) {
+    const scrape = createExposition(createSource(count), { coredns: false });
+    bench(`${count} upstreams`, async () => {
+      await scrape();
+    });
+  }
+});
+
+describe('counting', () => {
+  const counters = new Counters(createCounterBlock());
+  bench('1000 answered queries: query, hit, RCODE, duration', () => {
+    for (let i = 0; i < 1000; i++) {
+      counters.increment(Counter.queriesUdp);
+      counters.values[Counter.cacheHits]!++;
+      counters.response(0);
+      counters.duration(0.1, 1);
+    }
+  });
+});

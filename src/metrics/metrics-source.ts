@@ -1,0 +1,51 @@
+// What the exposition asks the running server for, at each scrape. The server (main thread) implements it; nothing
+// here belongs to the path of a query.
+import type { CounterTotals } from './counters.ts';
+
+/** Whether an upstream is asked: quarantined when a loop through it is open in any of its zones. */
+export type UpstreamStateName = 'up' | 'down' | 'quarantined';
+export const UPSTREAM_STATE_NAMES: readonly UpstreamStateName[] = ['up', 'down', 'quarantined'];
+
+/** An upstream slot in use. */
+export interface MetricsUpstream {
+  readonly slot: number;
+  /** As configured or discovered; the `upstream` label. Two slots of one text are shown as one. */
+  readonly text: string;
+  readonly state: UpstreamStateName;
+  /** Smoothed round-trip time, ms; 0 while nothing was measured. */
+  readonly rttMs: number;
+}
+
+/** A route slot in use: a zone's use of an upstream. */
+export interface MetricsRoute {
+  readonly slot: number;
+  readonly upstream: string;
+  readonly zone: string;
+  readonly quarantined: boolean;
+}
+
+/** Which program this is. */
+export interface BuildInfo {
+  readonly version: string;
+  /** Version of Node without the v. */
+  readonly node: string;
+  /** Which datagram socket is in use: `batch` or `node`. */
+  readonly socket: string;
+}
+
+/** The numbers behind /metrics. Every method is called per scrape and should only read. */
+export interface MetricsSource {
+  readonly totals: CounterTotals;
+  readonly build: BuildInfo;
+  /** Names of the upstream failure reasons, by their number (FAILURE_REASON_NAMES of upstream/exchange). */
+  readonly failureReasons: readonly string[];
+  /** Listen addresses as `ADDR:PORT`; the `server` label of the CoreDNS names. */
+  listen(): readonly string[];
+  upstreams(): readonly MetricsUpstream[];
+  routes(): readonly MetricsRoute[];
+  workers(): number;
+  workerRestarts(): number;
+  reloads(): { readonly ok: number; readonly failed: number };
+  /** Loopback stubs replaced by the servers behind them, now. */
+  rewrittenUpstreams(): number;
+}

@@ -1,0 +1,217 @@
+// The table of unloop's own metrics. The names are public: dashboards and alerts use them as written here.
+import type { CounterTotals } from './counters.ts';
+import { Counter, DROP_REASONS, DURATION_BUCKETS_SECONDS, EVIDENCE_NAMES } from './counters.ts';
+import { labelled, type Metric, type Sample, single } from './metric.ts';
+import { type MetricsUpstream, UPSTREAM_STATE_NAMES } from './metrics-source.ts';
+import { responseSamples } from './response-samples.ts';
+
+/** A counter without labels that the workers keep. */
+function counted(name: string, help: string, counter: Counter): Metric {
+  return single('counter', name, help, ({ totals }) => totals.counter(counter));
+}
+
+/** A gauge that the workers keep, summed over them. */
+function gauged(name: string, help: string, counter: Counter): Metric {
+  return single('gauge', name, help, ({ totals }) => totals.counter(counter));
+}
+
+function drops(totals: CounterTotals): Sample[] {
+  const samples: Sample[] = [];
+  for (const [index, reason] of DROP_REASONS.entries()) {
+    if (reason !== 'ok') samples.push({ labels: { reason }, value: totals.dropped(index) });
+  }
+  return samples;
+}
+
+function states(upstreams: readonly MetricsUpstream[]): Sample[] {
+  // Two slots of one text (a server used by two zones' lists) show the worse state; a sum would show 2.
+  const worst = new Map<string, number>();
+  for (const { text, state } of upstreams) {
+    worst.set(text, Math.max(worst.get(text) ?? 0, UPSTREAM_STATE_NAMES.indexOf(state)));
+  }
+  return [...worst].flatMap(([upstream, current]) =>
+    UPSTREAM_STATE_NAMES.map((state, index) => ({
+      labels: { upstream, state },
+      value: index === current ? 1 : 0,
+    })),
+  );
+}
+
+function rtts(upstreams: readonly MetricsUpstream[]): Sample[] {
+  return upstreams
+    .filter(({ rttMs }) => rttMs > 0)
+    .map(({ text, rttMs }) => ({ labels: { upstream: text }, value: rttMs / 1000 }));
+}
+
+/** In the order of docs/metrics.md. */
+export const UNLOOP_METRICS: readonly Metric[] = [
+  labelled('counter', 'unloop_queries_total', ['proto'], 'Queries received, by transport.', ({ totals }) => [
+    { labels: { proto: 'udp' }, value: totals.counter(Counter.queriesUdp) },
+    { labels: { proto: 'tcp' }, value: totals.counter(Counter.queriesTcp) },
+  ]),
+  labelled('counter', 'unloop_responses_total', ['rcode'], 'Responses sent, by RCODE.', ({ totals }) =>
+    responseSamples(totals),
+  ),
+  labelled(
+    'counter',
+    'unloop_dropped_total',
+    ['reason'],
+    'Packets that got no answer, or an error without looking further, by reason.',
+    ({ totals }) => drops(totals),
+  ),
+  {
+    type: 'histogram',
+    name: 'unloop_request_duration_seconds',
+    labels: [],
+    help: 'Time from receiving a query to sending its response.',
+    bounds: DURATION_BUCKETS_SECONDS,
+    collect: ({ totals }) => [
+      { labels: {}, buckets: totals.durationBuckets(), sum: totals.counter(Counter.durationSumSeconds) },
+    ],
+  },
+  gauged('unloop_in_flight', 'Client queries being worked on now.', Counter.inFlight),
+  gauged('unloop_tcp_connections', 'Client TCP connections open now.', Counter.tcpConnections),
+  counted(
+    'unloop_tcp_connections_refused_total',
+    'Client TCP connections closed at once because a limit was reached.',
+    Counter.tcpConnectionsRefused,
+  ),
+  counted('unloop_coalesced_total', 'Queries that waited for an identical one in flight.', Counter.coalesced),
+  counted('unloop_cache_hits_total', 'Queries answered from the cache.', Counter.cacheHits),
+  counted('unloop_cache_misses_total', 'Queries that the cache could not answer.', Counter.cacheMisses),
+  counted('unloop_cache_stale_total', 'Queries answered with expired data (RFC 8767).', Counter.cacheStale),
+  counted(
+    'unloop_cache_prefetches_total',
+    'Entries fetched anew before they expired.',
+    Counter.cachePrefetches,
+  ),
+  counted(
+    'unloop_cache_evictions_total',
+    'Entries removed to make room, before they expired.',
+    Counter.cacheEvictions,
+  ),
+  gauged('unloop_cache_entries', 'Entries in the cache now, over all workers.', Counter.cacheEntries),
+  gauged('unloop_cache_bytes', 'Octets the cache holds now, over all workers.', Counter.cacheBytes),
+  labelled(
+    'counter',
+    'unloop_upstream_requests_total',
+    ['upstream'],
+    'Queries sent to an upstream, retries and prefetches included.',
+    (source) =>
+      source.upstreams().map(({ slot, text }) => ({
+        labels: { upstream: text },
+        value: source.totals.upstreamRequests(slot),
+      })),
+  ),
+  labelled(
+    'counter',
+    'unloop_upstream_failures_total',
+    ['upstream', 'reason'],
+    'Queries to an upstream that brought no usable answer, by reason.',
+    (source) =>
+      source.upstreams().flatMap(({ slot, text }) =>
+        source.failureReasons.map((reason, index) => ({
+          labels: { upstream: text, reason },
+          value: source.totals.upstreamFailures(slot, index),
+        })),
+      ),
+  ),
+  {
+    type: 'histogram',
+    name: 'unloop_upstream_duration_seconds',
+    labels: ['upstream'],
+    help: 'Time from sending a query to an upstream to its matching reply.',
+    bounds: DURATION_BUCKETS_SECONDS,
+    collect: (source) =>
+      source.upstreams().map(({ slot, text }) => ({
+        labels: { upstream: text },
+        buckets: source.totals.upstreamDurationBuckets(slot),
+        sum: source.totals.upstreamDurationSumSeconds(slot),
+      })),
+  },
+  labelled(
+    'gauge',
+    'unloop_upstream_state',
+    ['upstream', 'state'],
+    '1 for the state an upstream is in (up, down, quarantined), 0 for the others.',
+    (source) => states(source.upstreams()),
+  ),
+  labelled(
+    'gauge',
+    'unloop_upstream_rtt_seconds',
+    ['upstream'],
+    'Smoothed round-trip time of an upstream; absent until measured.',
+    (source) => rtts(source.upstreams()),
+  ),
+  labelled(
+    'counter',
+    'unloop_upstream_mismatches_total',
+    ['kind'],
+    'Replies that fit no query in flight (unmatched) or came back in another letter case (case): late, or forged.',
+    ({ totals }) => [
+      { labels: { kind: 'unmatched' }, value: totals.counter(Counter.upstreamMismatches) },
+      { labels: { kind: 'case' }, value: totals.counter(Counter.upstreamCaseMismatches) },
+    ],
+  ),
+  single(
+    'gauge',
+    'unloop_rewritten_upstreams',
+    'Loopback stubs replaced by the servers behind them.',
+    (source) => source.rewrittenUpstreams(),
+  ),
+  labelled(
+    'counter',
+    'unloop_loop_detected_total',
+    ['upstream', 'zone', 'evidence'],
+    'Own queries that came back, by the upstream and zone they had left through and by what proved it.',
+    (source) =>
+      source.routes().flatMap(({ slot, upstream, zone }) =>
+        EVIDENCE_NAMES.map((evidence, index) => ({
+          labels: { upstream, zone, evidence },
+          value: source.totals.loopsDetected(slot, index),
+        })),
+      ),
+  ),
+  labelled(
+    'gauge',
+    'unloop_loop_quarantined',
+    ['upstream', 'zone'],
+    '1 while an upstream is out of use for a zone because of a loop.',
+    (source) =>
+      source.routes().map(({ upstream, zone, quarantined }) => ({
+        labels: { upstream, zone },
+        value: quarantined ? 1 : 0,
+      })),
+  ),
+  counted('unloop_loop_shed_total', 'Returned queries answered at once with SERVFAIL.', Counter.loopShed),
+  counted('unloop_loop_probes_total', 'Probes sent to find out whether a path loops.', Counter.loopProbes),
+  counted(
+    'unloop_loop_suspicions_total',
+    'Sightings that looked like a loop without proving one; each asks for a probe.',
+    Counter.loopSuspicions,
+  ),
+  labelled(
+    'counter',
+    'unloop_reloads_total',
+    ['result'],
+    'Configuration reloads, by result (ok, failed).',
+    (source) => {
+      const { ok, failed } = source.reloads();
+      return [
+        { labels: { result: 'ok' }, value: ok },
+        { labels: { result: 'failed' }, value: failed },
+      ];
+    },
+  ),
+  single('gauge', 'unloop_workers', 'Worker threads running.', (source) => source.workers()),
+  single('counter', 'unloop_worker_restarts_total', 'Worker threads replaced after they died.', (source) =>
+    source.workerRestarts(),
+  ),
+  labelled(
+    'gauge',
+    'unloop_build_info',
+    ['version', 'node', 'socket'],
+    'Always 1: the versions of unloop and Node, and which datagram socket is in use.',
+    ({ build }) => [{ labels: { version: build.version, node: build.node, socket: build.socket }, value: 1 }],
+  ),
+];
