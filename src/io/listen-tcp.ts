@@ -1,0 +1,70 @@
+// Opens a TCP listener, one per worker on the same port where SO_REUSEPORT can be had (from the addon, or from Node
+// ≥ 23.1), so that the kernel spreads connections as it spreads datagrams. Called by server/tcp-listener.
+import { createServer, isIPv6, type ListenOptions, type Server, type Socket } from 'node:net';
+import { getSystemErrorName } from 'node:util';
+import { nativeAddon } from './native-addon.ts';
+import { nodeSupportsReusePort } from './node-socket.ts';
+import { socketError } from './socket-error.ts';
+
+/** Connections that may wait to be accepted; the kernel may cap it (net.core.somaxconn). */
+const DEFAULT_BACKLOG = 1024;
+
+export interface TcpListenOptions {
+  /** IPv4 or IPv6 literal to bind. An IPv6 wildcard does not take IPv4 connections. */
+  address: string;
+  /** 0: the kernel picks one. */
+  port: number;
+  /** Several threads listen on the same port. Where that cannot be had the port is simply bound. Default false. */
+  reusePort?: boolean;
+  backlog?: number;
+  /** A listening socket inherited from a supervisor (LISTEN_FDS). With the addon, each listener gets a descriptor of its own. */
+  fd?: number;
+}
+
+/**
+ * Listens; rejects with an Error with the system's code (EADDRINUSE, EACCES, EADDRNOTAVAIL …). Connections stay half
+ * open when the client has sent all it wants (RFC 7766 §6.2.4 asks for its answers), and do not wait for more to send.
+ * Later errors (accept) are the server's 'error' events: the caller listens.
+ */
+export function listenTcp(
+  options: TcpListenOptions,
+  onConnection: (connection: Socket) => void,
+): Promise<Server> {
+  const { backlog = DEFAULT_BACKLOG } = options;
+  return new Promise((resolve, reject) => {
+    const server = createServer({ allowHalfOpen: true, noDelay: true }, onConnection);
+    server.once('error', reject);
+    const listening = () => {
+      server.off('error', reject);
+      resolve(server);
+    };
+    const descriptor = openDescriptor(options, backlog);
+    if (descriptor !== undefined) {
+      server.listen({ fd: descriptor, backlog, exclusive: true }, listening);
+      return;
+    }
+    const listenOptions: ListenOptions & { reusePort?: boolean } = {
+      host: options.address,
+      port: options.port,
+      backlog,
+      ipv6Only: isIPv6(options.address),
+      exclusive: true,
+      ...(options.reusePort && nodeSupportsReusePort() ? { reusePort: true } : {}),
+    };
+    server.listen(listenOptions, listening);
+  });
+}
+
+/** The descriptor to listen on, where it is not Node that opens it. Throws as listenTcp rejects. */
+function openDescriptor(options: TcpListenOptions, backlog: number): number | undefined {
+  const addon = nativeAddon();
+  if (options.fd === undefined && !(options.reusePort && addon)) return undefined;
+  if (addon === null) return options.fd;
+  const descriptor =
+    options.fd === undefined
+      ? addon.listenTcp(options.address, options.port, backlog, 1)
+      : addon.adoptTcp(options.fd);
+  if (descriptor < 0)
+    throw socketError(getSystemErrorName(descriptor), 'listen', options.address, options.port);
+  return descriptor;
+}

@@ -1,0 +1,89 @@
+// Finds and loads the C addon (native/*.c), once per thread. Called by open-socket, batch-socket and
+// listen-tcp. Where it is absent everything still works, over node:dgram.
+import { existsSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+
+/** As ABI in native/module.c: an addon that was built from other sources is not used. */
+const ABI = 3;
+
+/** The functions of the addon; native/module.c says what each does. Failures are negative errno numbers. */
+export interface NativeAddon {
+  readonly abi: number;
+  attach(
+    onEvent: (socketId: number, countOrErrno: number) => void,
+    receiveMemory: Uint8Array,
+    receiveLengths: Int32Array,
+    receivePeers: Int32Array,
+    sendMemory: Uint8Array,
+    sendLengths: Int32Array,
+    sendPeers: Int32Array,
+    sendSockets: Int32Array,
+    control: Int32Array,
+  ): void;
+  open(
+    address: string,
+    port: number,
+    reusePort: number,
+    receiveBufferBytes: number,
+    connectAddress: string,
+    connectPort: number,
+    fd: number,
+    details: Int32Array,
+  ): number;
+  close(socketId: number): void;
+  retire(socketId: number): number;
+  flush(): void;
+  counters(socketId: number, numbers: Float64Array): void;
+  listenTcp(address: string, port: number, backlog: number, reusePort: number): number;
+  adoptTcp(fd: number): number;
+  notify(path: string, text: string): number;
+}
+
+/** Whether the addon is in use, and if not, why not (one line, for the start message). */
+export interface NativeStatus {
+  available: boolean;
+  reason: string;
+}
+
+let loaded: { addon: NativeAddon | null; reason: string } | undefined;
+
+/** The addon, or null where it cannot be used. */
+export function nativeAddon(): NativeAddon | null {
+  loaded ??= load();
+  return loaded.addon;
+}
+
+/** Says whether the addon is in use and why. */
+export function nativeStatus(): NativeStatus {
+  loaded ??= load();
+  return { available: loaded.addon !== null, reason: loaded.reason };
+}
+
+function load(): { addon: NativeAddon | null; reason: string } {
+  if (process.env.UNLOOP_NATIVE === '0') return { addon: null, reason: 'UNLOOP_NATIVE=0' };
+  if (process.platform !== 'linux')
+    return { addon: null, reason: `needs Linux, this is ${process.platform}` };
+  const path = join(
+    repositoryRoot(),
+    'build',
+    `batch-socket-${process.versions.modules}-${process.arch}.node`,
+  );
+  if (!existsSync(path))
+    return { addon: null, reason: `${path} is not built (npm run build:native says why)` };
+  try {
+    const addon = createRequire(import.meta.url)(path) as NativeAddon;
+    if (addon.abi !== ABI)
+      return { addon: null, reason: `${path} is of another release; run npm run build:native` };
+    return { addon, reason: path };
+  } catch (error) {
+    return { addon: null, reason: `${path} does not load: ${(error as Error).message}` };
+  }
+}
+
+/** The folder with package.json above this file, which runs as src/io/*.ts or as dist/src/io/*.js. */
+function repositoryRoot(): string {
+  let folder = import.meta.dirname;
+  while (!existsSync(join(folder, 'package.json')) && folder !== dirname(folder)) folder = dirname(folder);
+  return folder;
+}

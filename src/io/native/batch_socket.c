@@ -1,0 +1,273 @@
+// Batched UDP for one thread's event loop: recvmmsg → one JavaScript call → sendmmsg. The JavaScript side is
+// ../batch-socket.ts, which owns all the memory named in Thread; the contract is ../datagram-socket.ts.
+//
+//   epoll ─▶ on_readable ─recvmmsg─▶ receive slots ─▶ onEvent(socket, count) ─▶ send slots ─▶ flush ─sendmmsg─▶
+//                                    (JavaScript reads)   (one call)    (JavaScript writes)
+//
+// Plain Node-API and libuv, Linux only. One Thread per Node-API environment (the main thread and each worker has its
+// own), no globals, no locks. JavaScript never calls in to send: what it queued is flushed here, right after onEvent
+// returns, or just before the loop waits again (on_prepare) when it was queued anywhere else.
+#include "batch_socket.h"
+
+#include <errno.h>
+#include <string.h>
+
+// Full batches taken from one socket before the others have their turn.
+#define MAX_ROUNDS 4
+// Rounds of error reports (each may make JavaScript send again) before the loop goes on.
+#define MAX_REPORT_ROUNDS 4
+
+// Words of a peer record; the addresses are octets in network order.
+enum { FAMILY_AND_PORT = 0, REMOTE = 1, SCOPE = 5, INTERFACE = 6, LOCAL = 7 };
+
+// ─── Sending ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+// The source address of a reply from a wildcard socket (RFC 2181 §4). The route chooses the interface, except where
+// the source is link-local and means nothing without it.
+static void set_source(struct msghdr *header, Control *control, bool is_v6, const int32_t *peer) {
+  memset(control, 0, sizeof *control);
+  header->msg_control = control->bytes;
+  struct cmsghdr *item = (struct cmsghdr *)control->bytes;
+  if (is_v6) {
+    struct in6_pktinfo source = {0};
+    memcpy(&source.ipi6_addr, peer + LOCAL, 16);
+    if (IN6_IS_ADDR_LINKLOCAL(&source.ipi6_addr)) source.ipi6_ifindex = (unsigned)peer[INTERFACE];
+    item->cmsg_level = IPPROTO_IPV6;
+    item->cmsg_type = IPV6_PKTINFO;
+    item->cmsg_len = CMSG_LEN(sizeof source);
+    header->msg_controllen = CMSG_SPACE(sizeof source);
+    memcpy(CMSG_DATA(item), &source, sizeof source);
+  } else {
+    struct in_pktinfo source = {0};
+    memcpy(&source.ipi_spec_dst, peer + LOCAL, 4);
+    item->cmsg_level = IPPROTO_IP;
+    item->cmsg_type = IP_PKTINFO;
+    item->cmsg_len = CMSG_LEN(sizeof source);
+    header->msg_controllen = CMSG_SPACE(sizeof source);
+    memcpy(CMSG_DATA(item), &source, sizeof source);
+  }
+}
+
+static void prepare_send(Thread *thread, const Socket *socket, int slot, int position) {
+  const int32_t *peer = thread->send_peers + slot * PEER_WORDS;
+  struct msghdr *header = &thread->send_headers[position].msg_hdr;
+  Address *name = &thread->send_names[position];
+  thread->send_vectors[position].iov_base = thread->send_memory + (size_t)slot * SLOT_BYTES;
+  thread->send_vectors[position].iov_len = (size_t)thread->send_lengths[slot];
+  header->msg_name = NULL;
+  header->msg_namelen = 0;
+  header->msg_control = NULL;
+  header->msg_controllen = 0;
+  if (socket->connected) return;
+  bool is_v6 = (peer[FAMILY_AND_PORT] >> 16) == 6;
+  memset(name, 0, sizeof *name);
+  if (is_v6) {
+    name->v6.sin6_family = AF_INET6;
+    name->v6.sin6_port = htons((uint16_t)peer[FAMILY_AND_PORT]);
+    name->v6.sin6_scope_id = (uint32_t)peer[SCOPE];
+    memcpy(&name->v6.sin6_addr, peer + REMOTE, 16);
+    header->msg_namelen = sizeof name->v6;
+  } else {
+    name->v4.sin_family = AF_INET;
+    name->v4.sin_port = htons((uint16_t)peer[FAMILY_AND_PORT]);
+    memcpy(&name->v4.sin_addr, peer + REMOTE, 4);
+    header->msg_namelen = sizeof name->v4;
+  }
+  header->msg_name = name;
+  if ((peer[LOCAL] | peer[LOCAL + 1] | peer[LOCAL + 2] | peer[LOCAL + 3]) != 0)
+    set_source(header, &thread->send_controls[position], is_v6, peer);
+}
+
+static void note_error(Socket *socket, int error) {
+  socket->pending_error = error;
+  socket->thread->errors_pending = true;
+}
+
+// Sends the first `count` headers by one socket. A datagram that the kernel refuses is counted and skipped.
+//
+// On a connected socket, a send may fail with the ICMP error of an *earlier* datagram, which it thereby consumes: the
+// datagram itself is sound and goes out at the second try. Where that happens behind the first datagram, sendmmsg just
+// returns short and drops the error; if the next try then succeeds, that is what it was.
+static void send_group(Thread *thread, Socket *socket, int count) {
+  int done = 0, failed_at = -1;
+  bool returned_short = false;
+  while (done < count) {
+    int sent = sendmmsg(socket->fd, thread->send_headers + done, (unsigned)(count - done), MSG_DONTWAIT | MSG_NOSIGNAL);
+    if (sent > 0) {
+      if (returned_short) note_error(socket, ECONNREFUSED);
+      socket->sent += (uint64_t)sent;
+      done += sent;
+      returned_short = socket->connected;
+      continue;
+    }
+    int error = errno;
+    if (error == EINTR) continue;
+    returned_short = false;
+    if (socket->connected && error != EAGAIN && error != ENOBUFS && error != EMSGSIZE) {
+      note_error(socket, error);
+      if (failed_at != done) {
+        failed_at = done;
+        continue;
+      }
+    }
+    socket->send_failures++;
+    done++;
+  }
+}
+
+void flush(Thread *thread) {
+  int32_t queued = *thread->queued;
+  if (queued <= 0) return;
+  *thread->queued = 0;
+  if (queued > SEND_SLOTS) queued = SEND_SLOTS;
+  for (int first = 0; first < queued; first++) {
+    int32_t id = thread->send_sockets[first];
+    if (id < 0 || id >= MAX_SOCKETS || thread->sockets[id] == NULL) continue;
+    Socket *socket = thread->sockets[id];
+    int count = 0;
+    for (int slot = first; slot < queued; slot++) {
+      if (thread->send_sockets[slot] != id) continue;
+      thread->send_sockets[slot] = -1;
+      if (thread->send_lengths[slot] < 0 || thread->send_lengths[slot] > SLOT_BYTES)
+        socket->send_failures++;
+      else
+        prepare_send(thread, socket, slot, count++);
+    }
+    send_group(thread, socket, count);
+  }
+}
+
+// ─── Receiving ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+// Calls onEvent(socket, count or -errno), then runs microtasks and ticks as Node does after any callback.
+static void call_javascript(Thread *thread, int32_t id, int32_t value) {
+  napi_env env = thread->env;
+  napi_handle_scope scope;
+  if (napi_open_handle_scope(env, &scope) != napi_ok) return;
+  napi_value global, function, arguments[2], ignored;
+  napi_get_global(env, &global);
+  napi_get_reference_value(env, thread->on_event, &function);
+  napi_create_int32(env, id, &arguments[0]);
+  napi_create_int32(env, value, &arguments[1]);
+  // Fails while a worker is being terminated, which is no matter; an exception is a defect and goes the usual way.
+  if (napi_make_callback(env, NULL, global, function, 2, arguments, &ignored) == napi_pending_exception) {
+    napi_value exception;
+    if (napi_get_and_clear_last_exception(env, &exception) == napi_ok) napi_fatal_exception(env, exception);
+  }
+  napi_close_handle_scope(env, scope);
+}
+
+void write_ends(int32_t *peer, const Address *remote) {
+  memset(peer, 0, PEER_WORDS * sizeof *peer);
+  if (remote->any.sa_family == AF_INET6) {
+    peer[FAMILY_AND_PORT] = 6 << 16 | ntohs(remote->v6.sin6_port);
+    memcpy(peer + REMOTE, &remote->v6.sin6_addr, 16);
+    peer[SCOPE] = (int32_t)remote->v6.sin6_scope_id;
+  } else {
+    peer[FAMILY_AND_PORT] = 4 << 16 | ntohs(remote->v4.sin_port);
+    memcpy(peer + REMOTE, &remote->v4.sin_addr, 4);
+  }
+}
+
+// Adds where the datagram was sent to. A multicast destination cannot be a source: it stays 0.
+static void write_local(int32_t *peer, struct msghdr *header) {
+  for (struct cmsghdr *item = CMSG_FIRSTHDR(header); item != NULL; item = CMSG_NXTHDR(header, item)) {
+    if (item->cmsg_level == IPPROTO_IP && item->cmsg_type == IP_PKTINFO) {
+      struct in_pktinfo info;
+      memcpy(&info, CMSG_DATA(item), sizeof info);
+      peer[INTERFACE] = info.ipi_ifindex;
+      memcpy(peer + LOCAL, &info.ipi_spec_dst, 4);
+    } else if (item->cmsg_level == IPPROTO_IPV6 && item->cmsg_type == IPV6_PKTINFO) {
+      struct in6_pktinfo info;
+      memcpy(&info, CMSG_DATA(item), sizeof info);
+      peer[INTERFACE] = (int32_t)info.ipi6_ifindex;
+      if (!IN6_IS_ADDR_MULTICAST(&info.ipi6_addr)) memcpy(peer + LOCAL, &info.ipi6_addr, 16);
+    }
+  }
+}
+
+// Judges `taken` received datagrams, writes lengths and peers, and closes up the gaps that dropped ones leave.
+static int32_t compact(Thread *thread, Socket *socket, int taken) {
+  int32_t kept = 0;
+  for (int slot = 0; slot < taken; slot++) {
+    struct msghdr *header = &thread->receive_headers[slot].msg_hdr;
+    const Address *remote = &thread->receive_names[slot];
+    int32_t *peer = thread->receive_peers + kept * PEER_WORDS;
+    if (header->msg_flags & MSG_TRUNC) {
+      socket->oversized++;
+      continue;
+    }
+    write_ends(peer, remote);
+    if ((peer[FAMILY_AND_PORT] & 0xffff) == 0) {
+      socket->source_port_zero++;
+      continue;
+    }
+    if (header->msg_controllen > 0) write_local(peer, header);
+    uint32_t length = thread->receive_headers[slot].msg_len;
+    if (kept != slot)
+      memcpy(thread->receive_memory + (size_t)kept * SLOT_BYTES, thread->receive_memory + (size_t)slot * SLOT_BYTES, length);
+    thread->receive_lengths[kept++] = (int32_t)length;
+  }
+  socket->received += (uint64_t)kept;
+  return kept;
+}
+
+static int receive(Thread *thread, int fd) {
+  for (int slot = 0; slot < RECEIVE_SLOTS; slot++) {
+    struct msghdr *header = &thread->receive_headers[slot].msg_hdr;
+    header->msg_namelen = sizeof(Address);
+    header->msg_controllen = sizeof(Control);
+    header->msg_flags = 0;
+  }
+  return recvmmsg(fd, thread->receive_headers, RECEIVE_SLOTS, MSG_DONTWAIT, NULL);
+}
+
+static bool is_broken(int error) { return error == EBADF || error == ENOTSOCK || error == EINVAL || error == EFAULT; }
+
+// A socket has datagrams or an error. With an ICMP error libuv stops the handle and reports EBADF: the true error is
+// recvmmsg's, and the handle is started again.
+void on_readable(uv_poll_t *handle, int status, int events) {
+  (void)events;
+  Socket *socket = handle->data;
+  Thread *thread = socket->thread;
+  for (int round = 0; round < MAX_ROUNDS; round++) {
+    int taken = receive(thread, socket->fd);
+    if (taken < 0) {
+      int error = errno;
+      if (error == EINTR) continue;
+      if (error == EAGAIN || error == ENOMEM || error == ENOBUFS) break;
+      if (is_broken(error)) uv_poll_stop(handle);
+      call_javascript(thread, socket->id, -error);
+      flush(thread);
+      if (socket->closing || is_broken(error)) return;
+      continue;
+    }
+    int32_t kept = compact(thread, socket, taken);
+    if (kept > 0) {
+      call_javascript(thread, socket->id, kept);
+      flush(thread);
+      if (socket->closing) return;
+    }
+    // A batch that is not full emptied the queue; asking once more would only cost a system call.
+    if (taken < RECEIVE_SLOTS) break;
+  }
+  if (status < 0) uv_poll_start(handle, UV_READABLE, on_readable);
+}
+
+// Before the loop waits: sends what was queued outside of onEvent (timers, TCP, promises; one batch for all of them),
+// and reports the errors that sends ran into.
+void on_prepare(uv_prepare_t *handle) {
+  Thread *thread = handle->data;
+  flush(thread);
+  for (int round = 0; thread->errors_pending && round < MAX_REPORT_ROUNDS; round++) {
+    thread->errors_pending = false;
+    for (int id = 0; id < MAX_SOCKETS; id++) {
+      Socket *socket = thread->sockets[id];
+      if (socket == NULL || socket->pending_error == 0) continue;
+      int error = socket->pending_error;
+      socket->pending_error = 0;
+      call_javascript(thread, id, -error);
+    }
+    flush(thread);
+  }
+}

@@ -1,0 +1,86 @@
+// Compiles the C files beside it for the Node.js that runs this, into build/ under the repository root. Run by `npm install`
+// and `npm run build:native`. Downloads nothing, and never fails an install: without a compiler or headers it says so,
+// and unloop uses node:dgram.
+import { spawnSync } from 'node:child_process';
+import { mkdirSync, readdirSync, readFileSync, realpathSync, renameSync, rmSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const sources = readdirSync(import.meta.dirname)
+  .filter((name) => name.endsWith('.c'))
+  .map((name) => join(import.meta.dirname, name));
+const root = fileURLToPath(new URL('../../../', import.meta.url));
+
+/** Where the headers may stand: beside the running node, as configured, or as npm's `node` package lays them out. */
+function headerFolders() {
+  const prefixes = [dirname(dirname(realpathSync(process.execPath))), dirname(dirname(process.execPath))];
+  const { node_prefix: builtPrefix } = process.config.variables;
+  if (typeof builtPrefix === 'string') prefixes.push(builtPrefix);
+  const packaged = `node-${process.platform}-${process.arch}`;
+  const folders = prefixes.flatMap((prefix) => [
+    join(prefix, 'include/node'),
+    join(dirname(prefix), packaged, 'include/node'),
+    join(prefix, 'node_modules', packaged, 'include/node'),
+  ]);
+  const { npm_config_nodedir: nodedir } = process.env;
+  return nodedir ? [join(nodedir, 'include/node'), ...folders] : folders;
+}
+
+/** Headers of another release of Node.js would compile, and then meet another libuv. */
+function areOurs(folder) {
+  try {
+    const text = readFileSync(join(folder, 'node_version.h'), 'utf8');
+    return text.match(/#define NODE_MODULE_VERSION (\d+)/)?.[1] === process.versions.modules;
+  } catch {
+    return false;
+  }
+}
+
+/** Compiles; returns why it could not, or an empty string. */
+function build() {
+  if (process.env.UNLOOP_NATIVE === '0') return 'UNLOOP_NATIVE=0';
+  if (process.platform !== 'linux') return `it needs Linux, this is ${process.platform}`;
+  const include = headerFolders().find(areOurs);
+  if (include === undefined) return `no Node.js ${process.version} headers beside ${process.execPath}`;
+
+  const target = join(root, 'build', `batch-socket-${process.versions.modules}-${process.arch}.node`);
+  const partial = `${target}.${process.pid}`;
+  mkdirSync(dirname(target), { recursive: true });
+  const flags = [
+    '-std=c11',
+    '-O2',
+    '-Wall',
+    '-Wextra',
+    '-fPIC',
+    '-shared',
+    '-fvisibility=hidden',
+    '-isystem',
+    include,
+  ];
+  const extraFlags = (process.env.CFLAGS ?? '').split(/\s+/).filter(Boolean);
+  const compilers = process.env.CC ? [process.env.CC] : ['cc', 'gcc', 'clang'];
+  for (const compiler of compilers) {
+    const run = spawnSync(compiler, [...flags, ...extraFlags, '-o', partial, ...sources], {
+      encoding: 'utf8',
+    });
+    if (run.error) continue;
+    if (run.status !== 0) {
+      rmSync(partial, { force: true });
+      return `${compiler} failed: ${run.stderr.trim().split('\n', 1)[0]}`;
+    }
+    if (run.stderr) process.stderr.write(run.stderr);
+    // Renamed into place: a process that has the old one mapped keeps it.
+    renameSync(partial, target);
+    console.log(`unloop: built ${target}`);
+    return '';
+  }
+  return `no C compiler (tried ${compilers.join(', ')})`;
+}
+
+let reason;
+try {
+  reason = build();
+} catch (error) {
+  reason = error.message;
+}
+if (reason) console.log(`unloop: batched UDP addon not built, node:dgram will be used: ${reason}`);

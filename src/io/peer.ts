@@ -1,0 +1,160 @@
+// Peer records (PEER_WORDS in datagram-socket.ts) from and to text: for node-socket, access lists, upstream addresses
+// and logs. Only copyPeer is for the hot path.
+import { isIPv4, isIPv6 } from 'node:net';
+import { endianness, networkInterfaces } from 'node:os';
+import { PEER_WORDS } from './datagram-socket.ts';
+
+const REMOTE_WORD = 1;
+const SCOPE_WORD = 5;
+const LITTLE_ENDIAN = endianness() === 'LE';
+
+/** Copies one record. */
+export function copyPeer(from: Int32Array, fromOffset: number, to: Int32Array, toOffset: number): void {
+  for (let i = 0; i < PEER_WORDS; i++) to[toOffset + i] = from[fromOffset + i]!;
+}
+
+/** Whether two records have the same remote address, port and scope (the local ends may differ). */
+export function sameRemote(
+  left: Int32Array,
+  leftOffset: number,
+  right: Int32Array,
+  rightOffset: number,
+): boolean {
+  for (let i = 0; i <= SCOPE_WORD; i++) if (left[leftOffset + i] !== right[rightOffset + i]) return false;
+  return true;
+}
+
+/** Whether two records have the same remote address; their ports and scopes may differ. */
+export function sameAddress(
+  left: Int32Array,
+  leftOffset: number,
+  right: Int32Array,
+  rightOffset: number,
+): boolean {
+  if (left[leftOffset]! >> 16 !== right[rightOffset]! >> 16) return false;
+  for (let i = REMOTE_WORD; i < SCOPE_WORD; i++) {
+    if (left[leftOffset + i] !== right[rightOffset + i]) return false;
+  }
+  return true;
+}
+
+/** A hash of the remote address without its port. Not keyed: for counting, where a collision does no harm. */
+export function hashAddress(words: Int32Array, offset: number): number {
+  let hash = 0;
+  for (let i = REMOTE_WORD; i < SCOPE_WORD; i++) hash = Math.imul(hash ^ words[offset + i]!, 0x9e3779b1);
+  return hash;
+}
+
+/** Address family of the remote end: 4 or 6. */
+export function peerFamily(words: Int32Array, offset: number): number {
+  return words[offset]! >> 16;
+}
+
+/** Port of the remote end. */
+export function peerPort(words: Int32Array, offset: number): number {
+  return words[offset]! & 0xffff;
+}
+
+/** Octet i of the remote address: 0 … 3 of an IPv4 one, 0 … 15 of an IPv6 one, as they are written. */
+export function peerAddressOctet(words: Int32Array, offset: number, i: number): number {
+  const shift = LITTLE_ENDIAN ? (i & 3) << 3 : 24 - ((i & 3) << 3);
+  return (words[offset + REMOTE_WORD + (i >> 2)]! >>> shift) & 0xff;
+}
+
+/** The remote address as text (RFC 5952), a link-local one with its zone: `192.0.2.1`, `2001:db8::1`, `fe80::1%eth0`. */
+export function formatPeerAddress(words: Int32Array, offset: number): string {
+  if (peerFamily(words, offset) === 4) {
+    const octet = (i: number) => peerAddressOctet(words, offset, i);
+    return `${octet(0)}.${octet(1)}.${octet(2)}.${octet(3)}`;
+  }
+  const scope = words[offset + SCOPE_WORD]!;
+  return formatIpv6(words, offset) + (scope === 0 ? '' : `%${zoneName(scope)}`);
+}
+
+/** Address and port as text, brackets around IPv6: `192.0.2.1:53`, `[2001:db8::1]:53`. */
+export function formatPeer(words: Int32Array, offset: number): string {
+  const address = formatPeerAddress(words, offset);
+  return `${peerFamily(words, offset) === 6 ? `[${address}]` : address}:${peerPort(words, offset)}`;
+}
+
+/** A record with this remote end, or null when the address is not an IP literal. */
+export function parsePeer(address: string, port: number): Int32Array | null {
+  const words = new Int32Array(PEER_WORDS);
+  return writePeer(address, port, words, 0) ? words : null;
+}
+
+/** Writes a record with this remote end at words[offset …]; false when the address is not an IP literal. */
+export function writePeer(address: string, port: number, words: Int32Array, offset: number): boolean {
+  words.fill(0, offset, offset + PEER_WORDS);
+  if (isIPv4(address)) {
+    words[offset] = (4 << 16) | port;
+    const octets = address.split('.');
+    for (let i = 0; i < 4; i++) writeAddressOctet(words, offset, i, Number(octets[i]));
+    return true;
+  }
+  if (!isIPv6(address)) return false;
+  words[offset] = (6 << 16) | port;
+  const zoneOffset = address.indexOf('%');
+  const groups = expandIpv6(zoneOffset < 0 ? address : address.slice(0, zoneOffset));
+  for (let i = 0; i < 8; i++) {
+    writeAddressOctet(words, offset, 2 * i, groups[i]! >> 8);
+    writeAddressOctet(words, offset, 2 * i + 1, groups[i]! & 0xff);
+  }
+  if (zoneOffset >= 0) words[offset + SCOPE_WORD] = zoneIndex(address.slice(zoneOffset + 1));
+  return true;
+}
+
+function writeAddressOctet(words: Int32Array, offset: number, i: number, octet: number): void {
+  const shift = LITTLE_ENDIAN ? (i & 3) << 3 : 24 - ((i & 3) << 3);
+  words[offset + REMOTE_WORD + (i >> 2)]! |= octet << shift;
+}
+
+/** The eight groups of a valid IPv6 literal without zone; its last two may be written as IPv4. */
+function expandIpv6(address: string): number[] {
+  const gap = address.indexOf('::');
+  const head = parseGroups(gap < 0 ? address : address.slice(0, gap));
+  const tail = gap < 0 ? [] : parseGroups(address.slice(gap + 2));
+  return [...head, ...new Array<number>(8 - head.length - tail.length).fill(0), ...tail];
+}
+
+function parseGroups(text: string): number[] {
+  if (text === '') return [];
+  return text.split(':').flatMap((group) => {
+    if (!group.includes('.')) return [Number.parseInt(group, 16)];
+    const octets = group.split('.').map(Number);
+    return [(octets[0]! << 8) | octets[1]!, (octets[2]! << 8) | octets[3]!];
+  });
+}
+
+function formatIpv6(words: Int32Array, offset: number): string {
+  const groups: number[] = [];
+  for (let i = 0; i < 16; i += 2)
+    groups.push((peerAddressOctet(words, offset, i) << 8) | peerAddressOctet(words, offset, i + 1));
+  // The first of the longest runs of two or more zero groups is left out (RFC 5952 §4.2).
+  let gapStart = -1;
+  let gapLength = 1;
+  for (let start = 0; start < 8; start++) {
+    let end = start;
+    while (end < 8 && groups[end] === 0) end++;
+    if (end - start > gapLength) {
+      gapStart = start;
+      gapLength = end - start;
+    }
+  }
+  const hex = groups.map((group) => group.toString(16));
+  if (gapStart < 0) return hex.join(':');
+  return `${hex.slice(0, gapStart).join(':')}::${hex.slice(gapStart + gapLength).join(':')}`;
+}
+
+/** Name of the interface with this index, or the index itself. */
+function zoneName(index: number): string {
+  for (const [name, addresses] of Object.entries(networkInterfaces()))
+    for (const address of addresses ?? []) if (address.scopeid === index) return name;
+  return String(index);
+}
+
+/** Index of the interface of this name (or number); 0 when there is none. */
+function zoneIndex(zone: string): number {
+  for (const address of networkInterfaces()[zone] ?? []) if (address.scopeid) return address.scopeid;
+  return /^\d{1,9}$/.test(zone) ? Number(zone) : 0;
+}

@@ -1,0 +1,119 @@
+// DNS messages in a stream: two octets of length, then the message (RFC 1035 §4.2.2, RFC 7766 §8). Used by the TCP
+// listener and by TCP and TLS upstreams.
+//
+//   chunk      │len│ message │len│ message │len│ mess       whole messages are passed on where they lie
+//   chunk      age │len│ …                                  one cut in two is put together in a buffer of its own
+
+/** Octets of the length field. */
+export const FRAME_HEADER_LENGTH = 2;
+/** The shortest message: a DNS header. */
+const MIN_MESSAGE_LENGTH = 12;
+/** First size of the buffer for a message in parts. It grows as octets come, not as a length is announced. */
+const FIRST_BUFFER_BYTES = 512;
+const EMPTY = new Uint8Array(0);
+
+/** Who gets the messages of a stream. Must not throw. */
+export interface FrameHandler {
+  /** One whole message: the first `length` octets of `bytes`, valid during the call only. */
+  onMessage(bytes: Uint8Array, length: number): void;
+  /** A length that no message can have: the stream is out of step. Called once; nothing is read any more. */
+  onFramingError(): void;
+}
+
+/** Cuts a stream into messages. Holds at most one unfinished message, and no buffer between messages. */
+export class FrameReader {
+  readonly #handler: FrameHandler;
+  /** Length of the message being read, −1 while its length field is not complete. */
+  #length = -1;
+  /** First octet of a length field that was cut in two, −1 otherwise. */
+  #highOctet = -1;
+  #buffer: Uint8Array = EMPTY;
+  /** Octets of the message in the buffer. */
+  #gathered = 0;
+  #stopped = false;
+
+  constructor(handler: FrameHandler) {
+    this.#handler = handler;
+  }
+
+  /** Whether a message has begun and is not complete: the stream may not end here, nor wait for long. */
+  get partial(): boolean {
+    return this.#length >= 0 || this.#highOctet >= 0;
+  }
+
+  /** Reads no more, drops what was gathered. May be called from the handler. */
+  stop(): void {
+    this.#stopped = true;
+    this.#length = -1;
+    this.#highOctet = -1;
+    this.#buffer = EMPTY;
+    this.#gathered = 0;
+  }
+
+  /** Takes the next octets of the stream; calls the handler for each message that they complete. */
+  push(chunk: Uint8Array): void {
+    const end = chunk.length;
+    let offset = 0;
+    while (offset < end && !this.#stopped) {
+      if (this.#length < 0) {
+        offset = this.#readLength(chunk, offset);
+        continue;
+      }
+      if (this.#gathered === 0 && end - offset >= this.#length) {
+        const length = this.#length;
+        this.#length = -1;
+        this.#handler.onMessage(chunk.subarray(offset, offset + length), length);
+        offset += length;
+        continue;
+      }
+      offset = this.#gather(chunk, offset);
+    }
+  }
+
+  /** Reads a length field, or the half of it that is there. Returns the offset after it. */
+  #readLength(chunk: Uint8Array, offset: number): number {
+    if (this.#highOctet < 0) {
+      this.#highOctet = chunk[offset]!;
+      return offset + 1;
+    }
+    this.#length = (this.#highOctet << 8) | chunk[offset]!;
+    this.#highOctet = -1;
+    if (this.#length < MIN_MESSAGE_LENGTH) {
+      this.stop();
+      this.#handler.onFramingError();
+    }
+    return offset + 1;
+  }
+
+  /** Adds octets to the message in parts; passes it on when it is complete. Returns the offset after them. */
+  #gather(chunk: Uint8Array, offset: number): number {
+    const taken = Math.min(this.#length - this.#gathered, chunk.length - offset);
+    this.#reserve(this.#gathered + taken);
+    this.#buffer.set(chunk.subarray(offset, offset + taken), this.#gathered);
+    this.#gathered += taken;
+    if (this.#gathered === this.#length) {
+      const message = this.#buffer;
+      const length = this.#length;
+      this.#length = -1;
+      this.#buffer = EMPTY;
+      this.#gathered = 0;
+      this.#handler.onMessage(message, length);
+    }
+    return offset + taken;
+  }
+
+  /** Makes room for `wanted` octets. Doubling keeps the copies linear; the announced length is the limit. */
+  #reserve(wanted: number): void {
+    if (wanted <= this.#buffer.length) return;
+    const size = Math.min(this.#length, Math.max(wanted, 2 * this.#buffer.length, FIRST_BUFFER_BYTES));
+    const grown = new Uint8Array(size);
+    grown.set(this.#buffer.subarray(0, this.#gathered));
+    this.#buffer = grown;
+  }
+}
+
+/** Writes the length field of a message of `length` octets at bytes[offset]. */
+export function writeFrameHeader(bytes: Uint8Array, offset: number, length: number): void {
+  bytes[offset] = length >> 8;
+  bytes[offset + 1] = length & 0xff;
+}

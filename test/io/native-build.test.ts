@@ -1,0 +1,24 @@
+// Building the addon never fails an install: whatever is missing, it says so in one line and exits 0.
+import { spawnSync } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { expect, it } from 'vitest';
+
+const script = fileURLToPath(new URL('../../src/io/native/build.mjs', import.meta.url));
+
+it.each([
+  ['switched off', { UNLOOP_NATIVE: '0' }, 'UNLOOP_NATIVE=0'],
+  [
+    'without a compiler',
+    { UNLOOP_NATIVE: '1', CC: 'no-such-compiler' },
+    /no C compiler|needs Linux|no Node.js/,
+  ],
+  ['with a compiler that fails', { UNLOOP_NATIVE: '1', CC: 'false' }, /false failed|needs Linux|no Node.js/],
+])('explains itself %s', (_name, env, reason) => {
+  const { status, stdout, stderr } = spawnSync(process.execPath, [script], {
+    encoding: 'utf8',
+    env: { ...process.env, ...env },
+  });
+  expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
+  expect(stdout).toMatch(/^unloop: batched UDP addon not built, node:dgram will be used: [^\n]+\n$/);
+  expect(stdout).toMatch(reason);
+});

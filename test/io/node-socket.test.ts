@@ -1,0 +1,13 @@
+// The fallback socket over node:dgram: the contract's suite.
+import { describe } from 'vitest';
+import { nodeSupportsReusePort, openNodeSocket } from '../../src/io/node-socket.ts';
+import { describeDatagramSocket } from './datagram-socket.suite.ts';
+
+describe('node-socket', () => {
+  describeDatagramSocket({
+    open: openNodeSocket,
+    kind: 'node',
+    repliesFromLocalAddress: false,
+    supportsReusePort: nodeSupportsReusePort(),
+  });
+});
