@@ -1,0 +1,49 @@
+// CIDR blocks of limits.allow and limits.deny: "10.0.0.0/8", "fd00::/8", or a single address. Called by schema and by
+// whoever compiles the lists for the data path.
+import { InvalidValue, showValue } from './invalid-value.ts';
+import { formatIp, parseIp } from './ip-address.ts';
+
+/** A block of addresses. */
+export interface Cidr {
+  readonly family: 4 | 6;
+  /** 4 or 16 octets, network order; every bit beyond the prefix is 0. */
+  readonly bytes: Uint8Array;
+  /** Bits that count: 0–32 or 0–128. */
+  readonly prefix: number;
+}
+
+/** Throws InvalidValue. */
+export function parseCidr(text: string): Cidr {
+  const [addressText, prefixText, ...rest] = text.split('/');
+  const address = parseIp(addressText!);
+  if (address === null || rest.length > 0 || address.zone !== '') {
+    throw new InvalidValue(
+      `${showValue(text)} is not an address block; expected for example 10.0.0.0/8, fd00::/8 or 192.0.2.1`,
+    );
+  }
+  const width = address.bytes.length * 8;
+  const prefix =
+    prefixText === undefined ? width : /^\d{1,3}$/.test(prefixText) ? Number(prefixText) : Number.NaN;
+  if (!(prefix <= width)) {
+    throw new InvalidValue(`${showValue(text)}: the prefix length must be a number from 0 to ${width}`);
+  }
+  const block: Cidr = { family: address.family, bytes: maskBytes(address.bytes, prefix), prefix };
+  if (block.bytes.some((octet, i) => octet !== address.bytes[i])) {
+    throw new InvalidValue(
+      `${showValue(text)} has bits set beyond its prefix; did you mean ${formatCidr(block)}?`,
+    );
+  }
+  return block;
+}
+
+/** The canonical text, always with the prefix length. */
+export function formatCidr(block: Cidr): string {
+  return `${formatIp({ family: block.family, bytes: block.bytes, zone: '' })}/${block.prefix}`;
+}
+
+function maskBytes(bytes: Uint8Array, prefix: number): Uint8Array {
+  return bytes.map((octet, i) => {
+    const bits = Math.min(8, Math.max(0, prefix - i * 8));
+    return octet & (0xff << (8 - bits));
+  });
+}

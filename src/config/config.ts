@@ -1,0 +1,98 @@
+// The configuration as the rest of the program sees it: validated, defaults filled in, units resolved (ms, seconds,
+// octets). config/schema makes it from YAML, flags and environment.
+
+export type Policy = 'random' | 'roundRobin' | 'sequential' | 'fastest';
+export type Transport = 'udp' | 'tcp' | 'tls' | 'https';
+export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal';
+
+/** Where an upstream is, as written: a literal address, or a name that is resolved at start and again when it expires. */
+export interface UpstreamAddress {
+  /** As the user wrote it. */
+  readonly text: string;
+  readonly transport: Transport;
+  /** IP literal (zone kept: fe80::1%eth0) or host name (https://, or any other transport). */
+  readonly host: string;
+  readonly port: number;
+  /** tls: the name in the certificate; https: the URL's host where that is a name. Empty: the address itself is verified. */
+  readonly serverName: string;
+  /** https: the URL's path, else ''. */
+  readonly path: string;
+}
+
+/** A host and port to listen on. */
+export interface ListenAddress {
+  readonly host: string;
+  readonly port: number;
+}
+
+export interface ZoneConfig {
+  readonly upstreams: 'auto' | readonly UpstreamAddress[];
+  readonly policy: Policy;
+}
+
+export interface Config {
+  readonly listen: readonly ListenAddress[];
+  readonly workers: 'auto' | number;
+  readonly upstreams: 'auto' | readonly UpstreamAddress[];
+  /** Suffix (lower case, no trailing dot, '.' never) → zone. */
+  readonly zones: Readonly<Record<string, ZoneConfig>>;
+  readonly discovery: {
+    readonly resolvConf: string;
+    readonly root: string;
+    readonly rewriteLoopback: 'auto' | 'always' | 'never';
+  };
+  readonly forward: {
+    readonly policy: Policy;
+    readonly deadlineMs: number;
+    readonly maxInFlight: number;
+    readonly healthCheck: { readonly intervalMs: number; readonly maxFails: number };
+  };
+  readonly cache: {
+    readonly maxEntries: number;
+    readonly maxBytes: number;
+    readonly minTtlSeconds: number;
+    readonly maxTtlSeconds: number;
+    readonly maxNegativeTtlSeconds: number;
+    readonly failureTtlSeconds: number;
+    readonly serveStale: {
+      readonly maxAgeSeconds: number;
+      readonly ttlSeconds: number;
+      readonly afterMs: number;
+    };
+    readonly prefetch: { readonly hits: number; readonly remainingPercent: number };
+  };
+  readonly loop: {
+    readonly tag: 'auto' | 'always' | 'never';
+    readonly case: boolean;
+    readonly clusterKey: string;
+    readonly ring: string;
+    readonly maxHops: number;
+    readonly probe: { readonly onStart: boolean; readonly intervalMs: number };
+    readonly quarantine: { readonly minMs: number; readonly maxMs: number };
+  };
+  readonly limits: {
+    /** 0: no limit. */
+    readonly perClientQps: number;
+    readonly tcpConnections: number;
+    readonly tcpIdleMs: number;
+    /** CIDR texts, canonical; empty allow: networks that are not public, and our own. deny wins. */
+    readonly allow: readonly string[];
+    readonly deny: readonly string[];
+  };
+  readonly admin: {
+    /** null: off. */
+    readonly listen: ListenAddress | null;
+    readonly coredns: boolean;
+    /** Bearer token, required when listening beyond loopback; empty: none. */
+    readonly token: string;
+  };
+  readonly log: {
+    readonly level: LogLevel;
+    readonly format: 'json' | 'text' | 'auto';
+    readonly queries: boolean;
+  };
+  /** How long new queries are still answered after SIGTERM, ms. */
+  readonly lameduckMs: number;
+  /** Start although another process holds the listen addresses, and share them until it ends. */
+  readonly takeOver: boolean;
+}

@@ -1,0 +1,136 @@
+// What no single setting can tell: settings that contradict each other (faults), and those that are allowed but seldom
+// meant (warnings). Called by load.
+import { statSync } from 'node:fs';
+import type { Assignment, Settings } from './assignment.ts';
+import type { Config, ListenAddress, UpstreamAddress } from './config.ts';
+import { type Fault, faultAt, type Place } from './fault.ts';
+import { isLoopback, isUnspecified, parseIp } from './ip-address.ts';
+import { formatListen } from './listen-address.ts';
+import { SETTINGS } from './schema.ts';
+import { formatUpstream } from './upstream-address.ts';
+
+/** Shorter keys are guessed. */
+const MIN_SECRET_LENGTH = 16;
+const WORLD_READABLE = 0o004;
+
+/** Faults between settings; those of `badPaths` have a fault already and are left alone. */
+export function checkTogether(settings: Settings, badPaths: ReadonlySet<string>): Fault[] {
+  const faults: Fault[] = [];
+  const orders = [
+    ['cache.minTtl', 'cache.maxTtl'],
+    ['loop.quarantine.min', 'loop.quarantine.max'],
+  ] as const;
+  for (const [minPath, maxPath] of orders) {
+    if (badPaths.has(minPath) || badPaths.has(maxPath)) continue;
+    const min = at(settings, minPath);
+    const max = at(settings, maxPath);
+    if ((min.value as number) <= (max.value as number)) continue;
+    const place = min.place.file === 'default' ? max.place : min.place;
+    faults.push(faultAt(place, minPath, `${minPath} (${show(min)}) is above ${maxPath} (${show(max)})`));
+  }
+  if (!badPaths.has('listen') && !badPaths.has('admin.listen')) checkAdminListen(settings, faults);
+  return faults;
+}
+
+function checkAdminListen(settings: Settings, faults: Fault[]): void {
+  const listen = at(settings, 'listen');
+  const admin = at(settings, 'admin.listen');
+  const address = admin.value as ListenAddress | null;
+  if (address === null || address.port === 0) return;
+  const text = formatListen(address);
+  if (!(listen.value as ListenAddress[]).some((other) => formatListen(other) === text)) return;
+  const place = admin.place.file === 'default' ? listen.place : admin.place;
+  faults.push(
+    faultAt(
+      place,
+      'admin.listen',
+      `admin.listen: ${text} is taken by listen; give the admin pages another port`,
+    ),
+  );
+}
+
+/** Allowed, but worth a line. */
+export function collectWarnings(config: Config, settings: Settings, configPath: string | null): Fault[] {
+  const warnings: Fault[] = [];
+  const warn = (path: string, message: string, place: Place = at(settings, path).place): void => {
+    warnings.push(faultAt(place, path, message));
+  };
+
+  for (const { path, secret } of SETTINGS) {
+    if (secret !== true || at(settings, path).value === '') continue;
+    const { value, place } = at(settings, path);
+    if (place.file === configPath && isWorldReadable(place.file)) {
+      warn(path, `${path} stands in a file that everybody may read; chmod o-r it, or use ${path}File`);
+    }
+    if ((value as string).length < MIN_SECRET_LENGTH) {
+      warn(path, `${path} is shorter than ${MIN_SECRET_LENGTH} characters and can be guessed`);
+    }
+  }
+  if (config.admin.listen !== null && !isLoopbackListener(config.admin.listen) && config.admin.token === '') {
+    warn(
+      'admin.listen',
+      'admin.listen is not loopback and there is no admin.token; most admin pages stay closed',
+    );
+  }
+  if (config.limits.allow.some((block) => block.endsWith('/0')) && !config.listen.every(isLoopbackListener)) {
+    warn(
+      'limits.allow',
+      'limits.allow holds every address; an open resolver is a weapon for others (RFC 5358)',
+    );
+  }
+  if (
+    config.cache.serveStale.maxAgeSeconds > 0 &&
+    config.cache.serveStale.afterMs >= config.forward.deadlineMs
+  ) {
+    const path =
+      at(settings, 'cache.serveStale.after').place.file === 'default'
+        ? 'forward.deadline'
+        : 'cache.serveStale.after';
+    warn(
+      path,
+      'cache.serveStale.after is not below forward.deadline; stale answers come at the deadline only',
+    );
+  }
+  for (const { keys, value, place } of settings.values()) {
+    if (keys.at(-1) !== 'upstreams' || value === 'auto') continue;
+    for (const upstream of value as UpstreamAddress[]) {
+      const listener = config.listen.find((address) => isSame(address, upstream));
+      if (listener === undefined) continue;
+      const message = `${keys.join('.')}: ${formatUpstream(upstream)} is our own listen address; every query comes back`;
+      warn('upstreams', message, place);
+    }
+  }
+  return warnings;
+}
+
+function at(settings: Settings, path: string): Assignment {
+  return settings.get(path.replaceAll('.', '\n'))!;
+}
+
+function show({ setting, value }: Assignment): string {
+  return String(setting.type.toYaml(value));
+}
+
+function isLoopbackListener({ host }: ListenAddress): boolean {
+  return isLoopback(parseIp(host)!);
+}
+
+/** A wildcard listener is reached by loopback addresses too. */
+function isSame(listener: ListenAddress, upstream: UpstreamAddress): boolean {
+  if (listener.port !== upstream.port || upstream.transport === 'https' || upstream.transport === 'tls')
+    return false;
+  const listenIp = parseIp(listener.host)!;
+  const upstreamIp = parseIp(upstream.host);
+  if (upstreamIp === null) return false;
+  if (listener.host === upstream.host) return true;
+  return isUnspecified(listenIp) && listenIp.family === upstreamIp.family && isLoopback(upstreamIp);
+}
+
+function isWorldReadable(file: string): boolean {
+  try {
+    return (statSync(file).mode & WORLD_READABLE) !== 0;
+  } catch {
+    // The file was there a moment ago; without it there is nothing to warn of.
+    return false;
+  }
+}

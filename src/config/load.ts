@@ -1,0 +1,138 @@
+// Makes the Config: defaults, then the file, then the environment, then flags. Called by cli (run, check) at start and by
+// the server at each reload. Finds every fault, not only the first.
+import { UnloopError } from '../base/errors.ts';
+import { type Assignment, assign, type Reading, type Settings } from './assignment.ts';
+import type { Config, ZoneConfig } from './config.ts';
+import { checkTogether, collectWarnings } from './cross-checks.ts';
+import { ConfigInvalid, type Fault, faultAt } from './fault.ts';
+import { type Override, readEnvironment, readFlags } from './read-overrides.ts';
+import { readSecret } from './read-secret.ts';
+import { readTextFile } from './read-text-file.ts';
+import { readYaml } from './read-yaml.ts';
+import { SETTINGS } from './schema.ts';
+import { settingAt } from './setting-tree.ts';
+
+/** Where the configuration comes from. */
+export interface LoadOptions {
+  /** Null: no file, the defaults alone. */
+  readonly path: string | null;
+  readonly overrides?: readonly Override[];
+  readonly environment?: NodeJS.ProcessEnv;
+}
+
+/** A configuration that can be used. */
+export interface LoadedConfig {
+  readonly config: Config;
+  /** Worth telling once; nothing stands in the way of running. */
+  readonly warnings: readonly Fault[];
+  /** The files that were read (configuration, secrets), to be watched for changes. */
+  readonly files: readonly string[];
+}
+
+/** Throws ConfigInvalid with every fault, or UnloopError UNLOOP_CONFIG_UNREADABLE. */
+export function loadConfig(options: LoadOptions): LoadedConfig {
+  const fromFile = options.path === null ? { assignments: [], faults: [] } : readConfigFile(options.path);
+  const readings = [
+    readDefaults(),
+    fromFile,
+    readEnvironment(options.environment ?? process.env),
+    readFlags(options.overrides ?? []),
+  ];
+  const settings = new Map<string, Assignment>();
+  for (const { assignments } of readings) {
+    for (const assignment of assignments) settings.set(assignment.keys.join('\n'), assignment);
+  }
+  const faults = readings.flatMap((reading) => reading.faults);
+  const secretFiles = readSecretFiles(settings, options.path, faults);
+  faults.push(...checkTogether(settings, new Set(faults.map((fault) => fault.path))));
+  if (faults.length > 0) throw new ConfigInvalid(faults.toSorted(comparePlaces));
+  const config = buildConfig(settings);
+  return {
+    config,
+    warnings: collectWarnings(config, settings, options.path),
+    files: options.path === null ? secretFiles : [options.path, ...secretFiles],
+  };
+}
+
+function readDefaults(): Reading {
+  const reading: Reading = { assignments: [], faults: [] };
+  const place = { file: 'default', line: 0, column: 0 };
+  for (const setting of SETTINGS) {
+    if (setting.default === undefined) continue;
+    assign(reading, setting, setting.path.split('.'), setting.default, place);
+  }
+  return reading;
+}
+
+function readConfigFile(path: string): Reading {
+  let text: string;
+  try {
+    text = readTextFile(path);
+  } catch (error) {
+    throw new UnloopError(
+      'UNLOOP_CONFIG_UNREADABLE',
+      `cannot read the configuration file ${path}: ${(error as Error).message}`,
+      'Give the path of a readable file with --config or UNLOOP_CONFIG, or neither to run with the defaults.',
+      { cause: error },
+    );
+  }
+  return readYaml(text, path);
+}
+
+/** Puts the contents of clusterKeyFile and tokenFile where the key and the token belong. Returns the files' paths. */
+function readSecretFiles(
+  settings: Map<string, Assignment>,
+  configPath: string | null,
+  faults: Fault[],
+): string[] {
+  const files: string[] = [];
+  for (const { path, fileOf } of SETTINGS) {
+    const pathKeys = path.replaceAll('.', '\n');
+    const named = settings.get(pathKeys);
+    if (fileOf === undefined || named === undefined) continue;
+    settings.delete(pathKeys);
+    const secretKeys = fileOf.replaceAll('.', '\n');
+    const direct = settings.get(secretKeys)!;
+    // A variable beats the file, and with it the file's word on where the secret is kept.
+    if (direct.place.file === settingAt(fileOf).environment) continue;
+    if (direct.value !== '') {
+      faults.push(faultAt(named.place, path, `${path}: ${fileOf} is set as well; keep one of them`));
+      continue;
+    }
+    const secret = readSecret(named.value as string, configPath);
+    files.push(secret.file);
+    const reading: Reading = { assignments: [], faults };
+    if (secret.problem !== '') faults.push(faultAt(named.place, path, `${path}: ${secret.problem}`));
+    else
+      assign(reading, settingAt(fileOf), direct.keys, secret.text, { file: secret.file, line: 1, column: 1 });
+    for (const assignment of reading.assignments) settings.set(secretKeys, assignment);
+  }
+  return files;
+}
+
+function buildConfig(settings: Settings): Config {
+  const root: Record<string, unknown> = {};
+  const zones = new Map<string, Partial<Record<keyof ZoneConfig, unknown>>>();
+  for (const { keys, value, setting } of settings.values()) {
+    if (keys[0] === 'zones') {
+      const [, suffix, field] = keys as [string, string, keyof ZoneConfig];
+      zones.set(suffix, { ...zones.get(suffix), [field]: value });
+      continue;
+    }
+    let level = root;
+    for (const key of keys.slice(0, -1)) {
+      level[key] ??= {};
+      level = level[key] as Record<string, unknown>;
+    }
+    level[keys.at(-1)! + setting.type.unitSuffix] = value;
+  }
+  const policy = settings.get('forward\npolicy')!.value;
+  // Object.fromEntries defines properties, so that even a zone named __proto__ is only a zone.
+  const entries = [...zones].map(([suffix, zone]) => [suffix, { policy, ...zone }] as const);
+  return { ...root, zones: Object.fromEntries(entries) } as unknown as Config;
+}
+
+function comparePlaces(a: Fault, b: Fault): number {
+  // Faults of flags and variables (line 0) come after those of the file.
+  return (a.line || Number.MAX_SAFE_INTEGER) - (b.line || Number.MAX_SAFE_INTEGER) || a.column - b.column;
+}

@@ -1,0 +1,393 @@
+// The one table of settings. Validation (load), `unloop help`, docs/configuration.md (docs), the editors' JSON Schema
+// (json-schema) and `check --print` (effective) are all made from it, so none of them can drift from another.
+import type { LogLevel, Policy } from './config.ts';
+import {
+  autoOrInteger,
+  choice,
+  cidrs,
+  durationMs,
+  durationSeconds,
+  flag,
+  integer,
+  listenAddresses,
+  listenAddressOrOff,
+  percent,
+  type SettingType,
+  size,
+  text,
+  upstreams,
+} from './setting-type.ts';
+
+/** One setting, as a user meets it. */
+export interface Setting {
+  /** "forward.healthCheck.interval"; '*' stands for a zone's suffix. */
+  readonly path: string;
+  // biome-ignore lint/suspicious/noExplicitAny: a table of settings of many types; load checks each through its schema.
+  readonly type: SettingType<any>;
+  /** As it would stand in YAML. `undefined`: required (only within a zone) or, with `sameAs`, taken from another setting. */
+  readonly default: unknown;
+  /** What it is for: whole sentences, present tense. */
+  readonly description: string;
+  /** A value worth showing, as it would stand in YAML. */
+  readonly example?: unknown;
+  /** The `run` flag that overrides it. */
+  readonly flag?: string;
+  /** The environment variable that overrides the file. */
+  readonly environment?: string;
+  /** Never shown by `check --print`, /config or a message. */
+  readonly secret?: true;
+  /** The value is the path of a file whose first line is the value of the setting named here. */
+  readonly fileOf?: string;
+  /** Where the default comes from when none is written. */
+  readonly sameAs?: string;
+}
+
+const POLICIES = ['random', 'roundRobin', 'sequential', 'fastest'] as const satisfies readonly Policy[];
+const LOG_LEVELS = [
+  'trace',
+  'debug',
+  'info',
+  'warn',
+  'error',
+  'fatal',
+] as const satisfies readonly LogLevel[];
+const ANY_TEXT = /^\P{Cc}*$/u;
+const FILE_PATH = /^\P{Cc}+$/u;
+
+/** Every setting, in the order of the documentation. */
+export const SETTINGS: readonly Setting[] = [
+  {
+    path: 'listen',
+    type: listenAddresses(),
+    default: ['127.0.0.1:5300'],
+    description: 'Addresses to answer on. Each serves UDP and TCP. Port 0 lets the kernel pick one.',
+    example: ['0.0.0.0:53', '[::]:53'],
+    flag: 'listen',
+  },
+  {
+    path: 'workers',
+    type: autoOrInteger(1, 256),
+    default: 'auto',
+    description: 'Worker threads. `auto`: as many as the CPUs this process may use (cgroup limits count).',
+    example: 2,
+    flag: 'workers',
+  },
+  {
+    path: 'upstreams',
+    type: upstreams(),
+    default: 'auto',
+    description:
+      'Servers that names of no zone are asked of. `auto`: those of `discovery.resolvConf`, loopback stubs replaced by the servers behind them.',
+    example: ['10.0.0.2', 'tls://1.1.1.1#one.one.one.one'],
+    flag: 'upstream',
+  },
+  {
+    path: 'zones.*.upstreams',
+    type: upstreams(),
+    default: undefined,
+    description: 'Servers for this suffix and all names below it. The longest suffix wins.',
+    example: ['10.96.0.10'],
+    flag: 'zone',
+  },
+  {
+    path: 'zones.*.policy',
+    type: choice(POLICIES),
+    default: undefined,
+    sameAs: 'forward.policy',
+    description: 'How one of the upstreams of this zone is chosen.',
+    example: 'sequential',
+  },
+  {
+    path: 'discovery.resolvConf',
+    type: text('a file path', FILE_PATH),
+    default: '/etc/resolv.conf',
+    description: 'The file that names the upstreams when they are `auto`. It is watched.',
+  },
+  {
+    path: 'discovery.root',
+    type: text('an absolute directory path', /^\/\P{Cc}*$/u),
+    default: '/',
+    description: "Where the node's files are mounted. In a pod with a read-only hostPath: `/host`.",
+    example: '/host',
+  },
+  {
+    path: 'discovery.rewriteLoopback',
+    type: choice(['auto', 'always', 'never']),
+    default: 'auto',
+    description:
+      'What becomes of a loopback server on port 53. `auto`: replaced by the servers behind it where they are found; `always`: dropped when they are not; `never`: kept as written.',
+  },
+  {
+    path: 'forward.policy',
+    type: choice(POLICIES),
+    default: 'random',
+    description:
+      'How one of the upstreams is chosen: any, in turn, the first that is up, or the one that answers fastest.',
+    example: 'fastest',
+  },
+  {
+    path: 'forward.deadline',
+    type: durationMs('100ms', '30s'),
+    default: '1800ms',
+    description:
+      'A client has an answer by then, whatever happens. CoreDNS gives an upstream 2 s, so the answer must leave before.',
+  },
+  {
+    path: 'forward.maxInFlight',
+    type: integer(1, 1_000_000),
+    default: 10_000,
+    description: 'Queries waiting for upstreams at once, all workers together. One more is REFUSED.',
+  },
+  {
+    path: 'forward.healthCheck.interval',
+    type: durationMs('50ms', '1h'),
+    default: '500ms',
+    description: 'How often an upstream that failed is asked whether it is back. Healthy ones are not asked.',
+  },
+  {
+    path: 'forward.healthCheck.maxFails',
+    type: integer(1, 100),
+    default: 2,
+    description: 'Failures in a row that take an upstream out of use.',
+  },
+  {
+    path: 'cache.maxEntries',
+    type: integer(0, 100_000_000),
+    default: 100_000,
+    description: 'Answers kept at most, all workers together. 0: no cache.',
+  },
+  {
+    path: 'cache.maxBytes',
+    type: size('0B', '1024GiB'),
+    default: '64MiB',
+    description: 'Memory for answers at most, all workers together.',
+    example: '256MiB',
+  },
+  {
+    path: 'cache.minTtl',
+    type: durationSeconds('0s', '1h'),
+    default: '0s',
+    description:
+      'An answer is kept at least this long. Above 0s it overrides what the owner of the name says.',
+  },
+  {
+    path: 'cache.maxTtl',
+    type: durationSeconds('0s', '7d'),
+    default: '1d',
+    description: 'An answer is kept at most this long (RFC 8767 §4: never above 7 days).',
+  },
+  {
+    path: 'cache.maxNegativeTtl',
+    type: durationSeconds('0s', '1d'),
+    default: '30m',
+    description: 'NXDOMAIN and NODATA are kept at most this long (RFC 2308 §5).',
+  },
+  {
+    path: 'cache.failureTtl',
+    type: durationSeconds('1s', '5m'),
+    default: '5s',
+    description: 'A failure to resolve is remembered this long (RFC 9520 §3.2: 1 s to 5 min).',
+  },
+  {
+    path: 'cache.serveStale.maxAge',
+    type: durationSeconds('0s', '7d'),
+    default: '1h',
+    description: 'Expired answers are of use this long, where the upstreams fail (RFC 8767). 0s: never.',
+  },
+  {
+    path: 'cache.serveStale.ttl',
+    type: durationSeconds('1s', '1h'),
+    default: '30s',
+    description: 'The TTL that a stale answer carries (RFC 8767 §4 recommends 30 s).',
+  },
+  {
+    path: 'cache.serveStale.after',
+    type: durationMs('0s', '30s'),
+    default: '1500ms',
+    description:
+      'A client waits this long for a fresh answer before it gets a stale one. Keep it below `forward.deadline`.',
+  },
+  {
+    path: 'cache.prefetch.hits',
+    type: integer(0, 1_000_000),
+    default: 3,
+    description: 'An answer that was used this often is fetched anew before it expires. 0: never.',
+  },
+  {
+    path: 'cache.prefetch.remaining',
+    type: percent(1, 90),
+    default: '10%',
+    description: 'The share of its lifetime that an answer has left when it is fetched anew.',
+  },
+  {
+    path: 'loop.tag',
+    type: choice(['auto', 'always', 'never']),
+    default: 'auto',
+    description:
+      'The EDNS tag that marks our own queries. `auto`: only toward addresses that are not public, so that a public resolver learns nothing.',
+  },
+  {
+    path: 'loop.case',
+    type: flag(),
+    default: true,
+    description:
+      'The 0x20 case pattern in outgoing names. It recognises our own queries where the tag is dropped, and hinders forged replies.',
+  },
+  {
+    path: 'loop.clusterKey',
+    type: text('text without control characters', ANY_TEXT),
+    default: '',
+    description:
+      'Secret shared by replicas, so that each recognises the queries of the others. Empty: this process alone. Prefer `loop.clusterKeyFile` or the environment.',
+    environment: 'UNLOOP_CLUSTER_KEY',
+    secret: true,
+  },
+  {
+    path: 'loop.clusterKeyFile',
+    type: text('a file path', FILE_PATH),
+    default: undefined,
+    description:
+      'File whose first line is the cluster key. A relative path starts at the directory of the configuration file.',
+    example: '/etc/unloop/cluster-key',
+    fileOf: 'loop.clusterKey',
+  },
+  {
+    path: 'loop.ring',
+    type: text('1 to 63 letters, digits, dots, hyphens or underscores', /^[A-Za-z0-9._-]{1,63}$/),
+    default: 'default',
+    description:
+      'Instances with the same key and ring are one, and a query between them is a loop. Another ring (a tier in front of this one) is a hop.',
+    example: 'node-local',
+  },
+  {
+    path: 'loop.maxHops',
+    type: integer(1, 32),
+    default: 8,
+    description: 'Rings a query may pass before it is refused as a loop.',
+  },
+  {
+    path: 'loop.probe.onStart',
+    type: flag(),
+    default: true,
+    description:
+      'Ask each upstream that is not public for a random name at start, and see whether it comes back.',
+  },
+  {
+    path: 'loop.probe.interval',
+    type: durationMs('0s', '1d'),
+    default: '60s',
+    description: 'How often it is asked again. 0s: only on suspicion.',
+  },
+  {
+    path: 'loop.quarantine.min',
+    type: durationMs('100ms', '1h'),
+    default: '1s',
+    description:
+      'How long a looping upstream is out of use at first. It doubles each time the loop is still there.',
+  },
+  {
+    path: 'loop.quarantine.max',
+    type: durationMs('100ms', '1d'),
+    default: '60s',
+    description: 'How long it is out of use at most before it is tried again.',
+  },
+  {
+    path: 'limits.perClientQps',
+    type: integer(0, 10_000_000),
+    default: 0,
+    description: 'Queries per second from one client address. 0: no limit.',
+  },
+  {
+    path: 'limits.tcpConnections',
+    type: integer(1, 100_000),
+    default: 1000,
+    description: 'Client TCP connections at once.',
+  },
+  {
+    path: 'limits.tcpIdle',
+    type: durationMs('100ms', '1h'),
+    default: '10s',
+    description: 'A TCP connection without a whole query is closed after this time.',
+  },
+  {
+    path: 'limits.allow',
+    type: cidrs(),
+    default: [],
+    description:
+      'Clients that are served; others get REFUSED. Empty: private, loopback and link-local addresses, and the networks this machine is in. `0.0.0.0/0` and `::/0` are everybody, and make an open resolver.',
+    example: ['10.0.0.0/8', '192.168.0.0/16', 'fd00::/8'],
+  },
+  {
+    path: 'limits.deny',
+    type: cidrs(),
+    default: [],
+    description: 'Clients that are REFUSED, even if `allow` names them.',
+    example: ['10.9.0.0/16'],
+  },
+  {
+    path: 'admin.listen',
+    type: listenAddressOrOff(),
+    default: '127.0.0.1:9530',
+    description:
+      'Address of /health, /ready, /metrics, /upstreams, /loops, /config and the status page. `off`: none.',
+    example: '0.0.0.0:9530',
+    flag: 'admin',
+  },
+  {
+    path: 'admin.coredns',
+    type: flag(),
+    default: false,
+    description: "Also publish the metrics under CoreDNS's names, which existing dashboards use.",
+  },
+  {
+    path: 'admin.token',
+    type: text('text without spaces or control characters', /^[\x21-\x7e]*$/),
+    default: '',
+    description:
+      'Bearer token of the admin pages; needed when `admin.listen` is not loopback. Prefer `admin.tokenFile`.',
+    secret: true,
+  },
+  {
+    path: 'admin.tokenFile',
+    type: text('a file path', FILE_PATH),
+    default: undefined,
+    description:
+      'File whose first line is the token. A relative path starts at the directory of the configuration file.',
+    example: '/etc/unloop/admin-token',
+    fileOf: 'admin.token',
+  },
+  {
+    path: 'log.level',
+    type: choice(LOG_LEVELS),
+    default: 'info',
+    description: 'The least severe line that is logged.',
+    flag: 'log-level',
+  },
+  {
+    path: 'log.format',
+    type: choice(['json', 'text', 'auto']),
+    default: 'auto',
+    description: '`json`: an object per line; `text`: for people; `auto`: text on a terminal, else json.',
+  },
+  {
+    path: 'log.queries',
+    type: flag(),
+    default: false,
+    description: 'Log every query. For debugging: it costs more than answering does.',
+  },
+  {
+    path: 'lameduck',
+    type: durationMs('0s', '5m'),
+    default: '0s',
+    description:
+      'After SIGTERM, queries are still answered this long while /ready says 503, so that load balancers turn away first.',
+    example: '5s',
+  },
+  {
+    path: 'takeOver',
+    type: flag(),
+    default: false,
+    description:
+      'Start although another unloop of the same user holds the listen addresses, and share their queries until it ends: for replacing one process by the next without a gap.',
+  },
+];
