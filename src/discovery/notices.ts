@@ -1,0 +1,195 @@
+// The wording of what discovery tells people: each notice says what was found, what was done about it and the lasting cure.
+// Called by discover and watch.
+import type { Notice } from './discovery.ts';
+import type { Unreadable } from './node-files.ts';
+import type { ResolvConf } from './resolv-conf.ts';
+import type { SourceName } from './sources/source.ts';
+
+/** Lines quoted in one notice. */
+const QUOTED_LINES = 5;
+
+const KUBELET_CURE =
+  'For good: point kubelet at the real file (resolvConf: /run/systemd/resolve/resolv.conf in its KubeletConfiguration), or ' +
+  'let /etc/resolv.conf name the real servers.';
+
+/** Where each source's servers are set, for a source that itself leads back to loopback. */
+const SOURCE_CURES: Readonly<Record<SourceName, string>> = {
+  'resolved-file':
+    'Put the real servers in DNS= of /etc/systemd/resolved.conf (or on the link) and restart systemd-resolved.',
+  'resolved-state':
+    'Put the real servers in DNS= of /etc/systemd/resolved.conf (or on the link) and restart systemd-resolved.',
+  NetworkManager: "Set the connection's ipv4.dns and ipv6.dns to the real servers with nmcli.",
+  dnsmasq: 'Put the real servers in server= or resolv-file= of the dnsmasq configuration.',
+  resolvconf: 'Set dns-nameservers of the interface to the real servers.',
+  openwrt: "Set option dns of the interface in /etc/config/network, or use the provider's servers (peerdns).",
+  connman: 'Set the real servers with connmanctl config SERVICE --nameservers.',
+  dhcp: 'Have the DHCP server hand out the real DNS servers.',
+};
+
+/** What is wrong with resolv.conf itself; nothing when it names a server and every line is understood. */
+export function describeResolvConf(conf: ResolvConf): Notice[] {
+  const notices: Notice[] = [];
+  const remedy = `Let ${conf.path} name a DNS server, or list the servers under upstreams.`;
+  const libc = 'libc would ask 127.0.0.1 then';
+  if (conf.state === 'missing') {
+    notices.push({
+      severity: 'warn',
+      code: 'resolv-conf-missing',
+      message: `${conf.path} does not exist; ${libc}`,
+      remedy,
+    });
+  } else if (conf.state === 'empty') {
+    notices.push({
+      severity: 'warn',
+      code: 'resolv-conf-empty',
+      message: `${conf.path} names no server; ${libc}`,
+      remedy,
+    });
+  } else if (conf.state === 'unreadable') {
+    const message = `${conf.path} ${conf.detail}; ${libc}`;
+    notices.push({ severity: 'error', code: 'resolv-conf-unreadable', message, remedy });
+  }
+  if (conf.badLineCount > 0) {
+    const quoted = conf.badLines
+      .slice(0, QUOTED_LINES)
+      .map((bad) => `line ${bad.line}: ${bad.reason}: ${bad.text}`);
+    if (conf.badLineCount > QUOTED_LINES) quoted.push(`and ${conf.badLineCount - QUOTED_LINES} more`);
+    notices.push({
+      severity: 'warn',
+      code: 'resolv-conf-bad-lines',
+      message: `${conf.path} has lines that mean nothing (${quoted.join('; ')})`,
+      remedy: 'Correct or remove them.',
+    });
+  }
+  return notices;
+}
+
+/** A stub was replaced by the servers behind it. */
+export function describeRewritten(
+  stub: string,
+  path: string,
+  servers: readonly string[],
+  source: string,
+): Notice {
+  return {
+    severity: 'info',
+    code: 'loopback-rewritten',
+    message: `${path} names the loopback stub ${stub}; using ${servers.join(', ')} from ${source} in its place`,
+    remedy: KUBELET_CURE,
+  };
+}
+
+/** A stub stays in use: nothing better is known and it is not us. */
+export function describeKept(stub: string, path: string): Notice {
+  return {
+    severity: 'warn',
+    code: 'loopback-kept',
+    message: `${path} names the loopback server ${stub} and no file says what stands behind it; it is used as it is`,
+    remedy: 'If it forwards to unloop, list the real servers under upstreams.',
+  };
+}
+
+/** A stub is not used, and nothing stands in its place. */
+export function describeDropped(stub: string, path: string, why: string): Notice {
+  return {
+    severity: 'error',
+    code: 'loopback-dropped',
+    message: `${path} names the loopback server ${stub}, which is not used: ${why}`,
+    remedy: 'List the real servers under upstreams.',
+  };
+}
+
+/** A loopback address of the node, seen from a container. */
+export function describeUnreachable(stub: string, path: string, isUsed: boolean): Notice {
+  const outcome = isUsed
+    ? 'it is used because rewriting is off'
+    : 'it is not used, and no file says what stands behind it';
+  return {
+    severity: 'error',
+    code: 'loopback-unreachable',
+    message: `${path} of the node names ${stub}; in here that is this container itself; ${outcome}`,
+    remedy: KUBELET_CURE,
+  };
+}
+
+/** One of our own listen addresses. */
+export function describeOwn(server: string, path: string, replacements: readonly string[]): Notice {
+  const outcome =
+    replacements.length === 0 ? 'it is left out' : `using ${replacements.join(', ')} in its place`;
+  return {
+    severity: 'warn',
+    code: 'own-address',
+    message: `${path} names ${server}, where unloop itself listens; ${outcome}`,
+    remedy: 'List the real servers under upstreams, or point discovery.resolvConf at a file that names them.',
+  };
+}
+
+/** The file that should name the real servers names loopback or us. */
+export function describeLoopbackSource(source: SourceName, path: string, servers: readonly string[]): Notice {
+  return {
+    severity: 'warn',
+    code: 'source-names-loopback',
+    message: `the real file names loopback too: ${path} names ${servers.join(', ')}, which leads back to this machine`,
+    remedy: SOURCE_CURES[source],
+  };
+}
+
+/** A source is there and cannot be read. */
+export function describeUnreadable(finding: Unreadable): Notice {
+  return {
+    severity: 'info',
+    code: 'source-unreadable',
+    message: `${finding.path} ${finding.detail}`,
+    remedy: finding.reason === 'denied' ? 'Give unloop the right to read it if its servers are missed.' : '',
+  };
+}
+
+/** Routing domains taken over from the stub. */
+export function describeZones(suffixes: readonly string[], source: string): Notice {
+  return {
+    severity: 'info',
+    code: 'split-dns-imported',
+    message: `names under ${suffixes.join(', ')} go to their own servers, as ${source} has it`,
+    remedy: '',
+  };
+}
+
+/** The node speaks TLS to its servers. */
+export function describeOverTls(servers: readonly string[]): Notice {
+  return {
+    severity: 'info',
+    code: 'dns-over-tls',
+    message: `systemd-resolved speaks to ${servers.join(', ')} over TLS only (DNSOverTLS=yes)`,
+    remedy: '',
+  };
+}
+
+/** More servers than anyone waits for. */
+export function describeTooMany(found: number, kept: number): Notice {
+  return {
+    severity: 'warn',
+    code: 'too-many-servers',
+    message: `${found} servers found, the first ${kept} are used`,
+    remedy: '',
+  };
+}
+
+/** Nothing usable at all. */
+export function describeNoUpstream(path: string): Notice {
+  return {
+    severity: 'error',
+    code: 'no-upstream',
+    message: `no usable DNS server found, neither in ${path} nor behind it`,
+    remedy: 'List the servers under upstreams (or --upstream ADDR).',
+  };
+}
+
+/** The watch found something worse than what is in use. */
+export function describeLastGoodKept(reason: string): Notice {
+  return {
+    severity: 'warn',
+    code: 'last-good-kept',
+    message: `the servers found before stay in use: ${reason}`,
+    remedy: 'Mend the file; it is followed as soon as it names a usable server.',
+  };
+}

@@ -1,0 +1,108 @@
+// systemd-resolved's configuration: resolved.conf and its drop-ins (resolved.conf(5)). Called by resolved-state and the
+// doctor, who wants to know who wrote DNS=127.0.0.1.
+import { posix } from 'node:path';
+import type { NodeFiles } from '../node-files.ts';
+import { parseResolvedServer } from '../server-address.ts';
+import { type FoundServer, type OverTls, splitWords } from './source.ts';
+
+export interface ResolvedConf {
+  readonly dns: readonly FoundServer[];
+  readonly fallbackDns: readonly FoundServer[];
+  /** As written: '~' marks a routing domain. */
+  readonly domains: readonly string[];
+  readonly overTls: OverTls;
+  /** '': not set, which means yes. */
+  readonly stubListener: string;
+  /** The files that were read, in the order in which they count. */
+  readonly paths: readonly string[];
+}
+
+/** In falling priority: a file hides those of the same name further down (systemd.syntax(7)). */
+const DIRECTORIES = ['/etc/systemd', '/run/systemd', '/usr/local/lib/systemd', '/usr/lib/systemd'];
+
+/** Reads resolved.conf and every resolved.conf.d drop-in. */
+export async function readResolvedConf(files: NodeFiles): Promise<ResolvedConf> {
+  const paths: string[] = [];
+  const values = { dns: [] as FoundServer[], fallbackDns: [] as FoundServer[], domains: [] as string[] };
+  let overTls: OverTls = '';
+  let stubListener = '';
+  for (const path of await configurationPaths(files)) {
+    const reading = await files.read(path);
+    if (reading.kind !== 'text') continue;
+    paths.push(path);
+    for (const [key, value] of resolveSection(reading.text)) {
+      if (key === 'DNS') values.dns = extendServers(values.dns, value, path);
+      else if (key === 'FallbackDNS') values.fallbackDns = extendServers(values.fallbackDns, value, path);
+      else if (key === 'Domains')
+        values.domains = value === '' ? [] : [...values.domains, ...splitWords(value)];
+      else if (key === 'DNSOverTLS') overTls = parseOverTls(value);
+      else if (key === 'DNSStubListener') stubListener = value;
+    }
+  }
+  return { ...values, overTls, stubListener, paths };
+}
+
+/** The first main file there is, then the drop-ins sorted by their name alone. */
+async function configurationPaths(files: NodeFiles): Promise<string[]> {
+  const paths: string[] = [];
+  for (const directory of DIRECTORIES) {
+    const path = posix.join(directory, 'resolved.conf');
+    if ((await files.read(path)).kind !== 'text') continue;
+    paths.push(path);
+    break;
+  }
+  const dropIns = new Map<string, string>();
+  for (const directory of DIRECTORIES) {
+    const folder = posix.join(directory, 'resolved.conf.d');
+    for (const name of await files.list(folder)) {
+      if (name.endsWith('.conf') && !dropIns.has(name)) dropIns.set(name, posix.join(folder, name));
+    }
+  }
+  const names = [...dropIns.keys()].sort();
+  return [...paths, ...names.map((name) => dropIns.get(name)!)];
+}
+
+/** The assignments of [Resolve], in order; a line may go on after a backslash. */
+function resolveSection(text: string): [string, string][] {
+  const assignments: [string, string][] = [];
+  let section = '';
+  for (const line of text.replace(/\\\r?\n/g, ' ').split(/\r?\n/)) {
+    const header = /^\s*\[(.*)\]\s*$/.exec(line);
+    if (header !== null) section = header[1]!;
+    const assignment = /^\s*([A-Za-z]+)\s*=(.*)$/.exec(line);
+    if (assignment !== null && section === 'Resolve')
+      assignments.push([assignment[1]!, assignment[2]!.trim()]);
+  }
+  return assignments;
+}
+
+/** An empty assignment forgets what stood before. */
+function extendServers(servers: readonly FoundServer[], value: string, path: string): FoundServer[] {
+  return value === '' ? [] : [...servers, ...parseServers(value, path)];
+}
+
+/** The servers of a list in resolved's spelling; what is none is left out. */
+export function parseServers(value: string, path: string): FoundServer[] {
+  const servers: FoundServer[] = [];
+  for (const word of splitWords(value)) {
+    const server = parseResolvedServer(word);
+    if (server === null) continue;
+    // To resolved both mean "the usual port", plain or over TLS as it is set to.
+    const port = server.port === 53 || server.port === 853 ? 0 : server.port;
+    servers.push({ ...server, port, overTls: '', path });
+  }
+  return servers;
+}
+
+/** systemd's booleans, and "opportunistic". */
+export function parseOverTls(value: string): OverTls {
+  if (value === 'opportunistic') return 'opportunistic';
+  const boolean = parseBoolean(value);
+  return boolean === null ? '' : boolean ? 'yes' : 'no';
+}
+
+/** A boolean as systemd reads it; null when it is none. */
+export function parseBoolean(value: string): boolean | null {
+  if (/^(1|yes|y|true|t|on)$/i.test(value)) return true;
+  return /^(0|no|n|false|f|off)$/i.test(value) ? false : null;
+}

@@ -1,0 +1,40 @@
+// The sources that are nothing but files in resolv.conf's format: NetworkManager, resolvconf and openresolv, OpenWrt, ConnMan.
+import { posix } from 'node:path';
+import { readServerFiles, type SourceContext, type SourceFacts } from './source.ts';
+
+const NETWORK_MANAGER_FILES = ['/run/NetworkManager/no-stub-resolv.conf', '/run/NetworkManager/resolv.conf'];
+const RESOLVCONF_DIRECTORIES = ['/run/resolvconf/interface', '/run/resolvconf/interfaces'];
+const OPENWRT_FILES = ['/tmp/resolv.conf.d/resolv.conf.auto', '/tmp/resolv.conf.auto'];
+const CONNMAN_FILE = '/run/connman/resolv.conf';
+
+/** NetworkManager's files: the servers without its stub, then what it would write to /etc. */
+export async function readNetworkManagerSource({ files }: SourceContext): Promise<SourceFacts[]> {
+  const groups: SourceFacts[] = [];
+  for (const path of NETWORK_MANAGER_FILES)
+    groups.push(...(await readServerFiles(files, 'NetworkManager', [path])));
+  return groups;
+}
+
+/** resolvconf's and openresolv's records, one file per interface and program. */
+export async function readResolvconfSource({ files }: SourceContext): Promise<SourceFacts[]> {
+  const groups: SourceFacts[] = [];
+  for (const directory of RESOLVCONF_DIRECTORIES) {
+    // lo.dnsmasq, lo.unbound: how local servers announce themselves.
+    const names = (await files.list(directory)).filter((name) => !/^lo(\.|$)/.test(name));
+    const paths = names.map((name) => posix.join(directory, name));
+    groups.push(...(await readServerFiles(files, 'resolvconf', paths)));
+  }
+  return groups;
+}
+
+/** OpenWrt's netifd writes what it learnt from the provider here; dnsmasq reads it. */
+export async function readOpenWrtSource({ files }: SourceContext): Promise<SourceFacts[]> {
+  const groups: SourceFacts[] = [];
+  for (const path of OPENWRT_FILES) groups.push(...(await readServerFiles(files, 'openwrt', [path])));
+  return groups;
+}
+
+/** ConnMan's file without its proxy. */
+export async function readConnmanSource({ files }: SourceContext): Promise<SourceFacts[]> {
+  return readServerFiles(files, 'connman', [CONNMAN_FILE]);
+}
