@@ -1,0 +1,132 @@
+// Entries of one class (positive, negative, failure), found by hash, the least recently used one first to go. MessageCache
+// has one store for each, all in one arena. A hash only finds: entries that share it are chained, octets decide.
+import { LRUCache } from 'lru-cache';
+import { hashOf, isExpired, lengthInSegments, matchesQuestion, nextOf, setNext } from './entry.ts';
+import type { QuestionKey } from './question-key.ts';
+import { NONE, SEGMENT_COST, type SegmentArena } from './segment-arena.ts';
+
+/** What an entry costs besides its segments: its place in lru-cache's map and lists, octets. */
+export const ENTRY_COST = 80;
+/** Entries that may share a hash. More would mean that somebody makes them collide. */
+const MAX_CHAIN = 4;
+
+/** lru-cache writes into the options it is given: one object for all calls, none made per call. */
+const OPTIONS = {};
+
+/** One class of entries. */
+export class EntryStore {
+  /** Entries held. */
+  entries = 0;
+  /** Octets they take, ENTRY_COST included. */
+  bytes = 0;
+  /** Octets it may take. */
+  readonly maxBytes: number;
+  readonly #maxEntries: number;
+  readonly #arena: SegmentArena;
+  /** hash → first entry of the chain. A small integer to a small integer: nothing is allocated per entry or look-up. */
+  readonly #chains: LRUCache<number, number>;
+
+  constructor(arena: SegmentArena, maxEntries: number, maxBytes: number) {
+    this.#arena = arena;
+    this.#maxEntries = maxEntries;
+    this.maxBytes = maxBytes;
+    // The cache makes room before it inserts: the LRU's own limit is never reached.
+    this.#chains = new LRUCache<number, number>({ max: maxEntries + 1 });
+  }
+
+  /** Whether this class may not take another entry of `bytes` octets without giving one up. */
+  isFullFor(bytes: number): boolean {
+    return this.entries >= this.#maxEntries || this.bytes + bytes > this.maxBytes;
+  }
+
+  /** The entry of this question, which counts as used now; NONE when there is none. */
+  find(hash: number, query: Uint8Array, q: QuestionKey, anyType: boolean, partition: number): number {
+    let ref = this.#chains.get(hash, OPTIONS) ?? NONE;
+    while (ref !== NONE) {
+      if (matchesQuestion(this.#arena, ref, query, q, anyType, partition)) return ref;
+      ref = nextOf(this.#arena, ref);
+    }
+    return NONE;
+  }
+
+  /** Files an entry whose key and message are written. Returns how many others had to go because they share its hash. */
+  insert(ref: number): number {
+    const hash = hashOf(this.#arena, ref);
+    setNext(this.#arena, ref, this.#chains.get(hash, OPTIONS) ?? NONE);
+    this.#chains.set(hash, ref, OPTIONS);
+    this.entries++;
+    this.bytes += this.#cost(ref);
+    let last = ref;
+    for (let length = 1; length < MAX_CHAIN; length++) {
+      last = nextOf(this.#arena, last);
+      if (last === NONE) return 0;
+    }
+    const tooMany = nextOf(this.#arena, last);
+    setNext(this.#arena, last, NONE);
+    return this.#freeChain(tooMany);
+  }
+
+  /** Drops one entry. */
+  remove(ref: number): void {
+    const hash = hashOf(this.#arena, ref);
+    const next = nextOf(this.#arena, ref);
+    let previous = this.#chains.get(hash, OPTIONS)!;
+    if (previous === ref) {
+      if (next === NONE) this.#chains.delete(hash);
+      else this.#chains.set(hash, next, OPTIONS);
+    } else {
+      while (nextOf(this.#arena, previous) !== ref) previous = nextOf(this.#arena, previous);
+      setNext(this.#arena, previous, next);
+    }
+    setNext(this.#arena, ref, NONE);
+    this.#freeChain(ref);
+  }
+
+  /** Drops what was not used for longest (with what shares its hash). Returns how many entries that were. */
+  evictOldest(): number {
+    return this.#freeChain(this.#chains.pop() ?? NONE);
+  }
+
+  /** Whether what was not used for longest has expired. */
+  isOldestExpired(nowMs: number): boolean {
+    const ref = this.#chains.rvalues().next().value;
+    return ref !== undefined && isExpired(this.#arena, ref, nowMs);
+  }
+
+  /** Drops the entries that `drops` says yes to. Visits every one: not for the path of a query. */
+  removeWhere(drops: (ref: number) => boolean): number {
+    const dropped: number[] = [];
+    for (const first of this.#chains.values()) {
+      for (let ref = first; ref !== NONE; ref = nextOf(this.#arena, ref)) {
+        if (drops(ref)) dropped.push(ref);
+      }
+    }
+    for (const ref of dropped) this.remove(ref);
+    return dropped.length;
+  }
+
+  /** Drops every entry. */
+  clear(): number {
+    let dropped = 0;
+    for (const first of this.#chains.values()) dropped += this.#freeChain(first);
+    this.#chains.clear();
+    return dropped;
+  }
+
+  #freeChain(first: number): number {
+    let dropped = 0;
+    for (let ref = first; ref !== NONE; ) {
+      const next = nextOf(this.#arena, ref);
+      this.entries--;
+      this.bytes -= this.#cost(ref);
+      this.#arena.free(ref);
+      ref = next;
+      dropped++;
+    }
+    return dropped;
+  }
+
+  #cost(ref: number): number {
+    return lengthInSegments(this.#arena, ref) * SEGMENT_COST + ENTRY_COST;
+  }
+}

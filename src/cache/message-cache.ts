@@ -1,0 +1,367 @@
+// The cache of whole answers, one per worker thread: finds, ages, keeps and forgets. Called by the pipeline, once per
+// query (lookup, copyFound) and once per reply (store, storeFailure). RFC 2308, RFC 8767, RFC 9520.
+import { Counter, type Counters } from '../metrics/counters.ts';
+import { HEADER_LENGTH } from '../wire/header.ts';
+import { equalNamesFolded } from '../wire/name.ts';
+import { writeUint16 } from '../wire/octets.ts';
+import { equalQuestions } from '../wire/query.ts';
+import type { ScannedResponse } from '../wire/response.ts';
+import { textToName } from '../wire/text.ts';
+import { capTtls } from '../wire/ttl.ts';
+import { CacheKind, judge, lifetimeSeconds, maxTtlSeconds, type TtlLimits } from './cacheability.ts';
+import {
+  delayRefresh,
+  edeCodeOf,
+  hitsOf,
+  isExpired,
+  lifetimeMs,
+  mayRefresh,
+  partitionOf,
+  rcodeOf,
+  remainingMs,
+  segmentsFor,
+  setHits,
+  storedAtMs,
+  writeKey,
+  writeLifetime,
+} from './entry.ts';
+import { EntryClasses } from './entry-classes.ts';
+import { copyMessage, copyQname, writeMessage } from './entry-message.ts';
+import type { EntryStore } from './entry-store.ts';
+import { hashNameAndClass, type QuestionKey } from './question-key.ts';
+import { NONE, type SegmentArena } from './segment-arena.ts';
+
+/** What a look-up found. */
+export const Lookup = {
+  /** Nothing of use: ask an upstream. */
+  miss: 0,
+  /** An answer. */
+  fresh: 1,
+  /** An answer that is asked for often and about to expire: answer, and ask an upstream as well. Said once per refresh. */
+  prefetch: 2,
+  /** An expired answer: ask an upstream, and use this if that fails or takes too long (RFC 8767 §5). */
+  stale: 3,
+  /** Upstreams failed a moment ago: no message, answer with foundRcode and EDE 13 (RFC 9520 §3.2). */
+  failure: 4,
+  /** An expired answer, and upstreams failed a moment ago: answer with it at once, do not ask (RFC 8767 §5). */
+  staleNow: 5,
+} as const;
+export type Lookup = (typeof Lookup)[keyof typeof Lookup];
+
+/** Limits and manners of a cache; the configuration's `cache` section fits. */
+export interface CacheOptions extends TtlLimits {
+  readonly maxEntries: number;
+  /** Octets for messages and everything noted about them. */
+  readonly maxBytes: number;
+  readonly failureTtlSeconds: number;
+  readonly serveStale: {
+    /** How long after its expiry an answer may still be used; 0: not at all. */
+    readonly maxAgeSeconds: number;
+    readonly ttlSeconds: number;
+  };
+  readonly prefetch: {
+    /** Hits since the answer was stored, at least. */
+    readonly hits: number;
+    /** Share of its lifetime that is left, at most; 0: no prefetch. */
+    readonly remainingPercent: number;
+  };
+}
+
+/** RFC 8767 §5: how long after a failure stale data is used without asking anew. */
+const RECHECK_SECONDS = 30;
+/** A refresh that was announced and of which nothing was heard is announced again after so long. */
+const REFRESH_GRACE_SECONDS = 5;
+/** RFC 9520 §3.2: a failure is kept for a second at least, five minutes at most. */
+const MIN_FAILURE_SECONDS = 1;
+const MAX_FAILURE_SECONDS = 300;
+const MAX_NAME_LENGTH = 255;
+const NO_OFFSETS = new Uint16Array(0);
+
+/** The cache of one thread. `nowMs` is everywhere the thread's monotonic clock. */
+export class MessageCache {
+  readonly #options: CacheOptions;
+  readonly #counters: Counters;
+  readonly #classes: EntryClasses;
+  readonly #arena: SegmentArena;
+  readonly #positives: EntryStore;
+  readonly #negatives: EntryStore;
+  readonly #failures: EntryStore;
+  /** What the last look-up found. Valid until the next call of anything but copyFound(). */
+  #found = NONE;
+  #foundQtype = 0;
+  #foundTypeOffset = 0;
+  /** The buffer that answers are copied into, as words; it is nearly always the same one. */
+  #outWords: Int32Array | null = null;
+  #outBuffer: ArrayBufferLike | null = null;
+  #outCandidate: ArrayBufferLike | null = null;
+
+  constructor(options: CacheOptions, counters: Counters) {
+    this.#options = options;
+    this.#counters = counters;
+    this.#classes = new EntryClasses(options.maxEntries, options.maxBytes, counters);
+    this.#arena = this.#classes.arena;
+    this.#positives = this.#classes.positives;
+    this.#negatives = this.#classes.negatives;
+    this.#failures = this.#classes.failures;
+  }
+
+  /** Entries held, expired ones included. */
+  get entries(): number {
+    return this.#classes.entries;
+  }
+
+  /** Octets they take. */
+  get bytes(): number {
+    return this.#classes.bytes;
+  }
+
+  /** The extended RCODE of what was found. */
+  get foundRcode(): number {
+    return this.#found === NONE ? 0 : rcodeOf(this.#arena, this.#found);
+  }
+
+  /** The EDE code that the failure found was stored with, −1 for none. */
+  get foundEdeCode(): number {
+    return this.#found === NONE ? -1 : edeCodeOf(this.#arena, this.#found);
+  }
+
+  /** Looks for an answer to the query, whose question stands at 12 in `query`. What it found stays for copyFound(). */
+  lookup(query: Uint8Array, q: QuestionKey, partition: number, nowMs: number): Lookup {
+    let outcome = this.findUsable(query, q, partition, nowMs);
+    if (outcome === Lookup.fresh) {
+      this.#counters.increment(Counter.cacheHits);
+      return this.#countHit(this.#found, nowMs);
+    }
+    const failure = this.#failures.find(q.keyHash, query, q, false, partition);
+    const failing = failure !== NONE && !isExpired(this.#arena, failure, nowMs);
+    if (outcome === Lookup.stale) {
+      if (failing || !mayRefresh(this.#arena, this.#found, nowMs)) outcome = Lookup.staleNow;
+    } else if (failing) {
+      this.#found = failure;
+      outcome = Lookup.failure;
+    }
+    const asks = outcome === Lookup.miss || outcome === Lookup.stale;
+    this.#counters.increment(asks ? Counter.cacheMisses : Counter.cacheHits);
+    return outcome;
+  }
+
+  /**
+   * Looks for data only, fresh or stale, whatever failed since: for when an upstream has failed or takes too long. Counts
+   * nothing. Returns fresh, stale or miss.
+   */
+  findUsable(query: Uint8Array, q: QuestionKey, partition: number, nowMs: number): Lookup {
+    this.#foundQtype = q.qtype;
+    this.#foundTypeOffset = HEADER_LENGTH + q.qnameLength;
+    const positive = this.#positives.find(q.keyHash, query, q, false, partition);
+    this.#found = positive;
+    if (positive !== NONE && !isExpired(this.#arena, positive, nowMs)) return Lookup.fresh;
+    if (this.#negatives.entries !== 0) {
+      const nodata = this.#negatives.find(q.keyHash, query, q, false, partition);
+      if (this.#takeNewer(nodata, nowMs)) return Lookup.fresh;
+      const nxdomain = this.#negatives.find(hashNameAndClass(query, q), query, q, true, partition);
+      if (this.#takeNewer(nxdomain, nowMs)) return Lookup.fresh;
+    }
+    if (this.#found === NONE) return Lookup.miss;
+    const expiredForMs = -remainingMs(this.#arena, this.#found, nowMs);
+    if (expiredForMs < this.#options.serveStale.maxAgeSeconds * 1000) return Lookup.stale;
+    this.#found = NONE;
+    return Lookup.miss;
+  }
+
+  /** Takes `ref` for what was found if it is fresh (and says so), or newer than the stale entry found so far. */
+  #takeNewer(ref: number, nowMs: number): boolean {
+    if (ref === NONE) return false;
+    const fresh = !isExpired(this.#arena, ref, nowMs);
+    const found = this.#found;
+    if (fresh || found === NONE || storedAtMs(this.#arena, ref) > storedAtMs(this.#arena, found)) {
+      this.#found = ref;
+    }
+    return fresh;
+  }
+
+  /** Counts a hit on a fresh entry and decides whether it is time to refresh it. */
+  #countHit(ref: number, nowMs: number): Lookup {
+    const arena = this.#arena;
+    const hits = hitsOf(arena, ref) + 1;
+    if (hits < 0x7fff_ffff) setHits(arena, ref, hits);
+    const { prefetch } = this.#options;
+    if (hits < prefetch.hits) return Lookup.fresh;
+    const dueMs = (lifetimeMs(arena, ref) * prefetch.remainingPercent) / 100;
+    if (remainingMs(arena, ref, nowMs) > dueMs || !mayRefresh(arena, ref, nowMs)) return Lookup.fresh;
+    delayRefresh(arena, ref, nowMs, REFRESH_GRACE_SECONDS);
+    return Lookup.prefetch;
+  }
+
+  /**
+   * Copies the message found into out[0 …], its TTLs aged (a stale one's set to serveStale.ttl), its QTYPE the one asked,
+   * and returns its length; −1 when it does not fit. Call it right after a look-up that found data.
+   */
+  copyFound(out: Uint8Array, nowMs: number): number {
+    const staleTtlSeconds = this.#options.serveStale.ttlSeconds;
+    // Asking a typed array for its buffer or offset costs as much as copying 60 octets: once per answer, not more.
+    const byteOffset = out.byteOffset;
+    const outWords = this.#wordsOf(out, byteOffset);
+    const length = copyMessage(
+      this.#arena,
+      this.#found,
+      out,
+      outWords,
+      byteOffset >> 2,
+      nowMs,
+      staleTtlSeconds,
+    );
+    // An NXDOMAIN answers questions for every type, and was stored with one.
+    if (length > 0) writeUint16(out, this.#foundTypeOffset, this.#foundQtype);
+    return length;
+  }
+
+  /** Out's buffer as words; null where `out` is not aligned, or when buffers alternate (a view for each would be garbage). */
+  #wordsOf(out: Uint8Array, byteOffset: number): Int32Array | null {
+    if ((byteOffset & 3) !== 0) return null;
+    const buffer = out.buffer;
+    if (buffer === this.#outBuffer) return this.#outWords;
+    if (buffer !== this.#outCandidate) {
+      this.#outCandidate = buffer;
+      return null;
+    }
+    this.#outBuffer = buffer;
+    this.#outWords = new Int32Array(buffer, 0, buffer.byteLength >> 2);
+    return this.#outWords;
+  }
+
+  /**
+   * Keeps a sound reply (scanned ok, OPT stripped: `length` is without it) for the query's question and flags, as far as
+   * the RFCs let it. Its TTLs are brought into the configured limits in place, so that the client who waited for it sees
+   * what later ones will. NOERROR and NXDOMAIN end a run of failures; other RCODEs are left to storeFailure().
+   */
+  store(
+    query: Uint8Array,
+    q: QuestionKey,
+    partition: number,
+    reply: Uint8Array,
+    length: number,
+    scanned: ScannedResponse,
+    nowMs: number,
+  ): void {
+    const questionEnd = HEADER_LENGTH + q.qnameLength + 4;
+    // The exchange has matched the question; an answer filed under another one would be a poisoned cache.
+    if (scanned.questionEnd !== questionEnd || !equalQuestions(query, reply, questionEnd)) return;
+    const kind = judge(scanned, this.#options);
+    if (kind === CacheKind.failure) return;
+    this.#found = NONE;
+    this.#forget(this.#failures, q.keyHash, query, q, false, partition);
+    if (kind !== CacheKind.no) {
+      const nameHash = hashNameAndClass(query, q);
+      this.#forget(this.#positives, q.keyHash, query, q, false, partition);
+      this.#forget(this.#negatives, q.keyHash, query, q, false, partition);
+      // A name that has an answer exists, whatever was heard before.
+      this.#forget(this.#negatives, nameHash, query, q, true, partition);
+
+      // Of the records before OPT only: those behind it went with it.
+      const ttlCount = scanned.ttlCount;
+      const positive = kind === CacheKind.positive;
+      const lifetime = lifetimeSeconds(scanned, kind, this.#options);
+      const least = positive ? this.#options.minTtlSeconds : 0;
+      const most = positive ? maxTtlSeconds(this.#options) : lifetime;
+      capTtls(reply, 0, scanned.ttlOffsets, 0, ttlCount, least, most);
+
+      const store = positive ? this.#positives : this.#negatives;
+      const ref = this.#classes.makeRoom(store, segmentsFor(length, ttlCount), nowMs);
+      if (ref !== NONE) {
+        const anyType = kind === CacheKind.nxdomain;
+        writeKey(this.#arena, ref, anyType ? nameHash : q.keyHash, q, anyType, partition);
+        writeLifetime(this.#arena, ref, nowMs, lifetime, scanned.rcode, -1);
+        writeMessage(this.#arena, ref, reply, length, scanned.ttlOffsets, ttlCount);
+        this.#classes.insert(store, ref);
+      }
+    }
+    this.#classes.publish();
+  }
+
+  /**
+   * Notes that the upstreams failed on this question (SERVFAIL, REFUSED, nothing at all …): for failureTtl, twice as long
+   * each time in a row, it is not asked again (RFC 9520 §3.2). Data that is there stays, and is not refreshed for 30 s.
+   */
+  storeFailure(
+    query: Uint8Array,
+    q: QuestionKey,
+    partition: number,
+    rcode: number,
+    edeCode: number,
+    nowMs: number,
+  ): void {
+    this.#found = NONE;
+    this.#delayRefreshOf(this.#positives.find(q.keyHash, query, q, false, partition), nowMs);
+    this.#delayRefreshOf(this.#negatives.find(q.keyHash, query, q, false, partition), nowMs);
+    const nameHash = hashNameAndClass(query, q);
+    this.#delayRefreshOf(this.#negatives.find(nameHash, query, q, true, partition), nowMs);
+
+    const arena = this.#arena;
+    let ref = this.#failures.find(q.keyHash, query, q, false, partition);
+    let failuresBefore = 0;
+    if (ref !== NONE) {
+      const remaining = remainingMs(arena, ref, nowMs);
+      // The same failure, heard of twice.
+      if (remaining > 0) return;
+      // What failed long ago and was not asked for since begins anew.
+      if (remaining > -MAX_FAILURE_SECONDS * 1000) failuresBefore = Math.min(hitsOf(arena, ref) + 1, 16);
+    } else {
+      const questionEnd = HEADER_LENGTH + q.qnameLength + 4;
+      ref = this.#classes.makeRoom(this.#failures, segmentsFor(questionEnd, 0), nowMs);
+      if (ref === NONE) return;
+      writeKey(arena, ref, q.keyHash, q, false, partition);
+      writeMessage(arena, ref, query, questionEnd, NO_OFFSETS, 0);
+      this.#classes.insert(this.#failures, ref);
+    }
+    const first = Math.max(MIN_FAILURE_SECONDS, this.#options.failureTtlSeconds);
+    const lifetime = Math.min(first * 2 ** failuresBefore, MAX_FAILURE_SECONDS);
+    writeLifetime(arena, ref, nowMs, lifetime, rcode, edeCode);
+    setHits(arena, ref, failuresBefore);
+    this.#classes.publish();
+  }
+
+  /**
+   * Drops everything, or what belongs to a name (and names below it), to a partition, or to both. Returns how many
+   * entries that were. Throws RangeError on a text that is no name. Visits every entry: for operators, not for queries.
+   */
+  flush(nameText?: string, partition?: number): number {
+    const suffix = nameText === undefined ? null : textToName(nameText);
+    const qname = new Uint8Array(MAX_NAME_LENGTH);
+    const drops = (ref: number): boolean => {
+      if (partition !== undefined && partitionOf(this.#arena, ref) !== partition) return false;
+      return suffix === null || isAtOrBelow(qname, copyQname(this.#arena, ref, qname), suffix);
+    };
+    const everything = suffix === null && partition === undefined;
+    let dropped = 0;
+    for (const store of [this.#positives, this.#negatives, this.#failures]) {
+      dropped += everything ? store.clear() : store.removeWhere(drops);
+    }
+    this.#found = NONE;
+    this.#classes.publish();
+    return dropped;
+  }
+
+  #delayRefreshOf(ref: number, nowMs: number): void {
+    if (ref !== NONE) delayRefresh(this.#arena, ref, nowMs, RECHECK_SECONDS);
+  }
+
+  #forget(
+    store: EntryStore,
+    hash: number,
+    query: Uint8Array,
+    q: QuestionKey,
+    anyType: boolean,
+    partition: number,
+  ): void {
+    if (store.entries === 0) return;
+    const ref = store.find(hash, query, q, anyType, partition);
+    if (ref !== NONE) store.remove(ref);
+  }
+}
+
+/** Whether the name in qname[0 … length−1] is `suffix` or below it. */
+function isAtOrBelow(qname: Uint8Array, length: number, suffix: Uint8Array): boolean {
+  let offset = 0;
+  while (length - offset > suffix.length) offset += qname[offset]! + 1;
+  return length - offset === suffix.length && equalNamesFolded(qname, offset, suffix, 0, suffix.length);
+}

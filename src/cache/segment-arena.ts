@@ -1,0 +1,78 @@
+// Memory for cached messages: one buffer of equal segments, an entry is a linked list of them. Called by the cache
+// only. Equal segments cannot fragment: however the mix of sizes changes, every free segment serves every message.
+//
+//   links   [ 0 │ 4 │ 0 │ 0 │ 3 │ … ]      entry 1 = segments 1 → 4 → 3, entry 2 = segment 2 alone
+//   octets  [ – │ A₀│ B │ A₂│ A₁│ … ]      segment 0 is never handed out: 0 means "none"
+//
+// The buffer is reserved whole when the cache is made, but the system backs a page only when it is first written:
+// what was never used costs nothing, and nothing has to grow (and fail) under load.
+
+/** log₂ of a segment's octets: 128 hold the answer to an A question and all that is noted about it. */
+export const SEGMENT_SHIFT = 7;
+export const SEGMENT_BYTES = 1 << SEGMENT_SHIFT;
+/** log₂ of a segment's 32-bit words. */
+export const SEGMENT_WORD_SHIFT = SEGMENT_SHIFT - 2;
+export const SEGMENT_WORDS = 1 << SEGMENT_WORD_SHIFT;
+/** What a segment costs, its link included, octets. */
+export const SEGMENT_COST = SEGMENT_BYTES + 4;
+/** No segment. */
+export const NONE = 0;
+
+/** Under 2 GiB, so that every offset in octets is a small integer. */
+const MAX_SEGMENTS = (1 << (31 - SEGMENT_SHIFT)) - 1;
+
+/** A pool of segments. A reference is the number of an entry's first segment; its octets begin at ref << SEGMENT_SHIFT. */
+export class SegmentArena {
+  /** The memory, seen as octets, as 16- and 32-bit words in the machine's order, and as doubles. */
+  readonly bytes: Uint8Array;
+  readonly halves: Uint16Array;
+  readonly words: Int32Array;
+  readonly doubles: Float64Array;
+  /** links[segment]: the entry's next segment, or NONE. */
+  readonly links: Int32Array;
+  /** Segments that can be in use at the same time. */
+  readonly capacity: number;
+  /** Segments in use. */
+  used = 0;
+  #freeHead = NONE;
+  /** Segments from here on were never used: their pages are not backed yet. */
+  #untouched = 1;
+
+  constructor(capacity: number) {
+    this.capacity = Math.max(1, Math.min(capacity, MAX_SEGMENTS));
+    const buffer = new ArrayBuffer((this.capacity + 1) * SEGMENT_BYTES);
+    this.bytes = new Uint8Array(buffer);
+    this.halves = new Uint16Array(buffer);
+    this.words = new Int32Array(buffer);
+    this.doubles = new Float64Array(buffer);
+    this.links = new Int32Array(this.capacity + 1);
+  }
+
+  /** Takes `count` segments (≥ 1), linked; NONE when fewer are free. Their octets are whatever they were. */
+  allocate(count: number): number {
+    if (count > this.capacity - this.used) return NONE;
+    this.used += count;
+    let ref = NONE;
+    for (let i = 0; i < count; i++) {
+      let segment = this.#freeHead;
+      if (segment !== NONE) this.#freeHead = this.links[segment]!;
+      else segment = this.#untouched++;
+      this.links[segment] = ref;
+      ref = segment;
+    }
+    return ref;
+  }
+
+  /** Gives all of an entry's segments back. */
+  free(ref: number): void {
+    let last = ref;
+    let count = 1;
+    while (this.links[last] !== NONE) {
+      last = this.links[last]!;
+      count++;
+    }
+    this.links[last] = this.#freeHead;
+    this.#freeHead = ref;
+    this.used -= count;
+  }
+}

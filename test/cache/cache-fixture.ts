@@ -1,0 +1,92 @@
+// A cache with its own time and counters, asked by name: what the tests of MessageCache share.
+import dnsPacket from 'dns-packet';
+import { expect } from 'vitest';
+import { type CacheOptions, Lookup, MessageCache } from '../../src/cache/message-cache.ts';
+import { type Counter, Counters, createCounterBlock } from '../../src/metrics/counters.ts';
+import { ParsedQuery, parseQuery, QueryVerdict } from '../../src/wire/query.ts';
+import { ScannedResponse, ScanVerdict, scanResponse, stripOpt } from '../../src/wire/response.ts';
+import { answerTo, cacheOptions, queryFor, TYPE_A } from './messages.ts';
+
+const LOOKUP_NAMES = Object.keys(Lookup) as (keyof typeof Lookup)[];
+
+/** What a question is asked with, besides its name. */
+export interface Asking {
+  type?: number;
+  partition?: number;
+  /** Header flags; RD alone by default. */
+  flags?: number;
+}
+
+/** A cache under test. Failures and answers are given and asked for by name. */
+export class CacheFixture {
+  /** The time, ms. Changed by hand alone. */
+  nowMs = 1_000_000;
+  readonly counters = new Counters(createCounterBlock());
+  readonly cache: MessageCache;
+  readonly #q = new ParsedQuery();
+  readonly #scanned = new ScannedResponse();
+
+  constructor(changes: Partial<CacheOptions> = {}) {
+    this.cache = new MessageCache(cacheOptions(changes), this.counters);
+  }
+
+  /** Stores a reply as the pipeline does: scanned, OPT stripped. */
+  store(name: string, parts: Parameters<typeof answerTo>[1] = {}, asking: Asking = {}): void {
+    this.storeReply(name, answerTo(queryFor(name, asking.type), parts), asking);
+  }
+
+  /** Stores these octets as the reply to the question for a name. */
+  storeReply(name: string, reply: Uint8Array, asking: Asking = {}): void {
+    const query = this.#parse(name, asking);
+    expect(scanResponse(reply, reply.length, this.#scanned)).toBe(ScanVerdict.ok);
+    const length = stripOpt(reply, reply.length, this.#scanned);
+    this.cache.store(query, this.#q, asking.partition ?? 0, reply, length, this.#scanned, this.nowMs);
+  }
+
+  storeFailure(name: string, rcode = 2, edeCode = 22, asking: Asking = {}): void {
+    const query = this.#parse(name, asking);
+    this.cache.storeFailure(query, this.#q, asking.partition ?? 0, rcode, edeCode, this.nowMs);
+  }
+
+  /** What a look-up says, by its name. */
+  lookup(name: string, asking: Asking = {}): keyof typeof Lookup {
+    const query = this.#parse(name, asking);
+    const outcome = this.cache.lookup(query, this.#q, asking.partition ?? 0, this.nowMs);
+    return LOOKUP_NAMES.find((key) => Lookup[key] === outcome)!;
+  }
+
+  findUsable(name: string, asking: Asking = {}): keyof typeof Lookup {
+    const query = this.#parse(name, asking);
+    const outcome = this.cache.findUsable(query, this.#q, asking.partition ?? 0, this.nowMs);
+    return LOOKUP_NAMES.find((key) => Lookup[key] === outcome)!;
+  }
+
+  /** The message that the last look-up found. */
+  copy(out = new Uint8Array(65_536)): Uint8Array {
+    const length = this.cache.copyFound(out, this.nowMs);
+    expect(length).toBeGreaterThanOrEqual(12);
+    return out.subarray(0, length);
+  }
+
+  /** Looks up, expects that outcome, and returns the answer section's TTLs (the authority section's where it is empty). */
+  ttls(name: string, outcome: keyof typeof Lookup = 'fresh', asking: Asking = {}): number[] {
+    expect(this.lookup(name, asking)).toBe(outcome);
+    const message = dnsPacket.decode(Buffer.from(this.copy()));
+    const records = message.answers?.length ? message.answers : (message.authorities ?? []);
+    return records.map((record) => ('ttl' in record ? (record.ttl ?? -1) : -1));
+  }
+
+  advanceSeconds(seconds: number): void {
+    this.nowMs += seconds * 1000;
+  }
+
+  count(counter: Counter): number {
+    return this.counters.values[counter]!;
+  }
+
+  #parse(name: string, asking: Asking): Uint8Array {
+    const query = queryFor(name, asking.type ?? TYPE_A, asking.flags);
+    expect(parseQuery(query, query.length, this.#q)).toBe(QueryVerdict.ok);
+    return query;
+  }
+}
