@@ -1,0 +1,217 @@
+// Looks at each query that comes in for evidence that we sent it ourselves, and puts that evidence on what goes out. One
+// per worker; the pipeline calls check() right after parsing and markSent() for each query to an upstream.
+import type { Clock } from '../base/clock.ts';
+import { OPTION_HEADER_LENGTH } from '../wire/edns.ts';
+import { HEADER_LENGTH } from '../wire/header.ts';
+import { readUint16 } from '../wire/octets.ts';
+import type { ParsedQuery } from '../wire/query.ts';
+import { CasePattern } from './case-pattern.ts';
+import { Evidence } from './evidence.ts';
+import { KeyRing, type LoopKeyMaterial } from './keys.ts';
+import { PROBE_QTYPE, ProbeReader, ProbeVerdict } from './probe.ts';
+import { NO_ROUTE, type SentQuestions } from './sent-questions.ts';
+import { TAG_OPTION, TagReader, TagVerdict } from './tag.ts';
+
+// What the pipeline needs besides.
+export { Evidence } from './evidence.ts';
+export { TAG_LENGTH, TAG_OPTION } from './tag.ts';
+
+/** What to do with a query. */
+export const LoopVerdict = {
+  /** Nothing speaks against it. */
+  pass: 0,
+  /** Go on with it as with any other, and have `routeSlot` probed (−1: every route of its zone). */
+  suspect: 1,
+  /** It is ours: SERVFAIL with EDE 14, neither cached nor coalesced. `certain` says whether the route may be quarantined on it. */
+  loop: 2,
+  /** It went through too many tiers: the same answer; no route of ours is known to be at fault. */
+  tooManyHops: 3,
+} as const;
+export type LoopVerdict = (typeof LoopVerdict)[keyof typeof LoopVerdict];
+
+/** Letters in our pattern that no stranger hits by chance: at most 3 × 2⁻³² per query (docs/adr/0003-loop-evidence.md). */
+export const PROOF_LETTERS = 32;
+/** Fewer letters than this say too little even for a probe, when the question was sent by us moments ago. */
+export const SUSPECT_LETTERS = 6;
+/** The same when we did not send it: a replica may have. */
+export const SUSPECT_UNSENT_LETTERS = 16;
+/** Tags of others that are carried on; a query with more of them has been through too many hands. */
+export const MAX_CARRIED_TAGS = 4;
+
+/**
+ * Own tags of one batch that are held against what was sent: some prove the loop, the rest of a storm needs no more
+ * than its answer, and is to cost less than one from the cache.
+ */
+const MAX_TIED_PER_INSTANT = 8;
+
+export interface DetectorOptions {
+  readonly material: LoopKeyMaterial;
+  readonly clock: Clock;
+  /** The table of all workers; the main thread makes it. */
+  readonly sentQuestions: SentQuestions;
+  /** config.loop.maxHops. */
+  readonly maxHops: number;
+  readonly wallNowMs?: () => number;
+}
+
+export class LoopDetector {
+  // What the last check() found. Valid until the next.
+  /** By what the query was recognised; meaningful with the verdicts suspect, loop and tooManyHops. */
+  evidence: Evidence = Evidence.edns;
+  /** Our route by which the query left; −1 when unknown or another replica's. */
+  routeSlot = -1;
+  /** Proof: authentic, ours, by a route of ours, and sent moments ago. */
+  certain = false;
+  /** The query is another replica's probe: the answer is writeProbeProof()'s in place of SERVFAIL. */
+  wantsProof = false;
+  /** With evidence probe: which. */
+  probeNonce = 0;
+  /** HOPS for the tag of the query that we send in turn. */
+  hops = 0;
+  /** Tags of others to append to that query: `carriedCount` of TAG_LENGTH octets each, at carriedOffsets in the incoming query. */
+  carriedCount = 0;
+  readonly carriedOffsets = new Int32Array(MAX_CARRIED_TAGS);
+
+  /** Own tags that were held against what was sent, at this reading of the clock. */
+  #tied = 0;
+  #tiedAtMs = -1;
+
+  readonly keys: KeyRing;
+  readonly tags: TagReader;
+  readonly probes: ProbeReader;
+  readonly #clock: Clock;
+  readonly #pattern: CasePattern;
+  readonly #sent: SentQuestions;
+  readonly #maxHops: number;
+
+  constructor(options: DetectorOptions) {
+    const nowMs = options.clock.nowMs;
+    this.#clock = options.clock;
+    this.#sent = options.sentQuestions;
+    this.#maxHops = options.maxHops;
+    this.keys = new KeyRing(options.material, nowMs, options.wallNowMs);
+    this.tags = new TagReader(this.keys, nowMs);
+    this.probes = new ProbeReader(this.keys, nowMs);
+    this.#pattern = new CasePattern(this.keys);
+  }
+
+  /** The option data of the tag for a query that leaves by a route: TAG_OPTION, TAG_LENGTH octets; copy it at once. */
+  tagFor(routeSlot: number, hops: number): Uint8Array {
+    this.keys.advance(this.#clock.nowMs);
+    return this.tags.tagFor(routeSlot, hops);
+  }
+
+  /**
+   * Notes that a query leaves by a route, and (withCase) gives its QNAME at octet 12 our case pattern. Every query to an upstream passes
+   * here, tagged or not: what was not noted cannot be proof when it comes back. Returns QNAME's letters.
+   */
+  markSent(
+    message: Uint8Array,
+    qnameLength: number,
+    qtype: number,
+    routeSlot: number,
+    withCase: boolean,
+  ): number {
+    const nowMs = this.#clock.nowMs;
+    this.keys.advance(nowMs);
+    let letters = 0;
+    if (withCase) letters = this.#pattern.apply(message, HEADER_LENGTH, qnameLength, qtype);
+    else this.#pattern.identify(message, HEADER_LENGTH, qnameLength, qtype, 0);
+    this.#sent.add(this.#pattern.hash, routeSlot, nowMs);
+    return letters;
+  }
+
+  /** Judges a query. One without options, upper-case letters and the type HINFO can carry no evidence and costs three comparisons. */
+  check(bytes: Uint8Array, q: ParsedQuery): LoopVerdict {
+    this.hops = 0;
+    this.carriedCount = 0;
+    if (q.optionsLength === 0 && !q.hasUpperCase && q.qtype !== PROBE_QTYPE) return LoopVerdict.pass;
+    return this.#examine(bytes, q);
+  }
+
+  #examine(bytes: Uint8Array, q: ParsedQuery): LoopVerdict {
+    const nowMs = this.#clock.nowMs;
+    this.keys.advance(nowMs);
+    this.routeSlot = -1;
+    this.certain = false;
+    this.wantsProof = false;
+    let verdict: LoopVerdict = LoopVerdict.pass;
+    if (q.optionsLength !== 0) verdict = this.#checkOptions(bytes, q, nowMs);
+    if (verdict === LoopVerdict.pass && q.qtype === PROBE_QTYPE) verdict = this.#checkProbe(bytes, q, nowMs);
+    if (verdict === LoopVerdict.pass && q.hasUpperCase) verdict = this.#checkCase(bytes, q, nowMs);
+    return verdict;
+  }
+
+  /** Walks the options: octets of code, length and data one after the other; a broken one ends the walk. */
+  #checkOptions(bytes: Uint8Array, q: ParsedQuery, nowMs: number): LoopVerdict {
+    const end = q.optionsOffset + q.optionsLength;
+    let hops = 0;
+    let others = 0;
+    let ringSeen = false;
+    for (let at = q.optionsOffset; at + OPTION_HEADER_LENGTH <= end; ) {
+      const code = readUint16(bytes, at);
+      const length = readUint16(bytes, at + 2);
+      const dataOffset = at + OPTION_HEADER_LENGTH;
+      at = dataOffset + length;
+      if (code !== TAG_OPTION || at > end) continue;
+      const tag = this.tags.read(bytes, dataOffset, length, nowMs);
+      if (tag === TagVerdict.none) continue;
+      if (tag === TagVerdict.own) return this.#ownTagSeen(bytes, q, nowMs);
+      if (tag === TagVerdict.ring) ringSeen = true;
+      if (tag === TagVerdict.hop && this.tags.hops + 1 > hops) hops = this.tags.hops + 1;
+      if (others < MAX_CARRIED_TAGS) this.carriedOffsets[others] = dataOffset;
+      others++;
+    }
+    if (others === 0) return LoopVerdict.pass;
+    this.evidence = Evidence.edns;
+    if (ringSeen) return LoopVerdict.loop;
+    this.hops = hops;
+    this.carriedCount = Math.min(others, MAX_CARRIED_TAGS);
+    if (hops <= this.#maxHops && others <= MAX_CARRIED_TAGS) return LoopVerdict.pass;
+    this.evidence = Evidence.hops;
+    return LoopVerdict.tooManyHops;
+  }
+
+  /** The tag is ours. That the question left by the tag's route moments ago tells a loop from a tag that somebody copied. */
+  #ownTagSeen(bytes: Uint8Array, q: ParsedQuery, nowMs: number): LoopVerdict {
+    this.evidence = Evidence.edns;
+    this.routeSlot = this.tags.routeSlot;
+    if (nowMs !== this.#tiedAtMs) {
+      this.#tiedAtMs = nowMs;
+      this.#tied = 0;
+    }
+    if (this.#tied++ >= MAX_TIED_PER_INSTANT) return LoopVerdict.loop;
+    const count = this.keys.accepted.length;
+    for (let i = 0; i < count && !this.certain; i++) {
+      this.#pattern.identify(bytes, HEADER_LENGTH, q.qnameLength, q.qtype, i);
+      this.certain = this.#sent.has(this.#pattern.hash, this.routeSlot, nowMs);
+    }
+    return LoopVerdict.loop;
+  }
+
+  #checkProbe(bytes: Uint8Array, q: ParsedQuery, nowMs: number): LoopVerdict {
+    const probe = this.probes.read(bytes, q, nowMs);
+    if (probe === ProbeVerdict.none) return LoopVerdict.pass;
+    this.evidence = Evidence.probe;
+    this.probeNonce = this.probes.nonce;
+    if (probe === ProbeVerdict.own) {
+      this.routeSlot = this.probes.routeSlot;
+      this.certain = true;
+    } else {
+      this.wantsProof = true;
+    }
+    return LoopVerdict.loop;
+  }
+
+  #checkCase(bytes: Uint8Array, q: ParsedQuery, nowMs: number): LoopVerdict {
+    const letters = this.#pattern.match(bytes, HEADER_LENGTH, q.qnameLength, q.qtype);
+    if (letters < SUSPECT_LETTERS) return LoopVerdict.pass;
+    const route = this.#sent.findRoute(this.#pattern.hash, nowMs);
+    if (route === NO_ROUTE && letters < SUSPECT_UNSENT_LETTERS) return LoopVerdict.pass;
+    this.evidence = Evidence.case;
+    if (route >= 0) this.routeSlot = route;
+    if (letters < PROOF_LETTERS) return LoopVerdict.suspect;
+    this.certain = route >= 0;
+    return LoopVerdict.loop;
+  }
+}

@@ -1,0 +1,14 @@
+// How a loop was noticed. Shared by the workers' detector and the main thread's episodes.
+
+/** Positions in EVIDENCE_NAMES (metrics/counters.ts). */
+export const Evidence = {
+  /** Our tag came back. */
+  edns: 0,
+  /** A query came in our case pattern. */
+  case: 1,
+  /** Our probe came back. */
+  probe: 2,
+  /** A query went through too many tiers. */
+  hops: 3,
+} as const;
+export type Evidence = (typeof Evidence)[keyof typeof Evidence];

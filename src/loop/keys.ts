@@ -1,0 +1,130 @@
+// The secrets behind every piece of loop evidence. The main thread makes the material once (createKeyMaterial) and posts
+// it to the workers; each thread derives the keys of an hour (an epoch) from it, so that nothing seen outside
+// stays valid for long.
+import { createHmac, hkdfSync, randomBytes } from 'node:crypto';
+import { expandHashKey, HASH_KEY_LENGTH } from './keyed-hash.ts';
+
+/** An epoch's length. */
+export const EPOCH_MS = 3_600_000;
+/** How long before and after its epoch a key of this process alone is still taken: threads rotate within a second of each other. */
+const OWN_OVERLAP_MS = 10_000;
+/** How often the time is looked at. */
+const CHECK_MS = 1000;
+
+/** What all threads of a process share. Plain data: may be posted to a worker. */
+export interface LoopKeyMaterial {
+  /** 32 octets. */
+  readonly secret: Uint8Array;
+  /** Made from a cluster key: other processes hold the same secret. */
+  readonly shared: boolean;
+  /** Random per process, 32 bit: tells replicas that share a secret apart. */
+  readonly instance: number;
+  readonly ring: string;
+  /** Keyed hash of the ring's name, 32 bit. */
+  readonly ringId: number;
+}
+
+/** Makes the material at start. An empty cluster key: a random secret, known to this process alone. */
+export function createKeyMaterial(clusterKey: string, ring: string): LoopKeyMaterial {
+  const shared = clusterKey !== '';
+  const input = shared ? Buffer.from(clusterKey, 'utf8') : randomBytes(32);
+  const secret = new Uint8Array(hkdfSync('sha256', input, 'unloop loop evidence, version 1', 'secret', 32));
+  return {
+    secret,
+    shared,
+    instance: randomBytes(4).readUInt32BE(),
+    ring,
+    ringId: derive(secret, `ring ${ring}`).readUInt32BE(),
+  };
+}
+
+function derive(secret: Uint8Array, purpose: string): Buffer {
+  return createHmac('sha256', secret).update(purpose).digest();
+}
+
+/** The keys of one epoch. */
+export class EpochKeys {
+  /** Hours since the Unix epoch (shared secret) or since the machine started. */
+  readonly epoch: number;
+  /** Authenticates tags. The same in all rings, so that a hop of another ring can be counted. */
+  readonly tagKey: Buffer;
+  /** Draws case patterns; another in each ring, as another ring's query passing through is no loop. */
+  readonly caseSchedule: Int32Array;
+  /** Authenticates probe names; another in each ring. */
+  readonly probeKey: Buffer;
+  /** tags[route slot]: that route's tag with hop count 0, built when first needed (tag.ts). */
+  readonly tags: (Uint8Array | undefined)[] = [];
+
+  constructor(material: LoopKeyMaterial, epoch: number) {
+    this.epoch = epoch;
+    this.tagKey = derive(material.secret, `tag ${epoch}`);
+    const caseKey = derive(material.secret, `case ${epoch} ${material.ring}`);
+    this.caseSchedule = expandHashKey(caseKey.subarray(0, HASH_KEY_LENGTH));
+    this.probeKey = derive(material.secret, `probe ${epoch} ${material.ring}`);
+  }
+}
+
+/**
+ * The keys that count now: one set to send with, and those that are taken on arrival. One per thread.
+ *
+ * Replicas agree on the epoch by the wall clock, and take the neighbouring epochs too: clocks may be an hour apart. A
+ * process that shares its secret with nobody counts by the monotonic clock, which never jumps.
+ */
+export class KeyRing {
+  readonly material: LoopKeyMaterial;
+  /** What is sent carries these. */
+  current: EpochKeys;
+  /** What arrives may carry these; the first is `current`. At most four. */
+  accepted: readonly EpochKeys[];
+  readonly #wallNowMs: () => number;
+  readonly #overlapMs: number;
+  /** The set in use before the wall clock jumped: what was sent with it may still come back. */
+  #beforeJump: EpochKeys | null = null;
+  #nextCheckMs: number;
+
+  constructor(material: LoopKeyMaterial, nowMs: number, wallNowMs: () => number = Date.now) {
+    this.material = material;
+    this.#wallNowMs = wallNowMs;
+    this.#overlapMs = material.shared ? EPOCH_MS : OWN_OVERLAP_MS;
+    this.current = new EpochKeys(material, Math.floor(this.timeMs(nowMs) / EPOCH_MS));
+    this.accepted = [this.current];
+    this.#nextCheckMs = nowMs;
+    this.advance(nowMs);
+  }
+
+  /** The time that epochs and probes are counted in: wall time with a shared secret, else monotonic. */
+  timeMs(nowMs: number): number {
+    return this.material.shared ? this.#wallNowMs() : nowMs;
+  }
+
+  /** Moves on to the epoch of `nowMs`. One comparison, save once a second. */
+  advance(nowMs: number): void {
+    if (nowMs >= this.#nextCheckMs) this.#check(nowMs);
+  }
+
+  /** The accepted keys of an epoch, null when that epoch is over or not begun. */
+  find(epoch: number): EpochKeys | null {
+    for (const keys of this.accepted) if (keys.epoch === epoch) return keys;
+    return null;
+  }
+
+  #check(nowMs: number): void {
+    this.#nextCheckMs = nowMs + CHECK_MS;
+    const timeMs = this.timeMs(nowMs);
+    const epoch = Math.floor(timeMs / EPOCH_MS);
+    const elapsedMs = timeMs - epoch * EPOCH_MS;
+    const former = this.current;
+    if (former.epoch !== epoch) this.#beforeJump = Math.abs(former.epoch - epoch) > 1 ? former : null;
+    const current = this.#keysOf(epoch);
+    const accepted = [current];
+    if (elapsedMs < this.#overlapMs) accepted.push(this.#keysOf(epoch - 1));
+    if (EPOCH_MS - elapsedMs <= this.#overlapMs) accepted.push(this.#keysOf(epoch + 1));
+    if (this.#beforeJump !== null && !accepted.includes(this.#beforeJump)) accepted.push(this.#beforeJump);
+    this.current = current;
+    this.accepted = accepted;
+  }
+
+  #keysOf(epoch: number): EpochKeys {
+    return this.find(epoch) ?? new EpochKeys(this.material, epoch);
+  }
+}

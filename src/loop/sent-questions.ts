@@ -1,0 +1,104 @@
+// Which questions left by which route in the last seconds, in memory that all workers share: a query sent by one worker
+// may come back to another. Written by detector.ts for each query sent, read when evidence comes in. Lossy: a full
+// bucket forgets its oldest, and what is forgotten makes proof into suspicion, never the reverse.
+
+/** Entries of a bucket. */
+const WAYS = 4;
+const ENTRY_WORDS = 3;
+const BUCKETS = 8192;
+const BUCKET_WORDS = WAYS * ENTRY_WORDS;
+const WORDS = BUCKETS * BUCKET_WORDS;
+
+/** Longer than any deadline of ours: what comes back later than this proves nothing at once (but is probed). */
+export const SENT_WINDOW_MS = 4000;
+const TICK_MS = 64;
+const WINDOW_TICKS = Math.ceil(SENT_WINDOW_MS / TICK_MS);
+
+/** No route, and more than one, in findRoute()'s answer. */
+export const NO_ROUTE = -1;
+export const SEVERAL_ROUTES = -2;
+
+/**
+ * ```
+ *  entry:  [ hash₀ | route << 16 | tick | hash₁ ⊕ mix(word 1) ]     tick: 64 ms, mod 2¹⁶ (70 minutes)
+ * ```
+ * Two workers may write one entry at the same time: the third word, which ties the other two together, then fits neither, and the
+ * entry counts as empty.
+ */
+export class SentQuestions {
+  readonly buffer: SharedArrayBuffer;
+  readonly #words: Int32Array;
+
+  /** Wraps another thread's table, or makes a new one. */
+  constructor(buffer: SharedArrayBuffer = new SharedArrayBuffer(WORDS * 4)) {
+    this.buffer = buffer;
+    this.#words = new Int32Array(buffer);
+  }
+
+  /** Notes that the question with this hash (CasePattern.hash) leaves by a route now. */
+  add(hash: Int32Array, routeSlot: number, nowMs: number): void {
+    const words = this.#words;
+    const tick = tickOf(nowMs);
+    const bucket = bucketOf(hash);
+    let place = bucket;
+    let oldest = -1;
+    for (let at = bucket; at < bucket + BUCKET_WORDS; at += ENTRY_WORDS) {
+      const stamp = words[at + 1]!;
+      const age = (tick - stamp) & 0xffff;
+      if (words[at] === hash[0] && stamp >>> 16 === routeSlot) {
+        place = at;
+        break;
+      }
+      if (age > oldest) {
+        oldest = age;
+        place = at;
+      }
+    }
+    const stamp = (routeSlot << 16) | tick;
+    words[place] = hash[0]!;
+    words[place + 1] = stamp;
+    words[place + 2] = hash[1]! ^ mix(stamp);
+  }
+
+  /** Whether the question left by this route within SENT_WINDOW_MS. */
+  has(hash: Int32Array, routeSlot: number, nowMs: number): boolean {
+    const bucket = bucketOf(hash);
+    for (let at = bucket; at < bucket + BUCKET_WORDS; at += ENTRY_WORDS) {
+      if (this.#routeAt(at, hash, nowMs) === routeSlot) return true;
+    }
+    return false;
+  }
+
+  /** The route by which the question left within SENT_WINDOW_MS; NO_ROUTE, or SEVERAL_ROUTES when it left by more than one. */
+  findRoute(hash: Int32Array, nowMs: number): number {
+    const bucket = bucketOf(hash);
+    let found = NO_ROUTE;
+    for (let at = bucket; at < bucket + BUCKET_WORDS; at += ENTRY_WORDS) {
+      const route = this.#routeAt(at, hash, nowMs);
+      if (route === NO_ROUTE || route === found) continue;
+      if (found !== NO_ROUTE) return SEVERAL_ROUTES;
+      found = route;
+    }
+    return found;
+  }
+
+  #routeAt(at: number, hash: Int32Array, nowMs: number): number {
+    const words = this.#words;
+    const stamp = words[at + 1]!;
+    if (words[at] !== hash[0] || (words[at + 2]! ^ mix(stamp)) !== hash[1]) return NO_ROUTE;
+    const age = (tickOf(nowMs) - stamp) & 0xffff;
+    return age <= WINDOW_TICKS ? stamp >>> 16 : NO_ROUTE;
+  }
+}
+
+function tickOf(nowMs: number): number {
+  return Math.floor(nowMs / TICK_MS) & 0xffff;
+}
+
+function bucketOf(hash: Int32Array): number {
+  return (hash[2]! & (BUCKETS - 1)) * BUCKET_WORDS;
+}
+
+function mix(stamp: number): number {
+  return Math.imul(stamp, 0x9e3779b1);
+}

@@ -1,0 +1,147 @@
+// A worker's side of what happens after evidence: it gathers sightings and suspicions so that a storm of packets becomes
+// a handful of messages to the main thread (episodes.ts), and notices questions that repeat faster than clients ask.
+import { EVIDENCE_NAMES, MAX_ROUTES } from '../metrics/counters.ts';
+import type { Evidence } from './evidence.ts';
+
+/** Sightings of one kind on one route since the last message. Plain data: posted to the main thread. */
+export interface LoopSighting {
+  /** −1: not known which (a replica's query, too many hops). */
+  readonly route: number;
+  readonly evidence: Evidence;
+  /** At least one was proof (LoopDetector.certain). */
+  readonly certain: boolean;
+  readonly count: number;
+  /** Address of whoever sent the last one, as text, with or without its port; empty when not known. */
+  readonly peer: string;
+  /** Nonce of the last probe, with evidence probe. */
+  readonly nonce: number;
+}
+
+const KINDS = EVIDENCE_NAMES.length;
+/** Place for what cannot be tied to a route. */
+const UNKNOWN_ROUTE = MAX_ROUTES;
+/** Messages to the main thread are at least this far apart, save the first. */
+export const REPORT_INTERVAL_MS = 100;
+
+/** Counts sightings until they are reported. One per worker; memory is fixed. */
+export class SightingLog {
+  readonly #counts = new Float64Array((MAX_ROUTES + 1) * KINDS);
+  readonly #certain = new Uint8Array((MAX_ROUTES + 1) * KINDS);
+  readonly #nonces = new Float64Array((MAX_ROUTES + 1) * KINDS);
+  /** Places with a count, in the order of their first sighting: at most one mention each. */
+  readonly #touched = new Int32Array((MAX_ROUTES + 1) * KINDS);
+  #touchedCount = 0;
+  #peer = '';
+  #reportedMs = -Infinity;
+
+  /** Takes one sighting down. Whether a report is due at once: then call drain() and post what it gives. */
+  note(route: number, evidence: Evidence, certain: boolean, nonce: number, nowMs: number): boolean {
+    const place = (route < 0 ? UNKNOWN_ROUTE : route) * KINDS + evidence;
+    if (this.#counts[place]!++ === 0) this.#touched[this.#touchedCount++] = place;
+    if (certain) this.#certain[place] = 1;
+    this.#nonces[place] = nonce;
+    return this.isDue(nowMs);
+  }
+
+  /** Says who sent the sighting just noted. Makes a string of it, so: only when note() said that a report is due. */
+  notePeer(peer: string): void {
+    this.#peer = peer;
+  }
+
+  /** Something waits to be reported and the last report is long enough ago. Ask now and then: the last ones of a storm wait too. */
+  isDue(nowMs: number): boolean {
+    return this.#touchedCount > 0 && nowMs - this.#reportedMs >= REPORT_INTERVAL_MS;
+  }
+
+  /** What was sighted since the last call. */
+  drain(nowMs: number): LoopSighting[] {
+    const sightings: LoopSighting[] = [];
+    for (let i = 0; i < this.#touchedCount; i++) {
+      const place = this.#touched[i]!;
+      const slot = Math.floor(place / KINDS);
+      sightings.push({
+        route: slot === UNKNOWN_ROUTE ? -1 : slot,
+        evidence: (place % KINDS) as Evidence,
+        certain: this.#certain[place] === 1,
+        count: this.#counts[place]!,
+        peer: this.#peer,
+        nonce: this.#nonces[place]!,
+      });
+      this.#counts[place] = 0;
+      this.#certain[place] = 0;
+    }
+    this.#touchedCount = 0;
+    this.#peer = '';
+    this.#reportedMs = nowMs;
+    return sightings;
+  }
+}
+
+/** Why a route is suspected: nothing here ever takes it out of use, it has it probed. */
+export const Suspicion = {
+  /** A query in our case pattern, with too few letters for proof. */
+  caseLetters: 0,
+  /** The same question is in flight, and this one came from an upstream's own address. */
+  upstreamAsks: 1,
+  /** One question again and again, faster than any client retries. */
+  repetition: 2,
+  /** A tag, pattern or probe of ours that cannot be tied to a query in flight, or of another replica. */
+  untied: 3,
+  /** An upstream answered SERVFAIL with EDE 14 and our own words. */
+  upstreamSaysSo: 4,
+} as const;
+export type Suspicion = (typeof Suspicion)[keyof typeof Suspicion];
+const SUSPICIONS = Object.keys(Suspicion).length;
+
+const SUSPECT_INTERVAL_MS = 1000;
+
+/** Lets one suspicion per route and second through to the prober. One per worker. */
+export class SuspicionGate {
+  /** counts[Suspicion.…]: all suspicions, let through or not. */
+  readonly counts = new Float64Array(SUSPICIONS);
+  readonly #nextMs = new Float64Array(MAX_ROUTES + 1);
+
+  /** Whether the route (−1: all of them) is to be probed now: then tell the main thread. */
+  suspect(route: number, reason: Suspicion, nowMs: number): boolean {
+    const place = route < 0 ? UNKNOWN_ROUTE : route;
+    this.counts[reason]!++;
+    if (nowMs < this.#nextMs[place]!) return false;
+    this.#nextMs[place] = nowMs + SUSPECT_INTERVAL_MS;
+    return true;
+  }
+}
+
+const REPETITION_PLACES = 4096;
+const REPETITION_WINDOW_MS = 1000;
+/** A client asks again after a second or more; a host that merges nothing may well ask a few times at once. */
+export const REPETITION_LIMIT = 16;
+
+/**
+ * Notices one question from one address again and again. For questions that join one in flight: what the cache answers
+ * may be asked as often as anybody likes. A place per hash, the newer pushes out the older; a collision can at most delay a probe
+ * or cause one.
+ */
+export class RepetitionDetector {
+  readonly #hashes = new Int32Array(REPETITION_PLACES);
+  readonly #counts = new Uint16Array(REPETITION_PLACES);
+  readonly #sinceMs = new Float64Array(REPETITION_PLACES);
+
+  /** Counts a question (ParsedQuery.keyHash) from an address (any hash of it without the port); true when it is one too many. */
+  observe(keyHash: number, addressHash: number, nowMs: number): boolean {
+    const hash = keyHash ^ Math.imul(addressHash, 0x9e3779b1);
+    const place = (hash ^ (hash >>> 16)) & (REPETITION_PLACES - 1);
+    if (this.#hashes[place] !== hash || nowMs - this.#sinceMs[place]! > REPETITION_WINDOW_MS) {
+      this.#hashes[place] = hash;
+      this.#counts[place] = 1;
+      this.#sinceMs[place] = nowMs;
+      return false;
+    }
+    const count = this.#counts[place]! + 1;
+    if (count <= REPETITION_LIMIT) {
+      this.#counts[place] = count;
+      return false;
+    }
+    this.#counts[place] = 0;
+    return true;
+  }
+}

@@ -1,0 +1,31 @@
+// A bound on expensive work that strangers can ask for: so many units a second, with a small burst. tag.ts and probe.ts
+// spend one per HMAC, so that a flood of forged tags costs a fixed share of a core and no more.
+
+/** A token bucket in numbers, one per thread and purpose. */
+export class WorkBudget {
+  /** How often there was nothing left. */
+  refused = 0;
+  readonly #perMs: number;
+  readonly #burst: number;
+  #left: number;
+  #filledMs: number;
+
+  constructor(perSecond: number, burst: number, nowMs: number) {
+    this.#perMs = perSecond / 1000;
+    this.#burst = burst;
+    this.#left = burst;
+    this.#filledMs = nowMs;
+  }
+
+  /** Takes one unit; false when there is none. */
+  take(nowMs: number): boolean {
+    this.#left = Math.min(this.#burst, this.#left + (nowMs - this.#filledMs) * this.#perMs);
+    this.#filledMs = nowMs;
+    if (this.#left < 1) {
+      this.refused++;
+      return false;
+    }
+    this.#left--;
+    return true;
+  }
+}

@@ -1,0 +1,128 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { CasePattern, MAX_PATTERN_LETTERS } from '../../src/loop/case-pattern.ts';
+import { createKeyMaterial, EPOCH_MS, KeyRing, type LoopKeyMaterial } from '../../src/loop/keys.ts';
+import { textToName } from '../../src/wire/text.ts';
+import { recase } from './incoming.ts';
+
+const A = 1;
+const AAAA = 28;
+
+/** In the middle of an epoch, where a process alone takes one pattern only. */
+function pattern(material: LoopKeyMaterial = createKeyMaterial('', 'r'), nowMs = EPOCH_MS / 2): CasePattern {
+  return new CasePattern(new KeyRing(material, nowMs, () => nowMs));
+}
+
+function applied(by: CasePattern, name: Uint8Array, qtype = A): Uint8Array {
+  const copy = name.slice();
+  by.apply(copy, 0, copy.length, qtype);
+  return copy;
+}
+
+/** Any name on the wire: labels of any octets. */
+const anyName = fc
+  .array(fc.uint8Array({ minLength: 1, maxLength: 40 }), { maxLength: 6 })
+  .map((labels) => Uint8Array.from([...labels.flatMap((label) => [label.length, ...label]), 0]));
+
+const folded = (name: Uint8Array): Uint8Array => recase(name, () => false);
+const letters = (name: Uint8Array): number[] =>
+  [...name].filter((octet) => (octet | 0x20) >= 0x61 && (octet | 0x20) <= 0x7a);
+
+describe('case pattern', () => {
+  it('changes nothing but case, and the same way for every spelling', () => {
+    const own = pattern();
+    fc.assert(
+      fc.property(anyName, fc.nat(65535), (name, qtype) => {
+        const drawn = applied(own, name, qtype);
+        expect(folded(drawn)).toEqual(folded(name));
+        expect(applied(own, folded(name), qtype)).toEqual(drawn);
+        expect(applied(own, drawn, qtype)).toEqual(drawn);
+      }),
+    );
+  });
+
+  it('is recognised with its letters, and not with one of them turned', () => {
+    const own = pattern();
+    fc.assert(
+      fc.property(anyName, fc.nat(1000), (name, pick) => {
+        const drawn = applied(own, name);
+        const count = letters(name).length;
+        fc.pre(count >= 2);
+        expect(own.match(drawn, 0, drawn.length, A)).toBe(Math.min(count, MAX_PATTERN_LETTERS));
+        const turned = pick % Math.min(count, MAX_PATTERN_LETTERS);
+        const other = recase(drawn, (letter) => {
+          const octet = letters(drawn)[letter]!;
+          return (octet & 0x20) === 0 ? letter !== turned : letter === turned;
+        });
+        expect(own.match(other, 0, other.length, A)).toBe(0);
+      }),
+    );
+  });
+
+  it('never leaves two letters or more in one case', () => {
+    const own = pattern();
+    for (let i = 0; i < 20_000; i++) {
+      const name = textToName(
+        `${String.fromCharCode(97 + (i % 26))}${i}.${String.fromCharCode(97 + ((i >> 3) % 26))}`,
+      );
+      const drawn = applied(own, name);
+      const upper = letters(drawn).filter((octet) => (octet & 0x20) === 0).length;
+      expect(upper).toBe(1);
+    }
+  });
+
+  it('differs between names, types, keys and rings', () => {
+    const material = createKeyMaterial('key', 'a');
+    const own = pattern(material);
+    const name = textToName('a-name-with-enough-letters-to-tell.example.com');
+    const drawn = applied(own, name);
+    expect(applied(own, name, AAAA)).not.toEqual(drawn);
+    expect(applied(pattern(createKeyMaterial('key', 'b')), name)).not.toEqual(drawn);
+    expect(applied(pattern(createKeyMaterial('yek', 'a')), name)).not.toEqual(drawn);
+    expect(applied(pattern(createKeyMaterial('key', 'a')), name)).toEqual(drawn);
+  });
+
+  it('leaves letters beyond the 128th in lower case, and does not judge them', () => {
+    const own = pattern();
+    const name = textToName(['x'.repeat(60), 'y'.repeat(60), 'z'.repeat(60), 'q'.repeat(60)].join('.'));
+    const drawn = applied(own, name);
+    expect(
+      letters(drawn)
+        .slice(MAX_PATTERN_LETTERS)
+        .every((octet) => (octet & 0x20) !== 0),
+    ).toBe(true);
+    const shouted = recase(drawn, (letter) =>
+      letter >= MAX_PATTERN_LETTERS ? true : (letters(drawn)[letter]! & 0x20) === 0,
+    );
+    expect(own.match(shouted, 0, shouted.length, A)).toBe(MAX_PATTERN_LETTERS);
+  });
+
+  it('of a replica is recognised in neighbouring epochs, and no further', () => {
+    const material = createKeyMaterial('key', 'a');
+    const name = textToName('somewhere.in.a.cluster.example.net');
+    const middleMs = 473_000 * EPOCH_MS + EPOCH_MS / 2;
+    const drawn = applied(pattern(material, middleMs), name);
+    const lettersSeen = (shift: number): number =>
+      pattern(createKeyMaterial('key', 'a'), middleMs + shift * EPOCH_MS).match(drawn, 0, drawn.length, A);
+    expect([-2, -1, 0, 1, 2].map(lettersSeen)).toEqual([0, 29, 29, 29, 0]);
+  });
+
+  it('leaves names without letters alone', () => {
+    const own = pattern();
+    const name = textToName('1.2.3.4');
+    expect(applied(own, name)).toEqual(name);
+    expect(own.match(name, 0, name.length, A)).toBe(0);
+  });
+
+  it('works where the name stands in the message', () => {
+    const own = pattern();
+    const name = textToName('www.example.com');
+    const message = new Uint8Array(64).fill(0x41);
+    message.set(name, 12);
+    expect(own.apply(message, 12, name.length, A)).toBe(13);
+    expect(message.slice(12, 12 + name.length)).toEqual(applied(own, name));
+    expect(message.slice(0, 12).every((octet) => octet === 0x41)).toBe(true);
+    expect(message.slice(12 + name.length).every((octet) => octet === 0x41)).toBe(true);
+    expect(own.match(message, 12, name.length, A)).toBe(13);
+  });
+});

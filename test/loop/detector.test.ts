@@ -1,0 +1,424 @@
+import { randomFillSync } from 'node:crypto';
+import { describe, expect, it } from 'vitest';
+import {
+  Evidence,
+  type LoopDetector,
+  LoopVerdict,
+  MAX_CARRIED_TAGS,
+  PROOF_LETTERS,
+} from '../../src/loop/detector.ts';
+import { EPOCH_MS } from '../../src/loop/keys.ts';
+import { makeProbeName, PROBE_QTYPE } from '../../src/loop/probe.ts';
+import { SENT_WINDOW_MS } from '../../src/loop/sent-questions.ts';
+import { OptionCode, Type } from '../../src/wire/codes.ts';
+import { HEADER_LENGTH } from '../../src/wire/header.ts';
+import { textToName } from '../../src/wire/text.ts';
+import { HandClock, type Incoming, Node, nameOf, query, recase, tagOption } from './incoming.ts';
+
+const ROUTE = 12;
+const LONG = 'a-service-with-a-long-name.in-some-namespace.example.com';
+const SHORT = 'www.example.com';
+const TINY = 'a.io';
+
+/** What a verdict comes with. */
+function judge(detector: LoopDetector, { bytes, q }: Incoming): Record<string, unknown> {
+  const verdict = detector.check(bytes, q);
+  if (verdict === LoopVerdict.pass) return { verdict };
+  const { evidence, routeSlot, certain } = detector;
+  return { verdict, evidence, routeSlot, certain };
+}
+
+const PASS = { verdict: LoopVerdict.pass };
+const proof = (evidence: Evidence): object => ({
+  verdict: LoopVerdict.loop,
+  evidence,
+  routeSlot: ROUTE,
+  certain: true,
+});
+
+/** What a box in between may do to a query. */
+const withoutOptions = (sent: Incoming): Incoming => query(nameOf(sent), sent.q.qtype);
+const scrambled = (sent: Incoming): Incoming =>
+  query(
+    recase(nameOf(sent), () => randomFillSync(new Uint8Array(1))[0]! > 127),
+    sent.q.qtype,
+  );
+
+describe('an ordinary query', () => {
+  it('passes, whatever was sent before', () => {
+    const node = new Node();
+    node.send(query(SHORT), ROUTE);
+    expect(judge(node.detector, query(SHORT))).toEqual(PASS);
+    expect(judge(node.detector, query('WWW.EXAMPLE.COM'))).toEqual(PASS);
+    expect(judge(node.detector, query(SHORT, Type.HINFO))).toEqual(PASS);
+    const cookie = { code: OptionCode.cookie, data: new Uint8Array(8) };
+    expect(judge(node.detector, query(SHORT, Type.A, [cookie]))).toEqual(PASS);
+  });
+
+  it('passes when a client repeats it: only what we send carries evidence', () => {
+    const node = new Node();
+    const client = query('Www.ExAmple.coM');
+    for (let i = 0; i < 5; i++) {
+      node.send(client, ROUTE);
+      expect(judge(node.detector, client)).toEqual(PASS);
+    }
+  });
+});
+
+describe('our tag', () => {
+  it('is proof while the question is on its way, in every worker', () => {
+    const node = new Node();
+    const sent = node.send(query(SHORT), ROUTE);
+    expect(judge(node.detector, sent)).toEqual(proof(Evidence.edns));
+    expect(judge(node.anotherWorker(), sent)).toEqual(proof(Evidence.edns));
+  });
+
+  it('is proof though the case was scrambled and other options surround it', () => {
+    const node = new Node();
+    const sent = node.send(query('4.3.2.1.in-addr.arpa', Type.PTR), ROUTE);
+    const tag = tagOption(node.detector.tagFor(ROUTE, 0));
+    const around = [
+      { code: OptionCode.cookie, data: new Uint8Array(8) },
+      { code: OptionCode.padding, data: new Uint8Array(0) },
+      tag,
+      { code: OptionCode.padding, data: new Uint8Array(31) },
+    ];
+    expect(judge(node.detector, query(nameOf(scrambled(sent)), Type.PTR, around))).toEqual(
+      proof(Evidence.edns),
+    );
+  });
+
+  it('copied onto another question is refused, but no proof', () => {
+    const node = new Node();
+    const sent = node.send(query(SHORT), ROUTE);
+    const copied = query('elsewhere.example.com', Type.A, [tagOption(node.detector.tagFor(ROUTE, 0))]);
+    expect(sent.q.hasOpt).toBe(true);
+    expect(judge(node.detector, copied)).toEqual({ ...proof(Evidence.edns), certain: false });
+  });
+
+  it('is no proof any more long after the question left, nor by another route', () => {
+    const node = new Node();
+    const sent = node.send(query(SHORT), ROUTE);
+    const crossed = query(nameOf(sent), Type.A, [tagOption(node.detector.tagFor(ROUTE + 1, 0))]);
+    expect(judge(node.detector, crossed)).toMatchObject({ routeSlot: ROUTE + 1, certain: false });
+    node.clock.advance(SENT_WINDOW_MS + 1000);
+    expect(judge(node.detector, sent)).toEqual({ ...proof(Evidence.edns), certain: false });
+  });
+
+  it('is proof across the change of epochs', () => {
+    for (const clusterKey of ['', 'key']) {
+      const clock = new HandClock();
+      const node = new Node({ clusterKey, clock });
+      const leftMs = EPOCH_MS - (node.detector.keys.timeMs(clock.nowMs) % EPOCH_MS);
+      clock.advance(leftMs - 500);
+      const sent = node.send(query(SHORT), ROUTE);
+      clock.advance(1000);
+      expect(judge(node.detector, sent)).toEqual(proof(Evidence.edns));
+      expect(judge(node.anotherWorker(), sent)).toEqual(proof(Evidence.edns));
+    }
+  });
+
+  it('is proof when the wall clock jumps in between', () => {
+    const node = new Node({ clusterKey: 'key' });
+    const sent = node.send(query(SHORT), ROUTE);
+    node.wallShiftMs = -30 * EPOCH_MS;
+    node.clock.advance(1100);
+    expect(judge(node.detector, sent)).toEqual(proof(Evidence.edns));
+  });
+
+  it('in an option list that is cut off is not read beyond its end', () => {
+    const node = new Node();
+    const sent = node.send(query(SHORT), ROUTE);
+    sent.q.optionsLength -= 1;
+    expect(judge(node.detector, sent).evidence).not.toBe(Evidence.edns);
+  });
+});
+
+describe('our case pattern', () => {
+  it(`is proof with ${PROOF_LETTERS} letters, by the route that the question left by`, () => {
+    const node = new Node();
+    const sent = withoutOptions(node.send(query(LONG), ROUTE));
+    expect(judge(node.detector, sent)).toEqual(proof(Evidence.case));
+    expect(judge(node.anotherWorker(), sent)).toEqual(proof(Evidence.case));
+  });
+
+  it('is suspicion with fewer letters', () => {
+    const node = new Node();
+    const sent = withoutOptions(node.send(query(SHORT), ROUTE));
+    expect(judge(node.detector, sent)).toEqual({
+      verdict: LoopVerdict.suspect,
+      evidence: Evidence.case,
+      routeSlot: ROUTE,
+      certain: false,
+    });
+  });
+
+  it('says nothing with hardly any letters, nor with another type', () => {
+    const node = new Node();
+    expect(judge(node.detector, withoutOptions(node.send(query(TINY), ROUTE)))).toEqual(PASS);
+    const sent = node.send(query(LONG), ROUTE);
+    expect(judge(node.detector, query(nameOf(sent), Type.AAAA))).toEqual(PASS);
+  });
+
+  it('accuses no route when the question left by two', () => {
+    const node = new Node();
+    node.send(query(SHORT), ROUTE + 1);
+    const short = withoutOptions(node.send(query(SHORT), ROUTE));
+    expect(judge(node.detector, short)).toMatchObject({ verdict: LoopVerdict.suspect, routeSlot: -1 });
+    node.send(query(LONG), ROUTE + 1);
+    const long = withoutOptions(node.send(query(LONG), ROUTE));
+    expect(judge(node.detector, long)).toMatchObject({
+      verdict: LoopVerdict.loop,
+      routeSlot: -1,
+      certain: false,
+    });
+  });
+
+  it('long after the question left is refused where it is certain, and never proof', () => {
+    const node = new Node();
+    const long = withoutOptions(node.send(query(LONG), ROUTE));
+    const short = withoutOptions(node.send(query(SHORT), ROUTE));
+    node.clock.advance(SENT_WINDOW_MS + 1000);
+    expect(judge(node.detector, long)).toMatchObject({
+      verdict: LoopVerdict.loop,
+      routeSlot: -1,
+      certain: false,
+    });
+    expect(judge(node.detector, short)).toEqual(PASS);
+  });
+
+  it('is left out where the configuration says so, and the tag is proof all the same', () => {
+    const node = new Node();
+    const sent = node.send(query(LONG), ROUTE, { cased: false });
+    expect(nameOf(sent)).toEqual(textToName(LONG));
+    expect(judge(node.detector, sent)).toEqual(proof(Evidence.edns));
+  });
+
+  it('is never proof in a million queries of clients that draw cases at random', () => {
+    const node = new Node();
+    const { detector } = node;
+    const names = [LONG, 'abcdefghijklmnopqrstuvwxyzabcdef', SHORT, 'tenletters'].map((text) => {
+      node.send(query(text), ROUTE);
+      const { bytes, q } = query(text);
+      q.hasUpperCase = true;
+      return { bytes, q, original: bytes.slice() };
+    });
+    const coins = new Uint32Array(2 * 65_536);
+    let proofs = 0;
+    let suspicions = 0;
+    for (let i = 0; i < 1_000_000; i++) {
+      const coin = (2 * i) % coins.length;
+      if (coin === 0) randomFillSync(coins);
+      const { bytes, q, original } = names[i & 3]!;
+      for (let at = HEADER_LENGTH, letter = 0; at < HEADER_LENGTH + q.qnameLength; at++) {
+        const octet = original[at]!;
+        if (octet < 0x61 || octet > 0x7a) continue;
+        bytes[at] = octet ^ (((coins[coin + (letter >> 5)]! >>> (letter & 31)) & 1) << 5);
+        letter++;
+      }
+      const verdict = detector.check(bytes, q);
+      if (verdict === LoopVerdict.loop) proofs++;
+      else if (verdict === LoopVerdict.suspect) suspicions++;
+    }
+    expect(proofs).toBe(0);
+    // A quarter of the names has 10 letters (chance 2⁻¹⁰), a quarter 13 (2⁻¹³): 275 are expected, ± 17 is one deviation.
+    expect(suspicions).toBeGreaterThan(150);
+    expect(suspicions).toBeLessThan(400);
+  }, 60_000);
+});
+
+describe('a probe', () => {
+  const probe = (node: Node, suffix = '.'): Incoming =>
+    query(
+      makeProbeName(
+        node.detector.keys,
+        ROUTE,
+        suffix === '.' ? Uint8Array.of(0) : textToName(suffix),
+        99,
+        node.clock.nowMs,
+      )!,
+      PROBE_QTYPE,
+    );
+
+  it('is proof in every worker, in whatever case it returns', () => {
+    const node = new Node();
+    for (const suffix of ['.', 'cluster.local']) {
+      const sent = probe(node, suffix);
+      expect(judge(node.detector, sent)).toEqual(proof(Evidence.probe));
+      expect(judge(node.anotherWorker(), scrambled(sent))).toEqual(proof(Evidence.probe));
+      expect(node.detector.probeNonce).toBe(99);
+      expect(node.detector.wantsProof).toBe(false);
+    }
+  });
+
+  it('of a replica is answered with proof, and blames none of our routes', () => {
+    const clock = new HandClock();
+    const [a, b] = [new Node({ clusterKey: 'key', clock }), new Node({ clusterKey: 'key', clock })];
+    expect(judge(b.detector, probe(a))).toEqual({
+      verdict: LoopVerdict.loop,
+      evidence: Evidence.probe,
+      routeSlot: -1,
+      certain: false,
+    });
+    expect(b.detector.wantsProof).toBe(true);
+  });
+
+  it('of another ring, or another key, passes like any name', () => {
+    const clock = new HandClock();
+    const inner = new Node({ clusterKey: 'key', ring: 'inner', clock });
+    expect(judge(inner.detector, probe(new Node({ clusterKey: 'key', clock })))).toEqual(PASS);
+    expect(judge(new Node({ clock }).detector, probe(new Node({ clock })))).toEqual(PASS);
+  });
+});
+
+describe('replicas with one cluster key', () => {
+  const clock = new HandClock();
+  const [a, b] = [new Node({ clusterKey: 'key', clock }), new Node({ clusterKey: 'key', clock })];
+
+  it('refuse each other’s queries, by tag and by case', () => {
+    const refused = { verdict: LoopVerdict.loop, routeSlot: -1, certain: false };
+    expect(judge(b.detector, a.send(query(SHORT), ROUTE))).toEqual({ ...refused, evidence: Evidence.edns });
+    expect(judge(b.detector, withoutOptions(a.send(query(LONG), ROUTE)))).toEqual({
+      ...refused,
+      evidence: Evidence.case,
+    });
+  });
+
+  it('suspect each other’s queries with fewer letters, and let very short ones pass', () => {
+    expect(judge(b.detector, withoutOptions(a.send(query('another.example.com'), ROUTE)))).toEqual({
+      verdict: LoopVerdict.suspect,
+      evidence: Evidence.case,
+      routeSlot: -1,
+      certain: false,
+    });
+    expect(judge(b.detector, withoutOptions(a.send(query('short.example'), ROUTE)))).toEqual(PASS);
+  });
+
+  it('tell their own queries from the other’s', () => {
+    expect(judge(a.detector, a.send(query(SHORT), ROUTE))).toEqual(proof(Evidence.edns));
+  });
+
+  it('agree though their clocks are half an hour apart', () => {
+    const late = new Node({ clusterKey: 'key', clock });
+    late.wallShiftMs = 31 * 60_000;
+    late.clock.advance(1100);
+    expect(judge(late.detector, a.send(query(SHORT), ROUTE))).toMatchObject({ verdict: LoopVerdict.loop });
+    expect(judge(late.detector, withoutOptions(a.send(query(LONG), ROUTE)))).toMatchObject({
+      verdict: LoopVerdict.loop,
+    });
+  });
+});
+
+describe('tiers', () => {
+  const clock = new HandClock();
+  const carriedOf = ({ detector }: Node, { bytes }: Incoming): ReturnType<typeof tagOption>[] =>
+    Array.from({ length: detector.carriedCount }, (_, i) => {
+      const offset = detector.carriedOffsets[i]!;
+      return tagOption(bytes.subarray(offset));
+    });
+
+  /** The tier takes the query in and sends it on. */
+  function pass(node: Node, sent: Incoming): Incoming {
+    expect(judge(node.detector, sent)).toEqual(PASS);
+    const carried = carriedOf(node, sent);
+    return node.send(sent, ROUTE, { hops: node.detector.hops, carried });
+  }
+
+  it('of different rings with one key are hops, and are counted', () => {
+    const nodes = ['a', 'b', 'c'].map((ring) => new Node({ clusterKey: 'key', ring, clock }));
+    let sent = nodes[0]!.send(query(SHORT), ROUTE);
+    for (const [i, node] of nodes.slice(1).entries()) {
+      sent = pass(node, sent);
+      expect(node.detector.hops).toBe(i + 1);
+    }
+  });
+
+  it('hand tags on, so that the first tier knows its query after a round through others', () => {
+    for (const key of ['key', '']) {
+      const nodes = ['a', 'b', 'c'].map((ring) => new Node({ clusterKey: key, ring, clock }));
+      const [a, b, c] = nodes as [Node, Node, Node];
+      const round = pass(c, pass(b, a.send(query(SHORT), ROUTE)));
+      expect(judge(a.detector, round)).toEqual(proof(Evidence.edns));
+    }
+  });
+
+  it('forget the hops of one query before they judge the next', () => {
+    const [a, b] = [
+      new Node({ clusterKey: 'key', ring: 'a', clock }),
+      new Node({ clusterKey: 'key', ring: 'b', clock }),
+    ];
+    judge(b.detector, a.send(query(SHORT), ROUTE, { hops: 3 }));
+    expect([b.detector.hops, b.detector.carriedCount]).toEqual([4, 1]);
+    judge(b.detector, query(SHORT));
+    expect([b.detector.hops, b.detector.carriedCount]).toEqual([0, 0]);
+  });
+
+  it('end a query that passed more of them than maxHops', () => {
+    const sender = new Node({ clusterKey: 'key', ring: 'a', clock });
+    const receiver = new Node({ clusterKey: 'key', ring: 'b', maxHops: 3, clock });
+    expect(judge(receiver.detector, sender.send(query(SHORT), ROUTE, { hops: 2 }))).toEqual(PASS);
+    expect(judge(receiver.detector, sender.send(query(SHORT), ROUTE, { hops: 3 }))).toEqual({
+      verdict: LoopVerdict.tooManyHops,
+      evidence: Evidence.hops,
+      routeSlot: -1,
+      certain: false,
+    });
+  });
+
+  it('end a query with more tags of strangers than are carried on', () => {
+    const node = new Node({ clock });
+    const tags = Array.from({ length: MAX_CARRIED_TAGS + 1 }, () =>
+      tagOption(new Node({ clock }).detector.tagFor(1, 0)),
+    );
+    expect(judge(node.detector, query(SHORT, Type.A, tags.slice(1)))).toEqual(PASS);
+    expect(node.detector.carriedCount).toBe(MAX_CARRIED_TAGS);
+    expect(judge(node.detector, query(SHORT, Type.A, tags))).toMatchObject({
+      verdict: LoopVerdict.tooManyHops,
+    });
+  });
+
+  it('find their own tag behind any number of others', () => {
+    const node = new Node({ clock });
+    const sent = node.send(query(SHORT), ROUTE);
+    const own = tagOption(node.detector.tagFor(ROUTE, 0));
+    const others = Array.from({ length: 20 }, () => tagOption(new Node({ clock }).detector.tagFor(1, 0)));
+    expect(judge(node.detector, query(nameOf(sent), Type.A, [...others, own]))).toEqual(proof(Evidence.edns));
+  });
+});
+
+describe('hostile queries', () => {
+  it('never make the detector throw or read past the message', () => {
+    const node = new Node({ clusterKey: 'key' });
+    const { bytes: sound, q } = node.send(query(LONG), ROUTE);
+    const noise = randomFillSync(new Uint8Array(4 * 20_000));
+    // What follows the message in its buffer must make no difference.
+    const slots = [0x00, 0xff].map((fill) => new Uint8Array(sound.length + 64).fill(fill));
+    const verdicts = new Set<unknown>();
+    for (let i = 0; i < noise.length; i += 4) {
+      // Options only: everything before is the parser's to judge.
+      const seen = slots.map((slot) => {
+        slot.set(sound);
+        for (let change = 0; change < 2; change++) {
+          slot[q.optionsOffset + (noise[i + change]! % q.optionsLength)] = noise[i + 2 + change]!;
+        }
+        return judge(node.detector, { bytes: slot, q });
+      });
+      expect(seen[0]).toEqual(seen[1]);
+      verdicts.add(seen[0]!.evidence);
+    }
+    // Some changes hit the hop count only, most the rest; then the case pattern speaks.
+    expect(verdicts).toEqual(new Set([Evidence.edns, Evidence.case]));
+  });
+});
+
+describe('a storm of returned queries', () => {
+  it('is told by its tags to the last packet, but only the first of a batch are held against what was sent', () => {
+    const node = new Node();
+    const sent = node.send(query(SHORT), ROUTE);
+    const verdicts = Array.from({ length: 64 }, () => judge(node.detector, sent));
+    expect(verdicts.every(({ verdict }) => verdict === LoopVerdict.loop)).toBe(true);
+    expect(verdicts.map(({ certain }) => certain)).toEqual(verdicts.map((_, i) => i < 8));
+    node.clock.nowMs += 1;
+    expect(judge(node.detector, sent)).toEqual(proof(Evidence.edns));
+  });
+});

@@ -1,0 +1,102 @@
+import { beforeEach, describe, expect, it } from 'vitest';
+import { PROBE_LIFETIME_MS } from '../../src/loop/probe.ts';
+import { PROBE_GRACE_MS, PROBE_PATIENCE_MS, PROBE_TRIES, ProbeRuns } from '../../src/loop/probe-runs.ts';
+
+describe('probe runs', () => {
+  let nextNonce = 0;
+  let sent: [route: number, nonce: number][] = [];
+  let outcomes: [route: number, outcome: string][] = [];
+  let runs: ProbeRuns;
+
+  beforeEach(() => {
+    nextNonce = 100;
+    sent = [];
+    outcomes = [];
+    runs = new ProbeRuns({
+      nonce: () => nextNonce++,
+      send: (route, nonce) => sent.push([route, nonce]),
+      onOutcome: (route, outcome) => outcomes.push([route, outcome]),
+    });
+  });
+
+  const tickUntil = (fromMs: number, untilMs: number): void => {
+    for (let nowMs = fromMs; nowMs <= untilMs; nowMs += 50) runs.tick(nowMs);
+  };
+
+  it('send three probes, each with a name of its own, before silence is believed', () => {
+    expect(runs.start(1, 0)).toBe(true);
+    tickUntil(0, PROBE_TRIES * PROBE_PATIENCE_MS - 50);
+    expect(sent).toEqual([
+      [1, 100],
+      [1, 101],
+      [1, 102],
+    ]);
+    expect(outcomes).toEqual([]);
+    tickUntil(PROBE_TRIES * PROBE_PATIENCE_MS, 60_000);
+    expect(outcomes).toEqual([[1, 'silent']]);
+    expect(runs.sent).toBe(PROBE_TRIES);
+  });
+
+  it('that are asked for too early begin when a second is over', () => {
+    runs.start(1, 0);
+    runs.replied(1, 100, 30);
+    tickUntil(30, 400);
+    runs.request(1, 400);
+    tickUntil(400, 950);
+    expect(sent.length).toBe(1);
+    tickUntil(1000, 1000);
+    expect(sent).toEqual([
+      [1, 100],
+      [1, 101],
+    ]);
+    runs.returned(1, 101, 1010);
+    tickUntil(1010, 10_000);
+    expect(sent.length).toBe(2);
+  });
+
+  it('end well a moment after an answer, without further probes', () => {
+    runs.start(1, 0);
+    runs.replied(1, 100, 30);
+    tickUntil(30, 30 + PROBE_GRACE_MS - 50);
+    expect(outcomes).toEqual([]);
+    tickUntil(30 + PROBE_GRACE_MS, 10_000);
+    expect(outcomes).toEqual([[1, 'clean']]);
+    expect(sent.length).toBe(1);
+  });
+
+  it('end without an outcome when the probe comes back, even after its answer', () => {
+    runs.start(1, 0);
+    runs.replied(1, 100, 30);
+    expect(runs.returned(1, 100, 60)).toBe(true);
+    tickUntil(60, 10_000);
+    expect(outcomes).toEqual([]);
+    expect(runs.isRunning(1)).toBe(false);
+  });
+
+  it('know a probe that comes back late, and no other', () => {
+    runs.start(1, 0);
+    runs.replied(1, 100, 30);
+    tickUntil(50, 5000);
+    expect(runs.returned(1, 100, 5000)).toBe(true);
+    expect(runs.returned(1, 999, 5000)).toBe(false);
+    expect(runs.returned(2, 100, 5000)).toBe(false);
+    expect(runs.returned(1, 100, PROBE_LIFETIME_MS + 1)).toBe(false);
+  });
+
+  it('begin once a second at the most, however often they are asked for', () => {
+    for (let nowMs = 0; nowMs < 10_000; nowMs += 10) {
+      runs.start(1, nowMs);
+      runs.replied(1, nextNonce - 1, nowMs);
+      runs.tick(nowMs);
+    }
+    expect(sent.length).toBe(10);
+  });
+
+  it('are forgotten with their route', () => {
+    runs.start(1, 0);
+    runs.forget(1);
+    tickUntil(0, 10_000);
+    expect(outcomes).toEqual([]);
+    expect(runs.returned(1, 100, 10)).toBe(false);
+  });
+});

@@ -1,0 +1,88 @@
+import { describe, expect, it } from 'vitest';
+import { Evidence } from '../../src/loop/evidence.ts';
+import {
+  REPETITION_LIMIT,
+  REPORT_INTERVAL_MS,
+  RepetitionDetector,
+  SightingLog,
+  Suspicion,
+  SuspicionGate,
+} from '../../src/loop/sightings.ts';
+
+describe('sighting log', () => {
+  it('has the first sighting reported at once, and what follows gathered', () => {
+    const log = new SightingLog();
+    expect(log.isDue(1000)).toBe(false);
+    expect(log.note(5, Evidence.edns, true, 0, 1000)).toBe(true);
+    log.notePeer('10.0.0.9');
+    expect(log.drain(1000)).toEqual([
+      { route: 5, evidence: Evidence.edns, certain: true, count: 1, peer: '10.0.0.9', nonce: 0 },
+    ]);
+    for (let i = 0; i < 10_000; i++) {
+      expect(log.note(5, Evidence.edns, i === 77, 0, 1000 + i / 1000)).toBe(false);
+    }
+    log.note(6, Evidence.probe, true, 42, 1050);
+    log.note(-1, Evidence.hops, false, 0, 1060);
+    expect(log.isDue(1000 + REPORT_INTERVAL_MS - 1)).toBe(false);
+    expect(log.isDue(1000 + REPORT_INTERVAL_MS)).toBe(true);
+    expect(log.drain(1100)).toEqual([
+      { route: 5, evidence: Evidence.edns, certain: true, count: 10_000, peer: '', nonce: 0 },
+      { route: 6, evidence: Evidence.probe, certain: true, count: 1, peer: '', nonce: 42 },
+      { route: -1, evidence: Evidence.hops, certain: false, count: 1, peer: '', nonce: 0 },
+    ]);
+    expect(log.drain(1200)).toEqual([]);
+    expect(log.isDue(5000)).toBe(false);
+  });
+
+  it('does not take proof of one report into the next', () => {
+    const log = new SightingLog();
+    log.note(5, Evidence.edns, true, 0, 0);
+    log.drain(0);
+    log.note(5, Evidence.edns, false, 0, 200);
+    expect(log.drain(200)[0]).toMatchObject({ certain: false, count: 1 });
+  });
+});
+
+describe('suspicion gate', () => {
+  it('lets one suspicion per route and second through, and counts them all', () => {
+    const gate = new SuspicionGate();
+    const let1 = [1000, 1500, 1999, 2000, 2500].map((nowMs) => gate.suspect(3, Suspicion.caseLetters, nowMs));
+    expect(let1).toEqual([true, false, false, true, false]);
+    expect(gate.suspect(4, Suspicion.repetition, 2500)).toBe(true);
+    expect([2500, 2600].map((nowMs) => gate.suspect(-1, Suspicion.untied, nowMs))).toEqual([true, false]);
+    expect(gate.suspect(0, Suspicion.untied, 2600)).toBe(true);
+    expect(gate.counts[Suspicion.caseLetters]).toBe(5);
+    expect(gate.counts[Suspicion.repetition]).toBe(1);
+  });
+});
+
+describe('repetition detector', () => {
+  const observe = (detector: RepetitionDetector, times: number, stepMs: number, address = 7): number => {
+    let alarms = 0;
+    for (let i = 0; i < times; i++) if (detector.observe(0x1234567, address, 10_000 + i * stepMs)) alarms++;
+    return alarms;
+  };
+
+  it('notices a question that comes again and again within a second', () => {
+    expect(observe(new RepetitionDetector(), REPETITION_LIMIT, 1)).toBe(0);
+    expect(observe(new RepetitionDetector(), REPETITION_LIMIT + 1, 1)).toBe(1);
+  });
+
+  it('does not mind a client that retries, however long', () => {
+    expect(observe(new RepetitionDetector(), 1000, 100)).toBe(0);
+  });
+
+  it('does not add up different clients', () => {
+    const detector = new RepetitionDetector();
+    let alarms = 0;
+    for (let address = 0; address < 500; address++) alarms += observe(detector, 3, 1, address);
+    expect(alarms).toBe(0);
+  });
+
+  it('stays silent for a flood of different questions, as its memory is fixed', () => {
+    const detector = new RepetitionDetector();
+    let alarms = 0;
+    for (let i = 0; i < 200_000; i++) if (detector.observe(Math.imul(i, 0x2545f491), 7, 10_000)) alarms++;
+    expect(alarms).toBe(0);
+  });
+});

@@ -1,0 +1,151 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { createKeyMaterial, EPOCH_MS, KeyRing, type LoopKeyMaterial } from '../../src/loop/keys.ts';
+import { TAG_LENGTH, TAG_OPTION, TagReader, TagVerdict } from '../../src/loop/tag.ts';
+
+const WALL_MS = 473_000 * EPOCH_MS + EPOCH_MS / 2;
+
+function reader(material: LoopKeyMaterial, wallMs = WALL_MS): TagReader {
+  return new TagReader(new KeyRing(material, 0, () => wallMs), 0);
+}
+
+function judge(by: TagReader, tag: Uint8Array, nowMs = 0): TagVerdict {
+  // Inside a longer message, as it arrives.
+  const bytes = new Uint8Array(TAG_LENGTH + 20).fill(0xa5);
+  bytes.set(tag, 7);
+  return by.read(bytes, 7, tag.length, nowMs);
+}
+
+describe('tag', () => {
+  it('has a code for local use that none of the known ones is', () => {
+    expect(TAG_OPTION).toBeGreaterThanOrEqual(65001);
+    expect(TAG_OPTION).toBeLessThanOrEqual(65534);
+    expect([65001, 65073, 65074, 65500, 65518]).not.toContain(TAG_OPTION);
+  });
+
+  it('is known again by every thread of its process, with its route', () => {
+    const material = createKeyMaterial('', 'default');
+    const keys = (): KeyRing => new KeyRing(structuredClone(material), 1000);
+    const sender = new TagReader(keys(), 1000);
+    const receiver = new TagReader(keys(), 1000);
+    expect(judge(receiver, sender.tagFor(517, 0), 1000)).toBe(TagVerdict.own);
+    expect(receiver.routeSlot).toBe(517);
+  });
+
+  it('is known whatever its hop count became on the way', () => {
+    const own = reader(createKeyMaterial('', 'default'));
+    const tag = own.tagFor(3, 0).slice();
+    tag[1] = 5;
+    expect(judge(own, tag)).toBe(TagVerdict.own);
+    expect(own.hops).toBe(5);
+  });
+
+  it('says the hops it is given, up to 255', () => {
+    const own = reader(createKeyMaterial('', 'default'));
+    expect(own.tagFor(3, 4)[1]).toBe(4);
+    expect(own.tagFor(3, 400)[1]).toBe(255);
+    expect(own.tagFor(3, 0)[1]).toBe(0);
+  });
+
+  it('of a replica in the same ring is of the ring, of another ring a hop', () => {
+    const a = reader(createKeyMaterial('key', 'edge'));
+    const b = reader(createKeyMaterial('key', 'edge'));
+    const inner = reader(createKeyMaterial('key', 'inner'));
+    expect(judge(b, a.tagFor(1, 0))).toBe(TagVerdict.ring);
+    expect(judge(inner, a.tagFor(1, 2))).toBe(TagVerdict.hop);
+    expect(inner.hops).toBe(2);
+  });
+
+  it('of another key proves nothing', () => {
+    const own = reader(createKeyMaterial('key', 'edge'));
+    expect(judge(own, reader(createKeyMaterial('other', 'edge')).tagFor(1, 0))).toBe(TagVerdict.foreign);
+    const alone = reader(createKeyMaterial('', 'edge'));
+    expect(judge(alone, reader(createKeyMaterial('', 'edge')).tagFor(1, 0))).toBe(TagVerdict.foreign);
+  });
+
+  it('with any bit changed save the hops is neither ours nor of the ring', () => {
+    const material = createKeyMaterial('key', 'edge');
+    const own = reader(material);
+    const replica = reader(createKeyMaterial('key', 'edge'));
+    fc.assert(
+      fc.property(
+        fc.nat(1023),
+        fc.integer({ min: 0, max: TAG_LENGTH - 1 }).filter((octet) => octet !== 1),
+        fc.nat(7),
+        (route, octet, bit) => {
+          const tag = own.tagFor(route, 0).slice();
+          tag[octet]! ^= 1 << bit;
+          expect([TagVerdict.none, TagVerdict.foreign]).toContain(judge(own, tag));
+          expect([TagVerdict.none, TagVerdict.foreign]).toContain(judge(replica, tag));
+        },
+      ),
+      { numRuns: 300 },
+    );
+  });
+
+  it('of any other length, or another version, is none', () => {
+    const own = reader(createKeyMaterial('', 'edge'));
+    const tag = own.tagFor(1, 0).slice();
+    expect(judge(own, tag.slice(0, TAG_LENGTH - 1))).toBe(TagVerdict.none);
+    expect(judge(own, new Uint8Array([...tag, 0]))).toBe(TagVerdict.none);
+    expect(judge(own, new Uint8Array(0))).toBe(TagVerdict.none);
+    tag[0] = 2;
+    expect(judge(own, tag)).toBe(TagVerdict.none);
+  });
+
+  it('is known in the epochs next to its own, and not beyond', () => {
+    const material = createKeyMaterial('key', 'edge');
+    const replica = createKeyMaterial('key', 'edge');
+    const tag = reader(material).tagFor(9, 0).slice();
+    for (const [shift, own, ring] of [
+      [-2, TagVerdict.none, TagVerdict.foreign],
+      [-1, TagVerdict.own, TagVerdict.ring],
+      [0, TagVerdict.own, TagVerdict.ring],
+      [1, TagVerdict.own, TagVerdict.ring],
+      [2, TagVerdict.none, TagVerdict.foreign],
+    ] as const) {
+      expect(judge(reader(material, WALL_MS + shift * EPOCH_MS), tag)).toBe(own);
+      expect(judge(reader(replica, WALL_MS + shift * EPOCH_MS), tag)).toBe(ring);
+    }
+  });
+
+  it('has no blind moment at the change of epochs', () => {
+    const material = createKeyMaterial('', 'edge');
+    const keys = new KeyRing(material, 8 * EPOCH_MS - 5000);
+    const own = new TagReader(keys, 0);
+    for (let nowMs = 8 * EPOCH_MS - 5000; nowMs < 8 * EPOCH_MS + 5000; nowMs += 100) {
+      keys.advance(nowMs);
+      const tag = own.tagFor(2, 0).slice();
+      keys.advance(nowMs + 2000);
+      expect(judge(own, tag, nowMs)).toBe(TagVerdict.own);
+    }
+  });
+
+  it('costs a bounded number of HMACs when strangers flood with bogus ones', () => {
+    const own = reader(createKeyMaterial('key', 'edge'));
+    const genuine = reader(createKeyMaterial('key', 'edge')).tagFor(1, 0).slice();
+    expect(judge(own, genuine)).toBe(TagVerdict.ring);
+    const bogus = reader(createKeyMaterial('other', 'edge')).tagFor(1, 0).slice();
+    for (let i = 0; i < 5000; i++) {
+      new DataView(bogus.buffer).setUint32(20, i);
+      expect(judge(own, bogus)).toBe(TagVerdict.foreign);
+    }
+    expect(own.budget.refused).toBe(5000 - 199);
+    // Replicas known before are known still, and a new one as soon as there is budget again.
+    expect(judge(own, genuine)).toBe(TagVerdict.ring);
+    const late = reader(createKeyMaterial('key', 'edge')).tagFor(1, 0).slice();
+    expect(judge(own, late)).toBe(TagVerdict.foreign);
+    expect(judge(own, late, 10)).toBe(TagVerdict.ring);
+  });
+
+  it('of a stranger costs nothing where no key is shared', () => {
+    const alone = reader(createKeyMaterial('', 'edge'));
+    const tag = reader(createKeyMaterial('', 'edge')).tagFor(1, 0).slice();
+    for (let i = 0; i < 1000; i++) {
+      new DataView(tag.buffer).setUint32(20, i);
+      expect(judge(alone, tag)).toBe(TagVerdict.foreign);
+    }
+    expect(alone.budget.refused).toBe(0);
+    expect(alone.budget.take(0)).toBe(true);
+  });
+});
