@@ -1,0 +1,152 @@
+// What all threads know about each upstream and each route (a zone's use of an upstream): up, down, quarantined, its
+// round-trip time. One Int32Array in shared memory; whoever learns something writes it, everybody sees it at once.
+//
+//   slot of an upstream:  [ state | consecutive failures | smoothed RTT µs | RTT variation µs | caseUnkept | plainUntil s | answeredEdns | tagsRefused | answers ]
+//   slot of a route:      [ quarantined | – ]
+import { MAX_ROUTES, MAX_UPSTREAMS } from '../metrics/counters.ts';
+
+/** Whether an upstream may be asked. Kept by the main thread's health checks and by every worker's failures. */
+export const UpstreamState = { up: 0, down: 1 } as const;
+export type UpstreamState = (typeof UpstreamState)[keyof typeof UpstreamState];
+
+const UPSTREAM_WORDS = 9;
+const ROUTE_WORDS = 2;
+const ROUTES_AT = MAX_UPSTREAMS * UPSTREAM_WORDS;
+const WORDS = ROUTES_AT + MAX_ROUTES * ROUTE_WORDS;
+
+const STATE = 0;
+const FAILURES = 1;
+const SRTT = 2;
+const RTTVAR = 3;
+const CASE_UNKEPT = 4;
+const PLAIN_UNTIL = 5;
+const ANSWERED_EDNS = 6;
+const TAGS_REFUSED = 7;
+const ANSWERS = 8;
+
+/** A server that stumbled over EDNS is tried with it again after this long, as unbound does. */
+const PLAIN_SECONDS = 900;
+
+/** A view of the shared state; any thread may hold one. */
+export class SharedUpstreamState {
+  readonly buffer: SharedArrayBuffer;
+  readonly #words: Int32Array;
+
+  /** Wraps the buffer of another thread's state, or makes a new one. */
+  constructor(buffer: SharedArrayBuffer = new SharedArrayBuffer(WORDS * 4)) {
+    this.buffer = buffer;
+    this.#words = new Int32Array(buffer);
+  }
+
+  /** Forgets all about an upstream slot that is about to be used for another server. */
+  resetUpstream(slot: number): void {
+    for (let i = 0; i < UPSTREAM_WORDS; i++) Atomics.store(this.#words, slot * UPSTREAM_WORDS + i, 0);
+  }
+
+  resetRoute(slot: number): void {
+    Atomics.store(this.#words, ROUTES_AT + slot * ROUTE_WORDS, 0);
+  }
+
+  isUp(slot: number): boolean {
+    return this.#words[slot * UPSTREAM_WORDS + STATE] === UpstreamState.up;
+  }
+
+  setState(slot: number, state: UpstreamState): void {
+    Atomics.store(this.#words, slot * UPSTREAM_WORDS + STATE, state);
+  }
+
+  /** A sign of life: failures start again from none. Does not bring a server that is down up: its health check does. */
+  succeeded(slot: number): void {
+    const at = slot * UPSTREAM_WORDS + FAILURES;
+    if (this.#words[at] !== 0) Atomics.store(this.#words, at, 0);
+  }
+
+  /** One more failure in a row; returns how many that makes. */
+  failed(slot: number): number {
+    return Atomics.add(this.#words, slot * UPSTREAM_WORDS + FAILURES, 1) + 1;
+  }
+
+  failures(slot: number): number {
+    return this.#words[slot * UPSTREAM_WORDS + FAILURES]!;
+  }
+
+  /** Takes a measured round trip into the smoothed estimate (RFC 6298 §2). Threads may overwrite each other: an estimate bears it. */
+  measured(slot: number, rttMs: number): void {
+    const at = slot * UPSTREAM_WORDS;
+    this.#words[at + ANSWERS]!++;
+    const rtt = Math.max(1, Math.min(60_000_000, Math.round(rttMs * 1000)));
+    const srtt = this.#words[at + SRTT]!;
+    if (srtt === 0) {
+      this.#words[at + SRTT] = rtt;
+      this.#words[at + RTTVAR] = rtt >> 1;
+      return;
+    }
+    const deviation = Math.abs(srtt - rtt);
+    this.#words[at + RTTVAR]! += (deviation - this.#words[at + RTTVAR]!) >> 2;
+    this.#words[at + SRTT]! += (rtt - srtt) >> 3;
+  }
+
+  /** Changes with every answer measured; as a count it is not exact (threads overwrite each other, and it wraps). */
+  answers(slot: number): number {
+    return this.#words[slot * UPSTREAM_WORDS + ANSWERS]!;
+  }
+
+  /** Smoothed round-trip time, ms; 0 while nothing was measured. */
+  rttMs(slot: number): number {
+    return this.#words[slot * UPSTREAM_WORDS + SRTT]! / 1000;
+  }
+
+  /** SRTT + 4 × RTTVAR (RFC 6298 §2.3), ms; 0 while nothing was measured. */
+  retransmissionTimeoutMs(slot: number): number {
+    const at = slot * UPSTREAM_WORDS;
+    return (this.#words[at + SRTT]! + 4 * this.#words[at + RTTVAR]!) / 1000;
+  }
+
+  /** The server does not repeat QNAME's case (shown over TCP, where nobody can forge): 0x20 is off toward it. */
+  keepsCase(slot: number): boolean {
+    return this.#words[slot * UPSTREAM_WORDS + CASE_UNKEPT] === 0;
+  }
+
+  setCaseUnkept(slot: number): void {
+    Atomics.store(this.#words, slot * UPSTREAM_WORDS + CASE_UNKEPT, 1);
+  }
+
+  /** The server has answered with an OPT record of its own: silence is not for want of EDNS. */
+  hasAnsweredEdns(slot: number): boolean {
+    return this.#words[slot * UPSTREAM_WORDS + ANSWERED_EDNS] !== 0;
+  }
+
+  setAnsweredEdns(slot: number): void {
+    const at = slot * UPSTREAM_WORDS + ANSWERED_EDNS;
+    if (this.#words[at] === 0) Atomics.store(this.#words, at, 1);
+  }
+
+  /** The server answers FORMERR, or not at all, to EDNS: for a while it is asked without OPT. */
+  isPlainOnly(slot: number, nowMs: number): boolean {
+    const untilSeconds = this.#words[slot * UPSTREAM_WORDS + PLAIN_UNTIL]!;
+    return untilSeconds !== 0 && nowMs < untilSeconds * 1000;
+  }
+
+  setPlainOnly(slot: number, nowMs: number): void {
+    Atomics.store(this.#words, slot * UPSTREAM_WORDS + PLAIN_UNTIL, Math.ceil(nowMs / 1000) + PLAIN_SECONDS);
+  }
+
+  /** The server takes OPT, but not with our tag in it. */
+  takesTags(slot: number): boolean {
+    return this.#words[slot * UPSTREAM_WORDS + TAGS_REFUSED] === 0;
+  }
+
+  setTagsRefused(slot: number): void {
+    Atomics.store(this.#words, slot * UPSTREAM_WORDS + TAGS_REFUSED, 1);
+  }
+
+  isQuarantined(route: number): boolean {
+    return this.#words[ROUTES_AT + route * ROUTE_WORDS] !== 0;
+  }
+
+  /** Takes a route out of use or back into it; returns whether that changed anything. */
+  setQuarantined(route: number, quarantined: boolean): boolean {
+    const value = quarantined ? 1 : 0;
+    return Atomics.exchange(this.#words, ROUTES_AT + route * ROUTE_WORDS, value) !== value;
+  }
+}

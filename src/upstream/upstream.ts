@@ -1,0 +1,129 @@
+// One upstream server as one thread talks to it: the exchanges of its transport behind one send(). Opened by the worker (and by
+// the main thread for its health checks) from a spec that the main thread resolved.
+import type { Clock } from '../base/clock.ts';
+import type { RandomPool } from '../base/random.ts';
+import type { Transport } from '../config/config.ts';
+import { parsePeer } from '../io/peer.ts';
+import type { Counters } from '../metrics/counters.ts';
+import { DohExchange } from './doh-exchange.ts';
+import type { Exchange, UpstreamQuery } from './exchange.ts';
+import { isPublicAddress } from './public-address.ts';
+import { createTcpConnector, createTlsConnector } from './stream-connector.ts';
+import { StreamExchange } from './stream-exchange.ts';
+import { UdpExchange } from './udp-exchange.ts';
+
+/** What a thread needs to know to talk to an upstream. Plain data: it travels to workers in messages. */
+export interface UpstreamSpec {
+  /** Place in the shared state and in the counters. */
+  readonly slot: number;
+  /** How people see it, in logs and metrics: "10.0.0.2:53". */
+  readonly text: string;
+  readonly transport: Transport;
+  /** IP literal to connect to, zone kept; names have been resolved. */
+  readonly host: string;
+  readonly port: number;
+  /** tls, https: the name in the certificate; '': the address itself is verified. */
+  readonly serverName: string;
+  /** https: the URL's path, else ''. */
+  readonly path: string;
+}
+
+export interface UpstreamOptions {
+  readonly random: RandomPool;
+  readonly clock: Clock;
+  readonly counters: Counters;
+  /** UDP sockets in use at a time. Default 16. */
+  readonly sockets?: number;
+  /** Certificates (PEM) to trust in place of Node's. */
+  readonly ca?: string;
+}
+
+/** An exchange that remembers what went wrong. */
+interface UpstreamExchange extends Exchange {
+  readonly lastError: string;
+}
+
+/** Addresses that a server has in common with all that runs beside it. */
+const SHARED_ADDRESSES = new Set(['127.0.0.1', '::1']);
+
+/** One upstream in one thread. */
+export class Upstream {
+  readonly spec: UpstreamSpec;
+  readonly slot: number;
+  readonly text: string;
+  readonly transport: Transport;
+  /** Whether nobody on the path can read along. */
+  readonly encrypted: boolean;
+  /** Whether the server is on the public Internet. */
+  readonly isPublic: boolean;
+  /**
+   * Its address as a peer record (io/peer.ts), to know queries that come from it; null where that says nothing, as every
+   * local client asks from there.
+   */
+  readonly peer: Int32Array | null;
+  readonly #main: UpstreamExchange;
+  /** udp://: TCP for what does not fit a datagram, or is not believed of one. Else the same as #main. */
+  readonly #stream: UpstreamExchange;
+
+  private constructor(spec: UpstreamSpec, main: UpstreamExchange, stream: UpstreamExchange) {
+    this.spec = spec;
+    this.slot = spec.slot;
+    this.text = spec.text;
+    this.transport = spec.transport;
+    this.encrypted = spec.transport === 'tls' || spec.transport === 'https';
+    this.isPublic = isPublicAddress(spec.host);
+    this.peer = SHARED_ADDRESSES.has(spec.host) ? null : parsePeer(spec.host, spec.port);
+    this.#main = main;
+    this.#stream = stream;
+  }
+
+  /** Never fails: where nothing can be opened now, queries fail until it can. Streams are opened by the first query. */
+  static async open(spec: UpstreamSpec, options: UpstreamOptions): Promise<Upstream> {
+    if (spec.transport === 'udp') {
+      const datagrams = await UdpExchange.open({ ...options, address: spec.host, port: spec.port });
+      const connector = createTcpConnector(spec.host, spec.port);
+      return new Upstream(spec, datagrams, new StreamExchange({ ...options, connector }));
+    }
+    const exchange = spec.transport === 'https' ? openDoh(spec, options) : openStream(spec, options);
+    return new Upstream(spec, exchange, exchange);
+  }
+
+  get inFlight(): number {
+    return this.#main.inFlight + (this.#stream === this.#main ? 0 : this.#stream.inFlight);
+  }
+
+  /** What went wrong last, for the log; '' if nothing did. */
+  get lastError(): string {
+    return this.#main.lastError || this.#stream.lastError;
+  }
+
+  /** Sends a query by the upstream's transport; overStream asks a udp:// server over TCP (after TC, or on suspicion). */
+  send(query: UpstreamQuery, overStream: boolean): void {
+    if (overStream) this.#stream.send(query);
+    else this.#main.send(query);
+  }
+
+  /** Forgets a query, whichever way it went. */
+  cancel(query: UpstreamQuery): void {
+    query.exchange?.cancel(query);
+  }
+
+  /** Takes no more queries; resolves when nothing is in flight or open. With force at once: what is in flight fails as `closed`. */
+  async close(force: boolean): Promise<void> {
+    await Promise.all([this.#main.close(force), this.#stream.close(force)]);
+  }
+}
+
+function openStream(spec: UpstreamSpec, options: UpstreamOptions): StreamExchange {
+  const { host: address, port, serverName } = spec;
+  const connector =
+    spec.transport === 'tls'
+      ? createTlsConnector({ ...options, address, port, serverName, alpn: 'dot' })
+      : createTcpConnector(address, port);
+  return new StreamExchange({ ...options, connector });
+}
+
+function openDoh(spec: UpstreamSpec, options: UpstreamOptions): DohExchange {
+  const { host: address, port, serverName, path } = spec;
+  return new DohExchange({ ...options, address, port, serverName, path });
+}

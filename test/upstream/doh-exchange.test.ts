@@ -1,0 +1,261 @@
+import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { Counter, Counters, createCounterBlock } from '../../src/metrics/counters.ts';
+import { DohExchange } from '../../src/upstream/doh-exchange.ts';
+import { FailureReason } from '../../src/upstream/exchange.ts';
+import {
+  answer,
+  asQuery,
+  closeConnection,
+  createTestCertificate,
+  cutTo,
+  httpAnswer,
+  later,
+  resetConnection,
+  type ScriptedUpstream,
+  startScriptedUpstream,
+  type TestCertificate,
+  withOtherCase,
+  withOtherName,
+} from '../support/scripted-upstream.ts';
+import { SkewedClock } from './skewed-clock.ts';
+import { createQuery, RecordingOwner } from './test-queries.ts';
+
+let certificate: TestCertificate;
+let server: ScriptedUpstream;
+let exchange: DohExchange;
+let owner: RecordingOwner;
+let counters: Counters;
+let clock: SkewedClock;
+
+function open(
+  options: { serverName?: string; path?: string; port?: number; idleMs?: number; ca?: string } = {},
+): void {
+  exchange = new DohExchange({
+    address: '127.0.0.1',
+    port: server.httpsPort,
+    serverName: 'dns.test',
+    path: '/dns-query',
+    ca: certificate.cert,
+    clock,
+    counters,
+    ...options,
+  });
+}
+
+async function until(condition: () => boolean): Promise<void> {
+  while (!condition()) await new Promise((resolve) => setImmediate(resolve));
+}
+
+beforeAll(async () => {
+  certificate = await createTestCertificate(['dns.test'], ['127.0.0.1']);
+});
+
+beforeEach(async () => {
+  server = await startScriptedUpstream((query) => answer(query), { certificate });
+  owner = new RecordingOwner();
+  counters = new Counters(createCounterBlock());
+  clock = new SkewedClock();
+});
+
+afterEach(async () => {
+  await exchange.close(true);
+  await server.close();
+});
+
+describe('DohExchange', () => {
+  it.each([
+    'dns.test',
+    '',
+  ])('asks a server that proves to be "%s", with ID 0, on one session', async (serverName) => {
+    open({ serverName });
+    for (let i = 0; i < 3; i++) {
+      const query = createQuery(`n${i}.example`, owner);
+      query.bytes[0] = 0xab;
+      exchange.send(query);
+      query.bytes.fill(0xff); // the owner may reuse its memory at once
+      await owner.told(i + 1);
+      expect(query).toMatchObject({ id: -1, exchange: null });
+    }
+    expect(owner.replies).toBe(3);
+    expect(server.queries.map((query) => query.id)).toEqual([0, 0, 0]);
+    expect(server.queries[0]?.transport).toBe('https');
+    expect(server.connectionsAccepted).toBe(1);
+    expect(exchange.inFlight).toBe(0);
+  });
+
+  it('gives each query its own answer, in whatever order they come', async () => {
+    server.script = () => undefined;
+    open();
+    const queries = Array.from({ length: 50 }, (_, i) => createQuery(`n${i}.example`, owner));
+    for (const query of queries) exchange.send(query);
+    await server.received(50);
+    for (const query of server.queries.toReversed()) server.act(query, answer(query));
+    await owner.told(50);
+    expect(owner.replies).toBe(50);
+    for (const outcome of owner.outcomes) {
+      const end = outcome.query.questionEnd;
+      const question = outcome.kind === 'reply' ? outcome.bytes.subarray(12, end) : undefined;
+      expect(question).toEqual(Buffer.from(outcome.query.bytes.subarray(12, end)));
+    }
+  });
+
+  it('asks nothing of a server with another name', async () => {
+    open({ serverName: 'other.test' });
+    exchange.send(createQuery('private.example', owner));
+    expect(await owner.outcome(0)).toMatchObject({ kind: 'failure', reason: FailureReason.tls });
+    expect(exchange.lastError).toContain('other.test');
+    expect(server.queries).toEqual([]);
+  });
+
+  it('fails when the server does not speak HTTP/2', async () => {
+    open({ port: server.tlsPort });
+    exchange.send(createQuery('private.example', owner));
+    expect((await owner.outcome(0)).kind).toBe('failure');
+    expect(exchange.lastError).not.toBe('');
+  });
+
+  it('fails as unreachable when nobody listens, later than send(), and soon tries again', async () => {
+    const port = server.httpsPort;
+    await server.close();
+    open({ port });
+    exchange.send(createQuery('nobody.example', owner));
+    expect(owner.outcomes).toEqual([]);
+    expect(await owner.outcome(0)).toMatchObject({ kind: 'failure', reason: FailureReason.unreachable });
+    expect(exchange.lastError).toContain('ECONNREFUSED');
+    exchange.send(createQuery('pause.example', owner));
+    expect(await owner.outcome(1)).toMatchObject({ kind: 'failure', reason: FailureReason.unreachable });
+    clock.skip(60);
+    exchange.send(createQuery('again.example', owner));
+    expect(await owner.outcome(2)).toMatchObject({ kind: 'failure', reason: FailureReason.unreachable });
+  });
+
+  it.each([
+    ['another path', undefined, 'HTTP status 400'],
+    ['status 503', httpAnswer(503, 'text/plain'), 'HTTP status 503'],
+    ['another content type', httpAnswer(200, 'text/html', Buffer.from('<html>')), 'content type "text/html"'],
+    ['no content', httpAnswer(200, 'application/dns-message'), 'does not answer'],
+    ['too much', httpAnswer(200, 'application/dns-message', Buffer.alloc(70_000)), '65535'],
+  ])('fails a query alone on %s', async (_, action, text) => {
+    server.script = (query) => (query.name === 'bad.example' && action ? action : later(50, answer(query)));
+    open(action === undefined ? { path: '/other' } : {});
+    exchange.send(createQuery('bad.example', owner));
+    if (action !== undefined) exchange.send(createQuery('good.example', owner));
+    expect(await owner.outcome(0)).toMatchObject({ kind: 'failure', reason: FailureReason.protocol });
+    expect(exchange.lastError).toContain(text);
+    if (action === undefined) return;
+    expect((await owner.outcome(1)).kind).toBe('reply');
+    expect(server.connectionsAccepted).toBe(1);
+  });
+
+  it.each([
+    ['another name', withOtherName],
+    ['QR=0', asQuery],
+    ['a cut header', (action: ReturnType<typeof answer>) => cutTo(action, 8)],
+  ])('does not believe a response with %s', async (_, change) => {
+    server.script = (query) => change(answer(query));
+    open();
+    exchange.send(createQuery('wrong.example', owner));
+    expect(await owner.outcome(0)).toMatchObject({ kind: 'failure', reason: FailureReason.protocol });
+    expect(counters.values[Counter.upstreamMismatches]).toBe(1);
+  });
+
+  it('believes any case', async () => {
+    server.script = (query) => withOtherCase(answer(query));
+    open();
+    exchange.send(createQuery('case.example', owner));
+    expect((await owner.outcome(0)).kind).toBe('reply');
+    expect(counters.values[Counter.upstreamCaseMismatches]).toBe(1);
+  });
+
+  it('fails a query alone when its stream is reset', async () => {
+    server.script = (query) => (query.name === 'bad.example' ? closeConnection() : later(30, answer(query)));
+    open();
+    exchange.send(createQuery('bad.example', owner));
+    exchange.send(createQuery('good.example', owner));
+    expect(await owner.outcome(0)).toMatchObject({ kind: 'failure', reason: FailureReason.closed });
+    expect((await owner.outcome(1)).kind).toBe('reply');
+    expect(server.connectionsAccepted).toBe(1);
+  });
+
+  it('asks again, once, what a used session left unanswered', async () => {
+    open();
+    exchange.send(createQuery('first.example', owner));
+    await owner.told(1);
+    server.script = (query) => (query.connection === 0 ? resetConnection() : answer(query));
+    for (let i = 0; i < 5; i++) exchange.send(createQuery(`lost${i}.example`, owner));
+    await owner.told(6);
+    expect(owner.replies).toBe(6);
+    expect(server.connectionsAccepted).toBe(2);
+  });
+
+  it('does not ask again what a fresh session left unanswered', async () => {
+    server.script = () => resetConnection();
+    open();
+    exchange.send(createQuery('fresh.example', owner));
+    expect((await owner.outcome(0)).kind).toBe('failure');
+    expect(server.queries.length).toBe(1);
+  });
+
+  it('calls nobody after cancel', async () => {
+    server.script = (query) => later(query.name === 'cancelled.example' ? 10 : 40, answer(query));
+    open();
+    const cancelled = createQuery('cancelled.example', owner);
+    exchange.send(cancelled);
+    await server.received(1);
+    exchange.cancel(cancelled);
+    exchange.cancel(cancelled);
+    expect(exchange.inFlight).toBe(0);
+    const kept = createQuery('kept.example', owner);
+    exchange.send(kept);
+    expect((await owner.outcome(0)).query).toBe(kept);
+  });
+
+  it('fails a query whose response its owner refused', async () => {
+    owner.takes = () => false;
+    open();
+    exchange.send(createQuery('refused.example', owner));
+    expect(await owner.outcome(0)).toMatchObject({ kind: 'failure', reason: FailureReason.protocol });
+  });
+
+  it('leaves a session that has gone silent', async () => {
+    open();
+    exchange.send(createQuery('warm.example', owner));
+    await owner.told(1);
+    server.script = (query) => (query.connection === 0 ? undefined : answer(query));
+    const lost = createQuery('lost.example', owner);
+    exchange.send(lost);
+    await server.received(2);
+    exchange.cancel(lost);
+    clock.skip(2100);
+    exchange.send(createQuery('next.example', owner));
+    expect((await owner.outcome(1)).kind).toBe('reply');
+    expect(server.connectionsAccepted).toBe(2);
+  });
+
+  it('closes an idle session', async () => {
+    open({ idleMs: 30 });
+    exchange.send(createQuery('idle.example', owner));
+    await owner.told(1);
+    await until(() => server.connectionsOpen === 0);
+  });
+
+  it('closes at once with force, and tells the owners', async () => {
+    server.script = () => undefined;
+    open();
+    exchange.send(createQuery('cut.example', owner));
+    await server.received(1);
+    await exchange.close(true);
+    expect(owner.outcomes).toMatchObject([{ kind: 'failure', reason: FailureReason.closed }]);
+    exchange.send(createQuery('late.example', owner));
+    expect(await owner.outcome(1)).toMatchObject({ kind: 'failure', reason: FailureReason.closed });
+  });
+
+  it('waits without force until nothing is in flight', async () => {
+    server.script = (query) => later(30, answer(query));
+    open();
+    exchange.send(createQuery('waited.example', owner));
+    await server.received(1);
+    await exchange.close(false);
+    expect(owner.outcomes).toMatchObject([{ kind: 'reply' }]);
+  });
+});

@@ -1,0 +1,122 @@
+import { beforeEach, describe, expect, it } from 'vitest';
+import { RandomPool } from '../../src/base/random.ts';
+import type { Policy } from '../../src/config/config.ts';
+import { MAX_CANDIDATES, Selection } from '../../src/upstream/selection.ts';
+import { SharedUpstreamState, UpstreamState } from '../../src/upstream/shared-state.ts';
+
+/** Upstream i stands in slot 10 + i, its route in slot 20 + i. */
+const SLOT = 10;
+const ROUTE = 20;
+let state: SharedUpstreamState;
+
+function create(policy: Policy, count: number): Selection {
+  const indices = Array.from({ length: count }, (_, i) => i);
+  return new Selection(
+    policy,
+    indices.map((i) => SLOT + i),
+    indices.map((i) => ROUTE + i),
+    state,
+    new RandomPool(),
+  );
+}
+
+function picks(selection: Selection, times: number, tried = 0): number[] {
+  return Array.from({ length: times }, () => selection.pick(tried));
+}
+
+function countOf(values: readonly number[], value: number): number {
+  return values.filter((other) => other === value).length;
+}
+
+function down(index: number): void {
+  state.setState(SLOT + index, UpstreamState.down);
+}
+
+beforeEach(() => {
+  state = new SharedUpstreamState();
+});
+
+describe('Selection', () => {
+  describe.each(['random', 'roundRobin', 'sequential', 'fastest'] as const)('by %s', (policy) => {
+    it('passes over what is down, quarantined or tried', () => {
+      const selection = create(policy, 4);
+      down(0);
+      state.setQuarantined(ROUTE + 1, true);
+      expect(new Set(picks(selection, 100, 1 << 2))).toEqual(new Set([3]));
+      expect(selection.pick((1 << 2) | (1 << 3))).toBe(-1);
+    });
+
+    it('finds none among none', () => {
+      expect(create(policy, 0).pick(0)).toBe(-1);
+    });
+
+    it('reaches the last of the most upstreams there may be', () => {
+      const selection = create(policy, MAX_CANDIDATES);
+      const last = MAX_CANDIDATES - 1;
+      expect(selection.pick((1 << last) - 1)).toBe(last);
+      expect(selection.pick(2 ** MAX_CANDIDATES - 1)).toBe(-1);
+    });
+  });
+
+  it('by random: asks each as often', () => {
+    const chosen = picks(create('random', 4), 8000);
+    // 2000 ± 39 (σ): ten of them are never passed.
+    for (let i = 0; i < 4; i++) expect(Math.abs(countOf(chosen, i) - 2000)).toBeLessThan(400);
+  });
+
+  it('by roundRobin: goes round, over those that are usable', () => {
+    const selection = create('roundRobin', 4);
+    expect(picks(selection, 5)).toEqual([0, 1, 2, 3, 0]);
+    down(2);
+    expect(picks(selection, 4)).toEqual([1, 3, 0, 1]);
+  });
+
+  it('by sequential: keeps to the first while it is usable', () => {
+    const selection = create('sequential', 3);
+    expect(picks(selection, 3)).toEqual([0, 0, 0]);
+    down(0);
+    expect(picks(selection, 2)).toEqual([1, 1]);
+    expect(selection.pick(1 << 1)).toBe(2);
+  });
+
+  it('by fastest: mostly the fastest, now and then another', () => {
+    state.measured(SLOT + 0, 20);
+    state.measured(SLOT + 1, 5);
+    state.measured(SLOT + 2, 50);
+    const chosen = picks(create('fastest', 3), 3000);
+    // One in 20 goes to any of three: 100 to the two others, σ 9.8.
+    const others = countOf(chosen, 0) + countOf(chosen, 2);
+    expect(others).toBeGreaterThan(10);
+    expect(others).toBeLessThan(300);
+  });
+
+  it('by fastest: measures first what nobody has measured', () => {
+    state.measured(SLOT + 0, 1);
+    const chosen = picks(create('fastest', 3), 1000);
+    expect(countOf(chosen, 0)).toBeLessThan(100);
+    expect(countOf(chosen, 1)).toBeGreaterThan(300);
+    expect(countOf(chosen, 2)).toBeGreaterThan(300);
+  });
+
+  it('asks one whose last query failed only when there is no other', () => {
+    const selection = create('random', 2);
+    state.failed(SLOT + 0);
+    expect(new Set(picks(selection, 100))).toEqual(new Set([1]));
+    expect(selection.pick(1 << 1)).toBe(0);
+    state.succeeded(SLOT + 0);
+    expect(new Set(picks(selection, 100))).toEqual(new Set([0, 1]));
+  });
+
+  it('knows when all are quarantined', () => {
+    const selection = create('random', 2);
+    state.setQuarantined(ROUTE + 0, true);
+    expect(selection.allQuarantined()).toBe(false);
+    state.setQuarantined(ROUTE + 1, true);
+    expect(selection.allQuarantined()).toBe(true);
+    expect(create('random', 0).allQuarantined()).toBe(false);
+  });
+
+  it('refuses more upstreams than it can keep apart', () => {
+    expect(() => create('random', MAX_CANDIDATES + 1)).toThrow(RangeError);
+  });
+});
