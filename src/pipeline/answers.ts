@@ -1,0 +1,223 @@
+// Everything that goes back to clients is written and counted here: from the cache, from an upstream's reply, or made up
+// (errors, with EDE where the query had OPT).
+import type { Clock } from '../base/clock.ts';
+import { Lookup, type MessageCache } from '../cache/message-cache.ts';
+import type { KeyRing } from '../loop/keys.ts';
+import { writeProbeProof } from '../loop/probe.ts';
+import { Counter, type Counters } from '../metrics/counters.ts';
+import { EdeCode, Rcode } from '../wire/codes.ts';
+import { SERVER_UDP_SIZE } from '../wire/edns.ts';
+import {
+  FLAG_QR,
+  FLAG_TC,
+  HEADER_LENGTH,
+  RCODE_MASK,
+  readFlags,
+  writeCounts,
+  writeFlags,
+  writeId,
+} from '../wire/header.ts';
+import { copyOctets } from '../wire/octets.ts';
+import type { ParsedQuery } from '../wire/query.ts';
+import { writeErrorReply, writeTruncatedReply } from '../wire/reply.ts';
+import { restoreForClient } from '../wire/restore.ts';
+import type { ClientPath } from './client-path.ts';
+import type { Flight } from './flight.ts';
+import type { QueryLog } from './query-log.ts';
+import type { Waiter, WaiterPool } from './waiter.ts';
+
+/** No EDE option. */
+export const NO_EDE = -1;
+const MAX_STREAM_BYTES = 65_535;
+/** From here on a copy is cheaper through a view than octet by octet. */
+const LONG_COPY = 256;
+
+/**
+ * The longest answer that a client takes: what its OPT says, but over UDP no more than 1232 octets, which
+ * fit any path unfragmented (flag day 2020, RFC 9715 §3.2).
+ */
+export function answerLimit(stream: boolean, udpSize: number): number {
+  if (stream) return MAX_STREAM_BYTES;
+  return Math.min(udpSize, SERVER_UDP_SIZE);
+}
+
+export class Answers {
+  /** Set while log.queries is on. */
+  queryLog: QueryLog | null = null;
+  readonly #counters: Counters;
+  readonly #cache: MessageCache;
+  readonly #waiters: WaiterPool;
+  readonly #clock: Clock;
+  /** Header and question of a made-up answer to a flight; stale data for one. */
+  readonly #scratch = Buffer.allocUnsafeSlow(MAX_STREAM_BYTES);
+
+  constructor(counters: Counters, cache: MessageCache, waiters: WaiterPool, clock: Clock) {
+    this.#counters = counters;
+    this.#cache = cache;
+    this.#waiters = waiters;
+    this.#clock = clock;
+  }
+
+  /** Answers a query with an error, at once. */
+  error(
+    bytes: Uint8Array,
+    q: ParsedQuery,
+    path: ClientPath,
+    peers: Int32Array,
+    peerOffset: number,
+    rcode: number,
+    edeCode: number,
+    edeText: Uint8Array | null,
+  ): void {
+    const out = path.reserve();
+    const length = writeErrorReply(bytes, q, out, rcode, edeCode, edeText);
+    this.#send(path, out, length, peers, peerOffset, rcode);
+  }
+
+  /** Answers another replica's probe: its query came to our ring (loop/probe.ts). */
+  probeProof(
+    bytes: Uint8Array,
+    q: ParsedQuery,
+    keys: KeyRing,
+    path: ClientPath,
+    peers: Int32Array,
+    peerOffset: number,
+  ): void {
+    const out = path.reserve();
+    const length = writeProbeProof(keys, bytes, q, out);
+    this.#send(path, out, length, peers, peerOffset, Rcode.NOERROR);
+  }
+
+  /** Answers a query with what the cache's last lookup() found. */
+  found(
+    bytes: Uint8Array,
+    q: ParsedQuery,
+    path: ClientPath,
+    peers: Int32Array,
+    peerOffset: number,
+    edeCode: number,
+  ): void {
+    const out = path.reserve();
+    const cache = this.#cache;
+    const copied = cache.copyFound(out, this.#clock.nowMs);
+    const rcode = cache.foundRcode;
+    let length: number;
+    if (copied < 0) {
+      length = writeTruncatedReply(bytes, q, out, rcode);
+    } else {
+      const limit = answerLimit(path.stream, q.udpSize);
+      length = restoreForClient(out, copied, bytes, HEADER_LENGTH, q, rcode, edeCode, null, limit);
+    }
+    this.#send(path, out, length, peers, peerOffset, rcode);
+  }
+
+  /** Gives an upstream's reply (OPT taken off) to all waiters of a flight. */
+  reply(
+    flight: Flight,
+    message: Uint8Array,
+    length: number,
+    rcode: number,
+    edeCode: number,
+    edeText: Uint8Array | null,
+  ): void {
+    for (let waiter = flight.takeWaiters(); waiter !== null; ) {
+      const next: Waiter | null = waiter.next;
+      const path = waiter.path!;
+      const out = path.reserve();
+      // What is longer than the path carries need not be copied: it is truncated to its question anyway.
+      copyMessage(message, out, Math.min(length, out.length));
+      const end = restoreForClient(
+        out,
+        length,
+        waiter.qname,
+        0,
+        waiter,
+        rcode,
+        edeCode,
+        edeText,
+        waiter.sizeLimit,
+      );
+      this.#send(path, out, end, waiter.peer, 0, rcode);
+      this.#settle(waiter);
+      waiter = next;
+    }
+  }
+
+  /** Gives an upstream's reply to an opaque query back as it is, with the client's ID. */
+  verbatim(flight: Flight, message: Uint8Array, length: number, rcode: number): void {
+    for (let waiter = flight.takeWaiters(); waiter !== null; ) {
+      const next: Waiter | null = waiter.next;
+      const path = waiter.path!;
+      const out = path.reserve();
+      let end = length;
+      if (length > waiter.sizeLimit || length > out.length) {
+        end = flight.questionEnd;
+        copyOctets(flight.query, 0, out, 0, end);
+        writeFlags(out, readFlags(message) | FLAG_TC);
+        writeCounts(out, 1, 0, 0, 0);
+      } else {
+        copyMessage(message, out, length);
+      }
+      writeId(out, waiter.id);
+      this.#send(path, out, end, waiter.peer, 0, rcode);
+      this.#settle(waiter);
+      waiter = next;
+    }
+  }
+
+  /** Gives stale data to the waiters of a flight (RFC 8767 §4); returns false when there is none after all. */
+  stale(flight: Flight): boolean {
+    if (flight.waiters === null || flight.opaque) return false;
+    const cache = this.#cache;
+    const nowMs = this.#clock.nowMs;
+    // It may have been refreshed meanwhile by another way.
+    const found = cache.findUsable(flight.query, flight, flight.zone!.partition, nowMs);
+    if (found === Lookup.miss) return false;
+    const length = cache.copyFound(this.#scratch, nowMs);
+    if (length < 0) return false;
+    const rcode = cache.foundRcode;
+    const isStale = found !== Lookup.fresh;
+    if (isStale) this.#counters.values[Counter.cacheStale]! += flight.waiterCount;
+    this.reply(flight, this.#scratch, length, rcode, isStale ? staleEde(rcode) : NO_EDE, null);
+    return true;
+  }
+
+  /** Gives stale data, or an error that was made up here, to the waiters of a flight. */
+  failure(flight: Flight, rcode: number, edeCode: number, edeText: Uint8Array | null): void {
+    if (flight.waiters === null || this.stale(flight)) return;
+    const scratch = this.#scratch;
+    copyOctets(flight.query, 0, scratch, 0, flight.questionEnd);
+    writeFlags(scratch, FLAG_QR | (rcode & RCODE_MASK));
+    writeCounts(scratch, 1, 0, 0, 0);
+    this.reply(flight, scratch, flight.questionEnd, rcode, edeCode, edeText);
+  }
+
+  /** Every answer leaves here. */
+  #send(
+    path: ClientPath,
+    out: Uint8Array,
+    length: number,
+    peers: Int32Array,
+    peerOffset: number,
+    rcode: number,
+  ): void {
+    if (this.queryLog !== null) this.queryLog.note(out, length, rcode, path.stream, peers, peerOffset);
+    path.send(length, peers, peerOffset);
+    this.#counters.response(rcode);
+  }
+
+  #settle(waiter: Waiter): void {
+    this.#counters.duration(this.#clock.nowMs - waiter.receivedMs, 1);
+    this.#waiters.release(waiter);
+  }
+}
+
+/** EDE of stale data (RFC 8914 §4.4, §4.20). */
+export function staleEde(rcode: number): number {
+  return rcode === Rcode.NXDOMAIN ? EdeCode.staleNxdomainAnswer : EdeCode.staleAnswer;
+}
+
+function copyMessage(from: Uint8Array, to: Uint8Array, length: number): void {
+  if (length < LONG_COPY) copyOctets(from, 0, to, 0, length);
+  else to.set(from.subarray(0, length));
+}

@@ -1,0 +1,107 @@
+// Who may ask, and how often: limits.allow, limits.deny and limits.perClientQps, decided on the peer's address words.
+// An open resolver is a weapon for others (RFC 5358, RFC 5625 §6), so without an allow list only networks that nobody
+// reaches from the Internet, and the machine's own, are served.
+import { Drop } from '../metrics/counters.ts';
+
+/** A network as address words: (word & mask) == network, word by word, in the byte order of peer words. */
+export interface NetworkWords {
+  readonly family: 4 | 6;
+  readonly network: Int32Array;
+  readonly mask: Int32Array;
+}
+
+/** Makes the words of a network from its address octets (4 or 16) and prefix length. */
+export function networkWords(octets: Uint8Array, prefixLength: number): NetworkWords {
+  const family = octets.length === 4 ? 4 : 6;
+  const padded = new Uint8Array(16);
+  padded.set(octets);
+  const maskOctets = new Uint8Array(16);
+  for (let bit = 0; bit < prefixLength; bit++) maskOctets[bit >> 3]! |= 0x80 >> (bit & 7);
+  const mask = new Int32Array(maskOctets.buffer);
+  const network = new Int32Array(padded.buffer).map((word, i) => word & mask[i]!);
+  return { family, network, mask };
+}
+
+/** Clients whose rate is followed at once; a newcomer takes the place of one that is quiet. */
+const RATE_SLOTS = 16_384;
+/** Slots looked at for one client. */
+const RATE_PROBES = 4;
+
+export class ClientGate {
+  readonly #allow: readonly NetworkWords[];
+  readonly #deny: readonly NetworkWords[];
+  /** Milliseconds that one query costs a client; 0: no limit. */
+  readonly #intervalMs: number;
+  /** Per slot: a client's address hash, and the time until which its queries have used its allowance (GCRA). */
+  readonly #clients = new Int32Array(0);
+  readonly #paidUntilMs = new Float64Array(0);
+  /** Hash seed: which clients share a slot is nobody's to choose. */
+  readonly #seed: number;
+
+  /** @param allow networks served; empty: all */
+  constructor(
+    allow: readonly NetworkWords[],
+    deny: readonly NetworkWords[],
+    perClientQps: number,
+    seed: number,
+  ) {
+    this.#allow = allow;
+    this.#deny = deny;
+    this.#intervalMs = perClientQps === 0 ? 0 : 1000 / perClientQps;
+    this.#seed = seed | 1;
+    if (perClientQps > 0) {
+      this.#clients = new Int32Array(RATE_SLOTS);
+      this.#paidUntilMs = new Float64Array(RATE_SLOTS);
+    }
+  }
+
+  /** Drop.ok, Drop.not_allowed or Drop.rate_limited for a query from the peer at peers[offset …]. */
+  admit(peers: Int32Array, offset: number, nowMs: number): number {
+    if (this.#deny.length > 0 && isIn(this.#deny, peers, offset)) return Drop.not_allowed;
+    if (this.#allow.length > 0 && !isIn(this.#allow, peers, offset)) return Drop.not_allowed;
+    return this.#intervalMs === 0 || this.#spend(peers, offset, nowMs) ? Drop.ok : Drop.rate_limited;
+  }
+
+  /** Takes one query off a client's allowance: a second's worth may come in a burst. */
+  #spend(peers: Int32Array, offset: number, nowMs: number): boolean {
+    // An IPv6 client owns a /64: its lower half is free to invent.
+    let hash = Math.imul(peers[offset + 1]! ^ this.#seed, 0x9e3779b1) ^ peers[offset + 2]!;
+    hash = Math.imul(hash ^ (hash >>> 15), 0x85ebca6b);
+    hash ^= hash >>> 13;
+    if (hash === 0) hash = 1;
+    let slot = -1;
+    for (let probe = 0; probe < RATE_PROBES; probe++) {
+      const candidate = (hash + probe) & (RATE_SLOTS - 1);
+      if (this.#clients[candidate] === hash) {
+        slot = candidate;
+        break;
+      }
+      if (slot < 0 || this.#paidUntilMs[candidate]! < this.#paidUntilMs[slot]!) slot = candidate;
+    }
+    if (this.#clients[slot] !== hash) {
+      this.#clients[slot] = hash;
+      this.#paidUntilMs[slot] = nowMs;
+    }
+    const paidUntilMs = Math.max(this.#paidUntilMs[slot]!, nowMs);
+    if (paidUntilMs - nowMs > 1000) return false;
+    this.#paidUntilMs[slot] = paidUntilMs + this.#intervalMs;
+    return true;
+  }
+}
+
+function isIn(networks: readonly NetworkWords[], peers: Int32Array, offset: number): boolean {
+  const family = peers[offset]! >>> 16;
+  for (let i = 0; i < networks.length; i++) {
+    const { family: networkFamily, network, mask } = networks[i]!;
+    if (
+      family === networkFamily &&
+      (peers[offset + 1]! & mask[0]!) === network[0] &&
+      (peers[offset + 2]! & mask[1]!) === network[1] &&
+      (peers[offset + 3]! & mask[2]!) === network[2] &&
+      (peers[offset + 4]! & mask[3]!) === network[3]
+    ) {
+      return true;
+    }
+  }
+  return false;
+}

@@ -1,0 +1,15 @@
+// The contract between the listeners (server/) and the way of a query: how an answer gets back to whoever asked.
+
+/** The way back to clients: one object per UDP listening socket, one per TCP connection. */
+export interface ClientPath {
+  /** A stream carries up to 65535 octets; a datagram what the client said it takes. */
+  readonly stream: boolean;
+  /** Memory to build one answer in, valid until the matching send(). Its length is the most that this path can carry. */
+  reserve(): Uint8Array;
+  /**
+   * Sends the first `length` octets of what reserve() gave. UDP: to the client whose ends stand in peers[peerOffset …]
+   * (io/datagram-socket.ts); TCP: over the connection, where the peer words are not used. Exactly one send() per query
+   * for which QueryPath.handle() returned true.
+   */
+  send(length: number, peers: Int32Array, peerOffset: number): void;
+}

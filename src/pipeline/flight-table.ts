@@ -1,0 +1,74 @@
+// Coalescing: finds the flight that already asks the same question, so that identical queries share one upstream
+// query (RFC 5452 §5: one outstanding query per question, or birthdays make forging cheap).
+import { equalBytes, equalQuestions, type ParsedQuery } from '../wire/query.ts';
+import type { Flight } from './flight.ts';
+import type { Zone } from './zone.ts';
+
+/** Flights that may be joined, by their key's hash; equal hashes chain. Bounded by the flight pool. */
+export class FlightTable {
+  readonly #byHash = new Map<number, Flight>();
+
+  /** With findOpaque(): how many opaque flights ask the same, signed in whatever way. */
+  alike = 0;
+
+  /** The flight that asks exactly this (name without case, type, class, DO, CD, RD, servers); null when there is none. */
+  find(bytes: Uint8Array, q: ParsedQuery, zone: Zone): Flight | null {
+    let flight = this.#byHash.get(q.keyHash) ?? null;
+    while (flight !== null && (flight.opaque || !asksSame(flight, bytes, q, zone))) flight = flight.next;
+    return flight;
+  }
+
+  /** The opaque flight whose query is this one, octet by octet but for the ID; null when there is none. */
+  findOpaque(bytes: Uint8Array, length: number, q: ParsedQuery, zone: Zone): Flight | null {
+    this.alike = 0;
+    let found: Flight | null = null;
+    for (let flight = this.#byHash.get(q.keyHash) ?? null; flight !== null; flight = flight.next) {
+      if (!flight.opaque || !asksSame(flight, bytes, q, zone)) continue;
+      this.alike++;
+      if (flight.queryLength === length && equalBytes(flight.query, 2, bytes, 2, length - 2)) found = flight;
+    }
+    return found;
+  }
+
+  /** The flights that may use a route, as they are now (a copy: the caller may land them). */
+  flightsBy(routeSlot: number): Flight[] {
+    const found: Flight[] = [];
+    for (const first of this.#byHash.values()) {
+      for (let flight: Flight | null = first; flight !== null; flight = flight.next) {
+        if (flight.zone!.routeSlots.includes(routeSlot)) found.push(flight);
+      }
+    }
+    return found;
+  }
+
+  add(flight: Flight): void {
+    flight.joinable = true;
+    flight.next = this.#byHash.get(flight.keyHash) ?? null;
+    this.#byHash.set(flight.keyHash, flight);
+  }
+
+  /** Takes a flight out; harmless when it is not in. */
+  remove(flight: Flight): void {
+    if (!flight.joinable) return;
+    flight.joinable = false;
+    let link = this.#byHash.get(flight.keyHash) ?? null;
+    if (link === flight) {
+      if (flight.next === null) this.#byHash.delete(flight.keyHash);
+      else this.#byHash.set(flight.keyHash, flight.next);
+    } else {
+      while (link !== null && link.next !== flight) link = link.next;
+      if (link !== null) link.next = flight.next;
+    }
+    flight.next = null;
+  }
+}
+
+/** Flights begun before routing was built anew count as long as the zone's servers are the same: partition says so. */
+function asksSame(flight: Flight, bytes: Uint8Array, q: ParsedQuery, zone: Zone): boolean {
+  return (
+    flight.keyFlags === q.keyFlags &&
+    flight.questionEnd === q.questionEnd &&
+    flight.zone!.partition === zone.partition &&
+    equalQuestions(flight.query, bytes, q.questionEnd)
+  );
+}

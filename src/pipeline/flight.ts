@@ -1,0 +1,250 @@
+// A flight: one question on its way to a zone's upstreams, everybody who waits for its answer, and the attempts that were
+// made. Pooled; a fixed shape. forward-path starts and retries flights, response-path lands them.
+//
+//   start ──attempt 1──┬─ reply ───────────────────────────────▶ landed: stored, every waiter answered
+//                      ├─ retry time ──▶ attempt 2 … (attempt 1 may still be answered)
+//                      ├─ staleMs ─────▶ waiters get stale data; the flight goes on without them
+//                      ├─ deadlineMs ──▶ waiters get stale data or SERVFAIL; failure cached; the flight lingers
+//                      └─ expiryMs ────▶ given up: late replies find nobody
+import type { WheelTimer } from '../base/timer-wheel.ts';
+import { type LoopDetector, MAX_CARRIED_TAGS, TAG_LENGTH } from '../loop/detector.ts';
+import { UpstreamQuery } from '../upstream/exchange.ts';
+import { copyOctets } from '../wire/octets.ts';
+import { MAX_NAME_LENGTH, type ParsedQuery } from '../wire/query.ts';
+import type { Waiter } from './waiter.ts';
+import type { Zone } from './zone.ts';
+
+/** Header, longest QNAME, QTYPE, QCLASS. */
+const QUERY_BYTES = 12 + MAX_NAME_LENGTH + 4;
+/** Tags of other tiers that a query brought along and that go on with it (loop/detector.ts). */
+const MAX_CARRIED_BYTES = MAX_CARRIED_TAGS * TAG_LENGTH;
+/** A query, our OPT, our tag and those carried, each with its option header. */
+const ATTEMPT_BYTES = QUERY_BYTES + 11 + (MAX_CARRIED_TAGS + 1) * (TAG_LENGTH + 4);
+
+/** Attempts at the upstreams of one flight: the hard budget of RFC 9520 §3.1 and against retry storms. */
+export const MAX_ATTEMPTS = 8;
+/** The same with those that put an attempt in another way to the same upstream: over TCP after TC, in another dress. */
+export const MAX_ATTEMPTS_WITH_REPEATS = 12;
+
+/** How the message of an attempt is dressed. An upstream that stumbles over one dress is asked in the next. */
+export const Dress = {
+  /** OPT with our loop tag (where the tag policy says so). */
+  tagged: 0,
+  /** OPT without options. */
+  edns: 1,
+  /** No OPT at all. */
+  plain: 2,
+} as const;
+export type Dress = (typeof Dress)[keyof typeof Dress];
+
+/** One message to one upstream, on behalf of a flight. */
+export class Attempt extends UpstreamQuery {
+  /** Memory of its message: question, OPT and tag. */
+  readonly buffer = new Uint8Array(ATTEMPT_BYTES);
+  flight: Flight | null = null;
+  dress: Dress = Dress.tagged;
+  overStream = false;
+  /** The upstream has refused a richer dress just before. */
+  isRedressed = false;
+  /** Its time is over and was counted; a late reply is welcome all the same. */
+  timedOut = false;
+  /** The next free one in the pool. */
+  nextFree: Attempt | null = null;
+}
+
+/** What a flight's timer asks to be told. */
+export interface FlightTimerOwner {
+  onFlightTimer(flight: Flight, nowMs: number): void;
+}
+
+export class Flight implements WheelTimer {
+  dueMs = 0;
+  previousTimer: WheelTimer | null = null;
+  nextTimer: WheelTimer | null = null;
+  readonly #owner: FlightTimerOwner;
+
+  /** Header and question as the first client sent them (an opaque query: the whole message, in a buffer of its own). */
+  query: Uint8Array = new Uint8Array(QUERY_BYTES);
+  queryLength = 0;
+  opaque = false;
+  // The question's numbers, as in ParsedQuery: what cache and coalescing are keyed by.
+  flags = 0;
+  qnameLength = 0;
+  questionEnd = 0;
+  qtype = 0;
+  qclass = 0;
+  keyHash = 0;
+  keyFlags = 0;
+  nameHash = 0;
+  dnssecOk = false;
+  /** Tiers of our own kind that this query passed before us (loop/tag.ts). */
+  hops = 0;
+  /** Tags of such tiers, TAG_LENGTH octets each, to be carried on; null while there never were any. */
+  carriedTags: Uint8Array | null = null;
+  carriedCount = 0;
+
+  zone: Zone | null = null;
+  /** In the flight table: others may join. */
+  joinable = false;
+  /** Who waits; changed by addWaiter() and takeWaiters() only. */
+  waiters: Waiter | null = null;
+  waiterCount = 0;
+
+  /** When another attempt is due. Infinity: none is. */
+  retryMs = 0;
+  /** When waiters are given stale data. Infinity: there is none. */
+  staleMs = 0;
+  deadlineMs = 0;
+  expiryMs = 0;
+
+  readonly attempts: (Attempt | null)[] = new Array(MAX_ATTEMPTS_WITH_REPEATS).fill(null);
+  /** Attempts made; those in flight are not null in `attempts`. */
+  attemptCount = 0;
+  /** Attempts neither answered nor failed nor cancelled. */
+  outstanding = 0;
+  /** Bit i: zone.upstreams[i] was tried in this round. */
+  triedMask = 0;
+  /** Rounds through the upstreams: each is more patient than the one before. */
+  round = 0;
+  /** An attempt was met with silence: worth another round. An error is not. */
+  timedOut = false;
+  /** The waiters were answered at the deadline; only a late reply is still waited for. */
+  settled = false;
+  /** The last rcode that an upstream gave and that was not taken for an answer; −1: none. */
+  failedRcode = -1;
+  /** The EDE that came with failedRcode; −1: none. */
+  failedEdeCode = -1;
+  failedEdeText: Uint8Array | null = null;
+  /** The last failure was "nobody there" rather than silence. */
+  unreachable = false;
+  /** EDE text about the route that it was sent by and that turned out to loop; null: none did. */
+  loopText: Uint8Array | null = null;
+
+  /** The next flight with the same hash in the table, or the next free one in the pool. */
+  next: Flight | null = null;
+
+  constructor(owner: FlightTimerOwner) {
+    this.#owner = owner;
+  }
+
+  onTimer(nowMs: number): void {
+    this.#owner.onFlightTimer(this, nowMs);
+  }
+
+  /** Takes down the question. */
+  begin(bytes: Uint8Array, length: number, q: ParsedQuery, zone: Zone): void {
+    this.opaque = q.opaque;
+    this.queryLength = q.opaque ? length : q.questionEnd;
+    if (this.queryLength > this.query.length) this.query = new Uint8Array(this.queryLength);
+    copyOctets(bytes, 0, this.query, 0, this.queryLength);
+    this.flags = q.flags;
+    this.qnameLength = q.qnameLength;
+    this.questionEnd = q.questionEnd;
+    this.qtype = q.qtype;
+    this.qclass = q.qclass;
+    this.keyHash = q.keyHash;
+    this.keyFlags = q.keyFlags;
+    this.nameHash = q.suffixHashes[0]!;
+    this.dnssecOk = q.dnssecOk;
+    this.hops = 0;
+    this.carriedCount = 0;
+    this.zone = zone;
+    this.joinable = false;
+    this.waiters = null;
+    this.waiterCount = 0;
+    this.attemptCount = 0;
+    this.outstanding = 0;
+    this.triedMask = 0;
+    this.round = 0;
+    this.timedOut = false;
+    this.settled = false;
+    this.failedRcode = -1;
+    this.failedEdeCode = -1;
+    this.failedEdeText = null;
+    this.unreachable = false;
+    this.loopText = null;
+    this.next = null;
+  }
+
+  /** Takes down the tags of other tiers in the query that begins this flight. */
+  carryTags(bytes: Uint8Array, detector: LoopDetector): void {
+    this.hops = detector.hops;
+    this.carriedCount = detector.carriedCount;
+    if (this.carriedCount === 0) return;
+    this.carriedTags ??= new Uint8Array(MAX_CARRIED_BYTES);
+    for (let i = 0; i < this.carriedCount; i++) {
+      copyOctets(bytes, detector.carriedOffsets[i]!, this.carriedTags, i * TAG_LENGTH, TAG_LENGTH);
+    }
+  }
+
+  addWaiter(waiter: Waiter): void {
+    waiter.next = this.waiters;
+    this.waiters = waiter;
+    this.waiterCount++;
+    this.zone!.load.waiters++;
+  }
+
+  /** Those who waited, the first of a list: they are the caller's to answer and release. */
+  takeWaiters(): Waiter | null {
+    const first = this.waiters;
+    this.zone!.load.waiters -= this.waiterCount;
+    this.waiters = null;
+    this.waiterCount = 0;
+    return first;
+  }
+}
+
+/** Flights are made as they are first needed and used again for ever: at most `limit` with waiters, and as many that linger. */
+export class FlightPool {
+  readonly limit: number;
+  inUse = 0;
+  /** Those in use that are settled: nobody waits for them, so they take no place from others. */
+  settled = 0;
+  readonly #owner: FlightTimerOwner;
+  #free: Flight | null = null;
+  #freeAttempts: Attempt | null = null;
+
+  constructor(limit: number, owner: FlightTimerOwner) {
+    this.limit = limit;
+    this.#owner = owner;
+  }
+
+  /** Flights that somebody waits for, or that refresh the cache. */
+  get live(): number {
+    return this.inUse - this.settled;
+  }
+
+  /** A flight to begin() with; null when the limit is reached. */
+  take(): Flight | null {
+    if (this.live >= this.limit) return null;
+    this.inUse++;
+    const flight = this.#free;
+    if (flight === null) return new Flight(this.#owner);
+    this.#free = flight.next;
+    return flight;
+  }
+
+  release(flight: Flight): void {
+    if (flight.opaque) flight.query = new Uint8Array(QUERY_BYTES);
+    if (flight.settled) this.settled--;
+    flight.zone = null;
+    flight.next = this.#free;
+    this.#free = flight;
+    this.inUse--;
+  }
+
+  /** An attempt for a flight; there are never more than MAX_ATTEMPTS_WITH_REPEATS per flight. */
+  takeAttempt(): Attempt {
+    const attempt = this.#freeAttempts;
+    if (attempt === null) return new Attempt();
+    this.#freeAttempts = attempt.nextFree;
+    return attempt;
+  }
+
+  releaseAttempt(attempt: Attempt): void {
+    attempt.flight = null;
+    attempt.owner = null;
+    attempt.nextFree = this.#freeAttempts;
+    this.#freeAttempts = attempt;
+  }
+}

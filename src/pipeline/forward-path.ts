@@ -1,0 +1,297 @@
+// The way out: begins flights, chooses an upstream for each attempt, retries in time and gives up in time. What comes
+// back is response-path's business.
+import type { Clock } from '../base/clock.ts';
+import type { TimerWheel } from '../base/timer-wheel.ts';
+import type { MessageCache } from '../cache/message-cache.ts';
+import type { Counters } from '../metrics/counters.ts';
+import { FailureReason, type ReplyOwner } from '../upstream/exchange.ts';
+import { attemptTimeoutMs } from '../upstream/retry-timeout.ts';
+import type { SharedUpstreamState } from '../upstream/shared-state.ts';
+import { EdeCode, Rcode } from '../wire/codes.ts';
+import type { ParsedQuery } from '../wire/query.ts';
+import { type Answers, NO_EDE } from './answers.ts';
+import {
+  type Attempt,
+  Dress,
+  type Flight,
+  FlightPool,
+  MAX_ATTEMPTS,
+  MAX_ATTEMPTS_WITH_REPEATS,
+} from './flight.ts';
+import { FlightTable } from './flight-table.ts';
+import type { OutgoingQuery } from './outgoing-query.ts';
+import type { Zone } from './zone.ts';
+
+/** A late reply is still stored this long after the deadline: the client's own retry then finds it (RFC 8767 §5). */
+const LINGER_MS = 3000;
+/** Rounds through a zone's upstreams that silence is worth: 3 tries each (RFC 9520 §3.1). */
+const MAX_ROUNDS = 3;
+/** An opaque query longer than this goes over a stream: in one datagram it might not arrive (RFC 9715 §3.2). */
+const MAX_OPAQUE_DATAGRAM = 1232;
+/** A connection may have to be opened first, and TLS be spoken: a stream's first answer takes this many round trips. */
+const STREAM_ROUND_TRIPS = 4;
+
+/** Times of a flight, from the configuration. */
+export interface ForwardTimes {
+  readonly deadlineMs: number;
+  /** When stale data stands in for a slow upstream. */
+  readonly staleAfterMs: number;
+}
+
+export class ForwardPath {
+  readonly table = new FlightTable();
+  readonly pool: FlightPool;
+  /** Told of replies and failures; set once by ResponsePath. */
+  replyOwner: ReplyOwner | null = null;
+  times: ForwardTimes;
+  /** Set when the thread is about to end: nothing more is asked, and what fails says nothing about a server. */
+  closing = false;
+  readonly #clock: Clock;
+  readonly #wheel: TimerWheel;
+  readonly #cache: MessageCache;
+  readonly #counters: Counters;
+  readonly #state: SharedUpstreamState;
+  readonly #answers: Answers;
+  readonly #outgoing: OutgoingQuery;
+
+  constructor(
+    maxFlights: number,
+    times: ForwardTimes,
+    clock: Clock,
+    wheel: TimerWheel,
+    cache: MessageCache,
+    counters: Counters,
+    state: SharedUpstreamState,
+    answers: Answers,
+    outgoing: OutgoingQuery,
+  ) {
+    this.pool = new FlightPool(maxFlights, this);
+    this.times = times;
+    this.#clock = clock;
+    this.#wheel = wheel;
+    this.#cache = cache;
+    this.#counters = counters;
+    this.#state = state;
+    this.#answers = answers;
+    this.#outgoing = outgoing;
+  }
+
+  /**
+   * Begins a flight for a question; null when too many are under way. The caller adds the waiter, then calls tryNext().
+   * @param hasStale stale data stands by in case the upstreams are slow
+   */
+  begin(bytes: Uint8Array, length: number, q: ParsedQuery, zone: Zone, hasStale: boolean): Flight | null {
+    const { load } = zone;
+    if (!load.mayTake(load.flights, this.pool.live, this.pool.limit)) return null;
+    const flight = this.pool.take()!;
+    const nowMs = this.#clock.nowMs;
+    flight.begin(bytes, length, q, zone);
+    flight.retryMs = Number.POSITIVE_INFINITY;
+    flight.staleMs = hasStale ? nowMs + this.times.staleAfterMs : Number.POSITIVE_INFINITY;
+    flight.deadlineMs = nowMs + this.times.deadlineMs;
+    flight.expiryMs = flight.deadlineMs + LINGER_MS;
+    load.flights++;
+    this.table.add(flight);
+    return flight;
+  }
+
+  /** Sends an attempt to the next upstream; ends the flight when there is none left and nothing is outstanding. */
+  tryNext(flight: Flight): void {
+    const selection = flight.zone!.selection;
+    if (flight.attemptCount < MAX_ATTEMPTS && !flight.settled && !this.closing) {
+      let index = selection.pick(flight.triedMask);
+      if (index < 0 && flight.timedOut && flight.round + 1 < MAX_ROUNDS) {
+        flight.round++;
+        flight.triedMask = 0;
+        index = selection.pick(0);
+      }
+      if (index >= 0) {
+        flight.triedMask |= 1 << index;
+        const isLong = flight.opaque && flight.queryLength > MAX_OPAQUE_DATAGRAM;
+        this.attempt(flight, index, this.#dressFor(flight, index), isLong);
+        return;
+      }
+    }
+    flight.retryMs = Number.POSITIVE_INFINITY;
+    if (flight.outstanding > 0) {
+      this.#arm(flight);
+    } else {
+      if (!flight.settled) this.#fail(flight);
+      this.release(flight);
+    }
+  }
+
+  /** A server that never answered EDNS may be one that drops it: a repeated question goes out plain. */
+  #dressFor(flight: Flight, index: number): Dress {
+    const slot = flight.zone!.upstreams[index]!.slot;
+    return flight.round > 0 && !this.#state.hasAnsweredEdns(slot) ? Dress.plain : Dress.tagged;
+  }
+
+  /** Sends one attempt to zone.upstreams[index], or, when there were too many already, does what is to be done without. */
+  attempt(flight: Flight, index: number, dress: Dress, overStream: boolean, isRedressed = false): void {
+    if (flight.attemptCount === MAX_ATTEMPTS_WITH_REPEATS) {
+      this.tryNext(flight);
+      return;
+    }
+    const upstream = flight.zone!.upstreams[index]!;
+    const nowMs = this.#clock.nowMs;
+    const attempt = this.pool.takeAttempt();
+    attempt.flight = flight;
+    attempt.owner = this.replyOwner;
+    attempt.upstreamIndex = index;
+    attempt.overStream = overStream || upstream.transport !== 'udp';
+    attempt.isRedressed = isRedressed;
+    attempt.timedOut = false;
+    attempt.sentAtMs = nowMs;
+    this.#outgoing.write(attempt, flight, upstream, dress);
+    flight.attempts[flight.attemptCount++] = attempt;
+    flight.outstanding++;
+    // A settled flight is in no hurry: nobody waits for it.
+    if (!flight.settled) flight.retryMs = nowMs + this.#patienceMs(flight, attempt, upstream.slot);
+    this.#counters.upstreamRequest(upstream.slot);
+    upstream.send(attempt, overStream);
+    this.#arm(flight);
+  }
+
+  /** For how long an attempt is waited for before the next one. */
+  #patienceMs(flight: Flight, attempt: Attempt, slot: number): number {
+    const roundTripMs = this.#state.retransmissionTimeoutMs(slot);
+    return attemptTimeoutMs(
+      attempt.overStream ? roundTripMs * STREAM_ROUND_TRIPS : roundTripMs,
+      flight.round,
+      flight.deadlineMs - attempt.sentAtMs,
+    );
+  }
+
+  /** Sets the flight's timer to the next thing that is due. */
+  #arm(flight: Flight): void {
+    let dueMs = flight.settled ? flight.expiryMs : flight.deadlineMs;
+    if (flight.retryMs < dueMs) dueMs = flight.retryMs;
+    if (flight.staleMs < dueMs) dueMs = flight.staleMs;
+    if (flight.nextTimer === null || flight.dueMs !== dueMs) this.#wheel.arm(flight, dueMs);
+  }
+
+  onFlightTimer(flight: Flight, nowMs: number): void {
+    if (flight.settled) {
+      // Its timer is set to expiryMs alone.
+      this.release(flight);
+    } else if (nowMs >= flight.deadlineMs) {
+      this.#settle(flight);
+    } else if (nowMs >= flight.retryMs) {
+      this.#countTimeouts(flight);
+      this.tryNext(flight);
+    } else {
+      if (nowMs >= flight.staleMs) {
+        flight.staleMs = Number.POSITIVE_INFINITY;
+        this.#answers.stale(flight);
+      }
+      this.#arm(flight);
+    }
+  }
+
+  /** The deadline: everybody is answered, whoever asks from now on begins anew, and the flight waits for a late reply. */
+  #settle(flight: Flight): void {
+    this.#countTimeouts(flight);
+    this.#fail(flight);
+    const lingers = flight.outstanding > 0 && this.pool.settled < this.pool.limit;
+    flight.settled = true;
+    this.pool.settled++;
+    flight.zone!.load.flights--;
+    flight.retryMs = Number.POSITIVE_INFINITY;
+    flight.staleMs = Number.POSITIVE_INFINITY;
+    this.table.remove(flight);
+    if (lingers) this.#arm(flight);
+    else this.release(flight);
+  }
+
+  /** Every attempt that is out too long counts once against its upstream. */
+  #countTimeouts(flight: Flight): void {
+    flight.timedOut = true;
+    for (let i = 0; i < flight.attemptCount; i++) {
+      const attempt = flight.attempts[i]!;
+      if (attempt === null || attempt.timedOut) continue;
+      attempt.timedOut = true;
+      const slot = flight.zone!.upstreams[attempt.upstreamIndex]!.slot;
+      this.#counters.upstreamFailure(slot, FailureReason.timeout);
+      this.#state.failed(slot);
+    }
+  }
+
+  /** Gives the waiters stale data or an error, and remembers the failure (RFC 9520 §3.2) if it is the upstreams'. */
+  #fail(flight: Flight): void {
+    let rcode: number = Rcode.SERVFAIL;
+    let edeCode: number = EdeCode.noReachableAuthority;
+    let edeText: Uint8Array | null = null;
+    if (flight.attemptCount === 0) {
+      edeCode = EdeCode.networkError;
+      edeText = flight.zone!.unusableText();
+    } else if (flight.failedRcode >= 0) {
+      rcode = flight.failedRcode;
+      const said = flight.failedEdeCode !== NO_EDE;
+      // Servers that answered, but refused to say (RFC 8914 §4.23).
+      const refused = rcode === Rcode.SERVFAIL || rcode === Rcode.REFUSED;
+      edeCode = !said && refused ? EdeCode.noReachableAuthority : flight.failedEdeCode;
+      edeText = flight.failedEdeText;
+    } else if (flight.loopText !== null) {
+      edeCode = EdeCode.notReady;
+      edeText = flight.loopText;
+    } else if (flight.unreachable) {
+      edeCode = EdeCode.networkError;
+    }
+    // That a route loops says nothing about the name: once the route is mended the name is asked for again at once. Nor
+    // does want of room here.
+    const hasFailed = flight.failedRcode >= 0 || flight.timedOut || flight.unreachable;
+    if (hasFailed && !flight.opaque && flight.loopText === null) {
+      this.#cache.storeFailure(
+        flight.query,
+        flight,
+        flight.zone!.partition,
+        rcode,
+        edeCode,
+        this.#clock.nowMs,
+      );
+    }
+    this.#answers.failure(flight, rcode, edeCode, edeText);
+  }
+
+  /** A route of the flight's zone loops: what was sent by it will not be answered, the next upstream is asked at once. */
+  leaveRoute(flight: Flight, routeSlot: number): void {
+    const upstreamIndex = flight.zone!.routeSlots.indexOf(routeSlot);
+    let left = false;
+    for (let i = 0; i < flight.attemptCount; i++) {
+      const attempt = flight.attempts[i]!;
+      if (attempt === null || attempt.upstreamIndex !== upstreamIndex) continue;
+      this.dropAttempt(attempt);
+      left = true;
+    }
+    if (!left) return;
+    flight.loopText = flight.zone!.loopTexts[upstreamIndex]!;
+    if (flight.outstanding === 0) this.tryNext(flight);
+  }
+
+  /** Takes an attempt off its flight and back into the pool; its exchange forgets it. */
+  dropAttempt(attempt: Attempt): void {
+    const flight = attempt.flight!;
+    attempt.exchange?.cancel(attempt);
+    for (let i = 0; i < flight.attemptCount; i++) {
+      if (flight.attempts[i] === attempt) flight.attempts[i] = null;
+    }
+    flight.outstanding--;
+    this.pool.releaseAttempt(attempt);
+  }
+
+  /** Ends a flight: its other attempts are forgotten, its place is free. */
+  release(flight: Flight): void {
+    for (let i = 0; i < flight.attemptCount; i++) {
+      const attempt = flight.attempts[i]!;
+      if (attempt === null) continue;
+      attempt.exchange?.cancel(attempt);
+      flight.attempts[i] = null;
+      this.pool.releaseAttempt(attempt);
+    }
+    this.#wheel.cancel(flight);
+    this.table.remove(flight);
+    if (!flight.settled) flight.zone!.load.flights--;
+    this.pool.release(flight);
+  }
+}

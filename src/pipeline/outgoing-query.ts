@@ -1,0 +1,74 @@
+// Builds the message of an attempt: the client's question in our case pattern, our own OPT, our loop tag. EDNS ends at
+// each leg (RFC 6891 §6.2.6): of the client's OPT nothing but DO goes on.
+import type { Clock } from '../base/clock.ts';
+import { type LoopDetector, TAG_LENGTH, TAG_OPTION } from '../loop/detector.ts';
+import type { SharedUpstreamState } from '../upstream/shared-state.ts';
+import type { Upstream } from '../upstream/upstream.ts';
+import { writeUpstreamQuery } from '../wire/build-query.ts';
+import { appendOption, SERVER_UDP_SIZE, writeOpt } from '../wire/edns.ts';
+import { type Attempt, Dress, type Flight } from './flight.ts';
+
+/** Which queries carry marks: the configuration's loop.tag and loop.case. */
+export interface MarkPolicy {
+  readonly tag: 'auto' | 'always' | 'never';
+  readonly case: boolean;
+}
+
+export class OutgoingQuery {
+  policy: MarkPolicy;
+  readonly #detector: LoopDetector;
+  readonly #state: SharedUpstreamState;
+  readonly #clock: Clock;
+
+  constructor(policy: MarkPolicy, detector: LoopDetector, state: SharedUpstreamState, clock: Clock) {
+    this.policy = policy;
+    this.#detector = detector;
+    this.#state = state;
+    this.#clock = clock;
+  }
+
+  /** Fills the attempt's message. `dress` is the most that goes on; what the upstream is known not to take is left off. */
+  write(attempt: Attempt, flight: Flight, upstream: Upstream, dress: Dress): void {
+    attempt.questionEnd = flight.questionEnd;
+    attempt.matchCase = !flight.opaque && this.#state.keepsCase(upstream.slot) && !attempt.overStream;
+    if (flight.opaque) {
+      // Signed as it is: not an octet may change but the ID (RFC 5625 §4.5).
+      attempt.dress = Dress.plain;
+      attempt.bytes = flight.query;
+      attempt.length = flight.queryLength;
+      return;
+    }
+    const out = attempt.buffer;
+    attempt.bytes = out;
+    let length = writeUpstreamQuery(out, flight.query, flight);
+    const routeSlot = flight.zone!.routeSlots[attempt.upstreamIndex]!;
+    this.#detector.markSent(out, flight.qnameLength, flight.qtype, routeSlot, this.policy.case);
+    attempt.dress = Dress.plain;
+    if (dress !== Dress.plain && !this.#state.isPlainOnly(upstream.slot, this.#clock.nowMs)) {
+      const optOffset = length;
+      length = writeOpt(out, length, SERVER_UDP_SIZE, 0, flight.dnssecOk);
+      attempt.dress = Dress.edns;
+      if (dress === Dress.tagged && this.#isTagged(upstream)) {
+        attempt.dress = Dress.tagged;
+        length = this.#appendTags(out, optOffset, length, flight, routeSlot);
+      }
+    }
+    attempt.length = length;
+  }
+
+  /** A public resolver learns nothing of us, unless it is told to. */
+  #isTagged(upstream: Upstream): boolean {
+    if (this.policy.tag === 'never' || !this.#state.takesTags(upstream.slot)) return false;
+    return this.policy.tag === 'always' || !upstream.isPublic;
+  }
+
+  /** Our tag, and those of the tiers before us: whoever of them sees the query again knows it. */
+  #appendTags(out: Uint8Array, optOffset: number, length: number, flight: Flight, routeSlot: number): number {
+    const tag = this.#detector.tagFor(routeSlot, flight.hops);
+    let end = appendOption(out, optOffset, length, TAG_OPTION, tag, 0, TAG_LENGTH);
+    for (let i = 0; i < flight.carriedCount; i++) {
+      end = appendOption(out, optOffset, end, TAG_OPTION, flight.carriedTags!, i * TAG_LENGTH, TAG_LENGTH);
+    }
+    return end;
+  }
+}

@@ -1,0 +1,66 @@
+// One line per answer, for whoever debugs with log.queries: true. Written from the answer's own octets, only when switched on;
+// never more than so many lines a second, so that a flood cannot fill a disk. Called by answers.
+import type { Clock } from '../base/clock.ts';
+import type { Log } from '../base/log.ts';
+import { formatPeer } from '../io/peer.ts';
+import { className, rcodeName, typeName } from '../wire/codes.ts';
+import { HEADER_LENGTH } from '../wire/header.ts';
+import { skipName } from '../wire/name.ts';
+import { readUint16 } from '../wire/octets.ts';
+import { nameToText } from '../wire/text.ts';
+
+const MAX_LINES_PER_SECOND = 1000;
+const IN = 1;
+
+export class QueryLog {
+  readonly #log: Log;
+  readonly #clock: Clock;
+  #secondMs = 0;
+  #lines = 0;
+  #suppressed = 0;
+
+  constructor(log: Log, clock: Clock) {
+    this.#log = log;
+    this.#clock = clock;
+  }
+
+  /** Logs an answer of `length` octets that is about to be sent to the peer at peers[peerOffset …]. */
+  note(
+    answer: Uint8Array,
+    length: number,
+    rcode: number,
+    isStream: boolean,
+    peers: Int32Array,
+    peerOffset: number,
+  ): void {
+    if (this.#clock.nowMs - this.#secondMs >= 1000) this.#beginSecond();
+    if (this.#lines >= MAX_LINES_PER_SECOND) {
+      this.#suppressed++;
+      return;
+    }
+    this.#lines++;
+    const nameEnd = skipName(answer, length, HEADER_LENGTH);
+    const hasQuestion = nameEnd > 0 && nameEnd + 4 <= length && readUint16(answer, 4) === 1;
+    const qclass = hasQuestion ? readUint16(answer, nameEnd + 2) : IN;
+    this.#log.info(
+      {
+        client: formatPeer(peers, peerOffset),
+        proto: isStream ? 'tcp' : 'udp',
+        qname: hasQuestion ? nameToText(answer, HEADER_LENGTH, length) : null,
+        qtype: hasQuestion ? typeName(readUint16(answer, nameEnd)) : null,
+        ...(qclass === IN ? {} : { qclass: className(qclass) }),
+        rcode: rcodeName(rcode),
+        octets: length,
+      },
+      'query',
+    );
+  }
+
+  #beginSecond(): void {
+    if (this.#suppressed > 0)
+      this.#log.warn({ suppressed: this.#suppressed }, 'queries were not logged: too many');
+    this.#secondMs = this.#clock.nowMs;
+    this.#lines = 0;
+    this.#suppressed = 0;
+  }
+}

@@ -1,0 +1,230 @@
+// ★ Start reading here. The way of a query, step by step:
+//
+//   client ─▶ accept ─▶ loop check ─▶ zone ─▶ cache ─▶ coalesce ─▶ forward ─▶ (forward-path, response-path)
+//               │drop      │SERVFAIL            │hit      │wait       │nobody usable: stale or
+//               │FORMERR   │+ EDE 14            ▼         ▼           ▼SERVFAIL + EDE 23
+//   client ◀────┴──────────┴──────────────── answers ◀─────────────────────────────────────────── reply
+//
+// Called by the listeners for each message, on its bytes in the receive buffer: no decode, no promise, no throw.
+import type { Clock } from '../base/clock.ts';
+import { Lookup, type MessageCache } from '../cache/message-cache.ts';
+import { Counter, type Counters, Drop } from '../metrics/counters.ts';
+import { EdeCode, Rcode } from '../wire/codes.ts';
+import { ParsedQuery, parseQuery, QueryVerdict } from '../wire/query.ts';
+import { type Answers, answerLimit, NO_EDE, staleEde } from './answers.ts';
+import type { ClientGate } from './client-gate.ts';
+import type { ClientPath } from './client-path.ts';
+import type { Flight } from './flight.ts';
+import type { ForwardPath } from './forward-path.ts';
+import type { LoopGuard } from './loop-guard.ts';
+import type { WaiterPool } from './waiter.ts';
+import { NO_ZONES, type Zone, type ZoneTable } from './zone.ts';
+
+/** Clients that may wait for one flight: beyond, an answer would become a burst (DNSBomb). */
+const MAX_WAITERS_PER_FLIGHT = 1000;
+/** Opaque queries for one question in flight: they carry no mark, so a loop of them is only known by their number. */
+const MAX_OPAQUE_ALIKE = 8;
+
+export class QueryPath {
+  /** Swapped as a whole when routing changes; set before the first query. */
+  zones: ZoneTable = NO_ZONES;
+  /** Swapped when the configuration changes. */
+  gate: ClientGate;
+  readonly #clock: Clock;
+  readonly #counters: Counters;
+  readonly #cache: MessageCache;
+  readonly #loopGuard: LoopGuard;
+  readonly #forward: ForwardPath;
+  readonly #answers: Answers;
+  readonly #waiters: WaiterPool;
+  readonly #query = new ParsedQuery();
+  /** Answers given at once since the batch began; timed together in endBatch(). */
+  #immediate = 0;
+
+  constructor(
+    clock: Clock,
+    counters: Counters,
+    cache: MessageCache,
+    gate: ClientGate,
+    loopGuard: LoopGuard,
+    forward: ForwardPath,
+    answers: Answers,
+    waiters: WaiterPool,
+  ) {
+    this.#clock = clock;
+    this.#counters = counters;
+    this.#cache = cache;
+    this.gate = gate;
+    this.#loopGuard = loopGuard;
+    this.#forward = forward;
+    this.#answers = answers;
+    this.#waiters = waiters;
+  }
+
+  /**
+   * Takes one message from a client. Returns whether it gets an answer (now or later) through path.send(); false:
+   * it was dropped.
+   */
+  handle(
+    bytes: Uint8Array,
+    length: number,
+    path: ClientPath,
+    peers: Int32Array,
+    peerOffset: number,
+  ): boolean {
+    const q = this.#query;
+    this.#counters.values[path.stream ? Counter.queriesTcp : Counter.queriesUdp]!++;
+    const verdict = parseQuery(bytes, length, q);
+    if (verdict !== QueryVerdict.ok) return this.#refuse(verdict, bytes, path, peers, peerOffset);
+
+    // One of our own queries, come back? Before anything else, so that a storm of them costs next to nothing.
+    if (this.#loopGuard.check(bytes, q, path, peers, peerOffset)) {
+      this.#immediate++;
+      return true;
+    }
+    const admitted = this.gate.admit(peers, peerOffset, this.#clock.nowMs);
+    if (admitted !== Drop.ok) return this.#turnAway(admitted, bytes, path, peers, peerOffset);
+
+    const zone = this.zones.find(bytes, q);
+    if (q.opaque) return this.#forwardFor(bytes, length, zone, false, path, peers, peerOffset);
+
+    switch (this.#cache.lookup(bytes, q, zone.partition, this.#clock.nowMs)) {
+      case Lookup.fresh:
+        this.#answers.found(bytes, q, path, peers, peerOffset, NO_EDE);
+        break;
+      case Lookup.prefetch:
+        this.#answers.found(bytes, q, path, peers, peerOffset, NO_EDE);
+        this.#refresh(bytes, length, zone);
+        break;
+      case Lookup.failure:
+        this.#answers.error(
+          bytes,
+          q,
+          path,
+          peers,
+          peerOffset,
+          this.#cache.foundRcode,
+          EdeCode.cachedError,
+          null,
+        );
+        break;
+      case Lookup.staleNow:
+        // The upstreams failed a moment ago: stale data at once, without asking again (RFC 8767 §5).
+        this.#counters.increment(Counter.cacheStale);
+        this.#answers.found(bytes, q, path, peers, peerOffset, staleEde(this.#cache.foundRcode));
+        break;
+      case Lookup.stale:
+        return this.#forwardFor(bytes, length, zone, true, path, peers, peerOffset);
+      default:
+        return this.#forwardFor(bytes, length, zone, false, path, peers, peerOffset);
+    }
+    this.#immediate++;
+    return true;
+  }
+
+  /** Joins the flight that asks the same, or begins one. */
+  #forwardFor(
+    bytes: Uint8Array,
+    length: number,
+    zone: Zone,
+    hasStale: boolean,
+    path: ClientPath,
+    peers: Int32Array,
+    peerOffset: number,
+  ): boolean {
+    const q = this.#query;
+    const { table } = this.#forward;
+    let flight = q.opaque ? table.findOpaque(bytes, length, q, zone) : table.find(bytes, q, zone);
+    if (flight === null ? q.opaque && table.alike >= MAX_OPAQUE_ALIKE : this.#isFull(flight)) {
+      return this.#turnAway(Drop.waiters_limit, bytes, path, peers, peerOffset);
+    }
+    const waiters = this.#waiters;
+    if (!zone.load.mayTake(zone.load.waiters, waiters.inUse, waiters.limit)) {
+      return this.#turnAway(Drop.in_flight_limit, bytes, path, peers, peerOffset);
+    }
+    const limit = answerLimit(path.stream, q.udpSize);
+    const waiter = waiters.take(bytes, q, path, peers, peerOffset, limit, this.#clock.nowMs)!;
+    if (flight !== null) {
+      if (q.opaque) this.#loopGuard.onRepeated();
+      this.#counters.increment(Counter.coalesced);
+      if (!q.opaque) this.#loopGuard.onJoined(flight, peers, peerOffset);
+      // Tags of other tiers go on with the next attempt, so that a loop through them is seen.
+      if (flight.carriedCount === 0) flight.carryTags(bytes, this.#loopGuard.detector);
+      flight.addWaiter(waiter);
+      return true;
+    }
+    flight = this.#forward.begin(bytes, length, q, zone, hasStale);
+    if (flight === null) {
+      waiters.release(waiter);
+      return this.#turnAway(Drop.in_flight_limit, bytes, path, peers, peerOffset);
+    }
+    flight.carryTags(bytes, this.#loopGuard.detector);
+    flight.addWaiter(waiter);
+    this.#forward.tryNext(flight);
+    return true;
+  }
+
+  #isFull(flight: Flight): boolean {
+    return flight.waiterCount >= MAX_WAITERS_PER_FLIGHT;
+  }
+
+  /** Asks anew for an answer that is popular and about to expire; nobody waits for it. */
+  #refresh(bytes: Uint8Array, length: number, zone: Zone): void {
+    const q = this.#query;
+    if (this.#forward.table.find(bytes, q, zone) !== null) return;
+    const flight = this.#forward.begin(bytes, length, q, zone, false);
+    if (flight === null) return;
+    flight.carryTags(bytes, this.#loopGuard.detector);
+    this.#counters.increment(Counter.cachePrefetches);
+    this.#forward.tryNext(flight);
+  }
+
+  /** What is not a query that can be asked: an error where the RFCs want one, else silence. Counted, never logged. */
+  #refuse(
+    verdict: QueryVerdict,
+    bytes: Uint8Array,
+    path: ClientPath,
+    peers: Int32Array,
+    peerOffset: number,
+  ): boolean {
+    this.#counters.drop(verdict);
+    if (verdict === QueryVerdict.tooShort || verdict === QueryVerdict.response) return false;
+    // Strangers, and those who ask too much, get not even an error for what is no query.
+    if (this.gate.admit(peers, peerOffset, this.#clock.nowMs) !== Drop.ok) return false;
+    let rcode: number = Rcode.FORMERR;
+    switch (verdict) {
+      case QueryVerdict.opcode:
+      case QueryVerdict.badType:
+        rcode = Rcode.NOTIMP;
+        break;
+      case QueryVerdict.badVersion:
+        rcode = Rcode.BADVERS;
+        break;
+    }
+    this.#answers.error(bytes, this.#query, path, peers, peerOffset, rcode, NO_EDE, null);
+    this.#immediate++;
+    return true;
+  }
+
+  /** A sound query that is not served: not allowed here, or more than can be borne. */
+  #turnAway(
+    reason: number,
+    bytes: Uint8Array,
+    path: ClientPath,
+    peers: Int32Array,
+    peerOffset: number,
+  ): boolean {
+    this.#counters.drop(reason);
+    const edeCode = reason === Drop.not_allowed ? EdeCode.prohibited : EdeCode.other;
+    this.#answers.error(bytes, this.#query, path, peers, peerOffset, Rcode.REFUSED, edeCode, null);
+    this.#immediate++;
+    return true;
+  }
+
+  /** The batch that began at startMs is done: its immediate answers share one measured time. */
+  endBatch(startMs: number): void {
+    if (this.#immediate === 0) return;
+    this.#counters.duration(this.#clock.refresh() - startMs, this.#immediate);
+    this.#immediate = 0;
+  }
+}

@@ -1,0 +1,213 @@
+// The way back: judges each reply from an upstream, asks again where that helps (TC, EDNS refused, SERVFAIL), stores what
+// is worth keeping and lands the flight: every waiter gets its answer.
+import type { Clock } from '../base/clock.ts';
+import type { MessageCache } from '../cache/message-cache.ts';
+import { Counter, type Counters } from '../metrics/counters.ts';
+import { FailureReason, type ReplyOwner, type UpstreamQuery } from '../upstream/exchange.ts';
+import { type SharedUpstreamState, UpstreamState } from '../upstream/shared-state.ts';
+import { EdeCode, Rcode } from '../wire/codes.ts';
+import { HEADER_LENGTH } from '../wire/header.ts';
+import { equalBytes, readUint16 } from '../wire/octets.ts';
+import { ScannedResponse, ScanVerdict, scanResponse, stripOpt } from '../wire/response.ts';
+import { type Answers, NO_EDE } from './answers.ts';
+import { type Attempt, Dress, type Flight } from './flight.ts';
+import type { ForwardPath } from './forward-path.ts';
+import { LOOP_TEXT, type LoopGuard } from './loop-guard.ts';
+
+/** Octets of an upstream's EDE text that are relayed: a short hint, not a letter (RFC 8914 §3). */
+const MAX_EDE_TEXT = 96;
+
+export class ResponsePath implements ReplyOwner {
+  /** Failures in a row (of the network, not of names) that take an upstream out of use until a health check succeeds. */
+  maxFails: number;
+  /** Told of upstreams that say that they loop; set once, before the first reply. */
+  loopGuard: LoopGuard | null = null;
+  readonly #forward: ForwardPath;
+  readonly #clock: Clock;
+  readonly #cache: MessageCache;
+  readonly #counters: Counters;
+  readonly #state: SharedUpstreamState;
+  readonly #answers: Answers;
+  readonly #scanned = new ScannedResponse();
+
+  constructor(
+    forward: ForwardPath,
+    maxFails: number,
+    clock: Clock,
+    cache: MessageCache,
+    counters: Counters,
+    state: SharedUpstreamState,
+    answers: Answers,
+  ) {
+    this.#forward = forward;
+    this.maxFails = maxFails;
+    this.#clock = clock;
+    this.#cache = cache;
+    this.#counters = counters;
+    this.#state = state;
+    this.#answers = answers;
+    forward.replyOwner = this;
+  }
+
+  /** A reply that matched. Not taken when it cannot be read to its end: a better one may follow. */
+  onReply(query: UpstreamQuery, bytes: Uint8Array, length: number): boolean {
+    const scanned = this.#scanned;
+    const verdict = scanResponse(bytes, length, scanned);
+    if (verdict === ScanVerdict.malformed) {
+      this.#counters.increment(Counter.upstreamMismatches);
+      return false;
+    }
+    const attempt = query as Attempt;
+    const flight = attempt.flight!;
+    const { upstreamIndex, dress, overStream, isRedressed } = attempt;
+    const slot = flight.zone!.upstreams[upstreamIndex]!.slot;
+    this.#measure(attempt, slot, bytes);
+    this.#forward.dropAttempt(attempt);
+
+    if (scanned.truncated && !overStream) {
+      this.#forward.attempt(flight, upstreamIndex, dress, true);
+      return true;
+    }
+    if (dress !== Dress.plain && dislikesDress(scanned) && !flight.opaque) {
+      this.#forward.attempt(flight, upstreamIndex, (dress + 1) as Dress, overStream, true);
+      return true;
+    }
+    this.#learnDress(slot, dress, isRedressed, scanned, flight);
+    // What is signed is relayed as it is, whatever it says (RFC 5625 §4.5).
+    if (flight.opaque) {
+      this.#answers.verbatim(flight, bytes, length, scanned.rcode);
+      this.#forward.release(flight);
+      return true;
+    }
+    if ((scanned.rcode !== Rcode.NOERROR && scanned.rcode !== Rcode.NXDOMAIN) || scanned.truncated) {
+      this.#refused(flight, upstreamIndex, slot, bytes);
+      return true;
+    }
+    this.#land(flight, bytes, length, verdict === ScanVerdict.tooManyRecords);
+    return true;
+  }
+
+  /** A matching reply is a sign of life, and a measure of the way. */
+  #measure(attempt: Attempt, slot: number, bytes: Uint8Array): void {
+    const rttMs = this.#clock.nowMs - attempt.sentAtMs;
+    this.#counters.upstreamDuration(slot, rttMs);
+    this.#state.measured(slot, rttMs);
+    this.#state.succeeded(slot);
+    // Over a stream nobody forges: if the case is lost there, the server loses it (see onSuspicious).
+    const hasQuestion = this.#scanned.questionEnd === attempt.questionEnd;
+    if (attempt.overStream && hasQuestion && this.#state.keepsCase(slot) && !attempt.flight!.opaque) {
+      const nameLength = attempt.questionEnd - HEADER_LENGTH;
+      if (!equalBytes(bytes, HEADER_LENGTH, attempt.buffer, HEADER_LENGTH, nameLength)) {
+        this.#state.setCaseUnkept(slot);
+      }
+    }
+  }
+
+  /** Remembers what a server stumbled over, once it has answered without it. */
+  #learnDress(
+    slot: number,
+    dress: Dress,
+    isRedressed: boolean,
+    scanned: ScannedResponse,
+    flight: Flight,
+  ): void {
+    if (flight.opaque) return;
+    if (scanned.hasOpt) this.#state.setAnsweredEdns(slot);
+    else if (dress === Dress.plain && !this.#state.hasAnsweredEdns(slot))
+      this.#state.setPlainOnly(slot, this.#clock.nowMs);
+    if (isRedressed && dress === Dress.edns && scanned.rcode !== Rcode.FORMERR)
+      this.#state.setTagsRefused(slot);
+  }
+
+  /** SERVFAIL, REFUSED and their like: the next upstream may know better. */
+  #refused(flight: Flight, upstreamIndex: number, slot: number, bytes: Uint8Array): void {
+    const scanned = this.#scanned;
+    this.#counters.upstreamFailure(slot, FailureReason.rcode);
+    flight.failedRcode = scanned.truncated ? Rcode.SERVFAIL : scanned.rcode;
+    flight.failedEdeCode = NO_EDE;
+    flight.failedEdeText = null;
+    if (scanned.edeOffset !== 0) {
+      this.#hearOfLoop(flight, upstreamIndex, bytes);
+      flight.failedEdeCode = readUint16(bytes, scanned.edeOffset);
+      flight.failedEdeText = edeTextOf(bytes, scanned);
+    }
+    this.#forward.tryNext(flight);
+  }
+
+  /** Our own words, from an upstream: the loop was cut at another worker or replica, or further up. A probe tells which. */
+  #hearOfLoop(flight: Flight, upstreamIndex: number, bytes: Uint8Array): void {
+    const { edeOffset, edeLength, rcode } = this.#scanned;
+    if (rcode !== Rcode.SERVFAIL || edeLength < 2 + LOOP_TEXT.length) return;
+    if (readUint16(bytes, edeOffset) !== EdeCode.notReady) return;
+    if (!equalBytes(bytes, edeOffset + 2, LOOP_TEXT, 0, LOOP_TEXT.length)) return;
+    this.loopGuard?.onToldOfLoop(flight.zone!.routeSlots[upstreamIndex]!);
+  }
+
+  /** Stores the answer and gives it to everybody who waits. */
+  #land(flight: Flight, bytes: Uint8Array, length: number, uncacheable: boolean): void {
+    const scanned = this.#scanned;
+    let edeCode = NO_EDE;
+    let edeText: Uint8Array | null = null;
+    if (scanned.edeOffset !== 0) {
+      edeCode = readUint16(bytes, scanned.edeOffset);
+      edeText = edeTextOf(bytes, scanned);
+    }
+    const bareLength = stripOpt(bytes, length, scanned);
+    if (!uncacheable) {
+      const { partition } = flight.zone!;
+      this.#cache.store(flight.query, flight, partition, bytes, bareLength, scanned, this.#clock.nowMs);
+    }
+    this.#answers.reply(flight, bytes, bareLength, scanned.rcode, edeCode, edeText);
+    this.#forward.release(flight);
+  }
+
+  /** The transport gave the attempt up. */
+  onFailure(query: UpstreamQuery, reason: FailureReason): void {
+    const attempt = query as Attempt;
+    const flight = attempt.flight!;
+    const slot = flight.zone!.upstreams[attempt.upstreamIndex]!.slot;
+    if (this.#forward.closing) {
+      this.#forward.dropAttempt(attempt);
+      this.#forward.tryNext(flight);
+      return;
+    }
+    this.#counters.upstreamFailure(slot, reason);
+    if (reason !== FailureReason.overload) {
+      flight.unreachable = true;
+      if (!attempt.timedOut && this.#state.failed(slot) >= this.maxFails) {
+        this.#state.setState(slot, UpstreamState.down);
+      }
+    }
+    this.#forward.dropAttempt(attempt);
+    this.#forward.tryNext(flight);
+  }
+
+  /**
+   * Replies keep coming for this query that do not match: somebody guesses, or the server loses QNAME's case. Over TCP
+   * nobody can guess, so the question goes there.
+   */
+  onSuspicious(query: UpstreamQuery): void {
+    const attempt = query as Attempt;
+    if (attempt.overStream) return;
+    const flight = attempt.flight!;
+    const { upstreamIndex, dress } = attempt;
+    this.#forward.dropAttempt(attempt);
+    this.#forward.attempt(flight, upstreamIndex, dress, true);
+  }
+}
+
+/** What an upstream's EDE says besides its code; null when that is nothing. */
+function edeTextOf(bytes: Uint8Array, scanned: ScannedResponse): Uint8Array | null {
+  const textOffset = scanned.edeOffset + 2;
+  const textLength = Math.min(scanned.edeLength - 2, MAX_EDE_TEXT);
+  return textLength > 0 ? bytes.slice(textOffset, textOffset + textLength) : null;
+}
+
+/** Answers that servers give to an OPT record, or to an option in it, that they do not know (RFC 6891 §7). */
+function dislikesDress(scanned: ScannedResponse): boolean {
+  return (
+    scanned.rcode === Rcode.FORMERR ||
+    (scanned.rcode === Rcode.NOTIMP && !scanned.hasOpt) ||
+    scanned.rcode === Rcode.BADVERS
+  );
+}

@@ -1,0 +1,73 @@
+// A client that waits for a flight's answer: what its own answer must give back (ID, QNAME's case, OPT, size) and the
+// way there. Pooled: one per forwarded or coalesced query.
+import { PEER_WORDS } from '../io/datagram-socket.ts';
+import { HEADER_LENGTH } from '../wire/header.ts';
+import { copyOctets } from '../wire/octets.ts';
+import type { ParsedQuery } from '../wire/query.ts';
+import type { ClientPath } from './client-path.ts';
+
+/** One waiting client. Has the fields that wire/restore.ts asks for. */
+export class Waiter {
+  id = 0;
+  flags = 0;
+  qnameLength = 0;
+  hasOpt = false;
+  dnssecOk = false;
+  /** The longest answer this client takes, octets. */
+  sizeLimit = 0;
+  /** When its query was handled (clock ms), for the latency histogram. */
+  receivedMs = 0;
+  /** QNAME in the client's own spelling. */
+  readonly qname = new Uint8Array(255);
+  path: ClientPath | null = null;
+  readonly peer = new Int32Array(PEER_WORDS);
+  /** The next one waiting for the same flight, or the next free one in the pool. */
+  next: Waiter | null = null;
+}
+
+/** Waiters are made as they are first needed, at most `limit`, and used again for ever. */
+export class WaiterPool {
+  readonly limit: number;
+  /** Waiters in use. */
+  inUse = 0;
+  #free: Waiter | null = null;
+
+  constructor(limit: number) {
+    this.limit = limit;
+  }
+
+  /** Takes down what a client's answer needs; null when the limit is reached. */
+  take(
+    bytes: Uint8Array,
+    q: ParsedQuery,
+    path: ClientPath,
+    peers: Int32Array,
+    peerOffset: number,
+    sizeLimit: number,
+    nowMs: number,
+  ): Waiter | null {
+    if (this.inUse >= this.limit) return null;
+    const waiter = this.#free ?? new Waiter();
+    this.#free = waiter.next;
+    this.inUse++;
+    waiter.id = q.id;
+    waiter.flags = q.flags;
+    waiter.qnameLength = q.qnameLength;
+    waiter.hasOpt = q.hasOpt;
+    waiter.dnssecOk = q.dnssecOk;
+    waiter.sizeLimit = sizeLimit;
+    waiter.receivedMs = nowMs;
+    waiter.path = path;
+    waiter.next = null;
+    copyOctets(bytes, HEADER_LENGTH, waiter.qname, 0, q.qnameLength);
+    for (let i = 0; i < PEER_WORDS; i++) waiter.peer[i] = peers[peerOffset + i]!;
+    return waiter;
+  }
+
+  release(waiter: Waiter): void {
+    waiter.path = null;
+    waiter.next = this.#free;
+    this.#free = waiter;
+    this.inUse--;
+  }
+}

@@ -1,0 +1,120 @@
+// A zone: a name suffix, the upstreams that answer for it and how one is chosen. Zone 0 is the root: everything else.
+import type { Selection } from '../upstream/selection.ts';
+import type { Upstream } from '../upstream/upstream.ts';
+import { hashSuffix } from '../wire/name.ts';
+import { matchesSuffix, type ParsedQuery } from '../wire/query.ts';
+
+/** A zone may take so many times what is still free, so that zones whose upstreams are dead leave room for the others. */
+const FREE_SHARE = 3;
+
+/** What is under way for a zone. Outlives the Zone: flights of the old one are still counted when routing has changed. */
+export class ZoneLoad {
+  flights = 0;
+  waiters = 0;
+  /** There is no other zone to leave room for. */
+  isAlone = true;
+
+  /** Whether the zone, which has `own` of the `inUse` places, may have one more; there are `limit` in all. */
+  mayTake(own: number, inUse: number, limit: number): boolean {
+    return inUse < limit && (this.isAlone || own < FREE_SHARE * (limit - inUse));
+  }
+}
+
+/** One zone as a worker uses it. Replaced as a whole when routing changes; flights keep the zone they began with. */
+export class Zone {
+  /** Lower case, no trailing dot; '.' for the root. */
+  readonly suffix: string;
+  /** The suffix on the wire, folded. */
+  readonly wireSuffix: Uint8Array;
+  /**
+   * Cache partition: what this zone's upstreams said is found under this number only. It changes when the
+   * upstreams do, so that data never crosses from one set of servers to another.
+   */
+  readonly partition: number;
+  readonly upstreams: readonly Upstream[];
+  /** Slots of this zone's use of each upstream in the shared state. */
+  readonly routeSlots: readonly number[];
+  readonly selection: Selection;
+  readonly load: ZoneLoad;
+  /** For each upstream, the EDE text that a returned query gets. */
+  readonly loopTexts: readonly Uint8Array[];
+  readonly #unusableText: Uint8Array;
+
+  constructor(
+    suffix: string,
+    wireSuffix: Uint8Array,
+    partition: number,
+    upstreams: readonly Upstream[],
+    routeSlots: readonly number[],
+    selection: Selection,
+    load = new ZoneLoad(),
+  ) {
+    this.suffix = suffix;
+    this.wireSuffix = wireSuffix;
+    this.partition = partition;
+    this.upstreams = upstreams;
+    this.routeSlots = routeSlots;
+    this.selection = selection;
+    this.load = load;
+    const encoder = new TextEncoder();
+    this.loopTexts = upstreams.map((upstream) =>
+      encoder.encode(`forwarding loop: ${upstream.text} (${suffix})`),
+    );
+    this.#unusableText = encoder.encode(`no usable upstream (${suffix})`);
+  }
+
+  /** EDE text when no upstream is usable: a loop if that is why. */
+  unusableText(): Uint8Array {
+    return this.selection.allQuarantined() ? this.loopTexts[0]! : this.#unusableText;
+  }
+}
+
+/** One zone's use of one upstream. */
+export interface Route {
+  readonly zone: Zone;
+  /** Position in zone.upstreams. */
+  readonly index: number;
+  /** EDE text of a query that came back by it. */
+  readonly loopText: Uint8Array;
+}
+
+/** Finds a name's zone: the longest suffix wins. */
+export class ZoneTable {
+  readonly root: Zone;
+  readonly zones: readonly Zone[];
+  /** Every zone's use of every upstream, by route slot. */
+  readonly routes: ReadonlyMap<number, Route>;
+  readonly #bySuffixHash = new Map<number, Zone[]>();
+
+  /** `zones[0]` is the root zone. */
+  constructor(zones: readonly Zone[]) {
+    this.root = zones[0]!;
+    this.zones = zones;
+    for (const { load } of zones) load.isAlone = zones.length === 1;
+    this.routes = new Map(
+      zones.flatMap((zone) =>
+        zone.routeSlots.map((slot, index) => [slot, { zone, index, loopText: zone.loopTexts[index]! }]),
+      ),
+    );
+    for (const zone of zones.slice(1)) {
+      const hash = hashSuffix(zone.wireSuffix);
+      const chain = this.#bySuffixHash.get(hash);
+      if (chain === undefined) this.#bySuffixHash.set(hash, [zone]);
+      else chain.push(zone);
+    }
+  }
+
+  /** The zone of a query's QNAME. Costs nothing while the root zone is the only one. */
+  find(bytes: Uint8Array, q: ParsedQuery): Zone {
+    if (this.#bySuffixHash.size === 0) return this.root;
+    for (let label = 0; label < q.labelCount; label++) {
+      const chain = this.#bySuffixHash.get(q.suffixHashes[label]!);
+      if (chain === undefined) continue;
+      for (const zone of chain) if (matchesSuffix(bytes, q, label, zone.wireSuffix)) return zone;
+    }
+    return this.root;
+  }
+}
+
+/** The table before any routing is known: nothing may be asked with it. */
+export const NO_ZONES = new ZoneTable([]);

@@ -1,0 +1,19 @@
+// How long an answer may be: what the client takes, and over UDP never more than fits any path.
+import { describe, expect, it } from 'vitest';
+import { answerLimit } from '../../src/pipeline/answers.ts';
+
+describe('answer limit', () => {
+  it.each([
+    [512, 512],
+    [900, 900],
+    [1232, 1232],
+    [4096, 1232],
+    [65_535, 1232],
+  ])('over UDP, a client that takes %i octets is sent at most %i', (udpSize, limit) => {
+    expect(answerLimit(false, udpSize)).toBe(limit);
+  });
+
+  it('over a stream is what a length of two octets can say, whatever OPT says', () => {
+    expect(answerLimit(true, 512)).toBe(65_535);
+  });
+});

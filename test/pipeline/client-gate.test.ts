@@ -1,0 +1,108 @@
+// Who is served: deny before allow, networks to the bit, and a rate that a client cannot dodge by its port.
+import { describe, expect, it } from 'vitest';
+import { parseCidr } from '../../src/config/cidr.ts';
+import { parsePeer } from '../../src/io/peer.ts';
+import { Drop } from '../../src/metrics/counters.ts';
+import { ClientGate, networkWords } from '../../src/pipeline/client-gate.ts';
+
+const networks = (...texts: string[]) =>
+  texts.map((text) => {
+    const { bytes, prefix } = parseCidr(text);
+    return networkWords(bytes, prefix);
+  });
+
+function judge(gate: ClientGate, address: string, nowMs = 0, port = 4000): number {
+  // Behind another record, as in a batch.
+  const peers = new Int32Array(24);
+  peers.set(parsePeer(address, port)!, 12);
+  return gate.admit(peers, 12, nowMs);
+}
+
+describe('client-gate', () => {
+  it('serves everybody without lists', () => {
+    const gate = new ClientGate([], [], 0, 1);
+    expect(judge(gate, '203.0.113.9')).toBe(Drop.ok);
+    expect(judge(gate, '2001:db8::1')).toBe(Drop.ok);
+  });
+
+  it('serves the networks allowed, to the bit, and no others', () => {
+    const gate = new ClientGate(networks('10.32.0.0/11', '192.0.2.7', 'fd00:1:2::/47', '::1'), [], 0, 1);
+    for (const address of [
+      '10.32.0.0',
+      '10.63.255.255',
+      '192.0.2.7',
+      'fd00:1:2::1',
+      'fd00:1:3:ffff::',
+      '::1',
+    ])
+      expect(judge(gate, address), address).toBe(Drop.ok);
+    for (const address of ['10.31.255.255', '10.64.0.0', '192.0.2.6', 'fd00:1:4::', 'fd00:1:1:ffff::', '::2'])
+      expect(judge(gate, address), address).toBe(Drop.not_allowed);
+  });
+
+  it('does not take one family for the other', () => {
+    // 10.0.0.0/8 as the first octets of an IPv6 address, and the other way round.
+    const v4 = new ClientGate(networks('10.0.0.0/8'), [], 0, 1);
+    expect(judge(v4, 'a00:1::')).toBe(Drop.not_allowed);
+    const v6 = new ClientGate(networks('a00::/8'), [], 0, 1);
+    expect(judge(v6, '10.0.0.1')).toBe(Drop.not_allowed);
+    const all = new ClientGate(networks('0.0.0.0/0'), [], 0, 1);
+    expect(judge(all, '203.0.113.9')).toBe(Drop.ok);
+    expect(judge(all, '2001:db8::1')).toBe(Drop.not_allowed);
+  });
+
+  it('lets deny win over allow', () => {
+    const gate = new ClientGate(networks('10.0.0.0/8'), networks('10.1.0.0/16'), 0, 1);
+    expect(judge(gate, '10.2.0.1')).toBe(Drop.ok);
+    expect(judge(gate, '10.1.0.1')).toBe(Drop.not_allowed);
+  });
+
+  it('drops the bits beyond the prefix of a network that is written with them', () => {
+    const gate = new ClientGate([networkWords(Uint8Array.of(10, 9, 8, 7), 8)], [], 0, 1);
+    expect(judge(gate, '10.200.0.1')).toBe(Drop.ok);
+  });
+
+  describe('with a rate', () => {
+    /** How many of `count` queries at one moment are served. */
+    const served = (gate: ClientGate, address: string, count: number, nowMs: number) => {
+      let ok = 0;
+      for (let i = 0; i < count; i++) if (judge(gate, address, nowMs, 1024 + i) === Drop.ok) ok++;
+      return ok;
+    };
+
+    it('takes a burst of a second’s worth, from whatever ports, and then its share of each second', () => {
+      const gate = new ClientGate([], [], 50, 12_345);
+      const burst = served(gate, '192.0.2.1', 1000, 10_000);
+      expect(burst).toBeGreaterThanOrEqual(50);
+      expect(burst).toBeLessThanOrEqual(51);
+      expect(served(gate, '192.0.2.1', 1000, 10_500)).toBe(25);
+      expect(served(gate, '192.0.2.1', 1000, 60_000)).toBe(burst);
+    });
+
+    it('says why', () => {
+      const gate = new ClientGate([], [], 1, 12_345);
+      served(gate, '192.0.2.1', 10, 10_000);
+      expect(judge(gate, '192.0.2.1', 10_000)).toBe(Drop.rate_limited);
+    });
+
+    it('does not let one client spend another’s allowance', () => {
+      const gate = new ClientGate([], [], 50, 12_345);
+      served(gate, '192.0.2.1', 1000, 10_000);
+      expect(served(gate, '192.0.2.2', 10, 10_000)).toBe(10);
+    });
+
+    it('holds a whole IPv6 /64 to one rate', () => {
+      const gate = new ClientGate([], [], 50, 12_345);
+      let ok = 0;
+      for (let i = 0; i < 1000; i++) if (judge(gate, `2001:db8::${i}`, 10_000) === Drop.ok) ok++;
+      expect(ok).toBeLessThanOrEqual(51);
+      expect(judge(gate, '2001:db8:0:1::1', 10_000)).toBe(Drop.ok);
+    });
+
+    it('goes on serving when more clients come than it can follow', () => {
+      const gate = new ClientGate([], [], 50, 12_345);
+      for (let i = 0; i < 60_000; i++) judge(gate, `10.${i >> 16}.${(i >> 8) & 255}.${i & 255}`, 10_000);
+      expect(served(gate, '192.0.2.1', 10, 20_000)).toBe(10);
+    });
+  });
+});

@@ -1,0 +1,109 @@
+// Coalescing finds exactly the flight that asks the same, and none other, even where hashes collide.
+import { describe, expect, it } from 'vitest';
+import { RandomPool } from '../../src/base/random.ts';
+import { Flight } from '../../src/pipeline/flight.ts';
+import { FlightTable } from '../../src/pipeline/flight-table.ts';
+import { Zone } from '../../src/pipeline/zone.ts';
+import { Selection } from '../../src/upstream/selection.ts';
+import { SharedUpstreamState } from '../../src/upstream/shared-state.ts';
+import { textToName } from '../../src/wire/text.ts';
+import { type TestQuery, testQuery } from './queries.ts';
+
+const zone = (suffix = '.', partition = suffix.length, routeSlots: number[] = []) =>
+  new Zone(
+    suffix,
+    textToName(suffix),
+    partition,
+    [],
+    routeSlots,
+    new Selection('random', [], [], new SharedUpstreamState(), new RandomPool()),
+  );
+
+function flightFor({ bytes, q }: TestQuery, inZone: Zone): Flight {
+  const flight = new Flight({ onFlightTimer() {} });
+  flight.begin(bytes, bytes.length, q, inZone);
+  return flight;
+}
+
+describe('flight-table', () => {
+  it('finds a flight by its question, whatever the case of the name', () => {
+    const table = new FlightTable();
+    const root = zone();
+    const flight = flightFor(testQuery('www.example.com'), root);
+    table.add(flight);
+    const other = testQuery('WWW.eXample.COM');
+    expect(table.find(other.bytes, other.q, root)).toBe(flight);
+  });
+
+  it('finds none for another name, type, zone, DO, CD or RD', () => {
+    const table = new FlightTable();
+    const root = zone();
+    table.add(flightFor(testQuery('www.example.com'), root));
+    const others = [
+      testQuery('www.example.org'),
+      testQuery('ww.wexample.com'),
+      testQuery('www.example.com', { type: 28 }),
+      testQuery('www.example.com', { dnssecOk: true }),
+      testQuery('www.example.com', { flags: 0x0110 }),
+      testQuery('www.example.com', { flags: 0x0000 }),
+    ];
+    for (const { bytes, q } of others) expect(table.find(bytes, q, root)).toBeNull();
+    const same = testQuery('www.example.com');
+    expect(table.find(same.bytes, same.q, zone('example.com'))).toBeNull();
+  });
+
+  it('tells questions apart whose hashes are the same', () => {
+    const table = new FlightTable();
+    const root = zone();
+    const queries = ['a.example', 'b.example', 'c.example'].map((name) => testQuery(name));
+    for (const { q } of queries) q.keyHash = 42;
+    const flights = queries.map((query) => flightFor(query, root));
+    for (const flight of flights) table.add(flight);
+    const found = () => queries.map(({ bytes, q }) => table.find(bytes, q, root));
+    expect(found()).toEqual(flights);
+    // Out of the middle of the chain, then its head, then the last.
+    table.remove(flights[1]!);
+    expect(found()).toEqual([flights[0], null, flights[2]]);
+    table.remove(flights[2]!);
+    expect(found()).toEqual([flights[0], null, null]);
+    table.remove(flights[0]!);
+    expect(found()).toEqual([null, null, null]);
+  });
+
+  it('removes once, and harmlessly what it does not hold', () => {
+    const table = new FlightTable();
+    const root = zone();
+    const query = testQuery('www.example.com');
+    const [inside, outside] = [flightFor(query, root), flightFor(query, root)];
+    table.add(inside);
+    expect(inside.joinable).toBe(true);
+    table.remove(outside);
+    expect(table.find(query.bytes, query.q, root)).toBe(inside);
+    table.remove(inside);
+    table.remove(inside);
+    expect(inside.joinable).toBe(false);
+    expect(table.find(query.bytes, query.q, root)).toBeNull();
+  });
+
+  it('finds a flight that was begun before routing was built anew with the same servers', () => {
+    const table = new FlightTable();
+    const query = testQuery('www.example.com');
+    const flight = flightFor(query, zone('.', 7));
+    table.add(flight);
+    expect(table.find(query.bytes, query.q, zone('.', 7))).toBe(flight);
+    expect(table.find(query.bytes, query.q, zone('.', 8))).toBeNull();
+  });
+
+  it('lists the flights that may use a route, as a copy', () => {
+    const table = new FlightTable();
+    const [root, local] = [zone('.', 1, [3, 4]), zone('local', 2, [5])];
+    const inRoot = ['a.example', 'b.example'].map((name) => flightFor(testQuery(name), root));
+    const inLocal = flightFor(testQuery('a.local'), local);
+    for (const flight of [...inRoot, inLocal]) table.add(flight);
+    const listed = table.flightsBy(4);
+    expect(new Set(listed)).toEqual(new Set(inRoot));
+    for (const flight of listed) table.remove(flight);
+    expect(table.flightsBy(4)).toEqual([]);
+    expect(table.flightsBy(5)).toEqual([inLocal]);
+  });
+});

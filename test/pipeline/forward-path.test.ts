@@ -1,0 +1,226 @@
+// Flights keep their promises: every client is answered by the deadline, attempts are bounded, servers are judged fairly.
+import { describe, expect, it } from 'vitest';
+import { TAG_LENGTH } from '../../src/loop/detector.ts';
+import { createKeyMaterial } from '../../src/loop/keys.ts';
+import { Counter } from '../../src/metrics/counters.ts';
+import { Dress } from '../../src/pipeline/flight.ts';
+import { FailureReason } from '../../src/upstream/exchange.ts';
+import { answerTo } from '../cache/messages.ts';
+import { FakeClient, FakeUpstream, PipelineFixture } from './pipeline-fixture.ts';
+import { testQuery } from './queries.ts';
+
+const SERVFAIL = 2;
+const FORMERR = 1;
+const NOERROR = 0;
+const REFUSED = 5;
+
+/** Sets TC. */
+const truncated = (message: Uint8Array) => {
+  message[2]! |= 0x02;
+  return message;
+};
+
+describe('a flight', () => {
+  it('answers its clients even when the thread was stopped beyond its last moment', () => {
+    const f = new PipelineFixture();
+    f.ask(testQuery('slow.example').bytes);
+    f.jump(60_000);
+    expect(f.client.rcodes).toEqual([SERVFAIL]);
+    expect(f.waiters.inUse).toBe(0);
+    f.pass(20);
+    expect(f.forward.pool.inUse).toBe(0);
+  });
+
+  it('answers at the deadline when nobody answers, lingers, then is gone', () => {
+    const f = new PipelineFixture();
+    f.ask(testQuery('silent.example').bytes);
+    f.pass(1790);
+    expect(f.client.rcodes).toEqual([]);
+    f.pass(20);
+    expect(f.client.rcodes).toEqual([SERVFAIL]);
+    expect(f.forward.pool.inUse).toBe(1);
+    f.pass(3010);
+    expect(f.forward.pool.inUse).toBe(0);
+    expect(f.waiters.inUse).toBe(0);
+    expect(f.wheel.armed).toBe(0);
+  });
+
+  it('keeps an answer that is late, and one that has to be fetched over TCP first', () => {
+    const upstream = new FakeUpstream(1);
+    const f = new PipelineFixture({ zones: [['.', [upstream]]] });
+    const { bytes } = testQuery('late.example');
+    f.ask(bytes);
+    f.pass(2000);
+    const failuresBefore = f.state.failures(1);
+    upstream.reply(truncated);
+    expect(upstream.last().overStream).toBe(true);
+    f.pass(500);
+    // The TCP attempt is not late: nobody waits for it.
+    expect(f.state.failures(1)).toBeLessThanOrEqual(failuresBefore);
+    upstream.reply(() => answerTo(upstream.last().bytes.slice(0, upstream.last().query.questionEnd)));
+    expect(f.forward.pool.inUse).toBe(0);
+    f.ask(bytes);
+    expect(f.client.rcodes).toEqual([SERVFAIL, NOERROR]);
+  });
+
+  it('makes a bounded number of attempts, whatever the servers say', () => {
+    const upstreams = [1, 2, 3].map((slot) => new FakeUpstream(slot));
+    const f = new PipelineFixture({ zones: [['.', upstreams]] });
+    f.ask(testQuery('budget.example').bytes);
+    // Each is silent at first; then each datagram is answered with TC and each stream with FORMERR.
+    f.pass(1500);
+    for (let turn = 0; turn < 100; turn++) {
+      const busy = upstreams.find((upstream) => upstream.waiting.size > 0);
+      if (busy === undefined) break;
+      if (busy.last().overStream) busy.refuse(FORMERR);
+      else busy.reply(truncated);
+    }
+    f.pass(5000);
+    const made = upstreams.reduce((sum, { sent }) => sum + sent.length, 0);
+    expect(made).toBeLessThanOrEqual(12);
+    expect(f.client.rcodes).toHaveLength(1);
+    expect(f.forward.pool.inUse).toBe(0);
+  });
+
+  it('is no failure of the name when no server could be asked for want of room here', () => {
+    const upstream = new FakeUpstream(1);
+    const f = new PipelineFixture({ zones: [['.', [upstream]]] });
+    const { bytes } = testQuery('crowded.example');
+    f.ask(bytes);
+    upstream.fail(FailureReason.overload);
+    expect(f.client.rcodes).toEqual([SERVFAIL]);
+    f.ask(bytes);
+    expect(upstream.sent).toHaveLength(2);
+    expect(f.state.isUp(1)).toBe(true);
+  });
+
+  it('that ends with its thread says nothing about the server', () => {
+    const upstream = new FakeUpstream(1);
+    const f = new PipelineFixture({ zones: [['.', [upstream]]] });
+    for (const name of ['a.example', 'b.example', 'c.example']) f.ask(testQuery(name).bytes);
+    f.forward.closing = true;
+    while (upstream.waiting.size > 0) upstream.fail(FailureReason.closed);
+    expect(f.state.isUp(1)).toBe(true);
+    expect(f.state.failures(1)).toBe(0);
+    expect(f.client.rcodes).toEqual([SERVFAIL, SERVFAIL, SERVFAIL]);
+    expect(f.forward.pool.inUse).toBe(0);
+  });
+
+  it('is joined by the same question from clients of another case, each answered in its own', () => {
+    const upstream = new FakeUpstream(1);
+    const f = new PipelineFixture({ zones: [['.', [upstream]]] });
+    f.ask(testQuery('join.example').bytes);
+    f.ask(testQuery('JOIN.example').bytes);
+    expect(upstream.sent).toHaveLength(1);
+    upstream.reply();
+    expect(f.client.answers.map((answer) => Buffer.from(answer.subarray(13, 17)).toString()).sort()).toEqual([
+      'JOIN',
+      'join',
+    ]);
+    expect(f.counters.values[Counter.coalesced]).toBe(1);
+  });
+
+  it('takes along the tags of another tier that joins it, from its next attempt on', () => {
+    const upstream = new FakeUpstream(1);
+    const keysOf = (ring: string) => createKeyMaterial('shared by two tiers', ring);
+    const f = new PipelineFixture({ zones: [['.', [upstream]]], keys: keysOf('second') });
+    const tier = new PipelineFixture({ keys: keysOf('first') });
+    f.state.setAnsweredEdns(1);
+    f.ask(testQuery('tiers.example').bytes);
+    tier.ask(testQuery('tiers.example').bytes);
+    const tierUpstream = tier.path.zones.root.upstreams[0] as unknown as FakeUpstream;
+    f.ask(tierUpstream.last().bytes);
+    expect(upstream.sent).toHaveLength(1);
+    f.pass(500);
+    expect(upstream.sent).toHaveLength(2);
+    const tags = upstream.sent.map(({ bytes }) => bytes.length);
+    expect(tags[1]! - tags[0]!).toBe(4 + TAG_LENGTH);
+  });
+
+  it('is joined and left by its route after routing was built anew with the same servers', () => {
+    const [first, second] = [new FakeUpstream(1), new FakeUpstream(2)];
+    const f = new PipelineFixture({ zones: [['.', [first, second]]] });
+    f.ask(testQuery('moved.example').bytes);
+    f.route([['.', [second, first]]]);
+    f.ask(testQuery('moved.example').bytes);
+    expect(first.sent.length + second.sent.length).toBe(1);
+    f.state.setQuarantined(1, true);
+    f.guard.leaveRoute(1);
+    expect(first.waiting.size).toBe(0);
+    expect(second.waiting.size).toBe(1);
+    second.reply();
+    expect(f.client.rcodes).toEqual([NOERROR, NOERROR]);
+  });
+});
+
+describe('what is learnt of a server', () => {
+  it('that answers without our tag says nothing about tags it never saw', () => {
+    const upstream = new FakeUpstream(1);
+    const f = new PipelineFixture({ zones: [['.', [upstream]]] });
+    f.outgoing.policy = { tag: 'never', case: true };
+    f.ask(testQuery('untagged.example').bytes);
+    upstream.reply();
+    expect(f.state.takesTags(1)).toBe(true);
+  });
+
+  it('that takes EDNS but not our tag is remembered', () => {
+    const upstream = new FakeUpstream(1);
+    const f = new PipelineFixture({ zones: [['.', [upstream]]] });
+    f.ask(testQuery('tagged.example').bytes);
+    expect((upstream.last().query as unknown as { dress: number }).dress).toBe(Dress.tagged);
+    upstream.refuse(FORMERR);
+    upstream.reply();
+    expect(f.state.takesTags(1)).toBe(false);
+    expect(f.client.rcodes).toEqual([NOERROR]);
+  });
+});
+
+describe('one dead zone', () => {
+  const dead = new FakeUpstream(2);
+
+  it('does not take the places of another, neither of flights nor of waiting clients', () => {
+    const alive = new FakeUpstream(1);
+    const f = new PipelineFixture({
+      maxInFlight: 40,
+      zones: [
+        ['.', [alive]],
+        ['dead.test', [dead]],
+      ],
+    });
+    for (let i = 0; i < 200; i++) f.ask(testQuery(`n${i}.dead.test`).bytes, new FakeClient());
+    f.ask(testQuery('www.example').bytes);
+    alive.reply();
+    expect(f.client.rcodes).toEqual([NOERROR]);
+    f.pass(5000);
+    expect(f.forward.pool.inUse).toBe(0);
+
+    for (let i = 0; i < 200; i++) f.ask(testQuery('same.dead.test').bytes, new FakeClient());
+    f.ask(testQuery('ftp.example').bytes);
+    alive.reply();
+    expect(f.client.rcodes).toEqual([NOERROR, NOERROR]);
+    f.pass(5000);
+    expect(f.waiters.inUse).toBe(0);
+    expect(f.path.zones.zones.map(({ load }) => [load.flights, load.waiters])).toEqual([
+      [0, 0],
+      [0, 0],
+    ]);
+  });
+
+  it('uses all there is while it is the only zone', () => {
+    const f = new PipelineFixture({ maxInFlight: 10 });
+    for (let i = 0; i < 12; i++) f.ask(testQuery(`n${i}.example`).bytes);
+    expect(f.client.rcodes).toEqual([REFUSED, REFUSED]);
+  });
+
+  it('that waits for late answers only makes room for new questions', () => {
+    const f = new PipelineFixture({ maxInFlight: 10 });
+    for (let i = 0; i < 10; i++) f.ask(testQuery(`n${i}.example`).bytes);
+    f.pass(1810);
+    expect(f.client.rcodes).toEqual(new Array(10).fill(SERVFAIL));
+    for (let i = 0; i < 11; i++) f.ask(testQuery(`m${i}.example`).bytes);
+    expect(f.client.rcodes.slice(10)).toEqual([REFUSED]);
+    f.pass(6000);
+    expect(f.forward.pool.inUse).toBe(0);
+    expect(f.path.zones.root.load.flights).toBe(0);
+  });
+});

@@ -1,0 +1,102 @@
+// What the guard makes of queries that are ours or look odd: shed, answered with proof, or probed.
+import { describe, expect, it } from 'vitest';
+import { createKeyMaterial, KeyRing } from '../../src/loop/keys.ts';
+import { hasProbeProof, makeProbeName } from '../../src/loop/probe.ts';
+import { REPETITION_LIMIT } from '../../src/loop/sightings.ts';
+import { writeQuestion } from '../../src/wire/build-query.ts';
+import { textToName } from '../../src/wire/text.ts';
+import { octets, opt, uint16 } from '../wire/build-message.ts';
+import { FakeUpstream, PipelineFixture } from './pipeline-fixture.ts';
+import { testQuery } from './queries.ts';
+
+const HINFO = 13;
+const SERVFAIL = 2;
+
+/** SERVFAIL to the question in `message`, with this EDE. */
+function servfailWith(message: Uint8Array, code: number, text: string): Uint8Array {
+  message[3] = SERVFAIL;
+  message[11] = 1;
+  const said = new TextEncoder().encode(text);
+  const ede = octets(uint16(15), uint16(2 + said.length), uint16(code), said);
+  return octets(message, opt(1232, { options: ede }));
+}
+
+describe('a query that we sent', () => {
+  it('is answered at once, and the flight it is the echo of is told why it failed', () => {
+    const upstream = new FakeUpstream(1);
+    const f = new PipelineFixture({ zones: [['.', [upstream]]] });
+    f.ask(testQuery('www.example', { udpSize: 1232 }).bytes);
+    f.ask(upstream.last().bytes, undefined, '192.0.2.1');
+    expect(f.client.rcodes).toEqual([SERVFAIL, SERVFAIL]);
+    for (const answer of f.client.answers) {
+      // EDE 14, "forwarding loop: …"
+      expect(
+        Buffer.from(answer).includes(Buffer.from('\0\x0eforwarding loop: 192.0.2.1:53 (.)', 'latin1')),
+      ).toBe(true);
+    }
+    expect(f.sighted).toMatchObject([{ route: 1, certain: true, count: 1 }]);
+    expect(upstream.sent).toHaveLength(1);
+  });
+});
+
+describe("another replica's probe", () => {
+  it('is answered with the proof that it came to its ring', () => {
+    const f = new PipelineFixture({ keys: createKeyMaterial('shared secret', 'default') });
+    const replica = new KeyRing(createKeyMaterial('shared secret', 'default'), 0);
+    const name = makeProbeName(replica, 3, textToName('.'), 77, 0)!;
+    const probe = new Uint8Array(300);
+    const length = writeQuestion(probe, name, HINFO, 1, 0x0100);
+    f.ask(probe.slice(0, length));
+    const [answer] = f.client.answers;
+    expect(f.client.rcodes).toEqual([0]);
+    expect(hasProbeProof(replica, name, answer!, answer!.length)).toBe(true);
+    const stranger = new KeyRing(createKeyMaterial('other secret', 'default'), 0);
+    expect(hasProbeProof(stranger, name, answer!, answer!.length)).toBe(false);
+  });
+});
+
+describe('a probe is sent', () => {
+  const fixture = () => {
+    const upstreams = [new FakeUpstream(1), new FakeUpstream(2)] as const;
+    return { upstreams, f: new PipelineFixture({ zones: [['.', upstreams]] }) };
+  };
+  const ask = (f: PipelineFixture, from: string) => f.ask(testQuery('www.example').bytes, undefined, from);
+
+  it('when an upstream asks what it is being asked', () => {
+    const { f } = fixture();
+    ask(f, '127.0.0.1');
+    ask(f, '192.0.2.1');
+    expect(f.suspected).toEqual([1]);
+  });
+
+  it('but not when an upstream asks what another is being asked, or a client asks again', () => {
+    const { f } = fixture();
+    ask(f, '127.0.0.1');
+    ask(f, '192.0.2.2');
+    for (let i = 0; i < 5; i++) ask(f, '127.0.0.1');
+    expect(f.suspected).toEqual([]);
+  });
+
+  it('when one client asks for one thing without end, once a second', () => {
+    const { f } = fixture();
+    for (let i = 0; i <= REPETITION_LIMIT; i++) ask(f, '127.0.0.1');
+    expect(f.suspected).toEqual([]);
+    for (let i = 0; i < 500; i++) ask(f, '127.0.0.1');
+    expect(f.suspected).toEqual([1]);
+  });
+
+  it('when an upstream answers in our words that the query came back', () => {
+    const { upstreams, f } = fixture();
+    ask(f, '127.0.0.1');
+    upstreams[0].reply((message) => servfailWith(message, 14, 'forwarding loop: 10.0.0.2:53 (.)'));
+    expect(f.suspected).toEqual([1]);
+  });
+
+  it('but not for another reason or other words', () => {
+    const { upstreams, f } = fixture();
+    ask(f, '127.0.0.1');
+    upstreams[0].reply((message) => servfailWith(message, 14, 'starting'));
+    upstreams[1].reply((message) => servfailWith(message, 22, 'forwarding loop: 10.0.0.2:53 (.)'));
+    expect(f.suspected).toEqual([]);
+  });
+});

@@ -1,0 +1,225 @@
+// The whole pipeline on time moved by hand, between a client and upstreams that are scripts: what its tests share.
+import { ManualClock } from '../../src/base/clock.ts';
+import { RandomPool } from '../../src/base/random.ts';
+import { TimerWheel } from '../../src/base/timer-wheel.ts';
+import { MessageCache } from '../../src/cache/message-cache.ts';
+import { PEER_WORDS } from '../../src/io/datagram-socket.ts';
+import { parsePeer } from '../../src/io/peer.ts';
+import { LoopDetector } from '../../src/loop/detector.ts';
+import { createKeyMaterial, type LoopKeyMaterial } from '../../src/loop/keys.ts';
+import { SentQuestions } from '../../src/loop/sent-questions.ts';
+import type { LoopSighting } from '../../src/loop/sightings.ts';
+import { Counters, createCounterBlock } from '../../src/metrics/counters.ts';
+import { Answers } from '../../src/pipeline/answers.ts';
+import { ClientGate } from '../../src/pipeline/client-gate.ts';
+import type { ClientPath } from '../../src/pipeline/client-path.ts';
+import { ForwardPath } from '../../src/pipeline/forward-path.ts';
+import { LoopGuard } from '../../src/pipeline/loop-guard.ts';
+import { OutgoingQuery } from '../../src/pipeline/outgoing-query.ts';
+import { QueryPath } from '../../src/pipeline/query-path.ts';
+import { ResponsePath } from '../../src/pipeline/response-path.ts';
+import { WaiterPool } from '../../src/pipeline/waiter.ts';
+import { Zone, ZoneTable } from '../../src/pipeline/zone.ts';
+import type { Exchange, FailureReason, UpstreamQuery } from '../../src/upstream/exchange.ts';
+import { Selection } from '../../src/upstream/selection.ts';
+import { SharedUpstreamState } from '../../src/upstream/shared-state.ts';
+import type { Upstream } from '../../src/upstream/upstream.ts';
+import { textToName } from '../../src/wire/text.ts';
+import { cacheOptions } from '../cache/messages.ts';
+
+/** A query as an upstream got it, and the means to answer it. */
+export interface Sent {
+  readonly query: UpstreamQuery;
+  readonly overStream: boolean;
+  /** A copy of the message. */
+  readonly bytes: Uint8Array;
+}
+
+/** An upstream that keeps what it is sent. Nothing is answered until the test says so. */
+export class FakeUpstream implements Exchange {
+  readonly sent: Sent[] = [];
+  readonly waiting = new Set<UpstreamQuery>();
+  readonly slot: number;
+  readonly text: string;
+  readonly transport: 'udp' | 'tcp';
+  readonly isPublic = false;
+  readonly peer: Int32Array;
+
+  constructor(slot: number, transport: 'udp' | 'tcp' = 'udp') {
+    this.slot = slot;
+    this.text = `192.0.2.${slot}:53`;
+    this.peer = parsePeer(`192.0.2.${slot}`, 53)!;
+    this.transport = transport;
+  }
+
+  get inFlight(): number {
+    return this.waiting.size;
+  }
+
+  send(query: UpstreamQuery, overStream = false): void {
+    query.exchange = this;
+    query.id = this.sent.length;
+    this.waiting.add(query);
+    this.sent.push({ query, overStream, bytes: query.bytes.slice(0, query.length) });
+  }
+
+  cancel(query: UpstreamQuery): void {
+    if (query.exchange !== this) return;
+    query.exchange = null;
+    query.id = -1;
+    this.waiting.delete(query);
+  }
+
+  async close(): Promise<void> {}
+
+  /** Answers the last query that still waits; `change` writes into a copy of it, with QR set. */
+  reply(change: (message: Uint8Array) => Uint8Array = (message) => message): boolean {
+    const sent = this.last();
+    const message = sent.bytes.slice(0, sent.query.questionEnd);
+    message[2]! |= 0x80;
+    message.fill(0, 6, 12);
+    const bytes = change(message);
+    this.waiting.delete(sent.query);
+    sent.query.exchange = null;
+    return sent.query.owner!.onReply(sent.query, bytes, bytes.length);
+  }
+
+  /** Answers with an error. */
+  refuse(rcode: number): void {
+    this.reply((message) => {
+      message[3] = rcode;
+      return message;
+    });
+  }
+
+  fail(reason: FailureReason): void {
+    const { query } = this.last();
+    this.waiting.delete(query);
+    query.exchange = null;
+    query.owner!.onFailure(query, reason);
+  }
+
+  last(): Sent {
+    const sent = this.sent.findLast(({ query }) => this.waiting.has(query));
+    if (sent === undefined) throw new Error(`${this.text} owes no answer`);
+    return sent;
+  }
+}
+
+/** Keeps what clients are sent. */
+export class FakeClient implements ClientPath {
+  readonly stream: boolean;
+  readonly answers: Uint8Array[] = [];
+  readonly #out = new Uint8Array(65_535);
+
+  constructor(stream = false) {
+    this.stream = stream;
+  }
+
+  reserve(): Uint8Array {
+    return this.#out;
+  }
+
+  send(length: number): void {
+    this.answers.push(this.#out.slice(0, length));
+    this.#out.fill(0xee);
+  }
+
+  /** RCODEs of the answers so far. */
+  get rcodes(): number[] {
+    return this.answers.map((answer) => answer[3]! & 0x0f);
+  }
+}
+
+export interface FixtureOptions {
+  readonly maxInFlight?: number;
+  readonly zones?: readonly (readonly [suffix: string, upstreams: readonly FakeUpstream[]])[];
+  readonly keys?: LoopKeyMaterial;
+}
+
+export class PipelineFixture {
+  readonly clock = new ManualClock();
+  readonly wheel = new TimerWheel(this.clock.nowMs);
+  readonly state = new SharedUpstreamState();
+  readonly counters = new Counters(createCounterBlock());
+  readonly keys: LoopKeyMaterial;
+  readonly cache = new MessageCache(cacheOptions({}), this.counters);
+  readonly waiters: WaiterPool;
+  readonly forward: ForwardPath;
+  readonly responses: ResponsePath;
+  readonly guard: LoopGuard;
+  readonly path: QueryPath;
+  readonly client = new FakeClient();
+  readonly sighted: LoopSighting[] = [];
+  readonly suspected: number[] = [];
+  readonly outgoing: OutgoingQuery;
+  readonly #peers = new Int32Array(PEER_WORDS);
+
+  constructor(options: FixtureOptions = {}) {
+    const { clock, counters, cache, state } = this;
+    const maxInFlight = options.maxInFlight ?? 100;
+    this.keys = options.keys ?? createKeyMaterial('', 'default');
+    const sentQuestions = new SentQuestions();
+    const detector = new LoopDetector({ material: this.keys, clock, sentQuestions, maxHops: 8 });
+    this.waiters = new WaiterPool(maxInFlight);
+    const answers = new Answers(counters, cache, this.waiters, clock);
+    this.outgoing = new OutgoingQuery({ tag: 'auto', case: true }, detector, state, clock);
+    const times = { deadlineMs: 1800, staleAfterMs: 1500 };
+    this.forward = new ForwardPath(
+      maxInFlight,
+      times,
+      clock,
+      this.wheel,
+      cache,
+      counters,
+      state,
+      answers,
+      this.outgoing,
+    );
+    this.responses = new ResponsePath(this.forward, 2, clock, cache, counters, state, answers);
+    this.guard = new LoopGuard(detector, clock, counters, answers, this.forward, {
+      sighted: (sightings) => this.sighted.push(...sightings),
+      suspected: (routeSlot) => this.suspected.push(routeSlot),
+    });
+    this.responses.loopGuard = this.guard;
+    const gate = new ClientGate([], [], 0, 1);
+    this.path = new QueryPath(clock, counters, cache, gate, this.guard, this.forward, answers, this.waiters);
+    this.route(options.zones ?? [['.', [new FakeUpstream(1)]]]);
+  }
+
+  /** Takes over zones; their partitions are their places in the list unless given. */
+  route(zones: NonNullable<FixtureOptions['zones']>): void {
+    const { state } = this;
+    const table = new ZoneTable(
+      zones.map(([suffix, upstreams], i) => {
+        const slots = upstreams.map((upstream) => upstream.slot);
+        const routeSlots = slots.map((slot) => i * 10 + slot);
+        const selection = new Selection('sequential', slots, routeSlots, state, new RandomPool());
+        const all = upstreams as unknown as Upstream[];
+        return new Zone(suffix, textToName(suffix), i + 1, all, routeSlots, selection);
+      }),
+    );
+    this.path.zones = table;
+    this.guard.zones = table;
+  }
+
+  /** A query comes in; `from`: the address of who sends it. */
+  ask(bytes: Uint8Array, client: FakeClient = this.client, from = '127.0.0.1'): boolean {
+    this.#peers.set(parsePeer(from, 4000)!);
+    return this.path.handle(bytes, bytes.length, client, this.#peers, 0);
+  }
+
+  /** Lets time pass, tick by tick. */
+  pass(ms: number): void {
+    for (let passed = 0; passed < ms; passed += 10) {
+      this.clock.advance(10);
+      this.wheel.advance(this.clock.nowMs);
+    }
+  }
+
+  /** The thread was stopped for so long. */
+  jump(ms: number): void {
+    this.clock.advance(ms);
+    this.wheel.advance(this.clock.nowMs);
+  }
+}

@@ -1,0 +1,52 @@
+// Waiters keep what a client's answer needs when the packet's buffer is long overwritten; the pool is bounded.
+import { describe, expect, it } from 'vitest';
+import { PEER_WORDS } from '../../src/io/datagram-socket.ts';
+import { formatPeer, parsePeer } from '../../src/io/peer.ts';
+import type { ClientPath } from '../../src/pipeline/client-path.ts';
+import { WaiterPool } from '../../src/pipeline/waiter.ts';
+import { testQuery } from './queries.ts';
+
+const PATH: ClientPath = { stream: false, reserve: () => new Uint8Array(0), send() {} };
+
+function take(pool: WaiterPool, qname: string, port = 4000) {
+  const { bytes, q } = testQuery(qname, { udpSize: 900 });
+  const peers = new Int32Array(2 * PEER_WORDS);
+  peers.set(parsePeer('192.0.2.1', port)!, PEER_WORDS);
+  const waiter = pool.take(bytes, q, PATH, peers, PEER_WORDS, 900, 5000);
+  // The batch that brought it is overwritten.
+  bytes.fill(0xff);
+  peers.fill(-1);
+  return waiter;
+}
+
+describe('waiter pool', () => {
+  it('takes down ID, flags, spelling, OPT, size and the way back', () => {
+    const waiter = take(new WaiterPool(1), 'HoSt.Example')!;
+    expect(waiter).toMatchObject({ id: 0x1234, flags: 0x0100, hasOpt: true, dnssecOk: false });
+    expect(waiter).toMatchObject({ sizeLimit: 900, receivedMs: 5000, path: PATH, next: null });
+    const spelling = Buffer.from(waiter.qname.subarray(0, waiter.qnameLength)).toString('latin1');
+    expect(spelling).toBe('\x04HoSt\x07Example\0');
+    expect(formatPeer(waiter.peer, 0)).toBe('192.0.2.1:4000');
+  });
+
+  it('has no more than its limit, and gives out again what came back', () => {
+    const pool = new WaiterPool(2);
+    const [first, second] = [take(pool, 'a.example')!, take(pool, 'b.example')!];
+    expect(pool.inUse).toBe(2);
+    expect(take(pool, 'c.example')).toBeNull();
+    pool.release(first);
+    expect(pool.inUse).toBe(1);
+    const third = take(pool, 'much-longer.example', 4001)!;
+    expect(third).toBe(first);
+    expect(third.next).toBeNull();
+    expect(formatPeer(third.peer, 0)).toBe('192.0.2.1:4001');
+    expect(second.path).toBe(PATH);
+  });
+
+  it('lets go of the client when it is released', () => {
+    const pool = new WaiterPool(1);
+    const waiter = take(pool, 'a.example')!;
+    pool.release(waiter);
+    expect(waiter.path).toBeNull();
+  });
+});
