@@ -1,0 +1,280 @@
+// One thread's whole data path, put together: cache, flights, upstreams, listeners and the clock's tick. worker.ts runs it.
+import { randomInt } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Clock } from '../base/clock.ts';
+import { RandomPool } from '../base/random.ts';
+import { TimerWheel } from '../base/timer-wheel.ts';
+import { MessageCache } from '../cache/message-cache.ts';
+import type { Config } from '../config/config.ts';
+import { LoopDetector } from '../loop/detector.ts';
+import { SentQuestions } from '../loop/sent-questions.ts';
+import { Counter, Counters } from '../metrics/counters.ts';
+import { Answers } from '../pipeline/answers.ts';
+import { ClientGate } from '../pipeline/client-gate.ts';
+import { ForwardPath } from '../pipeline/forward-path.ts';
+import { LoopGuard } from '../pipeline/loop-guard.ts';
+import { OutgoingQuery } from '../pipeline/outgoing-query.ts';
+import { QueryLog } from '../pipeline/query-log.ts';
+import { QueryPath } from '../pipeline/query-path.ts';
+import { ResponsePath } from '../pipeline/response-path.ts';
+import { WaiterPool } from '../pipeline/waiter.ts';
+import { SharedUpstreamState } from '../upstream/shared-state.ts';
+import { parseNetwork, servedNetworks } from './client-networks.ts';
+import { Routing } from './routing.ts';
+import type { RoutingSpec } from './routing-spec.ts';
+import { TcpListener } from './tcp-listener.ts';
+import { UdpListener } from './udp-listener.ts';
+import type { BoundAddress, FromWorker, ToWorker, WorkerStart } from './worker-channel.ts';
+
+/** How often due time-outs are looked for. */
+const TICK_MS = 10;
+/** How often gauges and socket counters are brought up to date. */
+const PUBLISH_MS = 1000;
+/** How often the last sightings of a storm are looked for: a returned probe is awaited for 250 ms (loop/probe-runs.ts). */
+const REPORT_MS = 50;
+/** Ports of the kernel's choice that are tried until one is free for UDP and TCP. */
+const PORT_ATTEMPTS = 20;
+
+export class DataPlane {
+  /** Where it listens, ports settled. */
+  readonly bound: BoundAddress[] = [];
+  readonly #start: WorkerStart;
+  readonly #clock = new Clock();
+  readonly #wheel = new TimerWheel(this.#clock.nowMs, TICK_MS);
+  readonly #counters: Counters;
+  readonly #cache: MessageCache;
+  readonly #answers: Answers;
+  readonly #forward: ForwardPath;
+  readonly #waiters: WaiterPool;
+  readonly #responses: ResponsePath;
+  readonly #outgoing: OutgoingQuery;
+  readonly #loopGuard: LoopGuard;
+  readonly #queryPath: QueryPath;
+  readonly #routing: Routing;
+  readonly #udpListeners: UdpListener[] = [];
+  readonly #tcpListeners: TcpListener[] = [];
+  readonly #timers: NodeJS.Timeout[] = [];
+
+  private constructor(start: WorkerStart, tell: (message: FromWorker) => void) {
+    const { config, workers } = start;
+    const clock = this.#clock;
+    const counters = new Counters(start.counterBlock);
+    counters.resetGauges();
+    const state = new SharedUpstreamState(start.upstreamState);
+    const maxInFlight = Math.ceil(config.forward.maxInFlight / workers);
+    const cache = new MessageCache(
+      {
+        ...config.cache,
+        maxEntries: Math.ceil(config.cache.maxEntries / workers),
+        maxBytes: Math.ceil(config.cache.maxBytes / workers),
+      },
+      counters,
+    );
+    const detector = new LoopDetector({
+      material: start.loopKeys,
+      clock,
+      sentQuestions: new SentQuestions(start.sentQuestions),
+      maxHops: config.loop.maxHops,
+    });
+    const waiters = new WaiterPool(maxInFlight);
+    const answers = new Answers(counters, cache, waiters, clock);
+    const outgoing = new OutgoingQuery(config.loop, detector, state, clock);
+    const forward = new ForwardPath(
+      maxInFlight,
+      timesOf(config),
+      clock,
+      this.#wheel,
+      cache,
+      counters,
+      state,
+      answers,
+      outgoing,
+    );
+    this.#start = start;
+    this.#counters = counters;
+    this.#cache = cache;
+    this.#answers = answers;
+    this.#forward = forward;
+    this.#waiters = waiters;
+    this.#outgoing = outgoing;
+    this.#responses = new ResponsePath(forward, maxFailsOf(config), clock, cache, counters, state, answers);
+    this.#loopGuard = new LoopGuard(detector, clock, counters, answers, forward, {
+      sighted: (sightings) => tell({ type: 'sighted', sightings }),
+      suspected: (routeSlot) => tell({ type: 'suspected', routeSlot }),
+    });
+    this.#responses.loopGuard = this.#loopGuard;
+    this.#queryPath = new QueryPath(
+      clock,
+      counters,
+      cache,
+      gateFor(config, workers),
+      this.#loopGuard,
+      forward,
+      answers,
+      waiters,
+    );
+    this.#routing = new Routing({ random: new RandomPool(), clock, counters, state });
+  }
+
+  /** Opens everything; rejects with the system's error when an address cannot be listened on. */
+  static async open(start: WorkerStart, tell: (message: FromWorker) => void): Promise<DataPlane> {
+    const plane = new DataPlane(start, tell);
+    await plane.#useQueryLog(start.config);
+    await plane.#useRouting(start.routing);
+    plane.#timers.push(
+      setInterval(() => plane.#tick(), TICK_MS),
+      setInterval(() => plane.#loopGuard.flushReports(), REPORT_MS),
+      setInterval(() => plane.#publish(), PUBLISH_MS),
+    );
+    try {
+      await plane.#listen();
+    } catch (error) {
+      await plane.#close();
+      throw error;
+    }
+    return plane;
+  }
+
+  async #listen(): Promise<void> {
+    for (const address of this.#start.listen) {
+      for (let attempt = 1; ; attempt++) {
+        try {
+          this.bound.push({ ...address, port: await this.#listenOn(address) });
+          break;
+        } catch (error) {
+          // The kernel's choice for UDP may be taken for TCP: then it may choose again.
+          const taken = (error as NodeJS.ErrnoException).code === 'EADDRINUSE';
+          if (address.port !== 0 || !taken || attempt === PORT_ATTEMPTS) throw error;
+        }
+      }
+    }
+  }
+
+  /** UDP and TCP on one port, which it resolves with. */
+  async #listenOn(address: BoundAddress): Promise<number> {
+    const { config, listen, reusePort, workers } = this.#start;
+    const { host, port, udpFd = -1, tcpFd = -1 } = address;
+    const udp = await UdpListener.open(this.#queryPath, this.#clock, this.#counters, {
+      address: host,
+      port,
+      reusePort,
+      ...(udpFd < 0 ? {} : { fd: udpFd }),
+    });
+    try {
+      const tcp = await TcpListener.open(this.#queryPath, this.#clock, this.#wheel, this.#counters, {
+        address: host,
+        port: udp.port,
+        reusePort,
+        fd: tcpFd,
+        maxConnections: Math.ceil(config.limits.tcpConnections / (workers * listen.length)),
+        idleMs: config.limits.tcpIdleMs,
+      });
+      this.#tcpListeners.push(tcp);
+    } catch (error) {
+      await udp.close();
+      throw error;
+    }
+    this.#udpListeners.push(udp);
+    return udp.port;
+  }
+
+  /** Carries out what the main thread says; the number answers it. */
+  async take(message: ToWorker): Promise<number> {
+    switch (message.type) {
+      case 'routing':
+        await this.#useRouting(message.routing);
+        return 0;
+      case 'config':
+        await this.#useConfig(message.config);
+        return 0;
+      case 'flush':
+        return this.#flush(message.name, message.zone);
+      case 'leave-route':
+        this.#loopGuard.leaveRoute(message.routeSlot);
+        return 0;
+      case 'ping':
+        return 0;
+      case 'drain':
+        await this.#drain(message.graceMs);
+        return 0;
+    }
+  }
+
+  async #useRouting(spec: RoutingSpec): Promise<void> {
+    const zones = await this.#routing.apply(spec);
+    this.#queryPath.zones = zones;
+    this.#loopGuard.zones = zones;
+  }
+
+  /** Takes over those settings that can change under way; for the others the supervisor starts new workers. */
+  async #useConfig(config: Config): Promise<void> {
+    this.#forward.times = timesOf(config);
+    this.#responses.maxFails = maxFailsOf(config);
+    this.#outgoing.policy = config.loop;
+    this.#queryPath.gate = gateFor(config, this.#start.workers);
+    await this.#useQueryLog(config);
+  }
+
+  /** Workers write this log themselves, past the main thread. What it needs is loaded by those only who want it. */
+  async #useQueryLog(config: Config): Promise<void> {
+    if (config.log.queries === (this.#answers.queryLog !== null)) return;
+    if (!config.log.queries) {
+      this.#answers.queryLog = null;
+      return;
+    }
+    const { openLog } = await import('../base/log.ts');
+    this.#answers.queryLog = new QueryLog(openLog({ ...config.log, level: 'info' }).log, this.#clock);
+  }
+
+  #flush(name: string, zoneSuffix: string): number {
+    const zone = this.#queryPath.zones.zones.find((candidate) => candidate.suffix === zoneSuffix);
+    if (zoneSuffix !== '' && zone === undefined) return 0;
+    return this.#cache.flush(name === '' ? undefined : name, zone?.partition);
+  }
+
+  #tick(): void {
+    if (this.#wheel.armed > 0) this.#wheel.advance(this.#clock.refresh());
+  }
+
+  #publish(): void {
+    this.#counters.values[Counter.inFlight] = this.#forward.pool.inUse - this.#forward.pool.settled;
+    for (const listener of this.#udpListeners) listener.publishCounters();
+  }
+
+  /** Takes nothing new, answers what is in flight (for graceMs at most), closes. */
+  async #drain(graceMs: number): Promise<void> {
+    const tcpClosed = Promise.all(this.#tcpListeners.map((listener) => listener.drain()));
+    const untilMs = this.#clock.refresh() + graceMs;
+    // What waits in the sockets' queues came to us and to nobody else: it is read before anything is closed.
+    await Promise.all(this.#udpListeners.map((listener) => listener.retire()));
+    while (this.#waiters.inUse > 0 && this.#clock.refresh() < untilMs) await sleep(TICK_MS);
+    // Answers that were just given are still on their way out of our sockets: clients are let read them and close.
+    await Promise.race([tcpClosed, sleep(Math.max(0, untilMs - this.#clock.refresh()))]);
+    await this.#close();
+  }
+
+  async #close(): Promise<void> {
+    for (const timer of this.#timers) clearInterval(timer);
+    for (const listener of this.#tcpListeners) listener.destroy();
+    await Promise.all(this.#udpListeners.map((listener) => listener.close()));
+    this.#forward.closing = true;
+    await this.#routing.close();
+  }
+}
+
+function timesOf(config: Config) {
+  return { deadlineMs: config.forward.deadlineMs, staleAfterMs: config.cache.serveStale.afterMs };
+}
+
+/** Without health checks nothing would bring an upstream back, so nothing takes it out either. */
+function maxFailsOf(config: Config): number {
+  const { intervalMs, maxFails } = config.forward.healthCheck;
+  return intervalMs === 0 ? Number.POSITIVE_INFINITY : maxFails;
+}
+
+function gateFor(config: Config, workers: number): ClientGate {
+  const { allow, deny, perClientQps } = config.limits;
+  // The kernel spreads a client over the workers by its source port: each holds it to its share.
+  const share = perClientQps / workers;
+  return new ClientGate(servedNetworks(allow), deny.map(parseNetwork), share, randomInt(2 ** 31));
+}

@@ -1,0 +1,60 @@
+// Says in the log which upstreams fail and why, from the workers' counters: an upstream that fails ten thousand times makes
+// a handful of lines. Main thread, once a second.
+import type { Log } from '../base/log.ts';
+import type { RepeatLimiter } from '../base/repeat-limiter.ts';
+import type { CounterTotals } from '../metrics/counters.ts';
+import { FAILURE_REASON_NAMES, FailureReason } from '../upstream/exchange.ts';
+import type { HealthChange } from '../upstream/health.ts';
+import type { RegisteredUpstream } from './upstream-registry.ts';
+
+const EXPLANATIONS: Readonly<Record<FailureReason, string>> = {
+  [FailureReason.timeout]: 'did not answer in time',
+  [FailureReason.unreachable]: 'cannot be reached: nobody listens there',
+  [FailureReason.closed]: 'closed the connection with queries unanswered',
+  [FailureReason.tls]: 'failed the TLS handshake: certificate or server name is wrong',
+  [FailureReason.overload]: 'has too many queries in flight',
+  [FailureReason.protocol]: 'did not answer with DNS',
+  [FailureReason.rcode]: 'answered SERVFAIL, REFUSED or the like',
+};
+
+export class UpstreamLog {
+  readonly #limiter: RepeatLimiter;
+  readonly #totals: CounterTotals;
+  /** Failures per slot and reason at the last look. */
+  readonly #seen = new Map<number, number>();
+
+  constructor(limiter: RepeatLimiter, totals: CounterTotals) {
+    this.#limiter = limiter;
+    this.#totals = totals;
+  }
+
+  /** Compares the counters with the last time's. */
+  look(upstreams: readonly RegisteredUpstream[]): void {
+    for (const { spec, server } of upstreams) {
+      for (const reason of Object.values(FailureReason)) {
+        const key = spec.slot * FAILURE_REASON_NAMES.length + reason;
+        const total = this.#totals.upstreamFailures(spec.slot, reason);
+        const count = total - (this.#seen.get(key) ?? 0);
+        this.#seen.set(key, total);
+        if (count <= 0) continue;
+        // A server that answers with an error is at work: its errors are about names, not about itself.
+        const level = reason === FailureReason.rcode ? 'debug' : 'warn';
+        this.#limiter.report(
+          `upstream ${spec.text} ${FAILURE_REASON_NAMES[reason]}`,
+          level,
+          { upstream: spec.text, reason: FAILURE_REASON_NAMES[reason], count, source: server.source },
+          `upstream ${spec.text} ${EXPLANATIONS[reason]}`,
+        );
+      }
+    }
+  }
+}
+
+/** Says that an upstream went out of use or came back. */
+export function logHealthChange(log: Log, { spec, state, reason, downMs }: HealthChange): void {
+  if (state === 'down') {
+    log.warn({ upstream: spec.text, reason }, `upstream ${spec.text} is down and out of use: ${reason}`);
+  } else {
+    log.info({ upstream: spec.text, downMs: Math.round(downMs) }, `upstream ${spec.text} is up again`);
+  }
+}

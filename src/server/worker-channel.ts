@@ -1,0 +1,55 @@
+// What the main thread and a worker say to each other. Everything else they share lies in shared memory.
+import type { Config } from '../config/config.ts';
+import type { LoopKeyMaterial } from '../loop/keys.ts';
+import type { LoopSighting } from '../loop/sightings.ts';
+import type { RoutingSpec } from './routing-spec.ts';
+
+export interface BoundAddress {
+  readonly host: string;
+  readonly port: number;
+  /** Descriptors inherited from a supervisor of services; −1 or absent: the address is bound. */
+  readonly udpFd?: number;
+  readonly tcpFd?: number;
+}
+
+/** Given to a worker at its birth. */
+export interface WorkerStart {
+  /** Workers in all: limits are divided among them. */
+  readonly workers: number;
+  readonly config: Config;
+  readonly routing: RoutingSpec;
+  /** metrics/counters.ts; outlives the worker: its successor goes on counting there. */
+  readonly counterBlock: SharedArrayBuffer;
+  /** upstream/shared-state.ts, one for all. */
+  readonly upstreamState: SharedArrayBuffer;
+  /** loop/sent-questions.ts, one for all. */
+  readonly sentQuestions: SharedArrayBuffer;
+  readonly loopKeys: LoopKeyMaterial;
+  /** Where to listen. Port 0 only for the first worker, which tells the others' ports in `ready`. */
+  readonly listen: readonly BoundAddress[];
+  readonly reusePort: boolean;
+}
+
+/** Main thread → worker; each is answered by `done` with its id. */
+export type ToWorker =
+  | { readonly type: 'routing'; readonly id: number; readonly routing: RoutingSpec }
+  | { readonly type: 'config'; readonly id: number; readonly config: Config }
+  | { readonly type: 'flush'; readonly id: number; readonly name: string; readonly zone: string }
+  | { readonly type: 'leave-route'; readonly id: number; readonly routeSlot: number }
+  /** Answer: you are alive. */
+  | { readonly type: 'ping'; readonly id: number }
+  /** Take nothing new, finish what is in flight (for graceMs at most), close. */
+  | { readonly type: 'drain'; readonly id: number; readonly graceMs: number };
+
+/** What may be said to a worker, before it has an id. */
+export type WorkerOrder = WithoutId<ToWorker>;
+type WithoutId<Message> = Message extends unknown ? Omit<Message, 'id'> : never;
+
+/** Worker → main thread. */
+export type FromWorker =
+  | { readonly type: 'ready'; readonly bound: readonly BoundAddress[] }
+  | { readonly type: 'cannot-start'; readonly code: string; readonly message: string }
+  | { readonly type: 'done'; readonly id: number; readonly result: number }
+  | { readonly type: 'sighted'; readonly sightings: readonly LoopSighting[] }
+  /** −1: any route. */
+  | { readonly type: 'suspected'; readonly routeSlot: number };

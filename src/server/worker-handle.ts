@@ -1,0 +1,126 @@
+// One worker thread as the main thread sees it: started, told things, answered, ended. The supervisor keeps a list.
+import { Worker } from 'node:worker_threads';
+import { UnloopError } from '../base/errors.ts';
+import { listenError } from './listen-error.ts';
+import type { BoundAddress, FromWorker, ToWorker, WorkerOrder, WorkerStart } from './worker-channel.ts';
+
+/** What the owner of a worker is told. */
+export interface WorkerEvents {
+  /** Sightings of loops. */
+  onReport(message: FromWorker): void;
+  /** The thread ended without being asked to; `error` is what it died of, when it said so. */
+  onDeath(error: Error | null): void;
+}
+
+/** A worker that has not finished so long after its time hangs. */
+const DRAIN_PATIENCE_MS = 1000;
+const ENTRY = new URL(`./worker${import.meta.url.slice(-3)}`, import.meta.url);
+
+/** A thread that loads its code while the main thread still reads the configuration; the first worker to be started is it. */
+let spare: Worker | null = null;
+
+/** Starts a thread ahead of need: half of a start is loading code, and there is more than one CPU. Does not keep the process. */
+export function prepareWorker(): void {
+  spare ??= new Worker(ENTRY);
+  spare.unref();
+}
+
+function takeThread(): Worker {
+  const thread = spare ?? new Worker(ENTRY);
+  spare = null;
+  thread.ref();
+  return thread;
+}
+
+export class WorkerHandle {
+  readonly #thread: Worker;
+  readonly #pending = new Map<number, (result: number) => void>();
+  #nextId = 0;
+  #expectedToEnd = false;
+  #hasEnded = false;
+
+  private constructor(thread: Worker) {
+    this.#thread = thread;
+  }
+
+  /** Starts a worker; resolves when it listens, rejects with UNLOOP_LISTEN_FAILED or UNLOOP_WORKER_FAILED. */
+  static async start(
+    start: WorkerStart,
+    events: WorkerEvents,
+  ): Promise<{ handle: WorkerHandle; bound: readonly BoundAddress[] }> {
+    const thread = takeThread();
+    const handle = new WorkerHandle(thread);
+    const bound = await new Promise<readonly BoundAddress[]>((resolve, reject) => {
+      let death: Error | null = null;
+      let started = false;
+      thread.on('message', (message: FromWorker) => {
+        if (message.type === 'ready') {
+          started = true;
+          resolve(message.bound);
+        } else if (message.type === 'cannot-start') {
+          reject(startError(message.code, message.message));
+          void handle.terminate();
+        } else if (message.type === 'done') {
+          handle.#answer(message.id, message.result);
+        } else {
+          events.onReport(message);
+        }
+      });
+      thread.on('error', (error: Error) => {
+        death = error;
+      });
+      thread.on('exit', () => {
+        handle.#hasEnded = true;
+        // Whoever waits for an answer gets none better than this.
+        for (const id of [...handle.#pending.keys()]) handle.#answer(id, 0);
+        if (!started) {
+          const remedy = 'Report this with the message above.';
+          const reason = death?.message ?? 'it ended without a word';
+          reject(new UnloopError('UNLOOP_WORKER_FAILED', `a worker cannot start: ${reason}`, remedy));
+        } else if (!handle.#expectedToEnd) {
+          events.onDeath(death);
+        }
+      });
+      thread.postMessage(start);
+    });
+    return { handle, bound };
+  }
+
+  /** Tells the worker something; resolves with its answer, or 0 when it dies over it or has ended. */
+  order(order: WorkerOrder): Promise<number> {
+    if (this.#hasEnded) return Promise.resolve(0);
+    const id = this.#nextId++;
+    return new Promise((resolve) => {
+      this.#pending.set(id, resolve);
+      this.#thread.postMessage({ ...order, id } satisfies ToWorker);
+    });
+  }
+
+  #answer(id: number, result: number): void {
+    this.#pending.get(id)?.(result);
+    this.#pending.delete(id);
+  }
+
+  /** Lets it finish what is in flight, then ends it; one that hangs too. */
+  async drain(graceMs: number): Promise<void> {
+    this.#expectedToEnd = true;
+    const patience = setTimeout(() => void this.#thread.terminate(), graceMs + DRAIN_PATIENCE_MS);
+    await this.order({ type: 'drain', graceMs });
+    clearTimeout(patience);
+    await this.#thread.terminate();
+  }
+
+  /** Ends it at once. */
+  async terminate(): Promise<void> {
+    this.#expectedToEnd = true;
+    await this.#thread.terminate();
+  }
+}
+
+function startError(code: string, message: string): UnloopError {
+  if (code === '') {
+    const remedy = 'This is a defect of unloop: report it with the message above.';
+    return new UnloopError('UNLOOP_WORKER_FAILED', `a worker cannot start: ${message}`, remedy);
+  }
+  return listenError(code, message);
+}

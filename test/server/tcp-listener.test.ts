@@ -1,0 +1,106 @@
+// Places for TCP clients are shared fairly, and no connection lives for ever. Real sockets, a pipeline that is a script.
+import { once } from 'node:events';
+import net from 'node:net';
+import { afterEach, describe, expect, it } from 'vitest';
+import { ManualClock } from '../../src/base/clock.ts';
+import { TimerWheel } from '../../src/base/timer-wheel.ts';
+import { Counter, Counters, createCounterBlock } from '../../src/metrics/counters.ts';
+import type { ClientPath } from '../../src/pipeline/client-path.ts';
+import type { QueryPath } from '../../src/pipeline/query-path.ts';
+import { TcpListener } from '../../src/server/tcp-listener.ts';
+
+/** A framed message of 12 octets. */
+const QUERY = Uint8Array.of(0, 12, 0xab, 0xcd, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0);
+const TWO_HOURS_MS = 2 * 60 * 60 * 1000;
+
+describe('tcp listener', () => {
+  const closers: (() => void)[] = [];
+  afterEach(() => {
+    for (const close of closers.splice(0)) close();
+  });
+
+  async function listen(options: { maxConnections: number; idleMs?: number }) {
+    const clock = new ManualClock();
+    const wheel = new TimerWheel(clock.nowMs);
+    const counters = new Counters(createCounterBlock());
+    const waiting: ClientPath[] = [];
+    const queryPath = {
+      handle: (_bytes: Uint8Array, _length: number, path: ClientPath) => waiting.push(path) > 0,
+      endBatch() {},
+    } as unknown as QueryPath;
+    const listener = await TcpListener.open(queryPath, clock, wheel, counters, {
+      address: '127.0.0.1',
+      port: 0,
+      reusePort: false,
+      fd: -1,
+      idleMs: 10_000,
+      ...options,
+    });
+    closers.push(() => listener.destroy());
+    return { listener, clock, wheel, counters, waiting };
+  }
+
+  /** A client at an address of its own. */
+  async function connect(port: number, localAddress: string): Promise<net.Socket> {
+    const socket = net.connect({ host: '127.0.0.1', port, localAddress });
+    closers.push(() => socket.destroy());
+    socket.on('error', () => {});
+    await once(socket, 'connect');
+    return socket;
+  }
+
+  const until = async (holds: () => boolean) => {
+    while (!holds()) await new Promise((resolve) => setTimeout(resolve, 2));
+  };
+
+  it('lets one client have all places, and takes one back for another', async () => {
+    const { listener, counters } = await listen({ maxConnections: 3 });
+    const greedy = [];
+    for (let i = 0; i < 3; i++) greedy.push(await connect(listener.port, '127.0.0.2'));
+    await until(() => counters.values[Counter.tcpConnections] === 3);
+    const oldest = once(greedy[0]!, 'close');
+    const modest = await connect(listener.port, '127.0.0.3');
+    await oldest;
+    expect(counters.values[Counter.tcpConnections]).toBe(3);
+    expect(modest.destroyed).toBe(false);
+    // Two and one: a second for the modest one would only turn that round.
+    const second = await connect(listener.port, '127.0.0.3');
+    await once(second, 'close');
+    expect(counters.values[Counter.tcpConnectionsRefused]).toBe(1);
+    // Nor may the greedy one push out its own or others'.
+    await once(await connect(listener.port, '127.0.0.2'), 'close');
+    expect(modest.destroyed).toBe(false);
+  });
+
+  it('takes back a place that is not in use sooner than one that is', async () => {
+    const { listener, counters, waiting } = await listen({ maxConnections: 3 });
+    const busy = await connect(listener.port, '127.0.0.2');
+    busy.write(QUERY);
+    await until(() => waiting.length === 1);
+    const idle = await connect(listener.port, '127.0.0.2');
+    await connect(listener.port, '127.0.0.2');
+    await until(() => counters.values[Counter.tcpConnections] === 3);
+    const closed = once(idle, 'close');
+    await connect(listener.port, '127.0.0.3');
+    await closed;
+    expect(busy.destroyed).toBe(false);
+  });
+
+  it('ends a connection after its lifetime, however busy: what is in flight is answered, nothing more is read', async () => {
+    const { listener, clock, wheel, waiting } = await listen({ maxConnections: 3 });
+    const client = await connect(listener.port, '127.0.0.2');
+    const octets: Buffer[] = [];
+    client.on('data', (chunk: Buffer) => octets.push(chunk));
+    client.write(QUERY);
+    await until(() => waiting.length === 1);
+    clock.advance(TWO_HOURS_MS + 10);
+    wheel.advance(clock.nowMs);
+    client.write(QUERY);
+    const [path] = waiting;
+    path!.reserve().set(QUERY.subarray(2));
+    path!.send(12, new Int32Array(12), 0);
+    await once(client, 'end');
+    expect(Buffer.concat(octets)).toEqual(Buffer.from(QUERY));
+    expect(waiting).toHaveLength(1);
+  });
+});
