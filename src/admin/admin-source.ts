@@ -1,0 +1,69 @@
+// What the admin listener asks the running server for. The server (main thread) implements it; every method is called
+// per request and, but for flushCache, only reads.
+import type { Config } from '../config/config.ts';
+import type { CounterTotals } from '../metrics/counters.ts';
+import type { MetricsText } from '../metrics/exposition.ts';
+import type { BuildInfo, UpstreamStateName } from '../metrics/metrics-source.ts';
+
+/** Whether queries should be sent here: not before there is something to answer with, and not while draining. */
+export interface Readiness {
+  readonly ready: boolean;
+  /** One clause, empty when ready: `draining`, `no upstream has answered yet`. */
+  readonly reason: string;
+}
+
+/** One upstream, as `GET /upstreams` shows it. */
+export interface UpstreamStatus {
+  readonly address: string;
+  readonly transport: string;
+  /** The zones it serves; `.` for everything else. */
+  readonly zones: readonly string[];
+  readonly state: UpstreamStateName;
+  /** The file it was found in, or `configuration`. */
+  readonly source: string;
+  /** The loopback stub it stands in for; null for none. */
+  readonly replaces: string | null;
+  /** Smoothed round-trip time; null while nothing was measured. */
+  readonly rttMs: number | null;
+}
+
+/** A loop through one upstream for one zone, as `GET /loops` shows it. */
+export interface LoopEpisodeStatus {
+  readonly upstream: string;
+  readonly zone: string;
+  readonly evidence: string;
+  readonly state: 'open' | 'closed';
+  /** Own queries seen coming back. */
+  readonly count: number;
+  /** ISO 8601, wall clock. */
+  readonly first: string;
+  readonly last: string;
+  /** The hops of the loop as far as they are known, from here and back to here. */
+  readonly path: readonly string[];
+  /** What the operator does to end it for good. */
+  readonly cure: string;
+}
+
+/** Which cache entries to forget. Both null: all of them. */
+export interface FlushScope {
+  /** A name and everything below it: lower case, no trailing dot, `.` for the root. */
+  readonly name: string | null;
+  /** Only the cache of this forwarding zone, spelt likewise. */
+  readonly zone: string | null;
+}
+
+export interface AdminSource {
+  readonly build: BuildInfo;
+  readonly totals: CounterTotals;
+  /** Wall clock, ms since 1970. */
+  readonly startedAtMs: number;
+  listen(): readonly string[];
+  workers(): number;
+  readiness(): Readiness;
+  upstreams(): readonly UpstreamStatus[];
+  loops(): readonly LoopEpisodeStatus[];
+  config(): Config;
+  metrics(): Promise<MetricsText>;
+  /** Forgets entries in every worker; resolves to how many. Throws UNLOOP_USAGE for a zone that is not configured. */
+  flushCache(scope: FlushScope): Promise<number>;
+}

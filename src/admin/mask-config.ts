@@ -1,0 +1,23 @@
+// The running configuration as `GET /config` may show it: without its secrets. Masked by the name of the key, so that a
+// secret added later is hidden before anybody thinks of it.
+import type { Config } from '../config/config.ts';
+
+const SECRET_KEY = /(token|key|secret|password)$/i;
+/** user:password@ in a URL. */
+const USER_INFO = /\/\/[^/@\s]*@/g;
+const MASK = '***';
+
+/** A copy with every secret that is set replaced; an empty one stays empty, to show that there is none. */
+export function maskConfig(config: Config): unknown {
+  return mask(config, '');
+}
+
+function mask(value: unknown, key: string): unknown {
+  if (typeof value === 'string') {
+    if (SECRET_KEY.test(key)) return value === '' ? '' : MASK;
+    return value.replace(USER_INFO, `//${MASK}@`);
+  }
+  if (Array.isArray(value)) return value.map((item) => mask(item, key));
+  if (value === null || typeof value !== 'object') return value;
+  return Object.fromEntries(Object.entries(value).map(([name, item]) => [name, mask(item, name)]));
+}

@@ -1,0 +1,118 @@
+// The routes of the admin listener: what each answers. http.ts has judged the request before it comes here.
+import { UnloopError } from '../base/errors.ts';
+import type { Openness } from './access.ts';
+import type { AdminSource, LoopEpisodeStatus, UpstreamStatus } from './admin-source.ts';
+import { readFlushScope } from './flush-scope.ts';
+import { maskConfig } from './mask-config.ts';
+import type { RateHistory } from './rate-history.ts';
+import { renderStatusPage } from './status-page.ts';
+import { CONTENT_SECURITY_POLICY } from './status-page-assets.ts';
+
+/** An answer, before it is written. */
+export interface Reply {
+  readonly status: number;
+  readonly contentType: string;
+  readonly body: string;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+/** What a route needs to answer. */
+export interface RouteContext {
+  readonly source: AdminSource;
+  readonly history: RateHistory;
+  readonly query: URLSearchParams;
+  /** Now, on the clock of the history. */
+  readonly nowMs: number;
+}
+
+export interface Route {
+  /** GET includes HEAD. Nothing that GET does may change anything. */
+  readonly method: 'GET' | 'POST';
+  readonly openness: Openness;
+  answer(context: RouteContext): Reply | Promise<Reply>;
+}
+
+/** An answer in JSON. */
+export function json(status: number, value: unknown, headers: Readonly<Record<string, string>> = {}): Reply {
+  return {
+    status,
+    contentType: 'application/json; charset=utf-8',
+    body: `${JSON.stringify(value)}\n`,
+    headers,
+  };
+}
+
+/** By path, exactly. */
+export const ROUTES: ReadonlyMap<string, Route> = new Map<string, Route>([
+  ['/health', { method: 'GET', openness: 'probe', answer: () => json(200, { status: 'ok' }) }],
+  ['/ready', { method: 'GET', openness: 'probe', answer: answerReady }],
+  ['/metrics', { method: 'GET', openness: 'metrics', answer: answerMetrics }],
+  [
+    '/upstreams',
+    {
+      method: 'GET',
+      openness: 'private',
+      answer: ({ source }) => json(200, { upstreams: source.upstreams().map(upstreamJson) }),
+    },
+  ],
+  [
+    '/loops',
+    {
+      method: 'GET',
+      openness: 'private',
+      answer: ({ source }) => json(200, { episodes: source.loops().map(episodeJson) }),
+    },
+  ],
+  [
+    '/config',
+    { method: 'GET', openness: 'private', answer: ({ source }) => json(200, maskConfig(source.config())) },
+  ],
+  ['/cache/flush', { method: 'POST', openness: 'private', answer: answerFlush }],
+  ['/', { method: 'GET', openness: 'private', answer: answerPage }],
+]);
+
+/** Exactly the public fields, whatever else the server's objects carry. */
+function upstreamJson(upstream: UpstreamStatus): UpstreamStatus {
+  const { address, transport, zones, state, source, replaces, rttMs } = upstream;
+  return { address, transport, zones, state, source, replaces, rttMs };
+}
+
+function episodeJson(episode: LoopEpisodeStatus): LoopEpisodeStatus {
+  const { upstream, zone, evidence, state, count, first, last, path, cure } = episode;
+  return { upstream, zone, evidence, state, count, first, last, path, cure };
+}
+
+function answerReady({ source }: RouteContext): Reply {
+  const { ready, reason } = source.readiness();
+  return ready ? json(200, { ready }) : json(503, { ready, reason });
+}
+
+async function answerMetrics({ source }: RouteContext): Promise<Reply> {
+  const { contentType, text } = await source.metrics();
+  return { status: 200, contentType, body: text };
+}
+
+async function answerFlush({ source, query }: RouteContext): Promise<Reply> {
+  const scope = readFlushScope(query);
+  if ('error' in scope) {
+    return json(400, {
+      error: scope.error,
+      remedy: 'POST /cache/flush?name=NAME&zone=ZONE; leave both out for all.',
+    });
+  }
+  try {
+    return json(200, { flushed: await source.flushCache(scope) });
+  } catch (error) {
+    if (!(error instanceof UnloopError) || error.code !== 'UNLOOP_USAGE') throw error;
+    return json(400, { error: error.message, remedy: error.remedy });
+  }
+}
+
+function answerPage({ source, history, nowMs }: RouteContext): Reply {
+  return {
+    status: 200,
+    contentType: 'text/html; charset=utf-8',
+    body: renderStatusPage(source, history, nowMs, Date.now()),
+    headers: { 'Content-Security-Policy': CONTENT_SECURITY_POLICY },
+  };
+}

@@ -1,0 +1,90 @@
+// The style and the script of the status page, inline so that it needs no second request, and the Content-Security-Policy
+// that allows exactly these two by their hashes.
+import { createHash } from 'node:crypto';
+
+export const STYLE = `
+:root { color-scheme: light dark; --ground: #f6f7f9; --card: #fff; --text: #1c2430; --quiet: #5c6877; --line: #e1e5ea;
+  --good: #1a7f4b; --warning: #9a6200; --bad: #c02b2b; --good-ground: #e9f6ef; --warning-ground: #fdf3e0; --bad-ground: #fdecec;
+  --accent: #2f6fd0 }
+@media (prefers-color-scheme: dark) { :root { --ground: #12161c; --card: #1a2028; --text: #e4e9ef; --quiet: #94a1b0;
+  --line: #2b333e; --good: #54c98a; --warning: #e5ae4d; --bad: #ff8078; --good-ground: #14281e; --warning-ground: #2c2414;
+  --bad-ground: #341c1c; --accent: #78aaf5 } }
+* { box-sizing: border-box }
+body { margin: 0; background: var(--ground); color: var(--text); font: 15px/1.5 system-ui, -apple-system, "Segoe UI", Roboto, sans-serif }
+main { max-width: 62rem; margin: 0 auto; padding: 1.5rem 1.25rem 3rem }
+header { display: flex; flex-wrap: wrap; align-items: baseline; gap: .25rem .75rem; margin-bottom: 1rem }
+h1 { font-size: 1.25rem; margin: 0; letter-spacing: .01em }
+h2 { font-size: .95rem; margin: 2rem 0 .6rem; font-weight: 600 }
+header p, footer, .quiet { color: var(--quiet); font-size: .87rem }
+header p { margin: 0 }
+.verdict { border-radius: .6rem; padding: 1rem 1.2rem; border-left: .4rem solid; }
+.verdict strong { font-size: 1.3rem; display: block }
+.verdict p { margin: .25rem 0 0; overflow-wrap: anywhere }
+.good.verdict { background: var(--good-ground); border-color: var(--good) } .good.verdict strong { color: var(--good) }
+.warning.verdict { background: var(--warning-ground); border-color: var(--warning) } .warning.verdict strong { color: var(--warning) }
+.bad.verdict { background: var(--bad-ground); border-color: var(--bad) } .bad.verdict strong { color: var(--bad) }
+.tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(10.5rem, 1fr)); gap: .75rem; margin-top: 1rem; padding: 0; list-style: none }
+.tiles li, .card, .chart, .table { background: var(--card); border: 1px solid var(--line); border-radius: .6rem }
+.tiles li { padding: .7rem .9rem }
+.tiles b { display: block; font-size: 1.4rem; font-weight: 600; font-variant-numeric: tabular-nums; line-height: 1.3 }
+.tiles small { color: var(--quiet); font-size: .82rem }
+.chart { margin-top: .75rem; padding: .8rem .9rem .6rem } .chart p { margin: .3rem 0 0 }
+.spark { display: block; width: 100%; height: 3rem }
+.spark path { fill: none; stroke: var(--accent); stroke-width: 1.5; vector-effect: non-scaling-stroke; stroke-linejoin: round }
+.spark .area { fill: var(--accent); fill-opacity: .1; stroke: none }
+.table { overflow-x: auto }
+table { border-collapse: collapse; width: 100%; font-size: .9rem }
+th, td { text-align: left; padding: .5rem .9rem; border-top: 1px solid var(--line); vertical-align: top }
+thead th { border-top: 0; color: var(--quiet); font-weight: 500; font-size: .82rem }
+td.number, th.number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap }
+code { font: .9em ui-monospace, SFMono-Regular, Menlo, Consolas, monospace; overflow-wrap: anywhere }
+td:first-child { min-width: 10.5rem }
+.state { white-space: nowrap } .state::before { content: ""; display: inline-block; width: .55rem; height: .55rem; border-radius: 50%; margin-right: .45rem; background: currentColor }
+.up { color: var(--good) } .quarantined { color: var(--warning) } .down { color: var(--bad) } .open { color: var(--warning) } .closed { color: var(--quiet) }
+.card { padding: .8rem 1rem; margin-bottom: .6rem }
+.card p { margin: .3rem 0 0 }
+.path { display: flex; flex-wrap: wrap; gap: .3rem .5rem; align-items: center; margin: .45rem 0 0; padding: 0; list-style: none }
+.path li { display: flex; gap: .5rem; align-items: center } .path li + li::before { content: "→"; color: var(--quiet) }
+.path code { background: var(--ground); border: 1px solid var(--line); border-radius: .35rem; padding: .1rem .45rem }
+footer { margin-top: 2.25rem; border-top: 1px solid var(--line); padding-top: .9rem } footer a { color: inherit; margin-right: .8rem }
+footer p { margin: 0 0 .3rem }
+#unreachable { display: none; background: var(--bad); color: var(--card); text-align: center; padding: .4rem } .unreachable #unreachable { display: block }
+.unreachable main { opacity: .55 }
+`;
+
+/** Fetches the page every five seconds and swaps its content, but not under a selection or while nobody looks. */
+export const SCRIPT = `
+(() => {
+  const refresh = async () => {
+    if (document.hidden || String(getSelection())) return;
+    try {
+      const response = await fetch(location.pathname, { signal: AbortSignal.timeout(4000) });
+      if (!response.ok) throw new Error(response.statusText);
+      const next = new DOMParser().parseFromString(await response.text(), 'text/html');
+      document.querySelector('main').replaceWith(next.querySelector('main'));
+      document.title = next.title;
+      document.body.classList.remove('unreachable');
+    } catch {
+      document.body.classList.add('unreachable');
+    }
+  };
+  setInterval(refresh, 5000);
+  document.addEventListener('visibilitychange', refresh);
+})();
+`;
+
+function hashSource(text: string): string {
+  return `'sha256-${createHash('sha256').update(text).digest('base64')}'`;
+}
+
+/** Nothing but the page itself, its style and its script; no frame around it. */
+export const CONTENT_SECURITY_POLICY = [
+  "default-src 'none'",
+  `style-src ${hashSource(STYLE)}`,
+  `script-src ${hashSource(SCRIPT)}`,
+  "connect-src 'self'",
+  'img-src data:',
+  "base-uri 'none'",
+  "form-action 'none'",
+  "frame-ancestors 'none'",
+].join('; ');

@@ -1,0 +1,477 @@
+import { once } from 'node:events';
+import { createConnection, type Socket } from 'node:net';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { type AdminOptions, type AdminServer, startAdmin } from '../../src/admin/http.ts';
+import { UnloopError } from '../../src/base/errors.ts';
+import { createExposition } from '../../src/metrics/exposition.ts';
+import { createBusySource } from '../metrics/sample-source.ts';
+import { parsePrometheusText } from '../support/prometheus-text.ts';
+import { ask, askRaw, EPISODE, SampleAdmin, UPSTREAM } from './sample-admin.ts';
+
+const GET_PATHS = ['/health', '/ready', '/metrics', '/upstreams', '/loops', '/config', '/'];
+
+let source: SampleAdmin;
+let reported: Error[];
+let server: AdminServer;
+
+async function start(options: Partial<AdminOptions> = {}): Promise<AdminServer> {
+  return startAdmin(
+    {
+      listen: { host: '127.0.0.1', port: 0 },
+      token: '',
+      report: (error) => reported.push(error),
+      ...options,
+    },
+    source,
+  );
+}
+
+beforeEach(async () => {
+  source = new SampleAdmin();
+  reported = [];
+  server = await start();
+});
+
+afterEach(async () => {
+  await server.close();
+});
+
+describe('routes', () => {
+  it('/health says that the process is alive', async () => {
+    const { status, text } = await ask(server, 'GET', '/health');
+    expect([status, JSON.parse(text)]).toEqual([200, { status: 'ok' }]);
+  });
+
+  it('/ready is 200 when ready and 503 with the reason when not', async () => {
+    const ready = await ask(server, 'GET', '/ready');
+    expect([ready.status, JSON.parse(ready.text)]).toEqual([200, { ready: true }]);
+    source.readinessNow = { ready: false, reason: 'draining' };
+    const draining = await ask(server, 'GET', '/ready');
+    expect([draining.status, JSON.parse(draining.text)]).toEqual([503, { ready: false, reason: 'draining' }]);
+  });
+
+  it('/health stays 200 while draining', async () => {
+    source.readinessNow = { ready: false, reason: 'draining' };
+    expect((await ask(server, 'GET', '/health')).status).toBe(200);
+  });
+
+  it('/metrics passes the exposition on, query or not', async () => {
+    source.metricsNow = createExposition(createBusySource(), { coredns: true });
+    const { status, headers, text } = await ask(server, 'GET', '/metrics?name[]=x');
+    expect(status).toBe(200);
+    expect(headers['content-type']).toBe('text/plain; version=0.0.4; charset=utf-8');
+    expect(parsePrometheusText(text).has('unloop_queries_total')).toBe(true);
+  });
+
+  it('/upstreams has the fields of the contract and no other', async () => {
+    source.upstreamList = [{ ...UPSTREAM, slot: 5 } as typeof UPSTREAM];
+    const { text } = await ask(server, 'GET', '/upstreams');
+    expect(text).toBe(
+      '{"upstreams":[{"address":"10.0.0.2:53","transport":"udp","zones":["."],"state":"up",' +
+        '"source":"/run/systemd/resolve/resolv.conf","replaces":"127.0.0.53:53","rttMs":1.2}]}\n',
+    );
+  });
+
+  it('/loops has the fields of the contract and no other', async () => {
+    source.episodes = [{ ...EPISODE, route: 1 } as typeof EPISODE];
+    const { text } = await ask(server, 'GET', '/loops');
+    expect(text).toBe(
+      '{"episodes":[{"upstream":"127.0.0.1:5398","zone":".","evidence":"edns","state":"open","count":3,' +
+        '"first":"2026-11-23T10:00:00.000Z","last":"2026-11-23T10:00:05.000Z",' +
+        '"path":["127.0.0.1:5300","127.0.0.1:5398","127.0.0.1:5300"],' +
+        '"cure":"Point 127.0.0.1:5398 at the real servers."}]}\n',
+    );
+  });
+
+  it('/config shows the configuration without its secrets', async () => {
+    source.configNow = {
+      admin: { token: 'hunter2', listen: { host: '::1', port: 1 } },
+      loop: { clusterKey: 'hunter3', ring: 'default' },
+      upstreams: [{ text: 'https://me:hunter4@doh.example/q', host: 'doh.example' }],
+    };
+    const { text } = await ask(server, 'GET', '/config');
+    expect(JSON.parse(text)).toEqual({
+      admin: { token: '***', listen: { host: '::1', port: 1 } },
+      loop: { clusterKey: '***', ring: 'default' },
+      upstreams: [{ text: 'https://***@doh.example/q', host: 'doh.example' }],
+    });
+  });
+
+  it('/ is the status page', async () => {
+    const { status, headers, text } = await ask(server, 'GET', '/');
+    expect(status).toBe(200);
+    expect(headers['content-type']).toBe('text/html; charset=utf-8');
+    expect(text).toContain('<strong>Healthy</strong>');
+  });
+
+  it('answers in JSON what there is not', async () => {
+    for (const path of ['/nothing', '/health/', '//health', '/../health', '/%68ealth', '/cache']) {
+      const { status, headers, text } = await ask(server, 'GET', path);
+      expect([path, status]).toEqual([path, 404]);
+      expect(headers['content-type']).toBe('application/json; charset=utf-8');
+      expect(JSON.parse(text).error).toBe('no such path');
+    }
+  });
+
+  it.each(GET_PATHS)('HEAD %s has the headers of GET and no body', async (path) => {
+    const get = await ask(server, 'GET', path);
+    const head = await ask(server, 'HEAD', path);
+    expect(head.status).toBe(get.status);
+    expect(head.text).toBe('');
+    expect(Number(head.headers['content-length'])).toBeGreaterThan(0);
+    expect(head.headers['content-type']).toBe(get.headers['content-type']);
+  });
+
+  it.each(GET_PATHS)('%s takes no other method', async (path) => {
+    for (const method of ['POST', 'PUT', 'DELETE', 'PATCH', 'OPTIONS', 'TRACE']) {
+      const { status, headers } = await ask(server, method, path);
+      expect([method, status, headers.allow]).toEqual([method, 405, 'GET, HEAD']);
+    }
+  });
+
+  it('answers what goes wrong inside with 500, and reports it', async () => {
+    source.metricsNow = async () => {
+      throw new Error('secret detail');
+    };
+    const { status, text } = await ask(server, 'GET', '/metrics');
+    expect(status).toBe(500);
+    expect(text).not.toContain('secret detail');
+    expect(reported.map((error) => error.message)).toEqual(['secret detail']);
+  });
+});
+
+describe('POST /cache/flush', () => {
+  it('flushes everything, a name, a zone or a name in a zone', async () => {
+    for (const query of ['', '?', '?name=WWW.Example.com.', '?zone=.', '?name=a.b&zone=Cluster.local']) {
+      const { status, text } = await ask(server, 'POST', `/cache/flush${query}`);
+      expect([status, text]).toEqual([200, '{"flushed":7}\n']);
+    }
+    expect(source.flushes).toEqual([
+      { name: null, zone: null },
+      { name: null, zone: null },
+      { name: 'www.example.com', zone: null },
+      { name: null, zone: '.' },
+      { name: 'a.b', zone: 'cluster.local' },
+    ]);
+  });
+
+  it('refuses what it does not understand rather than flush more than was meant', async () => {
+    const long = 'a'.repeat(64);
+    for (const query of [
+      '?nmae=example.com',
+      '?name=',
+      '?name=a..b',
+      '?name=a&name=b',
+      `?name=${long}.com`,
+      `?name=${'abcdefg.'.repeat(32)}x`,
+      '?name=a%20b',
+      '?name=caf%C3%A9.example',
+      '?name=a%00',
+      '?zone=',
+    ]) {
+      const { status, text } = await ask(server, 'POST', `/cache/flush${query}`);
+      expect([query, status]).toEqual([query, 400]);
+      expect(Object.keys(JSON.parse(text))).toEqual(['error', 'remedy']);
+    }
+    expect(source.flushes).toEqual([]);
+  });
+
+  it('passes on what the server refuses', async () => {
+    source.flushNow = async () => {
+      throw new UnloopError('UNLOOP_USAGE', 'no zone corp', 'Zones are . and cluster.local.');
+    };
+    const { status, text } = await ask(server, 'POST', '/cache/flush?zone=corp');
+    expect([status, JSON.parse(text)]).toEqual([
+      400,
+      { error: 'no zone corp', remedy: 'Zones are . and cluster.local.' },
+    ]);
+    expect(reported).toEqual([]);
+  });
+
+  it('is not done by GET or HEAD', async () => {
+    for (const method of ['GET', 'HEAD', 'PUT', 'DELETE']) {
+      const { status, headers } = await ask(server, method, '/cache/flush');
+      expect([method, status, headers.allow]).toEqual([method, 405, 'POST']);
+    }
+    expect(source.flushes).toEqual([]);
+  });
+});
+
+describe('web pages that reach for loopback', () => {
+  it.each([
+    'evil.example',
+    'evil.example:9530',
+    '127.0.0.1.evil.example',
+    'localhost.evil.example',
+    '[::1',
+    'a b',
+    '@127.0.0.1',
+  ])('a Host of %j is refused on every route', async (host) => {
+    for (const path of [...GET_PATHS, '/nothing']) {
+      const { status } = await ask(server, 'GET', path, { Host: host });
+      expect([path, status]).toEqual([path, 403]);
+    }
+    expect((await ask(server, 'POST', '/cache/flush', { Host: host })).status).toBe(403);
+    expect(source.flushes).toEqual([]);
+  });
+
+  it.each([
+    '127.0.0.1',
+    '127.0.0.1:9530',
+    'localhost',
+    'LocalHost:9530',
+    'localhost.',
+    '[::1]:9530',
+    '10.1.2.3',
+    '[fe80::1]',
+  ])('a Host of %s is served', async (host) => {
+    expect((await ask(server, 'GET', '/upstreams', { Host: host })).status).toBe(200);
+  });
+
+  it('a configured name is served', async () => {
+    const named = await start({ hosts: ['Status.Example'] });
+    expect((await ask(named, 'GET', '/', { Host: 'status.example:80' })).status).toBe(200);
+    expect((await ask(named, 'GET', '/', { Host: 'other.example' })).status).toBe(403);
+    await named.close();
+  });
+
+  it.each([
+    'http://evil.example',
+    'null',
+    'http://127.0.0.1:1',
+    'file://',
+    'https://127.0.0.1.evil.example',
+  ])('an Origin of %s is refused', async (Origin) => {
+    for (const path of GET_PATHS) expect((await ask(server, 'GET', path, { Origin })).status).toBe(403);
+    expect((await ask(server, 'POST', '/cache/flush', { Origin })).status).toBe(403);
+    expect(source.flushes).toEqual([]);
+  });
+
+  it('its own page is served', async () => {
+    const Host = `127.0.0.1:${server.port}`;
+    const own = { Host, Origin: `http://${Host}`, 'Sec-Fetch-Site': 'same-origin' };
+    expect((await ask(server, 'POST', '/cache/flush', own)).status).toBe(200);
+  });
+
+  it('a post that a browser says comes from another site is refused, a link from there is not', async () => {
+    for (const site of ['cross-site', 'same-site']) {
+      expect((await ask(server, 'POST', '/cache/flush', { 'Sec-Fetch-Site': site })).status).toBe(403);
+      expect((await ask(server, 'GET', '/', { 'Sec-Fetch-Site': site })).status).toBe(200);
+    }
+    expect(source.flushes).toEqual([]);
+  });
+
+  it('an empty Host is refused', async () => {
+    const raw = await askRaw(server, 'GET /upstreams HTTP/1.1\r\nHost:\r\nConnection: close\r\n\r\n');
+    expect(raw).toMatch(/^HTTP\/1\.1 403 /);
+  });
+
+  it('a target with a host of its own is refused', async () => {
+    const raw = await askRaw(
+      server,
+      'GET http://evil.example/upstreams HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n',
+    );
+    expect(raw).toMatch(/^HTTP\/1\.1 400 /);
+  });
+
+  it('no answer may be framed, sniffed, stored or read by another origin', async () => {
+    for (const path of [...GET_PATHS, '/nothing']) {
+      const { headers } = await ask(server, 'GET', path);
+      expect(headers['x-content-type-options']).toBe('nosniff');
+      expect(headers['x-frame-options']).toBe('DENY');
+      expect(headers['cache-control']).toBe('no-store');
+      expect(headers['cross-origin-resource-policy']).toBe('same-origin');
+      expect(headers['content-security-policy']).toMatch(/default-src 'none'/);
+      expect(headers['content-security-policy']).not.toMatch(/unsafe/);
+      expect(headers['access-control-allow-origin']).toBeUndefined();
+    }
+  });
+});
+
+describe('with a token', () => {
+  const bearer = (token: string) => ({ Authorization: `Bearer ${token}` });
+  const basic = (text: string) => ({ Authorization: `Basic ${Buffer.from(text).toString('base64')}` });
+
+  it.each(['127.0.0.1', '0.0.0.0'])('on %s all but the probes need it', async (host) => {
+    const guarded = await start({ listen: { host, port: 0 }, token: 'sésame-1' });
+    const target = { address: '127.0.0.1', port: guarded.port };
+    for (const path of ['/health', '/ready']) expect((await ask(target, 'GET', path)).status).toBe(200);
+    for (const path of ['/metrics', '/upstreams', '/loops', '/config', '/', '/nothing']) {
+      const { status, headers } = await ask(target, 'GET', path);
+      expect([path, status]).toEqual([path, 401]);
+      expect(headers['www-authenticate']).toContain('Bearer');
+    }
+    expect((await ask(target, 'POST', '/cache/flush')).status).toBe(401);
+    expect(source.flushes).toEqual([]);
+    await guarded.close();
+  });
+
+  it('the token opens, as Bearer or as the password of Basic; nothing else does', async () => {
+    const guarded = await start({ token: 'open-sesame' });
+    for (const headers of [
+      bearer('open-sesame'),
+      { Authorization: 'bearer open-sesame' },
+      basic('me:open-sesame'),
+      basic(':open-sesame'),
+    ]) {
+      expect((await ask(guarded, 'GET', '/config', headers)).status).toBe(200);
+    }
+    for (const headers of [
+      bearer('open-sesam'),
+      bearer('open-sesame1'),
+      bearer(''),
+      basic('open-sesame'),
+      basic('open-sesame:'),
+      { Authorization: 'open-sesame' },
+      { Authorization: 'Digest open-sesame' },
+    ]) {
+      expect((await ask(guarded, 'GET', '/config', headers)).status).toBe(401);
+    }
+    await guarded.close();
+  });
+
+  it('a colon may be in it', async () => {
+    const guarded = await start({ token: 'a:b' });
+    expect((await ask(guarded, 'GET', '/', basic('me:a:b'))).status).toBe(200);
+    await guarded.close();
+  });
+
+  it('a foreign page is refused even with it', async () => {
+    const guarded = await start({ listen: { host: '0.0.0.0', port: 0 }, token: 't' });
+    const target = { address: '127.0.0.1', port: guarded.port };
+    const headers = { ...basic(':t'), Origin: 'http://evil.example' };
+    expect((await ask(target, 'POST', '/cache/flush', headers)).status).toBe(403);
+    await guarded.close();
+  });
+});
+
+describe('beyond loopback without a token', () => {
+  it('serves probes and metrics under any name, and says how to get the rest', async () => {
+    const open = await start({ listen: { host: '0.0.0.0', port: 0 } });
+    const target = { address: '127.0.0.1', port: open.port };
+    for (const path of ['/health', '/ready', '/metrics']) {
+      expect((await ask(target, 'GET', path, { Host: 'unloop.monitoring.svc' })).status).toBe(200);
+    }
+    for (const path of ['/upstreams', '/loops', '/config', '/', '/nothing']) {
+      const { status, text } = await ask(target, 'GET', path);
+      expect([path, status]).toEqual([path, 403]);
+      expect(JSON.parse(text).remedy).toContain('admin.token');
+    }
+    expect((await ask(target, 'POST', '/cache/flush')).status).toBe(403);
+    expect(source.flushes).toEqual([]);
+    await open.close();
+  });
+});
+
+describe('limits', () => {
+  it('headers of more than 8 KiB are refused', async () => {
+    const raw = await askRaw(
+      server,
+      `GET /health HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Big: ${'a'.repeat(9000)}\r\n\r\n`,
+    );
+    expect(raw).toMatch(/^HTTP\/1\.1 431 /);
+  });
+
+  it('a body of 1 KiB is taken, one octet more is not, announced or not', async () => {
+    expect((await ask(server, 'POST', '/cache/flush', {}, 'a'.repeat(1024))).status).toBe(200);
+    source.flushes.length = 0;
+    expect((await ask(server, 'POST', '/cache/flush', {}, 'a'.repeat(1025))).status).toBe(413);
+    const chunked = await askRaw(
+      server,
+      `POST /cache/flush HTTP/1.1\r\nHost: 127.0.0.1\r\nTransfer-Encoding: chunked\r\n\r\n401\r\n${'a'.repeat(1025)}\r\n0\r\n\r\n`,
+    );
+    expect(chunked).toMatch(/^HTTP\/1\.1 413 [\s\S]*Connection: close/);
+    expect(source.flushes).toEqual([]);
+  });
+
+  it('the 65th connection is closed at once, and room is made when one goes', async () => {
+    const sockets: Socket[] = [];
+    for (let i = 0; i < 64; i++) {
+      const socket = createConnection({ host: '127.0.0.1', port: server.port });
+      sockets.push(socket);
+      await once(socket, 'connect');
+    }
+    expect(await askRaw(server, 'GET /health HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n')).toBe('');
+    for (const socket of sockets) socket.destroy();
+    // The server learns of it a moment later: ask until there is room.
+    let status = 0;
+    while (status !== 200) status = (await ask(server, 'GET', '/health').catch(() => ({ status: 0 }))).status;
+    expect(status).toBe(200);
+  });
+
+  it('the 101st request on a connection is not served', async () => {
+    const socket = createConnection({ host: '127.0.0.1', port: server.port });
+    socket.setEncoding('latin1');
+    socket.write('GET /health HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n'.repeat(101));
+    let received = '';
+    while (!received.includes('HTTP/1.1 503 ')) received += (await once(socket, 'data'))[0];
+    expect(received.split('HTTP/1.1 200 ').length - 1).toBe(100);
+    socket.destroy();
+  });
+
+  it('a request that is never finished is ended', async () => {
+    expect(
+      await askRaw(server, 'POST /cache/flush HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 5\r\n\r\na'),
+    ).toMatch(/^HTTP\/1\.1 408 /);
+    expect(source.flushes).toEqual([]);
+  });
+
+  it('garbage gets 400 and the connection closed', async () => {
+    expect(await askRaw(server, '\x16\x03\x01\x02\x00\r\n\r\n')).toMatch(/^HTTP\/1\.1 400 /);
+  });
+
+  it('HTTP/1.1 without Host is refused', async () => {
+    expect(await askRaw(server, 'GET /health HTTP/1.1\r\nConnection: close\r\n\r\n')).toMatch(
+      /^HTTP\/1\.1 400 /,
+    );
+  });
+});
+
+describe('starting and stopping', () => {
+  it('says address and port', async () => {
+    expect(server.address).toBe('127.0.0.1');
+    expect(server.port).toBeGreaterThan(0);
+  });
+
+  it('listens on IPv6', async () => {
+    const six = await start({ listen: { host: '::1', port: 0 } });
+    expect((await ask(six, 'GET', '/loops')).status).toBe(200);
+    await six.close();
+  });
+
+  it('a port in use fails with a code and a remedy', async () => {
+    const failure = await start({ listen: { host: '127.0.0.1', port: server.port } }).catch((error) => error);
+    expect(failure).toBeInstanceOf(UnloopError);
+    expect(failure.code).toBe('UNLOOP_ADMIN_LISTEN_FAILED');
+    expect(failure.message).toContain(`127.0.0.1 port ${server.port}`);
+    expect(failure.remedy).toContain('admin.listen');
+  });
+
+  it('an address of another machine fails with a code and a remedy', async () => {
+    const failure = await start({ listen: { host: '192.0.2.1', port: 0 } }).catch((error) => error);
+    expect(failure.code).toBe('UNLOOP_ADMIN_LISTEN_FAILED');
+    expect(failure.remedy).toContain('no such address');
+  });
+
+  it('closes though a connection is kept alive, and closes twice', async () => {
+    const socket = createConnection({ host: '127.0.0.1', port: server.port });
+    socket.write('GET /health HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n');
+    await once(socket, 'data');
+    const closed = once(socket, 'close');
+    await server.close();
+    await closed;
+    await server.close();
+    await expect(ask(server, 'GET', '/health')).rejects.toThrow();
+  });
+
+  it('lets an answer under way finish', async () => {
+    let finish = (_flushed: number) => {};
+    source.flushNow = () => new Promise((resolve) => (finish = resolve));
+    const answer = ask(server, 'POST', '/cache/flush');
+    while (source.flushes.length === 0) await new Promise(setImmediate);
+    const closing = server.close();
+    finish(3);
+    expect((await answer).text).toBe('{"flushed":3}\n');
+    await closing;
+  });
+});

@@ -1,0 +1,83 @@
+import { describe, expect, it } from 'vitest';
+import type { UpstreamStatus } from '../../src/admin/admin-source.ts';
+import { judge } from '../../src/admin/verdict.ts';
+import { EPISODE, UPSTREAM } from './sample-admin.ts';
+
+const READY = { ready: true, reason: '' };
+const LOOPED: UpstreamStatus = { ...UPSTREAM, address: EPISODE.upstream, state: 'quarantined' };
+const OTHER: UpstreamStatus = { ...UPSTREAM, address: '10.0.0.3:53' };
+const CORP: UpstreamStatus = { ...UPSTREAM, address: '10.9.9.9:53', zones: ['corp.example'] };
+
+describe('the verdict', () => {
+  it('is healthy when every upstream answers', () => {
+    expect(judge(READY, [UPSTREAM], [])).toEqual({
+      level: 'good',
+      headline: 'Healthy',
+      detail: 'The upstream answers; no loop.',
+      cure: '',
+    });
+    expect(judge(READY, [UPSTREAM, OTHER], []).detail).toBe('All 2 upstreams answer; no loop.');
+  });
+
+  it('is healthy again once a loop is over', () => {
+    expect(judge(READY, [UPSTREAM], [{ ...EPISODE, state: 'closed' }]).headline).toBe('Healthy');
+  });
+
+  it('is a contained loop, with its cure, while another upstream answers', () => {
+    const verdict = judge(READY, [LOOPED, UPSTREAM], [EPISODE]);
+    expect(verdict).toMatchObject({ level: 'warning', headline: 'Loop contained', cure: EPISODE.cure });
+    expect(verdict.detail).toContain('127.0.0.1:5398');
+  });
+
+  it('is a loop, with its cure, when no other upstream is left', () => {
+    const verdict = judge({ ready: false, reason: 'looping' }, [LOOPED], [EPISODE]);
+    expect(verdict).toMatchObject({ level: 'bad', headline: 'Looping', cure: EPISODE.cure });
+    expect(verdict.detail).toContain('any name');
+  });
+
+  it('is a loop when the only others are down', () => {
+    expect(judge(READY, [LOOPED, { ...OTHER, state: 'down' }], [EPISODE]).headline).toBe('Looping');
+  });
+
+  it('keeps zones apart: an upstream that loops in one still serves another', () => {
+    const both: UpstreamStatus = { ...LOOPED, zones: ['.', 'corp.example'] };
+    const verdict = judge(READY, [both, UPSTREAM], [{ ...EPISODE, zone: 'corp.example' }]);
+    expect(verdict).toMatchObject({ level: 'bad', headline: 'Looping' });
+    expect(verdict.detail).toContain('names in corp.example');
+    expect(judge(READY, [both, CORP], [{ ...EPISODE, zone: 'corp.example' }]).headline).toBe(
+      'Loop contained',
+    );
+  });
+
+  it('says which names have no upstream', () => {
+    const down = { ...UPSTREAM, state: 'down' as const };
+    expect(judge(READY, [down], [])).toMatchObject({ level: 'bad', headline: 'No upstream answers' });
+    expect(judge(READY, [down], []).detail).toContain('any name');
+    expect(judge(READY, [down, CORP], []).detail).toContain('names outside corp.example');
+    expect(judge(READY, [UPSTREAM, { ...CORP, state: 'down' }], [])).toMatchObject({
+      level: 'bad',
+      headline: 'No upstream for corp.example',
+    });
+  });
+
+  it('is no upstream, with the reason, when none is known', () => {
+    const verdict = judge({ ready: false, reason: 'no file names one' }, [], []);
+    expect(verdict).toMatchObject({ level: 'bad', headline: 'No upstream' });
+    expect(verdict.detail).toContain('no file names one');
+    expect(verdict.cure).toContain('unloop doctor');
+  });
+
+  it('names the upstreams that are down while others answer', () => {
+    const verdict = judge(READY, [UPSTREAM, { ...OTHER, state: 'down' }], []);
+    expect(verdict).toMatchObject({ level: 'warning', headline: 'Degraded' });
+    expect(verdict.detail).toBe('10.0.0.3:53 does not answer; 1 of 2 upstreams do.');
+  });
+
+  it('says why it is not ready', () => {
+    expect(judge({ ready: false, reason: 'draining' }, [UPSTREAM], [])).toMatchObject({
+      level: 'warning',
+      headline: 'Not ready',
+      detail: 'Draining.',
+    });
+  });
+});
