@@ -1,0 +1,179 @@
+// The cluster's DNS as a server to look into: CoreDNS and NodeLocal DNSCache by their Corefiles, which are given or lie among
+// kubelet's mounted volumes; without one, what every distribution's Corefile does. Called by inspect.
+import { posix } from 'node:path';
+import type { NodeFiles } from '../discovery/node-files.ts';
+import { readResolvConf } from '../discovery/resolv-conf.ts';
+import { canonicalAddress } from '../discovery/server-address.ts';
+import { type Corefile, type Forward, parseForwardTarget, readCorefile } from './corefile.ts';
+import type { KubeletFacts } from './kubelet-facts.ts';
+import { type Route, type Service, type Target, toTarget } from './service.ts';
+
+/** What NodeLocal DNSCache's manifest binds to; kubespray uses the second. */
+export const NODE_LOCAL_ADDRESSES: readonly string[] = ['169.254.20.10', '169.254.25.10'];
+export const CLUSTER_DNS_ROLE = 'cluster DNS';
+export const NODE_LOCAL_ROLE = 'NodeLocal DNSCache';
+
+/** The tenth address of kubeadm's service network, and of k3s's and RKE2's. */
+const USUAL_CLUSTER_DNS: readonly string[] = ['10.96.0.10', '10.43.0.10'];
+
+const KUBELET_PODS = '/var/lib/kubelet/pods';
+const COREFILE_NAMES = ['Corefile', 'Corefile.base'];
+/** Corefiles of more pods than that say nothing new. */
+const MAX_COREFILES = 8;
+
+/** Finds the Corefiles that kubelet mounts into pods of this node. */
+export async function findCorefiles(files: NodeFiles): Promise<Corefile[]> {
+  const found: Corefile[] = [];
+  const seen = new Set<string>();
+  for (const pod of await files.list(KUBELET_PODS)) {
+    const volumes = posix.join(KUBELET_PODS, pod, 'volumes/kubernetes.io~configmap');
+    for (const volume of await files.list(volumes)) {
+      for (const name of COREFILE_NAMES) {
+        const path = posix.join(volumes, volume, name);
+        const text = await files.text(path);
+        if (text === '' || seen.has(text) || found.length === MAX_COREFILES) continue;
+        seen.add(text);
+        found.push(readCorefile(text, path));
+      }
+    }
+  }
+  return found;
+}
+
+/** The services that the Corefiles describe, and those that kubelet's cluster DNS addresses stand for. */
+export async function readClusterDns(
+  files: NodeFiles,
+  kubelet: KubeletFacts,
+  corefiles: readonly Corefile[],
+  podServers: readonly Target[],
+): Promise<Service[]> {
+  const services: Service[] = [];
+  const nodeLocal = corefiles.filter(isNodeLocal);
+  const cluster = corefiles.filter((corefile) => !isNodeLocal(corefile));
+  const bound = new Set<string>();
+  for (const corefile of nodeLocal) {
+    const addresses = [...new Set(corefile.blocks.flatMap((block) => block.binds.map(canonicalAddress)))];
+    for (const address of addresses) bound.add(address);
+    services.push({
+      role: NODE_LOCAL_ROLE,
+      place: 'node',
+      listens: listenOn(addresses, corefile),
+      ownZones: [],
+      routes: await readRoutes(files, corefile, podServers),
+      isAssumed: false,
+    });
+  }
+  const localAddresses = NODE_LOCAL_ADDRESSES.filter((address) => !bound.has(address));
+  const podAddresses = podServers.map((server) => canonicalAddress(server.address));
+  const usual: Route = { zone: '.', targets: podServers, unknown: '' };
+  for (const address of localAddresses) {
+    services.push({
+      role: NODE_LOCAL_ROLE,
+      place: 'node',
+      listens: [{ address, port: 53 }],
+      ownZones: [],
+      // In kubelet's own file it cannot be what NodeLocal DNSCache asks: only its Corefile says what lies behind.
+      routes: [
+        podAddresses.includes(address)
+          ? { zone: '.', targets: [], unknown: 'only its Corefile tells whom it asks' }
+          : usual,
+      ],
+      isAssumed: true,
+    });
+  }
+
+  const told = kubelet.clusterDns.map(canonicalAddress);
+  const behind = told.filter((address) => !bound.has(address) && !NODE_LOCAL_ADDRESSES.includes(address));
+  const clusterAddresses = behind.length > 0 ? behind : USUAL_CLUSTER_DNS;
+  const podAndCluster = [...clusterAddresses, '0.0.0.0'];
+  for (const corefile of cluster) {
+    const routes = await readRoutes(files, corefile, podServers);
+    services.push({
+      role: CLUSTER_DNS_ROLE,
+      place: 'pod',
+      listens: listenOn(podAndCluster, corefile),
+      ownZones: listOwnZones(corefile, routes),
+      routes,
+      isAssumed: false,
+    });
+  }
+  if (cluster.length === 0) {
+    services.push({
+      role: CLUSTER_DNS_ROLE,
+      place: 'pod',
+      listens: podAndCluster.map((address) => ({ address, port: 53 })),
+      ownZones: ['cluster.local', 'in-addr.arpa', 'ip6.arpa'],
+      routes: [usual],
+      isAssumed: true,
+    });
+  }
+  return services;
+}
+
+/** NodeLocal DNSCache binds to a link-local address of the node; a cluster's DNS binds to every address of its pod. */
+export function isNodeLocal(corefile: Corefile): boolean {
+  return corefile.blocks.some((block) => block.binds.some((address) => address.startsWith('169.254.')));
+}
+
+function listenOn(addresses: readonly string[], corefile: Corefile): { address: string; port: number }[] {
+  const ports = new Set(corefile.blocks.flatMap((block) => block.zones.map(({ port }) => port)));
+  // A service's port 53 leads to whatever port CoreDNS has in its pod.
+  ports.add(53);
+  return addresses.flatMap((address) => [...ports].map((port) => ({ address, port })));
+}
+
+/** What it answers itself, and what its forwards leave alone and no other one takes. */
+function listOwnZones({ blocks }: Corefile, routes: readonly Route[]): string[] {
+  const spared = blocks.flatMap((block) => block.forwards.flatMap((forward) => forward.except));
+  const routed = new Set(routes.map(({ zone }) => zone));
+  return [...blocks.flatMap((block) => block.ownZones), ...spared.filter((zone) => !routed.has(zone))];
+}
+
+async function readRoutes(
+  files: NodeFiles,
+  corefile: Corefile,
+  podServers: readonly Target[],
+): Promise<Route[]> {
+  const routes: Route[] = [];
+  for (const block of corefile.blocks) {
+    for (const forward of block.forwards) {
+      const zones = forward.zone === '.' ? block.zones.map(({ zone }) => zone) : [forward.zone];
+      const targets: Target[] = [];
+      let unknown = '';
+      for (const to of forward.to) {
+        const found = await readTarget(files, corefile, forward, to, podServers);
+        if (found === null) unknown = `${to} stands for servers that are not known here`;
+        else targets.push(...found);
+      }
+      for (const zone of new Set(zones)) {
+        if (targets.length > 0) routes.push({ zone, targets, unknown: '' });
+        if (unknown !== '') routes.push({ zone, targets: [], unknown });
+      }
+    }
+  }
+  return routes;
+}
+
+async function readTarget(
+  files: NodeFiles,
+  corefile: Corefile,
+  forward: Forward,
+  to: string,
+  podServers: readonly Target[],
+): Promise<readonly Target[] | null> {
+  const source = `${corefile.path}:${forward.line}`;
+  const target = parseForwardTarget(to);
+  if (target.kind === 'server') {
+    const plain = toTarget(target.address, target.port, source);
+    return [to.includes('://') && !to.startsWith('dns://') ? { ...plain, text: to } : plain];
+  }
+  // The pod's own /etc/resolv.conf is what kubelet made of its file; any other path is a mount that may be the node's.
+  if (target.kind === 'file') {
+    if (to === '/etc/resolv.conf') return podServers;
+    const { nameservers } = await readResolvConf(files, to);
+    if (nameservers.length === 0) return null;
+    return nameservers.map(({ address, line }) => toTarget(address, 53, `${to}:${line}`));
+  }
+  // NodeLocal DNSCache fills this in with its pod's servers, unless the cluster's DNS has stub domains.
+  return to === '__PILLAR__UPSTREAM__SERVERS__' ? podServers : null;
+}

@@ -1,0 +1,113 @@
+// From what was found to what it means: follows a query of each kind of client, names the circles and the blind spots, and
+// decides on the verdict. Called by main; findings words what it sees.
+
+import { describeAddress } from './cloud.ts';
+import { CLUSTER_DNS_ROLE } from './cluster-dns.ts';
+import { collectFindings } from './findings.ts';
+import type { Facts } from './inspect.ts';
+import { roleOf } from './local-servers.ts';
+import { EXIT_CODES, type Finding, type Probe, type QueryPath, type Report, type Verdict } from './report.ts';
+import { type Place, type Service, type Target, toTarget } from './service.ts';
+import { followRoutes, followTarget, type Position, type Surroundings, wayTo } from './walk.ts';
+
+/** The whole report. */
+export function diagnose(facts: Facts, probes: readonly Probe[]): Report {
+  const refused = new Set(probes.filter((probe) => probe.outcome === 'refused').map((probe) => probe.server));
+  const paths = followAll(facts, (target) => refused.has(target.text));
+  const findings = collectFindings(facts, paths, probes);
+  const verdict = decide(findings);
+  return {
+    verdict,
+    exitCode: EXIT_CODES[verdict],
+    summary: summarise(verdict, facts, paths, findings),
+    root: facts.root,
+    paths,
+    findings,
+    probes,
+  };
+}
+
+/** The servers that a query may meet, each once: whom to probe. */
+export function listTargets(facts: Facts): Target[] {
+  const met = new Map<string, Target>();
+  followAll(facts, (target) => {
+    met.set(target.text, target);
+    return false;
+  });
+  return [...met.values()];
+}
+
+function followAll(facts: Facts, isAsked: (target: Target) => boolean): QueryPath[] {
+  const isDead = (target: Target) =>
+    isAsked(target) || (facts.local.isStubOff && /^127\.0\.0\.5[34]$/.test(target.address));
+  const around: Surroundings = {
+    services: facts.services,
+    ownAddresses: facts.ownAddresses,
+    describe: (address) => roleOf(address) || describeAddress(address),
+    isDead,
+  };
+  const start = (place: Place): Position => ({ place, passed: [], zone: null, isAssumed: false });
+  const follow = (targets: readonly Target[], place: Place) =>
+    targets.map((target) => followTarget(target, '.', start(place), around));
+
+  const paths: QueryPath[] = [];
+  if (facts.ownServers.length > 0) {
+    paths.push({ kind: 'process', from: 'process in this pod', hops: follow(facts.ownServers, 'pod') });
+  }
+  const from = facts.isPod ? 'process in this pod' : 'process on this node';
+  paths.push({ kind: 'process', from, hops: follow(facts.servers, facts.isPod ? 'pod' : 'node') });
+  if (!facts.isPod) {
+    const hops = follow(facts.podConf.servers, 'pod');
+    paths.push({ kind: 'podDefault', from: 'pod, dnsPolicy: Default', hops });
+  }
+  const cluster = facts.services.find((service) => service.role === CLUSTER_DNS_ROLE);
+  if (facts.kubelet.clusterDns.length > 0) {
+    const targets = facts.kubelet.clusterDns.map((address) => toTarget(address, 53, 'clusterDNS of kubelet'));
+    paths.push({ kind: 'podClusterFirst', from: 'pod, ClusterFirst', hops: follow(targets, 'pod') });
+  } else if (cluster !== undefined && !cluster.isAssumed) {
+    paths.push({ kind: 'podClusterFirst', from: CLUSTER_DNS_ROLE, hops: followAllRoutes(cluster, around) });
+  }
+  if (facts.unloop !== null) {
+    paths.push({ kind: 'unloop', from: 'unloop', hops: followAllRoutes(facts.unloop.service, around) });
+  }
+  return paths;
+}
+
+function followAllRoutes(service: Service, around: Surroundings) {
+  const at: Position = { place: service.place, passed: [], zone: null, isAssumed: false };
+  return followRoutes(service.routes, service, at, around);
+}
+
+function decide(findings: readonly Finding[]): Verdict {
+  const has = (severity: Finding['severity']) => findings.some((finding) => finding.severity === severity);
+  if (has('loop')) return 'loops';
+  if (has('risk')) return 'wouldLoop';
+  return has('unknown') ? 'unknown' : 'healthy';
+}
+
+function summarise(
+  verdict: Verdict,
+  facts: Facts,
+  paths: readonly QueryPath[],
+  findings: readonly Finding[],
+): string {
+  switch (verdict) {
+    case 'loops': {
+      for (const path of paths) {
+        const way = wayTo('loops', path.hops);
+        if (way.length > 0) return `loops: ${[path.from, ...way].join(' → ')} ⟲`;
+      }
+      return `loops: ${findings.find((finding) => finding.severity === 'loop')!.message}`;
+    }
+    case 'wouldLoop':
+      return facts.isPod
+        ? 'would loop: what this pod asks is the pod itself'
+        : 'would loop in a pod with dnsPolicy: Default';
+    case 'unknown':
+      return `cannot tell: ${findings.find((finding) => finding.severity === 'unknown')!.message}`;
+    case 'healthy':
+      return facts.isPod
+        ? 'healthy: no DNS loop in this pod'
+        : 'healthy: no DNS loop on this node, nor in a pod with dnsPolicy: Default';
+  }
+}

@@ -1,0 +1,261 @@
+// The wording of what the doctor sees in the paths, the files and the answers, each with its cure. Called by diagnose.
+import { describeResolvConf } from '../discovery/notices.ts';
+import { NODE_LOCAL_ROLE } from './cluster-dns.ts';
+import {
+  cureBlindness,
+  cureCorefile,
+  cureFromPod,
+  cureKubelet,
+  cureResolvConf,
+  cureSource,
+  cureWithUnloop,
+} from './cures.ts';
+import { type Facts, MAX_NAMESERVERS } from './inspect.ts';
+import type { Cure, Finding, FindingCode, Hop, Probe, QueryPath, Severity } from './report.ts';
+import { leavesOf, wayTo } from './walk.ts';
+
+/** Servers of NATs that people mistake for a loop. */
+const NAT_ROLES = /\bNAT\b/;
+
+/** Every finding, the gravest first. */
+export function collectFindings(
+  facts: Facts,
+  paths: readonly QueryPath[],
+  probes: readonly Probe[],
+): Finding[] {
+  const findings = [
+    ...describePaths(facts, paths),
+    ...describeFiles(facts),
+    ...describeProbes(probes),
+    ...describeSurroundings(facts, paths),
+  ];
+  const order: readonly Severity[] = ['loop', 'risk', 'unknown', 'info'];
+  // Several kinds of client meet the same server.
+  const distinct = [...new Map(findings.map((finding) => [finding.message, finding])).values()];
+  return distinct.toSorted((a, b) => order.indexOf(a.severity) - order.indexOf(b.severity));
+}
+
+function finding(
+  severity: Severity,
+  code: FindingCode,
+  message: string,
+  cures: readonly Cure[] = [],
+): Finding {
+  return { severity, code, message, cures };
+}
+
+function describePaths(facts: Facts, paths: readonly QueryPath[]): Finding[] {
+  const findings: Finding[] = [];
+  const cluster = paths.find((path) => path.kind === 'podClusterFirst');
+  const clusterLeaves = leavesOf(cluster?.hops ?? []);
+  // A circle that several paths run into is told once.
+  const told = new Set<string>();
+  const isNew = (leaf: Hop) => !told.has(`${leaf.server} ${leaf.source}`);
+  for (const path of paths) {
+    const leaves = leavesOf(path.hops);
+    const circles = leaves.filter((leaf) => leaf.state === 'loops' && isNew(leaf));
+    for (const leaf of circles) told.add(`${leaf.server} ${leaf.source}`);
+    const risks = leaves.filter((leaf) => leaf.state === 'wouldLoop');
+    if (path.kind === 'podDefault') {
+      // The cluster's DNS is such a pod: where it is known to loop by the same line, that says it all.
+      const said = new Set(clusterLeaves.filter((leaf) => leaf.state === 'loops').map((leaf) => leaf.source));
+      const unsaid = risks.filter((leaf) => !said.has(leaf.source));
+      if (unsaid.length > 0) findings.push(describePodRisk(facts, unsaid));
+    } else if (path.kind === 'podClusterFirst') {
+      const known = new Set(
+        leavesOf(paths.find((p) => p.kind === 'podDefault')?.hops ?? []).map((l) => l.source),
+      );
+      const unsaid = risks.filter((leaf) => !known.has(leaf.source));
+      if (circles.length > 0) findings.push(describeClusterLoop(facts, path, circles, 'loop'));
+      else if (unsaid.length > 0) findings.push(describeClusterLoop(facts, path, unsaid, 'risk'));
+      findings.push(...describeDeadEnds(path, path.hops, null));
+      continue;
+    } else if (path.kind === 'process' && risks.length > 0) {
+      findings.push(describeProcessRisk(facts, path, risks));
+    }
+    if (circles.length > 0) findings.push(describeCircle(facts, path, circles));
+    if (path.kind !== 'podDefault') findings.push(...describeDeadEnds(path, path.hops, null));
+  }
+  return findings;
+}
+
+function describePodRisk(facts: Facts, leaves: readonly Hop[]): Finding {
+  const { kubelet, podConf } = facts;
+  const servers = leaves.map((leaf) => leaf.server);
+  const cures = [...cureKubelet(facts), ...cureWithUnloop(facts, servers)];
+  if (podConf.path === '') {
+    return finding(
+      'risk',
+      'kubelet-no-resolv-conf',
+      `kubelet is told to use no resolv.conf (${kubelet.setBy}): it gives a pod with dnsPolicy: Default the server ` +
+        '127.0.0.1, which is the pod itself',
+      cures,
+    );
+  }
+  const who =
+    kubelet.flavour === 'none'
+      ? 'no kubelet configuration was found; by default kubelet copies it'
+      : `${kubelet.flavour} copies it${kubelet.setBy === '' ? ' (its default)' : ` (${kubelet.setBy})`}`;
+  const share =
+    leaves.length < podConf.servers.length
+      ? `, ${leaves.length} of its ${podConf.servers.length} servers`
+      : '';
+  const message =
+    `${leaves.map((leaf) => leaf.source).join(', ')} names ${servers.join(', ')}${share}; ${who} into every pod with ` +
+    'dnsPolicy: Default, where that address is the pod itself: a DNS server in there asks itself';
+  return finding('risk', 'pod-would-loop', message, cures);
+}
+
+function describeProcessRisk(facts: Facts, path: QueryPath, leaves: readonly Hop[]): Finding {
+  const [leaf] = leaves as readonly [Hop];
+  const isPod = path.from === 'process in this pod';
+  const message = isPod
+    ? `${leaf.source} names ${leaf.server}, which in a pod is the pod itself: a DNS server in here that forwards to it asks itself`
+    : `${[path.from, ...wayTo('wouldLoop', path.hops)].join(' → ')} leads back to a server it passed`;
+  const cures = isPod ? [cureFromPod(), ...cureWithUnloop(facts, [leaf.server])] : [cureSource(facts, leaf)];
+  return finding('risk', 'pod-would-loop', message, cures);
+}
+
+function describeClusterLoop(
+  facts: Facts,
+  path: QueryPath,
+  leaves: readonly Hop[],
+  severity: 'loop' | 'risk',
+): Finding {
+  const leaf = leaves[0]!;
+  const way = [path.from, ...wayTo(leaf.state, path.hops)].join(' → ');
+  const zone = leaf.zone === '.' ? '' : ` for names under ${leaf.zone}`;
+  const message = `the cluster's DNS asks itself${zone}: ${way} is ${leaf.role} (${leaf.source})`;
+  const isKubeletFile = facts.podConf.servers.some((server) => server.source === leaf.source);
+  const cures = isKubeletFile ? cureKubelet(facts) : [];
+  const written = findForward(facts, leaf, isKubeletFile);
+  if (written !== null) cures.push(written);
+  if (cures.length === 0) cures.push(cureSource(facts, leaf));
+  cures.push(...cureWithUnloop(facts, [leaf.server]));
+  return finding(severity, 'cluster-dns-loops', message, cures);
+}
+
+/** The Corefile's line that a circle goes through. */
+function findForward(facts: Facts, leaf: Hop, isKubeletFile: boolean): Cure | null {
+  for (const { path, blocks } of facts.corefiles) {
+    for (const forward of blocks.flatMap((block) => block.forwards)) {
+      const isIt = isKubeletFile
+        ? forward.to.includes('/etc/resolv.conf')
+        : leaf.source === `${path}:${forward.line}`;
+      if (isIt) return cureCorefile(facts, path, forward, isKubeletFile);
+    }
+  }
+  return null;
+}
+
+function describeCircle(facts: Facts, path: QueryPath, circles: readonly Hop[]): Finding {
+  const leaf = circles[0]!;
+  const way = [path.from, ...wayTo('loops', path.hops)].join(' → ');
+  const code = path.kind === 'unloop' ? 'unloop-loops' : 'node-loops';
+  const message = `a query goes round in a circle: ${way} is ${leaf.role} (${leaf.source})`;
+  return finding('loop', code, message, [cureSource(facts, leaf)]);
+}
+
+function describeDeadEnds(path: QueryPath, hops: readonly Hop[], before: Hop | null): Finding[] {
+  return hops.flatMap((hop) => {
+    if (hop.next.length > 0) return describeDeadEnds(path, hop.next, hop);
+    if (hop.state === 'unknown') {
+      const isBlind = hop.server === '?' && before?.role === NODE_LOCAL_ROLE;
+      const message =
+        hop.server === '?'
+          ? `${before === null ? '' : `${before.source} names ${before.server}, ${before.role}: `}${hop.role}`
+          : `${hop.source} names ${hop.server}, and no file says whom ${hop.role || 'the server there'} asks`;
+      return [finding('unknown', 'stub-unknown', message, isBlind ? [cureBlindness()] : [])];
+    }
+    if (hop.state !== 'dead') return [];
+    // With another server that works, names still resolve.
+    const isOnly = path.hops.every(({ state }) => state === 'dead');
+    const message = `${hop.source} names ${hop.server}, where nobody listens`;
+    return [finding(isOnly ? 'unknown' : 'info', 'stub-not-listening', message)];
+  });
+}
+
+function describeFiles(facts: Facts): Finding[] {
+  const findings: Finding[] = [];
+  const { resolvConf, podConf, kubelet } = facts;
+  for (const { code, message } of describeResolvConf(resolvConf)) {
+    const isBad = code === 'resolv-conf-bad-lines';
+    const cures = isBad ? [] : [cureResolvConf(facts)];
+    findings.push(finding(isBad ? 'info' : 'unknown', code as FindingCode, message, cures));
+  }
+  if (resolvConf.nameservers.length > MAX_NAMESERVERS) {
+    const rest = resolvConf.nameservers.slice(MAX_NAMESERVERS).map(({ address }) => address);
+    const message = `${resolvConf.path} names ${resolvConf.nameservers.length} servers; libc and kubelet take the first ${MAX_NAMESERVERS}, not ${rest.join(', ')}`;
+    findings.push(finding('info', 'more-than-three-servers', message));
+  }
+  if (!facts.isPod && podConf.state !== 'read' && podConf.path !== resolvConf.path) {
+    const problem = podConf.state === 'empty' ? 'names no server' : podConf.detail;
+    const message = `${podConf.path}, which kubelet copies into pods (${kubelet.setBy || 'its default'}), ${problem}`;
+    findings.push(finding('unknown', 'kubelet-file-unreadable', message, cureKubelet(facts)));
+  }
+  for (const fault of kubelet.faults) findings.push(finding('unknown', 'file-unreadable', fault));
+  if (kubelet.generatedServers.length > 0) {
+    const servers = kubelet.generatedServers.join(', ');
+    const message =
+      `no file of the node suits ${kubelet.flavour}, so pods with dnsPolicy: Default get the public resolver ${servers}: ` +
+      'they resolve no name of your own network';
+    findings.push(finding('info', 'k3s-public-resolver', message, cureKubelet(facts)));
+  }
+  for (const { path, detail } of facts.unreadable) {
+    findings.push(finding('info', 'file-unreadable', `${path} ${detail}`));
+  }
+  for (const { path, gaps } of facts.corefiles) {
+    for (const gap of gaps) findings.push(finding('info', 'corefile-incomplete', `${path}: ${gap}`));
+  }
+  return findings;
+}
+
+function describeProbes(probes: readonly Probe[]): Finding[] {
+  const findings: Finding[] = [];
+  for (const probe of probes) {
+    if (/^14\b.*\bloop/i.test(probe.extendedError)) {
+      const message = `${probe.server} says itself that it is in a loop (extended error ${probe.extendedError})`;
+      findings.push(finding('loop', 'server-reports-loop', message));
+    } else if (probe.outcome === 'silent') {
+      findings.push(finding('info', 'server-silent', `${probe.server} does not answer`));
+    } else if (probe.rcode === 'SERVFAIL') {
+      findings.push(finding('info', 'server-fails', `${probe.server} answers with SERVFAIL`));
+    } else if (probe.outcome === 'answered' && probe.answersNewNames === false) {
+      const message =
+        `${probe.server} answers what it knows, but not a name it never saw: its own upstream is dead, or what it ` +
+        'sends goes round in a loop';
+      findings.push(finding('unknown', 'new-names-silent', message));
+    }
+  }
+  return findings;
+}
+
+function describeSurroundings(facts: Facts, paths: readonly QueryPath[]): Finding[] {
+  const findings: Finding[] = [];
+  const nats = new Map<string, string>();
+  for (const leaf of paths.flatMap((path) => leavesOf(path.hops))) {
+    if (NAT_ROLES.test(leaf.role)) nats.set(leaf.server, leaf.role);
+  }
+  for (const [server, role] of nats) {
+    findings.push(
+      finding('info', 'nat-resolver', `${server} is ${role}: a pod reaches it as well, it is no loop`),
+    );
+  }
+  if (facts.isMusl && facts.servers.length > 1) {
+    const message = `musl asks its ${facts.servers.length} servers at once and takes the first answer: every one of them sees every query`;
+    findings.push(finding('info', 'musl', message));
+  }
+  for (const { severity, message, remedy } of facts.unloop?.notices ?? []) {
+    const isGrave = severity === 'error';
+    const cure: Cure = { what: 'unloop', where: '', lines: [remedy], commands: [], isAlternative: false };
+    findings.push(
+      finding(
+        isGrave ? 'unknown' : 'info',
+        'own-notice',
+        `unloop: ${message}`,
+        isGrave && remedy !== '' ? [cure] : [],
+      ),
+    );
+  }
+  return findings;
+}

@@ -1,0 +1,63 @@
+// What the doctor knows of a node's kubelet, and the YAML that says so. Made by kubelet and k3s.
+import { isMap, isScalar, LineCounter, parseDocument } from 'yaml';
+
+/** What is known of the kubelet of this node. */
+export interface KubeletFacts {
+  /** none: no file of a kubelet was found. */
+  readonly flavour: 'kubelet' | 'k3s' | 'rke2' | 'none';
+  /** The file it copies into pods; '' when it is told to use none. */
+  readonly resolvConf: string;
+  /** Who says so, "FILE:LINE"; '' when it is the default. */
+  readonly setBy: string;
+  /** config: resolvConf in a YAML file. flag: --resolv-conf. distribution: the setting of k3s or RKE2; argument: their kubelet-arg. */
+  readonly how: 'config' | 'flag' | 'distribution' | 'argument' | 'default';
+  /** The systemd unit to restart: "kubelet", "k3s-agent". */
+  readonly unit: string;
+  /** The file to change, which may not exist yet. */
+  readonly configFile: string;
+  /** Cluster DNS addresses that pods get; empty when not known. */
+  readonly clusterDns: readonly string[];
+  /** The servers come from the distribution itself, not from a file of the node (k3s without a usable file: 8.8.8.8). */
+  readonly generatedServers: readonly string[];
+  /** Files of kubelet that are there and make no sense: "FILE: reason". */
+  readonly faults: readonly string[];
+}
+
+/** A value in a YAML file. */
+export interface YamlValue {
+  readonly value: unknown;
+  readonly line: number;
+}
+
+/** Top-level keys of a YAML (or JSON) mapping, with their lines; null when the text is none. */
+export function readYamlKeys(text: string): Map<string, YamlValue> | null {
+  const lines = new LineCounter();
+  const document = parseDocument(text, { lineCounter: lines, logLevel: 'silent' });
+  if (document.errors.length > 0) return null;
+  const keys = new Map<string, YamlValue>();
+  const { contents } = document;
+  // Nothing but comments is an empty mapping.
+  if (contents === null || (isScalar(contents) && contents.value === null)) return keys;
+  if (!isMap(contents)) return null;
+  let values: Record<string, unknown>;
+  try {
+    values = document.toJS({ maxAliasCount: 10 }) as Record<string, unknown>;
+  } catch {
+    // An alias of nothing, or too many of them.
+    return null;
+  }
+  for (const item of contents.items) {
+    if (!isScalar(item.key) || typeof item.key.value !== 'string') continue;
+    keys.set(item.key.value, {
+      value: values[item.key.value],
+      line: lines.linePos(item.key.range?.[0] ?? 0).line,
+    });
+  }
+  return keys;
+}
+
+/** A list of texts, or one text, as YAML may have either. */
+export function asTexts(value: unknown): string[] {
+  if (typeof value === 'string') return [value];
+  return Array.isArray(value) ? value.filter((entry) => typeof entry === 'string') : [];
+}

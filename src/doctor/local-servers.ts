@@ -1,0 +1,164 @@
+// The DNS servers of the node itself and whom they ask: systemd-resolved, AdGuard Home, dnsmasq, or whatever answers on a
+// loopback address while some file of the node still names the real servers. Called by inspect.
+import { isLoopback } from '../discovery/loopback.ts';
+import type { NodeFiles } from '../discovery/node-files.ts';
+import { readResolvConf } from '../discovery/resolv-conf.ts';
+import { canonicalAddress } from '../discovery/server-address.ts';
+import { SOURCE_READERS } from '../discovery/sources/all.ts';
+import { readDnsmasqSource } from '../discovery/sources/dnsmasq.ts';
+import { readResolvedConf } from '../discovery/sources/resolved-conf.ts';
+import { RESOLVED_FILE, readResolvedFileSource } from '../discovery/sources/resolved-file.ts';
+import { readResolvedStateSource } from '../discovery/sources/resolved-state.ts';
+import type { FoundServer, SourceContext, SourceFacts } from '../discovery/sources/source.ts';
+import { readAdGuardHome } from './adguard-home.ts';
+import { type Route, type Service, toTarget } from './service.ts';
+
+/** One dnsmasq after another is asked whom it asks, so many times. */
+const MAX_ASKED = 8;
+const STUB_FILE = '/run/systemd/resolve/stub-resolv.conf';
+
+/** What runs on the node, as far as its files tell. */
+export interface LocalServers {
+  readonly services: readonly Service[];
+  /** resolved is there and told not to listen on 127.0.0.53. */
+  readonly isStubOff: boolean;
+  /** Servers beyond loopback that some file names, most trusted first: what to use when the stub cannot be. */
+  readonly realServers: readonly FoundServer[];
+}
+
+/** Reads them all. `stubs`: the loopback servers that resolv.conf names. `isHere`: whether an address is this machine's. */
+export async function readLocalServers(
+  context: SourceContext,
+  stubs: readonly string[],
+  isHere: (address: string) => boolean,
+): Promise<LocalServers> {
+  const { files } = context;
+  const conf = await readResolvedConf(files);
+  const isStubOff = /^(no|off|false|0)$/i.test(conf.stubListener);
+  const services: Service[] = [];
+  const resolved = await readResolved(context, conf.paths.length > 0);
+  if (resolved !== null) services.push(isStubOff ? { ...resolved, listens: [] } : resolved);
+  const adGuardHome = await readAdGuardHome(files);
+  if (adGuardHome !== null) services.push(adGuardHome);
+  services.push(...(await readDnsmasqs(context, isHere)));
+
+  const realGroup = await findRealServers(context);
+  const realServers = realGroup?.servers.filter((server) => !isLoopback(server.address)) ?? [];
+  for (const stub of stubs) {
+    const address = canonicalAddress(stub);
+    const isKnown = services.some((service) => service.listens.some((listen) => listen.address === address));
+    const isWild = adGuardHome?.listens.some(
+      ({ address: a, port }) => port === 53 && (a === '0.0.0.0' || a === '::'),
+    );
+    const isOff = isStubOff && /^127\.0\.0\.5[34]$/.test(address);
+    if (isKnown || isWild === true || isOff || realServers.length === 0) continue;
+    services.push({
+      role: roleOf(address) || 'a server on this node',
+      place: 'node',
+      listens: [{ address, port: 53 }],
+      ownZones: [],
+      routes: toRoutes({ ...realGroup!, servers: realServers }),
+      isAssumed: true,
+    });
+  }
+  return { services, isStubOff, realServers };
+}
+
+/** What usually answers on a loopback address. */
+export function roleOf(address: string): string {
+  if (address === '127.0.0.53' || address === '127.0.0.54') return 'systemd-resolved';
+  if (address === '127.0.1.1') return 'dnsmasq';
+  return address === '127.0.0.11' ? "Docker's DNS" : '';
+}
+
+async function readResolved(context: SourceContext, hasConf: boolean): Promise<Service | null> {
+  const facts =
+    (await readResolvedFileSource(context))[0] ?? (await readResolvedStateSource(context))[0] ?? null;
+  const isRunning =
+    (await context.files.read(STUB_FILE)).kind === 'text' ||
+    (await context.files.read(RESOLVED_FILE)).kind === 'text';
+  if (facts === null && !hasConf && !isRunning) return null;
+  return {
+    role: 'systemd-resolved',
+    place: 'node',
+    listens: ['127.0.0.53', '127.0.0.54'].map((address) => ({ address, port: 53 })),
+    ownZones: [],
+    routes:
+      facts === null
+        ? [{ zone: '.', targets: [], unknown: 'no file says whom systemd-resolved asks' }]
+        : toRoutes(facts),
+    isAssumed: false,
+  };
+}
+
+/** Those that say themselves whom they ask, one address at a time, then the one of the configuration files. */
+async function readDnsmasqs(
+  context: SourceContext,
+  isHere: (address: string) => boolean,
+): Promise<Service[]> {
+  const services: Service[] = [];
+  const pending = [...context.stubs];
+  const asked = new Set<string>();
+  for (let stub = pending.shift(); stub !== undefined && asked.size < MAX_ASKED; stub = pending.shift()) {
+    if (asked.has(stub)) continue;
+    asked.add(stub);
+    const groups = await readDnsmasqSource({ ...context, stubs: [stub] });
+    const told = groups.find(({ servers }) => servers.some(({ path }) => path.endsWith(`@${stub}`)));
+    if (told === undefined) continue;
+    services.push(toDnsmasq([stub], told));
+    for (const { address, port } of told.servers) {
+      if (isHere(address) && (port === 0 || port === 53)) pending.push(address);
+    }
+  }
+  const written = (await readDnsmasqSource({ ...context, stubs: [] }))[0];
+  if (written !== undefined) services.push(toDnsmasq(['127.0.0.1', '127.0.1.1', '::1'], written));
+  return services;
+}
+
+function toDnsmasq(addresses: readonly string[], facts: SourceFacts): Service {
+  return {
+    role: 'dnsmasq',
+    place: 'node',
+    listens: addresses.map((address) => ({ address: canonicalAddress(address), port: 53 })),
+    ownZones: [],
+    routes: toRoutes(facts),
+    isAssumed: false,
+  };
+}
+
+/** The first source that knows a server beyond loopback. */
+async function findRealServers(context: SourceContext): Promise<SourceFacts | null> {
+  for (const reader of SOURCE_READERS) {
+    for (const facts of await reader(context)) {
+      if (facts.servers.some((server) => !isLoopback(server.address))) return facts;
+    }
+  }
+  return null;
+}
+
+function toRoutes({ servers, zones }: Pick<SourceFacts, 'servers' | 'zones'>): Route[] {
+  const targetsOf = (found: readonly FoundServer[]) =>
+    found.map((server) => toTarget(server.address, server.port || 53, server.path));
+  const routes: Route[] = zones.map((zone) => ({
+    zone: zone.suffix,
+    targets: targetsOf(zone.servers),
+    unknown: '',
+  }));
+  if (servers.length > 0) routes.unshift({ zone: '.', targets: targetsOf(servers), unknown: '' });
+  return routes;
+}
+
+/** Files in resolv.conf's format that name no loopback server, for kubelet to use; '' when there is none. */
+export async function findCleanFile(files: NodeFiles): Promise<string> {
+  const candidates = [
+    RESOLVED_FILE,
+    '/run/NetworkManager/no-stub-resolv.conf',
+    '/run/NetworkManager/resolv.conf',
+    '/run/connman/resolv.conf',
+  ];
+  for (const path of candidates) {
+    const { nameservers } = await readResolvConf(files, path);
+    if (nameservers.length > 0 && !nameservers.some(({ address }) => isLoopback(address))) return path;
+  }
+  return '';
+}

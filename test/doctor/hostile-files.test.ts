@@ -1,0 +1,88 @@
+// Whatever stands in a node's files, the doctor comes to a verdict.
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import fc from 'fast-check';
+import { expect, it } from 'vitest';
+import { parseDoctorFlags } from '../../src/doctor/flags.ts';
+import { examine } from '../../src/doctor/main.ts';
+import { renderText } from '../../src/doctor/render-text.ts';
+import { makeTree } from '../discovery/temp-tree.ts';
+
+const PATHS = [
+  '/etc/resolv.conf',
+  '/etc/dnsmasq.conf',
+  '/etc/systemd/resolved.conf',
+  '/run/systemd/resolve/resolv.conf',
+  '/var/lib/kubelet/config.yaml',
+  '/etc/default/kubelet',
+  '/etc/rancher/k3s/config.yaml',
+  '/opt/AdGuardHome/AdGuardHome.yaml',
+  '/Corefile',
+];
+
+/** What the readers look for, put together at random. */
+const WORDS = [
+  ...[
+    'nameserver ',
+    '127.0.0.1',
+    '127.0.0.53',
+    '::1',
+    '10.96.0.10',
+    '169.254.20.10',
+    'fe80::1%2',
+    'search x',
+    'server=',
+  ],
+  ...[
+    '[Resolve]',
+    'DNS=',
+    'Domains=~corp',
+    'resolvConf: ',
+    'clusterDNS: ',
+    '- ',
+    '[',
+    ']',
+    '*a',
+    '&a ',
+    '---',
+    '"',
+    ': ',
+  ],
+  ...[
+    '--resolv-conf=',
+    '--config=/etc/resolv.conf',
+    'kubelet-arg: ',
+    'resolv-conf',
+    'dns:\n  upstream_dns: ',
+  ],
+  ...[
+    '.:53 {',
+    '}',
+    '{',
+    'forward . ',
+    '/etc/resolv.conf',
+    'bind ',
+    'import a',
+    '(a) {',
+    'kubernetes',
+    '\n',
+    '\n',
+    ' ',
+  ],
+];
+const text = fc.array(fc.oneof(fc.constantFrom(...WORDS), fc.string({ maxLength: 4 })), { maxLength: 24 });
+
+it('comes to a verdict, whatever the files hold', async () => {
+  const root = await makeTree(Object.fromEntries(PATHS.map((path) => [path, ''])));
+  const args = ['--root', root, '--corefile', join(root, 'Corefile')];
+  await fc.assert(
+    fc.asyncProperty(fc.array(text, { minLength: PATHS.length, maxLength: PATHS.length }), async (texts) => {
+      for (const [index, path] of PATHS.entries()) await writeFile(root + path, texts[index]!.join(''));
+      const report = await examine(parseDoctorFlags(args), {});
+      expect([0, 1, 2]).toContain(report.exitCode);
+      expect(renderText(report, false).startsWith(report.summary)).toBe(true);
+      expect(JSON.parse(JSON.stringify(report))).toEqual(report);
+    }),
+    { numRuns: 30 },
+  );
+});
