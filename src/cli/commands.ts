@@ -1,0 +1,95 @@
+// The table of commands: what each does, and the module that does it. Read by dispatch and help. The modules are imported
+// only when their command runs, so that `unloop --version` does not load a DNS server.
+
+/** What a command's module exports. */
+export interface CommandModule {
+  /** Runs the command with its arguments; resolves to the exit code. */
+  main(args: string[]): Promise<number>;
+}
+
+/** One command. */
+export interface Command {
+  readonly name: string;
+  readonly summary: string;
+  /** The module below src (or bench), without its extension, as seen from this file. */
+  readonly module: string;
+  /** After "unloop NAME", in the usage line. */
+  readonly usage: string;
+  /** Lines of `unloop help NAME`, beyond the flags that override settings. */
+  readonly details: readonly string[];
+  /** It takes the flags of run. */
+  readonly takesRunFlags: boolean;
+  /** Its module answers --help itself. */
+  readonly ownHelp: boolean;
+}
+
+/** Every command but help, in the order of help. */
+export const COMMANDS: readonly Command[] = [
+  {
+    name: 'run',
+    summary: 'forwards until stopped',
+    module: './run',
+    usage: '[FLAGS]',
+    details: [
+      'Ends with 0 after SIGTERM or SIGINT, 1 when it cannot start, 2 on bad usage or configuration.',
+      'SIGHUP, or the file changing, loads the configuration anew; a faulty one is refused and the old one kept.',
+    ],
+    takesRunFlags: true,
+    ownHelp: false,
+  },
+  {
+    name: 'check',
+    summary: 'validates the configuration',
+    module: './check',
+    usage: '[--config FILE] [--print] [--from-corefile FILE] [FLAGS OF run]',
+    details: [
+      'Prints FILE:LINE:COL: message for every fault. Ends with 0, or 2 when there is a fault.',
+      '',
+      '  --print                 print the effective configuration, secrets masked',
+      '  --from-corefile FILE    print a CoreDNS configuration as ours, with what has no equivalent; nothing else is read',
+    ],
+    takesRunFlags: true,
+    ownHelp: false,
+  },
+  {
+    name: 'health',
+    summary: 'asks the running unloop whether it is alive',
+    module: './health',
+    usage: '[--config FILE] [--ready] [FLAGS OF run]',
+    details: [
+      'Takes the configuration that `unloop run` was started with, and asks its admin listener. Ends with 0 or 1.',
+      '',
+      '  --ready                 ask for /ready (an upstream that may work, not draining) instead of /health',
+    ],
+    takesRunFlags: true,
+    ownHelp: false,
+  },
+  {
+    name: 'doctor',
+    summary: 'says whether DNS loops on this node or pod, and what cures it',
+    module: '../doctor/main',
+    usage: '[--root DIR] [--json] [FLAGS]',
+    details: [
+      'Ends with 0 when healthy, 1 when a loop or a risk was found, 2 when it cannot tell.',
+      '',
+      "  --root DIR              where the node's files are mounted; / unless given",
+      '  --json                  print the findings as JSON',
+      "  --corefile FILE         read the cluster DNS's Corefile too; - is standard input",
+      "  --config FILE           read unloop's configuration too, and follow what it would ask",
+      "  --cluster-dns ADDR      the cluster DNS's address, where kubelet's files do not say",
+      '  --no-probe              read files only; --probe asks the live servers even below another root',
+      '  --probe-public          ask public servers for a random name too',
+    ],
+    takesRunFlags: false,
+    ownHelp: false,
+  },
+  {
+    name: 'bench',
+    summary: 'loads a DNS server and measures its answers',
+    module: '../../bench/load/main',
+    usage: '[FLAGS]',
+    details: ['Ends with 0, or 1 when a stated limit is broken.'],
+    takesRunFlags: false,
+    ownHelp: true,
+  },
+];

@@ -1,0 +1,102 @@
+// Flags of `run` and `check`: from arguments to what loadConfig takes. Called by check and by run.
+import { type ParseArgsConfig, parseArgs } from 'node:util';
+import { UnloopError } from '../base/errors.ts';
+import type { Override } from '../config/read-overrides.ts';
+import { suggest } from '../config/suggest.ts';
+
+/** What the command line says. */
+export interface RunFlags {
+  /** --config, else UNLOOP_CONFIG, else null: the defaults. */
+  readonly configPath: string | null;
+  readonly overrides: readonly Override[];
+}
+
+/** The flags that override a setting; config/schema names the setting of each (a test holds the two together). */
+export const OVERRIDE_FLAGS = ['listen', 'upstream', 'zone', 'admin', 'workers', 'log-level'] as const;
+
+/** Flags and switches of a command, as given. */
+interface GivenFlags {
+  readonly texts: ReadonlyMap<string, readonly string[]>;
+  readonly switches: ReadonlySet<string>;
+}
+
+/** Flags of `unloop run`. Throws UnloopError UNLOOP_USAGE. */
+export function parseRunFlags(
+  args: readonly string[],
+  environment: NodeJS.ProcessEnv = process.env,
+): RunFlags {
+  return toRunFlags(parseFlags('run', args, []), environment);
+}
+
+/** Flags of `unloop check`: those of run, --print and --from-corefile. Throws UnloopError UNLOOP_USAGE. */
+export function parseCheckFlags(
+  args: readonly string[],
+  environment: NodeJS.ProcessEnv = process.env,
+): RunFlags & { readonly print: boolean; readonly corefilePath: string | null } {
+  const given = parseFlags('check', args, ['print'], ['from-corefile']);
+  return {
+    ...toRunFlags(given, environment),
+    print: given.switches.has('print'),
+    corefilePath: given.texts.get('from-corefile')?.at(-1) ?? null,
+  };
+}
+
+/** Flags of `unloop health`: those of run, and --ready. Throws UnloopError UNLOOP_USAGE. */
+export function parseHealthFlags(
+  args: readonly string[],
+  environment: NodeJS.ProcessEnv = process.env,
+): RunFlags & { readonly ready: boolean } {
+  const given = parseFlags('health', args, ['ready']);
+  return { ...toRunFlags(given, environment), ready: given.switches.has('ready') };
+}
+
+function toRunFlags({ texts }: GivenFlags, environment: NodeJS.ProcessEnv): RunFlags {
+  // An empty variable counts as not set, as container platforms pass absent ones that way.
+  const configPath = texts.get('config')?.at(-1) ?? (environment.UNLOOP_CONFIG || null);
+  const overrides = OVERRIDE_FLAGS.filter((flag) => texts.has(flag)).map((flag) => ({
+    flag,
+    texts: texts.get(flag)!,
+  }));
+  return { configPath, overrides };
+}
+
+/** parseArgs takes what is known; the tokens tell what is not, so that the message can say what was meant. */
+function parseFlags(
+  command: string,
+  args: readonly string[],
+  switches: readonly string[],
+  ownFlags: readonly string[] = [],
+): GivenFlags {
+  const known = ['config', ...OVERRIDE_FLAGS, ...ownFlags];
+  const options: NonNullable<ParseArgsConfig['options']> = {};
+  for (const name of known) options[name] = { type: 'string', multiple: true };
+  for (const name of switches) options[name] = { type: 'boolean' };
+  const { tokens } = parseArgs({ args: [...args], options, strict: false, tokens: true });
+
+  const texts = new Map<string, string[]>();
+  const givenSwitches = new Set<string>();
+  for (const token of tokens) {
+    if (token.kind === 'option-terminator') continue;
+    if (token.kind === 'positional') throw usageError(command, `"${token.value}" is not expected here`);
+    const { name, rawName, value } = token;
+    if (switches.includes(name)) {
+      if (value !== undefined) throw usageError(command, `${rawName} takes no value`);
+      givenSwitches.add(name);
+      continue;
+    }
+    if (!known.includes(name) || !rawName.startsWith('--')) {
+      const near = suggest(name, [...known, ...switches]);
+      throw usageError(command, `unknown flag ${rawName}${near === null ? '' : `; did you mean --${near}?`}`);
+    }
+    // "--listen --admin off": what follows is the next flag, not a value.
+    if (value === undefined || value === '' || (!token.inlineValue && value.startsWith('--'))) {
+      throw usageError(command, `${rawName} needs a value`);
+    }
+    texts.set(name, [...(texts.get(name) ?? []), value]);
+  }
+  return { texts, switches: givenSwitches };
+}
+
+function usageError(command: string, problem: string): UnloopError {
+  return new UnloopError('UNLOOP_USAGE', problem, `\`unloop help ${command}\` lists what the command takes.`);
+}

@@ -1,0 +1,220 @@
+// `unloop check --from-corefile FILE`: the `forward` and `cache` of a CoreDNS configuration as unloop's own, and a list of
+// what has no equivalent. Called by check. docs/migration.md explains the result.
+import { basename } from 'node:path';
+import { Document, isSeq, visit } from 'yaml';
+import { type Directive, parseCorefile, type ServerBlock } from '../config/corefile.ts';
+import { ConfigInvalid, faultAt } from '../config/fault.ts';
+import { parseDuration } from '../config/units.ts';
+import { parseZoneSuffix } from '../config/zone-suffix.ts';
+import { type CacheSettings, readCache } from './from-corefile-cache.ts';
+import { type ForwardSettings, readForward } from './from-corefile-forward.ts';
+import { convertDuration, Notes, quote } from './from-corefile-notes.ts';
+
+/** Plugins whose work unloop does as well, with what to know of it. */
+const BUILT_IN: Readonly<Record<string, string>> = {
+  loop: 'take it out of the Corefile: unloop notices loops at any time, and a loop is not the end of it',
+  reload: 'built in: the file is watched, SIGHUP does it too',
+  errors: 'built in: errors are logged, repeated ones once with a count',
+  ready: 'built in: GET /ready on admin.listen',
+  bufsize: 'built in: 1232',
+  minimal: 'not needed: answers are passed on as they came',
+  loadbalance: 'stays with CoreDNS: answers are passed on in the order they came',
+};
+
+/** The answer: YAML with remarks. Throws ConfigInvalid when the text is no Corefile. */
+export function convertCorefile(text: string, file: string): string {
+  const { blocks, faults } = parseCorefile(text, file);
+  if (faults.length > 0) throw new ConfigInvalid(faults);
+  if (blocks.length === 0)
+    throw new ConfigInvalid([faultAt({ file, line: 1, column: 1 }, '', 'there is no server block in it')]);
+  return new Conversion(file).convert(blocks);
+}
+
+class Conversion {
+  readonly #file: string;
+  readonly #notes = new Notes();
+  readonly #zones = new Map<string, ForwardSettings>();
+  #cache: CacheSettings | null = null;
+  #lameduck: string | null = null;
+  #coredns = false;
+  #queryLog = false;
+
+  constructor(file: string) {
+    this.#file = file;
+  }
+
+  convert(blocks: readonly ServerBlock[]): string {
+    // What holds for all names stands in the block of the root: its cache counts, where there are several.
+    const ordered = blocks.toSorted((a, b) => Number(isRoot(b)) - Number(isRoot(a)));
+    for (const block of ordered) for (const directive of block.directives) this.#read(block, directive);
+    const document = new Document(this.#settings(), { aliasDuplicateObjects: false });
+    visit(document, {
+      Seq(_key, node) {
+        if (isSeq(node)) node.flow = true;
+      },
+    });
+    return `${this.#head()}${document.toString({ lineWidth: 0, flowCollectionPadding: false })}${this.#remarks()}`;
+  }
+
+  #read(block: ServerBlock, directive: Directive): void {
+    const notes = this.#notes;
+    switch (directive.name) {
+      case 'forward':
+      case 'proxy':
+        this.#readForward(block, directive);
+        return;
+      case 'cache':
+        if (this.#cache === null) this.#cache = readCache(directive, notes);
+        else
+          notes.add(directive, `${quote(directive)}: there is one cache for all names; the first one counts`);
+        return;
+      case 'health':
+        this.#readHealth(directive);
+        return;
+      case 'prometheus':
+        this.#coredns = true;
+        notes.add(directive, `${quote(directive)}: GET /metrics on admin.listen has CoreDNS's names as well`);
+        return;
+      case 'log':
+        this.#queryLog = true;
+        if (directive.args.length > 0 || directive.body.length > 0)
+          notes.add(directive, `${quote(directive)}: every query is logged, in a format of its own`);
+        return;
+      case 'import':
+        notes.add(directive, `${quote(directive)}: imported files are not read; convert them as well`);
+        return;
+      default:
+        notes.add(
+          directive,
+          `${quote(directive)}: ${BUILT_IN[directive.name] ?? 'no equivalent: stays with CoreDNS'}`,
+        );
+    }
+  }
+
+  #readForward(block: ServerBlock, directive: Directive): void {
+    const settings = readForward(directive, this.#notes);
+    if (settings === null) return;
+    for (const zone of zonesOf(block, settings.from)) {
+      const suffix = this.#checkZone(zone, directive);
+      if (suffix === null) continue;
+      const other = this.#zones.get(suffix);
+      if (other === undefined) this.#zones.set(suffix, settings);
+      else if (JSON.stringify(other) !== JSON.stringify(settings))
+        this.#notes.add(
+          directive,
+          `${quote(directive)}: ${suffix} has servers already; the first ones count`,
+        );
+    }
+  }
+
+  #checkZone(zone: string, directive: Directive): string | null {
+    if (zone === '.') return zone;
+    if (zone.includes('/')) {
+      this.#notes.add(
+        directive,
+        `${quote(directive)}: write ${zone} as a name below in-addr.arpa or ip6.arpa`,
+      );
+      return null;
+    }
+    try {
+      return parseZoneSuffix(zone);
+    } catch (error) {
+      this.#notes.add(directive, `${quote(directive)}: ${(error as Error).message}; left out`);
+      return null;
+    }
+  }
+
+  #readHealth(directive: Directive): void {
+    const option = directive.body.find(({ name }) => name === 'lameduck');
+    if (option?.args[0] !== undefined)
+      this.#lameduck = convertDuration(option, option.args[0], this.#notes, [0, 300_000, 1]);
+    this.#notes.add(directive, `${quote(directive)}: built in: GET /health on admin.listen`);
+  }
+
+  #settings(): Record<string, unknown> {
+    const root = this.#zones.get('.');
+    const settings: Record<string, unknown> = {};
+    settings.upstreams = root?.upstreams ?? 'auto';
+    if (root === undefined)
+      this.#notes.add(
+        { line: 1 },
+        'no forward for all names: they go to the servers of /etc/resolv.conf (upstreams: auto)',
+      );
+    const zones = Object.fromEntries(
+      [...this.#zones]
+        .filter(([suffix]) => suffix !== '.')
+        .map(([suffix, { upstreams, policy }]) => [
+          suffix,
+          { upstreams, ...(policy === null ? {} : { policy }) },
+        ]),
+    );
+    if (Object.keys(zones).length > 0) settings.zones = zones;
+    const files = new Set(
+      [...this.#zones.values()].map(({ resolvConf }) => resolvConf).filter((path) => path !== null),
+    );
+    const [resolvConf] = files;
+    if (resolvConf !== undefined && resolvConf !== '/etc/resolv.conf') settings.discovery = { resolvConf };
+    if (files.size > 1) this.#notes.add({ line: 1 }, `only one of ${[...files].join(', ')} can be used`);
+    const forward = this.#forwardSettings(root ?? [...this.#zones.values()][0]);
+    if (Object.keys(forward).length > 0) settings.forward = forward;
+    settings.cache = this.#cacheSettings();
+    if (this.#coredns) settings.admin = { coredns: true };
+    if (this.#queryLog) settings.log = { queries: true };
+    if (this.#lameduck !== null) settings.lameduck = this.#lameduck;
+    return settings;
+  }
+
+  #forwardSettings(from: ForwardSettings | undefined): Record<string, unknown> {
+    if (from === undefined) return {};
+    const { policy, maxInFlight, healthInterval: interval, maxFails } = from;
+    const healthCheck = {
+      ...(interval === null ? {} : { interval }),
+      ...(maxFails === null ? {} : { maxFails }),
+    };
+    return {
+      ...(policy === null ? {} : { policy }),
+      ...(maxInFlight === null ? {} : { maxInFlight }),
+      ...(Object.keys(healthCheck).length === 0 ? {} : { healthCheck }),
+    };
+  }
+
+  #cacheSettings(): CacheSettings {
+    if (this.#cache === null) return { maxEntries: 0 };
+    const { minTtl, maxTtl } = this.#cache as { minTtl?: string; maxTtl: string };
+    if (minTtl !== undefined && parseDuration(minTtl) > parseDuration(maxTtl)) this.#cache.minTtl = maxTtl;
+    return this.#cache;
+  }
+
+  #head(): string {
+    return [
+      `# From ${basename(this.#file)}, by unloop check --from-corefile. CoreDNS then asks unloop alone:`,
+      '#     forward . 127.0.0.1:5300',
+      '',
+      '',
+    ].join('\n');
+  }
+
+  #remarks(): string {
+    const lines = this.#notes.lines.toSorted((a, b) => a.line - b.line);
+    if (lines.length === 0) return '';
+    const width = String(lines.at(-1)!.line).length;
+    const remarks = lines.map(({ line, text }) => `#   ${String(line).padStart(width)}: ${text}`);
+    return `\n# What has no equivalent, or another one, by line of ${basename(this.#file)}:\n${remarks.join('\n')}\n`;
+  }
+}
+
+/** "dns://.:53" → ".". */
+function zoneOfKey(key: string): string {
+  const zone = key.replace(/^[a-z0-9]+:\/\//, '').replace(/:\d+$/, '');
+  return zone === '' ? '.' : zone;
+}
+
+function isRoot(block: ServerBlock): boolean {
+  return block.keys.some((key) => zoneOfKey(key) === '.');
+}
+
+/** `forward . …` in the block of a zone is for that zone. */
+function zonesOf(block: ServerBlock, from: string): string[] {
+  if (from !== '.') return [from];
+  return [...new Set(block.keys.map(zoneOfKey))];
+}

@@ -1,0 +1,128 @@
+// `unloop help [COMMAND]` and --help: text made from the table of commands and the table of settings. Called by dispatch.
+import { SETTINGS, type Setting } from '../config/schema.ts';
+import { COMMANDS, type Command } from './commands.ts';
+
+const FLAG_COLUMN = 26;
+const LINE_WIDTH = 100;
+
+/** What stands behind each flag of run in the help. */
+const FLAG_VALUES: Readonly<Record<string, string>> = {
+  listen: 'ADDR:PORT',
+  upstream: 'UPSTREAM',
+  zone: 'SUFFIX=UPSTREAM[,UPSTREAM]',
+  admin: 'ADDR:PORT|off',
+  workers: 'N|auto',
+  'log-level': 'LEVEL',
+};
+const REPEATABLE = new Set(['listen', 'upstream', 'zone']);
+
+/** Every command. */
+export function generalHelp(): string {
+  return lines([
+    'unloop: a DNS forwarder that cannot be looped',
+    '',
+    'Usage: unloop COMMAND [ARGUMENTS]',
+    '',
+    'Commands:',
+    ...COMMANDS.map(({ name, summary }) => `  ${name.padEnd(10)}${summary}`),
+    '  help      explains a command; `unloop help config` lists every setting',
+    '',
+    "  -h, --help              this text, or a command's after its name",
+    '  -V, --version           the version',
+    '',
+    'Try: unloop run --listen 127.0.0.1:5300, then: dig @127.0.0.1 -p 5300 example.com',
+  ]);
+}
+
+/** One command. */
+export function commandHelp(command: Command): string {
+  const text = [
+    `Usage: unloop ${command.name} ${command.usage}`,
+    '',
+    `${capitalise(command.summary)}.`,
+    ...command.details,
+  ];
+  if (command.takesRunFlags) text.push('', ...runFlagsHelp());
+  if (command.ownHelp) text.push('', `\`unloop ${command.name} --help\` lists its flags.`);
+  return lines(text);
+}
+
+function runFlagsHelp(): string[] {
+  const flags = SETTINGS.filter((setting) => setting.flag !== undefined);
+  return [
+    'Flags, each before the file:',
+    ...flagLines('--config FILE', 'The configuration file; without it UNLOOP_CONFIG, else the defaults.'),
+    ...flags.flatMap(describeFlag),
+    '',
+    'An UPSTREAM is auto, [udp://]ADDR[:PORT], tcp://ADDR[:PORT], tls://ADDR[:PORT][#server-name] or',
+    'https://HOST/PATH; an IPv6 address stands in brackets when a port follows.',
+    '',
+    'Environment: UNLOOP_CONFIG (the file), UNLOOP_CLUSTER_KEY (loop.clusterKey), UNLOOP_NATIVE=0 (plain Node sockets).',
+    '`unloop help config` lists every setting of the file.',
+  ];
+}
+
+function describeFlag(setting: Setting): string[] {
+  const flag = setting.flag!;
+  const repeat = REPEATABLE.has(flag) ? ' Repeat it for several.' : '';
+  const normally = setting.default === undefined ? '' : ` Default: ${showDefault(setting)}.`;
+  return flagLines(
+    `--${flag} ${FLAG_VALUES[flag] ?? 'VALUE'}`,
+    `${plain(setting.description)}${repeat}${normally}`,
+  );
+}
+
+function flagLines(flag: string, description: string): string[] {
+  const [first, ...rest] = wrap(description, LINE_WIDTH - FLAG_COLUMN);
+  const indent = ' '.repeat(FLAG_COLUMN);
+  const head = `  ${flag}`;
+  // A long flag gets a line of its own.
+  if (head.length >= FLAG_COLUMN) return [head, ...[first, ...rest].map((line) => indent + line)];
+  return [head.padEnd(FLAG_COLUMN) + first, ...rest.map((line) => indent + line)];
+}
+
+/** Every setting of the file. */
+export function settingsHelp(): string {
+  const text = ['Settings of the configuration file (YAML). docs/configuration.md tells more.', ''];
+  for (const setting of SETTINGS) {
+    const what =
+      setting.default === undefined
+        ? setting.type.expected
+        : `${setting.type.expected}; default ${showDefault(setting)}`;
+    const path = setting.path.replace('*', 'SUFFIX');
+    text.push(path, ...wrap(what, LINE_WIDTH - 4).map((line) => `    (${line})`));
+    text.push(...wrap(plain(setting.description), LINE_WIDTH - 4).map((line) => `    ${line}`), '');
+  }
+  return lines(text);
+}
+
+function showDefault(setting: Setting): string {
+  const value = setting.default;
+  if (Array.isArray(value)) return value.length === 0 ? '[]' : value.join(' ');
+  return value === '' ? '""' : String(value);
+}
+
+/** Without the marks of Markdown. */
+function plain(text: string): string {
+  return text.replaceAll('`', '');
+}
+
+function capitalise(text: string): string {
+  return text[0]!.toUpperCase() + text.slice(1);
+}
+
+function wrap(text: string, width: number): string[] {
+  const wrapped: string[] = [];
+  let line = '';
+  for (const word of text.split(' ')) {
+    if (line !== '' && line.length + 1 + word.length > width) {
+      wrapped.push(line);
+      line = word;
+    } else line = line === '' ? word : `${line} ${word}`;
+  }
+  return [...wrapped, line];
+}
+
+function lines(text: readonly string[]): string {
+  return `${text.join('\n')}\n`;
+}

@@ -1,0 +1,282 @@
+// The admin listener in front of a running server: the shapes that scripts rely on, real numbers, and the flush.
+import { describe, expect, it } from 'vitest';
+import { askTcp, askUdp } from '../../support/dns-client.ts';
+import { freePort } from '../../support/real-server.ts';
+import { answer } from '../../support/scripted-upstream.ts';
+import { startUnloop, type UnloopProcess } from '../../support/unloop-process.ts';
+import { QUIET_LOOP, until, upstreamDoing, upstreamSaying } from './scene.ts';
+
+/** Every name of the contract, with the labels that dashboards select by. */
+const CONTRACT: Readonly<Record<string, readonly string[]>> = {
+  unloop_queries_total: ['proto'],
+  unloop_responses_total: ['rcode'],
+  unloop_dropped_total: ['reason'],
+  unloop_request_duration_seconds: ['le'],
+  unloop_cache_hits_total: [],
+  unloop_cache_misses_total: [],
+  unloop_cache_evictions_total: [],
+  unloop_cache_prefetches_total: [],
+  unloop_cache_stale_total: [],
+  unloop_cache_entries: [],
+  unloop_cache_bytes: [],
+  unloop_upstream_requests_total: ['upstream'],
+  unloop_upstream_failures_total: ['upstream', 'reason'],
+  unloop_upstream_duration_seconds: ['upstream', 'le'],
+  unloop_upstream_state: ['upstream', 'state'],
+  unloop_coalesced_total: [],
+  unloop_loop_detected_total: ['upstream', 'zone', 'evidence'],
+  unloop_loop_shed_total: [],
+  unloop_rewritten_upstreams: [],
+  unloop_reloads_total: ['result'],
+  unloop_workers: [],
+  unloop_worker_restarts_total: [],
+  unloop_build_info: ['version', 'node', 'socket'],
+};
+
+describe('/metrics', () => {
+  it('has every name of the contract with its labels, and counts what happened', async () => {
+    const upstream = await upstreamSaying('192.0.2.1');
+    const unloop = await startUnloop({
+      config: { upstreams: [upstream.text], workers: 1, loop: QUIET_LOOP },
+    });
+    for (let i = 0; i < 3; i++) await askUdp(unloop.port, { name: 'www.example' });
+    await askTcp(unloop.port, { name: 'www.example' });
+    await askTcp(unloop.port, { name: 'other.example' });
+    const reply = await unloop.admin('/metrics');
+    expect(reply.headers.get('content-type')).toMatch(/^text\/plain; version=0\.0\.4/);
+    await reply.text();
+    const metrics = await unloop.metrics();
+    for (const [name, labels] of Object.entries(CONTRACT)) {
+      const family = metrics.families.get(name);
+      expect(family, name).toBeDefined();
+      const seen = new Set(family!.series.flatMap((series) => Object.keys(series.labels)));
+      // A failure, or a loop, has no series before it has happened.
+      if (family!.series.length > 0) expect([...seen].sort(), name).toEqual([...labels].sort());
+    }
+    expect(metrics.value('unloop_queries_total', { proto: 'udp' })).toBe(3);
+    expect(metrics.value('unloop_queries_total', { proto: 'tcp' })).toBe(2);
+    expect(metrics.value('unloop_responses_total', { rcode: 'NOERROR' })).toBe(5);
+    expect(metrics.value('unloop_cache_hits_total')).toBe(3);
+    expect(metrics.value('unloop_cache_misses_total')).toBe(2);
+    expect(metrics.value('unloop_cache_entries')).toBe(2);
+    expect(metrics.value('unloop_cache_bytes')).toBeGreaterThan(0);
+    expect(metrics.value('unloop_request_duration_seconds_count')).toBe(5);
+    expect(metrics.value('unloop_upstream_requests_total', { upstream: upstream.text })).toBe(2);
+    expect(metrics.value('unloop_upstream_duration_seconds_count', { upstream: upstream.text })).toBe(2);
+    expect(metrics.value('unloop_upstream_state', { upstream: upstream.text, state: 'up' })).toBe(1);
+    expect(metrics.value('unloop_upstream_state', { state: 'down' })).toBe(0);
+    expect(metrics.value('unloop_workers')).toBe(1);
+    expect(metrics.value('unloop_build_info', { node: process.versions.node })).toBe(1);
+  });
+
+  it('adds CoreDNS’s names when asked to, and still parses', async () => {
+    const upstream = await upstreamSaying('192.0.2.1');
+    const admin = { listen: '127.0.0.1:0', coredns: true };
+    const unloop = await startUnloop({ config: { upstreams: [upstream.text], admin, loop: QUIET_LOOP } });
+    await askUdp(unloop.port, { name: 'www.example' });
+    const metrics = await unloop.metrics();
+    expect(metrics.value('coredns_dns_requests_total')).toBe(1);
+    for (const prefix of ['coredns_dns_', 'coredns_cache_', 'coredns_forward_', 'coredns_proxy_'])
+      expect(
+        [...metrics.families.keys()].some((name) => name.startsWith(prefix)),
+        prefix,
+      ).toBe(true);
+  });
+});
+
+describe('JSON', () => {
+  it('/upstreams has the contract’s fields, and the state as it is', async () => {
+    const upstream = await upstreamSaying('192.0.2.1');
+    const dead = `127.0.0.1:${await freePort()}`;
+    const unloop = await startUnloop({
+      config: {
+        upstreams: [upstream.text],
+        zones: { 'dead.example': { upstreams: [dead] }, 'other.example': { upstreams: [upstream.text] } },
+        loop: QUIET_LOOP,
+      },
+    });
+    await askUdp(unloop.port, { name: 'www.example' });
+    const read = async () =>
+      (await unloop.adminJson<{ upstreams: Record<string, unknown>[] }>('/upstreams')).upstreams;
+    const upstreams = await until(
+      async () => {
+        expect((await askUdp(unloop.port, { name: `n${Math.random()}.dead.example` })).rcode).toBe(2);
+        return read();
+      },
+      (all) => all.some(({ state }) => state === 'down'),
+    );
+    expect(upstreams).toEqual([
+      {
+        address: upstream.text,
+        transport: 'udp',
+        zones: ['.', 'other.example'],
+        state: 'up',
+        source: 'configuration',
+        replaces: null,
+        rttMs: expect.any(Number),
+      },
+      {
+        address: dead,
+        transport: 'udp',
+        zones: ['dead.example'],
+        state: 'down',
+        source: 'configuration',
+        replaces: null,
+        rttMs: null,
+      },
+    ]);
+    // One server of two works: the service is ready.
+    expect(await unloop.adminJson('/ready')).toEqual({ ready: true });
+  });
+
+  it('/ready says no while every upstream is down, and yes when one is back', async () => {
+    let alive = false;
+    const upstream = await upstreamDoing((query) => (alive ? answer(query) : undefined));
+    const unloop = await startUnloop({
+      config: {
+        upstreams: [upstream.text],
+        forward: { deadline: '300ms', healthCheck: { interval: '100ms', maxFails: 2 } },
+        loop: QUIET_LOOP,
+      },
+    });
+    let asked = 0;
+    const readiness = () => unloop.admin('/ready').then((reply) => reply.status);
+    await until(
+      async () => {
+        await askUdp(unloop.port, { name: `n${asked++}.example` });
+        return readiness();
+      },
+      (status) => status === 503,
+    );
+    expect(await unloop.adminJson('/ready')).toEqual({ ready: false, reason: 'every upstream is down' });
+    alive = true;
+    await until(readiness, (status) => status === 200);
+  });
+
+  it('/loops tells of a loop as the contract says', async () => {
+    // Two forwarders that forward to each other.
+    const [firstPort, secondPort] = [await freePort(), await freePort()];
+    const config = (port: number, other: number) => ({
+      listen: [`127.0.0.1:${port}`],
+      upstreams: [`127.0.0.1:${other}`],
+    });
+    const both = [
+      await startUnloop({ config: config(firstPort, secondPort) }),
+      await startUnloop({ config: config(secondPort, firstPort) }),
+    ];
+    // Either may be the first to find out: it takes its route out of use, and the other sees no more of the loop.
+    const read = async (unloop: UnloopProcess) =>
+      (await unloop.adminJson<{ episodes: Record<string, unknown>[] }>('/loops')).episodes;
+    const episodesOfBoth = await until(
+      async () => {
+        await askUdp(firstPort, { name: `n${Math.random()}.example` });
+        return Promise.all(both.map(read));
+      },
+      (all) => all.some((episodes) => episodes.length > 0),
+    );
+    const finder = episodesOfBoth[0]!.length > 0 ? 0 : 1;
+    const [ownPort, otherPort] = finder === 0 ? [firstPort, secondPort] : [secondPort, firstPort];
+    const episodes = episodesOfBoth[finder]!;
+    const isoDate = expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/);
+    expect(episodes[0]).toEqual({
+      upstream: `127.0.0.1:${otherPort}`,
+      zone: '.',
+      evidence: expect.stringMatching(/^(edns|case|probe)$/),
+      state: expect.stringMatching(/^(open|closed)$/),
+      count: expect.any(Number),
+      first: isoDate,
+      last: isoDate,
+      path: expect.arrayContaining([`127.0.0.1:${ownPort}`]),
+      cure: expect.stringMatching(/\w+ \w+/),
+    });
+    const metrics = await both[finder]!.metrics();
+    expect(metrics.value('unloop_loop_detected_total', { zone: '.' })).toBeGreaterThan(0);
+    const { upstreams } = await both[finder]!.adminJson<{ upstreams: { state: string }[] }>('/upstreams');
+    expect(upstreams[0]!.state).toBe('quarantined');
+  });
+
+  it('/config shows what is in force, without secrets', async () => {
+    const secret = 'b2f1c0ffee-b2f1c0ffee-b2f1c0ffee';
+    const unloop = await startUnloop({
+      config: { upstreams: ['127.0.0.1:9'], loop: { ...QUIET_LOOP, clusterKey: secret } },
+    });
+    const text = await (await unloop.admin('/config')).text();
+    expect(text).not.toContain(secret);
+    expect(JSON.parse(text)).toMatchObject({ forward: { deadlineMs: 1800 } });
+  });
+
+  it('/ is a page that names the upstream', async () => {
+    const upstream = await upstreamSaying('192.0.2.1');
+    const unloop = await startUnloop({ config: { upstreams: [upstream.text], loop: QUIET_LOOP } });
+    const reply = await unloop.admin('/');
+    expect(reply.headers.get('content-type')).toMatch(/^text\/html/);
+    expect(await reply.text()).toContain(upstream.text);
+  });
+
+  it('is off when it is to be off', async () => {
+    const unloop = await startUnloop({
+      config: { upstreams: ['127.0.0.1:9'], loop: QUIET_LOOP },
+      args: ['--admin', 'off'],
+    });
+    expect(unloop.adminPort).toBe(0);
+    expect(await unloop.stop()).toBe(0);
+  });
+});
+
+describe('POST /cache/flush', () => {
+  const names = ['a.example', 'b.example', 'a.corp.example', 'b.corp.example'];
+
+  async function filled() {
+    const upstream = await upstreamSaying('192.0.2.1');
+    const corp = await upstreamSaying('192.0.2.2');
+    const unloop = await startUnloop({
+      config: {
+        workers: 1,
+        upstreams: [upstream.text],
+        zones: { 'corp.example': { upstreams: [corp.text] } },
+        loop: QUIET_LOOP,
+      },
+    });
+    for (const name of names) await askUdp(unloop.port, { name });
+    const flush = async (query: string, method = 'POST') => {
+      const reply = await unloop.admin(`/cache/flush${query}`, { method });
+      return { status: reply.status, body: (await reply.json()) as { flushed?: number; error?: string } };
+    };
+    /** The names that are asked of an upstream anew: those that are no longer in the cache. */
+    const missing = async () => {
+      const before = upstream.queries.length + corp.queries.length;
+      for (const name of names) await askUdp(unloop.port, { name });
+      const asked = [...upstream.queries, ...corp.queries].length - before;
+      const last = [...upstream.queries, ...corp.queries].map(({ name }) => name.toLowerCase());
+      return { asked, twice: names.filter((name) => last.filter((one) => one === name).length === 2) };
+    };
+    return { unloop, flush, missing };
+  }
+
+  it('forgets everything', async () => {
+    const { flush, missing } = await filled();
+    expect(await flush('')).toEqual({ status: 200, body: { flushed: 4 } });
+    expect((await missing()).twice).toEqual(names);
+  });
+
+  it('forgets one name, whatever its case', async () => {
+    const { flush, missing } = await filled();
+    expect(await flush('?name=B.Example.')).toEqual({ status: 200, body: { flushed: 1 } });
+    expect((await missing()).twice).toEqual(['b.example']);
+  });
+
+  it('forgets one zone', async () => {
+    const { flush, missing } = await filled();
+    expect(await flush('?zone=corp.example')).toEqual({ status: 200, body: { flushed: 2 } });
+    expect((await missing()).twice).toEqual(['a.corp.example', 'b.corp.example']);
+  });
+
+  it('forgets nothing by mistake', async () => {
+    const { flush, missing } = await filled();
+    expect((await flush('?nmae=a.example')).status).toBe(400);
+    expect((await flush('?zone=nowhere.example')).status).toBe(400);
+    expect((await flush('?name=')).status).toBe(400);
+    expect((await flush('', 'GET')).status).toBe(405);
+    expect((await missing()).asked).toBe(0);
+  });
+});

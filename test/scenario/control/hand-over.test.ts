@@ -1,0 +1,33 @@
+// One process follows another on the same port, as an update of a node does it: the new one starts, the old one is told to
+// stop, and clients notice nothing.
+import { expect, it } from 'vitest';
+import { supportsReusePort } from '../../../src/io/open-socket.ts';
+import { freePort } from '../../support/real-server.ts';
+import { answer, later } from '../../support/scripted-upstream.ts';
+import { startUnloop } from '../../support/unloop-process.ts';
+import { QUIET_LOOP, upstreamDoing } from './scene.ts';
+import { startLoad } from './steady-load.ts';
+
+const OLD = '192.0.2.1';
+const NEW = '192.0.2.2';
+
+it.runIf(supportsReusePort())('hands the port over under load without losing a query', async () => {
+  const [before, after] = [
+    await upstreamDoing((query) => later(50, answer(query, { address: OLD }))),
+    await upstreamDoing((query) => later(50, answer(query, { address: NEW }))),
+  ];
+  const port = await freePort();
+  const config = { listen: [`127.0.0.1:${port}`], workers: 2, loop: QUIET_LOOP };
+  const first = await startUnloop({ config: { ...config, upstreams: [before.text] } });
+  const load = startLoad(port);
+  await load.seen(OLD, 100);
+  const second = await startUnloop({ config: { ...config, upstreams: [after.text], takeOver: true } });
+  await load.seen(NEW, 20);
+  first.signal('SIGTERM');
+  expect(await first.exited).toBe(0);
+  await load.more(200);
+  const { sent, lost, answers } = await load.stop();
+  expect(lost).toEqual([]);
+  expect(answers.get(OLD)! + answers.get(NEW)!).toBe(sent);
+  expect(await second.stop()).toBe(0);
+});

@@ -1,0 +1,182 @@
+// Starting: with the defaults, with faults, with ports that are taken, without an upstream.
+import { spawn } from 'node:child_process';
+import dgram from 'node:dgram';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import net from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { askTcp, askUdp, TRANSPORTS } from '../../support/dns-client.ts';
+import { freePort } from '../../support/real-server.ts';
+import { spawnUnloop, startUnloop } from '../../support/unloop-process.ts';
+import { runCli } from './run-cli.ts';
+import { QUIET_LOOP, until, upstreamSaying } from './scene.ts';
+
+const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
+
+async function temporaryFile(name: string, text: string): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), 'unloop-start-'));
+  onTestFinished(() => rm(folder, { recursive: true, force: true }));
+  await writeFile(join(folder, name), text);
+  return join(folder, name);
+}
+
+describe('npm start', () => {
+  it('serves with config/default.yaml, and takes flags', async () => {
+    const upstream = await upstreamSaying('192.0.2.1');
+    const { scripts } = JSON.parse(await readFile(join(ROOT, 'package.json'), 'utf8')) as {
+      scripts: { start: string };
+    };
+    const [command, ...args] = scripts.start.split(' ');
+    expect(command).toBe('node');
+    const flags = ['--listen', '127.0.0.1:0', '--admin', '127.0.0.1:0', '--upstream', upstream.text];
+    const child = spawn(process.execPath, [...args, ...flags], {
+      cwd: ROOT,
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    onTestFinished(() => void child.kill('SIGKILL'));
+    let log = '';
+    const ready = await new Promise<{ listen: string[] }>((resolve, reject) => {
+      child.once('close', (code) => reject(new Error(`ended with ${code}: ${log}`)));
+      child.stdout.setEncoding('utf8').on('data', (chunk: string) => {
+        log += chunk;
+        const line = log.split('\n').find((text) => text.includes('"unloop is ready"'));
+        if (line !== undefined) resolve(JSON.parse(line) as { listen: string[] });
+      });
+    });
+    const port = Number(ready.listen[0]!.split(':').at(-1));
+    for (const { ask } of TRANSPORTS)
+      expect((await ask(port, { name: 'www.example' })).answers[0]).toMatchObject({ data: '192.0.2.1' });
+    const ended = new Promise((resolve) => child.once('close', resolve));
+    child.kill('SIGTERM');
+    expect(await ended).toBe(0);
+  });
+});
+
+describe('check', () => {
+  it('names file, line and column of an unknown key, and exits 2', async () => {
+    const file = await temporaryFile('unloop.yaml', 'listen: ["127.0.0.1:5300"]\nupstreem: ["10.0.0.2"]\n');
+    const { code, stdout } = await runCli('check', '--config', file);
+    expect(stdout).toMatch(new RegExp(`^${file}:2:1: .*upstreem.*upstreams`));
+    expect(stdout.trim().split('\n')).toHaveLength(1);
+    expect(code).toBe(2);
+  });
+
+  it('names every fault, each on a line of its own', async () => {
+    const file = await temporaryFile(
+      'unloop.yaml',
+      'workers: 0\nworkers: 1\nforward:\n  deadline: soon\n  colour: red\n',
+    );
+    const { code, stdout } = await runCli('check', '--config', file);
+    const places = stdout
+      .trim()
+      .split('\n')
+      .map((line) => /^(.+):(\d+):(\d+): ./.exec(line)!.slice(1, 3));
+    expect(places.every(([path]) => path === file)).toBe(true);
+    expect(places.map(([, line]) => Number(line)).sort()).toEqual(expect.arrayContaining([2, 4, 5]));
+    expect(code).toBe(2);
+  });
+
+  it('exits 0 for a good file', async () => {
+    const { code } = await runCli('check', '--config', join(ROOT, 'config/default.yaml'));
+    expect(code).toBe(0);
+  });
+});
+
+describe('run', () => {
+  it('does not start with a faulty configuration: names all faults and exits 2', async () => {
+    const unloop = spawnUnloop({
+      config: 'upstreams: ["127.0.0.1:99999"]\nlog: { level: loud }\nnonsense: 1\n',
+    });
+    expect(await unloop.exited).toBe(2);
+    for (const place of [':1:', ':2:', ':3:1: ']) expect(unloop.stderr).toContain(unloop.configPath + place);
+    expect(unloop.log).toEqual([]);
+  });
+
+  it('names a configuration file that is not there, and exits 2', async () => {
+    const { code, stderr } = await runCli('run', '--config', '/nonexistent/unloop.yaml');
+    expect(stderr).toContain('/nonexistent/unloop.yaml');
+    expect(stderr).toContain('cure: ');
+    expect(code).toBe(2);
+  });
+
+  describe('finds a port that is taken', () => {
+    const refusedAt = async (port: number) => {
+      const unloop = spawnUnloop({ config: { upstreams: ['127.0.0.1:9'], listen: [`127.0.0.1:${port}`] } });
+      expect(await unloop.exited).toBe(1);
+      expect(unloop.stderr).toContain(`127.0.0.1:${port}`);
+      expect(unloop.stderr).toMatch(/EADDRINUSE|in use/);
+      expect(unloop.stderr).toMatch(/\n {2}cure: .*ss -l/);
+    };
+
+    it('by a program on UDP only', async () => {
+      const socket = dgram.createSocket('udp4');
+      onTestFinished(() => void socket.close());
+      await new Promise<void>((resolve) => socket.bind(0, '127.0.0.1', resolve));
+      await refusedAt(socket.address().port);
+    });
+
+    it('by a program on TCP only', async () => {
+      const server = net.createServer();
+      onTestFinished(() => void server.close());
+      await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+      await refusedAt((server.address() as net.AddressInfo).port);
+    });
+
+    it('by another unloop, which goes on undisturbed', async () => {
+      const upstream = await upstreamSaying('192.0.2.1');
+      const first = await startUnloop({ config: { upstreams: [upstream.text], workers: 2 } });
+      await refusedAt(first.port);
+      for (let i = 0; i < 20; i++)
+        expect((await askUdp(first.port, { name: `n${i}.example` })).rcode).toBe(0);
+    });
+
+    it('by another program on the admin port', async () => {
+      const server = net.createServer();
+      onTestFinished(() => void server.close());
+      await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+      const admin = `127.0.0.1:${(server.address() as net.AddressInfo).port}`;
+      const unloop = spawnUnloop({ config: { upstreams: ['127.0.0.1:9'], admin: { listen: admin } } });
+      expect(await unloop.exited).toBe(1);
+      expect(unloop.stderr).toContain(admin);
+      expect(unloop.stderr).toMatch(/cure: .*--admin/);
+    });
+  });
+
+  it('names an address that is not this machine’s', async () => {
+    const unloop = spawnUnloop({
+      config: { upstreams: ['127.0.0.1:9'], listen: [`192.0.2.1:${await freePort()}`] },
+    });
+    expect(await unloop.exited).toBe(1);
+    expect(unloop.stderr).toContain('192.0.2.1');
+    expect(unloop.stderr).toMatch(/cure: .*address of this machine/);
+  });
+
+  it('starts without any upstream, says so, and answers SERVFAIL with EDE 23 until there is one', async () => {
+    const root = await mkdtemp(join(tmpdir(), 'unloop-root-'));
+    onTestFinished(() => rm(root, { recursive: true, force: true }));
+    await mkdir(join(root, 'etc'));
+    await writeFile(join(root, 'etc/resolv.conf'), '# nothing here\n');
+    const unloop = await startUnloop({ config: { discovery: { root }, loop: QUIET_LOOP } });
+    const line = await unloop.waitForLog((entry) => entry.code === 'UNLOOP_NO_UPSTREAM');
+    expect(line.level).toBe('warn');
+    expect(line.msg).toContain('upstreams');
+    const ready = await unloop.admin('/ready');
+    expect(ready.status).toBe(503);
+    expect(await ready.json()).toEqual({ ready: false, reason: 'no upstream is known' });
+    expect((await unloop.admin('/health')).status).toBe(200);
+    for (const ask of [askUdp, askTcp]) {
+      const answer = await ask(unloop.port, { name: 'www.example' });
+      expect(answer.rcode).toBe(2);
+      expect(answer.ede).toMatchObject({ code: 23 });
+    }
+    expect((await askUdp(unloop.port, { name: 'www.example', edns: false })).opt).toBeNull();
+    await writeFile(join(root, 'etc/resolv.conf'), 'nameserver 192.0.2.1\n');
+    await until(
+      () => unloop.admin('/ready'),
+      (reply) => reply.status === 200,
+    );
+    expect(await unloop.stop()).toBe(0);
+  });
+});

@@ -1,0 +1,51 @@
+// Several workers on one port, and one where a port cannot be shared.
+import { describe, expect, it } from 'vitest';
+import { nodeSupportsReusePort } from '../../../src/io/node-socket.ts';
+import { askTcp, queryBytes, readAnswer, UdpClient } from '../../support/dns-client.ts';
+import { startUnloop } from '../../support/unloop-process.ts';
+import { QUIET_LOOP, upstreamSaying } from './scene.ts';
+
+/** One name from many source ports; how often the upstream was asked is the number of caches, which is that of workers. */
+async function countCaches(port: number, asked: () => number): Promise<number> {
+  const clients = await Promise.all(Array.from({ length: 60 }, () => UdpClient.open(port)));
+  for (const client of clients) {
+    client.send(queryBytes({ name: 'same.example' }));
+    expect(readAnswer(await client.receive()).rcode).toBe(0);
+    client.close();
+  }
+  return asked();
+}
+
+describe('workers', () => {
+  it('share the queries of a port between them', async () => {
+    const upstream = await upstreamSaying('192.0.2.1');
+    const asked = () => upstream.queries.filter(({ name }) => name.toLowerCase() === 'same.example').length;
+    const unloop = await startUnloop({
+      config: { upstreams: [upstream.text], workers: 3, loop: QUIET_LOOP },
+    });
+    expect((await unloop.metrics()).value('unloop_workers')).toBe(3);
+    // The kernel chooses by the source port: one of three is missed by 60 clients with odds of 3 × (2/3)⁶⁰, 10⁻¹⁰.
+    expect(await countCaches(unloop.port, asked)).toBe(3);
+    for (let i = 0; i < 20; i++) expect((await askTcp(unloop.port, { name: 'same.example' })).rcode).toBe(0);
+    expect(asked()).toBe(3);
+    expect((await unloop.metrics()).value('unloop_queries_total')).toBe(80);
+  });
+
+  it('are as many as can share a port without the addon, and the log says so', async () => {
+    const upstream = await upstreamSaying('192.0.2.1');
+    const asked = () => upstream.queries.filter(({ name }) => name.toLowerCase() === 'same.example').length;
+    const unloop = await startUnloop({
+      native: false,
+      config: { upstreams: [upstream.text], workers: 2, loop: QUIET_LOOP },
+    });
+    const expected = nodeSupportsReusePort() ? 2 : 1;
+    const metrics = await unloop.metrics();
+    expect(metrics.value('unloop_workers')).toBe(expected);
+    expect(metrics.value('unloop_build_info', { socket: 'node' })).toBe(1);
+    expect(await countCaches(unloop.port, asked)).toBe(expected);
+    const warnings = unloop.log.filter((line) => line.level === 'warn');
+    expect(warnings.filter((line) => line.reason === 'UNLOOP_NATIVE=0')).toHaveLength(1);
+    const fallback = warnings.filter((line) => line.msg.includes('one worker serves'));
+    expect(fallback).toHaveLength(expected === 1 ? 1 : 0);
+  });
+});

@@ -1,0 +1,260 @@
+// Unloop as users run it: the built program as a process of its own, on ports the kernel picks. For scenario and lab tests;
+// `npm test` builds dist first.
+//
+//   const unloop = await startUnloop({ config: { upstreams: ['127.0.0.1:5353'], workers: 1 } });
+//   await askUdp(unloop.port, { name: 'www.example' });
+//   expect(await unloop.stop()).toBe(0);
+import { type ChildProcess, spawn } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { onTestFinished } from 'vitest';
+import { type Family, parsePrometheusText } from './prometheus-text.ts';
+
+const MAIN = fileURLToPath(new URL('../../dist/src/cli/main.js', import.meta.url));
+
+/** A machine under load needs time to start a process. */
+const READY_WITHIN_MS = 15_000;
+/** SIGKILL follows when stop() took this long. */
+const STOP_WITHIN_MS = 12_000;
+
+export interface UnloopOptions {
+  /** The configuration: an object, or YAML as a user would write it. Where it says nothing of them, `listen` and `admin` are 127.0.0.1:0. */
+  readonly config?: object | string;
+  /** More arguments of `unloop run`. */
+  readonly args?: readonly string[];
+  readonly env?: Readonly<Record<string, string>>;
+  /** false: node:dgram instead of the addon. */
+  readonly native?: boolean;
+  /** A command before `node`, such as ['ip', 'netns', 'exec', 'pod']. */
+  readonly prefix?: readonly string[];
+}
+
+/** One line of the log. */
+export interface LogLine {
+  readonly level: string;
+  readonly msg: string;
+  readonly [key: string]: unknown;
+}
+
+/** What /metrics said at one time. */
+export class Metrics {
+  readonly families: Map<string, Family>;
+
+  constructor(text: string) {
+    this.families = parsePrometheusText(text);
+  }
+
+  /** The sum over all series of that name which have these labels; 0 where there are none. */
+  value(name: string, labels: Readonly<Record<string, string>> = {}): number {
+    const family = this.families.get(name) ?? this.families.get(name.replace(/_(bucket|sum|count)$/, ''));
+    if (family === undefined) throw new Error(`no metric ${name}`);
+    let sum = 0;
+    for (const series of family.series) {
+      if (series.name !== name) continue;
+      if (Object.entries(labels).every(([key, value]) => series.labels[key] === value)) sum += series.value;
+    }
+    return sum;
+  }
+}
+
+/** Starts `unloop run` and waits until it is ready. Ends with the test, whatever becomes of it. */
+export async function startUnloop(options: UnloopOptions = {}): Promise<UnloopProcess> {
+  const unloop = spawnUnloop(options);
+  await unloop.ready();
+  return unloop;
+}
+
+/** Starts `unloop run` without waiting: for starts that are to fail. */
+export function spawnUnloop(options: UnloopOptions = {}): UnloopProcess {
+  const unloop = new UnloopProcess(options);
+  try {
+    onTestFinished(() => unloop.kill());
+  } catch {
+    // Started in beforeAll: whoever did stops it in afterAll.
+  }
+  return unloop;
+}
+
+export class UnloopProcess {
+  readonly child: ChildProcess;
+  /** The configuration file; overwrite it to make unloop reload. */
+  readonly configPath: string;
+  /** Every line of the log so far, oldest first. */
+  readonly log: LogLine[] = [];
+  /** Lines on standard output that were no JSON. */
+  readonly otherOutput: string[] = [];
+  stderr = '';
+  /** The listen addresses, as the log tells them. */
+  listen: readonly string[] = [];
+  /** Port of the first listen address. */
+  port = 0;
+  adminPort = 0;
+  /** Exit code; −1 when a signal ended it. */
+  readonly exited: Promise<number>;
+  readonly #directory: string;
+  #exitCode: number | null = null;
+  #rest = '';
+  #watchers: (() => void)[] = [];
+
+  constructor(options: UnloopOptions) {
+    this.#directory = mkdtempSync(join(tmpdir(), 'unloop-test-'));
+    this.configPath = join(this.#directory, 'unloop.yaml');
+    const { config = {}, args = [], env = {}, native = true, prefix = [] } = options;
+    const text = typeof config === 'string' ? config : JSON.stringify(config, null, 2);
+    writeFileSync(this.configPath, text);
+    const isGiven = (key: string) =>
+      args.includes(`--${key}`) ||
+      (typeof config === 'string' ? new RegExp(`^${key}:`, 'm').test(config) : key in config);
+    const command = [
+      ...prefix,
+      process.execPath,
+      MAIN,
+      'run',
+      '--config',
+      this.configPath,
+      ...(isGiven('listen') ? [] : ['--listen', '127.0.0.1:0']),
+      ...(isGiven('admin') ? [] : ['--admin', '127.0.0.1:0']),
+      ...args,
+    ];
+    const {
+      UNLOOP_CONFIG: _config,
+      UNLOOP_CLUSTER_KEY: _key,
+      UNLOOP_NATIVE: _native,
+      ...inherited
+    } = process.env;
+    this.child = spawn(command[0]!, command.slice(1), {
+      env: { ...inherited, ...(native ? {} : { UNLOOP_NATIVE: '0' }), ...env },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    this.child.stdout!.setEncoding('utf8').on('data', (chunk: string) => this.#read(chunk));
+    this.child.stderr!.setEncoding('utf8').on('data', (chunk: string) => {
+      this.stderr += chunk;
+    });
+    this.exited = new Promise((resolve, reject) => {
+      this.child.once('error', reject);
+      this.child.once('close', (code) => {
+        this.#exitCode = code ?? -1;
+        rmSync(this.#directory, { recursive: true, force: true });
+        this.#notify();
+        resolve(this.#exitCode);
+      });
+    });
+    // Whoever awaits ready() or stop() hears of it.
+    this.exited.catch(() => {});
+  }
+
+  /** Waits for "unloop is ready". */
+  async ready(): Promise<void> {
+    const line = await this.waitForLog((entry) => entry.msg === 'unloop is ready', READY_WITHIN_MS);
+    this.listen = line.listen as string[];
+    this.port = portOf(this.listen[0]!);
+    this.adminPort = line.admin === 'off' ? 0 : portOf(line.admin as string);
+  }
+
+  /** The first line, of those there are and those to come, that is of this kind. */
+  async waitForLog(isIt: (line: LogLine) => boolean, withinMs = 10_000): Promise<LogLine> {
+    const found = () => this.log.find(isIt);
+    await this.#until(() => found() !== undefined, withinMs);
+    const line = found();
+    if (line === undefined) throw new Error(`no such log line: ${isIt.toString()}\n${this.#story()}`);
+    return line;
+  }
+
+  /** Asks /metrics. */
+  async metrics(): Promise<Metrics> {
+    return new Metrics(await (await this.admin('/metrics')).text());
+  }
+
+  /** Asks /metrics until it says so. */
+  async waitForMetrics(isSo: (metrics: Metrics) => boolean, withinMs = 10_000): Promise<Metrics> {
+    const end = Date.now() + withinMs;
+    for (;;) {
+      const metrics = await this.metrics();
+      if (isSo(metrics)) return metrics;
+      if (Date.now() > end) throw new Error(`/metrics never said so: ${isSo.toString()}\n${this.#story()}`);
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+  }
+
+  /** A request to the admin listener. */
+  admin(path: string, init: RequestInit = {}): Promise<Response> {
+    return fetch(`http://127.0.0.1:${this.adminPort}${path}`, init);
+  }
+
+  /** GET of one of the JSON pages. */
+  async adminJson<T>(path: string): Promise<T> {
+    return (await (await this.admin(path)).json()) as T;
+  }
+
+  /** Writes another configuration into the file (which unloop watches). */
+  writeConfig(config: object | string): void {
+    writeFileSync(this.configPath, typeof config === 'string' ? config : JSON.stringify(config, null, 2));
+  }
+
+  signal(signal: NodeJS.Signals): void {
+    this.child.kill(signal);
+  }
+
+  /** SIGTERM; resolves to the exit code. */
+  async stop(): Promise<number> {
+    if (this.#exitCode !== null) return this.#exitCode;
+    this.child.kill('SIGTERM');
+    const timer = setTimeout(() => this.child.kill('SIGKILL'), STOP_WITHIN_MS);
+    const code = await this.exited;
+    clearTimeout(timer);
+    return code;
+  }
+
+  /** The end, at once. */
+  async kill(): Promise<void> {
+    if (this.#exitCode === null) this.child.kill('SIGKILL');
+    await this.exited.catch(() => {});
+  }
+
+  #read(chunk: string): void {
+    const lines = (this.#rest + chunk).split('\n');
+    this.#rest = lines.pop()!;
+    for (const line of lines) {
+      try {
+        this.log.push(JSON.parse(line) as LogLine);
+      } catch {
+        this.otherOutput.push(line);
+      }
+    }
+    this.#notify();
+  }
+
+  #notify(): void {
+    for (const watcher of this.#watchers) watcher();
+  }
+
+  /** Until it is so, the process has ended, or the time is over. */
+  #until(isSo: () => boolean, withinMs: number): Promise<void> {
+    return new Promise((resolve) => {
+      const done = () => {
+        clearTimeout(timer);
+        this.#watchers = this.#watchers.filter((watcher) => watcher !== look);
+        resolve();
+      };
+      const look = () => {
+        if (this.#exitCode !== null || isSo()) done();
+      };
+      const timer = setTimeout(done, withinMs);
+      this.#watchers.push(look);
+      look();
+    });
+  }
+
+  #story(): string {
+    const log = this.log.map((line) => JSON.stringify(line)).join('\n');
+    const end = this.#exitCode === null ? 'still running' : `exited with ${this.#exitCode}`;
+    return `${end}\n${log}\n${this.otherOutput.join('\n')}\n${this.stderr}`;
+  }
+}
+
+/** 5300 of "127.0.0.1:5300" and of "[::1]:5300". */
+export function portOf(hostAndPort: string): number {
+  return Number(hostAndPort.slice(hostAndPort.lastIndexOf(':') + 1));
+}
