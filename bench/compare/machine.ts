@@ -1,0 +1,41 @@
+// The machine, and the state of the sources: without them a figure means nothing.
+import { execFileSync } from 'node:child_process';
+import { availableParallelism, cpus, loadavg, release, totalmem } from 'node:os';
+import { PROJECT } from './project.ts';
+
+export interface Machine {
+  readonly cpu: string;
+  readonly cores: number;
+  readonly memoryGib: number;
+  readonly kernel: string;
+  readonly node: string;
+  /** Load average over the minute before the run: above 0.5 somebody else was at work. */
+  readonly loadBefore: number;
+  readonly commit: string;
+  /** Whether files differed from the commit. */
+  readonly modified: boolean;
+}
+
+export function describeMachine(): Machine {
+  return {
+    cpu: cpus()[0]?.model ?? 'unknown',
+    cores: availableParallelism(),
+    memoryGib: Math.round(totalmem() / 2 ** 30),
+    kernel: release(),
+    node: process.versions.node,
+    loadBefore: loadavg()[0]!,
+    commit: git('rev-parse', '--short', 'HEAD') || 'unknown',
+    modified: git('status', '--porcelain', '--untracked-files=no', 'src') !== '',
+  };
+}
+
+function git(...args: string[]): string {
+  try {
+    return execFileSync('git', ['-C', PROJECT, ...args], {
+      encoding: 'utf8',
+      stdio: ['ignore', 'pipe', 'ignore'],
+    }).trim();
+  } catch {
+    return '';
+  }
+}

@@ -1,0 +1,104 @@
+// `npm run bench:compare`: unloop, other DNS servers and two floors in C, in one run, in turn, under the same load and before
+// the same upstream. Everything stays on loopback. docs/performance.md says how to read what comes out.
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { Bench } from './bench.ts';
+import { CONTENDERS, type Contender } from './contenders.ts';
+import { buildFloorPrograms } from './floor-programs.ts';
+import { describeMachine } from './machine.ts';
+import { type CompareOptions, parseOptions, USAGE } from './options.ts';
+import { renderPicture } from './picture.ts';
+import { PICTURE, RESULTS } from './project.ts';
+import type { Report } from './report.ts';
+import { runLatencyScenario } from './run-latency.ts';
+import { runLoadScenario } from './run-load.ts';
+import { runMemoryScenario, runNamesScenario, runStartScenario } from './run-memory.ts';
+import { runStormScenario } from './run-storm.ts';
+import { SCENARIOS, type Scenario } from './scenarios.ts';
+import { startServer } from './server-process.ts';
+import { renderReport } from './tables.ts';
+
+async function main(args: readonly string[]): Promise<number> {
+  let options: CompareOptions | 'help';
+  try {
+    options = parseOptions(args);
+  } catch (error) {
+    console.error(`${(error as Error).message}\n\n${USAGE}`);
+    return 2;
+  }
+  if (options === 'help') {
+    console.log(USAGE);
+    return 0;
+  }
+  const workFolder = await mkdtemp(join(tmpdir(), 'unloop-compare-'));
+  try {
+    const report = await compare(options, workFolder);
+    const text = renderReport(report);
+    console.log(text);
+    if (options.write) await write(report, text);
+    return 0;
+  } finally {
+    await rm(workFolder, { recursive: true });
+  }
+}
+
+async function compare(options: CompareOptions, workFolder: string): Promise<Report> {
+  const machine = describeMachine();
+  const floors = buildFloorPrograms(workFolder);
+  const versions = Object.fromEntries(CONTENDERS.map((contender) => [contender.key, contender.version()]));
+  const contenders = CONTENDERS.filter((contender) => isWanted(contender, versions, options.only));
+  const answer = CONTENDERS.find(({ key }) => key === 'floor-answer')!;
+  const setup = { workFolder, upstreamPort: 0, cache: false, cacheNames: 0, floors };
+  const upstream = await startServer(answer, setup);
+  const bench = new Bench(options, contenders, workFolder, upstream.port, floors);
+  try {
+    for (const scenario of SCENARIOS) {
+      if (!options.scenarios.includes(scenario.key)) continue;
+      console.error(scenario.title);
+      await runScenario(bench, scenario);
+    }
+  } finally {
+    await upstream.stop();
+  }
+  const { rounds, seconds, quick } = options;
+  const { notes, measurements } = bench;
+  return { date: new Date().toISOString(), quick, rounds, seconds, machine, versions, notes, measurements };
+}
+
+function isWanted(
+  contender: Contender,
+  versions: Readonly<Record<string, string | null>>,
+  only: readonly string[],
+): boolean {
+  if (versions[contender.key] === null) return false;
+  return only.length === 0 || only.includes(contender.key) || only.includes(contender.kind);
+}
+
+function runScenario(bench: Bench, scenario: Scenario): Promise<void> {
+  switch (scenario.kind) {
+    case 'load':
+      return runLoadScenario(bench, scenario);
+    case 'latency':
+      return runLatencyScenario(bench, scenario.key);
+    case 'storm':
+      return runStormScenario(bench, scenario.key);
+    case 'memory':
+      return runMemoryScenario(bench, scenario.key);
+    case 'names':
+      return runNamesScenario(bench, scenario.key);
+    case 'start':
+      return runStartScenario(bench, scenario.key);
+  }
+}
+
+async function write(report: Report, text: string): Promise<void> {
+  const path = join(RESULTS, `${report.date.slice(0, 10)}-compare`);
+  for (const folder of [RESULTS, dirname(PICTURE)]) await mkdir(folder, { recursive: true });
+  await writeFile(`${path}.json`, `${JSON.stringify(report, null, 1)}\n`);
+  await writeFile(`${path}.md`, text);
+  await writeFile(PICTURE, renderPicture(report));
+  console.error(`written: ${path}.json, ${path}.md, ${PICTURE}`);
+}
+
+process.exitCode = await main(process.argv.slice(2));

@@ -1,0 +1,252 @@
+// One run: opens the lanes, keeps them busy for as long as was asked, waits for the last answers, and gives the counts. Called
+// by main, find-max and the scenarios.
+//
+//   closed loop   an answer (or a loss) makes room, and the next query leaves at once
+//   open loop     a schedule of ticks; queries leave when they are due, whatever became of those before
+//
+//   start ──────────────── sending ──────────────── stop ── draining, one timeout at the most ── end
+import type { Lane, LaneOptions } from './lane.ts';
+import type { QuerySource } from './query-source.ts';
+import { openStreamLane } from './stream-lane.ts';
+import { Tally } from './tally.ts';
+import type { Target } from './target.ts';
+import { startTicker, type Ticker } from './ticker.ts';
+import { openUdpLane, UdpLane } from './udp-lane.ts';
+
+/** How to load. */
+export interface LoadPlan {
+  readonly target: Target;
+  /** Sockets or connections. */
+  readonly clients: number;
+  /** Closed loop: queries in flight at the most. */
+  readonly concurrency: number;
+  /** Open loop: queries a second; 0 for a closed loop. */
+  readonly qps: number;
+  /** Sending ends after this time or this many queries (Infinity: no limit of that kind). */
+  readonly durationMs: number;
+  readonly queries: number;
+  /** A query without an answer is lost after this time. */
+  readonly timeoutMs: number;
+}
+
+/** Called about every tenth of a second while the run lasts, for samples and progress. */
+export type LoadObserver = (tally: Tally, elapsedMs: number) => void;
+
+/** What a run gives. */
+export interface LoadResult {
+  readonly tally: Tally;
+  /** From the first query to the last answer, or the end of sending, whichever came later. */
+  readonly elapsedMs: number;
+  /** Answers that the kernel dropped at the tool's own sockets, part of the lost ones: the tool's fault. */
+  readonly toolDrops: number;
+  /** Queries that the kernel did not send. */
+  readonly sendFailures: number;
+}
+
+const HOUSEKEEPING_MS = 10;
+const OBSERVE_MS = 100;
+/**
+ * A schedule that was held up is caught up with at this many times its rate, no faster: a flood that nobody asked for would
+ * overflow the server's socket. So many queries leave at once at the most: what is due in this time, within these bounds.
+ */
+const CATCH_UP = 2;
+const BURST_MS = 10;
+const LEAST_BURST = 32;
+const MOST_BURST = 1024;
+
+/** Runs a plan. `signal` ends the sending early. Rejects when the target cannot be reached at all (TCP, TLS). */
+export async function runLoad(
+  plan: LoadPlan,
+  source: QuerySource,
+  observe: LoadObserver = () => {},
+  signal?: AbortSignal,
+): Promise<LoadResult> {
+  const run = new LoadRun(plan, source, observe);
+  try {
+    await run.open();
+    return await run.finish(signal);
+  } finally {
+    await run.close();
+  }
+}
+
+class LoadRun {
+  readonly #plan: LoadPlan;
+  readonly #source: QuerySource;
+  readonly #observe: LoadObserver;
+  readonly #tally = new Tally();
+  readonly #lanes: Lane[] = [];
+  #ticker: Ticker | null = null;
+  #sending = false;
+  #startMs = 0;
+  #stopMs = 0;
+  #endMs = 0;
+  #observedMs = 0;
+  #nextLane = 0;
+  /** Queries that may leave now, and when that was last counted. */
+  #allowance = 0;
+  #allowedMs = 0;
+
+  constructor(plan: LoadPlan, source: QuerySource, observe: LoadObserver) {
+    this.#plan = plan;
+    this.#source = source;
+    this.#observe = observe;
+  }
+
+  async open(): Promise<void> {
+    const plan = this.#plan;
+    const count = plan.qps > 0 ? plan.clients : Math.min(plan.clients, plan.concurrency);
+    const options: LaneOptions = {
+      target: plan.target,
+      source: this.#source,
+      tally: this.#tally,
+      // An open loop is awake anyway, so it may send what is due.
+      onAnswers: (lane, nowMs) => (plan.qps > 0 ? this.#sendDue(nowMs, 0) : this.#refill(lane, nowMs)),
+    };
+    const open = plan.target.proto === 'udp' ? openUdpLane : openStreamLane;
+    const opened = await Promise.allSettled(Array.from({ length: count }, () => open(options)));
+    opened.forEach((result, i) => {
+      if (result.status !== 'fulfilled') return;
+      const lane: Lane = result.value;
+      lane.window =
+        Math.floor(((i + 1) * plan.concurrency) / count) - Math.floor((i * plan.concurrency) / count);
+      this.#lanes.push(lane);
+    });
+    const failed = opened.find((result) => result.status === 'rejected');
+    if (failed !== undefined) throw failed.reason;
+  }
+
+  /** Sends, waits for the end, gives the result. */
+  async finish(signal?: AbortSignal): Promise<LoadResult> {
+    const plan = this.#plan;
+    if (plan.qps > 0)
+      this.#ticker = await startTicker(plan.qps, (tickMs) => this.#sendDue(performance.now(), tickMs / 2));
+    this.#startMs = this.#ticker?.align(performance.now()) ?? performance.now();
+    this.#observedMs = this.#startMs;
+    this.#sending = true;
+    const stop = () => this.#stop(performance.now());
+    if (signal?.aborted) stop();
+    signal?.addEventListener('abort', stop);
+    if (plan.qps === 0) for (const lane of this.#lanes) this.#refill(lane, this.#startMs);
+    await new Promise<void>((resolve) => {
+      const housekeeping = setInterval(() => {
+        if (!this.#keepHouse()) return;
+        clearInterval(housekeeping);
+        resolve();
+      }, HOUSEKEEPING_MS);
+    });
+    signal?.removeEventListener('abort', stop);
+    const tally = this.#tally;
+    const lastMs = Math.max(this.#stopMs, tally.lastAnswerMs[0]!);
+    this.#observe(tally, this.#endMs - this.#startMs);
+    const sockets = this.#lanes.filter((lane): lane is UdpLane => lane instanceof UdpLane);
+    return {
+      tally,
+      elapsedMs: lastMs - this.#startMs,
+      toolDrops: sockets.reduce((sum, lane) => sum + lane.kernelDrops, 0),
+      sendFailures: sockets.reduce((sum, lane) => sum + lane.sendFailures, 0),
+    };
+  }
+
+  async close(): Promise<void> {
+    await this.#ticker?.stop();
+    await Promise.all(this.#lanes.map((lane) => lane.close()));
+  }
+
+  /** Closed loop: fills a lane's window. */
+  #refill(lane: Lane, nowMs: number): void {
+    if (!this.#sending) return;
+    if (nowMs - this.#startMs >= this.#plan.durationMs) {
+      this.#stop(nowMs);
+      return;
+    }
+    const limit = this.#plan.queries;
+    const tally = this.#tally;
+    while (lane.table.inFlight < lane.window && lane.ready) {
+      if (tally.sent >= limit) {
+        this.#stop(nowMs);
+        break;
+      }
+      lane.send(nowMs, nowMs);
+    }
+    lane.flush();
+  }
+
+  /**
+   * Open loop: sends what is due. Query i is meant to leave at the tick at or after start + i / qps; when it leaves later, for
+   * whatever reason, the delay counts as latency. A thread that woke up to `earlyMs` too early may send: latency then counts
+   * from now.
+   */
+  #sendDue(nowMs: number, earlyMs: number): void {
+    if (!this.#sending || this.#startMs === 0) return;
+    const { qps, durationMs, queries } = this.#plan;
+    const { tickMs } = this.#ticker!;
+    const tally = this.#tally;
+    let lane = this.#laneInTurn();
+    this.#allow(nowMs);
+    while (lane !== null) {
+      const offsetMs = (tally.sent * 1000) / qps;
+      if (offsetMs >= durationMs || tally.sent >= queries) {
+        this.#stop(nowMs);
+        break;
+      }
+      const intendedMs = this.#startMs + Math.ceil(offsetMs / tickMs) * tickMs;
+      if (intendedMs > nowMs + earlyMs) break;
+      if (nowMs - intendedMs > tally.behindMs) tally.behindMs = nowMs - intendedMs;
+      if (this.#allowance < 1) break;
+      if (!lane.ready) {
+        lane.flush();
+        lane = this.#laneInTurn();
+        continue;
+      }
+      lane.send(Math.min(intendedMs, nowMs), nowMs);
+      this.#allowance--;
+    }
+    lane?.flush();
+  }
+
+  /** Adds what the time since the last call allows to leave. */
+  #allow(nowMs: number): void {
+    const { qps } = this.#plan;
+    const most = Math.min(Math.max((qps * CATCH_UP * BURST_MS) / 1000, LEAST_BURST), MOST_BURST);
+    this.#allowance = Math.min(this.#allowance + ((nowMs - this.#allowedMs) * CATCH_UP * qps) / 1000, most);
+    this.#allowedMs = nowMs;
+  }
+
+  /** The next lane that is ready; null when none is, and the schedule has to wait. */
+  #laneInTurn(): Lane | null {
+    const lanes = this.#lanes;
+    for (let i = 0; i < lanes.length; i++) {
+      this.#nextLane = this.#nextLane + 1 < lanes.length ? this.#nextLane + 1 : 0;
+      const lane = lanes[this.#nextLane]!;
+      if (lane.ready) return lane;
+    }
+    return null;
+  }
+
+  #stop(nowMs: number): void {
+    if (!this.#sending) return;
+    this.#sending = false;
+    this.#stopMs = nowMs;
+  }
+
+  /** Gives up what is too old, refills, observes. True when the run is over. */
+  #keepHouse(): boolean {
+    const nowMs = performance.now();
+    const { timeoutMs, durationMs } = this.#plan;
+    let inFlight = 0;
+    for (const lane of this.#lanes) {
+      this.#tally.lost += lane.table.expire(nowMs - timeoutMs);
+      if (this.#plan.qps === 0) this.#refill(lane, nowMs);
+      inFlight += lane.table.inFlight;
+    }
+    // A server that does not answer at all must not keep a schedule waiting for ever either.
+    if (nowMs - this.#startMs >= durationMs + timeoutMs) this.#stop(nowMs);
+    if (nowMs - this.#observedMs >= OBSERVE_MS) {
+      this.#observedMs += OBSERVE_MS;
+      this.#observe(this.#tally, nowMs - this.#startMs);
+    }
+    this.#endMs = nowMs;
+    return !this.#sending && inFlight === 0;
+  }
+}

@@ -1,0 +1,48 @@
+import { execFile, spawn } from 'node:child_process';
+import { describe, expect, it } from 'vitest';
+import { parseStat, processorTimeNs, residentMib } from '../../../bench/compare/process-cost.ts';
+
+function busyFor(ms: number): void {
+  const end = performance.now() + ms;
+  while (performance.now() < end);
+}
+
+describe('processor time', () => {
+  it('grows with work and not with waiting', async () => {
+    const before = processorTimeNs(process.pid);
+    busyFor(60);
+    const afterWork = processorTimeNs(process.pid);
+    expect(afterWork - before).toBeGreaterThan(10e6);
+  });
+
+  it('includes children, running or gone', async () => {
+    // A shell that works in a child of its own, and then waits for its standard input to end.
+    const script = '(i=0; while [ $i -lt 200000 ]; do i=$((i+1)); done); echo done; read line';
+    const shell = spawn('sh', ['-c', script], { stdio: ['pipe', 'pipe', 'inherit'] });
+    const before = processorTimeNs(shell.pid!);
+    await new Promise((resolve) => shell.stdout.once('data', resolve));
+    expect(processorTimeNs(shell.pid!) - before).toBeGreaterThan(10e6);
+    const ended = new Promise((resolve) => shell.on('exit', resolve));
+    shell.stdin.end();
+    await ended;
+  });
+
+  it('is asked of a process that is there', async () => {
+    const child = execFile('true');
+    await new Promise((resolve) => child.on('exit', resolve));
+    expect(() => processorTimeNs(child.pid!)).toThrow('ENOENT');
+  });
+
+  it('reads a command name with spaces and parentheses', () => {
+    const stat = '42 (a) b) c) S 1 42 42 0 -1 4194560 1 2 3 4 50 60 7 8 20 0 1 0 100 0 0';
+    expect(parseStat(stat)).toEqual({ childUserTicks: 7, childSystemTicks: 8 });
+  });
+});
+
+describe('resident memory', () => {
+  it('is in MiB', () => {
+    const ownMib = process.memoryUsage().rss / 2 ** 20;
+    expect(residentMib(process.pid)).toBeGreaterThan(ownMib * 0.5);
+    expect(residentMib(process.pid)).toBeLessThan(ownMib * 2);
+  });
+});
