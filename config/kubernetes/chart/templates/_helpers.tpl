@@ -1,0 +1,165 @@
+{{/* Names and labels. */}}
+{{- define "unloop.name" -}}
+{{- printf "%s" .Release.Name | trunc 50 | trimSuffix "-" -}}
+{{- end -}}
+
+{{- define "unloop.selectorLabels" -}}
+app.kubernetes.io/name: unloop
+app.kubernetes.io/instance: {{ .Release.Name }}
+{{- end -}}
+
+{{/* On pods. In a sidecar they are CoreDNS's pods, whose own labels other things select by. */}}
+{{- define "unloop.podSelector" -}}
+{{- if eq .Values.mode "sidecar" -}}
+unloop/release: {{ .Release.Name }}
+{{- else -}}
+{{ include "unloop.selectorLabels" . }}
+{{- end -}}
+{{- end -}}
+
+{{- define "unloop.labels" -}}
+{{ include "unloop.selectorLabels" . }}
+app.kubernetes.io/component: {{ kebabcase .Values.mode }}
+app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
+app.kubernetes.io/managed-by: {{ .Release.Service }}
+{{- end -}}
+
+{{- define "unloop.image" -}}
+{{- with .Values.image -}}
+{{- if .digest -}}{{ .repository }}@{{ .digest }}{{- else -}}{{ .repository }}:{{ .tag | default $.Chart.AppVersion }}{{- end -}}
+{{- end -}}
+{{- end -}}
+
+{{- define "unloop.secretName" -}}
+{{- .Values.clusterKey.existingSecret | default (include "unloop.name" .) -}}
+{{- end -}}
+
+{{/* The configuration file: what the mode needs, and over it the user's. */}}
+{{- define "unloop.config" -}}
+{{- $config := dict "discovery" (dict "root" "/host") "admin" (dict "listen" "0.0.0.0:9530" "coredns" true) -}}
+{{- $loop := dict "clusterKeyFile" "secrets/cluster-key" -}}
+{{- if eq .Values.mode "sidecar" -}}
+{{- $_ := set $config "listen" (list (printf "127.0.0.1:%v" (int .Values.sidecar.port))) -}}
+{{- $_ := set $config "lameduck" "15s" -}}
+{{- $_ := set $loop "ring" "sidecar" -}}
+{{- else if eq .Values.mode "nodeLocal" -}}
+{{- $address := .Values.nodeLocal.address -}}
+{{- $_ := set $config "listen" (list (ternary (printf "[%s]:53" $address) (printf "%s:53" $address) (contains ":" $address))) -}}
+{{- $cluster := dict "upstreams" (list .Values.nodeLocal.clusterDns) -}}
+{{- $_ := set $config "zones" (dict .Values.nodeLocal.clusterDomain $cluster "in-addr.arpa" $cluster "ip6.arpa" $cluster) -}}
+{{- $_ := set $config "lameduck" "5s" -}}
+{{- $_ := set $config "takeOver" true -}}
+{{- $_ := set $loop "ring" .Values.nodeLocal.ring -}}
+{{- else -}}
+{{- $_ := set $config "listen" (list "0.0.0.0:5300" "[::]:5300") -}}
+{{- $_ := set $config "lameduck" "10s" -}}
+{{- $_ := set $loop "ring" "cluster-wide" -}}
+{{- end -}}
+{{- $_ := set $config "loop" $loop -}}
+{{- mergeOverwrite $config (deepCopy .Values.config) | toYaml -}}
+{{- end -}}
+
+{{/* The container, as an item of a list. */}}
+{{- define "unloop.container" -}}
+- name: unloop
+  image: {{ include "unloop.image" . | quote }}
+  imagePullPolicy: {{ .Values.image.pullPolicy }}
+  args: ["run", "--config", "/etc/unloop/config.yaml"]
+  {{- if ne .Values.mode "nodeLocal" }}
+  ports:
+    {{- if eq .Values.mode "clusterWide" }}
+    - { name: dns, containerPort: 5300, protocol: UDP }
+    - { name: dns-tcp, containerPort: 5300, protocol: TCP }
+    {{- end }}
+    - { name: unloop-admin, containerPort: 9530, protocol: TCP }
+  {{- end }}
+  # The pod keeps answering, from its cache if need be, while upstreams are down or loop: that is no reason to restart
+  # it, nor to take it (and with it, in a sidecar, the cluster's own names) out of service.
+  livenessProbe:
+    httpGet: { path: /health, port: 9530 }
+    initialDelaySeconds: {{ eq .Values.mode "nodeLocal" | ternary 10 5 }}
+    periodSeconds: 5
+    timeoutSeconds: 2
+    failureThreshold: 5
+  {{- if ne .Values.mode "sidecar" }}
+  # /health answers as soon as all listeners are open.
+  readinessProbe:
+    httpGet: { path: /health, port: 9530 }
+    initialDelaySeconds: {{ eq .Values.mode "nodeLocal" | ternary 5 1 }}
+    periodSeconds: 2
+    timeoutSeconds: 2
+  {{- end }}
+  resources:
+    {{- toYaml .Values.resources | nindent 4 }}
+  securityContext:
+    runAsNonRoot: true
+    runAsUser: 65532
+    runAsGroup: 65532
+    readOnlyRootFilesystem: true
+    allowPrivilegeEscalation: false
+    capabilities:
+      drop: [ALL]
+      {{- if eq .Values.mode "nodeLocal" }}
+      add: [NET_BIND_SERVICE] # port 53
+      {{- end }}
+    seccompProfile: { type: RuntimeDefault }
+  volumeMounts:
+    - { name: unloop-config, mountPath: /etc/unloop, readOnly: true }
+    - { name: unloop-host-run, mountPath: /host/run, readOnly: true }
+    - { name: unloop-host-resolv-conf, mountPath: /host/etc/resolv.conf, readOnly: true }
+{{- end -}}
+
+{{/* Its volumes, as items of a list. One mount holds configuration and key, so that both change as one. */}}
+{{- define "unloop.volumes" -}}
+- name: unloop-config
+  projected:
+    sources:
+      - configMap:
+          name: {{ include "unloop.name" . }}
+          items: [{ key: config.yaml, path: config.yaml }]
+      - secret:
+          name: {{ include "unloop.secretName" . }}
+          items: [{ key: cluster-key, path: secrets/cluster-key }]
+- name: unloop-host-run
+  hostPath: { path: {{ .Values.host.run }}, type: Directory }
+- name: unloop-host-resolv-conf
+  hostPath: { path: {{ .Values.host.resolvConf }}, type: File }
+{{- end -}}
+
+{{/* What the pods of the DaemonSet and the Deployment have in common. */}}
+{{- define "unloop.podSettings" -}}
+automountServiceAccountToken: false
+enableServiceLinks: false
+dnsPolicy: Default
+terminationGracePeriodSeconds: 30
+{{- with .Values.priorityClassName }}
+priorityClassName: {{ . }}
+{{- end }}
+{{- with .Values.imagePullSecrets }}
+imagePullSecrets:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .Values.nodeSelector }}
+nodeSelector:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .Values.affinity }}
+affinity:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+securityContext:
+  runAsNonRoot: {{ ne .Values.mode "nodeLocal" }}
+  seccompProfile: { type: RuntimeDefault }
+{{- end -}}
+
+{{- define "unloop.podMetadata" -}}
+labels:
+  {{- include "unloop.labels" . | nindent 2 }}
+  {{- with .Values.podLabels }}
+  {{- toYaml . | nindent 2 }}
+  {{- end }}
+{{- with .Values.podAnnotations }}
+annotations:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- end -}}

@@ -1,0 +1,64 @@
+// One process follows another on the same addresses, as in a rolling update of a DaemonSet: queries are answered all the
+// time, and the admin address changes hands when the first one ends.
+import { createSocket } from 'node:dgram';
+import { expect, it } from 'vitest';
+import { spawnUnloop, startUnloop } from '../support/unloop-process.ts';
+
+/** A query for a name of its own: 1.example, 2.example … */
+function query(number: number): Buffer {
+  const label = String(number);
+  return Buffer.concat([
+    Buffer.from([number >> 8, number & 0xff, 0x01, 0x00, 0, 1, 0, 0, 0, 0, 0, 0]),
+    Buffer.from(`${String.fromCharCode(label.length)}${label}\x07example\x00`, 'latin1'),
+    Buffer.from([0, 1, 0, 1]),
+  ]);
+}
+
+it('lets the next process start on the same addresses, and loses no query when the first one ends', async () => {
+  // Whatever is asked gets an answer at once: REFUSED by the upstream, an echo with QR set.
+  const upstream = createSocket('udp4');
+  upstream.on('message', (message, { port, address }) => {
+    message[2] = message[2]! | 0x80;
+    upstream.send(message, port, address);
+  });
+  await new Promise<void>((resolve) => upstream.bind(0, '127.0.0.1', resolve));
+  const upstreams = [`127.0.0.1:${upstream.address().port}`];
+
+  const first = await startUnloop({ config: { upstreams, takeOver: true, workers: 1 } });
+  const listen = [`127.0.0.1:${first.port}`];
+  const admin = { listen: `127.0.0.1:${first.adminPort}` };
+  const settings = { upstreams, listen, admin, workers: 1 };
+
+  // Without being told to, it refuses: two by mistake would share the queries.
+  const refused = spawnUnloop({ config: settings });
+  expect(await refused.exited).toBe(1);
+  expect(refused.stderr).toContain('EADDRINUSE');
+
+  const next = spawnUnloop({ config: { ...settings, takeOver: true } });
+  await next.waitForLog((line) => line.msg === 'unloop is ready', 15_000);
+
+  // A socket of its own for each query, so that the kernel spreads them over both processes.
+  let answered = 0;
+  let asked = 0;
+  const clients: ReturnType<typeof createSocket>[] = [];
+  const ask = () => {
+    const client = createSocket('udp4');
+    clients.push(client);
+    client.on('message', () => answered++);
+    client.send(query(++asked), first.port, '127.0.0.1');
+  };
+  const sending = setInterval(ask, 2);
+  await expect.poll(() => answered, { timeout: 10_000 }).toBeGreaterThan(50);
+  expect(await first.stop()).toBe(0);
+  const atEnd = asked;
+  await expect.poll(() => asked, { timeout: 10_000 }).toBeGreaterThan(atEnd + 50);
+  clearInterval(sending);
+  await expect.poll(() => answered, { timeout: 10_000 }).toBe(asked);
+
+  await next.waitForLog((line) => line.msg === 'the admin listener is open');
+  const health = await fetch(`http://127.0.0.1:${first.adminPort}/health`);
+  expect(health.status).toBe(200);
+  for (const client of clients) client.close();
+  upstream.close();
+  expect(await next.stop()).toBe(0);
+});
