@@ -1,0 +1,157 @@
+// The load tool beside dnsperf, against the same unbound in the same minute: the same counts, latencies of the same order, and
+// no more CPU time per query. Needs unbound and dnsperf, and a built dist; all traffic stays on loopback.
+import { execFile, spawn } from 'node:child_process';
+import { createSocket } from 'node:dgram';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { LoadReport } from '../../bench/load/report.ts';
+
+const run = promisify(execFile);
+const QUESTIONS = 1000;
+const PASSES = 60;
+
+let folder: string;
+let names: string;
+let port: number;
+let stopUnbound: () => Promise<void>;
+
+beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'unloop-dnsperf-'));
+  names = join(folder, 'names');
+  // One in ten does not exist.
+  const lines = Array.from({ length: QUESTIONS }, (_, i) =>
+    i % 10 === 0 ? `n${i}.none.example A` : `h${i}.bench.example A`,
+  );
+  writeFileSync(names, `${lines.join('\n')}\n`);
+  const probe = createSocket('udp4').bind(0, '127.0.0.1');
+  await once(probe, 'listening');
+  ({ port } = probe.address());
+  probe.close();
+  const config = join(folder, 'unbound.conf');
+  writeFileSync(
+    config,
+    `server:
+  directory: "${folder}"
+  chroot: ""
+  username: ""
+  pidfile: "${join(folder, 'unbound.pid')}"
+  interface: 127.0.0.1@${port}
+  do-daemonize: no
+  use-syslog: no
+  verbosity: 1
+  module-config: "iterator"
+  local-zone: "bench.example." redirect
+  local-data: "bench.example. 300 A 192.0.2.1"
+  local-zone: "none.example." static
+remote-control:
+  control-enable: no
+`,
+  );
+  const unbound = spawn('unbound', ['-d', '-c', config], { stdio: ['ignore', 'ignore', 'pipe'] });
+  stopUnbound = async () => {
+    unbound.kill();
+    if (unbound.exitCode === null) await once(unbound, 'exit');
+  };
+  for (let log = ''; !log.includes('start of service'); ) {
+    const [chunk] = await once(unbound.stderr, 'data');
+    log += String(chunk);
+  }
+});
+
+afterAll(async () => {
+  await stopUnbound();
+  rmSync(folder, { recursive: true });
+});
+
+interface Measured {
+  sent: number;
+  answered: number;
+  lost: number;
+  rcodes: Record<string, number>;
+  meanMs: number;
+  cpuMicrosPerQuery: number;
+}
+
+async function runBench(more: readonly string[]): Promise<Measured> {
+  const program = new URL('../../dist/src/cli/main.js', import.meta.url).pathname;
+  const args = [
+    'bench',
+    '--target',
+    `127.0.0.1:${port}`,
+    '--names',
+    names,
+    '--clients',
+    '1',
+    '--json',
+    ...more,
+  ];
+  const { stdout } = await run(process.execPath, [program, ...args]);
+  const report = JSON.parse(stdout) as LoadReport;
+  const { sent, answered, lost, rcodes } = report;
+  return {
+    sent,
+    answered,
+    lost,
+    rcodes: { ...rcodes },
+    meanMs: report.latencyMs.mean,
+    cpuMicrosPerQuery: report.tool.cpuMicrosPerQuery,
+  };
+}
+
+async function runDnsperf(more: readonly string[]): Promise<Measured> {
+  const command = `time dnsperf -s 127.0.0.1 -p ${port} -d ${names} -c 1 ${more.join(' ')}`;
+  const { stdout, stderr } = await run('bash', ['-c', `TIMEFORMAT='%U %S'; ${command}`]);
+  const read = (pattern: RegExp) => Number(pattern.exec(stdout)![1]);
+  const sent = read(/Queries sent: +(\d+)/);
+  const rcodes = [.../Response codes: +(.*)/.exec(stdout)![1]!.matchAll(/([A-Z]+) (\d+)/g)];
+  const [user, system] = stderr.trim().split('\n').at(-1)!.split(' ').map(Number);
+  return {
+    sent,
+    answered: read(/Queries completed: +(\d+)/),
+    lost: read(/Queries lost: +(\d+)/),
+    rcodes: Object.fromEntries(rcodes.map(([, rcode, count]) => [rcode, Number(count)])),
+    meanMs: 1000 * read(/Average Latency \(s\): +([\d.]+)/),
+    cpuMicrosPerQuery: ((user! + system!) * 1e6) / sent,
+  };
+}
+
+describe('the load tool beside dnsperf', () => {
+  it('counts the same', async () => {
+    const ours = await runBench(['--queries', String(QUESTIONS * PASSES)]);
+    const theirs = await runDnsperf(['-n', String(PASSES), '-q', '100']);
+    const counts = ({ sent, answered, lost, rcodes }: Measured) => ({ sent, answered, lost, rcodes });
+    expect(counts(ours)).toEqual(counts(theirs));
+    expect(ours.rcodes).toEqual({ NOERROR: 54_000, NXDOMAIN: 6000 });
+  });
+
+  it('needs no more CPU time per query in a closed loop', async () => {
+    const ours: number[] = [];
+    const theirs: number[] = [];
+    // Alternating rounds, as the machine may be busy with something else in some of them.
+    for (let round = 0; round < 3; round++) {
+      ours.push((await runBench(['--duration', '4s'])).cpuMicrosPerQuery);
+      theirs.push((await runDnsperf(['-l', '4', '-q', '100'])).cpuMicrosPerQuery);
+    }
+    const median = (values: number[]) => values.toSorted((a, b) => a - b)[1]!;
+    console.log(
+      `CPU µs per query: unloop bench ${ours.join(' ')}, dnsperf ${theirs.map((v) => v.toFixed(2)).join(' ')}`,
+    );
+    expect(median(ours)).toBeLessThanOrEqual(median(theirs));
+  });
+
+  it('measures latencies of the same order at a fixed rate', async () => {
+    const ours = await runBench(['--qps', '5000', '--duration', '4s']);
+    const theirs = await runDnsperf(['-l', '4', '-Q', '5000']);
+    console.log(
+      `mean latency at 5,000 q/s: unloop bench ${ours.meanMs} ms, dnsperf ${theirs.meanMs.toFixed(3)} ms`,
+    );
+    // The rate is kept whatever else runs; the latency is noise beyond that.
+    expect(ours.sent).toBe(20_000);
+    expect(ours.answered).toBe(20_000);
+    expect(Math.abs(ours.meanMs - theirs.meanMs)).toBeLessThan(5);
+  });
+});

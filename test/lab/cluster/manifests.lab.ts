@@ -1,0 +1,184 @@
+// What Kubernetes itself says of the manifests: every resource that the chart renders and every kustomization is valid by
+// the JSON schemas of the oldest and the newest release served, unknown fields refused; faulty values are refused by the
+// chart; and the bases in the repository are what the chart renders today.
+import { execFileSync, spawnSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { parseAllDocuments } from 'yaml';
+import { goTool, kubernetesValidate, operatorReader } from './tools.ts';
+
+const KUBERNETES = fileURLToPath(new URL('../../../config/kubernetes/', import.meta.url));
+const CHART = join(KUBERNETES, 'chart');
+const EXAMPLE = join(import.meta.dirname, 'fixtures/sidecar');
+const RELEASES = ['1.25.0', '1.31.0', '1.37.0'];
+const MODES = ['sidecar', 'nodeLocal', 'clusterWide'];
+
+let folder: string;
+let helm: string;
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), 'unloop-manifests-'));
+  helm = goTool('helm');
+  goTool('kustomize');
+  kubernetesValidate();
+  operatorReader();
+}, 1_800_000);
+afterAll(() => rmSync(folder, { recursive: true }));
+
+function template(mode: string, ...values: string[]): { status: number | null; out: string; err: string } {
+  const flags = ['--set', `mode=${mode}`, ...values.flatMap((value) => ['--set', value])];
+  const { status, stdout, stderr } = spawnSync(
+    helm,
+    ['template', 'unloop', CHART, '--namespace', 'kube-system', '--kube-version', '1.31.0', ...flags],
+    { encoding: 'utf8' },
+  );
+  return { status, out: stdout, err: stderr };
+}
+
+/** Faults by the schemas; resources of a kind that Kubernetes has no schema of, apart. */
+function validate(text: string, release: string): { faults: string[]; unknown: string[] } {
+  const file = join(folder, 'manifests.yaml');
+  writeFileSync(file, text);
+  const { stdout, stderr } = spawnSync(
+    kubernetesValidate(),
+    ['--strict', '--kubernetes-version', release, file],
+    { encoding: 'utf8' },
+  );
+  const lines = `${stdout}${stderr}`.split('\n').filter((line) => line !== '' && !line.startsWith('INFO'));
+  const unknown = lines.filter((line) => line.includes("Couldn't find schema for kind"));
+  return { faults: lines.filter((line) => !unknown.includes(line)), unknown };
+}
+
+const kinds = (text: string) =>
+  parseAllDocuments(text)
+    .map((document) => (document.toJS() as { kind?: string } | null)?.kind)
+    .filter((kind) => kind !== undefined)
+    .sort();
+
+describe.each(MODES)('the chart as %s', (mode) => {
+  it.each(RELEASES)('renders what Kubernetes %s takes', (release) => {
+    const { status, out, err } = template(
+      mode,
+      'serviceMonitor.enabled=true',
+      'clusterWide.clusterIP=10.96.0.53',
+    );
+    expect({ status, err }).toEqual({ status: 0, err: '' });
+    const { faults, unknown } = validate(out, release);
+    expect(faults).toEqual([]);
+    // The operator's own kind.
+    expect(unknown.map((line) => /kind (\S+)/.exec(line)![1])).toEqual(['ServiceMonitor']);
+    expect(kinds(out).length).toBeGreaterThan(3);
+  });
+
+  it('takes settings of the user over its own, and a Secret that is there', () => {
+    const { out } = template(
+      mode,
+      'config.cache.maxBytes=8MiB',
+      'config.loop.maxHops=4',
+      'clusterKey.existingSecret=keys',
+    );
+    expect(out).toContain('maxBytes: 8MiB');
+    expect(out).toMatch(/clusterKeyFile: secrets\/cluster-key\n\s+maxHops: 4/);
+    expect(kinds(out)).not.toContain('Secret');
+    expect(out).toContain('name: keys');
+  });
+});
+
+describe('the ServiceMonitor', () => {
+  const read = (text: string) => spawnSync(operatorReader(), { input: text, encoding: 'utf8' });
+
+  it.each(
+    MODES,
+  )('of the chart as %s is one that the operator’s type takes, and finds its Service', (mode) => {
+    const documents = parseAllDocuments(template(mode, 'serviceMonitor.enabled=true').out);
+    const monitor = documents.find((document) => document.get('kind') === 'ServiceMonitor')!;
+    expect(read(monitor.toString())).toMatchObject({ status: 0, stderr: '' });
+    expect(read(monitor.toString().replace('interval:', 'intervall:')).stderr).toContain('intervall');
+    const { matchLabels } = monitor.toJS().spec.selector;
+    const services = documents
+      .map((document) => document.toJS())
+      .filter((manifest) => manifest?.kind === 'Service')
+      .filter(({ spec }) => spec.ports.some((port: { name: string }) => port.name === 'metrics'));
+    expect(services).toHaveLength(1);
+    expect(services[0].metadata.labels).toMatchObject(matchLabels);
+  });
+});
+
+describe('the chart', () => {
+  it('is one that helm lint has nothing against', () => {
+    expect(execFileSync(helm, ['lint', '--strict', CHART], { encoding: 'utf8' })).toContain(
+      '0 chart(s) failed',
+    );
+  });
+
+  it.each([
+    ['mode=everywhere', 'mode'],
+    ['nodeLocal.address=localhost', 'nodeLocal.address'],
+    ['clusterWide.replicas=0', 'clusterWide.replicas'],
+    ['sidecar.port=53', 'sidecar.port'],
+    ['image.digest=sha256:abc', 'image.digest'],
+    ['confg.listen=x', 'confg'],
+  ])('refuses %s', (value, where) => {
+    const { status, err } = template('clusterWide', value);
+    expect(status).not.toBe(0);
+    expect(err).toContain(where);
+  });
+
+  it('is checked by schemas that find a fault', () => {
+    const { out } = template('nodeLocal');
+    const { faults } = validate(out.replace('maxSurge', 'maxSurgee'), RELEASES.at(-1)!);
+    expect(faults.join()).toContain('maxSurgee');
+  });
+});
+
+describe('the kustomizations', () => {
+  const build = (path: string) =>
+    execFileSync(goTool('kustomize'), ['build', '--load-restrictor', 'LoadRestrictionsNone', path], {
+      encoding: 'utf8',
+    });
+
+  it.each([
+    ['node-local', join(KUBERNETES, 'node-local'), ['ConfigMap', 'DaemonSet', 'Service']],
+    [
+      'cluster-wide',
+      join(KUBERNETES, 'cluster-wide'),
+      ['ConfigMap', 'Deployment', 'NetworkPolicy', 'PodDisruptionBudget', 'Service', 'Service'],
+    ],
+    ['sidecar over kubeadm’s CoreDNS', EXAMPLE, ['ConfigMap', 'Deployment', 'Service']],
+  ])('%s is valid', (_name, path, expected) => {
+    const out = build(path);
+    expect(kinds(out)).toEqual(expected);
+    for (const release of RELEASES) expect(validate(out, release)).toEqual({ faults: [], unknown: [] });
+  });
+
+  it('put unloop into CoreDNS’s pod and leave CoreDNS as it was', () => {
+    // biome-ignore lint/suspicious/noExplicitAny: a manifest.
+    const deployment = (text: string): any =>
+      parseAllDocuments(text)
+        .map((document) => document.toJS())
+        .find((manifest) => manifest?.kind === 'Deployment');
+    const before = deployment(readFileSync(join(EXAMPLE, 'coredns.yaml'), 'utf8'));
+    const after = deployment(build(EXAMPLE));
+    const names = (list: { name: string }[]) => list.map(({ name }) => name).sort();
+    expect(names(after.spec.template.spec.containers)).toEqual(['coredns', 'unloop']);
+    const withoutUnloop = structuredClone(after);
+    const pod = withoutUnloop.spec.template;
+    pod.spec.containers = pod.spec.containers.filter(({ name }: { name: string }) => name === 'coredns');
+    pod.spec.volumes = pod.spec.volumes.filter(({ name }: { name: string }) => !name.startsWith('unloop-'));
+    delete pod.metadata.labels['unloop/release'];
+    expect(withoutUnloop).toEqual(before);
+  });
+
+  it('are what the chart renders today (config/kubernetes/render.sh)', () => {
+    execFileSync(join(KUBERNETES, 'render.sh'), [folder], { env: { ...process.env, HELM: helm } });
+    for (const file of [
+      'sidecar/unloop.yaml',
+      'sidecar/coredns-patch.yaml',
+      'node-local/unloop.yaml',
+      'cluster-wide/unloop.yaml',
+    ])
+      expect(readFileSync(join(KUBERNETES, file), 'utf8')).toBe(readFileSync(join(folder, file), 'utf8'));
+  });
+});

@@ -1,0 +1,233 @@
+// unloop as a service of systemd: what it says by sd_notify, how it takes over sockets, and that the unit lets it do all that
+// it does. systemd itself does not run in a container: supervise.py plays its part in the protocols. Needs python3,
+// strace, systemd-analyze.
+import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process';
+import { createSocket } from 'node:dgram';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, it, onTestFinished } from 'vitest';
+
+const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
+const MAIN = join(ROOT, 'dist/src/cli/main.js');
+const UNIT = join(ROOT, 'config/systemd/unloop.service');
+const SOCKET = join(ROOT, 'config/systemd/unloop.socket');
+/** As the ADR states it; a change of the unit may only lower it. */
+const MOST_EXPOSURE = 1.8;
+
+interface Event {
+  readonly event: 'bound' | 'notice' | 'exit';
+  readonly port?: number;
+  readonly text?: string;
+  readonly code?: number;
+}
+
+class Supervisor {
+  readonly events: Event[] = [];
+  readonly #process: ChildProcess;
+
+  constructor(...args: readonly string[]) {
+    const folder = mkdtempSync(join(tmpdir(), 'unloop-notify-'));
+    const script = join(import.meta.dirname, 'supervise.py');
+    const command = [
+      script,
+      join(folder, 'notify'),
+      process.execPath,
+      MAIN,
+      'run',
+      '--admin',
+      'off',
+      ...args,
+    ];
+    this.#process = spawn('python3', command, { stdio: ['pipe', 'pipe', 'ignore'] });
+    let rest = '';
+    this.#process.stdout!.setEncoding('utf8').on('data', (chunk: string) => {
+      const lines = (rest + chunk).split('\n');
+      rest = lines.pop()!;
+      for (const line of lines) this.events.push(JSON.parse(line) as Event);
+    });
+    onTestFinished(() => {
+      this.#process.kill('SIGKILL');
+      rmSync(folder, { recursive: true });
+    });
+  }
+
+  say(word: string): void {
+    this.#process.stdin!.write(`${word}\n`);
+  }
+
+  /** The first event of that kind from number `from` on. */
+  async until(isIt: (event: Event) => boolean, from = 0): Promise<Event> {
+    const find = () => this.events.slice(from).find(isIt);
+    await expect.poll(find, { timeout: 15_000 }).toBeDefined();
+    return find()!;
+  }
+
+  async notice(text: string, from = 0): Promise<string> {
+    return (await this.until((event) => event.text?.includes(text) === true, from)).text!;
+  }
+}
+
+function dig(port: number, ...flags: string[]): string {
+  const args = ['+tries=1', '+time=3', '-p', String(port), '@127.0.0.1', ...flags, 'x.example'];
+  return spawnSync('dig', args, { encoding: 'utf8' }).stdout;
+}
+
+describe('a service of Type=notify', () => {
+  it('says that it is ready, alive, reloading, ready again, and stopping', async () => {
+    const supervisor = new Supervisor('--upstream', '127.0.0.1:1', '--workers', '2');
+    const { port } = await supervisor.until(({ event }) => event === 'bound');
+    supervisor.say('start');
+    expect(await supervisor.notice('READY=1')).toBe(
+      `READY=1\nSTATUS=Forwarding; listening on 127.0.0.1 port ${port}`,
+    );
+    const watched = supervisor.events.length;
+    await supervisor.notice('WATCHDOG=1', watched);
+    const reloading = supervisor.events.length;
+    supervisor.say('SIGHUP');
+    expect(await supervisor.notice('RELOADING=1', reloading)).toMatch(/^RELOADING=1\nMONOTONIC_USEC=\d+$/);
+    await supervisor.notice('READY=1', reloading);
+    supervisor.say('SIGTERM');
+    await supervisor.notice('STOPPING=1');
+    expect((await supervisor.until(({ event }) => event === 'exit')).code).toBe(0);
+  });
+});
+
+describe('a notice', () => {
+  it.each(['1', '0'])('is the same from the addon and from systemd-notify (UNLOOP_NATIVE=%s)', (native) => {
+    const module = join(ROOT, 'dist/src/io/service-notifier.js');
+    const script = `import { ServiceNotifier } from ${JSON.stringify(module)};
+      const notifier = new ServiceNotifier();
+      notifier.ready('Forwarding');
+      notifier.alive();
+      if (notifier.lastError !== '') throw new Error(notifier.lastError);`;
+    const command = [
+      join(import.meta.dirname, 'notify-once.py'),
+      process.execPath,
+      '--input-type=module',
+      '-e',
+      script,
+    ];
+    const { stdout, stderr } = spawnSync('python3', command, {
+      encoding: 'utf8',
+      env: { ...process.env, UNLOOP_NATIVE: native },
+    });
+    const said = stdout.split('\n').filter((line) => line !== '' && line !== 'BARRIER=1');
+    expect({ said, stderr }).toEqual({ said: ['READY=1', 'STATUS=Forwarding', 'WATCHDOG=1'], stderr: '' });
+  });
+});
+
+describe('socket activation', () => {
+  it('serves UDP and TCP on the sockets handed over, and so does the next process', async () => {
+    const supervisor = new Supervisor('--upstream', '127.0.0.1:1', '--workers', '2');
+    const { port } = await supervisor.until(({ event }) => event === 'bound');
+    for (let round = 0; round < 2; round++) {
+      const from = supervisor.events.length;
+      supervisor.say('start');
+      await supervisor.notice('READY=1', from);
+      expect(dig(port!)).toContain('status: SERVFAIL');
+      expect(dig(port!, '+tcp')).toContain('status: SERVFAIL');
+      supervisor.say('SIGTERM');
+      await supervisor.until(({ event }) => event === 'exit', from);
+    }
+  });
+
+  it('loses nothing over a restart: what is asked in between waits in the sockets', async () => {
+    const upstream = createSocket('udp4');
+    // Slow enough that some are in flight when the end comes.
+    upstream.on('message', (message, peer) => {
+      message[2] = message[2]! | 0x80;
+      setTimeout(() => upstream.send(message, peer.port, peer.address), 100);
+    });
+    await new Promise<void>((resolve) => upstream.bind(0, '127.0.0.1', resolve));
+    onTestFinished(() => void upstream.close());
+    const supervisor = new Supervisor('--upstream', `127.0.0.1:${upstream.address().port}`, '--workers', '1');
+    const { port } = await supervisor.until(({ event }) => event === 'bound');
+    supervisor.say('start');
+    await supervisor.notice('READY=1');
+
+    const client = createSocket('udp4');
+    onTestFinished(() => void client.close());
+    const answered = new Set<number>();
+    client.on('message', (message) => answered.add(message.readUInt16BE(0)));
+    let asked = 0;
+    const sending = setInterval(() => {
+      asked++;
+      const label = String(asked);
+      const name = Buffer.from(`${String.fromCharCode(label.length)}${label}\x07example\0`, 'latin1');
+      const header = Buffer.from([asked >> 8, asked & 255, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0]);
+      client.send(Buffer.concat([header, name, Buffer.from([0, 1, 0, 1])]), port!, '127.0.0.1');
+    }, 5);
+    await expect.poll(() => answered.size, { timeout: 10_000 }).toBeGreaterThan(50);
+    const from = supervisor.events.length;
+    supervisor.say('SIGTERM');
+    await supervisor.until(({ event }) => event === 'exit', from);
+    supervisor.say('start');
+    await supervisor.notice('READY=1', from);
+    const restarted = asked;
+    await expect.poll(() => asked, { timeout: 10_000 }).toBeGreaterThan(restarted + 50);
+    clearInterval(sending);
+    await expect.poll(() => answered.size, { timeout: 10_000 }).toBe(asked);
+  });
+});
+
+describe('the units', () => {
+  it('are without fault, and give no right that is not needed', () => {
+    const verify = spawnSync('systemd-analyze', ['verify', UNIT, SOCKET], { encoding: 'utf8' });
+    // It also tells of units of this machine.
+    expect(verify.stderr.split('\n').filter((line) => line.includes('unloop'))).toEqual([]);
+    const security = execFileSync('systemd-analyze', ['security', '--offline=true', UNIT], {
+      encoding: 'utf8',
+    });
+    const exposure = Number(/Overall exposure level for unloop\.service: ([\d.]+)/.exec(security)![1]);
+    expect(exposure).toBeLessThanOrEqual(MOST_EXPOSURE);
+  });
+
+  it('allow every system call that unloop makes', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'unloop-strace-'));
+    onTestFinished(() => rmSync(folder, { recursive: true }));
+    const table = join(folder, 'calls');
+    const program = [process.execPath, MAIN, 'run', '--listen', '127.0.0.1:0', '--admin', '127.0.0.1:0'];
+    const strace = ['-f', '-qq', '-c', '-U', 'name', '-o', table, ...program, '--upstream', '127.0.0.1:1'];
+    const child = spawn('strace', strace, { stdio: ['ignore', 'pipe', 'ignore'] });
+    onTestFinished(() => void child.kill('SIGKILL'));
+    let log = '';
+    child.stdout.setEncoding('utf8').on('data', (chunk: string) => {
+      log += chunk;
+    });
+    const listen = () => /"listen":\["127\.0\.0\.1:(\d+)"\].*unloop is ready/.exec(log)?.[1];
+    await expect.poll(listen, { timeout: 30_000 }).toBeDefined();
+    const port = Number(listen());
+    expect(dig(port)).toContain('SERVFAIL');
+    expect(dig(port, '+tcp')).toContain('SERVFAIL');
+    const pid = Number(readFileSync(`/proc/${child.pid}/task/${child.pid}/children`, 'utf8'));
+    process.kill(pid, 'SIGHUP');
+    await expect.poll(() => log, { timeout: 10_000 }).toContain('reloaded');
+    const ended = new Promise((resolve) => child.once('close', resolve));
+    process.kill(pid, 'SIGTERM');
+    await ended;
+
+    const used = readFileSync(table, 'latin1')
+      .split('\n')
+      .map((line) => line.trim())
+      .filter((word) => /^[a-z_0-9]+$/.test(word) && word !== 'syscall' && word !== 'total');
+    expect(used.length).toBeGreaterThan(30);
+    const allowed = callsOf('@system-service');
+    for (const group of ['@privileged', '@resources'])
+      for (const call of callsOf(group)) allowed.delete(call);
+    // V8 asks for memory protection keys and does without them.
+    expect(used.filter((call) => !allowed.has(call) && call !== 'pkey_alloc')).toEqual([]);
+  });
+});
+
+/** The system calls of a group of systemd's, groups within it included. */
+function callsOf(group: string): Set<string> {
+  const text = execFileSync('systemd-analyze', ['syscall-filter', group], { encoding: 'utf8' });
+  const words = text
+    .split('\n')
+    .slice(1)
+    .map((line) => line.trim())
+    .filter((word) => word !== '' && !word.startsWith('#'));
+  return new Set(words.flatMap((word) => (word.startsWith('@') ? [...callsOf(word)] : [word])));
+}

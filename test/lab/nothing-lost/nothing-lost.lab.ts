@@ -1,0 +1,228 @@
+// What is lost at 5,000 queries a second through an upstream that takes 200 ms, so that a thousand are always in flight: nothing
+// when unloop is told to change or to end, and a stated amount when it is killed. Prints the figures of
+// docs/kubernetes/nothing-lost.md. Needs python3.
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { expect, it, onTestFinished } from 'vitest';
+import { freePort, scratchDirectory } from '../../support/real-server.ts';
+import { spawnUnloop, startUnloop, type UnloopProcess } from '../../support/unloop-process.ts';
+import { type Counted, CountingClient, QUERIES_PER_SECOND } from './counting-client.ts';
+
+const DELAY_MS = 200;
+/** So many are in flight at any time. */
+const IN_FLIGHT = (QUERIES_PER_SECOND * DELAY_MS) / 1000;
+const MAIN = fileURLToPath(new URL('../../../dist/src/cli/main.js', import.meta.url));
+
+async function startSlowUpstream(): Promise<string> {
+  const script = join(import.meta.dirname, 'slow-upstream.mjs');
+  const child = spawn(process.execPath, [script, String(DELAY_MS)], {
+    stdio: ['ignore', 'pipe', 'inherit', 'ipc'],
+  });
+  onTestFinished(() => void child.kill('SIGKILL'));
+  const [port] = (await once(child.stdout!, 'data')) as [Buffer];
+  return `127.0.0.1:${Number(port.toString())}`;
+}
+
+/** An upstream, unloop before it, and the load, once it flows. */
+async function underLoad(more: object = {}): Promise<{
+  upstream: string;
+  config: object;
+  unloop: UnloopProcess;
+  client: CountingClient;
+}> {
+  const upstream = await startSlowUpstream();
+  const port = await freePort();
+  const config = { listen: [`127.0.0.1:${port}`], workers: 2, upstreams: [upstream], ...more };
+  const unloop = await startUnloop({ config });
+  const client = new CountingClient(port);
+  await client.answers(QUERIES_PER_SECOND / 2);
+  return { upstream, config, unloop, client };
+}
+
+function report(what: string, { sent, lost, failed, gapMs }: Counted): void {
+  console.log(`${what}: ${lost} of ${sent} lost, ${failed} failed${lost > 0 ? `, within ${gapMs} ms` : ''}`);
+}
+
+it('SIGTERM: of what was sent before, and while it is lame, nothing', async () => {
+  const { unloop, client } = await underLoad({ lameduck: '1s' });
+  unloop.signal('SIGTERM');
+  await unloop.waitForLog((line) => line.msg === 'stopping');
+  await client.forMs(700);
+  const until = client.sent;
+  expect((await unloop.admin('/ready')).status).toBe(503);
+  expect(await unloop.exited).toBe(0);
+  await client.end();
+  const counted = client.count(0, until);
+  report('SIGTERM', counted);
+  expect(counted).toMatchObject({ lost: 0, failed: 0 });
+});
+
+it('SIGTERM without lameduck: of what was sent before, nothing', async () => {
+  const { unloop, client } = await underLoad();
+  const until = client.sent;
+  unloop.signal('SIGTERM');
+  expect(await unloop.exited).toBe(0);
+  await client.end();
+  const counted = client.count(0, until);
+  report('SIGTERM without lameduck', counted);
+  expect(counted).toMatchObject({ lost: 0, failed: 0 });
+});
+
+it('SIGHUP with another configuration, again and again: nothing', async () => {
+  const { unloop, client, config } = await underLoad();
+  for (let round = 1; round <= 3; round++) {
+    // Cache bounds are given to workers at birth: all are replaced.
+    unloop.writeConfig({ ...config, cache: { maxEntries: 1000 * round } });
+    unloop.signal('SIGHUP');
+    await unloop.waitForMetrics(
+      (metrics) => metrics.value('unloop_reloads_total', { result: 'ok' }) >= round,
+    );
+    await client.answers(1000);
+  }
+  await client.end();
+  report('SIGHUP', client.count());
+  expect(client.count()).toMatchObject({ lost: 0, failed: 0 });
+});
+
+it('a ConfigMap that is swapped by its symbolic link: nothing', async () => {
+  const folder = scratchDirectory();
+  const upstream = await startSlowUpstream();
+  const version = (name: string, maxEntries: number) => {
+    mkdirSync(join(folder, name));
+    writeFileSync(
+      join(folder, name, 'unloop.yaml'),
+      JSON.stringify({ workers: 2, upstreams: [upstream], cache: { maxEntries } }),
+    );
+    symlinkSync(name, join(folder, '..data_tmp'));
+    renameSync(join(folder, '..data_tmp'), join(folder, '..data'));
+  };
+  version('..0', 1000);
+  symlinkSync('..data/unloop.yaml', join(folder, 'unloop.yaml'));
+  const unloop = await startUnloop({ args: ['--config', join(folder, 'unloop.yaml')] });
+  const client = new CountingClient(unloop.port);
+  await client.answers(1000);
+  for (let round = 1; round <= 3; round++) {
+    version(`..${round}`, 1000 + round);
+    rmSync(join(folder, `..${round - 1}`), { recursive: true });
+    await unloop.waitForMetrics(
+      (metrics) => metrics.value('unloop_reloads_total', { result: 'ok' }) >= round,
+    );
+    await client.answers(1000);
+  }
+  await client.end();
+  report('ConfigMap', client.count());
+  expect(client.count()).toMatchObject({ lost: 0, failed: 0 });
+});
+
+it('one process replaced by the next on the same port: nothing', async () => {
+  const { unloop, client, config } = await underLoad();
+  const next = await startUnloop({ config: { ...config, takeOver: true } });
+  unloop.signal('SIGTERM');
+  expect(await unloop.exited).toBe(0);
+  await client.answers(1000);
+  await client.end();
+  report('SO_REUSEPORT', client.count());
+  expect(client.count()).toMatchObject({ lost: 0, failed: 0 });
+  expect(await next.stop()).toBe(0);
+});
+
+/** supervise.py of the lab's cluster part: systemd's side of socket activation. */
+class SocketSupervisor {
+  readonly port: Promise<number>;
+  readonly #child: ChildProcess;
+  #output = '';
+
+  constructor(upstream: string) {
+    const script = fileURLToPath(new URL('../cluster/supervise.py', import.meta.url));
+    const notify = join(scratchDirectory(), 'notify');
+    const program = [
+      process.execPath,
+      MAIN,
+      'run',
+      '--admin',
+      'off',
+      '--workers',
+      '2',
+      '--upstream',
+      upstream,
+    ];
+    this.#child = spawn('python3', [script, notify, ...program], { stdio: ['pipe', 'pipe', 'ignore'] });
+    onTestFinished(() => {
+      this.#child.stdin!.write('SIGKILL\nquit\n');
+    });
+    this.#child.stdout!.setEncoding('utf8').on('data', (chunk: string) => {
+      this.#output += chunk;
+    });
+    this.port = expect
+      .poll(() => /"port": (\d+)/.exec(this.#output)?.[1], { timeout: 10_000 })
+      .toBeDefined()
+      .then(() => Number(/"port": (\d+)/.exec(this.#output)![1]));
+  }
+
+  /** Says a word and waits for what comes of it. */
+  async say(word: string, until: string): Promise<void> {
+    const count = () => this.#output.split(until).length;
+    const before = count();
+    this.#child.stdin!.write(`${word}\n`);
+    await expect.poll(count, { timeout: 15_000, interval: 5 }).toBeGreaterThan(before);
+  }
+}
+
+it.each([
+  { how: 'restarted with sockets that systemd holds', signal: 'SIGTERM', most: 0 },
+  // What was in flight, and what the dead process had read.
+  { how: 'killed, with sockets that systemd holds', signal: 'SIGKILL', most: 2 * IN_FLIGHT },
+])('$how: at most $most', async ({ how, signal, most }) => {
+  const upstream = await startSlowUpstream();
+  const supervisor = new SocketSupervisor(upstream);
+  const port = await supervisor.port;
+  await supervisor.say('start', 'READY=1');
+  const client = new CountingClient(port);
+  await client.answers(QUERIES_PER_SECOND / 2);
+  await supervisor.say(signal, '"exit"');
+  await supervisor.say('start', 'READY=1');
+  await client.answers(1000);
+  await client.end();
+  const counted = client.count();
+  report(how, counted);
+  expect(counted.lost).toBeLessThanOrEqual(most);
+});
+
+it('killed and started again: what was in flight, and what came until the new one listened', async () => {
+  const { unloop, client, config } = await underLoad();
+  const killedMs = performance.now();
+  await unloop.kill();
+  const next = spawnUnloop({ config });
+  await next.ready();
+  const awayMs = performance.now() - killedMs;
+  await client.answers(1000);
+  await client.end();
+  const counted = client.count();
+  report(`killed (away for ${Math.round(awayMs)} ms)`, counted);
+  expect(counted.lost).toBeGreaterThan(0);
+  expect(counted.lost).toBeLessThanOrEqual(2 * IN_FLIGHT + (awayMs / 1000) * QUERIES_PER_SECOND);
+});
+
+it('a worker that dies: what it had in flight, while the other one serves on', async () => {
+  const upstream = await startSlowUpstream();
+  const unloop = await startUnloop({
+    config: { workers: 2, upstreams: [upstream] },
+    env: { NODE_OPTIONS: `--require ${join(import.meta.dirname, 'kill-a-worker.cjs')}` },
+  });
+  const client = new CountingClient(unloop.port);
+  await client.answers(QUERIES_PER_SECOND / 2);
+  unloop.signal('SIGUSR2');
+  await unloop.waitForMetrics((metrics) => metrics.value('unloop_worker_restarts_total') === 1);
+  await client.answers(2000);
+  await client.end();
+  const counted = client.count();
+  report('a dead worker', counted);
+  expect(counted.lost).toBeGreaterThan(0);
+  // Half of what is in flight is the other worker's: as much again is room for what waited in the dead one's socket.
+  expect(counted.lost).toBeLessThanOrEqual(IN_FLIGHT);
+  expect(counted.failed).toBe(0);
+  expect((await unloop.metrics()).value('unloop_workers')).toBe(2);
+});

@@ -1,0 +1,37 @@
+// CoreDNS for the laboratory: built once from its Go module into a cache outside of the repository, and run inside a namespace.
+import { execFileSync } from 'node:child_process';
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { homedir, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { labDirectory } from './lab-directory.ts';
+import type { LabProcess } from './lab-process.ts';
+import type { Namespace } from './namespace.ts';
+
+export const COREDNS_VERSION = 'v1.12.4';
+/** Building takes minutes, once. */
+const CACHE = process.env.UNLOOP_LAB_CACHE ?? join(homedir(), '.cache', 'unloop-lab');
+/** The program, once ensureCoredns() has returned. */
+export const COREDNS_BINARY = join(CACHE, 'bin', 'coredns');
+
+/** Builds CoreDNS if it is not in the cache; needs Go and its module proxy. */
+export function ensureCoredns(): void {
+  if (existsSync(COREDNS_BINARY)) return;
+  mkdirSync(join(CACHE, 'bin'), { recursive: true });
+  execFileSync('go', ['install', `github.com/coredns/coredns@${COREDNS_VERSION}`], {
+    cwd: tmpdir(),
+    env: { ...process.env, GOBIN: join(CACHE, 'bin'), GOFLAGS: '-mod=mod' },
+    stdio: 'inherit',
+  });
+}
+
+/** Starts CoreDNS with a Corefile and waits until it serves (or has ended: see hasEnded). */
+export async function startCoredns(namespace: Namespace, corefile: string): Promise<LabProcess> {
+  ensureCoredns();
+  const file = join(labDirectory(), 'Corefile');
+  writeFileSync(file, corefile);
+  const started = namespace.spawn(COREDNS_BINARY, ['-conf', file]);
+  while (!started.hasEnded && !started.output.includes('CoreDNS-')) {
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+  return started;
+}

@@ -1,0 +1,168 @@
+// Real DNS servers inside the laboratory's namespaces, as forwarders that send everything to one target: the boxes that a loop
+// leads through. Debian's packages of them must be installed.
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { startCoredns } from './coredns.ts';
+import { labDirectory } from './lab-directory.ts';
+import type { LabProcess } from './lab-process.ts';
+import type { Namespace } from './namespace.ts';
+import { startResolved } from './resolved.ts';
+
+/** Waits until something in the namespace listens on UDP port 53 of this address (or of all). */
+export async function untilListening(
+  namespace: Namespace,
+  started: LabProcess,
+  address: string,
+  withinMs = 10_000,
+): Promise<void> {
+  const end = Date.now() + withinMs;
+  for (;;) {
+    const sockets = namespace.run('ss', ['-Hlun']);
+    if (sockets.includes(`${address}:53 `) || sockets.includes('0.0.0.0:53 ') || sockets.includes('*:53 '))
+      return;
+    if (started.hasEnded || Date.now() > end) {
+      throw new Error(`${started.command} does not listen on ${address}: ${started.output}`);
+    }
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
+
+async function start(
+  namespace: Namespace,
+  address: string,
+  command: string,
+  args: readonly string[],
+): Promise<LabProcess> {
+  const started = namespace.spawn(command, args);
+  await untilListening(namespace, started, address);
+  return started;
+}
+
+/** dnsdist: keeps name, case and options; merges nothing. */
+export function startDnsdist(
+  namespace: Namespace,
+  address: string,
+  targets: readonly string[],
+): Promise<LabProcess> {
+  const file = join(labDirectory(), 'dnsdist.conf');
+  writeFileSync(
+    file,
+    `setLocal("${address}:53")
+setACL("0.0.0.0/0")
+setServerPolicy(roundrobin)
+setSecurityPollSuffix("")
+${targets.map((target) => `newServer({address="${target}:53", healthCheckMode="up"}):setUp()`).join('\n')}
+`,
+  );
+  return start(namespace, address, 'dnsdist', ['--supervised', '--disable-syslog', '-C', file]);
+}
+
+/** unbound: keeps the case, drops options, merges duplicates. */
+export function startUnbound(namespace: Namespace, address: string, target: string): Promise<LabProcess> {
+  const directory = labDirectory();
+  const file = join(directory, 'unbound.conf');
+  writeFileSync(
+    file,
+    `server:
+  directory: "${directory}"
+  interface: ${address}@53
+  access-control: 0.0.0.0/0 allow
+  do-daemonize: no
+  use-syslog: no
+  logfile: ""
+  chroot: ""
+  username: ""
+  pidfile: ""
+  module-config: "iterator"
+  num-threads: 1
+remote-control:
+  control-enable: no
+forward-zone:
+  name: "."
+  forward-addr: ${target}
+`,
+  );
+  return start(namespace, address, 'unbound', ['-d', '-c', file]);
+}
+
+/** BIND: keeps the case, drops options, merges duplicates. */
+export function startNamed(namespace: Namespace, address: string, target: string): Promise<LabProcess> {
+  const directory = labDirectory();
+  const file = join(directory, 'named.conf');
+  writeFileSync(
+    file,
+    `options {
+  directory "${directory}";
+  pid-file none;
+  session-keyfile none;
+  listen-on port 53 { ${address}; };
+  listen-on-v6 { none; };
+  recursion yes;
+  allow-query { any; };
+  allow-recursion { any; };
+  forward only;
+  forwarders { ${target}; };
+  dnssec-validation no;
+};
+controls { };
+`,
+  );
+  return start(namespace, address, 'named', ['-g', '-n', '1', '-c', file]);
+}
+
+/** dnsmasq: keeps case and options, merges duplicates. */
+export function startDnsmasq(
+  namespace: Namespace,
+  address: string,
+  args: readonly string[],
+): Promise<LabProcess> {
+  return start(namespace, address, 'dnsmasq', [
+    '--keep-in-foreground',
+    '--log-facility=-',
+    '--conf-file=/dev/null',
+    '--pid-file',
+    '--no-hosts',
+    '--user=root',
+    ...(address === '0.0.0.0' ? [] : ['--bind-interfaces', `--listen-address=${address}`]),
+    ...args,
+  ]);
+}
+
+/** The boxes that a loop is led through, each at an address and sending everything to a target. */
+export const BOXES: readonly {
+  readonly name: string;
+  /** What it does to a query. */
+  readonly trait: string;
+  readonly start: (namespace: Namespace, address: string, target: string) => Promise<unknown>;
+}[] = [
+  {
+    name: 'dnsdist',
+    trait: 'keeps everything',
+    start: (namespace, address, target) => startDnsdist(namespace, address, [target]),
+  },
+  {
+    name: 'CoreDNS',
+    trait: 'keeps everything',
+    start: (namespace, address, target) =>
+      startCoredns(namespace, `.:53 {\n  bind ${address}\n  forward . ${target}\n}\n`),
+  },
+  { name: 'unbound', trait: 'drops options, merges duplicates', start: startUnbound },
+  { name: 'BIND', trait: 'drops options, merges duplicates', start: startNamed },
+  {
+    name: 'dnsmasq',
+    trait: 'merges duplicates',
+    start: (namespace, address, target) =>
+      startDnsmasq(namespace, address, ['--no-resolv', `--server=${target}`]),
+  },
+  {
+    name: 'systemd-resolved',
+    trait: 'drops options',
+    start: (namespace, address, target) => startResolved(namespace, [target], address),
+  },
+  {
+    name: 'stand-in',
+    trait: 'drops options, scrambles case',
+    start: async (namespace, address, target) =>
+      (await namespace.agent()).call('serve', { address, target, dropOptions: true, scrambleCase: true }),
+  },
+];

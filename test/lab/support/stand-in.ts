@@ -1,0 +1,190 @@
+// A server with faults that can be chosen and changed under way, for the agent: it answers itself, or sends queries back where they came
+// from: in another case, over TCP, without options, or losing the first of them. It counts what it was asked.
+import dgram from 'node:dgram';
+import { once } from 'node:events';
+import net from 'node:net';
+import { framed, TcpClient } from '../../support/dns-client.ts';
+
+export interface StandInOptions {
+  readonly address: string;
+  /** Where queries are sent on to; '' (the default): it answers them itself. */
+  readonly target?: string;
+  /** Queries for other names than those under this suffix are answered. '' (the default): all are sent on. */
+  readonly targetSuffix?: string;
+  /** Draws each letter's case anew in what is sent on. */
+  readonly scrambleCase?: boolean;
+  /** Leaves the OPT record off what is sent on. */
+  readonly dropOptions?: boolean;
+  /** Sends on over TCP. */
+  readonly viaTcp?: boolean;
+  /** How many messages are lost before one is served. */
+  readonly loseFirst?: number;
+  /** Waits before it answers. */
+  readonly delayMs?: number;
+}
+
+export interface StandInCounts {
+  queries: number;
+  /** Of them HINFO: probes. */
+  probes: number;
+  /** Of them over TCP. */
+  overTcp: number;
+}
+
+const TYPE_A = 1;
+const TYPE_HINFO = 13;
+
+type Reply = (message: Buffer) => void;
+
+export class StandIn {
+  readonly counts: StandInCounts = { queries: 0, probes: 0, overTcp: 0 };
+  #options: StandInOptions;
+  readonly #udp: dgram.Socket;
+  readonly #tcp: net.Server;
+  readonly #connections = new Set<net.Socket>();
+  /** Toward the target; its IDs are those of the queries it sent on. */
+  readonly #outward = dgram.createSocket('udp4');
+  readonly #pending = new Map<number, { id: number; reply: Reply }>();
+  #lastId = Math.floor(Math.random() * 65536);
+  #closed = false;
+
+  private constructor(options: StandInOptions, udp: dgram.Socket, tcp: net.Server) {
+    this.#options = options;
+    this.#udp = udp;
+    this.#tcp = tcp;
+    udp.on('error', () => {});
+    udp.on('message', (query, from) =>
+      this.#take(query, (answer) => {
+        // Answers of the target, and those it was told to delay, may come when the socket is gone.
+        if (!this.#closed) udp.send(answer, from.port, from.address);
+      }),
+    );
+    tcp.on('connection', (connection) => this.#serve(connection));
+    this.#outward.on('error', () => {});
+    this.#outward.on('message', (answer) => this.#relay(answer));
+  }
+
+  static async open(options: StandInOptions): Promise<StandIn> {
+    const udp = dgram.createSocket({ type: 'udp4', recvBufferSize: 1 << 22 });
+    udp.bind(53, options.address);
+    const tcp = net.createServer();
+    tcp.listen(53, options.address);
+    await Promise.all([once(udp, 'listening'), once(tcp, 'listening')]);
+    return new StandIn(options, udp, tcp);
+  }
+
+  change(options: Partial<StandInOptions>): void {
+    this.#options = { ...this.#options, ...options };
+  }
+
+  #serve(connection: net.Socket): void {
+    this.#connections.add(connection);
+    connection.on('close', () => this.#connections.delete(connection));
+    connection.on('error', () => {});
+    let rest = Buffer.alloc(0);
+    connection.on('data', (chunk: Buffer) => {
+      rest = Buffer.concat([rest, chunk]);
+      while (rest.length >= 2 && rest.length >= 2 + rest.readUInt16BE(0)) {
+        const end = 2 + rest.readUInt16BE(0);
+        this.counts.overTcp++;
+        this.#take(Buffer.from(rest.subarray(2, end)), (answer) => connection.write(framed(answer)));
+        rest = rest.subarray(end);
+      }
+    });
+  }
+
+  #take(query: Buffer, reply: Reply): void {
+    const { target = '', targetSuffix = '', loseFirst = 0, delayMs = 0 } = this.#options;
+    const { end, text } = questionOf(query);
+    this.counts.queries++;
+    if (query.readUInt16BE(end - 4) === TYPE_HINFO) this.counts.probes++;
+    if (this.counts.queries <= loseFirst) return;
+    if (target !== '' && `.${text}`.endsWith(targetSuffix === '' ? '' : `.${targetSuffix}`)) {
+      this.#sendOn(query, end, target, reply);
+    } else if (delayMs > 0) {
+      setTimeout(() => reply(answerTo(query, end)), delayMs);
+    } else {
+      reply(answerTo(query, end));
+    }
+  }
+
+  #sendOn(query: Buffer, end: number, target: string, reply: Reply): void {
+    const { scrambleCase = false, dropOptions = false, viaTcp = false } = this.#options;
+    this.#lastId = (this.#lastId + 1) & 0xffff;
+    const id = this.#lastId;
+    const copy = Buffer.from(dropOptions ? query.subarray(0, end) : query);
+    copy.writeUInt16BE(id, 0);
+    if (dropOptions) copy.writeUInt16BE(0, 10);
+    if (scrambleCase) {
+      for (let i = 12; i < end - 4; i++) {
+        const letter = copy[i]! | 0x20;
+        if (letter >= 0x61 && letter <= 0x7a) copy[i] = Math.random() < 0.5 ? letter : letter & ~0x20;
+      }
+    }
+    const original = query.readUInt16BE(0);
+    const give: Reply = (answer) => {
+      answer.writeUInt16BE(original, 0);
+      // As a forwarder does: the question as it was asked.
+      query.copy(answer, 12, 12, end);
+      reply(answer);
+    };
+    if (viaTcp) {
+      void askOverTcp(copy, target).then(give, () => {});
+      return;
+    }
+    this.#pending.set(id, { id: original, reply: give });
+    this.#outward.send(copy, 53, target);
+  }
+
+  #relay(answer: Buffer): void {
+    const pending = this.#pending.get(answer.readUInt16BE(0));
+    if (pending === undefined) return;
+    this.#pending.delete(answer.readUInt16BE(0));
+    pending.reply(answer);
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    for (const connection of this.#connections) connection.destroy();
+    this.#outward.close();
+    this.#udp.close();
+    this.#tcp.close();
+    await Promise.all([once(this.#udp, 'close'), once(this.#tcp, 'close')]);
+  }
+}
+
+async function askOverTcp(query: Buffer, server: string): Promise<Buffer> {
+  const client = await TcpClient.connect(53, server);
+  try {
+    client.send(query);
+    return await client.receive();
+  } finally {
+    client.close();
+  }
+}
+
+/** Where the question ends, and its name in lower case. */
+function questionOf(query: Buffer): { end: number; text: string } {
+  const labels: string[] = [];
+  let at = 12;
+  for (let length = query[at]!; length !== 0; length = query[at]!) {
+    labels.push(query.toString('latin1', at + 1, at + 1 + length).toLowerCase());
+    at += 1 + length;
+  }
+  return { end: at + 5, text: labels.join('.') };
+}
+
+/** A: 192.0.2.1 for 30 s; for other types no data. With OPT where the query had it. */
+function answerTo(query: Buffer, end: number): Buffer {
+  const isA = query.readUInt16BE(end - 4) === TYPE_A;
+  const hasOpt = query.readUInt16BE(10) > 0;
+  const record = isA ? Buffer.from([0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 30, 0, 4, 192, 0, 2, 1]) : Buffer.alloc(0);
+  const opt = hasOpt ? Buffer.from([0, 0, 41, 0x04, 0xd0, 0, 0, 0, 0, 0, 0]) : Buffer.alloc(0);
+  const answer = Buffer.concat([query.subarray(0, end), record, opt]);
+  answer.writeUInt16BE(0x8080 | (query.readUInt16BE(2) & 0x0100), 2);
+  answer.writeUInt16BE(1, 4);
+  answer.writeUInt16BE(isA ? 1 : 0, 6);
+  answer.writeUInt16BE(0, 8);
+  answer.writeUInt16BE(hasOpt ? 1 : 0, 10);
+  return answer;
+}
