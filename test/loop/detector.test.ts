@@ -13,6 +13,7 @@ import { SENT_WINDOW_MS } from '../../src/loop/sent-questions.ts';
 import { OptionCode, Type } from '../../src/wire/codes.ts';
 import { HEADER_LENGTH } from '../../src/wire/header.ts';
 import { textToName } from '../../src/wire/text.ts';
+import { rounds } from '../support/rounds.ts';
 import { HandClock, type Incoming, Node, nameOf, query, recase, tagOption } from './incoming.ts';
 
 const ROUTE = 12;
@@ -206,7 +207,8 @@ describe('our case pattern', () => {
     const coins = new Uint32Array(2 * 65_536);
     let proofs = 0;
     let suspicions = 0;
-    for (let i = 0; i < 1_000_000; i++) {
+    const queries = rounds(1_000_000);
+    for (let i = 0; i < queries; i++) {
       const coin = (2 * i) % coins.length;
       if (coin === 0) randomFillSync(coins);
       const { bytes, q, original } = names[i & 3]!;
@@ -221,9 +223,11 @@ describe('our case pattern', () => {
       else if (verdict === LoopVerdict.suspect) suspicions++;
     }
     expect(proofs).toBe(0);
-    // A quarter of the names has 10 letters (chance 2⁻¹⁰), a quarter 13 (2⁻¹³): 275 are expected, ± 17 is one deviation.
-    expect(suspicions).toBeGreaterThan(150);
-    expect(suspicions).toBeLessThan(400);
+    // A quarter of the names has 10 letters (chance 2⁻¹⁰), a quarter 13 (2⁻¹³): 275 of a million are expected.
+    const expected = (queries / 4) * (2 ** -10 + 2 ** -13);
+    const deviations = 5 * Math.sqrt(expected);
+    expect(suspicions).toBeGreaterThan(expected - deviations);
+    expect(suspicions).toBeLessThan(expected + deviations);
   }, 60_000);
 });
 
@@ -390,7 +394,7 @@ describe('hostile queries', () => {
   it('never make the detector throw or read past the message', () => {
     const node = new Node({ clusterKey: 'key' });
     const { bytes: sound, q } = node.send(query(LONG), ROUTE);
-    const noise = randomFillSync(new Uint8Array(4 * 20_000));
+    const noise = randomFillSync(new Uint8Array(4 * rounds(20_000, 8000)));
     // What follows the message in its buffer must make no difference.
     const slots = [0x00, 0xff].map((fill) => new Uint8Array(sound.length + 64).fill(fill));
     const verdicts = new Set<unknown>();
