@@ -291,6 +291,83 @@ describe('loop episodes', () => {
     expect(world.episodes.list().map(({ upstream }) => upstream)).toEqual(['127.0.0.1:5398', '10.0.0.77:53']);
   });
 
+  it('are closed when their route’s zone or upstream goes, each for itself', () => {
+    const [stub, moved, kept] = [route(1), route(2, '10.0.0.2:53', 'a.example'), route(3)];
+    const three = new World([stub, moved, kept]);
+    for (const slot of [1, 2, 3]) three.see({ route: slot });
+    three.episodes.setRoutes([route(2, '10.0.0.2:53', 'b.example'), kept], three.nowMs);
+    expect([...three.quarantined]).toEqual([3]);
+    expect(three.episodes.list().map(({ state }) => state)).toEqual(['closed', 'closed', 'open']);
+    const over = three.log.filter(({ level }) => level === 'info').map(({ message }) => message);
+    expect(over).toEqual([
+      expect.stringContaining('its upstream is configured no longer'),
+      expect.stringContaining('its upstream is configured no longer'),
+    ]);
+  });
+
+  it('release no route that was not taken out of use', () => {
+    const released: number[] = [];
+    const episodes = new LoopEpisodes({
+      listen: '127.0.0.1:5300',
+      quarantine: { minMs: MIN_MS, maxMs: MAX_MS },
+      probe: { onStart: false, intervalMs: 1000 },
+      nonce: () => 1,
+      effects: {
+        quarantine: () => {},
+        release: (slot) => released.push(slot),
+        isHealthy: () => true,
+        sendProbe: () => {},
+        log: () => {},
+      },
+    });
+    episodes.setRoutes([route(1), route(2)], 0);
+    const seen = { evidence: Evidence.edns, certain: true, count: 1, peer: '', nonce: 0 };
+    episodes.sighted({ route: 1, ...seen }, 10);
+    episodes.setRoutes([], 20);
+    expect(released).toEqual([1]);
+  });
+
+  it('ignore routes that are no more, and slot 0 is a route like any other', () => {
+    const one = new World([route(0, '10.0.0.10:53')]);
+    one.see({ route: 7 });
+    one.see({ route: 7, certain: false });
+    one.episodes.suspected(7, one.nowMs);
+    one.pass(2000);
+    expect(one.probes).toEqual([]);
+    one.see({ route: 0 });
+    expect([...one.quarantined]).toEqual([0]);
+    const two = new World([route(0), route(1)]);
+    two.episodes.suspected(0, two.nowMs);
+    expect(two.probes.map((probe) => probe.route)).toEqual([0]);
+    two.pass(1000);
+    two.episodes.suspected(-1, two.nowMs);
+    expect(two.probes.map((probe) => probe.route)).toEqual([0, 0, 1]);
+  });
+
+  it('count each probe that is sent', () => {
+    world.silent.add(1);
+    world.episodes.suspected(1, world.nowMs);
+    expect(world.episodes.probesSent).toBe(1);
+    world.pass(5000);
+    expect(world.episodes.probesSent).toBe(3);
+  });
+
+  it('do not end by silence while the upstream is down: it waits as long again', () => {
+    world.silent.add(1);
+    world.see({});
+    world.pass(MIN_MS + 500);
+    expect(world.probes.length).toBeGreaterThan(0);
+    world.unhealthy.add(1);
+    world.pass(30_000);
+    expect([...world.quarantined]).toEqual([1]);
+    expect(world.probes.length).toBeLessThanOrEqual(3);
+    expect(world.log.map(({ level }) => level)).toEqual(['warn']);
+    world.unhealthy.delete(1);
+    world.silent.delete(1);
+    world.pass(3000);
+    expect(world.quarantined.size).toBe(0);
+  });
+
   it('go on over a reload that keeps their route', () => {
     world.looping.add(1);
     world.see({});

@@ -71,7 +71,9 @@ describe('skipName', () => {
   it('does not look behind the message for what is cut off', () => {
     const bytes = inSlot(body('0161'), 8, 0);
     expect(skipName(bytes, 14, 12)).toBe(-1);
-    expect(skipName(inSlot(body('c0'), 8, 12), 13, 12)).toBe(-1);
+    // Behind the message stands what would make it a pointer to the root at 12.
+    expect(skipName(inSlot(body(0, 'c0'), 8, 12), 14, 13)).toBe(-1);
+    expect(skipName(inSlot(body(0, 'c0'), 8, 12), 15, 13)).toBe(15);
   });
 
   it('follows a bounded number of pointers', () => {
@@ -84,6 +86,16 @@ describe('skipName', () => {
     for (let i = 0; i < 500; i++) bytes.set([0xc0 | ((11 + 2 * i) >> 8), (11 + 2 * i) & 255], 13 + 2 * i);
     bytes.set([0xc0, 12], 13);
     expect(skipName(bytes, bytes.length, 13 + 2 * 499)).toBe(-1);
+  });
+
+  it('follows as many pointers as the longest name can have', () => {
+    // 127 labels of one octet, each but the root's neighbour followed by a pointer to the rung before.
+    const rungs = Array.from({ length: 126 }, (_, i) =>
+      octets('0162', 0xc0 | ((i === 0 ? 12 : 11 + 4 * i) >> 8), (i === 0 ? 12 : 11 + 4 * i) & 255),
+    );
+    const bytes = body('0161', 0, ...rungs);
+    expect(skipName(bytes, bytes.length, bytes.length - 4)).toBe(bytes.length);
+    expect(expand(bytes, bytes.length - 4)).toEqual(name(`${'b.'.repeat(126)}a`));
   });
 });
 

@@ -89,6 +89,16 @@ describe('parseQuery: an ordinary query', () => {
     expect(q.suffixHashes[0]).toBe(hashSuffix(name('a.'.repeat(127))));
   });
 
+  it('takes a label of 63 octets, and none of 64', () => {
+    const long = 'x'.repeat(63);
+    const { verdict, q } = parse(octets(header(RD, 1, 0, 0, 0), question(`${long}.example`)));
+    expect(verdict).toBe(QueryVerdict.ok);
+    expect(q.labelCount).toBe(2);
+    expect(parse(octets(header(RD, 1, 0, 0, 0), question(`${long}x.example`))).verdict).toBe(
+      QueryVerdict.badQuestion,
+    );
+  });
+
   it('takes any class and type that is a question', () => {
     for (const [qtype, qclass] of [
       [255, 1],
@@ -147,6 +157,15 @@ describe('parseQuery: keys', () => {
 });
 
 describe('parseQuery: OPT', () => {
+  it('is type 41 alone, and owned by the root', () => {
+    for (const type of [40, 42, 0x0129, 0x2900]) {
+      const { verdict, q } = parse(
+        octets(header(RD, 1, 0, 0, 1), question('a'), record('00', type, 0, octets('0102'))),
+      );
+      expect([verdict, q.hasOpt, q.opaque]).toEqual([QueryVerdict.ok, false, true]);
+    }
+  });
+
   it('reads it behind the question', () => {
     const options = option(65300, octets('0102'));
     const message = octets(header(RD, 1, 0, 0, 1), question('a'), opt(4096, { dnssecOk: true, options }));
