@@ -1,0 +1,43 @@
+// A forwarder under test, and unloop as one.
+import { startUnloop, type UnloopProcess } from '../support/unloop-process.ts';
+import { type Stage, TLS_NAME, ZONES, type Zone } from './stage.ts';
+
+export interface Forwarder {
+  readonly name: string;
+  readonly address: string;
+  readonly port: number;
+  /** What it has been told to forward where. */
+  readonly zones: readonly Zone[];
+}
+
+export interface UnloopForwarder extends Forwarder {
+  readonly process: UnloopProcess;
+}
+
+/** Unloop before the stage's servers. Its times are short, and one worker has the one cache. */
+export async function startUnloopForwarder(stage: Stage, native: boolean): Promise<UnloopForwarder> {
+  const { plain, silent, pair, tls } = stage.servers;
+  const process = await startUnloop({
+    native,
+    env: { NODE_EXTRA_CA_CERTS: stage.caPath },
+    config: {
+      workers: 1,
+      upstreams: plain.map(({ port }) => `127.0.0.1:${port}`),
+      zones: {
+        [ZONES.silent]: { upstreams: silent.map(({ port }) => `127.0.0.1:${port}`) },
+        [ZONES.pair]: { upstreams: pair.map(({ port }) => `127.0.0.1:${port}`), policy: 'sequential' },
+        [ZONES.tls]: { upstreams: tls.map(({ tlsPort }) => `tls://127.0.0.1:${tlsPort}#${TLS_NAME}`) },
+      },
+      cache: { serveStale: { after: '500ms' } },
+      limits: { tcpIdle: '2s' },
+      loop: { probe: { onStart: false, interval: '0s' } },
+    },
+  });
+  return {
+    name: native ? 'addon' : 'fallback',
+    address: '127.0.0.1',
+    port: process.port,
+    zones: ['plain', 'silent', 'pair', 'tls'],
+    process,
+  };
+}

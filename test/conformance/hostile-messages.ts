@@ -1,0 +1,141 @@
+// RFC 9267 (what implementations got wrong in reading messages) and RFC 9619 (one question).
+import { queryBytes } from '../support/dns-client.ts';
+import {
+  later,
+  questionEnd,
+  type ReceivedQuery,
+  type SendAction,
+  send,
+} from '../support/scripted-upstream.ts';
+import { octets, QNAME_POINTER, record } from '../wire/build-message.ts';
+import { addressesOf, FORMERR, mustAnswer, mustBe, withCount, withQuestionOctets } from './messages.ts';
+import { must, type Requirement } from './requirement.ts';
+import { address, reply } from './stage.ts';
+
+/** A broken reply first, the good one 150 ms later: the forwarder lives, and gives nothing of the broken one. */
+function survives(section: string, text: string, breakIt: (query: ReceivedQuery) => SendAction): Requirement {
+  return {
+    section: `RFC 9267 §${section}`,
+    text: `${text}: not given to anybody, and the good reply after it is`,
+    async check(trial) {
+      const { name } = trial.domain((query) =>
+        query.name.startsWith('after.')
+          ? reply(query, { answers: [address(2)] })
+          : [breakIt(query), later(150, reply(query, { answers: [address(1)] }))],
+      );
+      const answer = await trial.ask({ name });
+      const after = await trial.ask({ name: `after.${name}` });
+      must(addressesOf(after)[0] === '192.0.2.2', 'it never recovered');
+      mustAnswer(answer);
+      must(addressesOf(answer)[0] === '192.0.2.1', 'the broken reply was used');
+    },
+  };
+}
+
+/** The offset of the first octet after the question. */
+const afterQuestion = (query: ReceivedQuery) => questionEnd(query.bytes);
+const pointerTo = (offset: number) => octets(0xc0 | (offset >> 8), offset & 255);
+const bad = octets(192, 0, 2, 66);
+
+function changed(action: SendAction, change: (bytes: Buffer) => void): SendAction {
+  const bytes = Buffer.from(action.bytes);
+  change(bytes);
+  return send(bytes);
+}
+
+export const HOSTILE_MESSAGES: readonly Requirement[] = [
+  survives('2', 'a reply with a pointer to itself', (query) =>
+    reply(query, { answers: [record(pointerTo(afterQuestion(query)), 1, 300, bad)] }),
+  ),
+  survives('2', 'a reply with two pointers to each other', (query) => {
+    const at = afterQuestion(query);
+    const first = record(pointerTo(at + 16), 1, 300, bad);
+    return reply(query, { answers: [first, record(pointerTo(at), 1, 300, bad)] });
+  }),
+  survives('2', 'a reply with a pointer forward', (query) =>
+    reply(query, { answers: [record(pointerTo(afterQuestion(query) + 12), 1, 300, bad)] }),
+  ),
+  survives('2', 'a reply with a pointer behind its end', (query) =>
+    reply(query, { answers: [record(octets('ffff'), 1, 300, bad)] }),
+  ),
+  survives('3', 'a reply with a label of a reserved kind (0x40)', (query) =>
+    reply(query, { answers: [record(octets('41 6161 00'), 1, 300, bad)] }),
+  ),
+  survives('3', 'a reply with a name over 255 octets', (query) =>
+    reply(query, { answers: [record(octets(...Array(5).fill(`3f${'61'.repeat(63)}`), '00'), 1, 300, bad)] }),
+  ),
+  survives('5', 'a reply whose RDLENGTH leaves the message', (query) =>
+    changed(reply(query, { answers: [record(QNAME_POINTER, 1, 300, bad)], opt: false }), (bytes) =>
+      bytes.writeUInt16BE(60_000, bytes.length - 6),
+    ),
+  ),
+  survives('6', 'a reply with 65535 answers promised and one there', (query) =>
+    changed(reply(query, { answers: [record(QNAME_POINTER, 1, 300, bad)], opt: false }), (bytes) =>
+      bytes.writeUInt16BE(65_535, 6),
+    ),
+  ),
+  survives('6', 'a reply cut off within a record', (query) => {
+    const whole = reply(query, { answers: [record(QNAME_POINTER, 1, 300, bad)], opt: false });
+    return send(whole.bytes.subarray(0, whole.bytes.length - 3));
+  }),
+  {
+    section: 'RFC 9267 §2',
+    text: 'a query whose name is a pointer is FORMERR',
+    async check(trial) {
+      const { name } = trial.domain();
+      for (const octetsOfName of [
+        'c00c 0001 0001',
+        'c010 0001 0001',
+        '0161 c00c 0001 0001',
+        'ffff 0001 0001',
+      ]) {
+        mustBe(await trial.ask(withQuestionOctets(octets(octetsOfName)), 3000), FORMERR);
+      }
+      mustAnswer(await trial.ask({ name }));
+    },
+  },
+  {
+    section: 'RFC 9267 §3',
+    text: 'a query with a label of a reserved kind (0x40, 0x80) is FORMERR',
+    async check(trial) {
+      for (const octetsOfName of [`41${'61'.repeat(65)}00 0001 0001`, `81${'61'.repeat(129)}00 0001 0001`]) {
+        mustBe(await trial.ask(withQuestionOctets(octets(octetsOfName)), 3000), FORMERR);
+      }
+    },
+  },
+  {
+    section: 'RFC 9267 §6',
+    text: 'a query with records promised that are not there is FORMERR',
+    async check(trial) {
+      const query = queryBytes({ name: trial.domain().name, edns: false });
+      for (const section of [1, 2, 3] as const) {
+        for (const count of [1, 65_535]) {
+          mustBe(await trial.ask(withCount(query, section, count), 3000), FORMERR);
+        }
+      }
+    },
+  },
+  ...[2, 3, 65_535].map(
+    (count): Requirement => ({
+      section: 'RFC 9619 §4',
+      text: `QDCOUNT ${count} in a QUERY is FORMERR, and not relayed`,
+      async check(trial) {
+        const domain = trial.domain();
+        const one = queryBytes({ name: domain.name, edns: false });
+        const question = one.subarray(12);
+        const several = Buffer.concat([one, ...Array(Math.min(count, 3) - 1).fill(question)]);
+        const answer = await trial.ask(withCount(several, 0, count), 3000);
+        must(domain.queries.length === 0, 'relayed');
+        mustBe(answer, FORMERR);
+      },
+    }),
+  ),
+  {
+    section: 'RFC 9619 §4',
+    text: 'QDCOUNT 0 in a QUERY is answered (FORMERR: there is nothing to ask)',
+    async check(trial) {
+      const header = queryBytes({ name: '.', edns: false }).subarray(0, 12);
+      mustBe(await trial.ask(withCount(Buffer.from(header), 0, 0), 3000), FORMERR);
+    },
+  },
+];

@@ -1,0 +1,108 @@
+// RFC 2308 (negative answers) and RFC 8020 (nothing under a name that is not there).
+import { mustAnswer, mustBe, NXDOMAIN } from './messages.ts';
+import { must, type Requirement } from './requirement.ts';
+import { address, reply, soa } from './stage.ts';
+import { pause, type Trial } from './trial.ts';
+
+const TYPE_A = 'A';
+
+/** Asks for a name that is not there, and then for one below it; how many queries went upstream. */
+async function askBelow(trial: Trial): Promise<number> {
+  const domain = trial.domain((query) => reply(query, { rcode: NXDOMAIN, authorities: [soa(300, 300)] }));
+  mustBe(await trial.ask({ name: `gone.${domain.name}` }), NXDOMAIN);
+  mustBe(await trial.ask({ name: `below.gone.${domain.name}` }), NXDOMAIN);
+  return domain.queries.length;
+}
+
+export const RFC_2308: readonly Requirement[] = [
+  {
+    section: 'RFC 2308 §3',
+    text: 'NXDOMAIN and NODATA have their SOA in the authority section, from the cache too',
+    async check(trial) {
+      for (const rcode of [NXDOMAIN, 0]) {
+        const domain = trial.domain((query) => reply(query, { rcode, authorities: [soa(300, 300)] }));
+        for (let i = 0; i < 2; i++) {
+          const answer = await trial.ask({ name: domain.name });
+          mustBe(answer, rcode);
+          must(answer.authorities[0]?.type === 'SOA', 'no SOA');
+        }
+        must(domain.queries.length === 1, 'not kept');
+      }
+    },
+  },
+  {
+    section: 'RFC 2308 §5',
+    text: "a negative lives no longer than MINIMUM of its SOA, though the SOA's TTL is longer",
+    async check(trial) {
+      const domain = trial.domain((query) => reply(query, { rcode: NXDOMAIN, authorities: [soa(3600, 1)] }));
+      mustBe(await trial.ask({ name: domain.name }), NXDOMAIN);
+      await pause(2300);
+      mustBe(await trial.ask({ name: domain.name }), NXDOMAIN);
+      must(domain.queries.length === 2, 'kept for longer');
+    },
+  },
+  {
+    section: 'RFC 2308 §5',
+    text: "… nor longer than the SOA's TTL, though MINIMUM is longer; and its TTL says so",
+    async check(trial) {
+      const domain = trial.domain((query) => reply(query, { rcode: NXDOMAIN, authorities: [soa(60, 3600)] }));
+      for (let i = 0; i < 2; i++) {
+        const { ttl } = await trial.ask({ name: domain.name });
+        must(ttl >= 50 && ttl <= 60, `TTL ${ttl}`);
+      }
+      const short = trial.domain((query) => reply(query, { rcode: NXDOMAIN, authorities: [soa(3600, 60)] }));
+      await trial.ask({ name: short.name });
+      const { ttl } = await trial.ask({ name: short.name });
+      must(ttl >= 50 && ttl <= 60, `TTL ${ttl} with MINIMUM 60`);
+    },
+  },
+  {
+    section: 'RFC 2308 §5',
+    text: 'NXDOMAIN holds for every type of the name',
+    async check(trial) {
+      const domain = trial.domain((query) => reply(query, { rcode: NXDOMAIN, authorities: [soa(300, 300)] }));
+      mustBe(await trial.ask({ name: domain.name, type: 'A' }), NXDOMAIN);
+      mustBe(await trial.ask({ name: domain.name, type: 'TXT' }), NXDOMAIN);
+      must(domain.queries.length === 1, 'asked again for another type');
+    },
+  },
+  {
+    section: 'RFC 2308 §5',
+    text: 'NODATA holds for its type only',
+    async check(trial) {
+      const domain = trial.domain((query) =>
+        query.type === TYPE_A
+          ? reply(query, { answers: [address()] })
+          : reply(query, { authorities: [soa(300, 300)] }),
+      );
+      mustAnswer(await trial.ask({ name: domain.name, type: 'AAAA' }), 0);
+      mustAnswer(await trial.ask({ name: domain.name, type: 'A' }), 1);
+    },
+  },
+  {
+    section: 'RFC 2308 §5',
+    text: 'a negative without SOA is not kept: it would go round between two servers for ever',
+    async check(trial) {
+      for (const rcode of [NXDOMAIN, 0]) {
+        const domain = trial.domain((query) => reply(query, { rcode }));
+        mustBe(await trial.ask({ name: domain.name }), rcode);
+        mustBe(await trial.ask({ name: domain.name }), rcode);
+        must(domain.queries.length >= 2, rcode === 0 ? 'NODATA kept' : 'NXDOMAIN kept');
+      }
+    },
+  },
+  {
+    section: 'RFC 8020 §2',
+    text: 'below a name that is not there is nothing: not asked again',
+    async check(trial) {
+      must((await askBelow(trial)) === 1, 'asked');
+    },
+    deliberately: {
+      does: 'asks',
+      why: 'without DNSSEC it may be a split horizon: servers that say NXDOMAIN of a name and have names below it are common inside networks',
+      async check(trial) {
+        must((await askBelow(trial)) === 2, 'not asked');
+      },
+    },
+  },
+];

@@ -1,0 +1,106 @@
+// RFC 5452: replies that are believed, and queries that are hard to guess.
+import { queryBytes } from '../support/dns-client.ts';
+import {
+  fromOtherPort,
+  later,
+  type ReceivedQuery,
+  type SendAction,
+  withId,
+  withOtherName,
+  withOtherType,
+} from '../support/scripted-upstream.ts';
+import { octets, record } from '../wire/build-message.ts';
+import { addressesOf, mustAnswer } from './messages.ts';
+import { must, type Requirement } from './requirement.ts';
+import { address, reply } from './stage.ts';
+import { receive } from './trial.ts';
+
+/** A forged reply first, the good one 100 ms later: the good one must be given. */
+function forged(text: string, forge: (reply: SendAction, query: ReceivedQuery) => SendAction): Requirement {
+  return {
+    section: 'RFC 5452 §9.1',
+    text: `${text} is not believed, and the good reply after it is`,
+    async check(trial) {
+      const { name } = trial.domain((query) => {
+        const good = later(100, reply(query, { answers: [address(1)] }));
+        const bad = forge(reply(query, { answers: [address(66)] }), query);
+        // Nobody but the server can write into a connection.
+        return query.transport === 'udp' ? [bad, good] : good;
+      });
+      const answer = await trial.ask({ name });
+      mustAnswer(answer);
+      must(addressesOf(answer)[0] === '192.0.2.1', 'the forged reply was given');
+    },
+  };
+}
+
+export const RFC_5452: readonly Requirement[] = [
+  {
+    section: 'RFC 5452 §5',
+    text: 'twenty clients with one question make one upstream query',
+    async check(trial) {
+      const domain = trial.domain((query) => later(300, reply(query, { answers: [address()] })));
+      const answers = Array.from({ length: 20 }, () => trial.ask({ name: domain.name }));
+      for (const answer of await Promise.all(answers)) mustAnswer(answer);
+      must(domain.queries.length === 1, `${domain.queries.length} upstream queries`);
+    },
+  },
+  {
+    section: 'RFC 5452 §6',
+    text: 'only what was asked for is kept of a reply: records of other names beside it answer nothing',
+    async check(trial) {
+      const domain = trial.domain((query) => {
+        const victim = octets('0676 6963 7469 6d c00c');
+        const isParent = query.name.split('.').length === 4;
+        return reply(query, {
+          answers: [address(1)],
+          ...(isParent ? { additionals: [record(victim, 1, 300, octets(192, 0, 2, 66))] } : {}),
+        });
+      });
+      mustAnswer(await trial.ask({ name: domain.name }));
+      const answer = await trial.ask({ name: `victim.${domain.name}` });
+      must(addressesOf(answer)[0] === '192.0.2.1', 'answered with what nobody had asked for');
+    },
+  },
+  forged('a reply with another ID', (good, query) => withId(good, query.id ^ 0x5555)),
+  forged('a reply from another port', (good) => fromOtherPort(good)),
+  forged('a reply to another name', (good) => withOtherName(good)),
+  forged('a reply to another type', (good) => withOtherType(good)),
+  {
+    section: 'RFC 5452 §9.2',
+    text: 'upstream queries come from many ports with IDs from all of 0–65535 (of 60 queries)',
+    only: 'UDP',
+    async check(trial) {
+      const domain = trial.domain();
+      // One after the other: what one batch sends may leave by one port.
+      for (let i = 0; i < 60; i++) {
+        const client = await trial.udpClient();
+        client.send(queryBytes({ name: `n${i}.${domain.name}` }));
+        await receive(client);
+      }
+      const { queries } = domain;
+      const ports = new Set(queries.map((query) => query.remotePort)).size;
+      must(ports >= 10, ports === 1 ? '1 port' : `${ports} ports`);
+      const ids = queries.map((query) => query.id);
+      must(new Set(ids).size >= 55, 'IDs repeat');
+      must(Math.max(...ids) > 40_000 && Math.min(...ids) < 25_000, 'IDs from a part of the range');
+      const steps = ids.slice(1).filter((id, i) => ((id - ids[i]! + 65_536) & 0xffff) < 4).length;
+      must(steps < 5, 'IDs in a row');
+    },
+  },
+  {
+    section: 'RFC 5452 §9.3',
+    text: 'a shower of replies with wrong IDs does not win, and the question is answered',
+    async check(trial) {
+      const { name } = trial.domain((query) => {
+        const bad = reply(query, { answers: [address(66)] });
+        const good = later(150, reply(query, { answers: [address(1)] }));
+        if (query.transport !== 'udp') return good;
+        return [...Array.from({ length: 50 }, (_, i) => withId(bad, query.id + 1 + i)), good];
+      });
+      const answer = await trial.ask({ name });
+      mustAnswer(answer);
+      must(addressesOf(answer)[0] === '192.0.2.1', 'the forged reply was given');
+    },
+  },
+];

@@ -1,0 +1,193 @@
+// RFC 7766 (DNS over TCP) and RFC 7828 (edns-tcp-keepalive).
+import { framed, queryBytes } from '../support/dns-client.ts';
+import { later } from '../support/scripted-upstream.ts';
+import { FLAG, mustAnswer, mustBe } from './messages.ts';
+import { must, type Requirement } from './requirement.ts';
+import { address, byTransport, optionCodes, reply, text } from './stage.ts';
+import { pause, receive } from './trial.ts';
+
+const KEEPALIVE = 11;
+const NO_DATA = new Uint8Array(0);
+
+export const RFC_7766: readonly Requirement[] = [
+  {
+    section: 'RFC 7766 §6.2.1',
+    text: 'a connection serves one query after the other',
+    only: 'TCP',
+    async check(trial) {
+      const { name } = trial.domain();
+      const client = await trial.tcpClient();
+      for (let i = 0; i < 5; i++) {
+        client.send(queryBytes({ name: `n${i}.${name}` }));
+        mustAnswer(await receive(client));
+      }
+    },
+  },
+  {
+    section: 'RFC 7766 §6.2.1.1',
+    text: 'queries may be sent without waiting for answers: of 50 in one segment every one is answered',
+    only: 'TCP',
+    async check(trial) {
+      const { name } = trial.domain();
+      const client = await trial.tcpClient();
+      const queries = Array.from({ length: 50 }, (_, id) =>
+        framed(queryBytes({ name: `n${id}.${name}`, id })),
+      );
+      client.write(Buffer.concat(queries));
+      const ids = new Set<number>();
+      for (let i = 0; i < 50; i++) {
+        const answer = await receive(client);
+        mustBe(answer, 0);
+        ids.add(answer.id);
+      }
+      must(ids.size === 50, `${ids.size} of 50 answered`);
+    },
+  },
+  {
+    section: 'RFC 7766 §6.2.2',
+    text: 'connections upstream are used again: five TC answers one after the other, two connections at the most',
+    async check(trial) {
+      const domain = trial.domain((query) =>
+        byTransport(
+          query,
+          () => reply(query, { flags: FLAG.TC }),
+          () => reply(query, { answers: [text(2000)] }),
+        ),
+      );
+      for (let i = 0; i < 5; i++) await trial.ask({ name: `n${i}.${domain.name}`, type: 'TXT' });
+      const streams = domain.queries.filter((query) => query.transport === 'tcp');
+      must(streams.length >= 5, `${streams.length} of 5 over TCP`);
+      const used = new Set(streams.map((query) => query.connection)).size;
+      must(used <= 2, `${used} connections`);
+    },
+  },
+  {
+    section: 'RFC 7766 §6.2.3',
+    text: 'octets that are no whole query do not keep a connection open (an octet every 100 ms, idle time 2 s)',
+    only: 'TCP',
+    async check(trial) {
+      const client = await trial.tcpClient();
+      let open = true;
+      void client.closed.then(() => {
+        open = false;
+      });
+      client.write(Buffer.from([2, 0]));
+      const end = Date.now() + 6000;
+      while (open && Date.now() < end) {
+        client.write(Buffer.from([0]));
+        await pause(100);
+      }
+      must(!open, 'open after 6 s');
+    },
+  },
+  {
+    section: 'RFC 7766 §6.2.3',
+    text: 'a connection in use stays open: a query a second for 4 s, idle time 2 s',
+    only: 'TCP',
+    async check(trial) {
+      const { name } = trial.domain();
+      const client = await trial.tcpClient();
+      for (let i = 0; i < 5; i++) {
+        client.send(queryBytes({ name }));
+        mustAnswer(await receive(client));
+        await pause(1000);
+      }
+    },
+  },
+  {
+    section: 'RFC 7766 §6.2.4',
+    text: 'a client that has gone is not answered, and nobody else suffers',
+    only: 'TCP',
+    async check(trial) {
+      const { name } = trial.domain((query) => later(200, reply(query, { answers: [address()] })));
+      const gone = await trial.tcpClient();
+      gone.send(queryBytes({ name }));
+      await pause(50);
+      gone.close();
+      mustAnswer(await trial.ask({ name }));
+    },
+  },
+  {
+    section: 'RFC 7766 §7',
+    text: 'answers come as they are ready: a quick one overtakes a slow one',
+    only: 'TCP',
+    async check(trial) {
+      const { name } = trial.domain((query) => {
+        const good = reply(query, { answers: [address()] });
+        return query.name.startsWith('slow.') ? later(800, good) : good;
+      });
+      const client = await trial.tcpClient();
+      client.send(queryBytes({ name: `slow.${name}`, id: 1 }));
+      client.send(queryBytes({ name: `quick.${name}`, id: 2 }));
+      const order = [(await receive(client)).id, (await receive(client)).id];
+      must(order.join() === '2,1', 'the quick one waited');
+    },
+  },
+  {
+    section: 'RFC 7766 §8',
+    text: 'a query that comes octet by octet is answered',
+    only: 'TCP',
+    async check(trial) {
+      const { name } = trial.domain();
+      const client = await trial.tcpClient();
+      for (const octet of framed(queryBytes({ name }))) {
+        client.write(Buffer.from([octet]));
+        await pause(2);
+      }
+      mustAnswer(await receive(client));
+    },
+  },
+  {
+    section: 'RFC 7828 §3.3.1',
+    text: 'edns-tcp-keepalive over UDP is ignored: answered, and not echoed',
+    only: 'UDP',
+    async check(trial) {
+      const { name } = trial.domain();
+      const answer = await trial.ask({ name, options: [{ code: KEEPALIVE, data: NO_DATA }] });
+      mustAnswer(answer);
+      must(answer.opt?.options.every(({ code }) => code !== KEEPALIVE) === true, 'echoed');
+    },
+  },
+  {
+    section: 'RFC 7828 §3.3.2',
+    text: 'who sends edns-tcp-keepalive over TCP is told the idle time, on a kept answer and a fresh one, and on an error',
+    only: 'TCP',
+    async check(trial) {
+      const { name } = trial.domain((query) =>
+        query.name.startsWith('bad.') ? reply(query, { rcode: 2 }) : reply(query, { answers: [address()] }),
+      );
+      const client = await trial.tcpClient();
+      for (const asked of [name, name, `bad.${name}`]) {
+        client.send(queryBytes({ name: asked, options: [{ code: KEEPALIVE, data: NO_DATA }] }));
+        const answer = await receive(client);
+        const found = answer.opt?.options.find(({ code }) => code === KEEPALIVE);
+        must(found !== undefined, 'not told');
+        must(found.data.length === 2, `${found.data.length} octets`);
+        const tenths = Buffer.from(found.data).readUInt16BE();
+        must(tenths >= 1 && tenths <= 1200, `${tenths / 10} s`);
+      }
+    },
+  },
+  {
+    section: 'RFC 7828 §3.3.2',
+    text: 'who sends no OPT over TCP is not told',
+    only: 'TCP',
+    async check(trial) {
+      const { name } = trial.domain();
+      const answer = await trial.ask({ name, edns: false });
+      mustAnswer(answer);
+      must(answer.opt === null, 'OPT for a query without');
+    },
+  },
+  {
+    section: 'RFC 7828 §4',
+    text: "edns-tcp-keepalive ends at each leg: a client's is not sent on",
+    async check(trial) {
+      const domain = trial.domain();
+      await trial.ask({ name: domain.name, options: [{ code: KEEPALIVE, data: NO_DATA }] });
+      for (const { transport, bytes } of domain.queries) {
+        must(transport !== 'udp' || !optionCodes(bytes).includes(KEEPALIVE), 'sent on over UDP');
+      }
+    },
+  },
+];

@@ -1,0 +1,255 @@
+// RFC 8906: answers that servers owe. Every case of §8 (header bits, opcodes, EDNS), as that section tells what to expect of a server that
+// recurses; and what the key of a cache must tell apart.
+import type { Answer, Question } from '../support/dns-client.ts';
+import { octets, QNAME_POINTER, record } from '../wire/build-message.ts';
+import {
+  BADVERS,
+  ednsOf,
+  FLAG,
+  flagged,
+  hasZ,
+  mustAnswer,
+  mustBe,
+  NOTIMP,
+  withEdns,
+  withOpcode,
+} from './messages.ts';
+import { must, type Requirement } from './requirement.ts';
+import { address, reply, soa, text } from './stage.ts';
+
+const UNKNOWN_OPTION = { code: 100, data: new Uint8Array(0) };
+const UNKNOWN_FLAG = 0x0040;
+
+/** A case of §8: a query for an SOA, and what is expected of its answer. */
+function testing(
+  section: string,
+  name: string,
+  query: (question: Question) => Question | Buffer,
+  expected: (answer: Answer) => void,
+  only?: 'UDP' | 'TCP',
+): Requirement {
+  return {
+    section: `RFC 8906 §${section}`,
+    text: name,
+    ...(only === undefined ? {} : { only }),
+    async check(trial) {
+      const domain = trial.domain((received) => reply(received, { answers: [soa(300, 300)] }));
+      const asked = query({ name: domain.name, type: 'SOA' });
+      // Fresh and, where it is kept, from the cache.
+      for (let i = 0; i < 2; i++) expected(await trial.ask(asked, 4000));
+    },
+  };
+}
+
+function mustBeBadVersion(answer: Answer): void {
+  mustBe(answer, BADVERS);
+  must(ednsOf(answer)?.version === 0, 'another version');
+  must(answer.answers.length === 0, 'records');
+}
+
+function mustNotEcho(answer: Answer): void {
+  must(answer.opt?.options.every(({ code }) => code !== UNKNOWN_OPTION.code) === true, 'option echoed');
+}
+
+function mustClearFlags(answer: Answer): void {
+  must(((ednsOf(answer)?.flags ?? 0) & 0x7fff) === 0, 'flags echoed');
+}
+
+export const RFC_8906: readonly Requirement[] = [
+  testing('8.1.1', 'a plain query, without EDNS', (question) => ({ ...question, edns: false }), mustAnswer),
+  {
+    section: 'RFC 8906 §8.1.2',
+    text: 'an unknown type (TYPE1000): NOERROR',
+    async check(trial) {
+      const { name } = trial.domain((query) => reply(query, { authorities: [soa(300, 300)] }));
+      for (let i = 0; i < 2; i++) mustBe(await trial.ask({ name, type: 'TYPE1000' }), 0);
+    },
+  },
+  testing(
+    '8.1.3.1',
+    'CD=1: answered, and CD comes back',
+    (question) => ({ ...question, edns: false, checkingDisabled: true }),
+    (answer) => {
+      mustAnswer(answer);
+      must(answer.checkingDisabled, 'CD clear');
+    },
+  ),
+  testing(
+    '8.1.3.2',
+    'AD=1: answered',
+    (question) => ({ ...question, edns: false, authenticData: true }),
+    mustAnswer,
+  ),
+  testing(
+    '8.1.3.3',
+    'the reserved bit: answered, and clear in the answer',
+    (question) => flagged({ ...question, edns: false }, FLAG.Z),
+    (answer) => {
+      mustAnswer(answer);
+      must(!hasZ(answer), 'Z set');
+    },
+  ),
+  testing(
+    '8.1.3.4',
+    'RD=1: answered, and RD comes back',
+    (question) => ({ ...question, edns: false, recursionDesired: true }),
+    (answer) => {
+      mustAnswer(answer);
+      must(answer.recursionDesired, 'RD clear');
+    },
+  ),
+  testing(
+    '8.1.4',
+    'unknown opcodes (15, and 3): NOTIMP',
+    (question) => withOpcode({ ...question, edns: false }, 15),
+    (answer) => {
+      mustBe(answer, NOTIMP);
+      must(answer.opcode === 15, 'another opcode');
+    },
+  ),
+  testing('8.1.5', 'over TCP: answered', (question) => ({ ...question, edns: false }), mustAnswer, 'TCP'),
+  testing(
+    '8.2.1',
+    'minimal EDNS: answered, with OPT of version 0',
+    (question) => question,
+    (answer) => {
+      mustAnswer(answer);
+      must(ednsOf(answer)?.version === 0, 'no OPT of version 0');
+    },
+  ),
+  testing('8.2.2', 'EDNS version 1: BADVERS', (question) => withEdns(question, 1), mustBeBadVersion),
+  testing(
+    '8.2.3',
+    'an unknown option: answered, the option not echoed',
+    (question) => ({ ...question, options: [UNKNOWN_OPTION] }),
+    (answer) => {
+      mustAnswer(answer);
+      mustNotEcho(answer);
+    },
+  ),
+  testing(
+    '8.2.4',
+    'an unknown EDNS flag: answered, the flag clear',
+    (question) => withEdns(question, 0, UNKNOWN_FLAG),
+    (answer) => {
+      mustAnswer(answer);
+      must(answer.opt !== null, 'no OPT');
+      mustClearFlags(answer);
+    },
+  ),
+  testing(
+    '8.2.5',
+    'EDNS version 1 with an unknown flag: BADVERS, the flag clear',
+    (question) => withEdns(question, 1, UNKNOWN_FLAG),
+    (answer) => {
+      mustBeBadVersion(answer);
+      mustClearFlags(answer);
+    },
+  ),
+  testing(
+    '8.2.6',
+    'EDNS version 1 with an unknown option: BADVERS, the option not echoed',
+    (question) => withEdns({ ...question, options: [UNKNOWN_OPTION] }, 1),
+    (answer) => {
+      mustBeBadVersion(answer);
+      mustNotEcho(answer);
+    },
+  ),
+  {
+    section: 'RFC 8906 §8.2.7',
+    text: 'a truncated answer has OPT (size 512, DO)',
+    only: 'UDP',
+    async check(trial) {
+      const { name } = trial.domain((query) => reply(query, { answers: [text(900)] }));
+      for (let i = 0; i < 2; i++) {
+        const answer = await trial.ask({ name, type: 'TXT', udpSize: 512, dnssecOk: true });
+        must(answer.truncated, 'TC clear');
+        must(answer.opt !== null, 'no OPT');
+      }
+    },
+  },
+  testing(
+    '8.2.8',
+    'DO=1: answered, DO comes back',
+    (question) => ({ ...question, dnssecOk: true }),
+    (answer) => {
+      mustAnswer(answer);
+      must(answer.opt?.dnssecOk === true, 'DO clear');
+    },
+  ),
+  testing(
+    '8.2.9',
+    'EDNS version 1 with DO=1: BADVERS',
+    (question) => withEdns({ ...question, dnssecOk: true }, 1),
+    mustBeBadVersion,
+  ),
+  testing(
+    '8.2.10',
+    'several known options at once (NSID, cookie, client subnet, expire): answered, with OPT',
+    (question) => ({
+      ...question,
+      options: [
+        { code: 3, data: new Uint8Array(0) },
+        { code: 10, data: octets('0102030405060708') },
+        { code: 8, data: octets('0001 0000') },
+        { code: 9, data: new Uint8Array(0) },
+      ],
+    }),
+    (answer) => {
+      mustAnswer(answer);
+      must(answer.opt !== null, 'no OPT');
+    },
+  ),
+  {
+    section: 'RFC 8906 §6',
+    text: 'the cache tells DO apart: signatures are given to those who ask for them only',
+    async check(trial) {
+      const signature = record(
+        QNAME_POINTER,
+        46,
+        300,
+        octets('0001 0d 02 0000012c 6a000000 69000000 0001 00', 'ab'.repeat(64)),
+      );
+      const domain = trial.domain((query) => {
+        const isDnssecOk = query.hasOpt && (query.bytes[optFlagsOffset(query.bytes)]! & 0x80) !== 0;
+        return reply(query, { answers: isDnssecOk ? [address(), signature] : [address()] });
+      });
+      for (const dnssecOk of [false, true, false, true]) {
+        const answer = await trial.ask({ name: domain.name, dnssecOk });
+        mustAnswer(answer, dnssecOk ? 2 : 1);
+      }
+    },
+  },
+  {
+    section: 'RFC 8906 §6',
+    text: 'the cache tells CD apart: what failed validation upstream is given to CD=1 only',
+    async check(trial) {
+      const domain = trial.domain((query) => {
+        const isDisabled = (query.bytes[3]! & 0x10) !== 0;
+        return isDisabled ? reply(query, { answers: [address(66)] }) : reply(query, { rcode: 2 });
+      });
+      mustAnswer(await trial.ask({ name: domain.name, checkingDisabled: true }));
+      mustBe(await trial.ask({ name: domain.name }), 2);
+      mustAnswer(await trial.ask({ name: domain.name, checkingDisabled: true }));
+    },
+  },
+  {
+    section: 'RFC 8906 §6',
+    text: 'the cache tells sizes apart: what was cut for one client is whole for the next',
+    only: 'UDP',
+    async check(trial) {
+      const { name } = trial.domain((query) => reply(query, { answers: [text(900)] }));
+      const small = await trial.ask({ name, type: 'TXT', edns: false });
+      must(small.truncated, 'TC clear');
+      mustAnswer(await trial.ask({ name, type: 'TXT', udpSize: 1232 }));
+      must((await trial.ask({ name, type: 'TXT', edns: false })).truncated, 'TC clear the second time');
+    },
+  },
+];
+
+/** The octet of DO in a query's OPT. */
+function optFlagsOffset(query: Uint8Array): number {
+  let offset = 12;
+  while (query[offset] !== 0) offset += query[offset]! + 1;
+  return offset + 5 + 7;
+}

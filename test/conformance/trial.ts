@@ -1,0 +1,112 @@
+// One requirement put to one forwarder over one transport: how to ask it, and names of one's own upstream.
+import dgram from 'node:dgram';
+import { once } from 'node:events';
+import {
+  type Answer,
+  type Question,
+  queryBytes,
+  readAnswer,
+  TcpClient,
+  UdpClient,
+} from '../support/dns-client.ts';
+import type { Script } from '../support/scripted-upstream.ts';
+import type { Forwarder } from './forwarder.ts';
+import { Shortfall } from './requirement.ts';
+import { address, type Domain, reply, type Stage, type Zone } from './stage.ts';
+
+export type Transport = 'UDP' | 'TCP';
+
+/** Patience with an answer that must come. */
+const PATIENCE_MS = 6_000;
+/** How long silence is listened to, where it is right. */
+const SILENCE_MS = 400;
+
+export class Trial {
+  readonly forwarder: Forwarder;
+  readonly transport: Transport;
+  readonly #stage: Stage;
+  readonly #clients: (UdpClient | TcpClient)[] = [];
+
+  constructor(forwarder: Forwarder, transport: Transport, stage: Stage) {
+    this.forwarder = forwarder;
+    this.transport = transport;
+    this.#stage = stage;
+  }
+
+  /** A domain whose queries the script answers; without one, everything in it has an address. */
+  domain(script: Script = (query) => reply(query, { answers: [address()] }), zone: Zone = 'plain'): Domain {
+    return this.#stage.domain(script, zone);
+  }
+
+  /** Asks by a client of its own; no answer is a shortfall. */
+  async ask(question: Question | Buffer, withinMs = PATIENCE_MS): Promise<Answer> {
+    const client = await this.client();
+    client.send(Buffer.isBuffer(question) ? question : queryBytes(question));
+    return receive(client, withinMs);
+  }
+
+  /** Asks where silence is right: null, or what came all the same. */
+  async askInSilence(question: Buffer): Promise<Buffer | null> {
+    const client = await this.client();
+    client.send(question);
+    return client.receive(SILENCE_MS).catch(() => null);
+  }
+
+  /** Asks by a socket that takes only what comes from the address and port asked; null when that is nothing. */
+  async askConnected(question: Buffer): Promise<Buffer | null> {
+    const { address, port } = this.forwarder;
+    if (this.transport === 'TCP') return (await this.ask(question)).bytes;
+    const socket = dgram.createSocket('udp4');
+    socket.on('error', () => {});
+    try {
+      socket.connect(port, address);
+      await once(socket, 'connect');
+      const answer = once(socket, 'message', { signal: AbortSignal.timeout(PATIENCE_MS) });
+      socket.send(question);
+      const [bytes] = (await answer.catch(() => [null])) as [Buffer | null];
+      return bytes;
+    } finally {
+      socket.close();
+    }
+  }
+
+  /** A client that is closed with the trial: a UDP socket or a TCP connection. */
+  client(): Promise<UdpClient | TcpClient> {
+    return this.transport === 'UDP' ? this.udpClient() : this.tcpClient();
+  }
+
+  async udpClient(): Promise<UdpClient> {
+    const client = await UdpClient.open(this.forwarder.port, this.forwarder.address);
+    this.#clients.push(client);
+    return client;
+  }
+
+  async tcpClient(): Promise<TcpClient> {
+    const client = await TcpClient.connect(this.forwarder.port, this.forwarder.address);
+    this.#clients.push(client);
+    return client;
+  }
+
+  close(): void {
+    for (const client of this.#clients) client.close();
+  }
+}
+
+/** The next answer that a client gets, read. */
+export async function receive(client: UdpClient | TcpClient, withinMs = PATIENCE_MS): Promise<Answer> {
+  let bytes: Buffer;
+  try {
+    bytes = await client.receive(withinMs);
+  } catch {
+    throw new Shortfall('no answer');
+  }
+  try {
+    return readAnswer(bytes);
+  } catch {
+    throw new Shortfall('an answer that cannot be read');
+  }
+}
+
+export function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}

@@ -1,0 +1,59 @@
+// Every requirement put to a real unloop process: over UDP and TCP, by the addon and by the fallback. They are put all at once (most of
+// the time is waiting), each for names of its own; the tests below say what came of them.
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { startUnloopForwarder, type UnloopForwarder } from './forwarder.ts';
+import { applies, type Outcome, put, type Requirement } from './requirement.ts';
+import { REQUIREMENTS } from './requirements.ts';
+import { Stage } from './stage.ts';
+import type { Transport } from './trial.ts';
+
+const TRANSPORTS: readonly Transport[] = ['UDP', 'TCP'];
+const SOCKETS = ['addon', 'fallback'] as const;
+
+let stage: Stage;
+let forwarders: readonly UnloopForwarder[] = [];
+const outcomes = new Map<string, Outcome>();
+const keyOf = (socket: string, transport: Transport, requirement: Requirement) =>
+  `${socket} ${transport} ${REQUIREMENTS.indexOf(requirement)}`;
+
+beforeAll(async () => {
+  stage = await Stage.start();
+  forwarders = await Promise.all(SOCKETS.map((socket) => startUnloopForwarder(stage, socket === 'addon')));
+  await Promise.all(
+    forwarders.flatMap((forwarder) =>
+      TRANSPORTS.flatMap((transport) =>
+        REQUIREMENTS.filter((requirement) => applies(requirement, forwarder, transport)).map(
+          async (requirement) => {
+            const outcome = await put(requirement, forwarder, transport, stage);
+            outcomes.set(keyOf(forwarder.name, transport, requirement), outcome);
+          },
+        ),
+      ),
+    ),
+  );
+}, 60_000);
+
+afterAll(async () => {
+  await Promise.all(forwarders.map(({ process }) => process.stop()));
+  await stage?.stop();
+});
+
+describe.each(SOCKETS)('by the %s', (socket) => {
+  describe.each(TRANSPORTS)('over %s', (transport) => {
+    for (const requirement of REQUIREMENTS) {
+      if (requirement.only !== undefined && requirement.only !== transport) continue;
+      const { section, text, deliberately } = requirement;
+      const instead = deliberately === undefined ? '' : ` — deliberately not: ${deliberately.does}`;
+      it(`${section}: ${text}${instead}`, () => {
+        expect(outcomes.get(keyOf(socket, transport, requirement))).toBe('');
+      });
+    }
+  });
+
+  it('RFC 9267 §1: nothing of all this made a thread end or start anew', async () => {
+    const forwarder = forwarders.find(({ name }) => name === socket)!;
+    const metrics = await forwarder.process.metrics();
+    expect(metrics.value('unloop_worker_restarts_total')).toBe(0);
+    expect(forwarder.process.stderr).toBe('');
+  });
+});
