@@ -89,6 +89,8 @@ export class EntryStore {
 
   /** Whether what was not used for longest has expired. */
   isOldestExpired(nowMs: number): boolean {
+    // Asking lru-cache makes an iterator: not for nothing.
+    if (this.entries === 0) return false;
     const ref = this.#chains.rvalues().next().value;
     return ref !== undefined && isExpired(this.#arena, ref, nowMs);
   }

@@ -4,16 +4,22 @@ import { equalBytes, equalQuestions, type ParsedQuery } from '../wire/query.ts';
 import type { Flight } from './flight.ts';
 import type { Zone } from './zone.ts';
 
-/** Flights that may be joined, by their key's hash; equal hashes chain. Bounded by the flight pool. */
+/** A power of two. With all of the shipped forward.maxInFlight under way, two or three flights share a bucket. */
+const BUCKETS = 4096;
+
+/**
+ * Flights that may be joined, by the low bits of their key's hash; those that share a bucket chain. Bounded by the flight pool. A Map would
+ * be grown and shrunk by the kernel's batches, some hundred times a second.
+ */
 export class FlightTable {
-  readonly #byHash = new Map<number, Flight>();
+  readonly #buckets: (Flight | null)[] = new Array<Flight | null>(BUCKETS).fill(null);
 
   /** With findOpaque(): how many opaque flights ask the same, signed in whatever way. */
   alike = 0;
 
   /** The flight that asks exactly this (name without case, type, class, DO, CD, RD, servers); null when there is none. */
   find(bytes: Uint8Array, q: ParsedQuery, zone: Zone): Flight | null {
-    let flight = this.#byHash.get(q.keyHash) ?? null;
+    let flight = this.#buckets[q.keyHash & (BUCKETS - 1)] ?? null;
     while (flight !== null && (flight.opaque || !asksSame(flight, bytes, q, zone))) flight = flight.next;
     return flight;
   }
@@ -22,7 +28,11 @@ export class FlightTable {
   findOpaque(bytes: Uint8Array, length: number, q: ParsedQuery, zone: Zone): Flight | null {
     this.alike = 0;
     let found: Flight | null = null;
-    for (let flight = this.#byHash.get(q.keyHash) ?? null; flight !== null; flight = flight.next) {
+    for (
+      let flight = this.#buckets[q.keyHash & (BUCKETS - 1)] ?? null;
+      flight !== null;
+      flight = flight.next
+    ) {
       if (!flight.opaque || !asksSame(flight, bytes, q, zone)) continue;
       this.alike++;
       if (flight.queryLength === length && equalBytes(flight.query, 2, bytes, 2, length - 2)) found = flight;
@@ -33,8 +43,8 @@ export class FlightTable {
   /** The flights that may use a route, as they are now (a copy: the caller may land them). */
   flightsBy(routeSlot: number): Flight[] {
     const found: Flight[] = [];
-    for (const first of this.#byHash.values()) {
-      for (let flight: Flight | null = first; flight !== null; flight = flight.next) {
+    for (const first of this.#buckets) {
+      for (let flight = first; flight !== null; flight = flight.next) {
         if (flight.zone!.routeSlots.includes(routeSlot)) found.push(flight);
       }
     }
@@ -43,18 +53,19 @@ export class FlightTable {
 
   add(flight: Flight): void {
     flight.joinable = true;
-    flight.next = this.#byHash.get(flight.keyHash) ?? null;
-    this.#byHash.set(flight.keyHash, flight);
+    const bucket = flight.keyHash & (BUCKETS - 1);
+    flight.next = this.#buckets[bucket] ?? null;
+    this.#buckets[bucket] = flight;
   }
 
   /** Takes a flight out; harmless when it is not in. */
   remove(flight: Flight): void {
     if (!flight.joinable) return;
     flight.joinable = false;
-    let link = this.#byHash.get(flight.keyHash) ?? null;
+    const bucket = flight.keyHash & (BUCKETS - 1);
+    let link = this.#buckets[bucket] ?? null;
     if (link === flight) {
-      if (flight.next === null) this.#byHash.delete(flight.keyHash);
-      else this.#byHash.set(flight.keyHash, flight.next);
+      this.#buckets[bucket] = flight.next;
     } else {
       while (link !== null && link.next !== flight) link = link.next;
       if (link !== null) link.next = flight.next;
@@ -66,6 +77,7 @@ export class FlightTable {
 /** Flights begun before routing was built anew count as long as the zone's servers are the same: partition says so. */
 function asksSame(flight: Flight, bytes: Uint8Array, q: ParsedQuery, zone: Zone): boolean {
   return (
+    flight.keyHash === q.keyHash &&
     flight.keyFlags === q.keyFlags &&
     flight.questionEnd === q.questionEnd &&
     flight.zone!.partition === zone.partition &&

@@ -76,8 +76,8 @@ const EMPTY = new Uint8Array(0);
 
 export interface Exchange {
   /**
-   * Sends the query. The owner is told of the outcome later, never during this call; after it `query.bytes` may be
-   * reused at once (the exchange has copied what it keeps). A query still in flight is cancelled first.
+   * Sends the query. The owner is told of the outcome later, never during this call; until then, or cancel(), `query.bytes` stays
+   * as it is: the reply is compared with it. A query still in flight is cancelled first.
    */
   send(query: UpstreamQuery): void;
   /**

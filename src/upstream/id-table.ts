@@ -1,13 +1,11 @@
-// Which query waits behind which 16-bit ID toward one upstream, and the question its reply must repeat. Called by
-// udp-exchange for every query and every reply. IDs are random over 0–65535 (RFC 5452 §4.3, §9.2) and unique in flight.
+// Which query waits behind which 16-bit ID toward one upstream. Called by udp-exchange for every query and every reply.
+// IDs are random over 0–65535 (RFC 5452 §4.3, §9.2) and unique in flight.
 //
-//   ID ──slotOfId──▶ slot ──▶ query, question (12 … questionEnd−1 as sent), mismatching replies so far
+//   ID ──slotOfId──▶ slot ──▶ query (its octets 12 … questionEnd−1 are the question as sent), mismatching replies so far
 import type { RandomPool } from '../base/random.ts';
 import type { UpstreamQuery } from './exchange.ts';
-import { compareQuestions, MAX_QUESTION_LENGTH, type QuestionMatch } from './question-match.ts';
+import { MAX_QUESTION_LENGTH } from './question-match.ts';
 
-/** Questions are kept in chunks of this many slots (66 KB), allocated when first needed. */
-const CHUNK_SLOTS = 256;
 /** Attempts at drawing a free ID. With a quarter of all IDs taken, eight fail once in 65,536 sends. */
 const DRAWS = 8;
 const HEADER_LENGTH = 12;
@@ -24,9 +22,7 @@ export class IdTable {
   /** Slot + 1, 0 for a free ID. */
   readonly #slotOfId = new Uint16Array(0x1_0000);
   readonly #queries: (UpstreamQuery | null)[] = [];
-  readonly #questionLengths: Uint16Array;
   readonly #mismatches: Uint8Array;
-  readonly #questions: Uint8Array[] = [];
   /** A stack of released slots. */
   readonly #free: Uint16Array;
   #freeCount = 0;
@@ -34,12 +30,11 @@ export class IdTable {
   constructor(random: RandomPool, capacity = 16_384) {
     this.#random = random;
     this.capacity = Math.min(capacity, 0x8000);
-    this.#questionLengths = new Uint16Array(this.capacity);
     this.#mismatches = new Uint8Array(this.capacity);
     this.#free = new Uint16Array(this.capacity);
   }
 
-  /** Gives the query a random free ID, keeps its question, and returns the ID; −1 when there is none, or the question is too long. */
+  /** Gives the query a random free ID and returns the ID; −1 when there is none, or the question is too long. */
   take(query: UpstreamQuery): number {
     const questionLength = query.questionEnd - HEADER_LENGTH;
     if (questionLength <= 0 || questionLength > MAX_QUESTION_LENGTH) return -1;
@@ -53,11 +48,6 @@ export class IdTable {
     this.#slotOfId[id] = slot + 1;
     this.#queries[slot] = query;
     this.#mismatches[slot] = 0;
-    this.#questionLengths[slot] = questionLength;
-    const kept = this.#questions[slot >> 8]!;
-    const at = (slot & (CHUNK_SLOTS - 1)) * MAX_QUESTION_LENGTH;
-    const bytes = query.bytes;
-    for (let i = 0; i < questionLength; i++) kept[at + i] = bytes[HEADER_LENGTH + i]!;
     query.id = id;
     this.inFlight++;
     return id;
@@ -67,14 +57,6 @@ export class IdTable {
   get(id: number): UpstreamQuery | null {
     const slot = this.#slotOfId[id]! - 1;
     return slot < 0 ? null : this.#queries[slot]!;
-  }
-
-  /** How the question of a reply compares with the one kept for this ID, which must be taken. */
-  compareQuestion(id: number, bytes: Uint8Array, length: number): QuestionMatch {
-    const slot = this.#slotOfId[id]! - 1;
-    const kept = this.#questions[slot >> 8]!;
-    const at = (slot & (CHUNK_SLOTS - 1)) * MAX_QUESTION_LENGTH;
-    return compareQuestions(kept, at, this.#questionLengths[slot]!, bytes, length);
   }
 
   /**
@@ -108,10 +90,7 @@ export class IdTable {
   }
 
   #addSlot(): number {
-    const slot = this.#queries.length;
     this.#queries.push(null);
-    if ((slot & (CHUNK_SLOTS - 1)) === 0)
-      this.#questions.push(new Uint8Array(CHUNK_SLOTS * MAX_QUESTION_LENGTH));
-    return slot;
+    return this.#queries.length - 1;
   }
 }

@@ -11,7 +11,7 @@ import { Counter, type Counters } from '../metrics/counters.ts';
 import { type Exchange, FailureReason, type UpstreamQuery } from './exchange.ts';
 import { FailureQueue } from './failure-queue.ts';
 import { IdTable } from './id-table.ts';
-import { QuestionMatch } from './question-match.ts';
+import { compareQuestions, QuestionMatch } from './question-match.ts';
 import { UdpChannel, type UdpChannelOwner } from './udp-channel.ts';
 
 const HEADER_LENGTH = 12;
@@ -149,7 +149,8 @@ export class UdpExchange implements Exchange, UdpChannelOwner {
       this.#stray(channel);
       return;
     }
-    const match = this.#ids.compareQuestion(id, bytes, length);
+    const questionLength = query.questionEnd - HEADER_LENGTH;
+    const match = compareQuestions(query.bytes, HEADER_LENGTH, questionLength, bytes, length);
     if (match === QuestionMatch.exact || (match === QuestionMatch.caseDiffers && !query.matchCase)) {
       this.#deliver(channel, query, bytes, length);
       return;
