@@ -179,6 +179,58 @@ describe('loop episodes', () => {
     expect(world.probes.length).toBe(probed);
   });
 
+  it('double the wait after a relapse, no more', () => {
+    world.looping.add(1);
+    world.see({});
+    world.pass(1500); // back after 1 s: now for 2 s
+    world.looping.delete(1);
+    world.pass(3000);
+    expect(world.quarantined.size).toBe(0);
+    world.see({});
+    world.pass(3500);
+    expect([...world.quarantined]).toEqual([1]);
+    world.pass(2000);
+    expect(world.quarantined.size).toBe(0);
+  });
+
+  it('begin with the shortest wait when the loop was gone for long', () => {
+    world.looping.add(1);
+    world.see({});
+    world.pass(20_000);
+    world.looping.delete(1);
+    world.pass(200_000);
+    expect(world.quarantined.size).toBe(0);
+    world.see({});
+    world.pass(MIN_MS + 1000);
+    expect(world.quarantined.size).toBe(0);
+  });
+
+  it('are not prolonged by a probe that was under way when they opened', () => {
+    world.looping.add(1);
+    world.episodes.suspected(1, world.nowMs);
+    world.see({});
+    world.pass(MIN_MS + 200);
+    expect(world.probes.map(({ atMs }) => atMs - 1_000_000)).toEqual([0, MIN_MS]);
+  });
+
+  it('are not ended early by a probe that was under way when they opened', () => {
+    world.episodes.suspected(1, world.nowMs);
+    world.see({});
+    world.pass(MIN_MS - 100);
+    expect([...world.quarantined]).toEqual([1]);
+    expect(world.episodes.list()[0]!.state).toBe('open');
+  });
+
+  it('end with an answer to the probe, even where the health check fails just then', () => {
+    world.see({});
+    world.pass(MIN_MS);
+    expect(world.probes).toHaveLength(1);
+    world.unhealthy.add(1);
+    world.pass(1000);
+    expect(world.quarantined.size).toBe(0);
+    expect(world.log.at(-1)!.message).toContain('its probes no longer come back');
+  });
+
   it('do not end while the upstream fails its health checks', () => {
     world.unhealthy.add(1);
     world.see({});
@@ -322,8 +374,12 @@ describe('loop episodes', () => {
     });
     episodes.setRoutes([route(1), route(2)], 0);
     const seen = { evidence: Evidence.edns, certain: true, count: 1, peer: '', nonce: 0 };
-    episodes.sighted({ route: 1, ...seen }, 10);
-    episodes.setRoutes([], 20);
+    episodes.suspected(2, 5);
+    episodes.probeReplied(2, 1, false, 6);
+    for (let nowMs = 10; nowMs < 600; nowMs += 100) episodes.tick(nowMs);
+    expect(released).toEqual([]);
+    episodes.sighted({ route: 1, ...seen }, 610);
+    episodes.setRoutes([], 620);
     expect(released).toEqual([1]);
   });
 
