@@ -1,7 +1,7 @@
 // The machine, and the state of the sources: without them a figure means nothing.
 import { execFileSync } from 'node:child_process';
 import { availableParallelism, cpus, loadavg, release, totalmem } from 'node:os';
-import { PROJECT } from './project.ts';
+import { PROJECT } from '../load/project.ts';
 
 export interface Machine {
   readonly cpu: string;

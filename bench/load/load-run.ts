@@ -43,7 +43,9 @@ export interface LoadResult {
   readonly sendFailures: number;
 }
 
+/** How often what is too old is given up, and the end is looked for. In an open loop each look wakes an idle tool. */
 const HOUSEKEEPING_MS = 10;
+const OPEN_LOOP_HOUSEKEEPING_MS = 50;
 const OBSERVE_MS = 100;
 /**
  * A schedule that was held up is caught up with at this many times its rate, no faster: a flood that nobody asked for would
@@ -120,7 +122,7 @@ class LoadRun {
   async finish(signal?: AbortSignal): Promise<LoadResult> {
     const plan = this.#plan;
     if (plan.qps > 0)
-      this.#ticker = await startTicker(plan.qps, (tickMs) => this.#sendDue(performance.now(), tickMs / 2));
+      this.#ticker = startTicker(plan.qps, (tickMs) => this.#sendDue(performance.now(), tickMs / 2));
     this.#startMs = this.#ticker?.align(performance.now()) ?? performance.now();
     this.#observedMs = this.#startMs;
     this.#sending = true;
@@ -133,7 +135,7 @@ class LoadRun {
         if (!this.#keepHouse()) return;
         clearInterval(housekeeping);
         resolve();
-      }, HOUSEKEEPING_MS);
+      }, this.#housekeepingMs());
     });
     signal?.removeEventListener('abort', stop);
     const tally = this.#tally;
@@ -148,8 +150,14 @@ class LoadRun {
     };
   }
 
+  /** A short timeout is kept to a tenth of it. */
+  #housekeepingMs(): number {
+    const { qps, timeoutMs } = this.#plan;
+    return qps === 0 ? HOUSEKEEPING_MS : Math.min(OPEN_LOOP_HOUSEKEEPING_MS, Math.max(1, timeoutMs / 10));
+  }
+
   async close(): Promise<void> {
-    await this.#ticker?.stop();
+    this.#ticker?.stop();
     await Promise.all(this.#lanes.map((lane) => lane.close()));
   }
 

@@ -2,14 +2,17 @@
 // and `npm run build:native`. Downloads nothing, and never fails an install: without a compiler or headers it says so,
 // and unloop uses node:dgram.
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, readdirSync, readFileSync, realpathSync, renameSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, realpathSync, renameSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-const sources = readdirSync(import.meta.dirname)
-  .filter((name) => name.endsWith('.c'))
-  .map((name) => join(import.meta.dirname, name));
 const root = fileURLToPath(new URL('../../../', import.meta.url));
+
+/** What is built, by name, and the folder of its sources. The load tool is not everywhere where the server is. */
+const addons = [
+  ['batch-socket', import.meta.dirname],
+  ['ticks', join(root, 'bench/load/native')],
+];
 
 /** Where the headers may stand: beside the running node, as configured, or as npm's `node` package lays them out. */
 function headerFolders() {
@@ -43,7 +46,19 @@ function build() {
   const include = headerFolders().find(areOurs);
   if (include === undefined) return `no Node.js ${process.version} headers beside ${process.execPath}`;
 
-  const target = join(root, 'build', `batch-socket-${process.versions.modules}-${process.arch}.node`);
+  for (const [name, folder] of addons) {
+    const failure = existsSync(folder) ? compile(name, folder, include) : '';
+    if (failure) return failure;
+  }
+  return '';
+}
+
+/** Compiles one addon; returns why it could not, or an empty string. */
+function compile(name, folder, include) {
+  const sources = readdirSync(folder)
+    .filter((file) => file.endsWith('.c'))
+    .map((file) => join(folder, file));
+  const target = join(root, 'build', `${name}-${process.versions.modules}-${process.arch}.node`);
   const partial = `${target}.${process.pid}`;
   mkdirSync(dirname(target), { recursive: true });
   const flags = [

@@ -156,7 +156,7 @@ describe('an open loop', () => {
 
   it('goes on sending when nothing is answered', async () => {
     const server = await startUdpResponder(() => null);
-    const { tally } = await load(target(server.port), { qps: 500, durationMs: 400, timeoutMs: 200 });
+    const { tally } = await load(target(server.port), { qps: 500, durationMs: 400, timeoutMs: 1000 });
     expect(tally).toMatchObject({ sent: 200, answered: 0, lost: 200 });
   });
 
