@@ -56,11 +56,6 @@ export class ProbeRuns {
     this.#options = options;
   }
 
-  isRunning(route: number): boolean {
-    const probes = this.#routes.get(route);
-    return probes !== undefined && probes.dueMs !== Infinity;
-  }
-
   /** Begins a run, unless one is under way or began less than a second ago. Returns whether one is under way now. */
   start(route: number, nowMs: number): boolean {
     let probes = this.#routes.get(route);

@@ -37,6 +37,23 @@ describe('probe runs', () => {
     expect(runs.sent).toBe(PROBE_TRIES);
   });
 
+  it('that are under way are not begun again', () => {
+    expect(runs.start(1, 0)).toBe(true);
+    expect(runs.start(1, 10)).toBe(true);
+    tickUntil(50, 1200);
+    expect(sent.length).toBe(2);
+    expect(runs.start(1, 1200)).toBe(true);
+    expect(sent.length).toBe(2);
+    runs.replied(1, 101, 1210);
+    tickUntil(1250, 1600);
+    expect(outcomes).toEqual([[1, 'clean']]);
+    expect(runs.start(1, 1600)).toBe(true);
+    expect(sent.length).toBe(3);
+    // Begun less than a second ago, and over.
+    expect(runs.returned(1, 102, 1700)).toBe(true);
+    expect(runs.start(1, 1700)).toBe(false);
+  });
+
   it('that are asked for too early begin when a second is over', () => {
     runs.start(1, 0);
     runs.replied(1, 100, 30);
@@ -64,13 +81,33 @@ describe('probe runs', () => {
     expect(sent.length).toBe(1);
   });
 
+  it('are not ended by replies to other probes, nor begun again by late ones', () => {
+    runs.replied(7, 100, 0);
+    runs.start(1, 0);
+    runs.replied(1, 999, 30);
+    tickUntil(50, 5000);
+    expect(outcomes).toEqual([[1, 'silent']]);
+    runs.replied(1, 102, 5010);
+    tickUntil(5050, 10_000);
+    expect(outcomes).toEqual([[1, 'silent']]);
+    expect(sent.length).toBe(PROBE_TRIES);
+  });
+
+  it('wait for one moment only, however often they are answered', () => {
+    runs.start(1, 0);
+    runs.replied(1, 100, 30);
+    runs.replied(1, 100, 200);
+    tickUntil(200, 30 + PROBE_GRACE_MS + 50);
+    expect(outcomes).toEqual([[1, 'clean']]);
+  });
+
   it('end without an outcome when the probe comes back, even after its answer', () => {
     runs.start(1, 0);
     runs.replied(1, 100, 30);
     expect(runs.returned(1, 100, 60)).toBe(true);
     tickUntil(60, 10_000);
     expect(outcomes).toEqual([]);
-    expect(runs.isRunning(1)).toBe(false);
+    expect(sent.length).toBe(1);
   });
 
   it('know a probe that comes back late, and no other', () => {

@@ -336,6 +336,16 @@ describe('parseQuery: what is no ordinary query', () => {
     ).toBe(QueryVerdict.badType);
   });
 
+  it.each([
+    ['points forwards', 'c0ff'],
+    ['points to itself', 'c013'],
+    ['has a label of an unknown type', '80'],
+    ['never ends', '3f'],
+  ])('refuses a record whose owner %s', (_, owner) => {
+    const message = octets(header(0, 1, 1, 0, 0), question('a'), record(owner, 1, 0, octets('01020304')));
+    expect(parse(message).verdict).toBe(QueryVerdict.badRecord);
+  });
+
   it('passes records it does not know as opaque', () => {
     const { verdict, q } = parse(
       octets(header(0, 1, 1, 0, 0), question('a'), record('00', 65000, 0, octets('01'))),
@@ -370,6 +380,8 @@ describe('comparing questions', () => {
     expect(equalQuestions(a, same, a.length)).toBe(true);
     expect(equalQuestions(a, otherType, a.length)).toBe(false);
     expect(equalQuestions(a, otherName, a.length)).toBe(false);
+    // What follows the question is no part of it.
+    expect(equalQuestions(octets(a, '01'.repeat(40)), octets(same, '02'.repeat(40)), a.length)).toBe(true);
   });
 
   it('compares octets within two buffers', () => {
