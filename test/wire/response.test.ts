@@ -201,6 +201,11 @@ describe('scanResponse: what is not sound', () => {
     ['another opcode', octets(header(0xa800, 1, 0, 0, 0), q)],
     ['two questions', octets(header(RESPONSE, 2, 0, 0, 0), q, q)],
     ['records without a question', octets(header(RESPONSE, 0, 1, 0, 0), record('00', 1, 1, A))],
+    ['an answer in an error without a question', octets(header(0x8182, 0, 1, 0, 0), record('00', 1, 1, A))],
+    [
+      'an answer and an authority in an error without a question',
+      octets(header(0x8182, 0, 1, 1, 0), record('00', 1, 1, A), record('00', 2, 1, name('ns'))),
+    ],
     ['NOERROR without a question', octets(header(RESPONSE, 0, 0, 0, 0))],
     ['NXDOMAIN without a question', octets(header(RESPONSE | 3, 0, 0, 0, 1), opt(1232))],
     ['a compressed question', octets(header(RESPONSE, 1, 0, 0, 0), 'c00c 0001 0001')],
