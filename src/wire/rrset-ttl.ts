@@ -1,0 +1,50 @@
+// The TTLs of a reply as they may be given to clients: the records of a set have one, the least (RFC 2181 §5.2), and what has
+// its top bit set is 0 (§8). Called once per reply, before it is stored and given out.
+import { Type } from './codes.ts';
+import { equalBytes, readUint16, readUint32, writeUint32 } from './octets.ts';
+import type { ScannedResponse } from './response.ts';
+import { readTtl } from './ttl.ts';
+
+/** TYPE and CLASS stand this far before TTL; RDATA begins, and RDLENGTH ends, this far behind. */
+const FIXED_BEFORE_TTL = 4;
+const RDATA_BEHIND_TTL = 6;
+
+/** Mends the TTLs of the message that was scanned, in place. Sets are looked for in neighbours: servers keep them together. */
+export function mendTtls(bytes: Uint8Array, scanned: ScannedResponse): void {
+  const { ttlOffsets, ttlCount, minTtlSeconds } = scanned;
+  let differ = false;
+  for (let i = 0; i < ttlCount; i++) {
+    const ttl = readUint32(bytes, ttlOffsets[i]!);
+    if (ttl === minTtlSeconds) continue;
+    differ = true;
+    if (ttl > 0x7fffffff) writeUint32(bytes, ttlOffsets[i]!, 0);
+  }
+  if (!differ) return;
+  // Forward and back: the least of a set reaches all of it.
+  for (let i = 1; i < ttlCount; i++) level(bytes, scanned, i - 1, i);
+  for (let i = ttlCount - 1; i > 0; i--) level(bytes, scanned, i - 1, i);
+}
+
+/** Gives two neighbours the lower of their TTLs if they are of one set. */
+function level(bytes: Uint8Array, scanned: ScannedResponse, i: number, next: number): void {
+  const ttlOffset = scanned.ttlOffsets[i]!;
+  const nextTtlOffset = scanned.ttlOffsets[next]!;
+  const ttl = readTtl(bytes, ttlOffset);
+  const nextTtl = readTtl(bytes, nextTtlOffset);
+  if (ttl === nextTtl) return;
+  const fixedOffset = ttlOffset - FIXED_BEFORE_TTL;
+  const nextFixedOffset = nextTtlOffset - FIXED_BEFORE_TTL;
+  if (!equalBytes(bytes, fixedOffset, bytes, nextFixedOffset, FIXED_BEFORE_TTL)) return;
+  // Signatures are no set of their own: each has the TTL of what it covers (RFC 4034 §3).
+  if (readUint16(bytes, fixedOffset) === Type.RRSIG) return;
+  const ownerOffset = i === 0 ? scanned.questionEnd : recordEnd(bytes, scanned.ttlOffsets[i - 1]!);
+  const nextOwnerOffset = recordEnd(bytes, ttlOffset);
+  const ownerLength = fixedOffset - ownerOffset;
+  if (ownerLength !== nextFixedOffset - nextOwnerOffset) return;
+  if (!equalBytes(bytes, ownerOffset, bytes, nextOwnerOffset, ownerLength)) return;
+  writeUint32(bytes, ttl < nextTtl ? nextTtlOffset : ttlOffset, Math.min(ttl, nextTtl));
+}
+
+function recordEnd(bytes: Uint8Array, ttlOffset: number): number {
+  return ttlOffset + RDATA_BEHIND_TTL + readUint16(bytes, ttlOffset + FIXED_BEFORE_TTL);
+}

@@ -1,0 +1,50 @@
+import { describe, expect, it } from 'vitest';
+import { ScannedResponse, scanResponse } from '../../src/wire/response.ts';
+import { mendTtls } from '../../src/wire/rrset-ttl.ts';
+import { header, octets, QNAME_POINTER, question, record } from './build-message.ts';
+
+const A = 1;
+const TXT = 16;
+const RRSIG = 46;
+const RDATA = octets('c0000201');
+
+/** The TTLs of a reply with these records, mended. */
+function mended(...records: Uint8Array[]): number[] {
+  const bytes = octets(header(0x8180, 1, records.length, 0, 0), question('www.example'), ...records);
+  const scanned = new ScannedResponse();
+  scanResponse(bytes, bytes.length, scanned);
+  mendTtls(bytes, scanned);
+  const view = new DataView(bytes.buffer);
+  return [...scanned.ttlOffsets.subarray(0, scanned.ttlCount)].map((offset) => view.getUint32(offset));
+}
+
+describe('mendTtls', () => {
+  it('gives the records of a set their least TTL, wherever it stands', () => {
+    const set = (...ttls: number[]) => mended(...ttls.map((ttl) => record(QNAME_POINTER, A, ttl, RDATA)));
+    expect(set(300, 60)).toEqual([60, 60]);
+    expect(set(60, 300, 300)).toEqual([60, 60, 60]);
+    expect(set(300, 60, 300, 30)).toEqual([30, 30, 30, 30]);
+    expect(set(60, 60)).toEqual([60, 60]);
+  });
+
+  it('leaves sets of another name, type or class alone, and signatures', () => {
+    const other = octets('056f 7468 6572 c00c');
+    expect(
+      mended(
+        record(QNAME_POINTER, A, 300, RDATA),
+        record(other, A, 60, RDATA),
+        record(other, TXT, 50, RDATA),
+        record(other, TXT, 40, RDATA, 3),
+        record(QNAME_POINTER, RRSIG, 30, RDATA),
+        record(QNAME_POINTER, RRSIG, 20, RDATA),
+      ),
+    ).toEqual([300, 60, 50, 40, 30, 20]);
+  });
+
+  it('takes a TTL with the top bit set for 0', () => {
+    expect(mended(record(QNAME_POINTER, A, 0x80000001, RDATA))).toEqual([0]);
+    expect(mended(record(QNAME_POINTER, A, 60, RDATA), record(QNAME_POINTER, A, 0xffffffff, RDATA))).toEqual([
+      0, 0,
+    ]);
+  });
+});
