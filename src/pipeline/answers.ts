@@ -21,6 +21,7 @@ import { copyOctets } from '../wire/octets.ts';
 import type { ParsedQuery } from '../wire/query.ts';
 import { writeErrorReply, writeTruncatedReply } from '../wire/reply.ts';
 import { restoreForClient } from '../wire/restore.ts';
+import { appendKeepalive } from '../wire/tcp-keepalive.ts';
 import type { ClientPath } from './client-path.ts';
 import type { Flight } from './flight.ts';
 import type { QueryLog } from './query-log.ts';
@@ -159,7 +160,7 @@ export class Answers {
         copyMessage(message, out, length);
       }
       writeId(out, waiter.id);
-      this.#send(path, out, end, waiter.peer, 0, rcode);
+      this.#sendAsIs(path, out, end, waiter.peer, 0, rcode);
       this.#settle(waiter);
       waiter = next;
     }
@@ -192,8 +193,24 @@ export class Answers {
     this.reply(flight, scratch, flight.questionEnd, rcode, edeCode, edeText);
   }
 
-  /** Every answer leaves here. */
+  /** Every answer that was made here leaves here. */
   #send(
+    path: ClientPath,
+    out: Uint8Array,
+    length: number,
+    peers: Int32Array,
+    peerOffset: number,
+    rcode: number,
+  ): void {
+    const end =
+      path.stream && path.keepaliveAsked === true
+        ? appendKeepalive(out, length, path.keepaliveTenths!)
+        : length;
+    this.#sendAsIs(path, out, end, peers, peerOffset, rcode);
+  }
+
+  /** Every answer leaves here. */
+  #sendAsIs(
     path: ClientPath,
     out: Uint8Array,
     length: number,

@@ -4,6 +4,13 @@
 export interface ClientPath {
   /** A stream carries up to 65535 octets; a datagram what the client said it takes. */
   readonly stream: boolean;
+  /**
+   * A stream's client has sent edns-tcp-keepalive: its answers with OPT say for how long the connection is kept (RFC 7828
+   * §3.3.2). Set by QueryPath; never over UDP (§3.3.1).
+   */
+  keepaliveAsked?: boolean;
+  /** That time, in tenths of a second; 0: not at all, close it. */
+  readonly keepaliveTenths?: number;
   /** Memory to build one answer in, valid until the matching send(). Its length is the most that this path can carry. */
   reserve(): Uint8Array;
   /**

@@ -11,6 +11,7 @@ import { Lookup, type MessageCache } from '../cache/message-cache.ts';
 import { Counter, type Counters, Drop } from '../metrics/counters.ts';
 import { EdeCode, Rcode } from '../wire/codes.ts';
 import { ParsedQuery, parseQuery, QueryVerdict } from '../wire/query.ts';
+import { asksForKeepalive } from '../wire/tcp-keepalive.ts';
 import { type Answers, answerLimit, NO_EDE, staleEde } from './answers.ts';
 import type { ClientGate } from './client-gate.ts';
 import type { ClientPath } from './client-path.ts';
@@ -77,6 +78,7 @@ export class QueryPath {
     const verdict = parseQuery(bytes, length, q);
     if (verdict !== QueryVerdict.ok) return this.#refuse(verdict, bytes, path, peers, peerOffset);
 
+    if (path.stream && asksForKeepalive(bytes, q)) path.keepaliveAsked = true;
     // One of our own queries, come back? Before anything else, so that a storm of them costs next to nothing.
     if (this.#loopGuard.check(bytes, q, path, peers, peerOffset)) {
       this.#immediate++;

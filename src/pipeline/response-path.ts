@@ -9,6 +9,7 @@ import { EdeCode, Rcode } from '../wire/codes.ts';
 import { HEADER_LENGTH } from '../wire/header.ts';
 import { equalBytes, readUint16 } from '../wire/octets.ts';
 import { ScannedResponse, ScanVerdict, scanResponse, stripOpt } from '../wire/response.ts';
+import { mendTtls } from '../wire/rrset-ttl.ts';
 import { type Answers, NO_EDE } from './answers.ts';
 import { type Attempt, Dress, type Flight } from './flight.ts';
 import type { ForwardPath } from './forward-path.ts';
@@ -152,6 +153,7 @@ export class ResponsePath implements ReplyOwner {
       edeCode = readUint16(bytes, scanned.edeOffset);
       edeText = edeTextOf(bytes, scanned);
     }
+    if (!scanned.signed) mendTtls(bytes, scanned);
     const bareLength = stripOpt(bytes, length, scanned);
     if (!uncacheable) {
       const { partition } = flight.zone!;

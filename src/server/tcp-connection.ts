@@ -40,6 +40,7 @@ export interface ConnectionOwner {
 
 export class TcpConnection implements ClientPath, WheelTimer {
   readonly stream = true;
+  keepaliveAsked = false;
   dueMs = 0;
   previousTimer: WheelTimer | null = null;
   nextTimer: WheelTimer | null = null;
@@ -82,6 +83,12 @@ export class TcpConnection implements ClientPath, WheelTimer {
   /** Nothing would be lost by closing it now. */
   get isIdle(): boolean {
     return this.#inFlight === 0 && !this.#reader.partial && this.#socket.writableLength === 0;
+  }
+
+  /** For how long it is kept without a query, as clients are told (RFC 7828 §3.3.2); 0 when it is about to end. */
+  get keepaliveTenths(): number {
+    if (this.#ending || this.#owner.draining) return 0;
+    return Math.min(Math.floor(this.#owner.idleMs / 100), 0xffff);
   }
 
   #onData(chunk: Buffer): void {

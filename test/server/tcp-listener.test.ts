@@ -103,4 +103,14 @@ describe('tcp listener', () => {
     expect(Buffer.concat(octets)).toEqual(Buffer.from(QUERY));
     expect(waiting).toHaveLength(1);
   });
+
+  it('tells clients for how long a connection is kept, and 0 once it drains (RFC 7828 §3.3.2)', async () => {
+    const { listener, waiting } = await listen({ maxConnections: 3, idleMs: 2_550 });
+    const client = await connect(listener.port, '127.0.0.2');
+    client.write(QUERY);
+    await until(() => waiting.length === 1);
+    expect(waiting[0]!.keepaliveTenths).toBe(25);
+    void listener.drain();
+    expect(waiting[0]!.keepaliveTenths).toBe(0);
+  });
 });
