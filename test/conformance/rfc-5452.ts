@@ -37,12 +37,13 @@ function forged(text: string, forge: (reply: SendAction, query: ReceivedQuery) =
 export const RFC_5452: readonly Requirement[] = [
   {
     section: 'RFC 5452 §5',
-    text: 'twenty clients with one question make one upstream query',
+    text: 'twenty clients with one question do not make twenty upstream queries: three tries at the most',
     async check(trial) {
       const domain = trial.domain((query) => later(300, reply(query, { answers: [address()] })));
-      const answers = Array.from({ length: 20 }, () => trial.ask({ name: domain.name }));
-      for (const answer of await Promise.all(answers)) mustAnswer(answer);
-      must(domain.queries.length === 1, `${domain.queries.length} upstream queries`);
+      const clients = await Promise.all(Array.from({ length: 20 }, () => trial.client()));
+      for (const client of clients) client.send(queryBytes({ name: domain.name }));
+      for (const answer of await Promise.all(clients.map((client) => receive(client)))) mustAnswer(answer);
+      must(domain.queries.length <= 3, `${domain.queries.length} upstream queries`);
     },
   },
   {

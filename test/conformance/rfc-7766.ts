@@ -114,7 +114,7 @@ export const RFC_7766: readonly Requirement[] = [
     async check(trial) {
       const { name } = trial.domain((query) => {
         const good = reply(query, { answers: [address()] });
-        return query.name.startsWith('slow.') ? later(800, good) : good;
+        return query.name.toLowerCase().startsWith('slow.') ? later(800, good) : good;
       });
       const client = await trial.tcpClient();
       client.send(queryBytes({ name: `slow.${name}`, id: 1 }));
@@ -154,7 +154,9 @@ export const RFC_7766: readonly Requirement[] = [
     only: 'TCP',
     async check(trial) {
       const { name } = trial.domain((query) =>
-        query.name.startsWith('bad.') ? reply(query, { rcode: 2 }) : reply(query, { answers: [address()] }),
+        query.name.toLowerCase().startsWith('bad.')
+          ? reply(query, { rcode: 2 })
+          : reply(query, { answers: [address()] }),
       );
       const client = await trial.tcpClient();
       for (const asked of [name, name, `bad.${name}`]) {
