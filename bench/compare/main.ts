@@ -3,10 +3,10 @@
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { describeMachine } from '../load/machine.ts';
 import { Bench } from './bench.ts';
 import { CONTENDERS, type Contender } from './contenders.ts';
 import { buildFloorPrograms } from './floor-programs.ts';
-import { describeMachine } from './machine.ts';
 import { type CompareOptions, parseOptions, USAGE } from './options.ts';
 import { renderPicture } from './picture.ts';
 import { PICTURE, RESULTS } from './project.ts';

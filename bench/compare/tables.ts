@@ -1,4 +1,5 @@
 // Tables in Markdown, for the terminal, bench/results and docs: one per kind of figure, contenders down, scenarios across.
+import { formatMachine } from '../load/machine.ts';
 import { CONTENDERS } from './contenders.ts';
 import { best, figure, type Report, ratio } from './report.ts';
 import { SCENARIOS } from './scenarios.ts';
@@ -9,8 +10,7 @@ export function renderReport(report: Report): string {
   const { machine } = report;
   const parts = [
     `# Side by side, ${report.date.slice(0, 10)}`,
-    `${machine.cpu}, ${machine.cores} cores, ${machine.memoryGib} GiB, Linux ${machine.kernel}, Node ${machine.node}; ` +
-      `unloop at ${machine.commit}${machine.modified ? ' with changes' : ''}. ` +
+    `${formatMachine(machine)}. ` +
       `Medians of ${report.rounds} rounds of ${report.seconds} s each, in turn. Load average before: ${machine.loadBefore.toFixed(2)}.` +
       `${report.quick ? ' **A quick run: good for seeing that it works, not for figures.**' : ''}`,
     processorTable(report),

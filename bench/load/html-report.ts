@@ -1,6 +1,7 @@
 // One or several reports as a page that needs nothing but itself: figures in a table, distribution and course of the latency,
 // rate and loss. Called by main and loop-storm-command for --html.
 import { type ChartLine, escapeHtml, lineChart } from './line-chart.ts';
+import { formatMachine } from './machine.ts';
 import type { LoadReport } from './report.ts';
 import { mib, number } from './text-report.ts';
 
@@ -25,6 +26,7 @@ const STYLE = `
 *{box-sizing:border-box}
 body{margin:0 auto;max-width:1560px;padding:24px;background:var(--back);color:var(--text);font:15px/1.5 system-ui,sans-serif}
 h1{font-size:22px;margin:0 0 4px}
+h2{font-size:16px;margin:24px 0 8px}
 p{margin:0 0 16px;color:var(--soft)}
 .scroll{overflow-x:auto}
 table{border-collapse:collapse;width:100%;font-variant-numeric:tabular-nums}
@@ -128,6 +130,8 @@ export function htmlReport(reports: readonly LoadReport[]): string {
 <div class="charts">
 ${charts.join('\n')}
 </div>
+<h2>How it was measured</h2>
+${origins(reports)}
 </body>
 </html>
 `;
@@ -170,6 +174,17 @@ function table(reports: readonly LoadReport[]): string {
     return `<tr><td><span class="key c${i % COLORS}"></span>${escapeHtml(report.label)}<small>${escapeHtml(about)}</small></td>${cells.map((cell) => `<td>${cell}</td>`).join('')}</tr>`;
   });
   return `<table><thead><tr>${heads.map((head) => `<th>${head}</th>`).join('')}</tr></thead><tbody>${rows.join('')}</tbody></table>`;
+}
+
+/** The command and the machine of each run; reports of earlier releases do not tell. */
+function origins(reports: readonly LoadReport[]): string {
+  const items = reports
+    .filter(({ machine }) => machine !== undefined)
+    .map(({ label, command, version, machine }) => {
+      const load = `load average before ${machine.loadBefore.toFixed(2)}`;
+      return `<p><b>${escapeHtml(label)}</b>: <code>${escapeHtml(command)}</code><br>${escapeHtml(`unloop bench ${version}; ${formatMachine(machine)}; ${load}`)}</p>`;
+    });
+  return items.join('\n');
 }
 
 /** Share of the answers, percent, in bins of equal width on a logarithmic axis, empty ones between full ones too. */

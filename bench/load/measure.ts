@@ -1,6 +1,7 @@
 // One run with everything that is measured around it: samples, the server's and the tool's CPU time. Called by main, find-max
 // and the scenarios.
 import { type LoadPlan, runLoad } from './load-run.ts';
+import { describeMachine, type Machine } from './machine.ts';
 import { readProcessCost } from './process-cost.ts';
 import type { QuerySource } from './query-source.ts';
 import { type LoadReport, makeReport } from './report.ts';
@@ -16,6 +17,9 @@ export interface MeasureOptions {
   readonly signal?: AbortSignal;
 }
 
+/** As it was before the first run: later ones of a search would see their own load. */
+let machine: Machine | null = null;
+
 /** Runs a plan and reports it. */
 export async function measure(
   plan: LoadPlan,
@@ -23,6 +27,7 @@ export async function measure(
   options: MeasureOptions,
 ): Promise<LoadReport> {
   const sampler = new Sampler(plan.durationMs);
+  machine ??= describeMachine();
   const startedAt = new Date();
   const before = options.pids.length === 0 ? null : readProcessCost(options.pids);
   const toolBefore = process.cpuUsage();
@@ -46,5 +51,6 @@ export async function measure(
     before,
     after,
     toolCpuMicros: tool.user + tool.system,
+    machine,
   });
 }

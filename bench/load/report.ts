@@ -1,7 +1,9 @@
 // What a run is reported as: the object that --json prints and --html draws and --compare reads back. Made by measure, from
 // what load-run counted.
+import { readVersion } from '../../src/base/version.ts';
 import { rcodeName } from '../../src/wire/codes.ts';
 import type { LoadPlan, LoadResult } from './load-run.ts';
+import type { Machine } from './machine.ts';
 import type { ProcessCost } from './process-cost.ts';
 import type { Sample } from './sampler.ts';
 import { formatTarget } from './target.ts';
@@ -66,6 +68,10 @@ export interface LoadReport {
   /** With --pid. */
   readonly server: ServerReport | null;
   readonly tool: { readonly cpuMicrosPerQuery: number };
+  /** The tool's version, the command that made the report, and where: without them figures mean nothing. */
+  readonly version: string;
+  readonly command: string;
+  readonly machine: Machine;
 }
 
 /** What a report is made from beside the run. */
@@ -79,6 +85,7 @@ export interface ReportInput {
   readonly before: ProcessCost | null;
   readonly after: ProcessCost | null;
   readonly toolCpuMicros: number;
+  readonly machine: Machine;
 }
 
 /** Puts a report together. */
@@ -130,6 +137,9 @@ export function makeReport(input: ReportInput): LoadReport {
     behindMs: round(tally.behindMs, 3),
     server: serverCost(input),
     tool: { cpuMicrosPerQuery: perQuery(input.toolCpuMicros, tally.sent) },
+    version: readVersion(),
+    command: ['unloop', ...process.argv.slice(2)].map(quote).join(' '),
+    machine: input.machine,
   };
 }
 
@@ -142,6 +152,11 @@ function serverCost({ before, after, result }: ReportInput): ServerReport | null
     rssBytes: after.rssBytes,
     peakRssBytes: after.peakRssBytes,
   };
+}
+
+/** As a shell would take it again. */
+function quote(word: string): string {
+  return /^[\w@%+=:,./#[\]-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
 }
 
 function perQuery(micros: number, queries: number): number {

