@@ -89,6 +89,25 @@ describe('our tag', () => {
     );
   });
 
+  it('is one by its code, length and version together: anything else is neither judged nor carried on', () => {
+    const node = new Node();
+    node.send(query(SHORT), ROUTE);
+    const { code, data } = tagOption(node.detector.tagFor(ROUTE, 0));
+    const version = data.slice();
+    version[0]!++;
+    for (const option of [
+      { code: code - 1, data },
+      { code: code + 1, data },
+      { code, data: data.slice(0, -1) },
+      { code, data: new Uint8Array([...data, 0]) },
+      { code, data: new Uint8Array(0) },
+      { code, data: version },
+    ]) {
+      expect(judge(node.detector, query(SHORT, Type.A, [option]))).toEqual(PASS);
+      expect(node.detector.carriedCount).toBe(0);
+    }
+  });
+
   it('copied onto another question is refused, but no proof', () => {
     const node = new Node();
     const sent = node.send(query(SHORT), ROUTE);

@@ -183,6 +183,11 @@ describe('scanResponse: EDE and signatures', () => {
     expect(scan(octets(header(RESPONSE, 1, 0, 0, 2), q, opt(512), tsig)).r.signed).toBe(true);
     expect(scan(octets(header(RESPONSE, 1, 0, 0, 1), q, sig0)).r.signed).toBe(true);
     expect(scan(octets(header(RESPONSE, 1, 0, 0, 1), q, sig)).r.signed).toBe(false);
+    // Zeros elsewhere cover nothing either, but are no signature; nor is a SIG too short to say what it covers.
+    const zeros = record('00', 1, 0, octets('00000000'));
+    expect(scan(octets(header(RESPONSE, 1, 0, 0, 1), q, zeros)).r.signed).toBe(false);
+    const cut = octets(header(RESPONSE, 1, 0, 0, 1), q, record('00', 24, 0, octets('00')), '0000');
+    expect(scan(cut).r.signed).toBe(false);
   });
 });
 
