@@ -45,10 +45,11 @@ export function avalanche(hash: number, word: number): number {
 export function skipName(bytes: Uint8Array, length: number, offset: number): number {
   let at = offset;
   let runStart = offset;
+  let limit = length;
   let afterName = -1;
   let nameLength = 0;
   let pointers = 0;
-  while (at < length) {
+  while (at < limit) {
     const octet = bytes[at]!;
     if (octet === 0) return afterName < 0 ? at + 1 : afterName;
     if (octet <= MAX_LABEL_LENGTH) {
@@ -57,11 +58,14 @@ export function skipName(bytes: Uint8Array, length: number, offset: number): num
       at += octet + 1;
       continue;
     }
-    if (octet < 0xc0 || at + 1 >= length) return -1;
+    if (octet < 0xc0 || at + 1 >= limit) return -1;
     const target = ((octet & 0x3f) << 8) | bytes[at + 1]!;
     // Strictly before the run of labels it ends: no pointer can lead to itself, by whatever way.
     if (target >= runStart || target < HEADER_LENGTH || ++pointers > MAX_POINTERS) return -1;
     if (afterName < 0) afterName = at + 2;
+    // What is pointed at stands wholly before it ("a prior occurrence"): a name never depends on octets behind its own
+    // end, so that a message may be cut behind it.
+    limit = runStart;
     at = target;
     runStart = target;
   }

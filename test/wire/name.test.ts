@@ -68,6 +68,15 @@ describe('skipName', () => {
     expect(skipName(bytes, bytes.length, 14)).toBe(-1);
   });
 
+  it('refuses a name that runs on behind the pointer which leads to it', () => {
+    // At 12 a label of three octets, of which two are a pointer to 12: behind it the name would go on.
+    const bytes = body('03c00c61', 0);
+    expect(skipName(bytes, bytes.length, 13)).toBe(-1);
+    expect(skipName(bytes, bytes.length, 12)).toBe(17);
+    // Nor may the pointer that is pointed at lie in part behind.
+    expect(skipName(body('0161', 'c0', 'c00c'), 17, 15)).toBe(-1);
+  });
+
   it('does not look behind the message for what is cut off', () => {
     const bytes = inSlot(body('0161'), 8, 0);
     expect(skipName(bytes, 14, 12)).toBe(-1);
