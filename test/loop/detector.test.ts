@@ -6,6 +6,8 @@ import {
   LoopVerdict,
   MAX_CARRIED_TAGS,
   PROOF_LETTERS,
+  SUSPECT_LETTERS,
+  SUSPECT_UNSENT_LETTERS,
 } from '../../src/loop/detector.ts';
 import { EPOCH_MS } from '../../src/loop/keys.ts';
 import { makeProbeName, PROBE_QTYPE } from '../../src/loop/probe.ts';
@@ -178,6 +180,30 @@ describe('our case pattern', () => {
     expect(judge(node.detector, withoutOptions(node.send(query(TINY), ROUTE)))).toEqual(PASS);
     const sent = node.send(query(LONG), ROUTE);
     expect(judge(node.detector, query(nameOf(sent), Type.AAAA))).toEqual(PASS);
+  });
+
+  it('weighs its letters: 6 are suspicion where we sent it, 16 where a replica may have, 32 are proof', () => {
+    const clock = new HandClock();
+    const [a, b] = [new Node({ clusterKey: 'key', clock }), new Node({ clusterKey: 'key', clock })];
+    const verdicts = (letters: number): unknown[] => {
+      const sent = withoutOptions(a.send(query(`${'x'.repeat(letters - 3)}.123.abc`), 0));
+      return [a, b].map(({ detector }) => judge(detector, sent).verdict);
+    };
+    const { pass, suspect, loop } = LoopVerdict;
+    expect(verdicts(SUSPECT_LETTERS - 1)).toEqual([pass, pass]);
+    expect(verdicts(SUSPECT_LETTERS)).toEqual([suspect, pass]);
+    expect(verdicts(SUSPECT_UNSENT_LETTERS - 1)).toEqual([suspect, pass]);
+    expect(verdicts(SUSPECT_UNSENT_LETTERS)).toEqual([suspect, suspect]);
+    expect(verdicts(PROOF_LETTERS - 1)).toEqual([suspect, suspect]);
+    expect(verdicts(PROOF_LETTERS)).toEqual([loop, loop]);
+  });
+
+  it('accuses the first route of all like any other', () => {
+    const node = new Node();
+    expect(judge(node.detector, withoutOptions(node.send(query(LONG), 0)))).toEqual({
+      ...proof(Evidence.case),
+      routeSlot: 0,
+    });
   });
 
   it('accuses no route when the question left by two', () => {
