@@ -80,7 +80,134 @@ describe('describeMessage', () => {
     expect(rdata(65280, new Uint8Array(300))).toBe(`. 1 IN TYPE65280 \\# 300 ${'00'.repeat(256)}…`);
   });
 
+  it('names every flag, and every opcode and RCODE', () => {
+    expect(show(header(0x87f0, 0, 0, 0, 0))).toBe(
+      ';; QUERY, NOERROR, id 4660, flags [qr aa tc rd ra z ad cd], 12 octets',
+    );
+    expect(show(header(0x0100, 0, 0, 0, 0))).toBe(';; QUERY, NOERROR, id 4660, flags [rd], 12 octets');
+    expect(show(header(0x2803, 0, 0, 0, 0))).toBe(';; UPDATE, NXDOMAIN, id 4660, flags [], 12 octets');
+  });
+
+  it('heads each section that there is, and no other', () => {
+    const a = record('00', 1, 1, octets('c0000201'));
+    const heads = (an: number, ns: number, ar: number) =>
+      show(header(0x8000, 0, an, ns, ar), ...Array.from({ length: an + ns + ar }, () => a))
+        .split('\n')
+        .slice(1)
+        .map((line) => (line.startsWith(';;') ? line.slice(3) : 'A'));
+    expect(heads(2, 0, 0)).toEqual(['answer', 'A', 'A']);
+    expect(heads(0, 1, 1)).toEqual(['authority', 'A', 'additional', 'A']);
+    expect(heads(1, 2, 1)).toEqual(['answer', 'A', 'authority', 'A', 'A', 'additional', 'A']);
+    expect(heads(0, 0, 1)).toEqual(['additional', 'A']);
+    expect(
+      show(header(0, 2, 0, 0, 0), question('a'), question('b', 15, 3))
+        .split('\n')
+        .slice(1),
+    ).toEqual([';; question', 'a. IN A', 'b. CH MX']);
+  });
+
+  it('shows names and strings only where the RDATA is nothing else', () => {
+    const rdata = (type: number, data: Uint8Array, rclass = 1) =>
+      show(header(0x8000, 0, 1, 0, 0), record('00', type, 1, data, rclass))
+        .split('\n')[2]!
+        .replace(/^\. 1 \w+ \w+ /, '');
+    for (const type of [2, 5, 12, 39]) {
+      expect(rdata(type, name('to.x'))).toBe('to.x.');
+      expect(rdata(type, octets(name('a'), 'ff'))).toBe('\\# 4 016100ff');
+    }
+    expect(rdata(15, octets('000a'))).toBe('\\# 2 000a');
+    expect(rdata(15, octets('000a', name('a'), 'ff'))).toBe('\\# 6 000a016100ff');
+    expect(rdata(33, octets('000100020003'))).toBe('\\# 6 000100020003');
+    expect(rdata(33, octets('000100020003', name('a'), 'ff'))).toBe('\\# 10 000100020003016100ff');
+    const numbers = octets(uint32(1), uint32(2), uint32(3), uint32(4));
+    expect(rdata(6, octets(name(''), name('b'), numbers, uint32(5)))).toBe('. b. 1 2 3 4 5');
+    expect(rdata(6, octets(name(''), name('b'), numbers))).toMatch(/^\\# 20 /);
+    expect(rdata(6, octets(name(''), name('b'), numbers, uint32(5), 0))).toMatch(/^\\# 25 /);
+    expect(rdata(6, octets(name(''), '41', numbers, uint32(5)))).toMatch(/^\\# 22 /);
+    expect(rdata(99, octets('026869'))).toBe('"hi"');
+    expect(rdata(16, octets('05 61 22 5c 20 07'))).toBe('"a\\"\\\\ \\007"');
+    expect(rdata(16, octets())).toBe('\\# 0');
+    // In another class the types mean other things.
+    expect(rdata(16, octets('0161'), 4)).toBe('\\# 2 0161');
+    expect(rdata(28, new Uint8Array(15))).toMatch(/^\\# 15 0{30}$/);
+  });
+
+  it('shortens the first longest run of zeros in an IPv6 address (RFC 5952 §4.2)', () => {
+    const address = (hex: string) =>
+      show(header(0x8000, 0, 1, 0, 0), record('00', 28, 1, octets(hex)))
+        .split(' ')
+        .at(-1);
+    expect(address('00010000000000020000000000030004')).toBe('1::2:0:0:3:4');
+    expect(address('00010000000000020000000000000004')).toBe('1:0:0:2::4');
+    expect(address('00000000000100020003000400050006')).toBe('::1:2:3:4:5:6');
+    expect(address('000a000b000c000d000e000f00000000')).toBe('a:b:c:d:e:f::');
+    expect(address('00000001000200030004000500060007')).toBe('0:1:2:3:4:5:6:7');
+    expect(address('ABCD0001000200030004000500060007')).toBe('abcd:1:2:3:4:5:6:7');
+  });
+
+  it('shows 256 octets and 64 of a kind whole', () => {
+    const line = (type: number, data: Uint8Array) =>
+      show(header(0x8000, 0, 1, 0, 0), record('00', type, 1, data)).split('\n')[2];
+    const strings = (count: number) => octets(...Array.from({ length: count }, () => '0161'));
+    expect(line(16, strings(128))).toMatch(/^\. 1 IN TXT ("a" ?){128}$/);
+    expect(line(16, strings(129))).toMatch(/^\. 1 IN TXT \\# 258 (0161){128}…$/);
+    expect(line(65280, new Uint8Array(256))).toMatch(/ (00){256}$/);
+    expect(line(65280, new Uint8Array(257))).toMatch(/ (00){256}…$/);
+    const records = (count: number) =>
+      show(
+        header(0x8000, 0, count, 0, 0),
+        ...Array.from({ length: count }, () => record('00', 1, 1, octets())),
+      );
+    expect(records(64).split('\n')).toHaveLength(66);
+    expect(records(64)).not.toContain('more');
+    expect(records(65).split('\n')).toHaveLength(67);
+    expect(records(65)).toMatch(/;; 1 more records$/);
+    const questions = (count: number) =>
+      show(header(0, count, 0, 0, 0), ...Array.from({ length: count }, () => question('a')));
+    expect(questions(64).split('\n')).toHaveLength(66);
+    expect(questions(65)).toMatch(/;; 1 more questions$/);
+    const options = (count: number) =>
+      show(
+        header(0, 0, 0, 0, 1),
+        opt(512, { options: octets(...Array.from({ length: count }, () => option(9, octets('aa')))) }),
+      );
+    expect(options(64).split('\n')).toHaveLength(67);
+    expect(options(64)).toMatch(/option 9: aa$/);
+    expect(options(65)).toMatch(/option 9: aa\n; {3}more options$/);
+  });
+
+  it('shows EDNS versions, RCODEs beyond 15 and EDEs, cut short where they are long', () => {
+    const lines = (fields: Parameters<typeof opt>[1], flags = 0x8000) =>
+      show(header(flags, 0, 0, 0, 1), opt(4096, fields))
+        .split('\n')
+        .slice(2);
+    expect(lines({ version: 1, extendedRcode: 1 })).toEqual(['; EDNS 1, udp 4096, BADVERS']);
+    expect(lines({ extendedRcode: 1 }, 0x8007)).toEqual(['; EDNS 0, udp 4096, BADCOOKIE']);
+    expect(lines({ dnssecOk: true })).toEqual(['; EDNS 0, udp 4096, NOERROR do']);
+    const ede = (data: Uint8Array) => lines({ options: option(15, data) })[1];
+    expect(ede(octets('0016'))).toBe(';   EDE 22 noReachableAuthority ""');
+    expect(ede(octets('03e7', '6120 07'))).toBe(';   EDE 999 EDE999 "a \\007"');
+    expect(ede(octets('00'))).toBe(';   option 15: 00');
+    expect(ede(octets('0000', new Uint8Array(254).fill(0x61)))).toBe(`;   EDE 0 other "${'a'.repeat(254)}"`);
+    expect(ede(octets('0000', new Uint8Array(300).fill(0x61)))).toBe(`;   EDE 0 other "${'a'.repeat(254)}"`);
+  });
+
   it('says where a message breaks', () => {
+    const broken = (...parts: Parameters<typeof octets>) =>
+      show(...parts)
+        .split('\n')
+        .slice(1);
+    expect(broken(header(0, 1, 0, 0, 0), name('a'), '0001 00')).toEqual([
+      ';; question',
+      ';; the rest is malformed',
+    ]);
+    expect(broken(header(0, 1, 0, 0, 0), name('a'), '0001 0001')).toEqual([';; question', 'a. IN A']);
+    for (const options of ['00', '0001 00', '0001 0001']) {
+      expect(show(header(0, 0, 0, 0, 1), opt(512, { options: octets(options) }))).toMatch(
+        /NOERROR\n; {3}malformed options$/,
+      );
+    }
+    expect(show(header(0, 0, 0, 0, 1), opt(512, { options: octets('0001 0000') }))).toMatch(/option 1: $/);
     expect(show('1234')).toBe(';; 2 octets: shorter than a header');
     expect(show(header(0, 1, 0, 0, 0), 'c00c')).toMatch(/malformed$/);
     expect(
