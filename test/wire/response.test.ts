@@ -168,6 +168,20 @@ describe('scanResponse: EDE and signatures', () => {
     expect(message.slice(r.edeOffset, r.edeOffset + r.edeLength)).toEqual(octets('0016 6869'));
   });
 
+  it('takes an EDE that is an INFO-CODE alone', () => {
+    const options = option(15, octets('0016'));
+    const { r } = scan(octets(header(RESPONSE | 2, 1, 0, 0, 1), q, opt(1232, { options })));
+    expect(r.edeLength).toBe(2);
+  });
+
+  it('takes an SOA whose names are both the root, and none that is shorter', () => {
+    const negativeTtl = (rdata: Uint8Array) =>
+      scan(octets(header(RESPONSE | 3, 1, 0, 1, 0), q, record('c010', 6, 300, rdata))).r.negativeTtlSeconds;
+    const shortest = octets('00 00', uint32(1), uint32(2), uint32(3), uint32(4), uint32(50));
+    expect(negativeTtl(shortest)).toBe(50);
+    expect(negativeTtl(shortest.slice(1))).toBe(-1);
+  });
+
   it('takes an EDE without an INFO-CODE, or broken options, for none', () => {
     for (const options of [option(15, octets('00')), octets('000f ffff 0001')]) {
       const { verdict, r } = scan(octets(header(RESPONSE, 1, 0, 0, 1), q, opt(1232, { options })));
@@ -188,6 +202,8 @@ describe('scanResponse: EDE and signatures', () => {
     expect(scan(octets(header(RESPONSE, 1, 0, 0, 1), q, zeros)).r.signed).toBe(false);
     const cut = octets(header(RESPONSE, 1, 0, 0, 1), q, record('00', 24, 0, octets('00')), '0000');
     expect(scan(cut).r.signed).toBe(false);
+    const shortest = record('00', 24, 0, octets('0000'));
+    expect(scan(octets(header(RESPONSE, 1, 0, 0, 1), q, shortest)).r.signed).toBe(true);
   });
 });
 
