@@ -236,6 +236,8 @@ function checkTogether(flags: BenchFlags, has: (name: string) => boolean): void 
   clash('scenario', 'concurrency');
   for (const made of ['hot', 'zipf', 'unique', 'nxdomain', 'type']) clash('names', made);
   if (flags.comparePaths.length > 0 && flags.htmlPath === null) throw usage('--compare needs --html');
+  if (flags.scenario !== null && flags.target === null && flags.proto === 'tls')
+    throw usage('--scenario loop-storm without --target asks by udp or tcp, not by tls');
   const withTarget = flags.scenario !== null && flags.target !== null;
   if ((flags.reflector !== null || flags.responder !== null) !== withTarget)
     throw usage('--scenario loop-storm with --target needs --reflector and --responder, and they need it');

@@ -33,7 +33,8 @@ export async function loopStormCommand(flags: BenchFlags, signal: AbortSignal): 
     if (flags.target === null) {
       server = await startUnloop([
         '--upstream',
-        `${LOCAL}:${reflector.port}`,
+        // Clients by TCP, and a loop by TCP: the server goes on in the transport that it was asked in.
+        `${flags.proto === 'tcp' ? 'tcp://' : ''}${LOCAL}:${reflector.port}`,
         '--zone',
         `${flags.suffix}=${LOCAL}:${responder.port}`,
         '--workers',
@@ -117,7 +118,7 @@ export function stormText(report: StormReport): string {
 function targetOf(flags: BenchFlags, server: UnloopProcess | null): Promise<Target> {
   return resolveTarget({
     text: server === null ? flags.target! : `${server.address}:${server.port}`,
-    proto: null,
+    proto: flags.proto,
     insecure: false,
     ca: null,
     allowPublic: flags.allowPublic,

@@ -8,6 +8,8 @@ import { openDatagramSocket } from '../../src/io/open-socket.ts';
 import { copyPeer } from '../../src/io/peer.ts';
 import { readId, writeId } from '../../src/wire/header.ts';
 import { copyOctets } from '../../src/wire/octets.ts';
+import { openSamePort } from './same-port.ts';
+import { StreamReflector } from './stream-reflector.ts';
 
 const IDS = 0x1_0000;
 const QR = 0x80;
@@ -17,6 +19,7 @@ const HEADER_LENGTH = 12;
 export class Reflector {
   /** Queries that came from the server. */
   received = 0;
+  #stream: StreamReflector | null = null;
   #front: DatagramSocket | null = null;
   #back: DatagramSocket | null = null;
   #nextId = 0;
@@ -24,12 +27,12 @@ export class Reflector {
   readonly #ids = new Uint16Array(IDS);
   readonly #peers = new Int32Array(IDS * PEER_WORDS);
 
-  /** Begins to listen; until reflectTo() is called, what comes is only counted. */
+  /** Begins to listen, over UDP and TCP; until reflectTo() is called, what comes is only counted. */
   static async start(address: string, port: number): Promise<Reflector> {
     const reflector = new Reflector();
-    reflector.#front = await openDatagramSocket(
-      { address, port },
-      { onBatch: (batch) => reflector.#onQueries(batch), onError: () => {} },
+    const handler = { onBatch: (batch: ReceiveBatch) => reflector.#onQueries(batch), onError: () => {} };
+    [reflector.#front, reflector.#stream] = await openSamePort(address, port, handler, (samePort) =>
+      StreamReflector.start(address, samePort, () => reflector.received++),
     );
     return reflector;
   }
@@ -40,6 +43,7 @@ export class Reflector {
 
   /** Names the server that gets everything back. */
   async reflectTo(address: string, port: number): Promise<void> {
+    this.#stream?.reflectTo(address, port);
     this.#back = await openDatagramSocket(
       { address: address.includes(':') ? '::' : '0.0.0.0', port: 0, connectTo: { address, port } },
       { onBatch: (batch) => this.#onReplies(batch), onError: () => {} },
@@ -48,6 +52,7 @@ export class Reflector {
 
   /** Ends the loop. */
   async close(): Promise<void> {
+    await this.#stream?.close();
     await this.#back?.close();
     await this.#front?.close();
   }

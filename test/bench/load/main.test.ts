@@ -225,6 +225,7 @@ describe('the flags', () => {
     ['--names f --hot 5', /contradict/],
     ['--compare f', /needs --html/],
     ['--scenario loop-storm --target 127.0.0.1', /needs --reflector/],
+    ['--scenario loop-storm --proto tls', /by udp or tcp/],
     ['--timeout 5m', /from 1ms to 60s/],
     ['stray', /not expected/],
   ])('%s is refused', (line, message) => {
