@@ -41,7 +41,8 @@ export interface ReplyOwner {
   onReply(query: UpstreamQuery, bytes: Uint8Array, length: number): boolean;
   onFailure(query: UpstreamQuery, reason: FailureReason): void;
   /**
-   * Replies came that have the query's ID and not its question, or its question in another case: perhaps forged. The query
+   * Replies came that have the query's ID and not its question, its question and not its ID, or its question in another case:
+   * perhaps forged. The query
    * stays in flight; the owner may cancel it and ask again over a stream, where nobody can forge. Once per query sent, UDP only.
    */
   onSuspicious?(query: UpstreamQuery): void;
@@ -60,6 +61,8 @@ export class UpstreamQuery {
   /** Whether the reply must repeat QNAME's case exactly (0x20). Over a stream it need not: nobody can forge there. */
   matchCase = true;
   owner: ReplyOwner | null = null;
+  /** Replies came by UDP that claim to answer it and do not. Set by the exchange, cleared by the owner. */
+  missed = false;
   /** Free for the owner: which upstream, which attempt. */
   upstreamIndex = -1;
   sentAtMs = 0;

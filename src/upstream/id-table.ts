@@ -4,7 +4,7 @@
 //   ID ──slotOfId──▶ slot ──▶ query (its octets 12 … questionEnd−1 are the question as sent), mismatching replies so far
 import type { RandomPool } from '../base/random.ts';
 import type { UpstreamQuery } from './exchange.ts';
-import { MAX_QUESTION_LENGTH } from './question-match.ts';
+import { compareQuestions, MAX_QUESTION_LENGTH, QuestionMatch } from './question-match.ts';
 
 /** Attempts at drawing a free ID. With a quarter of all IDs taken, eight fail once in 65,536 sends. */
 const DRAWS = 8;
@@ -57,6 +57,18 @@ export class IdTable {
   get(id: number): UpstreamQuery | null {
     const slot = this.#slotOfId[id]! - 1;
     return slot < 0 ? null : this.#queries[slot]!;
+  }
+
+  /** The query in flight by this channel whose question a reply repeats, in whatever case; null when there is none. */
+  findByQuestion(channel: number, bytes: Uint8Array, length: number): UpstreamQuery | null {
+    for (let slot = 0; slot < this.#queries.length; slot++) {
+      const query = this.#queries[slot]!;
+      if (query === null || query.channel !== channel) continue;
+      const questionLength = query.questionEnd - HEADER_LENGTH;
+      const match = compareQuestions(query.bytes, HEADER_LENGTH, questionLength, bytes, length);
+      if (match === QuestionMatch.exact || match === QuestionMatch.caseDiffers) return query;
+    }
+    return null;
   }
 
   /**

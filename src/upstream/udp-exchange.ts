@@ -21,6 +21,9 @@ const QR = 0x80;
 
 /** Replies that miss a query's question before its owner hears of it. One may be a stray, three are an attack or a broken server. */
 const SUSPICIOUS_MISMATCHES = 3;
+/** Searches for the query that a reply without its ID is aimed at, in this time: a flood of guesses must not cost more. */
+const MAX_SEARCHES = 32;
+const SEARCH_PERIOD_MS = 100;
 /** No two replacements within this time, whatever happens. Also the pause before opening is tried again. */
 const REPLACE_PAUSE_MS = 500;
 
@@ -56,6 +59,8 @@ export class UdpExchange implements Exchange, UdpChannelOwner {
   #sending = false;
   /** ID whose owner is being called; −1 when none is, or the owner has already taken the query away. */
   #deliveringId = -1;
+  #searchesLeft = MAX_SEARCHES;
+  #searchPeriodEndMs = 0;
   #opening = false;
   #nextOpenMs = 0;
   #closing = false;
@@ -140,13 +145,13 @@ export class UdpExchange implements Exchange, UdpChannelOwner {
   /** One datagram from the server, as the kernel sees it: address and port are right, all else is to be shown. */
   receive(channel: UdpChannel, bytes: Uint8Array, length: number): void {
     if (length < HEADER_LENGTH || (bytes[2]! & QR_AND_OPCODE) !== QR) {
-      this.#stray(channel);
+      this.#guess(channel, bytes, length);
       return;
     }
     const id = (bytes[0]! << 8) | bytes[1]!;
     const query = this.#ids.get(id);
     if (query === null || query.channel !== channel.index) {
-      this.#stray(channel);
+      this.#guess(channel, bytes, length);
       return;
     }
     const questionLength = query.questionEnd - HEADER_LENGTH;
@@ -228,6 +233,24 @@ export class UdpExchange implements Exchange, UdpChannelOwner {
     this.#suspect(query, SUSPICIOUS_MISMATCHES);
   }
 
+  /**
+   * What is no reply to any query, but repeats the question of one in flight: somebody guesses its ID (RFC 5452 §4.3), or the server
+   * does not repeat IDs. A reply that comes twice is none of that: its question is in flight no more.
+   */
+  #guess(channel: UdpChannel, bytes: Uint8Array, length: number): void {
+    this.#stray(channel);
+    if (length < HEADER_LENGTH || channel.inFlight === 0) return;
+    const { nowMs } = this.#clock;
+    if (nowMs >= this.#searchPeriodEndMs) {
+      this.#searchPeriodEndMs = nowMs + SEARCH_PERIOD_MS;
+      this.#searchesLeft = MAX_SEARCHES;
+    }
+    if (this.#searchesLeft === 0) return;
+    this.#searchesLeft--;
+    const query = this.#ids.findByQuestion(channel.index, bytes, length);
+    if (query !== null) this.#suspect(query, SUSPICIOUS_MISMATCHES);
+  }
+
   #stray(channel: UdpChannel): void {
     this.#counterValues[Counter.upstreamMismatches]!++;
     channel.strays++;
@@ -235,6 +258,7 @@ export class UdpExchange implements Exchange, UdpChannelOwner {
 
   /** Tells the owner, once, when `enough` replies have missed its query. */
   #suspect(query: UpstreamQuery, enough: number): void {
+    query.missed = true;
     if (this.#ids.addMismatch(query.id, enough)) query.owner?.onSuspicious?.(query);
   }
 

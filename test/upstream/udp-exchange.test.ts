@@ -215,6 +215,34 @@ describe('UdpExchange', () => {
   });
 
   it.each([
+    ['IDs', (query: Parameters<typeof answer>[0]) => withId(answer(query), query.id + 1)],
+    ['directions', (query: Parameters<typeof answer>[0]) => asQuery(answer(query))],
+  ])('tells the owner once after three replies with wrong %s to its question', async (_, wrong) => {
+    server.script = (query) => [...Array.from({ length: 6 }, () => wrong(query)), later(30, answer(query))];
+    await open();
+    const query = createQuery('guessed.example', owner);
+    exchange.send(query);
+    await until(() => owner.replies > 0);
+    expect(owner.outcomes.map((outcome) => outcome.kind)).toEqual(['suspicious', 'reply']);
+    expect(query.missed).toBe(true);
+  });
+
+  it('suspects nothing of replies that come twice, or to other questions', async () => {
+    server.script = (query) => [answer(query), answer(query), answer(query), answer(query)];
+    await open({ sockets: 1 });
+    exchange.send(createQuery('twice.example', owner));
+    await owner.told(1);
+    server.script = (query) => later(50, answer(query));
+    const query = createQuery('meanwhile.example', owner);
+    exchange.send(query);
+    const first = server.queries.find(({ name }) => name === 'twice.example')!;
+    for (let i = 0; i < 6; i++) server.act(first, answer(first));
+    await owner.told(2);
+    expect(owner.outcomes.map((outcome) => outcome.kind)).toEqual(['reply', 'reply']);
+    expect(query.missed).toBe(false);
+  });
+
+  it.each([
     ['a wrong case', withOtherCase],
     ['no question', withoutQuestion],
   ])('tells the owner at once of %s', async (_, change) => {
