@@ -37,8 +37,8 @@ export interface StreamEntry {
   /** Length, then the message. */
   readonly frame: Buffer;
   readonly questionLength: number;
-  /** It was lost with one connection already. */
-  retried: boolean;
+  /** Connections that it was lost with so far. */
+  retries: number;
 }
 
 /** Who owns the connection. */
@@ -76,6 +76,8 @@ export class StreamConnection {
   live = 0;
   /** Messages answered. */
   answered = 0;
+  /** Ended from here, not by the server. */
+  givenUp = false;
   readonly #handler: StreamConnectionHandler;
   readonly #random: RandomPool;
   readonly #clock: Clock;
@@ -253,6 +255,7 @@ export class StreamConnection {
   }
 
   #break(reason: FailureReason, text: string): void {
+    this.givenUp = true;
     this.retiring = true;
     this.#reason ??= reason;
     if (this.#text === '') this.#text = text;

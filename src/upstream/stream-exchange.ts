@@ -1,9 +1,9 @@
 // Queries toward one upstream over TCP or TLS (RFC 7766, RFC 7858): few connections, opened on demand, kept while there is
-// traffic. Called by upstream.ts. One that dies with queries unanswered is the server's right; they are asked once more.
+// traffic. Called by upstream.ts. One that dies with queries unanswered is the server's right; they are asked again.
 //
 //   send ─▶ entry (own copy of the message) ─▶ the least loaded connection ─▶ answer
-//              ▲                                     │ dies, having answered before
-//              └──────────── once ───────────────────┘
+//              ▲                                     │ closed by the server, or dies having answered before
+//              └─────────── twice at most ───────────┘
 import type { Clock } from '../base/clock.ts';
 import type { RandomPool } from '../base/random.ts';
 import type { Counters } from '../metrics/counters.ts';
@@ -19,6 +19,8 @@ const HEADER_LENGTH = 12;
 const MAX_MESSAGE_LENGTH = 0xffff;
 /** Connections in use at a time. */
 const MAX_CONNECTIONS = 2;
+/** Connections that may be lost under a query before it fails: three tries by one transport (RFC 9520 §3.1). */
+const MAX_RETRIES = 2;
 /** With more unanswered queries than this on one connection, a second one is opened. */
 const BUSY_UNANSWERED = 128;
 /** A connection whose server owes replies and has said nothing for this long is avoided … */
@@ -74,7 +76,7 @@ export class StreamExchange implements Exchange {
       this.#failures.push(query, FailureReason.protocol);
       return;
     }
-    this.#assign({ query, frame: this.#frameOf(query), questionLength, retried: false });
+    this.#assign({ query, frame: this.#frameOf(query), questionLength, retries: 0 });
   }
 
   cancel(query: UpstreamQuery): void {
@@ -124,8 +126,9 @@ export class StreamExchange implements Exchange {
       const query = entry.query!;
       // Its owner may have cancelled it when told of an earlier one's failure.
       if (query.exchange !== this || query.channel !== connection.serial) continue;
-      if (connection.answered > 0 && !entry.retried && !this.#closing) {
-        entry.retried = true;
+      const worthIt = connection.answered > 0 || (connection.open && !connection.givenUp);
+      if (worthIt && entry.retries < MAX_RETRIES && !this.#closing) {
+        entry.retries++;
         this.#assign(entry);
         continue;
       }

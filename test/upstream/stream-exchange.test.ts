@@ -160,7 +160,7 @@ describe('StreamExchange over TCP', () => {
     expect(server.connectionsAccepted).toBe(2);
   });
 
-  it('does not ask a third time', async () => {
+  it('does not ask a fourth time', async () => {
     let seen = 0;
     open();
     exchange.send(createQuery('first.example', owner));
@@ -172,14 +172,25 @@ describe('StreamExchange over TCP', () => {
     };
     exchange.send(createQuery('poison.example', owner));
     expect(await owner.outcome(1)).toMatchObject({ kind: 'failure', reason: FailureReason.closed });
-    expect(seen).toBe(2);
+    expect(seen).toBe(3);
   });
 
-  it('does not ask again what a fresh connection left unanswered', async () => {
-    server.script = () => closeConnection();
+  it.each([
+    ['closes', closeConnection],
+    ['breaks', resetConnection],
+  ])('asks again what a server left unanswered that %s a fresh connection', async (_, end) => {
+    server.script = (query) => (query.connection < 2 ? end() : answer(query));
     open();
     exchange.send(createQuery('fresh.example', owner));
-    expect(await owner.outcome(0)).toMatchObject({ kind: 'failure', reason: FailureReason.closed });
+    expect((await owner.outcome(0)).kind).toBe('reply');
+    expect(server.queries.length).toBe(3);
+  });
+
+  it('does not ask again what a fresh connection brought no DNS for', async () => {
+    server.script = () => raw(Buffer.alloc(2));
+    open();
+    exchange.send(createQuery('garbage.example', owner));
+    expect(await owner.outcome(0)).toMatchObject({ kind: 'failure', reason: FailureReason.protocol });
     expect(server.queries.length).toBe(1);
   });
 
