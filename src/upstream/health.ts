@@ -10,8 +10,8 @@ import { FAILURE_REASON_NAMES, type FailureReason, type ReplyOwner, UpstreamQuer
 import { type SharedUpstreamState, UpstreamState } from './shared-state.ts';
 import type { Upstream, UpstreamSpec } from './upstream.ts';
 
-/** An answer that takes longer helps no client. */
-const CHECK_TIMEOUT_MS = 1000;
+/** More than a client waits: a slow server's late answers still help those who ask again. */
+const CHECK_TIMEOUT_MS = 2500;
 /** Longest pause between checks of a server that is down. */
 const MAX_PAUSE_MS = 5000;
 const RCODE = 0x0f;
@@ -48,7 +48,7 @@ export interface HealthCheckerOptions {
   /** Failures in a row, queries' and checks', that take an upstream out of use. */
   readonly maxFails: number;
   readonly onChange: (change: HealthChange) => void;
-  /** How long a check may take. Default 1 s. */
+  /** How long a check may take. Default 2.5 s. */
   readonly timeoutMs?: number;
 }
 
@@ -124,6 +124,10 @@ class HealthCheck implements ReplyOwner {
   #intervalMs = 0;
   #maxFails = 0;
   #running = false;
+  /** The check went over TCP, as the replies by datagram were not to be believed … */
+  #aside = false;
+  /** … and there was none. */
+  #asideFailed = false;
   #stopped = false;
   /** As SharedUpstreamState.answers() when the check was sent. */
   #answersBefore = 0;
@@ -163,13 +167,22 @@ class HealthCheck implements ReplyOwner {
     return true;
   }
 
-  onFailure(_query: UpstreamQuery, reason: FailureReason): void {
+  onFailure(query: UpstreamQuery, reason: FailureReason): void {
+    if (this.#aside && !this.#stopped) {
+      // No TCP is no fault of a server of datagrams: one of them may still be a good answer.
+      this.#aside = false;
+      this.#asideFailed = true;
+      this.#upstream!.send(query, false);
+      return;
+    }
     const error = this.#upstream?.lastError ?? '';
     this.#failed(error === '' ? FAILURE_REASON_NAMES[reason] : `${FAILURE_REASON_NAMES[reason]}: ${error}`);
   }
 
   /** Perhaps it answers with a bare header, which a datagram is not believed. */
   onSuspicious(query: UpstreamQuery): void {
+    if (this.#asideFailed) return;
+    this.#aside = true;
     this.#upstream!.send(query, true);
   }
 
@@ -182,6 +195,8 @@ class HealthCheck implements ReplyOwner {
     }
     if (this.#stopped) return;
     const timeoutMs = this.#options.timeoutMs ?? CHECK_TIMEOUT_MS;
+    this.#aside = false;
+    this.#asideFailed = false;
     this.#answersBefore = this.#options.state.answers(this.spec.slot);
     this.#timer = setTimeout(() => this.#onTimeout(timeoutMs), timeoutMs);
     this.#upstream.send(this.#query, false);
