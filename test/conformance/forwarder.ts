@@ -28,6 +28,8 @@ export async function startUnloopForwarder(stage: Stage, native: boolean): Promi
         [ZONES.pair]: { upstreams: pair.map(({ port }) => `127.0.0.1:${port}`), policy: 'sequential' },
         [ZONES.tls]: { upstreams: tls.map(({ tlsPort }) => `tls://127.0.0.1:${tlsPort}#${TLS_NAME}`) },
       },
+      // Others may use the machine at the same time.
+      forward: { deadline: '3s' },
       cache: { serveStale: { after: '500ms' } },
       limits: { tcpIdle: '2s' },
       loop: { probe: { onStart: false, interval: '0s' } },

@@ -96,6 +96,22 @@ export function mustAnswer(answer: Answer, count = 1): void {
   must(answer.answers.length === count, `${answer.answers.length} answer records`);
 }
 
+/** Answer and authority section without TTLs and spelling: two answers that came from one upstream reply have the same. */
+export function dataOf(answer: Answer): string {
+  const records = [...answer.answers, ...answer.authorities];
+  return JSON.stringify(records.map((record) => ({ ...record, ttl: 0 }))).toLowerCase();
+}
+
+/** The second answer is the first, kept. The upstream must have answered differently each time. */
+export function mustBeKept(first: Answer, second: Answer): void {
+  must(dataOf(first) === dataOf(second), 'not kept');
+}
+
+/** The upstream was asked again for the second answer. It must have answered differently each time. */
+export function mustBeFresh(first: Answer, second: Answer): void {
+  must(dataOf(first) !== dataOf(second), 'kept');
+}
+
 /** The addresses in the answer section. */
 export function addressesOf(answer: Answer): string[] {
   return answer.answers.flatMap((record) => (record.type === 'A' ? [record.data] : []));

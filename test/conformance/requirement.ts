@@ -2,7 +2,7 @@
 // unloop, the laboratory against unloop and its peers.
 import type { Forwarder } from './forwarder.ts';
 import type { Stage, Zone } from './stage.ts';
-import { type Transport, Trial } from './trial.ts';
+import { pause, TRANSPORTS, type Transport, Trial } from './trial.ts';
 
 export interface Requirement {
   /** 'RFC 6891 §6.1.1' */
@@ -38,6 +38,55 @@ export type Outcome = string;
 export function applies(requirement: Requirement, forwarder: Forwarder, transport: Transport): boolean {
   const { only, zone } = requirement;
   return (only === undefined || only === transport) && (zone === undefined || forwarder.zones.includes(zone));
+}
+
+/** So many requirements are begun a second: all at once they would be a load test. */
+const BEGUN_PER_SECOND = 200;
+
+export interface Result {
+  readonly requirement: Requirement;
+  readonly forwarder: Forwarder;
+  readonly transport: Transport;
+  readonly outcome: Outcome;
+}
+
+/** Puts all requirements that apply to all forwarders, over both transports, side by side. */
+export async function putAll(
+  requirements: readonly Requirement[],
+  forwarders: readonly Forwarder[],
+  stage: Stage,
+  isLiteral: (forwarder: Forwarder) => boolean,
+): Promise<Result[]> {
+  await warmUp(forwarders, stage);
+  const results: Promise<Result>[] = [];
+  for (const requirement of requirements) {
+    for (const forwarder of forwarders) {
+      for (const transport of TRANSPORTS) {
+        if (!applies(requirement, forwarder, transport)) continue;
+        const startMs = (results.length * 1000) / BEGUN_PER_SECOND;
+        const result = async (): Promise<Result> => {
+          await pause(startMs);
+          const outcome = await put(requirement, forwarder, transport, stage, isLiteral(forwarder));
+          return { requirement, forwarder, transport, outcome };
+        };
+        results.push(result());
+      }
+    }
+  }
+  return Promise.all(results);
+}
+
+/** Programs are slow before they have done a thing a few times, and a slow one sends twice. */
+async function warmUp(forwarders: readonly Forwarder[], stage: Stage): Promise<void> {
+  const trials = forwarders.flatMap((forwarder) =>
+    TRANSPORTS.map((transport) => new Trial(forwarder, transport, stage)),
+  );
+  const asked = trials.map(async (trial) => {
+    const { name } = trial.domain();
+    for (let i = 0; i < 20; i++) await trial.ask({ name: `n${i}.${name}` });
+    trial.close();
+  });
+  await Promise.all(asked);
 }
 
 /** Puts one requirement to a forwarder. `literal`: even where unloop does otherwise on purpose. */

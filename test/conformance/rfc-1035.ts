@@ -10,6 +10,8 @@ import {
   hasZ,
   mustAnswer,
   mustBe,
+  mustBeFresh,
+  mustBeKept,
   NOTIMP,
   rcodeName,
   SERVFAIL,
@@ -28,10 +30,10 @@ export const RFC_1035: readonly Requirement[] = [
     section: 'RFC 1035 §2.3.3',
     text: 'names are matched whatever their case, in the cache too',
     async check(trial) {
-      const domain = trial.domain();
-      mustAnswer(await trial.ask({ name: `www.${domain.name}` }));
-      mustAnswer(await trial.ask({ name: `WwW.${domain.name.toUpperCase()}` }));
-      must(domain.queries.length === 1, `${domain.queries.length} upstream queries`);
+      const domain = trial.domain((query) => reply(query, { answers: [address(domain.queries.length)] }));
+      const first = await trial.ask({ name: `www.${domain.name}` });
+      mustAnswer(first);
+      mustBeKept(first, await trial.ask({ name: `WwW.${domain.name.toUpperCase()}` }));
     },
   },
   {
@@ -89,10 +91,10 @@ export const RFC_1035: readonly Requirement[] = [
     section: 'RFC 1035 §3.2.1',
     text: 'an answer with TTL 0 is not kept',
     async check(trial) {
-      const domain = trial.domain((query) => reply(query, { answers: [address(1, 0)] }));
-      mustAnswer(await trial.ask({ name: domain.name }));
-      mustAnswer(await trial.ask({ name: domain.name }));
-      must(domain.queries.length === 2, 'answered from the cache');
+      const domain = trial.domain((query) => reply(query, { answers: [address(domain.queries.length, 0)] }));
+      const first = await trial.ask({ name: domain.name });
+      mustAnswer(first);
+      mustBeFresh(first, await trial.ask({ name: domain.name }));
     },
   },
   {

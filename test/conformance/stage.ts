@@ -165,8 +165,8 @@ export function text(length: number, ttl = 300): Uint8Array {
 }
 
 /** An SOA record of the name asked. */
-export function soa(ttl: number, minimum: number): Uint8Array {
-  const numbers = [1, 3600, 600, 86_400, minimum].map(uint32);
+export function soa(ttl: number, minimum: number, serial = 1): Uint8Array {
+  const numbers = [serial, 3600, 600, 86_400, minimum].map(uint32);
   return record(QNAME_POINTER, 6, ttl, octets('026e73 c00c 0468 6f73 74 c00c', ...numbers));
 }
 

@@ -14,10 +14,11 @@ import type { Forwarder } from './forwarder.ts';
 import { Shortfall } from './requirement.ts';
 import { address, type Domain, reply, type Stage, type Zone } from './stage.ts';
 
-export type Transport = 'UDP' | 'TCP';
+export const TRANSPORTS = ['UDP', 'TCP'] as const;
+export type Transport = (typeof TRANSPORTS)[number];
 
 /** Patience with an answer that must come. */
-const PATIENCE_MS = 6_000;
+const PATIENCE_MS = 7_000;
 /** How long silence is listened to, where it is right. */
 const SILENCE_MS = 400;
 

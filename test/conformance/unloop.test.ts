@@ -1,13 +1,12 @@
-// Every requirement put to a real unloop process: over UDP and TCP, by the addon and by the fallback. They are put all at once (most of
+// Every requirement put to a real unloop process: over UDP and TCP, by the addon and by the fallback. They are put side by side (most of
 // the time is waiting), each for names of its own; the tests below say what came of them.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startUnloopForwarder, type UnloopForwarder } from './forwarder.ts';
-import { applies, type Outcome, put, type Requirement } from './requirement.ts';
+import { type Outcome, putAll, type Requirement } from './requirement.ts';
 import { REQUIREMENTS } from './requirements.ts';
 import { Stage } from './stage.ts';
-import type { Transport } from './trial.ts';
+import { TRANSPORTS, type Transport } from './trial.ts';
 
-const TRANSPORTS: readonly Transport[] = ['UDP', 'TCP'];
 const SOCKETS = ['addon', 'fallback'] as const;
 
 let stage: Stage;
@@ -19,18 +18,9 @@ const keyOf = (socket: string, transport: Transport, requirement: Requirement) =
 beforeAll(async () => {
   stage = await Stage.start();
   forwarders = await Promise.all(SOCKETS.map((socket) => startUnloopForwarder(stage, socket === 'addon')));
-  await Promise.all(
-    forwarders.flatMap((forwarder) =>
-      TRANSPORTS.flatMap((transport) =>
-        REQUIREMENTS.filter((requirement) => applies(requirement, forwarder, transport)).map(
-          async (requirement) => {
-            const outcome = await put(requirement, forwarder, transport, stage);
-            outcomes.set(keyOf(forwarder.name, transport, requirement), outcome);
-          },
-        ),
-      ),
-    ),
-  );
+  for (const result of await putAll(REQUIREMENTS, forwarders, stage, () => false)) {
+    outcomes.set(keyOf(result.forwarder.name, result.transport, result.requirement), result.outcome);
+  }
 }, 60_000);
 
 afterAll(async () => {
