@@ -8,8 +8,25 @@ import {
   Suspicion,
   SuspicionGate,
 } from '../../src/loop/sightings.ts';
+import { MAX_ROUTES } from '../../src/metrics/counters.ts';
 
 describe('sighting log', () => {
+  it('keeps every route and every kind of evidence apart, the unknown route too', () => {
+    const log = new SightingLog();
+    const all: { route: number; evidence: Evidence; nonce: number }[] = [];
+    for (let route = -1; route < MAX_ROUTES; route++) {
+      for (const evidence of Object.values(Evidence)) all.push({ route, evidence, nonce: all.length });
+    }
+    for (const { route, evidence, nonce } of all) log.note(route, evidence, true, nonce, 0);
+    expect(log.drain(0)).toEqual(all.map((one) => ({ ...one, certain: true, count: 1, peer: '' })));
+    expect(log.drain(0)).toEqual([]);
+    // And begins anew.
+    for (const { route, evidence } of all) log.note(route, evidence, false, 7, 0);
+    expect(log.drain(0)).toEqual(
+      all.map((one) => ({ ...one, nonce: 7, certain: false, count: 1, peer: '' })),
+    );
+  });
+
   it('has the first sighting reported at once, and what follows gathered', () => {
     const log = new SightingLog();
     expect(log.isDue(1000)).toBe(false);
@@ -53,6 +70,19 @@ describe('suspicion gate', () => {
     expect(gate.suspect(0, Suspicion.untied, 2600)).toBe(true);
     expect(gate.counts[Suspicion.caseLetters]).toBe(5);
     expect(gate.counts[Suspicion.repetition]).toBe(1);
+    expect([...gate.counts]).toEqual([5, 0, 1, 3, 0]);
+  });
+
+  it('lets the last route and none in particular through one after the other', () => {
+    const gate = new SuspicionGate();
+    for (const route of [-1, 0, MAX_ROUTES - 1]) {
+      expect([0, 0, 999, 1000].map((nowMs) => gate.suspect(route, Suspicion.upstreamAsks, nowMs))).toEqual([
+        true,
+        false,
+        false,
+        true,
+      ]);
+    }
   });
 });
 
@@ -66,6 +96,20 @@ describe('repetition detector', () => {
   it('notices a question that comes again and again within a second', () => {
     expect(observe(new RepetitionDetector(), REPETITION_LIMIT, 1)).toBe(0);
     expect(observe(new RepetitionDetector(), REPETITION_LIMIT + 1, 1)).toBe(1);
+  });
+
+  it('begins to count again after an alarm, and after a second', () => {
+    const often = new RepetitionDetector();
+    expect(observe(often, REPETITION_LIMIT + 1, 1)).toBe(1);
+    // As often again until the next, the alarm's own place counted.
+    expect(observe(often, REPETITION_LIMIT, 1)).toBe(0);
+    expect(observe(often, 1, 1)).toBe(1);
+    const slow = new RepetitionDetector();
+    const at = (nowMs: number): boolean => slow.observe(1, 2, nowMs);
+    for (let i = 0; i < REPETITION_LIMIT; i++) expect(at(10_000)).toBe(false);
+    expect(at(11_001)).toBe(false); // a new second, and the first in it
+    for (let i = 1; i < REPETITION_LIMIT; i++) expect(at(12_001)).toBe(false);
+    expect(at(12_001)).toBe(true);
   });
 
   it('does not mind a client that retries, however long', () => {

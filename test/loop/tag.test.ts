@@ -63,6 +63,13 @@ describe('tag', () => {
     expect(judge(alone, reader(createKeyMaterial('', 'edge')).tagFor(1, 0))).toBe(TagVerdict.foreign);
   });
 
+  it('of nothing but zeros is a stranger’s, though the memory of tags begins with zeros', () => {
+    const inFirstHour = reader(createKeyMaterial('key', 'edge'), EPOCH_MS / 2);
+    const empty = new Uint8Array(TAG_LENGTH);
+    empty[0] = 1;
+    expect(judge(inFirstHour, empty)).toBe(TagVerdict.foreign);
+  });
+
   it('with any bit changed save the hops is neither ours nor of the ring', () => {
     const material = createKeyMaterial('key', 'edge');
     const own = reader(material);
