@@ -80,6 +80,13 @@ describe('restoreForClient', () => {
     );
   });
 
+  it('appends EDE 0, "other", too', () => {
+    const options = option(15, octets('0000', text));
+    expect(restore({ hasOpt: true, ede: 0, edeText: text })).toEqual(
+      octets(head(0x8580, 1, 1, 0, 1), asked, answer, opt(1232, { options })),
+    );
+  });
+
   it('drops the EDE first when it does not fit', () => {
     const whole = restore({ hasOpt: true, ede: 3, edeText: text });
     expect(restore({ hasOpt: true, ede: 3, edeText: text, limit: whole.length })).toEqual(whole);
@@ -97,6 +104,22 @@ describe('restoreForClient', () => {
     expect(restore({ limit: stored.length - 1 })).toEqual(octets(head(0x8780, 1, 0, 0, 0), asked));
   });
 
+  it('wherever the limit cuts them', () => {
+    const long = record(name('a-name-that-is-written-out.in-every.record'), 1, 60, octets('c0000201'));
+    const message = octets(header(0x8400, 1, 2, 0, 1), question('www.example'), long, long, long);
+    const withoutAdditional = message.length - long.length;
+    for (let limit = 40; limit < withoutAdditional; limit++) {
+      expect(restore({ message, limit })).toEqual(octets(head(0x8780, 1, 0, 0, 0), asked));
+    }
+    const cut = octets(head(0x8580, 1, 2, 0, 0), asked, long, long);
+    for (let limit = withoutAdditional; limit < message.length; limit++) {
+      expect(restore({ message, limit })).toEqual(cut);
+    }
+    expect(restore({ message, limit: message.length })).toEqual(
+      octets(head(0x8580, 1, 2, 0, 1), asked, long, long, long),
+    );
+  });
+
   it('claims no AD for records it left out', () => {
     expect(restore({ flags: 0x0120, limit: 40 }).slice(2, 4)).toEqual(octets('8780'));
   });
@@ -109,6 +132,12 @@ describe('restoreForClient', () => {
     expect(restore({ message, hasOpt: true, limit: limit - 1 })).toEqual(restore({ hasOpt: true }));
     expect(restore({ message, limit: stored.length })).toEqual(restore());
     expect(restore({ message, limit: stored.length - 1 })[2]).toBe(0x87);
+    // Answer and authority stay, however many.
+    const authority = record(QNAME_POINTER, 2, 60, name('ns'));
+    const three = octets(header(0x8400, 1, 1, 2, 1), stored.slice(12), authority, authority);
+    expect(restore({ message: octets(three, added), limit: three.length })).toEqual(
+      octets(head(0x8580, 1, 1, 2, 0), asked, answer, authority, authority),
+    );
     // A referral is of no use without the addresses in it.
     const referral = octets(header(0x8020, 1, 0, 1, 1), stored.slice(12), added);
     expect(restore({ message: referral, limit: referral.length - 1 })[2]).toBe(0x83);
