@@ -121,10 +121,14 @@ export class ForwardPath {
     }
   }
 
-  /** A server that never answered EDNS may be one that drops it: a repeated question goes out plain. */
+  /**
+   * A server that never answered EDNS may be one that drops it: a repeated question goes out plain. Over a stream silence says
+   * nothing of that, and an encrypted query without OPT could not be padded (RFC 8467).
+   */
   #dressFor(flight: Flight, index: number): Dress {
-    const slot = flight.zone!.upstreams[index]!.slot;
-    return flight.round > 0 && !this.#state.hasAnsweredEdns(slot) ? Dress.plain : Dress.tagged;
+    const { slot, transport } = flight.zone!.upstreams[index]!;
+    if (flight.round === 0 || transport !== 'udp') return Dress.tagged;
+    return this.#state.hasAnsweredEdns(slot) ? Dress.tagged : Dress.plain;
   }
 
   /** Sends one attempt to zone.upstreams[index], or, when there were too many already, does what is to be done without. */

@@ -45,6 +45,19 @@ describe('a flight', () => {
     expect(f.wheel.armed).toBe(0);
   });
 
+  it('goes out without OPT the second time over UDP, where silence may mean that, and never over a stream', () => {
+    const hasOpt = (upstream: FakeUpstream) => upstream.sent.map(({ bytes }) => bytes[11]! > 0);
+    for (const transport of ['udp', 'tcp'] as const) {
+      const upstream = new FakeUpstream(1, transport);
+      const f = new PipelineFixture({ zones: [['.', [upstream]]] });
+      f.ask(testQuery('silent.example').bytes);
+      f.pass(1790);
+      expect(upstream.sent.length).toBeGreaterThan(1);
+      expect(hasOpt(upstream).slice(1).includes(false)).toBe(transport === 'udp');
+      expect(hasOpt(upstream)[0]).toBe(true);
+    }
+  });
+
   it('keeps an answer that is late, and one that has to be fetched over TCP first', () => {
     const upstream = new FakeUpstream(1);
     const f = new PipelineFixture({ zones: [['.', [upstream]]] });
