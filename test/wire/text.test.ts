@@ -16,6 +16,15 @@ describe('nameToText', () => {
     );
   });
 
+  it('escapes what means something in a zone file, and nothing else that can be printed', () => {
+    const texts = Array.from({ length: 256 }, (_, octet) => nameToText(Uint8Array.of(1, octet, 0), 0));
+    for (const [octet, text] of texts.entries()) {
+      const character = String.fromCharCode(octet);
+      if (octet < 0x21 || octet > 0x7e) expect(text).toBe(`\\${String(octet).padStart(3, '0')}.`);
+      else expect(text).toBe('"$().;@\\'.includes(character) ? `\\${character}.` : `${character}.`);
+    }
+  });
+
   it('follows compression', () => {
     expect(nameToText(octets(new Uint8Array(12), name('example'), '0161 c00c'), 21)).toBe('a.example.');
   });
@@ -57,6 +66,35 @@ describe('textToName', () => {
     ['a newline', 'a\n'],
   ])('refuses %s', (_, text) => {
     expect(() => textToName(text)).toThrow(RangeError);
+  });
+
+  it.each([
+    ['', '"" has an empty label'],
+    ['a..b', '"a..b" has an empty label'],
+    ['a'.repeat(64), `"${'a'.repeat(64)}" has a label over 63 octets`],
+    ['a\\256', '"a\\256" has a broken escape'],
+    ['a\\ b', '"a\\ b" has a broken escape'],
+    ['a b', '"a b" has a character that a name cannot hold unescaped'],
+    ['a\x7f', '"a\x7f" has a character that a name cannot hold unescaped'],
+  ])('says what is wrong with %j', (text, message) => {
+    expect(() => textToName(text)).toThrow(new RangeError(message));
+  });
+
+  it('says that a name is too long', () => {
+    expect(() => textToName(`${`${'a'.repeat(62)}.`.repeat(4)}ab`)).toThrow(/" is over 255 octets$/);
+  });
+
+  it('takes every printable character, and escaped every one that is no digit', () => {
+    for (let code = 0x21; code <= 0x7e; code++) {
+      const character = String.fromCharCode(code);
+      if (character !== '.' && character !== '\\') {
+        expect(textToName(`a${character}b`)).toEqual(Uint8Array.of(3, 0x61, code, 0x62, 0));
+      }
+      const isDigit = code >= 0x30 && code <= 0x39;
+      if (isDigit) expect(() => textToName(`a\\${character}b`)).toThrow(RangeError);
+      else expect(textToName(`a\\${character}b`)).toEqual(Uint8Array.of(3, 0x61, code, 0x62, 0));
+    }
+    expect(textToName('\\0655')).toEqual(Uint8Array.of(2, 65, 0x35, 0));
   });
 
   it('takes the longest label and name', () => {
