@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { createKeyMaterial, EPOCH_MS, KeyRing } from '../../src/loop/keys.ts';
+import { expandHashKey } from '../../src/loop/keyed-hash.ts';
+import { createKeyMaterial, EPOCH_MS, EpochKeys, KeyRing } from '../../src/loop/keys.ts';
+import { buildTag } from '../../src/loop/tag.ts';
 
 const HOUR = 473_000;
 const MIDDLE_MS = HOUR * EPOCH_MS + EPOCH_MS / 2;
@@ -31,6 +33,31 @@ describe('key material', () => {
     const material = createKeyMaterial('correct horse', 'edge');
     expect(Buffer.from(material.secret).includes('correct')).toBe(false);
     expect(JSON.stringify(material)).not.toContain('correct');
+  });
+});
+
+describe('what replicas of different versions must agree on', () => {
+  // Computed apart from src/, by node:crypto: another result here is another version of the tag.
+  const material = { ...createKeyMaterial('correct horse', 'edge'), instance: 0x01020304 };
+  const keys = new EpochKeys(material, HOUR);
+  const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex');
+
+  it('is the secret behind a cluster key, and the number of a ring', () => {
+    expect(hex(material.secret)).toBe('de6c58521460b48ba87264d59fe7db69cae879923d4e1f6da46e6a1f82bc6d89');
+    expect(material.ringId).toBe(0xe27f4749);
+  });
+
+  it('are the keys of an hour', () => {
+    expect(hex(keys.tagKey)).toBe('cf350b2fda61956ee436b2cdf684a88394362587191d94c5eccf38a4c6befe71');
+    expect(hex(keys.probeKey)).toBe('e165090b6ee5db1a631fefee5c7632a52e5a2f4c8f1f56031492027a982c27e5');
+    const caseKey = Buffer.from('94d3c0c931e00066278101f25fc178fe', 'hex');
+    expect(keys.caseSchedule).toEqual(expandHashKey(caseKey));
+  });
+
+  it('is the tag', () => {
+    expect(hex(buildTag(material, keys, 513))).toBe(
+      '01000201e27f474901020304000737a864ec046030601c69331ade10',
+    );
   });
 });
 
@@ -78,6 +105,55 @@ describe('key ring', () => {
     expect(epochs(6 * EPOCH_MS)).toEqual([6, 5]);
     expect(epochs(6 * EPOCH_MS + 9000)).toEqual([6, 5]);
     expect(epochs(6 * EPOCH_MS + 11_000)).toEqual([6]);
+  });
+
+  it('alone takes the neighbour to the millisecond', () => {
+    const epochsAt = (nowMs: number): number[] =>
+      new KeyRing(createKeyMaterial('', 'a'), nowMs).accepted.map((keys) => keys.epoch);
+    expect(epochsAt(6 * EPOCH_MS - 10_001)).toEqual([5]);
+    expect(epochsAt(6 * EPOCH_MS - 10_000)).toEqual([5, 6]);
+    expect(epochsAt(6 * EPOCH_MS + 9999)).toEqual([6, 5]);
+    expect(epochsAt(6 * EPOCH_MS + 10_000)).toEqual([6]);
+  });
+
+  it('keeps the keys that it has, and forgets what came before a jump with the next epoch', () => {
+    let wallMs = MIDDLE_MS;
+    const ring = new KeyRing(createKeyMaterial('key', 'a'), 0, () => wallMs);
+    const { current } = ring;
+    ring.advance(1000);
+    expect(ring.current).toBe(current);
+    wallMs -= 50 * EPOCH_MS;
+    ring.advance(2000);
+    expect(ring.find(HOUR)).toBe(current);
+    expect(ring.accepted.map((keys) => keys.epoch)).toEqual([HOUR - 50, HOUR - 51, HOUR - 49, HOUR]);
+    ring.advance(3000);
+    expect(ring.find(HOUR)).toBe(current);
+    wallMs += EPOCH_MS;
+    ring.advance(4000);
+    expect(ring.find(HOUR)).toBeNull();
+    expect(ring.find(HOUR - 50)).not.toBeNull();
+  });
+
+  it('takes no epoch twice when the wall clock jumps there and back', () => {
+    let wallMs = MIDDLE_MS;
+    const ring = new KeyRing(createKeyMaterial('key', 'a'), 0, () => wallMs);
+    wallMs += 2 * EPOCH_MS;
+    ring.advance(1000);
+    wallMs -= 2 * EPOCH_MS;
+    ring.advance(2000);
+    const epochs = ring.accepted.map((keys) => keys.epoch);
+    expect(new Set(epochs).size).toBe(epochs.length);
+  });
+
+  it('looks at the time once a second', () => {
+    let asked = 0;
+    const ring = new KeyRing(createKeyMaterial('key', 'a'), 0, () => {
+      asked++;
+      return MIDDLE_MS;
+    });
+    const before = asked;
+    for (let nowMs = 1; nowMs <= 3000; nowMs++) ring.advance(nowMs);
+    expect(asked - before).toBe(3);
   });
 
   it('derives the same keys in two threads', () => {
