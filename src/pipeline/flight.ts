@@ -46,6 +46,8 @@ export class Attempt extends UpstreamQuery {
   overStream = false;
   /** The upstream has refused a richer dress just before. */
   isRedressed = false;
+  /** SharedUpstreamState.answers() of its upstream when it was sent: whether others were answered since. */
+  answersBefore = 0;
   /** Its time is over and was counted; a late reply is welcome all the same. */
   timedOut = false;
   /** The next free one in the pool. */
@@ -108,6 +110,10 @@ export class Flight implements WheelTimer {
   round = 0;
   /** An attempt was met with silence: worth another round. An error is not. */
   timedOut = false;
+  /** An upstream has answered TC: only a stream brings more. */
+  truncated = false;
+  /** A stream that was tried in place of datagrams could not be had: datagrams it is. */
+  streamRefused = false;
   /** The waiters were answered at the deadline; only a late reply is still waited for. */
   settled = false;
   /** The last rcode that an upstream gave and that was not taken for an answer; −1: none. */
@@ -157,6 +163,8 @@ export class Flight implements WheelTimer {
     this.triedMask = 0;
     this.round = 0;
     this.timedOut = false;
+    this.truncated = false;
+    this.streamRefused = false;
     this.settled = false;
     this.failedRcode = -1;
     this.failedEdeCode = -1;

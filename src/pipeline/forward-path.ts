@@ -26,6 +26,9 @@ import type { Zone } from './zone.ts';
 const LINGER_MS = 3000;
 /** Rounds through a zone's upstreams that silence is worth: 3 tries each (RFC 9520 §3.1). */
 const MAX_ROUNDS = 3;
+/** The last of them begins after this share of the deadline, or this time: so it outlives an outage that the first ones fell into. */
+const LAST_ROUND_SHARE = 0.6;
+const LAST_ROUND_MS = 1100;
 /** An opaque query longer than this goes over a stream: in one datagram it might not arrive (RFC 9715 §3.2). */
 const MAX_OPAQUE_DATAGRAM = 1232;
 /** A connection may have to be opened first, and TLS be spoken: a stream's first answer takes this many round trips. */
@@ -101,14 +104,22 @@ export class ForwardPath {
     if (flight.attemptCount < MAX_ATTEMPTS && !flight.settled && !this.closing) {
       let index = selection.pick(flight.triedMask);
       if (index < 0 && flight.timedOut && flight.round + 1 < MAX_ROUNDS) {
+        const { deadlineMs } = this.times;
+        const lastRoundMs =
+          flight.deadlineMs - deadlineMs + Math.min(LAST_ROUND_MS, deadlineMs * LAST_ROUND_SHARE);
+        if (this.#awaitsLife(flight, lastRoundMs)) {
+          flight.retryMs = lastRoundMs;
+          this.#arm(flight);
+          return;
+        }
         flight.round++;
         flight.triedMask = 0;
         index = selection.pick(0);
       }
       if (index >= 0) {
         flight.triedMask |= 1 << index;
-        const isLong = flight.opaque && flight.queryLength > MAX_OPAQUE_DATAGRAM;
-        this.attempt(flight, index, this.#dressFor(flight, index), isLong);
+        const overStream = this.#wantsStream(flight, index);
+        this.attempt(flight, index, overStream ? Dress.tagged : this.#dressFor(flight, index), overStream);
         return;
       }
     }
@@ -121,14 +132,42 @@ export class ForwardPath {
     }
   }
 
+  /** Whether the last round can wait: all are silent to everybody, so that a question more would meet the same outage. */
+  #awaitsLife(flight: Flight, lastRoundMs: number): boolean {
+    if (flight.round + 2 < MAX_ROUNDS || flight.outstanding === 0 || this.#clock.nowMs >= lastRoundMs)
+      return false;
+    for (let i = 0; i < flight.attemptCount; i++) {
+      const attempt = flight.attempts[i]!;
+      if (attempt === null) continue;
+      const slot = flight.zone!.upstreams[attempt.upstreamIndex]!.slot;
+      if (attempt.missed || this.#state.answers(slot) !== attempt.answersBefore) return false;
+    }
+    return true;
+  }
+
   /**
-   * A server that never answered EDNS may be one that drops it: a repeated question goes out plain. Over a stream silence says
-   * nothing of that, and an encrypted query without OPT could not be padded (RFC 8467).
+   * A server that never answered EDNS may be one that drops it: the question goes out plain, but in one round only, as the others
+   * carry our tag. Over a stream silence says nothing of that, and an encrypted query without OPT could not be padded (RFC 8467).
    */
   #dressFor(flight: Flight, index: number): Dress {
     const { slot, transport } = flight.zone!.upstreams[index]!;
-    if (flight.round === 0 || transport !== 'udp') return Dress.tagged;
+    if (flight.round !== 1 || transport !== 'udp') return Dress.tagged;
     return this.#state.hasAnsweredEdns(slot) ? Dress.tagged : Dress.plain;
+  }
+
+  /**
+   * Whether datagrams are not good enough: they did not bring an answer twice, or brought what was none. Over TCP nothing is lost,
+   * forged or too long.
+   */
+  #wantsStream(flight: Flight, index: number): boolean {
+    if (flight.opaque) return flight.queryLength > MAX_OPAQUE_DATAGRAM;
+    if (flight.streamRefused) return false;
+    if (flight.round === MAX_ROUNDS - 1) return true;
+    for (let i = 0; i < flight.attemptCount; i++) {
+      const attempt = flight.attempts[i]!;
+      if (attempt?.missed && attempt.upstreamIndex === index) return true;
+    }
+    return false;
   }
 
   /** Sends one attempt to zone.upstreams[index], or, when there were too many already, does what is to be done without. */
@@ -146,6 +185,8 @@ export class ForwardPath {
     attempt.overStream = overStream || upstream.transport !== 'udp';
     attempt.isRedressed = isRedressed;
     attempt.timedOut = false;
+    attempt.missed = false;
+    attempt.answersBefore = this.#state.answers(upstream.slot);
     attempt.sentAtMs = nowMs;
     this.#outgoing.write(attempt, flight, upstream, dress);
     flight.attempts[flight.attemptCount++] = attempt;
@@ -155,6 +196,15 @@ export class ForwardPath {
     this.#counters.upstreamRequest(upstream.slot);
     upstream.send(attempt, overStream);
     this.#arm(flight);
+  }
+
+  /** The answer is to be had over a stream only: asks there, unless that was done already. */
+  askOverStream(flight: Flight, index: number, dress: Dress): void {
+    for (let i = 0; i < flight.attemptCount; i++) {
+      const attempt = flight.attempts[i]!;
+      if (attempt?.overStream && attempt.upstreamIndex === index) return;
+    }
+    this.attempt(flight, index, dress, true);
   }
 
   /** For how long an attempt is waited for before the next one. */

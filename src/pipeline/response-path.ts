@@ -66,7 +66,8 @@ export class ResponsePath implements ReplyOwner {
     this.#forward.dropAttempt(attempt);
 
     if (scanned.truncated && !overStream) {
-      this.#forward.attempt(flight, upstreamIndex, dress, true);
+      flight.truncated = true;
+      this.#forward.askOverStream(flight, upstreamIndex, dress);
       return true;
     }
     if (dress !== Dress.plain && dislikesDress(scanned) && !flight.opaque) {
@@ -113,9 +114,15 @@ export class ResponsePath implements ReplyOwner {
     flight: Flight,
   ): void {
     if (flight.opaque) return;
-    if (scanned.hasOpt) this.#state.setAnsweredEdns(slot);
-    else if (dress === Dress.plain && !this.#state.hasAnsweredEdns(slot))
-      this.#state.setPlainOnly(slot, this.#clock.nowMs);
+    const { nowMs } = this.#clock;
+    const isGood = scanned.rcode === Rcode.NOERROR || scanned.rcode === Rcode.NXDOMAIN;
+    if (scanned.hasOpt) {
+      this.#state.setAnsweredEdns(slot);
+    } else if (dress === Dress.plain && isGood && !this.#state.hasAnsweredEdns(slot)) {
+      // Refused with OPT and answered without is plain enough. What was sent plain because the server is known for that shows nothing.
+      if (isRedressed) this.#state.setPlainOnly(slot, nowMs);
+      else if (!this.#state.isPlainOnly(slot, nowMs)) this.#state.answeredPlain(slot, nowMs);
+    }
     if (isRedressed && dress === Dress.edns && scanned.rcode !== Rcode.FORMERR)
       this.#state.setTagsRefused(slot);
   }
@@ -167,7 +174,8 @@ export class ResponsePath implements ReplyOwner {
   onFailure(query: UpstreamQuery, reason: FailureReason): void {
     const attempt = query as Attempt;
     const flight = attempt.flight!;
-    const slot = flight.zone!.upstreams[attempt.upstreamIndex]!.slot;
+    const { upstreamIndex, dress } = attempt;
+    const { slot, transport } = flight.zone!.upstreams[upstreamIndex]!;
     if (this.#forward.closing) {
       this.#forward.dropAttempt(attempt);
       this.#forward.tryNext(flight);
@@ -176,11 +184,19 @@ export class ResponsePath implements ReplyOwner {
     this.#counters.upstreamFailure(slot, reason);
     if (reason !== FailureReason.overload) {
       flight.unreachable = true;
-      if (!attempt.timedOut && this.#state.failed(slot) >= this.maxFails) {
+      // A server of datagrams that has no TCP is not down.
+      const isAside = attempt.overStream && transport === 'udp';
+      if (!isAside && !attempt.timedOut && this.#state.failed(slot) >= this.maxFails) {
         this.#state.setState(slot, UpstreamState.down);
       }
     }
     this.#forward.dropAttempt(attempt);
+    const { overStream } = attempt;
+    if (overStream && transport === 'udp' && !flight.truncated && !flight.streamRefused && !flight.opaque) {
+      flight.streamRefused = true;
+      this.#forward.attempt(flight, upstreamIndex, dress, false);
+      return;
+    }
     this.#forward.tryNext(flight);
   }
 
@@ -192,9 +208,10 @@ export class ResponsePath implements ReplyOwner {
     const attempt = query as Attempt;
     if (attempt.overStream) return;
     const flight = attempt.flight!;
+    if (flight.streamRefused) return;
     const { upstreamIndex, dress } = attempt;
     this.#forward.dropAttempt(attempt);
-    this.#forward.attempt(flight, upstreamIndex, dress, true);
+    this.#forward.askOverStream(flight, upstreamIndex, dress);
   }
 }
 

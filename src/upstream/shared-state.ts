@@ -1,7 +1,7 @@
 // What all threads know about each upstream and each route (a zone's use of an upstream): up, down, quarantined, its
 // round-trip time. One Int32Array in shared memory; whoever learns something writes it, everybody sees it at once.
 //
-//   slot of an upstream:  [ state | consecutive failures | smoothed RTT µs | RTT variation µs | caseUnkept | plainUntil s | answeredEdns | tagsRefused | answers ]
+//   slot of an upstream:  [ state | consecutive failures | smoothed RTT µs | RTT variation µs | caseUnkept | plainUntil s | answeredEdns | tagsRefused | answers | plainAnswers ]
 //   slot of a route:      [ quarantined | – ]
 import { MAX_ROUTES, MAX_UPSTREAMS } from '../metrics/counters.ts';
 
@@ -9,7 +9,7 @@ import { MAX_ROUTES, MAX_UPSTREAMS } from '../metrics/counters.ts';
 export const UpstreamState = { up: 0, down: 1 } as const;
 export type UpstreamState = (typeof UpstreamState)[keyof typeof UpstreamState];
 
-const UPSTREAM_WORDS = 9;
+const UPSTREAM_WORDS = 10;
 const ROUTE_WORDS = 2;
 const ROUTES_AT = MAX_UPSTREAMS * UPSTREAM_WORDS;
 const WORDS = ROUTES_AT + MAX_ROUTES * ROUTE_WORDS;
@@ -23,9 +23,12 @@ const PLAIN_UNTIL = 5;
 const ANSWERED_EDNS = 6;
 const TAGS_REFUSED = 7;
 const ANSWERS = 8;
+const PLAIN_ANSWERS = 9;
 
 /** A server that stumbled over EDNS is tried with it again after this long, as unbound does. */
 const PLAIN_SECONDS = 900;
+/** Plain answers after silence that make a server plain-only: one may come of a lost datagram. */
+const ENOUGH_PLAIN_ANSWERS = 3;
 
 /** A view of the shared state; any thread may hold one. */
 export class SharedUpstreamState {
@@ -128,7 +131,15 @@ export class SharedUpstreamState {
   }
 
   setPlainOnly(slot: number, nowMs: number): void {
-    Atomics.store(this.#words, slot * UPSTREAM_WORDS + PLAIN_UNTIL, Math.ceil(nowMs / 1000) + PLAIN_SECONDS);
+    const at = slot * UPSTREAM_WORDS;
+    Atomics.store(this.#words, at + PLAIN_ANSWERS, 0);
+    Atomics.store(this.#words, at + PLAIN_UNTIL, Math.ceil(nowMs / 1000) + PLAIN_SECONDS);
+  }
+
+  /** A question that was met with silence was answered without OPT: once more, and the server is taken for plain-only. */
+  answeredPlain(slot: number, nowMs: number): void {
+    const count = Atomics.add(this.#words, slot * UPSTREAM_WORDS + PLAIN_ANSWERS, 1) + 1;
+    if (count >= ENOUGH_PLAIN_ANSWERS) this.setPlainOnly(slot, nowMs);
   }
 
   /** The server takes OPT, but not with our tag in it. */
