@@ -1,0 +1,59 @@
+// Unloop alone against every fault of the table, all at the same time: a zone, and upstreams of its own, for each. Beside other
+// forwarders, with times: test/lab/faults.
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { startUnloop, type UnloopProcess } from '../support/unloop-process.ts';
+import { askThrough, type ClientFigures, suffixOf } from './ask-through.ts';
+import { FAULTS, type Fault, MOST_TRIES } from './faults.ts';
+import { FaultyUpstreams } from './faulty-upstreams.ts';
+
+const PATIENCE = { questions: 10, perSecond: 10, patienceMs: 10_000, askAgainMs: 6000 };
+
+let unloop: UnloopProcess;
+const upstreams = new Map<Fault, FaultyUpstreams>();
+let figures: ReadonlyMap<Fault, ClientFigures>;
+
+beforeAll(async () => {
+  for (const fault of FAULTS) upstreams.set(fault, await FaultyUpstreams.start(fault));
+  const good = upstreams.get(FAULTS[0]!)!;
+  unloop = await startUnloop({
+    config: {
+      workers: 1,
+      // More than as shipped: other tests run beside this one.
+      forward: { deadline: '4s' },
+      upstreams: good.addresses,
+      zones: Object.fromEntries(
+        FAULTS.map((fault) => [suffixOf(fault), { upstreams: upstreams.get(fault)!.addresses }]),
+      ),
+      loop: { probe: { onStart: false, interval: '0s' } },
+    },
+  });
+  const asked = FAULTS.map(async (fault) => [fault, await askThrough(fault, unloop.port, PATIENCE)] as const);
+  figures = new Map(await Promise.all(asked));
+}, 60_000);
+
+afterAll(async () => {
+  await unloop.kill();
+  await Promise.all([...upstreams.values()].map((servers) => servers.close()));
+});
+
+describe.each(FAULTS)('upstream fault: $title', (fault) => {
+  it('does no harm: every question is answered, nothing is wrong, nothing comes twice', () => {
+    expect(figures.get(fault)).toMatchObject({ answered: PATIENCE.questions, wrong: 0, surplus: 0 });
+  });
+
+  it('comes to what is due', () => {
+    expect(figures.get(fault)!.good).toBe(fault.due === 'error' ? 0 : PATIENCE.questions);
+  });
+
+  it('costs few messages upstream', () => {
+    const { most } = upstreams.get(fault)!.messagesBelow(suffixOf(fault));
+    expect(most).toBeGreaterThanOrEqual(1);
+    // A client that sees no good answer asks twice.
+    expect(most).toBeLessThanOrEqual(2 * (fault.tries ?? MOST_TRIES));
+  });
+});
+
+it('all faults together neither stop unloop nor restart a worker', async () => {
+  expect((await unloop.metrics()).value('unloop_worker_restarts_total')).toBe(0);
+  expect(await unloop.stop()).toBe(0);
+});

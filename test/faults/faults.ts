@@ -1,0 +1,357 @@
+// The table of faults that upstreams commit: for each a script (test/support/scripted-upstream.ts), one function per fault, and
+// what its answer ought to be. Run against unloop alone by faults.test.ts, beside other forwarders by test/lab/faults.
+import type dnsPacket from 'dns-packet';
+import type { Answer } from '../support/dns-client.ts';
+import {
+  type Action,
+  answer,
+  asQuery,
+  closeConnection,
+  cutTo,
+  errorAnswer,
+  formerrOnEdns,
+  fromOtherPort,
+  later,
+  type ReceivedQuery,
+  resetConnection,
+  type Script,
+  send,
+  truncated,
+  withId,
+  withOtherCase,
+  withOtherName,
+} from '../support/scripted-upstream.ts';
+
+/** In every good answer … */
+export const TRUE_ADDRESS = '192.0.2.1';
+/** … and in those that nobody may believe. */
+export const FALSE_ADDRESS = '203.0.113.66';
+
+/** Messages that may be sent about one question to one server (RFC 9520 §3.1). */
+export const MOST_TRIES = 3;
+
+/** What a question must come to, whatever the others do. */
+export type Due =
+  /** The true answer, in time. */
+  | 'good'
+  /** The true answer when the client asks again; an error in time before that. */
+  | 'goodWhenAskedAgain'
+  /** An error in time: there is no true answer to be had. */
+  | 'error';
+
+export interface Fault {
+  /** In the questions' names. */
+  readonly key: string;
+  readonly title: string;
+  /** One or two upstreams: what makes each one's script, anew for every run. */
+  readonly upstreams: readonly (() => Script)[];
+  /** false: the upstreams do not listen for TCP. */
+  readonly tcp?: boolean;
+  readonly due: Due;
+  /** Messages that unloop may send upstream about one question. Default MOST_TRIES. */
+  readonly tries?: number;
+  /** Whether an answer with RCODE 0 is the true one. Default: TRUE_ADDRESS for the name asked, and nothing else for it. */
+  readonly isTrue?: (reply: Answer, name: string) => boolean;
+}
+
+const good: Script = (query) => answer(query);
+const bad = (query: ReceivedQuery) => answer(query, { address: FALSE_ADDRESS });
+/** Over TCP, where nobody can forge, the server is sound. */
+const onDatagrams =
+  (script: Script): Script =>
+  (query) =>
+    query.transport === 'udp' ? script(query) : answer(query);
+
+// -------------------------------------------------------------------------------------------------------- silence
+
+const blackHole = (): Script => () => undefined;
+
+const slow = (delayMs: number) => (): Script => (query) => later(delayMs, answer(query));
+
+/** Up for a second, down for a second, by the clock: the same moments for all who are compared. */
+const flapping = (): Script => (query) =>
+  Math.floor(Date.now() / 1000) % 2 === 0 ? answer(query) : undefined;
+
+/** Loses this share of all datagrams that come in; TCP repeats what is lost by itself. */
+const lossy = (share: number) => (): Script =>
+  onDatagrams((query) => (Math.random() < share ? undefined : answer(query)));
+
+const dropsEveryOther = (): Script => {
+  let count = 0;
+  return onDatagrams((query) => (count++ % 2 === 0 ? undefined : answer(query)));
+};
+
+// ------------------------------------------------------------------------------------------------------------ TCP
+
+const truncatesAll = (): Script => onDatagrams((query) => truncated(query));
+
+/**
+ * Every other connection ends with its first question, as at a server that has one too many; the others end after twenty answers, with
+ * whatever was asked meanwhile.
+ */
+const endsConnections = (end: () => Action) => (): Script => {
+  const answered = new Map<number, number>();
+  return (query) => {
+    if (query.transport === 'udp') return truncated(query);
+    const count = answered.get(query.connection) ?? 0;
+    if (query.connection % 2 === 0 || count === 20) return end();
+    answered.set(query.connection, count + 1);
+    return answer(query);
+  };
+};
+
+// ------------------------------------------------------------------------------------- replies that do not match
+
+const wrongId = (): Script => onDatagrams((query) => withId(bad(query), query.id + 1));
+
+/** A forger is quicker than the server. */
+const forged = (): Script =>
+  onDatagrams((query) => [
+    ...Array.from({ length: 20 }, (_, i) => withId(bad(query), query.id + 1 + i)),
+    later(20, answer(query)),
+  ]);
+
+const wrongQuestion = (): Script => onDatagrams((query) => withOtherName(bad(query)));
+const wrongPort = (): Script => onDatagrams((query) => fromOtherPort(bad(query)));
+const notAReply = (): Script => onDatagrams((query) => asQuery(bad(query)));
+
+/** Sound replies, after bad ones of every kind. */
+const goodAfterBad = (): Script => (query) =>
+  query.transport === 'udp'
+    ? [
+        withId(bad(query), query.id + 1),
+        withOtherName(bad(query)),
+        fromOtherPort(bad(query)),
+        asQuery(bad(query)),
+        cutTo(bad(query), bad(query).bytes.length - 3),
+        later(20, answer(query)),
+      ]
+    : answer(query);
+
+const lowerCase = (): Script => onDatagrams((query) => withOtherCase(answer(query)));
+
+// ---------------------------------------------------------------------------------------- replies that are broken
+
+const garbage = (): Script =>
+  onDatagrams((query) => {
+    const bytes = Buffer.alloc(200, 0xc0);
+    bytes.writeUInt16BE(query.id, 0);
+    return send(bytes);
+  });
+
+/** Header and question fit; the record behind them is cut off. */
+const malformed = (): Script =>
+  onDatagrams((query) => {
+    const reply = bad(query);
+    return cutTo(reply, reply.bytes.length - 20);
+  });
+
+const malformedOverTcpToo = (): Script => (query) => {
+  const reply = answer(query, { address: FALSE_ADDRESS, opt: false });
+  return cutTo(reply, reply.bytes.length - 3);
+};
+
+/** More than was asked for: 1232 octets are what all who are compared advertise. */
+const oversized = (octets: number) => (): Script =>
+  onDatagrams((query) => {
+    const texts = Array.from({ length: Math.floor(octets / 240) }, () => 'x'.repeat(239));
+    return answer(query, {
+      answers: [addressOf(query.name)],
+      additionals: [{ type: 'TXT', name: query.name, ttl: 300, data: texts }],
+    });
+  });
+
+const duplicates = (): Script =>
+  onDatagrams((query) => [answer(query), answer(query), later(5, answer(query)), later(30, answer(query))]);
+
+// ----------------------------------------------------------------------------------------------------------- EDNS
+
+const formerrTowardEdns = (): Script => (query) => formerrOnEdns(query);
+const silentTowardEdns = (): Script => (query) => (query.hasOpt ? undefined : answer(query));
+const notimpTowardEdns = (): Script => (query) =>
+  query.hasOpt ? answer(query, { rcode: 4, answers: [], opt: false }) : answer(query);
+
+// --------------------------------------------------------------------------------------------------------- errors
+
+const refused = (): Script => (query) => errorAnswer(query, 5);
+const servfail = (): Script => (query) => errorAnswer(query, 2);
+
+// ----------------------------------------------------------------------------------------------------------- data
+
+/** TTLs that are none (RFC 2181 §8: the top bit makes them 0), the largest, and 0. */
+const EXTREME_TTLS = [0, 0x7fff_ffff, 0x8000_0000, 0xffff_ffff];
+const extremeTtls = (): Script => (query) =>
+  answer(query, { ttl: EXTREME_TTLS[numberOf(query.name) % EXTREME_TTLS.length]! });
+
+const cnameLoop = (): Script => (query) =>
+  answer(query, {
+    answers: [
+      { type: 'CNAME', name: query.name, ttl: 300, data: `alias.${query.name}` },
+      { type: 'CNAME', name: `alias.${query.name}`, ttl: 300, data: query.name },
+    ],
+  });
+
+/** Each answer also says where the name asked next is to be found, as an address and as a delegation: it is not to be believed. */
+const outOfBailiwick = (): Script => (query) => {
+  const next = query.name.replace(/^q\d+/i, `q${numberOf(query.name) + 1}`);
+  const elsewhere = `ns.${next}`;
+  return answer(query, {
+    answers: [addressOf(query.name), { ...addressOf(next), data: FALSE_ADDRESS } as dnsPacket.Answer],
+    authorities: [{ type: 'NS', name: next, ttl: 3600, data: elsewhere }],
+    additionals: [
+      { type: 'A', name: next, ttl: 3600, data: FALSE_ADDRESS },
+      { type: 'A', name: elsewhere, ttl: 3600, data: FALSE_ADDRESS },
+    ],
+  });
+};
+
+function addressOf(name: string): dnsPacket.Answer {
+  return { type: 'A', name, ttl: 300, data: TRUE_ADDRESS };
+}
+
+/** 17 of "q17.black-hole.…". */
+function numberOf(name: string): number {
+  return Number(/^q(\d+)/i.exec(name)?.[1] ?? 0);
+}
+
+/** All of them, in the order of the table. */
+export const FAULTS: readonly Fault[] = [
+  { key: 'none', title: 'none', upstreams: [() => good], due: 'good' },
+  { key: 'black-hole', title: 'black hole', upstreams: [blackHole], due: 'error' },
+  { key: 'slow', title: 'slow, 2 s', upstreams: [slow(2020)], due: 'goodWhenAskedAgain' },
+  {
+    key: 'flapping',
+    title: 'up for a second, down for a second',
+    upstreams: [flapping],
+    due: 'good',
+  },
+  { key: 'loses-5', title: '5 % of datagrams lost', upstreams: [lossy(0.05)], due: 'good' },
+  { key: 'loses-30', title: '30 % of datagrams lost', upstreams: [lossy(0.3)], due: 'good' },
+  {
+    key: 'every-other',
+    title: 'every other datagram dropped',
+    upstreams: [dropsEveryOther],
+    due: 'good',
+  },
+  {
+    key: 'one-dead',
+    title: 'two upstreams, one a black hole',
+    upstreams: [blackHole, () => good],
+    due: 'good',
+  },
+  {
+    key: 'one-flaps',
+    title: 'two upstreams, one of them flapping',
+    upstreams: [flapping, () => good],
+    due: 'good',
+  },
+  { key: 'tc', title: 'TC always', upstreams: [truncatesAll], due: 'good' },
+  {
+    key: 'tc-refused',
+    title: 'TC always, TCP refused',
+    upstreams: [truncatesAll],
+    tcp: false,
+    due: 'error',
+  },
+  {
+    key: 'tc-closed',
+    title: 'TC always, and TCP connections that end at any time',
+    upstreams: [endsConnections(closeConnection)],
+    due: 'good',
+    tries: 4,
+  },
+  {
+    key: 'tc-reset',
+    title: '… that break',
+    upstreams: [endsConnections(resetConnection)],
+    due: 'good',
+    tries: 4,
+  },
+  { key: 'wrong-id', title: 'wrong ID', upstreams: [wrongId], due: 'good' },
+  {
+    key: 'forged',
+    title: 'twenty guessed IDs before each answer',
+    upstreams: [forged],
+    due: 'good',
+  },
+  { key: 'wrong-question', title: 'wrong question', upstreams: [wrongQuestion], due: 'good' },
+  { key: 'wrong-port', title: 'wrong port', upstreams: [wrongPort], due: 'good' },
+  {
+    key: 'wrong-port-udp',
+    title: 'wrong port, TCP refused',
+    upstreams: [wrongPort],
+    tcp: false,
+    due: 'error',
+  },
+  { key: 'query', title: 'QR=0', upstreams: [notAReply], due: 'good' },
+  {
+    key: 'good-after-bad',
+    title: 'bad replies of five kinds, then the good one',
+    upstreams: [goodAfterBad],
+    due: 'good',
+  },
+  {
+    key: 'good-after-bad-udp',
+    title: '… TCP refused',
+    upstreams: [goodAfterBad],
+    tcp: false,
+    due: 'good',
+  },
+  {
+    key: 'lower-case',
+    title: 'the name comes back in another case',
+    upstreams: [lowerCase],
+    due: 'good',
+  },
+  { key: 'garbage', title: 'garbage', upstreams: [garbage], due: 'good' },
+  { key: 'malformed', title: 'a record cut off', upstreams: [malformed], due: 'good' },
+  { key: 'malformed-tcp', title: '… over TCP too', upstreams: [malformedOverTcpToo], due: 'error', tries: 4 },
+  {
+    key: 'oversized-3000',
+    title: 'datagrams of 3,000 octets',
+    upstreams: [oversized(3000)],
+    due: 'good',
+  },
+  {
+    key: 'oversized-9000',
+    title: 'datagrams of 9,000 octets',
+    upstreams: [oversized(9000)],
+    due: 'good',
+  },
+  { key: 'duplicates', title: 'every answer four times', upstreams: [duplicates], due: 'good' },
+  { key: 'formerr', title: 'FORMERR toward EDNS', upstreams: [formerrTowardEdns], due: 'good', tries: 4 },
+  { key: 'notimp', title: 'NOTIMP toward EDNS', upstreams: [notimpTowardEdns], due: 'good', tries: 4 },
+  { key: 'silent-edns', title: 'silence toward EDNS', upstreams: [silentTowardEdns], due: 'good' },
+  { key: 'refused', title: 'REFUSED', upstreams: [refused], due: 'error' },
+  { key: 'servfail', title: 'SERVFAIL', upstreams: [servfail], due: 'error' },
+  {
+    key: 'ttl',
+    title: 'TTLs of 0, 2³¹−1, 2³¹ and 2³²−1',
+    upstreams: [extremeTtls],
+    due: 'good',
+    isTrue: hasSaneTtl,
+  },
+  { key: 'cname', title: 'a CNAME loop', upstreams: [cnameLoop], due: 'good', isTrue: isCnameLoop },
+  {
+    key: 'bailiwick',
+    title: "others' data in every answer",
+    upstreams: [outOfBailiwick],
+    due: 'good',
+  },
+];
+
+/** TRUE_ADDRESS, and nothing else, for the name that was asked. */
+export function isTrueAddress(reply: Answer, name: string): boolean {
+  const own = reply.answers.filter((record) => record.name.toLowerCase() === name.toLowerCase());
+  return own.length > 0 && own.every((record) => record.type === 'A' && record.data === TRUE_ADDRESS);
+}
+
+function hasSaneTtl(reply: Answer, name: string): boolean {
+  return isTrueAddress(reply, name) && reply.ttl <= 0x7fff_ffff;
+}
+
+/** What the server says is passed on, as a forwarder does: it is for whoever asked to make sense of it. */
+function isCnameLoop(reply: Answer, name: string): boolean {
+  const [first] = reply.answers;
+  return first?.type === 'CNAME' && first.name.toLowerCase() === name.toLowerCase();
+}

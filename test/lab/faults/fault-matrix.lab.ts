@@ -1,0 +1,47 @@
+// The fault matrix, unloop beside dnsdist and unbound in one run: 100 unique questions at 50 a second, 8 s of patience.
+import { beforeAll, describe, expect, it } from 'vitest';
+import { FAULTS, MOST_TRIES } from '../../faults/faults.ts';
+import { SYSTEMS } from './forwarders.ts';
+import { type Matrix, runMatrix } from './run-matrix.ts';
+import { writeTable } from './table.ts';
+
+const [UNLOOP, ...PEERS] = SYSTEMS;
+const PATIENCE = { questions: 100, perSecond: 50, patienceMs: 8000, askAgainMs: 5000 };
+/** Rows at a time: they mostly wait. */
+const AT_ONCE = 12;
+/** A worker's buffers and code, warmed up; what a fault may not make of it is hundreds. */
+const MAX_GROWTH_MIB = 48;
+
+let matrix: Matrix;
+beforeAll(async () => {
+  matrix = await runMatrix(FAULTS, SYSTEMS, PATIENCE, AT_ONCE);
+  writeTable(matrix, SYSTEMS);
+}, 180_000);
+
+describe.each(FAULTS)('upstream fault: $title', (fault) => {
+  const figures = () => matrix.get(fault)!.get(UNLOOP)!;
+  const peers = () => PEERS.map((peer) => matrix.get(fault)!.get(peer)!);
+
+  it('is borne: no crash, nothing wrong, nothing twice, nothing late', () => {
+    expect(figures()).toMatchObject({ crashed: false, wrong: 0, surplus: 0, late: 0 });
+    expect(figures().grownMib).toBeLessThan(MAX_GROWTH_MIB);
+  });
+
+  it('comes to what is due', () => {
+    expect(figures().answeredInTime).toBe(PATIENCE.questions);
+    if (fault.due === 'good') expect(figures().goodInTime).toBe(PATIENCE.questions);
+    if (fault.due !== 'error') expect(figures().good).toBe(PATIENCE.questions);
+  });
+
+  it('costs few messages upstream', () => {
+    expect(figures().mostMessages).toBeLessThanOrEqual(fault.tries ?? MOST_TRIES);
+  });
+
+  it('is borne as well as by the best peer', () => {
+    for (const peer of peers()) {
+      expect(figures().answeredInTime).toBeGreaterThanOrEqual(peer.answeredInTime);
+      expect(figures().goodInTime).toBeGreaterThanOrEqual(peer.goodInTime);
+      expect(figures().good).toBeGreaterThanOrEqual(peer.good);
+    }
+  });
+});

@@ -1,0 +1,126 @@
+// Runs rows of the fault matrix: every system in front of upstreams of its own that commit the same fault, all at the same time.
+import { readFileSync } from 'node:fs';
+import { setPriority } from 'node:os';
+import { monitorEventLoopDelay } from 'node:perf_hooks';
+import { askThrough, type ClientFigures, type Patience, suffixOf } from '../../faults/ask-through.ts';
+import type { Fault } from '../../faults/faults.ts';
+import { FaultyUpstreams } from '../../faults/faulty-upstreams.ts';
+import type { Forwarder, System } from './forwarders.ts';
+
+/** How one system fared with one fault. */
+export interface Figures extends ClientFigures {
+  /** Messages sent upstream about the questions, in all and about the one that took most. */
+  readonly messages: number;
+  readonly mostMessages: number;
+  /** Resident before the questions, and how much more at the worst, MiB. */
+  readonly residentMib: number;
+  readonly grownMib: number;
+  /** It ended by itself. */
+  readonly crashed: boolean;
+}
+
+/** Rows whose servers are started together. */
+const STARTS_AT_ONCE = 4;
+
+/** A row during which this process, and so surely others, stood still for longer is not worth its paper: it is run again. */
+const MAX_STALL_MS = 150;
+const MAX_RUNS = 3;
+
+/** By fault, in the order given, and by system. */
+export type Matrix = ReadonlyMap<Fault, ReadonlyMap<System, Figures>>;
+
+export async function runMatrix(
+  faults: readonly Fault[],
+  systems: readonly System[],
+  patience: Patience,
+  atOnce: number,
+): Promise<Matrix> {
+  // What is timed goes before whatever else runs on the machine; the servers inherit it.
+  setPriority(-15);
+  // All are started before the first question: a start takes the processor from those that are timed.
+  const rows: Row[] = [];
+  for (let i = 0; i < faults.length; i += STARTS_AT_ONCE) {
+    const some = faults.slice(i, i + STARTS_AT_ONCE);
+    rows.push(...(await Promise.all(some.map((fault) => startRow(fault, systems)))));
+  }
+  const matrix = new Map<Fault, Map<System, Figures>>();
+  const left = [...rows];
+  const runRows = async () => {
+    for (let row = left.shift(); row !== undefined; row = left.shift()) {
+      let tries = 1;
+      let run = await runRow(row, patience);
+      while (run.stalledMs > MAX_STALL_MS && tries < MAX_RUNS) {
+        tries++;
+        run = await runRow(await startRow(row.fault, systems), patience);
+      }
+      matrix.set(row.fault, run.figures);
+    }
+  };
+  await Promise.all(Array.from({ length: atOnce }, runRows));
+  setPriority(0);
+  return new Map(faults.map((fault) => [fault, matrix.get(fault)!]));
+}
+
+/** A system in front of its upstreams. */
+interface Stand {
+  readonly system: System;
+  readonly upstreams: FaultyUpstreams;
+  readonly forwarder: Forwarder;
+}
+
+interface Row {
+  readonly fault: Fault;
+  readonly stands: readonly Stand[];
+}
+
+async function startRow(fault: Fault, systems: readonly System[]): Promise<Row> {
+  const stands = await Promise.all(
+    systems.map(async (system) => {
+      const upstreams = await FaultyUpstreams.start(fault);
+      return { system, upstreams, forwarder: await system.start(upstreams.addresses) };
+    }),
+  );
+  return { fault, stands };
+}
+
+async function runRow(
+  { fault, stands }: Row,
+  patience: Patience,
+): Promise<{ figures: Map<System, Figures>; stalledMs: number }> {
+  const stalls = monitorEventLoopDelay({ resolution: 10 });
+  stalls.enable();
+  const row = await Promise.all(
+    stands.map(async ({ system, upstreams, forwarder }) => {
+      const before = residentMib(forwarder.pid, 'VmRSS');
+      const figures = await askThrough(fault, forwarder.port, patience);
+      const peak = residentMib(forwarder.pid, 'VmHWM');
+      const { total, most } = upstreams.messagesBelow(suffixOf(fault));
+      return [
+        system,
+        {
+          ...figures,
+          messages: total,
+          mostMessages: most,
+          residentMib: before,
+          grownMib: Math.max(0, peak - before),
+          crashed: Number.isNaN(peak),
+        },
+      ] as const;
+    }),
+  );
+  await Promise.all(stands.map(({ forwarder }) => forwarder.stop()));
+  await Promise.all(stands.map(({ upstreams }) => upstreams.close()));
+  stalls.disable();
+  return { figures: new Map(row), stalledMs: stalls.max / 1e6 };
+}
+
+/** From /proc; NaN when the process is no more. */
+function residentMib(pid: number, field: 'VmRSS' | 'VmHWM'): number {
+  try {
+    const status = readFileSync(`/proc/${pid}/status`, 'utf8');
+    const kib = new RegExp(`^${field}:\\s+(\\d+) kB`, 'm').exec(status);
+    return Number(kib?.[1]) / 1024;
+  } catch {
+    return Number.NaN;
+  }
+}
