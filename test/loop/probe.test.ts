@@ -1,3 +1,4 @@
+import { createHmac } from 'node:crypto';
 import { decode } from 'dns-packet';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
@@ -11,6 +12,7 @@ import {
   ProbeVerdict,
   writeProbeProof,
 } from '../../src/loop/probe.ts';
+import { MAX_ROUTES } from '../../src/metrics/counters.ts';
 import { Type } from '../../src/wire/codes.ts';
 import { nameToText, textToName } from '../../src/wire/text.ts';
 import { query, recase } from './incoming.ts';
@@ -51,6 +53,53 @@ describe('probe', () => {
     const name = makeProbeName(keys, 1, textToName('cluster.local'), 7, NOW_MS)!;
     expect(nameToText(name, 0)).toMatch(/^[a-z2-7]{20}\.[a-z2-7]{20}\.cluster\.local\.?$/);
     expect(judge(keys, name).verdict).toBe(ProbeVerdict.own);
+  });
+
+  it('is written and proven as replicas of other versions write and prove it', () => {
+    const shared = createKeyMaterial('key', 'edge');
+    const ring = ringOf(shared);
+    const name = makeProbeName(ring, 345, ROOT, 0xdeadbeef, NOW_MS)!;
+    // RFC 4648 base32, 40 digits are 25 octets: read here by arithmetic, not as src/ does.
+    const digits = nameToText(name, 0).replaceAll('.', '');
+    let number = 0n;
+    for (const digit of digits)
+      number = number * 32n + BigInt('abcdefghijklmnopqrstuvwxyz234567'.indexOf(digit));
+    const payload = Buffer.from(number.toString(16).padStart(50, '0'), 'hex');
+    expect(payload.readUInt32BE(0)).toBe(0xdeadbeef);
+    expect(payload.readUInt32BE(4)).toBe(shared.instance);
+    expect(payload.readUInt16BE(8)).toBe(345);
+    expect(payload.readUInt32BE(10)).toBe(WALL_MS / 1000);
+    const { probeKey } = ring.current;
+    const mac = createHmac('sha256', probeKey).update(payload.subarray(0, 14)).digest();
+    expect(payload.subarray(14)).toEqual(mac.subarray(0, 11));
+
+    const { bytes, q } = query(name, PROBE_QTYPE);
+    const out = new Uint8Array(512);
+    const proof = createHmac('sha256', probeKey).update('came to its ring').update(payload).digest('hex');
+    const length = writeProbeProof(ringOf(createKeyMaterial('key', 'edge')), bytes, q, out);
+    expect(Buffer.from(out.subarray(length - 40, length)).toString('latin1')).toBe(
+      `\x06unloop\x20${proof.slice(0, 32)}`,
+    );
+  });
+
+  it('is one of a route that there is', () => {
+    const last = makeProbeName(keys, MAX_ROUTES - 1, ROOT, 7, NOW_MS)!;
+    expect(judge(keys, last).verdict).toBe(ProbeVerdict.own);
+    const beyond = makeProbeName(keys, MAX_ROUTES, ROOT, 7, NOW_MS)!;
+    expect(judge(keys, beyond).verdict).toBe(ProbeVerdict.none);
+  });
+
+  it('needs both its labels whole, the suffix behind them', () => {
+    const name = makeProbeName(keys, 1, ROOT, 7, NOW_MS)!;
+    const longer = (label: number): Uint8Array => {
+      const labels = [name.slice(1, 21), name.slice(22, 42)];
+      labels[label] = Uint8Array.from([...labels[label]!, 0x61]);
+      return Uint8Array.from([...labels.flatMap((octets) => [octets.length, ...octets]), 0]);
+    };
+    expect(judge(keys, longer(0)).verdict).toBe(ProbeVerdict.none);
+    expect(judge(keys, longer(1)).verdict).toBe(ProbeVerdict.none);
+    const under = Uint8Array.from([...name.slice(0, 42), ...textToName('a.b')]);
+    expect(judge(keys, under).verdict).toBe(ProbeVerdict.own);
   });
 
   it('is not made where the suffix leaves no room', () => {
@@ -102,6 +151,8 @@ describe('probe', () => {
     const later = (ms: number): ProbeVerdict =>
       judge(ringOf(material, WALL_MS, NOW_MS + ms), name, PROBE_QTYPE, NOW_MS + ms).verdict;
     expect(later(PROBE_LIFETIME_MS - 1000)).toBe(ProbeVerdict.own);
+    expect(later(PROBE_LIFETIME_MS)).toBe(ProbeVerdict.own);
+    expect(later(PROBE_LIFETIME_MS + 1)).toBe(ProbeVerdict.none);
     expect(later(PROBE_LIFETIME_MS + 1000)).toBe(ProbeVerdict.none);
   });
 
@@ -129,6 +180,12 @@ describe('probe', () => {
       expect(judge(ringOf(createKeyMaterial('key', 'edge'), WALL_MS + skewMs), name).verdict).toBe(
         ProbeVerdict.ring,
       );
+    }
+    for (const direction of [-1, 1]) {
+      const apart = (ms: number): ProbeVerdict =>
+        judge(ringOf(createKeyMaterial('key', 'edge'), WALL_MS + direction * ms), name).verdict;
+      expect(apart(EPOCH_MS)).toBe(ProbeVerdict.ring);
+      expect(apart(EPOCH_MS + 1)).toBe(ProbeVerdict.none);
     }
     expect(judge(ringOf(createKeyMaterial('key', 'inner')), name).verdict).toBe(ProbeVerdict.none);
   });
@@ -175,6 +232,7 @@ describe('probe', () => {
     const { bytes, q } = query(bogus, PROBE_QTYPE);
     for (let i = 0; i < 1000; i++) expect(reader.read(bytes, q, NOW_MS)).toBe(ProbeVerdict.none);
     expect(reader.replicaBudget.refused).toBe(800);
+    expect(reader.ownBudget.refused).toBe(0);
     const own = query(makeProbeName(shared, 2, ROOT, 9, NOW_MS)!, PROBE_QTYPE);
     expect(reader.read(own.bytes, own.q, NOW_MS)).toBe(ProbeVerdict.own);
   });
