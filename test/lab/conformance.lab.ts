@@ -1,0 +1,82 @@
+// The requirements of test/conformance put to unloop, dnsmasq, unbound and dnsdist in one run. Unloop must fulfil them all; what became of
+// them is the table of docs/conformance.md. UPDATE_GENERATED=1 writes it anew; else unloop's column must be what was measured.
+import { execFileSync } from 'node:child_process';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { startUnloopForwarder, type UnloopForwarder } from '../conformance/forwarder.ts';
+import { putAll, type Result } from '../conformance/requirement.ts';
+import { REQUIREMENTS } from '../conformance/requirements.ts';
+import { Stage } from '../conformance/stage.ts';
+import { type Peer, startPeers } from './support/conformance-peers.ts';
+import { COLUMNS, renderTable, unloopColumn } from './support/conformance-table.ts';
+
+const DOCUMENT = fileURLToPath(new URL('../../docs/conformance.md', import.meta.url));
+const BEGIN = '<!-- conformance: written by npm run test:lab with UPDATE_GENERATED=1 -->';
+const END = '<!-- end of conformance -->';
+
+let stage: Stage;
+let unloop: UnloopForwarder;
+let peers: Peer[] = [];
+let results: Result[] = [];
+
+beforeAll(async () => {
+  stage = await Stage.start();
+  [unloop, peers] = await Promise.all([startUnloopForwarder(stage, true), startPeers(stage)]);
+  results = await putAll(
+    REQUIREMENTS,
+    [{ ...unloop, name: 'unloop' }, ...peers],
+    stage,
+    (forwarder) => forwarder.name !== 'unloop',
+  );
+}, 60_000);
+
+afterAll(async () => {
+  await unloop?.process.stop();
+  await Promise.all(peers.map(({ server }) => server.stop()));
+  await stage?.stop();
+});
+
+function version(command: string, args: readonly string[], pattern: RegExp): string {
+  const output = execFileSync(command, args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
+  return pattern.exec(output)?.[1] ?? '?';
+}
+
+describe('conformance, side by side', () => {
+  it('unloop fulfils every requirement, or does instead what it says', () => {
+    const short = results.filter(({ forwarder, outcome }) => forwarder.name === 'unloop' && outcome !== '');
+    expect(
+      short.map(
+        ({ requirement, transport, outcome }) =>
+          `${requirement.section} ${requirement.text}, over ${transport}: ${outcome}`,
+      ),
+    ).toEqual([]);
+  });
+
+  it('none of the four has ended', async () => {
+    for (const { name, server } of peers) {
+      expect(() => process.kill(server.pid, 0), `${name}: ${server.output()}`).not.toThrow();
+    }
+    const metrics = await unloop.process.metrics();
+    expect(metrics.value('unloop_worker_restarts_total')).toBe(0);
+  });
+
+  it('docs/conformance.md says of unloop what was measured', () => {
+    const text = readFileSync(DOCUMENT, 'utf8');
+    const from = text.indexOf(BEGIN) + BEGIN.length;
+    const to = text.indexOf(END);
+    expect(from).toBeGreaterThan(BEGIN.length);
+    const table = renderTable(REQUIREMENTS, results, {
+      dnsmasq: version('dnsmasq', ['--version'], /version (\S+)/),
+      unbound: version('unbound', ['-V'], /Version (\S+)/),
+      dnsdist: version('dnsdist', ['--version'], /dnsdist (\S+)/),
+    });
+    if (process.env.UPDATE_GENERATED === '1') {
+      writeFileSync(DOCUMENT, `${text.slice(0, from)}\n${table}\n${text.slice(to)}`);
+      return;
+    }
+    const written = unloopColumn(text.slice(from, to));
+    expect(written.length).toBeGreaterThan(COLUMNS.length);
+    expect(written).toEqual(unloopColumn(table));
+  });
+});

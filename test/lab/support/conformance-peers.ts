@@ -1,0 +1,126 @@
+// dnsmasq, unbound and dnsdist before the stage of the conformance tests, each told to forward the same zones to the same servers.
+// As Debian ships them, save for what a fair comparison asks: room for all questions at once, a cache, the times that the tests know.
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Forwarder } from '../../conformance/forwarder.ts';
+import { type Stage, TLS_NAME, ZONES, type Zone } from '../../conformance/stage.ts';
+import {
+  freePort,
+  type RealServer,
+  runServer,
+  scratchDirectory,
+  startDnsmasq,
+} from '../../support/real-server.ts';
+
+export interface Peer extends Forwarder {
+  readonly server: RealServer;
+}
+
+/** All three, running. */
+export function startPeers(stage: Stage): Promise<Peer[]> {
+  return Promise.all([startDnsmasqPeer(stage), startUnboundPeer(stage), startDnsdistPeer(stage)]);
+}
+
+function peer(name: string, server: RealServer, zones: readonly Zone[]): Peer {
+  return { name, address: server.address, port: server.port, zones, server };
+}
+
+async function startDnsmasqPeer(stage: Stage): Promise<Peer> {
+  const { plain, silent, pair } = stage.servers;
+  const server = await startDnsmasq([
+    '--cache-size=10000',
+    '--dns-forward-max=1000',
+    '--strict-order',
+    ...plain.map(({ port }) => `--server=127.0.0.1#${port}`),
+    ...silent.map(({ port }) => `--server=/${ZONES.silent}/127.0.0.1#${port}`),
+    ...pair.map(({ port }) => `--server=/${ZONES.pair}/127.0.0.1#${port}`),
+  ]);
+  // It speaks no TLS.
+  return peer('dnsmasq', server, ['plain', 'silent', 'pair']);
+}
+
+async function startUnboundPeer(stage: Stage): Promise<Peer> {
+  const directory = scratchDirectory();
+  const port = await freePort();
+  const { plain, silent, pair, tls } = stage.servers;
+  const forwards = (name: string, servers: readonly { readonly port: number }[]) =>
+    `forward-zone:\n  name: "${name}"\n${servers.map((server) => `  forward-addr: 127.0.0.1@${server.port}\n`).join('')}`;
+  const config = join(directory, 'unbound.conf');
+  // Stale answers and extended errors are what it has, but must be told to use.
+  writeFileSync(
+    config,
+    `server:
+  directory: "${directory}"
+  interface: 127.0.0.1@${port}
+  do-daemonize: no
+  use-syslog: no
+  logfile: ""
+  chroot: ""
+  username: ""
+  pidfile: ""
+  module-config: "iterator"
+  do-not-query-localhost: no
+  num-threads: 1
+  incoming-num-tcp: 200
+  outgoing-num-tcp: 200
+  edns-tcp-keepalive: yes
+  tcp-idle-timeout: 2000
+  serve-expired: yes
+  serve-expired-client-timeout: 1800
+  serve-expired-reply-ttl: 30
+  ede: yes
+  ede-serve-expired: yes
+  tls-cert-bundle: "${stage.caPath}"
+remote-control:
+  control-enable: no
+${forwards('.', plain)}${forwards(ZONES.silent, silent)}${forwards(ZONES.pair, pair)}forward-zone:
+  name: "${ZONES.tls}"
+  forward-tls-upstream: yes
+${tls.map(({ tlsPort }) => `  forward-addr: 127.0.0.1@${tlsPort}#${TLS_NAME}\n`).join('')}`,
+  );
+  const server = await runServer({
+    name: 'unbound',
+    command: 'unbound',
+    args: ['-d', '-c', config],
+    address: '127.0.0.1',
+    port,
+    readyName: 'localhost',
+  });
+  return peer('unbound', server, ['plain', 'silent', 'pair', 'tls']);
+}
+
+async function startDnsdistPeer(stage: Stage): Promise<Peer> {
+  const directory = scratchDirectory();
+  const port = await freePort();
+  const config = join(directory, 'dnsdist.conf');
+  const lines = [
+    `setLocal("127.0.0.1:${port}")`,
+    'setSecurityPollSuffix("")',
+    'setTCPRecvTimeout(2)',
+    'setStaleCacheEntriesTTL(30)',
+  ];
+  for (const zone of Object.keys(ZONES) as Zone[]) {
+    const pool = zone === 'plain' ? '' : zone;
+    for (const server of stage.servers[zone]) {
+      const tls =
+        zone === 'tls' ? `, tls="openssl", subjectName="${TLS_NAME}", caStore="${stage.caPath}"` : '';
+      const serverPort = zone === 'tls' ? server.tlsPort : server.port;
+      lines.push(
+        `newServer({address="127.0.0.1:${serverPort}", pool="${pool}", healthCheckMode="up"${tls}})`,
+      );
+    }
+    // A cache per pool: by default it has none.
+    lines.push(`getPool("${pool}"):setCache(newPacketCache(10000, {keepStaleData=true}))`);
+    if (pool !== '') lines.push(`addAction("${ZONES[zone]}.", PoolAction("${pool}"))`);
+  }
+  writeFileSync(config, `${lines.join('\n')}\n`);
+  const server = await runServer({
+    name: 'dnsdist',
+    command: 'dnsdist',
+    args: ['--supervised', '--disable-syslog', '-C', config],
+    address: '127.0.0.1',
+    port,
+    readyName: 'ready.example',
+  });
+  return peer('dnsdist', server, ['plain', 'silent', 'pair', 'tls']);
+}
