@@ -7,6 +7,8 @@ import { join } from 'node:path';
 import type { FloorPrograms } from './floor-programs.ts';
 import { UNLOOP } from './project.ts';
 
+const OTHER_NODE = process.env.UNLOOP_BENCH_NODE ?? '';
+
 /** What a scenario asks of those who take part. */
 export interface Needs {
   /** Whether answers are to be kept: dnsdist, asked for names that come once, is quicker without. */
@@ -61,6 +63,17 @@ const unloopTwoWorkers: Contender = {
   variant: true,
   scenarios: ['cached', 'forwarded', 'memory'],
   launch: (purpose) => ({ command: process.execPath, args: unloopArguments(purpose, 2) }),
+};
+
+/** The same program under another Node.js: UNLOOP_BENCH_NODE is its path. The addon must have been built by it. */
+const unloopOtherNode: Contender = {
+  ...unloop,
+  key: 'unloop-other-node',
+  title: 'unloop, other Node.js',
+  variant: true,
+  scenarios: ['cached', 'cached-opt', 'forwarded', 'mixed', 'tcp', 'memory', 'start'],
+  version: () => (OTHER_NODE === '' ? null : firstMatch(OTHER_NODE, ['--version'], /v(\d\S*)/)),
+  launch: (purpose) => ({ command: OTHER_NODE, args: unloopArguments(purpose, 1) }),
 };
 
 function unloopArguments(purpose: Purpose, workers: number) {
@@ -233,6 +246,7 @@ export const CONTENDERS: readonly Contender[] = [
   forwardFloor,
   unloop,
   unloopTwoWorkers,
+  unloopOtherNode,
   unbound,
   dnsdist,
   dnsdistBatches,

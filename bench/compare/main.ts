@@ -14,6 +14,8 @@ import type { Report } from './report.ts';
 import { runLatencyScenario } from './run-latency.ts';
 import { runLoadScenario } from './run-load.ts';
 import { runMemoryScenario, runNamesScenario, runStartScenario } from './run-memory.ts';
+import { runPauseScenario } from './run-pause.ts';
+import { runShedScenario } from './run-shed.ts';
 import { runStormScenario } from './run-storm.ts';
 import { SCENARIOS, type Scenario } from './scenarios.ts';
 import { startServer } from './server-process.ts';
@@ -36,7 +38,7 @@ async function main(args: readonly string[]): Promise<number> {
     const report = await compare(options, workFolder);
     const text = renderReport(report);
     console.log(text);
-    if (options.write) await write(report, text);
+    if (options.write) await write(report, text, options);
     return 0;
   } finally {
     await rm(workFolder, { recursive: true });
@@ -61,9 +63,10 @@ async function compare(options: CompareOptions, workFolder: string): Promise<Rep
   } finally {
     await upstream.stop();
   }
-  const { rounds, seconds, quick } = options;
+  const { rounds, seconds, quick, smoke } = options;
   const { notes, measurements } = bench;
-  return { date: new Date().toISOString(), quick, rounds, seconds, machine, versions, notes, measurements };
+  const date = new Date().toISOString();
+  return { date, quick, smoke, rounds, seconds, machine, versions, notes, measurements };
 }
 
 function isWanted(
@@ -87,18 +90,23 @@ function runScenario(bench: Bench, scenario: Scenario): Promise<void> {
       return runMemoryScenario(bench, scenario.key);
     case 'names':
       return runNamesScenario(bench, scenario.key);
+    case 'pause':
+      return runPauseScenario(bench, scenario.key);
+    case 'shed':
+      return runShedScenario(bench, scenario.key);
     case 'start':
       return runStartScenario(bench, scenario.key);
   }
 }
 
-async function write(report: Report, text: string): Promise<void> {
-  const path = join(RESULTS, `${report.date.slice(0, 10)}-compare`);
+async function write(report: Report, text: string, options: CompareOptions): Promise<void> {
+  const part = options.complete ? '' : `-${[...options.scenarios, ...options.only].join('-')}`;
+  const path = join(RESULTS, `${report.date.slice(0, 10)}-compare${part}`);
   for (const folder of [RESULTS, dirname(PICTURE)]) await mkdir(folder, { recursive: true });
   await writeFile(`${path}.json`, `${JSON.stringify(report, null, 1)}\n`);
   await writeFile(`${path}.md`, text);
-  await writeFile(PICTURE, renderPicture(report));
-  console.error(`written: ${path}.json, ${path}.md, ${PICTURE}`);
+  if (options.complete) await writeFile(PICTURE, renderPicture(report));
+  console.error(`written: ${path}.json, ${path}.md${options.complete ? `, ${PICTURE}` : ''}`);
 }
 
 process.exitCode = await main(process.argv.slice(2));

@@ -11,22 +11,30 @@ export interface CompareOptions {
   readonly scenarios: readonly string[];
   /** Keys of contenders to run; empty: all that are installed. */
   readonly only: readonly string[];
-  /** Whether to write bench/results and the picture. */
+  /** Whether to write bench/results. */
   readonly write: boolean;
+  /** Whether all of it is measured, of everybody: only then is the picture drawn. */
+  readonly complete: boolean;
+  /** Shorter rounds: figures, though noisier ones. */
   readonly quick: boolean;
+  /** As short as it goes, with few names: shows that it works, no figures. */
+  readonly smoke: boolean;
 }
 
 const CONTENDER_KEYS = CONTENDERS.map(({ key }) => key).join(', ');
 
 export const USAGE = `npm run bench:compare -- [FLAGS]
 
-  --quick                 two short rounds: to see that it works, not for figures; writes nothing
+  --quick                 three rounds of two seconds: all of it in some ten minutes, noisier figures
+  --smoke                 one round of a second, few names: to see that it works; writes nothing
   --rounds N              measurements of each server in each scenario; 5
   --seconds N             of load in each; 5
   --scenario KEY          repeat for several: ${SCENARIO_KEYS.join(', ')}; all
   --only KEY              repeat for several: ${CONTENDER_KEYS}, or a kind (unloop, peer, floor);
-                          all that are installed
+                          all that are installed. Or a scenario, as --scenario
   --no-write              print only: leave bench/results and docs/images alone
+
+A part of it is written to a file of its own; the picture is drawn of the whole.
 `;
 
 /** Throws an Error with a message for the user. */
@@ -35,6 +43,7 @@ export function parseOptions(args: readonly string[]): CompareOptions | 'help' {
     args: [...args],
     options: {
       quick: { type: 'boolean', default: false },
+      smoke: { type: 'boolean', default: false },
       rounds: { type: 'string' },
       seconds: { type: 'string' },
       scenario: { type: 'string', multiple: true },
@@ -44,23 +53,28 @@ export function parseOptions(args: readonly string[]): CompareOptions | 'help' {
     },
   });
   if (values.help) return 'help';
-  const scenarios = values.scenario ?? SCENARIO_KEYS;
-  for (const key of scenarios) {
+  const { quick, smoke } = values;
+  const named = [...(values.scenario ?? [])];
+  for (const key of named) {
     if (!SCENARIO_KEYS.includes(key))
       throw new Error(`unknown scenario "${key}"; there are ${SCENARIO_KEYS.join(', ')}`);
   }
-  const only = values.only ?? [];
-  for (const key of only) {
-    if (!CONTENDERS.some((contender) => contender.key === key || contender.kind === key))
-      throw new Error(`nobody is called "${key}"; there are ${CONTENDER_KEYS}`);
+  const only: string[] = [];
+  for (const key of values.only ?? []) {
+    if (SCENARIO_KEYS.includes(key)) named.push(key);
+    else if (CONTENDERS.some((contender) => contender.key === key || contender.kind === key)) only.push(key);
+    else
+      throw new Error(`nobody is called "${key}"; there are ${CONTENDER_KEYS}, ${SCENARIO_KEYS.join(', ')}`);
   }
   return {
-    rounds: positive('--rounds', values.rounds, values.quick ? 2 : 5),
-    seconds: positive('--seconds', values.seconds, values.quick ? 1 : 5),
-    scenarios,
+    rounds: positive('--rounds', values.rounds, smoke ? 1 : quick ? 3 : 5),
+    seconds: positive('--seconds', values.seconds, smoke ? 1 : quick ? 2 : 5),
+    scenarios: named.length === 0 ? SCENARIO_KEYS : named,
     only,
-    write: !values.quick && !values['no-write'],
-    quick: values.quick,
+    write: !smoke && !values['no-write'],
+    complete: named.length === 0 && only.length === 0,
+    quick,
+    smoke,
   };
 }
 

@@ -15,6 +15,7 @@ export interface Report {
   /** ISO 8601. */
   readonly date: string;
   readonly quick: boolean;
+  readonly smoke: boolean;
   readonly rounds: number;
   readonly seconds: number;
   readonly machine: Machine;

@@ -38,14 +38,13 @@ async function measure(
   round: number,
   queryFile: string,
 ): Promise<void> {
-  const scrapes =
-    server.contender.kind === 'unloop' ? setInterval(() => scrape(server), SCRAPE_EVERY_MS) : null;
+  const stopScrapes = startScrapes(server);
   const beforeNs = processorTimeNs(server.pid);
   const args = ['--target', `127.0.0.1:${server.port}`, '--qps', String(RATE), '--clients', String(CLIENTS)];
   args.push('--names', queryFile, '--duration', `${bench.options.seconds}s`, '--timeout', '2s', '--json');
   const output = await runProgram(process.execPath, [UNLOOP, 'bench', ...args]);
   const usedNs = processorTimeNs(server.pid) - beforeNs;
-  if (scrapes !== null) clearInterval(scrapes);
+  stopScrapes();
   const report = JSON.parse(output) as LoadReport;
   const { answered, lost, latencyMs } = report;
   noteFaults(bench, key, server, { ...report, completed: answered });
@@ -59,6 +58,13 @@ async function measure(
     // Of the load tool: what the machine kept from it, it kept from the server as well.
     behindMs: report.behindMs,
   });
+}
+
+/** Scrapes unloop as Prometheus would, and nobody else. Returns what ends it. */
+export function startScrapes(server: RunningServer): () => void {
+  if (server.contender.kind !== 'unloop') return () => {};
+  const timer = setInterval(() => scrape(server), SCRAPE_EVERY_MS);
+  return () => clearInterval(timer);
 }
 
 function scrape(server: RunningServer): void {

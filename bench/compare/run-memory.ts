@@ -14,7 +14,7 @@ const MANY_NAMES = 1_000_000;
 /** Time for what a start leaves behind to be collected. */
 const IDLE_MS = 1500;
 const STARTS = 7;
-const STARTS_QUICK = 2;
+const STARTS_SMOKE = 2;
 
 function loadOf(port: number, queryFile: string, seconds: number, once: boolean): Load {
   return { port, queryFile, seconds, tcp: false, edns: false, outstanding: 200, once };
@@ -36,7 +36,7 @@ export async function runMemoryScenario(bench: Bench, key: string): Promise<void
 
 /** From exec to the first answer; the same binary files in the page cache for everybody. */
 export async function runStartScenario(bench: Bench, key: string): Promise<void> {
-  const starts = bench.options.quick ? STARTS_QUICK : STARTS;
+  const starts = bench.options.smoke ? STARTS_SMOKE : STARTS;
   for (let round = 0; round < starts; round++) {
     for (const contender of turnsOf(bench.contendersIn(key), round)) {
       const server = await bench.startOrNote(contender, key, { cache: true, cacheNames: 0 });
@@ -51,7 +51,7 @@ export async function runStartScenario(bench: Bench, key: string): Promise<void>
 export async function runNamesScenario(bench: Bench, key: string): Promise<void> {
   const unloop = bench.contenders.find((contender) => contender.key === 'unloop');
   if (unloop === undefined) return;
-  const many = bench.options.quick ? MANY_NAMES / 10 : MANY_NAMES;
+  const many = bench.options.smoke ? MANY_NAMES / 20 : MANY_NAMES;
   const servers = new Map<number, RunningServer>();
   try {
     for (const names of [FEW_NAMES, many]) {

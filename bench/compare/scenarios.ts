@@ -26,7 +26,7 @@ export interface LoadScenario {
 
 /** What is measured in another way: each has its own module. */
 export interface OtherScenario {
-  readonly kind: 'latency' | 'memory' | 'start' | 'names' | 'storm';
+  readonly kind: 'latency' | 'pause' | 'memory' | 'start' | 'names' | 'storm' | 'shed';
   readonly key: string;
   readonly title: string;
 }
@@ -67,6 +67,8 @@ export const SCENARIOS: readonly Scenario[] = [
   },
   { ...LOAD, key: 'tcp', title: 'cached over TCP, pipelined', tcp: true },
   { kind: 'latency', key: 'latency', title: 'latency at 20,000 queries a second, cached' },
+  { kind: 'pause', key: 'pause', title: 'a minute at 20,000 queries a second, cache full, scraped' },
+  { kind: 'shed', key: 'shed', title: 'a looping packet beside a cached answer' },
   { kind: 'storm', key: 'storm', title: 'a forwarding loop beside ordinary names' },
   { kind: 'names', key: 'names', title: 'cached, 10,000 and 1,000,000 names' },
   { kind: 'memory', key: 'memory', title: 'memory, idle and with 100,000 cached names' },

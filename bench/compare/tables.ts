@@ -12,20 +12,28 @@ export function renderReport(report: Report): string {
     `# Side by side, ${report.date.slice(0, 10)}`,
     `${formatMachine(machine)}. ` +
       `Medians of ${report.rounds} rounds of ${report.seconds} s each, in turn. Load average before: ${machine.loadBefore.toFixed(2)}.` +
-      `${report.quick ? ' **A quick run: good for seeing that it works, not for figures.**' : ''}`,
+      `${report.quick ? ' A quick run: its rounds are short.' : ''}` +
+      `${report.smoke ? ' **A smoke run: it shows that it works, no figures.**' : ''}`,
     processorTable(report),
     ratioTable(report),
     rateTable(report),
     latencyTable(report),
+    pauseLine(report),
+    shedLine(report),
     stormTable(report),
     namesTable(report),
     memoryTable(report),
     `Versions: ${CONTENDERS.filter(({ kind, variant }) => kind !== 'floor' && !variant)
       .map(({ key, title }) => `${title} ${report.versions[key] ?? 'not installed'}`)
-      .join(', ')}.`,
+      .join(', ')}.${otherNode(report)}`,
     report.notes.length === 0 ? '' : `Notes:\n${report.notes.map((note) => `- ${note}`).join('\n')}`,
   ];
   return `${parts.filter((part) => part !== '').join('\n\n')}\n`;
+}
+
+function otherNode(report: Report): string {
+  const version = report.versions['unloop-other-node'];
+  return version == null ? '' : ` The other Node.js: ${version}.`;
 }
 
 const LOADS = SCENARIOS.filter((scenario) => scenario.kind === 'load');
@@ -90,6 +98,27 @@ function latencyTable(report: Report): string {
   return perContender(report, 'latency', 'At 20,000 queries a second, cached: latency in ms', columns);
 }
 
+function pauseLine(report: Report): string {
+  const value = (name: string) => figure(report, 'pause', 'unloop', name);
+  if (Number.isNaN(value('maxUs'))) return '';
+  const ms = (name: string) => (value(name) / 1000).toFixed(2);
+  return (
+    `At 20,000 queries a second for ${value('seconds').toFixed(0)} s, one in twenty for a new name, the cache full and scraped every second, ` +
+    `unloop's longest answer took ${ms('maxUs')} ms (p99.9 ${ms('p999Us')} ms, ${value('over10Ms').toFixed(0)} of ${value('answered').toLocaleString('en')} ` +
+    `over 10 ms); the load tool was held up by ${value('behindMs').toFixed(1)} ms at worst itself.`
+  );
+}
+
+function shedLine(report: Report): string {
+  const shed = figure(report, 'shed', 'unloop', 'cpuMicros');
+  const cached = figure(report, 'shed-cached', 'unloop', 'cpuMicros');
+  if (Number.isNaN(shed)) return '';
+  return (
+    `Turning a query of its own away that came back costs unloop ${shed.toFixed(1)} µs, a cached answer with OPT under the same load ` +
+    `${cached.toFixed(1)} µs: ${times(shed / cached)} of it.`
+  );
+}
+
 function stormTable(report: Report): string {
   const title =
     'A forwarding loop: 1,000 queries a second whose upstream sends everything back, 1,000 for other names';
@@ -118,7 +147,7 @@ function namesTable(report: Report): string {
   const few = figure(report, 'names-few', 'unloop', 'cpuMicros');
   const many = figure(report, 'names-many', 'unloop', 'cpuMicros');
   if (Number.isNaN(many)) return '';
-  const names = report.quick ? '100,000' : '1,000,000';
+  const names = report.smoke ? '50,000' : '1,000,000';
   return `An answer out of ${names} cached names costs unloop ${many.toFixed(1)} µs, out of 10,000 ${few.toFixed(1)} µs: ${times(many / few)} of it.`;
 }
 

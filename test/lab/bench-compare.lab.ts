@@ -110,9 +110,10 @@ describe('the floor programs', () => {
 });
 
 describe('the comparison', () => {
-  it('ends with a table of figures and writes nothing when it is quick', async () => {
-    const args = ['--quick', '--rounds', '1', '--only', 'unloop', '--only', 'floor', '--only', 'dnsmasq'];
-    args.push('--scenario', 'cached', '--scenario', 'start');
+  it('ends with a table of figures and writes nothing when it is only to be seen to work', async () => {
+    const args = ['--smoke', '--only', 'unloop', '--only', 'floor', '--only', 'dnsmasq'];
+    for (const scenario of ['cached', 'start', 'shed', 'pause', 'names', 'storm'])
+      args.push('--only', scenario);
     const { stdout, stderr } = await promisify(execFile)(process.execPath, [
       'dist/bench/compare/main.js',
       ...args,
@@ -121,6 +122,14 @@ describe('the comparison', () => {
     expect(stdout).toMatch(/\| unloop +\| +\d+\.\d \|/);
     expect(stdout).toMatch(/\| dnsmasq +\| +\d+\.\d \|/);
     expect(stdout).toContain('From start to first answer');
+    expect(stdout).toMatch(
+      /costs unloop \d+\.\d µs, a cached answer with OPT under the same load \d+\.\d µs/,
+    );
+    expect(stdout).toMatch(
+      /the cache full and scraped every second, unloop.s longest answer took \d+\.\d+ ms/,
+    );
+    expect(stdout).toMatch(/out of 10,000 \d+\.\d µs/);
+    expect(stdout).toContain('A forwarding loop: 1,000 queries a second');
     expect(stderr).not.toContain('written:');
   });
 });

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { parseOptions } from '../../../bench/compare/options.ts';
 import { renderPicture } from '../../../bench/compare/picture.ts';
 import { best, figure, type Measurement, type Report, ratio } from '../../../bench/compare/report.ts';
+import { SCENARIO_KEYS } from '../../../bench/compare/scenarios.ts';
 import { renderReport } from '../../../bench/compare/tables.ts';
 
 function turns(scenario: string, contender: string, cpuMicros: readonly number[]): Measurement[] {
@@ -16,6 +17,7 @@ function turns(scenario: string, contender: string, cpuMicros: readonly number[]
 const REPORT: Report = {
   date: '2026-01-02T03:04:05.000Z',
   quick: false,
+  smoke: false,
   rounds: 3,
   seconds: 5,
   machine: {
@@ -118,11 +120,19 @@ describe('the picture', () => {
 });
 
 describe('the options', () => {
-  it('are few rounds and nothing written when it must be quick', () => {
-    expect(parseOptions(['--quick'])).toMatchObject({ rounds: 2, seconds: 1, write: false, quick: true });
-    expect(parseOptions([])).toMatchObject({ rounds: 5, seconds: 5, write: true });
-    expect(parseOptions(['--quick', '--rounds', '3'])).toMatchObject({ rounds: 3, seconds: 1 });
+  it('are fewer rounds when it must be quick, and nothing written when it is only to be seen to work', () => {
+    expect(parseOptions(['--quick'])).toMatchObject({ rounds: 3, seconds: 2, write: true, quick: true });
+    expect(parseOptions(['--smoke'])).toMatchObject({ rounds: 1, seconds: 1, write: false, smoke: true });
+    expect(parseOptions([])).toMatchObject({ rounds: 5, seconds: 5, write: true, complete: true });
+    expect(parseOptions(['--quick', '--rounds', '4'])).toMatchObject({ rounds: 4, seconds: 2 });
+    expect(parseOptions(['--quick', '--no-write'])).toMatchObject({ write: false });
     expect(parseOptions(['--help'])).toBe('help');
+  });
+
+  it('choose scenarios and contenders by one flag', () => {
+    const options = parseOptions(['--only', 'storm', '--only', 'peer', '--scenario', 'pause']);
+    expect(options).toMatchObject({ scenarios: ['pause', 'storm'], only: ['peer'], complete: false });
+    expect(parseOptions(['--only', 'unloop'])).toMatchObject({ scenarios: SCENARIO_KEYS, only: ['unloop'] });
   });
 
   it('are refused with a reason', () => {
