@@ -188,6 +188,39 @@ export function describeDatagramSocket(under: SocketUnderTest): void {
     }
   });
 
+  it.each(
+    LOOPBACKS,
+  )('sends bursts of every length to several ends, each datagram whole and once: %s', async (address) => {
+    const ends = [
+      await open({ address, receiveBufferBytes: 1 << 20 }),
+      await open({ address, receiveBufferBytes: 1 << 20 }),
+    ];
+    const sender = await open({ address });
+    const connected = await open({ address, connectTo: { address, port: ends[0]!.socket.localPort } });
+    const sent: string[][] = [[], []];
+    // Repeated lengths, an end that is shorter, some longer than a segment may be (1232), none at all.
+    for (let i = 0; i < 240; i++) {
+      const end = i % 2;
+      const text = `${i}:`.padEnd((i * 131) % 1400, String.fromCharCode(97 + (i % 26)));
+      sent[end]!.push(text);
+      if (end === 0 && i % 3 === 0) sendConnected(connected.socket, text);
+      else sendText(sender.socket, text, ends[end]!.peer);
+    }
+    for (let i = 0; i < 120; i++) {
+      const end = i % 2;
+      const text = `${i}:`.padEnd(30 + (i % 3), 'x');
+      sent[end]!.push(text);
+      sendText(sender.socket, text, ends[end]!.peer);
+    }
+    for (const [end, { handler }] of ends.entries()) {
+      await handler.count(sent[end]!.length);
+      expect(handler.payloads.sort()).toEqual(sent[end]!.sort());
+    }
+    const { sent: byOne, sendFailures } = sender.socket.counters();
+    expect(byOne + connected.socket.counters().sent).toBe(360);
+    expect(sendFailures).toBe(0);
+  });
+
   it('passes an empty datagram on', async () => {
     const server = await open();
     const client = await open();
@@ -307,6 +340,13 @@ export function describeDatagramSocket(under: SocketUnderTest): void {
       sendText(client.socket, 'to 2', parsePeer('127.0.0.2', v4.socket.localPort)!);
       await client.handler.count(1);
       expect(client.handler.peers).toEqual([`127.0.0.2:${v4.socket.localPort}`]);
+      for (let i = 0; i < 40; i++) {
+        const asked = parsePeer(`127.0.0.${2 + (i % 3)}`, v4.socket.localPort)!;
+        sendText(client.socket, `to ${2 + (i % 3)}`, asked);
+      }
+      await client.handler.count(41);
+      for (const [i, text] of client.handler.payloads.entries())
+        expect(client.handler.peers[i]).toBe(`127.0.0.${text.slice(3)}:${v4.socket.localPort}`);
 
       if (!HAS_IPV6) return;
       const v6 = await openEcho({ address: '::' });

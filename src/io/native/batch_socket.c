@@ -17,48 +17,49 @@
 // Rounds of error reports (each may make JavaScript send again) before the loop goes on.
 #define MAX_REPORT_ROUNDS 4
 
+// Datagrams that one send may stand for, and the longest of them: what passes every path unfragmented (RFC 9715 §3.2).
+// The kernel cuts no more than 64 and no more than 64 KiB.
+#define MAX_SEGMENTS 48
+#define MAX_SEGMENT_BYTES 1232
+
 // Words of a peer record; the addresses are octets in network order.
 enum { FAMILY_AND_PORT = 0, REMOTE = 1, SCOPE = 5, INTERFACE = 6, LOCAL = 7 };
 
 // ─── Sending ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
+// Appends one control item to a header whose controls are kept in `control`.
+static void add_control(struct msghdr *header, Control *control, int level, int type, const void *data, size_t size) {
+  if (header->msg_control == NULL) {
+    memset(control, 0, sizeof *control);
+    header->msg_control = control->bytes;
+  }
+  struct cmsghdr *item = (struct cmsghdr *)(control->bytes + header->msg_controllen);
+  item->cmsg_level = level;
+  item->cmsg_type = type;
+  item->cmsg_len = CMSG_LEN(size);
+  memcpy(CMSG_DATA(item), data, size);
+  header->msg_controllen += CMSG_SPACE(size);
+}
+
 // The source address of a reply from a wildcard socket (RFC 2181 §4). The route chooses the interface, except where
 // the source is link-local and means nothing without it.
 static void set_source(struct msghdr *header, Control *control, bool is_v6, const int32_t *peer) {
-  memset(control, 0, sizeof *control);
-  header->msg_control = control->bytes;
-  struct cmsghdr *item = (struct cmsghdr *)control->bytes;
   if (is_v6) {
     struct in6_pktinfo source = {0};
     memcpy(&source.ipi6_addr, peer + LOCAL, 16);
     if (IN6_IS_ADDR_LINKLOCAL(&source.ipi6_addr)) source.ipi6_ifindex = (unsigned)peer[INTERFACE];
-    item->cmsg_level = IPPROTO_IPV6;
-    item->cmsg_type = IPV6_PKTINFO;
-    item->cmsg_len = CMSG_LEN(sizeof source);
-    header->msg_controllen = CMSG_SPACE(sizeof source);
-    memcpy(CMSG_DATA(item), &source, sizeof source);
+    add_control(header, control, IPPROTO_IPV6, IPV6_PKTINFO, &source, sizeof source);
   } else {
     struct in_pktinfo source = {0};
     memcpy(&source.ipi_spec_dst, peer + LOCAL, 4);
-    item->cmsg_level = IPPROTO_IP;
-    item->cmsg_type = IP_PKTINFO;
-    item->cmsg_len = CMSG_LEN(sizeof source);
-    header->msg_controllen = CMSG_SPACE(sizeof source);
-    memcpy(CMSG_DATA(item), &source, sizeof source);
+    add_control(header, control, IPPROTO_IP, IP_PKTINFO, &source, sizeof source);
   }
 }
 
-static void prepare_send(Thread *thread, const Socket *socket, int slot, int position) {
+static void set_destination(Thread *thread, int slot, int position) {
   const int32_t *peer = thread->send_peers + slot * PEER_WORDS;
   struct msghdr *header = &thread->send_headers[position].msg_hdr;
   Address *name = &thread->send_names[position];
-  thread->send_vectors[position].iov_base = thread->send_memory + (size_t)slot * SLOT_BYTES;
-  thread->send_vectors[position].iov_len = (size_t)thread->send_lengths[slot];
-  header->msg_name = NULL;
-  header->msg_namelen = 0;
-  header->msg_control = NULL;
-  header->msg_controllen = 0;
-  if (socket->connected) return;
   bool is_v6 = (peer[FAMILY_AND_PORT] >> 16) == 6;
   memset(name, 0, sizeof *name);
   if (is_v6) {
@@ -78,9 +79,61 @@ static void prepare_send(Thread *thread, const Socket *socket, int slot, int pos
     set_source(header, &thread->send_controls[position], is_v6, peer);
 }
 
+static bool go_same_way(const Thread *thread, const Socket *socket, int slot, int other) {
+  if (thread->send_sockets[other] != socket->id) return false;
+  const int32_t *peer = thread->send_peers + slot * PEER_WORDS, *other_peer = thread->send_peers + other * PEER_WORDS;
+  return socket->connected || memcmp(peer, other_peer, PEER_WORDS * sizeof *peer) == 0;
+}
+
+// Takes the datagram in a slot as the next segment of a header.
+static void add_segment(Thread *thread, struct msghdr *header, int slot) {
+  header->msg_iov[header->msg_iovlen++] =
+      (struct iovec){thread->send_memory + (size_t)slot * SLOT_BYTES, (size_t)thread->send_lengths[slot]};
+  thread->send_sockets[slot] = -1;
+}
+
+// Fills a header with the datagram in `slot` and those behind it that may share its way through the kernel's stack, which
+// cuts them apart again at its end (UDP_SEGMENT): the same way, as long, and one shorter at the end.
+//
+//   | segment_bytes | segment_bytes | … | ≤ segment_bytes |
+static void prepare_send(Thread *thread, const Socket *socket, int slot, int queued, int position, struct iovec *vectors) {
+  struct msghdr *header = &thread->send_headers[position].msg_hdr;
+  *header = (struct msghdr){.msg_iov = vectors};
+  if (!socket->connected) set_destination(thread, slot, position);
+  int32_t length = thread->send_lengths[slot];
+  add_segment(thread, header, slot);
+  if (!socket->segments || length == 0 || length > MAX_SEGMENT_BYTES) return;
+  int shorter = -1;
+  for (int other = slot + 1; other < queued && header->msg_iovlen < MAX_SEGMENTS - 1; other++) {
+    int32_t other_length = thread->send_lengths[other];
+    if (other_length <= 0 || other_length > length || !go_same_way(thread, socket, slot, other)) continue;
+    if (other_length == length) add_segment(thread, header, other);
+    else if (shorter < 0) shorter = other;
+  }
+  if (shorter >= 0) add_segment(thread, header, shorter);
+  if (header->msg_iovlen == 1) return;
+  uint16_t segment_bytes = (uint16_t)length;
+  add_control(header, &thread->send_controls[position], IPPROTO_UDP, UDP_SEGMENT, &segment_bytes, sizeof segment_bytes);
+}
+
 static void note_error(Socket *socket, int error) {
   socket->pending_error = error;
   socket->thread->errors_pending = true;
+}
+
+// Sends one by one what the kernel would not cut: on a route through IPsec, by a device that leaves checksums to us, over a
+// path with a small MTU.
+static void send_apart(Socket *socket, const struct msghdr *together) {
+  struct msghdr header = *together;
+  header.msg_iovlen = 1;
+  // UDP_SEGMENT is the last control.
+  header.msg_controllen -= CMSG_SPACE(sizeof(uint16_t));
+  if (header.msg_controllen == 0) header.msg_control = NULL;
+  for (size_t i = 0; i < together->msg_iovlen; i++) {
+    header.msg_iov = together->msg_iov + i;
+    if (sendmsg(socket->fd, &header, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0) socket->sent++;
+    else socket->send_failures++;
+  }
 }
 
 // Sends the first `count` headers by one socket. A datagram that the kernel refuses is counted and skipped.
@@ -95,14 +148,21 @@ static void send_group(Thread *thread, Socket *socket, int count) {
     int sent = sendmmsg(socket->fd, thread->send_headers + done, (unsigned)(count - done), MSG_DONTWAIT | MSG_NOSIGNAL);
     if (sent > 0) {
       if (returned_short) note_error(socket, ECONNREFUSED);
-      socket->sent += (uint64_t)sent;
-      done += sent;
+      for (int end = done + sent; done < end; done++) socket->sent += thread->send_headers[done].msg_hdr.msg_iovlen;
       returned_short = socket->connected;
       continue;
     }
     int error = errno;
     if (error == EINTR) continue;
     returned_short = false;
+    struct msghdr *header = &thread->send_headers[done].msg_hdr;
+    if (header->msg_iovlen > 1 && (error == EIO || error == EINVAL || error == EMSGSIZE)) {
+      // EIO: never by this device. The others: not on this path, whose MTU is smaller than a segment.
+      if (error == EIO) socket->segments = false;
+      send_apart(socket, header);
+      done++;
+      continue;
+    }
     if (socket->connected && error != EAGAIN && error != ENOBUFS && error != EMSGSIZE) {
       note_error(socket, error);
       if (failed_at != done) {
@@ -110,7 +170,7 @@ static void send_group(Thread *thread, Socket *socket, int count) {
         continue;
       }
     }
-    socket->send_failures++;
+    socket->send_failures += header->msg_iovlen;
     done++;
   }
 }
@@ -124,14 +184,16 @@ void flush(Thread *thread) {
     int32_t id = thread->send_sockets[first];
     if (id < 0 || id >= MAX_SOCKETS || thread->sockets[id] == NULL) continue;
     Socket *socket = thread->sockets[id];
-    int count = 0;
+    int count = 0, vectors = 0;
     for (int slot = first; slot < queued; slot++) {
       if (thread->send_sockets[slot] != id) continue;
-      thread->send_sockets[slot] = -1;
-      if (thread->send_lengths[slot] < 0 || thread->send_lengths[slot] > SLOT_BYTES)
+      if (thread->send_lengths[slot] < 0 || thread->send_lengths[slot] > SLOT_BYTES) {
+        thread->send_sockets[slot] = -1;
         socket->send_failures++;
-      else
-        prepare_send(thread, socket, slot, count++);
+      } else {
+        prepare_send(thread, socket, slot, queued, count, thread->send_vectors + vectors);
+        vectors += (int)thread->send_headers[count++].msg_hdr.msg_iovlen;
+      }
     }
     send_group(thread, socket, count);
   }

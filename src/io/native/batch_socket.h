@@ -17,10 +17,10 @@
 #define PEER_WORDS 12
 #define MAX_SOCKETS 1024
 
-// Room for one IP_PKTINFO or IPV6_PKTINFO, aligned as cmsghdr must be.
+// Room for one IP_PKTINFO or IPV6_PKTINFO and one UDP_SEGMENT, aligned as cmsghdr must be.
 typedef union {
   struct cmsghdr align;
-  char bytes[CMSG_SPACE(sizeof(struct in6_pktinfo))];
+  char bytes[CMSG_SPACE(sizeof(struct in6_pktinfo)) + CMSG_SPACE(sizeof(uint16_t))];
 } Control;
 
 typedef struct Thread Thread;
@@ -33,6 +33,7 @@ typedef struct {
   int32_t id;
   bool connected;
   bool closing;
+  bool segments;   // the kernel may be given several datagrams as one, to be cut by it (UDP_SEGMENT)
   bool inherited;  // a supervisor of services holds it too, and will hand it to our successor
   int pending_error;  // errno that a send ran into, to be reported by on_prepare; 0 none
   uint64_t received, sent, oversized, source_port_zero, send_failures;
@@ -63,7 +64,8 @@ struct Thread {
 // Writes a peer record with this remote end; the local end is left to the kernel.
 void write_ends(int32_t *peer, const Address *remote);
 
-// Sends everything that JavaScript queued: one sendmmsg per socket, in the order of each socket's commits.
+// Sends everything that JavaScript queued: one sendmmsg per socket, and in it one message for those that may go together.
+// Datagrams of one length to one place keep their order; others may overtake each other, as on any network.
 void flush(Thread *thread);
 
 // libuv's callbacks: a socket has datagrams or an error; the loop is about to wait.

@@ -114,6 +114,12 @@ int stop_intake(int fd) {
   return connect(fd, &own.any, size_of(&own)) == 0 ? 0 : -errno;
 }
 
+bool can_segment(int fd) {
+  int segment_bytes;
+  socklen_t size = sizeof segment_bytes;
+  return getsockopt(fd, IPPROTO_UDP, UDP_SEGMENT, &segment_bytes, &size) == 0;
+}
+
 bool has_waiting(int fd) {
   struct pollfd poll_fd = {.fd = fd, .events = POLLIN};
   return poll(&poll_fd, 1, 0) > 0 && (poll_fd.revents & POLLIN) != 0;

@@ -4,6 +4,11 @@
 #include <netinet/in.h>
 #include <stdbool.h>
 #include <sys/socket.h>
+#include <netinet/udp.h>
+
+#ifndef UDP_SEGMENT
+#define UDP_SEGMENT 103  // linux/udp.h has it; other systems' netinet/udp.h may not
+#endif
 
 typedef union {
   struct sockaddr any;
@@ -34,6 +39,9 @@ int make_udp(const Options *options, Address *local, int *granted);
 // Lets no new datagrams into a bound UDP socket that shares its port: the kernel gives them to the others. What waits in
 // its queue stays, and it may go on sending. Returns 0 or -errno; harmless when repeated.
 int stop_intake(int fd);
+
+// Whether the kernel takes several datagrams as one and cuts them apart (UDP_SEGMENT, Linux 4.18 and later).
+bool can_segment(int fd);
 
 // Whether datagrams wait to be read.
 bool has_waiting(int fd);

@@ -65,6 +65,7 @@ static int watch(Thread *thread, int fd, bool connected, bool inherited) {
   socket->fd = fd;
   socket->id = id;
   socket->connected = connected;
+  socket->segments = can_segment(fd);
   socket->inherited = inherited;
   thread->sockets[id] = socket;
   thread->open_handles++;
