@@ -41,6 +41,44 @@ describe('sent questions', () => {
     expect(sent.has(hash(1, 2, 3), 4, NOW_MS + SENT_WINDOW_MS + 200)).toBe(true);
   });
 
+  it('keeps the last route, and questions of every bucket, apart', () => {
+    const sent = new SentQuestions();
+    sent.add(hash(1, 2, 8191), 1023, NOW_MS);
+    sent.add(hash(1, 2, 0), 3, NOW_MS);
+    expect(sent.findRoute(hash(1, 2, 8191), NOW_MS)).toBe(1023);
+    expect(sent.findRoute(hash(1, 2, 0), NOW_MS)).toBe(3);
+    expect(sent.findRoute(hash(1, 2, 1), NOW_MS)).toBe(NO_ROUTE);
+    for (let bucket = 0; bucket < 8192; bucket++) sent.add(hash(7, 7, bucket), bucket & 1023, NOW_MS);
+    for (let bucket = 0; bucket < 8192; bucket += 97) {
+      expect(sent.findRoute(hash(7, 7, bucket), NOW_MS)).toBe(bucket & 1023);
+    }
+  });
+
+  it('finds a question in each place of its bucket, and beside others with its first word', () => {
+    const sent = new SentQuestions();
+    for (let i = 0; i < 4; i++) sent.add(hash(1, 20 + i, 3), i, NOW_MS + 64 * i);
+    for (let i = 0; i < 4; i++) {
+      expect(sent.findRoute(hash(1, 20 + i, 3), NOW_MS + 300)).toBe(i);
+      expect(sent.has(hash(1, 20 + i, 3), i, NOW_MS + 300)).toBe(true);
+      expect(sent.has(hash(1, 20 + i, 3), (i + 1) & 3, NOW_MS + 300)).toBe(false);
+    }
+  });
+
+  it('writes a question that left before in its own place', () => {
+    const sent = new SentQuestions();
+    for (let i = 0; i < 4; i++) sent.add(hash(i + 1, 9, 3), i, NOW_MS + 64 * i);
+    for (let again = 0; again < 10; again++) sent.add(hash(3, 9, 3), 2, NOW_MS + 1000);
+    expect([0, 1, 2, 3].map((i) => sent.findRoute(hash(i + 1, 9, 3), NOW_MS + 1000))).toEqual([0, 1, 2, 3]);
+  });
+
+  it('counts its ticks round', () => {
+    const wrapMs = 65_536 * 64;
+    const sent = new SentQuestions();
+    sent.add(hash(1, 2, 3), 4, wrapMs - 100);
+    expect(sent.has(hash(1, 2, 3), 4, wrapMs + 100)).toBe(true);
+    expect(sent.has(hash(1, 2, 3), 4, wrapMs + SENT_WINDOW_MS + 100)).toBe(false);
+  });
+
   it('makes room by forgetting the oldest of a full bucket', () => {
     const sent = new SentQuestions();
     for (let i = 0; i < 5; i++) sent.add(hash(i + 1, 9, 3), i, NOW_MS + 100 * i);
