@@ -1,8 +1,9 @@
 // What becomes of EDNS options: RFC 7871 (client subnet), RFC 7873 (cookies), RFC 8467 (padding), RFC 8914 (extended errors).
 import { octets, option } from '../wire/build-message.ts';
 import { contains, mustAnswer, mustBe, SERVFAIL } from './messages.ts';
-import { must, type Requirement } from './requirement.ts';
-import { address, optionCodes, reply, text } from './stage.ts';
+import type { Requirement } from './requirement.ts';
+import { must } from './shortfall.ts';
+import { address, firstQuery, optionCodes, reply, text } from './stage.ts';
 
 const CLIENT_SUBNET = 8;
 const COOKIE = 10;
@@ -26,7 +27,7 @@ export const EDNS_OPTIONS: readonly Requirement[] = [
         options: [{ code: CLIENT_SUBNET, data: SUBNET }],
       });
       mustAnswer(answer);
-      must(!optionCodes(domain.queries[0]!.bytes).includes(CLIENT_SUBNET), 'sent on');
+      must(!optionCodes(firstQuery(domain).bytes).includes(CLIENT_SUBNET), 'sent on');
       must(answer.opt?.options.every(({ code }) => code !== CLIENT_SUBNET) === true, 'came back');
     },
   },
@@ -39,7 +40,7 @@ export const EDNS_OPTIONS: readonly Requirement[] = [
       );
       const answer = await trial.ask({ name: domain.name, options: [{ code: COOKIE, data: CLIENT_COOKIE }] });
       mustAnswer(answer);
-      must(!contains(domain.queries[0]!.bytes, CLIENT_COOKIE), 'sent on');
+      must(!contains(firstQuery(domain).bytes, CLIENT_COOKIE), 'sent on');
       must(!contains(answer.bytes, octets('a1a2a3a4a5a6a7a8')), 'the upstream’s was given');
     },
   },
@@ -53,7 +54,7 @@ export const EDNS_OPTIONS: readonly Requirement[] = [
         options: [{ code: PADDING, data: new Uint8Array(60) }],
       });
       mustAnswer(answer);
-      must(!optionCodes(domain.queries[0]!.bytes).includes(PADDING), 'padded upstream');
+      must(!optionCodes(firstQuery(domain).bytes).includes(PADDING), 'padded upstream');
       must(answer.opt?.options.every(({ code }) => code !== PADDING) === true, 'padded toward the client');
     },
   },

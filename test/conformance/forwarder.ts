@@ -8,6 +8,8 @@ export interface Forwarder {
   readonly port: number;
   /** What it has been told to forward where. */
   readonly zones: readonly Zone[];
+  /** TCP connections that it serves at once, where that is few. */
+  readonly tcpAtOnce?: number;
 }
 
 export interface UnloopForwarder extends Forwarder {
@@ -16,7 +18,7 @@ export interface UnloopForwarder extends Forwarder {
 
 /** Unloop before the stage's servers. Its times are short, and one worker has the one cache. */
 export async function startUnloopForwarder(stage: Stage, native: boolean): Promise<UnloopForwarder> {
-  const { plain, silent, pair, tls } = stage.servers;
+  const { plain, slow, hostile, silent, pair, tls } = stage.servers;
   const process = await startUnloop({
     native,
     env: { NODE_EXTRA_CA_CERTS: stage.caPath },
@@ -24,6 +26,8 @@ export async function startUnloopForwarder(stage: Stage, native: boolean): Promi
       workers: 1,
       upstreams: plain.map(({ port }) => `127.0.0.1:${port}`),
       zones: {
+        [ZONES.slow]: { upstreams: slow.map(({ port }) => `127.0.0.1:${port}`) },
+        [ZONES.hostile]: { upstreams: hostile.map(({ port }) => `127.0.0.1:${port}`) },
         [ZONES.silent]: { upstreams: silent.map(({ port }) => `127.0.0.1:${port}`) },
         [ZONES.pair]: { upstreams: pair.map(({ port }) => `127.0.0.1:${port}`), policy: 'sequential' },
         [ZONES.tls]: { upstreams: tls.map(({ tlsPort }) => `tls://127.0.0.1:${tlsPort}#${TLS_NAME}`) },
@@ -39,7 +43,7 @@ export async function startUnloopForwarder(stage: Stage, native: boolean): Promi
     name: native ? 'addon' : 'fallback',
     address: '127.0.0.1',
     port: process.port,
-    zones: ['plain', 'silent', 'pair', 'tls'],
+    zones: ['plain', 'slow', 'hostile', 'silent', 'pair', 'tls'],
     process,
   };
 }

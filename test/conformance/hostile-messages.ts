@@ -8,26 +8,31 @@ import {
   send,
 } from '../support/scripted-upstream.ts';
 import { octets, QNAME_POINTER, record } from '../wire/build-message.ts';
-import { addressesOf, FORMERR, mustAnswer, mustBe, withCount, withQuestionOctets } from './messages.ts';
-import { must, type Requirement } from './requirement.ts';
+import { addressesOf, FORMERR, mustAnswer, SERVFAIL, withCount, withQuestionOctets } from './messages.ts';
+import type { Requirement } from './requirement.ts';
+import { must } from './shortfall.ts';
 import { address, reply } from './stage.ts';
 
-/** A broken reply first, the good one 150 ms later: the forwarder lives, and gives nothing of the broken one. */
+/** A broken reply first, the good one 150 ms later. */
 function survives(section: string, text: string, breakIt: (query: ReceivedQuery) => SendAction): Requirement {
   return {
     section: `RFC 9267 §${section}`,
-    text: `${text}: not given to anybody, and the good reply after it is`,
+    text: `${text} is given to nobody, and the next question is answered`,
     async check(trial) {
-      const { name } = trial.domain((query) =>
-        query.name.toLowerCase().startsWith('after.')
-          ? reply(query, { answers: [address(2)] })
-          : [breakIt(query), later(150, reply(query, { answers: [address(1)] }))],
+      const { name } = trial.domain(
+        (query) =>
+          query.name.toLowerCase().startsWith('after.')
+            ? reply(query, { answers: [address(2)] })
+            : [breakIt(query), later(150, reply(query, { answers: [address(1)] }))],
+        'hostile',
       );
       const answer = await trial.ask({ name });
       const after = await trial.ask({ name: `after.${name}` });
       must(addressesOf(after)[0] === '192.0.2.2', 'it never recovered');
+      must(addressesOf(answer)[0] !== '192.0.2.66', 'the broken reply was used');
+      if (answer.rcode === SERVFAIL) return;
       mustAnswer(answer);
-      must(addressesOf(answer)[0] === '192.0.2.1', 'the broken reply was used');
+      must(addressesOf(answer)[0] === '192.0.2.1', 'another answer');
     },
   };
 }
@@ -44,6 +49,21 @@ function changed(action: SendAction, change: (bytes: Buffer) => void): SendActio
 }
 
 export const HOSTILE_MESSAGES: readonly Requirement[] = [
+  {
+    section: 'RFC 5452 §9.1',
+    text: 'a reply that cannot be read does not end the wait: the good one after it is given',
+    async check(trial) {
+      const { name } = trial.domain((query) => {
+        const broken = reply(query, { answers: [record(octets('ffff'), 1, 300, bad)] });
+        const good = later(150, reply(query, { answers: [address(1)] }));
+        // Nobody but the server can write into a connection.
+        return query.transport === 'udp' ? [broken, good] : good;
+      }, 'hostile');
+      const answer = await trial.ask({ name });
+      mustAnswer(answer);
+      must(addressesOf(answer)[0] === '192.0.2.1', 'the broken reply was used');
+    },
+  },
   survives('2', 'a reply with a pointer to itself', (query) =>
     reply(query, { answers: [record(pointerTo(afterQuestion(query)), 1, 300, bad)] }),
   ),
@@ -89,7 +109,7 @@ export const HOSTILE_MESSAGES: readonly Requirement[] = [
         '0161 c00c 0001 0001',
         'ffff 0001 0001',
       ]) {
-        mustBe(await trial.ask(withQuestionOctets(octets(octetsOfName)), 3000), FORMERR);
+        await trial.mustRefuse(withQuestionOctets(octets(octetsOfName)), FORMERR);
       }
       mustAnswer(await trial.ask({ name }));
     },
@@ -99,7 +119,7 @@ export const HOSTILE_MESSAGES: readonly Requirement[] = [
     text: 'a query with a label of a reserved kind (0x40, 0x80) is FORMERR',
     async check(trial) {
       for (const octetsOfName of [`41${'61'.repeat(65)}00 0001 0001`, `81${'61'.repeat(129)}00 0001 0001`]) {
-        mustBe(await trial.ask(withQuestionOctets(octets(octetsOfName)), 3000), FORMERR);
+        await trial.mustRefuse(withQuestionOctets(octets(octetsOfName)), FORMERR);
       }
     },
   },
@@ -110,7 +130,7 @@ export const HOSTILE_MESSAGES: readonly Requirement[] = [
       const query = queryBytes({ name: trial.domain().name, edns: false });
       for (const section of [1, 2, 3] as const) {
         for (const count of [1, 65_535]) {
-          mustBe(await trial.ask(withCount(query, section, count), 3000), FORMERR);
+          await trial.mustRefuse(withCount(query, section, count), FORMERR);
         }
       }
     },
@@ -124,9 +144,8 @@ export const HOSTILE_MESSAGES: readonly Requirement[] = [
         const one = queryBytes({ name: domain.name, edns: false });
         const question = one.subarray(12);
         const several = Buffer.concat([one, ...Array(Math.min(count, 3) - 1).fill(question)]);
-        const answer = await trial.ask(withCount(several, 0, count), 3000);
+        await trial.mustRefuse(withCount(several, 0, count), FORMERR);
         must(domain.queries.length === 0, 'relayed');
-        mustBe(answer, FORMERR);
       },
     }),
   ),
@@ -135,7 +154,7 @@ export const HOSTILE_MESSAGES: readonly Requirement[] = [
     text: 'QDCOUNT 0 in a QUERY is answered (FORMERR: there is nothing to ask)',
     async check(trial) {
       const header = queryBytes({ name: '.', edns: false }).subarray(0, 12);
-      mustBe(await trial.ask(withCount(Buffer.from(header), 0, 0), 3000), FORMERR);
+      await trial.mustRefuse(withCount(Buffer.from(header), 0, 0), FORMERR);
     },
   },
 ];

@@ -1,7 +1,8 @@
 // Queries that no ordinary client sends, octet by octet, and what to look for in answers.
 import { type Answer, type Question, queryBytes } from '../support/dns-client.ts';
 import { questionEnd } from '../support/scripted-upstream.ts';
-import { must } from './requirement.ts';
+import { rcodeName } from './rcode-names.ts';
+import { must } from './shortfall.ts';
 
 export const FORMERR = 1;
 export const SERVFAIL = 2;
@@ -68,20 +69,6 @@ export function ednsOf(answer: Answer): { version: number; flags: number } | nul
       return { version: bytes[at + 6]!, flags: bytes.readUInt16BE(at + 7) };
   }
   return null;
-}
-
-const RCODE_NAMES: Readonly<Record<number, string>> = {
-  0: 'NOERROR',
-  1: 'FORMERR',
-  2: 'SERVFAIL',
-  3: 'NXDOMAIN',
-  4: 'NOTIMP',
-  5: 'REFUSED',
-  16: 'BADVERS',
-};
-
-export function rcodeName(rcode: number): string {
-  return RCODE_NAMES[rcode] ?? `RCODE ${rcode}`;
 }
 
 /** The answer has this RCODE. */

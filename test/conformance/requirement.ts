@@ -1,6 +1,7 @@
 // A requirement: what an RFC asks of a forwarder, as one function over any forwarder that can be asked. The tests run these against
 // unloop, the laboratory against unloop and its peers.
 import type { Forwarder } from './forwarder.ts';
+import { Shortfall } from './shortfall.ts';
 import type { Stage, Zone } from './stage.ts';
 import { pause, TRANSPORTS, type Transport, Trial } from './trial.ts';
 
@@ -21,14 +22,6 @@ export interface Requirement {
     readonly why: string;
     readonly check: (trial: Trial) => Promise<void>;
   };
-}
-
-/** What a forwarder did otherwise, in a few words: "no answer". */
-export class Shortfall extends Error {}
-
-/** Throws when it is not so; `seen` says what was seen instead. */
-export function must(isSo: boolean, seen: string): asserts isSo {
-  if (!isSo) throw new Shortfall(seen);
 }
 
 /** '' : as required; else what was seen. */
@@ -59,14 +52,18 @@ export async function putAll(
 ): Promise<Result[]> {
   await warmUp(forwarders, stage);
   const results: Promise<Result>[] = [];
+  const gates = new Map(forwarders.map((forwarder) => [forwarder, new Gate(forwarder.tcpAtOnce)]));
   for (const requirement of requirements) {
     for (const forwarder of forwarders) {
       for (const transport of TRANSPORTS) {
         if (!applies(requirement, forwarder, transport)) continue;
         const startMs = (results.length * 1000) / BEGUN_PER_SECOND;
+        const gate = gates.get(forwarder)!;
         const result = async (): Promise<Result> => {
           await pause(startMs);
+          if (transport === 'TCP') await gate.enter();
           const outcome = await put(requirement, forwarder, transport, stage, isLiteral(forwarder));
+          if (transport === 'TCP') gate.leave();
           return { requirement, forwarder, transport, outcome };
         };
         results.push(result());
@@ -74,6 +71,27 @@ export async function putAll(
     }
   }
   return Promise.all(results);
+}
+
+/** Lets so many in at once. */
+class Gate {
+  #free: number;
+  readonly #waiting: (() => void)[] = [];
+
+  constructor(places = Number.POSITIVE_INFINITY) {
+    this.#free = places;
+  }
+
+  async enter(): Promise<void> {
+    if (this.#free > 0) this.#free--;
+    else await new Promise<void>((resolve) => this.#waiting.push(resolve));
+  }
+
+  leave(): void {
+    const next = this.#waiting.shift();
+    if (next === undefined) this.#free++;
+    else next();
+  }
 }
 
 /** Programs are slow before they have done a thing a few times, and a slow one sends twice. */

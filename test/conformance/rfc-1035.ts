@@ -13,12 +13,13 @@ import {
   mustBeFresh,
   mustBeKept,
   NOTIMP,
-  rcodeName,
   SERVFAIL,
   withCount,
   withOpcode,
 } from './messages.ts';
-import { must, type Requirement } from './requirement.ts';
+import { rcodeName } from './rcode-names.ts';
+import type { Requirement } from './requirement.ts';
+import { must } from './shortfall.ts';
 import { address, byTransport, reply, text } from './stage.ts';
 import { pause } from './trial.ts';
 
@@ -71,9 +72,8 @@ export const RFC_1035: readonly Requirement[] = [
       const domain = trial.domain();
       const rest = 256 - (domain.name.length + 2);
       const long = [label(63), label(63), label(63), label(rest - 3 * 64 - 1), domain.name].join('.');
-      const answer = await trial.ask({ name: long });
+      await trial.mustRefuse(queryBytes({ name: long }), FORMERR);
       must(domain.queries.length === 0, 'forwarded');
-      mustBe(answer, FORMERR);
     },
   },
   {
@@ -123,10 +123,10 @@ export const RFC_1035: readonly Requirement[] = [
       const seen = new Set<string>();
       for (const opcode of [1, 2, 4, 5]) {
         const answer = await trial.ask(withOpcode({ name: domain.name, edns: false }, opcode), 3000);
+        must(domain.queries.length === 0, 'relayed');
         if (answer.rcode !== NOTIMP) seen.add(rcodeName(answer.rcode));
         must(answer.opcode === opcode, `opcode ${answer.opcode} for ${opcode}`);
       }
-      must(domain.queries.length === 0, `${domain.queries.length} of 4 relayed`);
       must(seen.size === 0, [...seen].join(', '));
     },
   },
@@ -142,7 +142,7 @@ export const RFC_1035: readonly Requirement[] = [
         whole.subarray(0, 12),
         withCount(whole, 3, 1),
       ];
-      for (const bytes of broken) mustBe(await trial.ask(Buffer.from(bytes), 3000), FORMERR);
+      for (const bytes of broken) await trial.mustRefuse(Buffer.from(bytes), FORMERR);
     },
   },
   {
@@ -204,10 +204,13 @@ export const RFC_1035: readonly Requirement[] = [
     section: 'RFC 1035 §7.3',
     text: 'a reply with QR=0 is none: the good one after it is taken',
     async check(trial) {
-      const { name } = trial.domain((query) => [
-        asQuery(reply(query, { answers: [address(66)] })),
-        later(100, reply(query, { answers: [address(1)] })),
-      ]);
+      const { name } = trial.domain(
+        (query) => [
+          asQuery(reply(query, { answers: [address(66)] })),
+          later(100, reply(query, { answers: [address(1)] })),
+        ],
+        'hostile',
+      );
       const answer = await trial.ask({ name });
       mustAnswer(answer);
       must(addressesOf(answer)[0] === '192.0.2.1', 'the reply with QR=0 was taken');
@@ -294,6 +297,8 @@ export const RFC_1035: readonly Requirement[] = [
     text: 'an alias and what it leads to pass as they are, names compressed in them',
     async check(trial) {
       const { name } = trial.domain((query) => {
+        // Who asks for the target himself is told.
+        if (query.name.toLowerCase().startsWith('www.')) return reply(query, { answers: [address(9)] });
         const alias = record(QNAME_POINTER, 5, 300, octets('0377 7777 c00c'));
         return reply(query, {
           answers: [alias, record(octets('0377 7777 c00c'), 1, 300, octets(192, 0, 2, 9))],

@@ -1,6 +1,7 @@
 // RFC 2308 (negative answers) and RFC 8020 (nothing under a name that is not there).
 import { mustAnswer, mustBe, mustBeFresh, mustBeKept, NXDOMAIN } from './messages.ts';
-import { must, type Requirement } from './requirement.ts';
+import type { Requirement } from './requirement.ts';
+import { must } from './shortfall.ts';
 import { address, reply, soa } from './stage.ts';
 import { pause, type Trial } from './trial.ts';
 

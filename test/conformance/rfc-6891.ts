@@ -12,8 +12,9 @@ import {
   withAdditional,
   withEdns,
 } from './messages.ts';
-import { must, type Requirement } from './requirement.ts';
-import { address, optOffset, reply, text } from './stage.ts';
+import type { Requirement } from './requirement.ts';
+import { must } from './shortfall.ts';
+import { address, firstQuery, optOffset, reply, text } from './stage.ts';
 
 export const RFC_6891: readonly Requirement[] = [
   {
@@ -81,7 +82,7 @@ export const RFC_6891: readonly Requirement[] = [
       const answer = await trial.ask(withEdns({ name: domain.name }, 0, 0x7fff));
       mustAnswer(answer);
       must((ednsOf(answer)?.flags ?? 0) === 0, 'flags came back');
-      const sent = domain.queries[0]!.bytes;
+      const sent = firstQuery(domain).bytes;
       const offset = optOffset(sent);
       must(offset < 0 || (sent.readUInt16BE(offset + 7) & 0x7fff) === 0, 'flags sent on');
     },
@@ -94,7 +95,7 @@ export const RFC_6891: readonly Requirement[] = [
       const answer = await trial.ask({ name: domain.name, dnssecOk: true });
       mustAnswer(answer);
       must(answer.opt?.dnssecOk === true, 'DO clear');
-      const sent = domain.queries[0]!.bytes;
+      const sent = firstQuery(domain).bytes;
       const offset = optOffset(sent);
       must(offset >= 0 && (sent[offset + 7]! & 0x80) !== 0, 'not passed on');
     },
@@ -172,7 +173,7 @@ export const RFC_6891: readonly Requirement[] = [
     async check(trial) {
       const domain = trial.domain();
       mustAnswer(await trial.ask({ name: domain.name, udpSize: 4096 }));
-      const sent = domain.queries[0]!.bytes;
+      const sent = firstQuery(domain).bytes;
       const offset = optOffset(sent);
       const size = offset < 0 ? 512 : sent.readUInt16BE(offset + 3);
       must(size <= 1232, `${size} octets`);

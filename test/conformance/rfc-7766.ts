@@ -2,7 +2,8 @@
 import { framed, queryBytes } from '../support/dns-client.ts';
 import { later } from '../support/scripted-upstream.ts';
 import { FLAG, mustAnswer, mustBe } from './messages.ts';
-import { must, type Requirement } from './requirement.ts';
+import type { Requirement } from './requirement.ts';
+import { must } from './shortfall.ts';
 import { address, byTransport, optionCodes, reply, text } from './stage.ts';
 import { pause, receive } from './trial.ts';
 
@@ -99,7 +100,7 @@ export const RFC_7766: readonly Requirement[] = [
     text: 'a client that has gone is not answered, and nobody else suffers',
     only: 'TCP',
     async check(trial) {
-      const { name } = trial.domain((query) => later(200, reply(query, { answers: [address()] })));
+      const { name } = trial.domain((query) => later(200, reply(query, { answers: [address()] })), 'slow');
       const gone = await trial.tcpClient();
       gone.send(queryBytes({ name }));
       await pause(50);
@@ -115,7 +116,7 @@ export const RFC_7766: readonly Requirement[] = [
       const { name } = trial.domain((query) => {
         const good = reply(query, { answers: [address()] });
         return query.name.toLowerCase().startsWith('slow.') ? later(800, good) : good;
-      });
+      }, 'slow');
       const client = await trial.tcpClient();
       client.send(queryBytes({ name: `slow.${name}`, id: 1 }));
       client.send(queryBytes({ name: `quick.${name}`, id: 2 }));

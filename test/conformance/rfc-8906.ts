@@ -14,7 +14,8 @@ import {
   withEdns,
   withOpcode,
 } from './messages.ts';
-import { must, type Requirement } from './requirement.ts';
+import type { Requirement } from './requirement.ts';
+import { must } from './shortfall.ts';
 import { address, reply, soa, text } from './stage.ts';
 
 const UNKNOWN_OPTION = { code: 100, data: new Uint8Array(0) };

@@ -20,11 +20,16 @@ import {
   startScriptedUpstream,
 } from '../support/scripted-upstream.ts';
 import { octets, opt, QNAME_POINTER, record, uint16, uint32 } from '../wire/build-message.ts';
+import { must } from './shortfall.ts';
 
 /** The zones that a forwarder sends to servers of their own. */
 export const ZONES = {
   /** Everything that needs no other: one server. */
   plain: 'plain.conformance.example',
+  /** One server that takes its time. */
+  slow: 'slow.conformance.example',
+  /** One server whose replies are broken, or in whose name others send. */
+  hostile: 'hostile.conformance.example',
   /** One server that often stays silent. */
   silent: 'silent.conformance.example',
   /** Two servers, the first of which is asked first. */
@@ -70,7 +75,7 @@ export class Stage {
         const domain = domains.get(labels.slice(i).join('.'));
         if (domain === undefined) continue;
         domain.queries.push(query);
-        return domain.script(query);
+        return errorOf(query) ?? domain.script(query);
       }
       // Health checks and the like.
       return answer(query);
@@ -78,7 +83,9 @@ export class Stage {
     const certificate = await createTestCertificate([TLS_NAME]);
     const directory = mkdtempSync(join(tmpdir(), 'unloop-conformance-'));
     writeFileSync(join(directory, 'ca.pem'), certificate.cert);
-    const [plain, silent, first, second, tls] = await Promise.all([
+    const [plain, slow, hostile, silent, first, second, tls] = await Promise.all([
+      startScriptedUpstream(script),
+      startScriptedUpstream(script),
       startScriptedUpstream(script),
       startScriptedUpstream(script),
       startScriptedUpstream(script),
@@ -86,7 +93,14 @@ export class Stage {
       startScriptedUpstream(script, { certificate }),
     ]);
     return new Stage(
-      { plain: [plain], silent: [silent], pair: [first, second], tls: [tls] },
+      {
+        plain: [plain],
+        slow: [slow],
+        hostile: [hostile],
+        silent: [silent],
+        pair: [first, second],
+        tls: [tls],
+      },
       domains,
       directory,
     );
@@ -123,13 +137,30 @@ export interface ReplyParts {
   readonly opt?: boolean;
 }
 
-/** A reply, octet for octet as it is told. */
+/** What every good server answers to a message that is no question: forwarders that relay such a one get this. */
+function errorOf(query: ReceivedQuery): SendAction | null {
+  const { bytes } = query;
+  const opcode = bytes.readUInt16BE(2) & 0x7800;
+  const offset = optOffset(bytes);
+  if (opcode !== 0) return reply(query, { rcode: 4, flags: opcode, opt: false });
+  if (bytes.readUInt16BE(4) !== 1) return reply(query, { rcode: 1 });
+  return offset >= 0 && bytes[offset + 6] !== 0 ? reply(query, { rcode: 16 }) : null;
+}
+
+/** The octets that a query's sender takes in one reply. */
+function sizeLimit(query: ReceivedQuery): number {
+  if (query.transport !== 'udp') return 65_535;
+  const offset = optOffset(query.bytes);
+  return offset < 0 ? 512 : Math.max(512, query.bytes.readUInt16BE(offset + 3));
+}
+
+/** A reply, octet for octet as it is told; TC and no records if its receiver does not take as much. */
 export function reply(query: ReceivedQuery, parts: ReplyParts = {}): SendAction {
   const { answers = [], authorities = [], additionals = [], rcode = 0 } = parts;
   const question = query.bytes.subarray(12, questionEnd(query.bytes));
   const hasOpt = query.hasOpt && parts.opt !== false;
   const flags = 0x8080 | (query.bytes.readUInt16BE(2) & 0x0100) | (parts.flags ?? 0) | (rcode & 15);
-  return send(
+  const message = send(
     octets(
       uint16(query.id),
       uint16(flags),
@@ -150,6 +181,9 @@ export function reply(query: ReceivedQuery, parts: ReplyParts = {}): SendAction 
         : new Uint8Array(0),
     ),
   );
+  if (message.bytes.length <= sizeLimit(query)) return message;
+  const { answers: _answers, authorities: _authorities, additionals: _additionals, ...rest } = parts;
+  return reply(query, { ...rest, flags: (parts.flags ?? 0) | 0x0200 });
 }
 
 /** An A record of the name asked. */
@@ -191,6 +225,13 @@ export function optionCodes(query: Uint8Array): number[] {
   for (let at = offset + 11; at + 4 <= end; at += 4 + view.readUInt16BE(at + 2))
     codes.push(view.readUInt16BE(at));
   return codes;
+}
+
+/** What went upstream first; that nothing did is a shortfall. */
+export function firstQuery(domain: Domain): ReceivedQuery {
+  const [first] = domain.queries;
+  must(first !== undefined, 'nothing was sent on');
+  return first;
 }
 
 /** Different actions over UDP and over streams. */

@@ -11,7 +11,8 @@ import {
 } from '../support/dns-client.ts';
 import type { Script } from '../support/scripted-upstream.ts';
 import type { Forwarder } from './forwarder.ts';
-import { Shortfall } from './requirement.ts';
+import { rcodeName } from './rcode-names.ts';
+import { Shortfall } from './shortfall.ts';
 import { address, type Domain, reply, type Stage, type Zone } from './stage.ts';
 
 export const TRANSPORTS = ['UDP', 'TCP'] as const;
@@ -44,6 +45,16 @@ export class Trial {
     const client = await this.client();
     client.send(Buffer.isBuffer(question) ? question : queryBytes(question));
     return receive(client, withinMs);
+  }
+
+  /** Asks what cannot be read; the answer need be no more than a header with that RCODE. */
+  async mustRefuse(question: Buffer, rcode: number): Promise<void> {
+    const client = await this.client();
+    client.send(question);
+    const bytes = await client.receive(3000).catch(() => null);
+    if (bytes === null || bytes.length < 12) throw new Shortfall('no answer');
+    if (bytes.readUInt16BE(0) !== question.readUInt16BE(0)) throw new Shortfall('another ID');
+    if ((bytes[3]! & 15) !== rcode) throw new Shortfall(rcodeName(bytes[3]! & 15));
   }
 
   /** Asks where silence is right: null, or what came all the same. */

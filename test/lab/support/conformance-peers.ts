@@ -21,28 +21,30 @@ export function startPeers(stage: Stage): Promise<Peer[]> {
   return Promise.all([startDnsmasqPeer(stage), startUnboundPeer(stage), startDnsdistPeer(stage)]);
 }
 
-function peer(name: string, server: RealServer, zones: readonly Zone[]): Peer {
-  return { name, address: server.address, port: server.port, zones, server };
+function peer(name: string, server: RealServer, zones: readonly Zone[], tcpAtOnce?: number): Peer {
+  const { address, port } = server;
+  return { name, address, port, zones, server, ...(tcpAtOnce === undefined ? {} : { tcpAtOnce }) };
 }
 
 async function startDnsmasqPeer(stage: Stage): Promise<Peer> {
-  const { plain, silent, pair } = stage.servers;
+  const { plain, slow, hostile, silent, pair } = stage.servers;
   const server = await startDnsmasq([
     '--cache-size=10000',
     '--dns-forward-max=1000',
-    '--strict-order',
     ...plain.map(({ port }) => `--server=127.0.0.1#${port}`),
+    ...slow.map(({ port }) => `--server=/${ZONES.slow}/127.0.0.1#${port}`),
+    ...hostile.map(({ port }) => `--server=/${ZONES.hostile}/127.0.0.1#${port}`),
     ...silent.map(({ port }) => `--server=/${ZONES.silent}/127.0.0.1#${port}`),
     ...pair.map(({ port }) => `--server=/${ZONES.pair}/127.0.0.1#${port}`),
   ]);
-  // It speaks no TLS.
-  return peer('dnsmasq', server, ['plain', 'silent', 'pair']);
+  // It speaks no TLS, and has a process for each of 20 connections at the most.
+  return peer('dnsmasq', server, ['plain', 'slow', 'hostile', 'silent', 'pair'], 9);
 }
 
 async function startUnboundPeer(stage: Stage): Promise<Peer> {
   const directory = scratchDirectory();
   const port = await freePort();
-  const { plain, silent, pair, tls } = stage.servers;
+  const { plain, slow, hostile, silent, pair, tls } = stage.servers;
   const forwards = (name: string, servers: readonly { readonly port: number }[]) =>
     `forward-zone:\n  name: "${name}"\n${servers.map((server) => `  forward-addr: 127.0.0.1@${server.port}\n`).join('')}`;
   const config = join(directory, 'unbound.conf');
@@ -52,6 +54,7 @@ async function startUnboundPeer(stage: Stage): Promise<Peer> {
     `server:
   directory: "${directory}"
   interface: 127.0.0.1@${port}
+  access-control: 127.0.0.0/8 allow_snoop
   do-daemonize: no
   use-syslog: no
   logfile: ""
@@ -73,7 +76,7 @@ async function startUnboundPeer(stage: Stage): Promise<Peer> {
   tls-cert-bundle: "${stage.caPath}"
 remote-control:
   control-enable: no
-${forwards('.', plain)}${forwards(ZONES.silent, silent)}${forwards(ZONES.pair, pair)}forward-zone:
+${forwards('.', plain)}${forwards(ZONES.slow, slow)}${forwards(ZONES.hostile, hostile)}${forwards(ZONES.silent, silent)}${forwards(ZONES.pair, pair)}forward-zone:
   name: "${ZONES.tls}"
   forward-tls-upstream: yes
 ${tls.map(({ tlsPort }) => `  forward-addr: 127.0.0.1@${tlsPort}#${TLS_NAME}\n`).join('')}`,
@@ -86,7 +89,7 @@ ${tls.map(({ tlsPort }) => `  forward-addr: 127.0.0.1@${tlsPort}#${TLS_NAME}\n`)
     port,
     readyName: 'localhost',
   });
-  return peer('unbound', server, ['plain', 'silent', 'pair', 'tls']);
+  return peer('unbound', server, ['plain', 'slow', 'hostile', 'silent', 'pair', 'tls']);
 }
 
 async function startDnsdistPeer(stage: Stage): Promise<Peer> {
@@ -94,7 +97,7 @@ async function startDnsdistPeer(stage: Stage): Promise<Peer> {
   const port = await freePort();
   const config = join(directory, 'dnsdist.conf');
   const lines = [
-    `setLocal("127.0.0.1:${port}")`,
+    `setLocal("127.0.0.1:${port}", {maxInFlight=100})`,
     'setSecurityPollSuffix("")',
     'setTCPRecvTimeout(2)',
     'setStaleCacheEntriesTTL(30)',
@@ -106,7 +109,7 @@ async function startDnsdistPeer(stage: Stage): Promise<Peer> {
         zone === 'tls' ? `, tls="openssl", subjectName="${TLS_NAME}", caStore="${stage.caPath}"` : '';
       const serverPort = zone === 'tls' ? server.tlsPort : server.port;
       lines.push(
-        `newServer({address="127.0.0.1:${serverPort}", pool="${pool}", healthCheckMode="up"${tls}})`,
+        `newServer({address="127.0.0.1:${serverPort}", pool="${pool}", healthCheckMode="up", maxInFlight=100${tls}})`,
       );
     }
     // A cache per pool: by default it has none.
@@ -122,5 +125,5 @@ async function startDnsdistPeer(stage: Stage): Promise<Peer> {
     port,
     readyName: 'ready.example',
   });
-  return peer('dnsdist', server, ['plain', 'silent', 'pair', 'tls']);
+  return peer('dnsdist', server, ['plain', 'slow', 'hostile', 'silent', 'pair', 'tls']);
 }
