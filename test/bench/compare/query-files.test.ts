@@ -31,13 +31,18 @@ describe('query files', () => {
     expect(new Set(fresh).size).toBe(1000);
   });
 
+  it('hold names of many lengths', () => {
+    for (const queries of [hotQueries(), uniqueQueries('x', 1000), mixedQueries('x', 1000)])
+      expect(new Set([...queries].map((query) => query.length)).size).toBeGreaterThan(20);
+  });
+
   it('are a line per query', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'unloop-queries-'));
     const path = join(folder, 'file');
     await writeQueryFile(path, uniqueQueries('x', 5000));
     const lines = (await readFile(path, 'utf8')).split('\n');
     expect(lines.length).toBe(5001);
-    expect(lines[4999]).toBe('q4999.x.unique.example A');
+    expect(lines[4999]).toBe('abcdefq4999.x.unique.example A');
     await rm(folder, { recursive: true });
   });
 });
