@@ -84,6 +84,12 @@ describe('findOption', () => {
     expect(optionLengthAt(options, 20)).toBe(2);
   });
 
+  it('finds an option without data that is the last', () => {
+    const last = octets(option(10, octets('01')), option(11, octets()));
+    expect(findOption(last, 0, last.length, 11)).toBe(last.length);
+    expect(findOption(octets(last, '000b 0000'), 0, last.length - 4, 11)).toBe(-1);
+  });
+
   it('finds nothing that is not there', () => {
     expect(findOption(options, 0, options.length, 11)).toBe(-1);
     expect(findOption(options, 0, 0, 10)).toBe(-1);

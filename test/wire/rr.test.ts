@@ -51,6 +51,35 @@ describe('RrCursor', () => {
     expect(rr.failed).toBe(true);
   });
 
+  it('fails at once on one record more than there is room for, and on none less', () => {
+    const three = octets(head, ...Array.from({ length: 3 }, () => record('00', 1, 1, octets())));
+    const stepsOf = (count: number): [number, boolean] => {
+      const rr = new RrCursor();
+      rr.reset(three, three.length, head.length, count);
+      let steps = 0;
+      while (rr.next()) steps++;
+      return [steps, rr.failed];
+    };
+    expect(stepsOf(3)).toEqual([3, false]);
+    expect(stepsOf(4)).toEqual([0, true]);
+    expect(new RrCursor().failed).toBe(false);
+    expect(new RrCursor().next()).toBe(false);
+  });
+
+  it('fails on a broken name whatever the counts in the header are', () => {
+    for (const owner of ['c0ff', '80', '3f']) {
+      const broken = octets(
+        header(0x8180, 1, 0, 0, 0),
+        question('a'),
+        record(owner, 1, 1, new Uint8Array(20)),
+      );
+      const rr = new RrCursor();
+      rr.reset(broken, broken.length, 19, 1);
+      expect(rr.next()).toBe(false);
+      expect(rr.failed).toBe(true);
+    }
+  });
+
   it('fails on a broken name and stays failed until reset', () => {
     const rr = new RrCursor();
     const broken = octets(head, record('c0ff', 1, 1, octets()), record('00', 1, 1, octets()));
