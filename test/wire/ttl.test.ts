@@ -43,6 +43,8 @@ describe('setTtls', () => {
     const bytes = arena(1, 2, 0xffffffff, 4);
     setTtls(bytes, BASE, offsets, 1, 3, 30);
     expect(bytes).toEqual(arena(1, 30, 30, 30));
+    setTtls(bytes, BASE, offsets, 1, 2, 7);
+    expect(bytes).toEqual(arena(1, 7, 7, 30));
   });
 });
 
@@ -57,5 +59,7 @@ describe('capTtls', () => {
     const bytes = arena(1, 1, 1, 1);
     capTtls(bytes, BASE, offsets, 3, 1, 9, 10);
     expect(bytes).toEqual(arena(1, 1, 1, 9));
+    capTtls(bytes, BASE, offsets, 1, 2, 5, 10);
+    expect(bytes).toEqual(arena(1, 5, 5, 9));
   });
 });
