@@ -1,0 +1,158 @@
+// A running process under mutated queries over UDP and TCP, its upstream answering with mutated replies: it goes on, and
+// every question whose answer is known is answered rightly. HOSTILE_PACKETS sets how many packets (npm run hostile: a
+// million), HOSTILE_RESULT a file for the figures.
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { cpus } from 'node:os';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, it } from 'vitest';
+import { parsePeer } from '../../src/io/peer.ts';
+import { readCorpus } from '../fuzz/corpus.ts';
+import { queryBytes } from '../support/dns-client.ts';
+import { startUnloop } from '../support/unloop-process.ts';
+import { attackOverTcp, Findings, UdpAttacker } from './attackers.ts';
+import { liar, truthful, Upstream } from './servers.ts';
+import { TruthClient } from './truth-client.ts';
+
+const PACKETS = Number(process.env.HOSTILE_PACKETS ?? 50_000);
+/** Of them over TCP: a tenth. */
+const TCP_PACKETS = Math.floor(PACKETS / 10);
+const SOCKETS = 8;
+const CONNECTIONS = 4;
+const SEED = 20_261_125;
+/** What memory may grow by after the first quarter, MiB: V8's heap and malloc's arenas breathe. */
+const MAX_GROWTH_MIB = 48;
+
+const corpus = fileURLToPath(new URL('../fuzz/corpus', import.meta.url));
+const queries = readCorpus(corpus, 'query');
+const replies = readCorpus(corpus, 'records');
+/** Names that are known to have one address each, asked for again and again, in both spellings. */
+const known = Array.from({ length: 64 }, (_, i) =>
+  Uint8Array.from(
+    queryBytes({ name: `${i % 2 === 0 ? 'Known' : 'known'}${i}.true.example`, edns: i % 3 === 0 }),
+  ),
+);
+
+describe('hostile packets', () => {
+  it(`${PACKETS} of them change nothing`, async () => {
+    const truth = await Upstream.start(truthful);
+    const victims = known.map((query) => query.slice(12, query.length - (query[11] === 1 ? 15 : 4)));
+    const lies = await Upstream.start(liar(SEED, replies, victims));
+    const unloop = await startUnloop({
+      config: {
+        workers: 2,
+        upstreams: [`127.0.0.1:${lies.port}`],
+        zones: { 'true.example': { upstreams: [`127.0.0.1:${truth.port}`] } },
+        forward: { healthCheck: { interval: '500ms', maxFails: 100 } },
+        cache: { maxEntries: 2000, maxBytes: '2MiB' },
+      },
+    });
+    const findings = new Findings();
+    const client = await TruthClient.open(unloop.port, 'true.example');
+    const usage = new Usage(unloop.child.pid!);
+    const startMs = performance.now();
+    client.start();
+    const target = parsePeer('127.0.0.1', unloop.port)!;
+    const seeds = [...queries, ...replies.slice(0, 6), ...known.slice(0, 6)];
+    const attackers = Array.from(
+      { length: SOCKETS },
+      (_, i) => new UdpAttacker(target, SEED + i, seeds, known, findings),
+    );
+    await Promise.all(attackers.map((attacker) => attacker.open()));
+    const all = async (share: number) => {
+      const udp = Math.ceil(((PACKETS - TCP_PACKETS) * share) / SOCKETS);
+      const tcp = Math.ceil((TCP_PACKETS * share) / CONNECTIONS);
+      await Promise.all([
+        ...attackers.map((attacker) => attacker.run(udp)),
+        ...Array.from({ length: CONNECTIONS }, (_, i) =>
+          attackOverTcp(unloop.port, SEED - i, seeds, known, tcp, findings),
+        ),
+      ]);
+    };
+    await all(0.25);
+    usage.note();
+    for (let part = 0; part < 3; part++) {
+      await all(0.25);
+      usage.note();
+    }
+    const elapsedMs = performance.now() - startMs;
+    const truthCounts = await client.stop();
+    // What is still in flight ends within the deadline and the time for late replies.
+    await new Promise((resolve) => setTimeout(resolve, 6000));
+    usage.note();
+    for (const attacker of attackers) await attacker.close();
+    const metrics = await unloop.metrics();
+    const restarts = metrics.value('unloop_worker_restarts_total');
+    const errors = unloop.log.filter(({ level }) => level === 'error' || level === 'fatal');
+    const exitCode = await unloop.stop();
+    const result = {
+      machine: `${cpus().length} × ${cpus()[0]?.model}`,
+      node: process.version,
+      packets: { udp: findings.sentUdp, tcp: findings.sentTcp, mutatedReplies: lies.replies },
+      seconds: Math.round(elapsedMs / 100) / 10,
+      answered: findings.answered,
+      known: {
+        asked: findings.knownAsked + truthCounts.asked,
+        right: findings.knownRight + truthCounts.right,
+      },
+      wrong: findings.faults.length,
+      upstreamAsked: { truthful: truth.queries, lying: lies.queries },
+      amplification: {
+        octetsSent: findings.octetsSent,
+        octetsReceived: findings.octetsReceived,
+        largestAnswer: findings.largestAnswer,
+        largestFactor: Math.round(findings.largestFactor * 10) / 10,
+      },
+      restarts,
+      exitCode,
+      usage: usage.samples,
+    };
+    if (process.env.HOSTILE_RESULT !== undefined) {
+      writeFileSync(process.env.HOSTILE_RESULT, `${JSON.stringify(result, null, 2)}\n`);
+    }
+    await Promise.all([truth.close(), lies.close()]);
+
+    expect(findings.faults).toEqual([]);
+    expect(truthCounts.faults).toEqual([]);
+    expect(findings.sentUdp + findings.sentTcp).toBeGreaterThan(PACKETS * 0.9);
+    // The attack reached the upstream: the replies' way was tried as well.
+    expect(lies.replies).toBeGreaterThan(PACKETS / 20);
+    expect(result.known.right).toBe(result.known.asked);
+    expect(truthCounts.asked).toBeGreaterThan(10);
+    expect(restarts).toBe(0);
+    expect(errors).toEqual([]);
+    expect(unloop.stderr).toBe('');
+    expect(unloop.otherOutput).toEqual([]);
+    expect(exitCode).toBe(0);
+    // The whole of it is no lever: fewer octets came back than went in.
+    expect(findings.largestAnswer).toBeLessThanOrEqual(1232);
+    usage.expectFlat();
+  }, 1_800_000);
+});
+
+/** Memory and descriptors of a process. */
+class Usage {
+  readonly samples: { rssMiB: number; descriptors: number }[] = [];
+  readonly #pid: number;
+
+  constructor(pid: number) {
+    this.#pid = pid;
+    this.note();
+  }
+
+  note(): void {
+    const status = readFileSync(`/proc/${this.#pid}/status`, 'utf8');
+    this.samples.push({
+      rssMiB: Math.round(Number(/VmRSS:\s+(\d+)/.exec(status)![1]) / 1024),
+      descriptors: readdirSync(`/proc/${this.#pid}/fd`).length,
+    });
+  }
+
+  /** From the first quarter on nothing grows. */
+  expectFlat(): void {
+    const [start, warm] = [this.samples[0]!, this.samples[1]!];
+    const end = this.samples.at(-1)!;
+    expect(end.rssMiB).toBeLessThan(warm.rssMiB + MAX_GROWTH_MIB);
+    // Connections and a socket on its way out come and go.
+    expect(end.descriptors).toBeLessThan(start.descriptors + 60);
+  }
+}

@@ -1,0 +1,162 @@
+// Two upstreams on loopback, UDP and TCP: one that tells the truth about names below true.example, and one that lies
+// about everything, in every way that mutate() knows.
+import net from 'node:net';
+import { type DatagramSocket, PEER_WORDS, type ReceiveBatch } from '../../src/io/datagram-socket.ts';
+import { openDatagramSocket } from '../../src/io/open-socket.ts';
+import { Generator } from '../fuzz/generator.ts';
+import { mutate } from '../fuzz/mutate.ts';
+import { framed } from '../support/dns-client.ts';
+import { questionEnd } from '../support/scripted-upstream.ts';
+
+/** What a server says to one message: any number of messages. */
+type Script = (query: Uint8Array, say: (message: Uint8Array) => void, stream: boolean) => void;
+
+const MAX_MESSAGE = 4096;
+
+/** A server on a port of the kernel's choosing. */
+export class Upstream {
+  queries = 0;
+  replies = 0;
+  readonly #script: Script;
+  #socket!: DatagramSocket;
+  readonly #tcp: net.Server;
+  readonly #connections = new Set<net.Socket>();
+
+  private constructor(script: Script) {
+    this.#script = script;
+    this.#tcp = net.createServer((connection) => this.#serve(connection));
+  }
+
+  static async start(script: Script): Promise<Upstream> {
+    const upstream = new Upstream(script);
+    const onBatch = (batch: ReceiveBatch, socket: DatagramSocket) => upstream.#onBatch(batch, socket);
+    upstream.#socket = await openDatagramSocket(
+      { address: '127.0.0.1', port: 0, receiveBufferBytes: 4 * 1024 * 1024 },
+      { onBatch, onError() {} },
+    );
+    await new Promise<void>((resolve, reject) => {
+      upstream.#tcp.once('error', reject);
+      upstream.#tcp.listen(upstream.port, '127.0.0.1', resolve);
+    });
+    return upstream;
+  }
+
+  get port(): number {
+    return this.#socket.localPort;
+  }
+
+  async close(): Promise<void> {
+    for (const connection of this.#connections) connection.destroy();
+    this.#tcp.close();
+    await this.#socket.close();
+  }
+
+  #onBatch(batch: ReceiveBatch, socket: DatagramSocket): void {
+    for (let i = 0; i < batch.count; i++) {
+      this.queries++;
+      const query = batch.buffers[i]!.slice(0, batch.lengths[i]!);
+      const say = (message: Uint8Array) => {
+        this.replies++;
+        socket.reserve().set(message.subarray(0, MAX_MESSAGE));
+        socket.commit(Math.min(message.length, MAX_MESSAGE), batch.peers, i * PEER_WORDS);
+      };
+      this.#script(query, say, false);
+    }
+  }
+
+  #serve(connection: net.Socket): void {
+    this.#connections.add(connection);
+    connection.on('error', () => {});
+    connection.on('close', () => this.#connections.delete(connection));
+    let rest = Buffer.alloc(0);
+    connection.on('data', (chunk: Buffer) => {
+      rest = Buffer.concat([rest, chunk]);
+      while (rest.length >= 2 && rest.length >= 2 + rest.readUInt16BE(0)) {
+        const end = 2 + rest.readUInt16BE(0);
+        this.queries++;
+        const say = (message: Uint8Array) => {
+          this.replies++;
+          connection.write(framed(message));
+        };
+        this.#script(Uint8Array.from(rest.subarray(2, end)), say, true);
+        rest = rest.subarray(end);
+      }
+    });
+  }
+}
+
+/** 192.0.2.1 and the like, derived from the name: nobody can give the right answer by accident. */
+export function trueAddress(name: Uint8Array): Uint8Array {
+  let hash = 0x811c9dc5;
+  for (const octet of name) {
+    hash = Math.imul(hash ^ (octet >= 65 && octet <= 90 ? octet + 32 : octet), 0x01000193);
+  }
+  return Uint8Array.of(10, hash >>> 24, hash >>> 16, hash >>> 8);
+}
+
+/** The right answer to a question: one address, for an hour; null when the question cannot be read. */
+export function trueAnswer(query: Uint8Array): Uint8Array | null {
+  const end = questionEnd(query);
+  if (end === 12 || query.length < end) return null;
+  const answer = new Uint8Array(end + 16);
+  answer.set(query.subarray(0, end));
+  answer.set([0x81, 0x80, 0, 1, 0, 1, 0, 0, 0, 0], 2);
+  answer.set(
+    [0xc0, 12, 0, 1, 0, 1, 0, 0, 0x0e, 0x10, 0, 4, ...trueAddress(query.subarray(12, end - 4))],
+    end,
+  );
+  return answer;
+}
+
+/** Tells the truth, whatever the type asked. */
+export const truthful: Script = (query, say) => {
+  const answer = trueAnswer(query);
+  if (answer !== null) say(answer);
+};
+
+/** Replies of all kinds, for the liar to begin with; the first is for the question asked. */
+export function liar(seed: number, replies: readonly Uint8Array[], victims: readonly Uint8Array[]): Script {
+  const random = new Generator(seed);
+  const out = new Uint8Array(MAX_MESSAGE);
+  return (query, say, stream) => {
+    const sound = trueAnswer(query);
+    if (sound === null) return;
+    const end = sound.length - 16;
+    const roll = random.below(100);
+    if (roll < 3) return;
+    if (roll < 6) {
+      // Its own query, sent back where it came from: a message with QR=0 to a port that only asks.
+      say(query);
+      return;
+    }
+    if (roll < 40) {
+      // Before the answer, somebody else's: records of names that nobody asked this server for.
+      say(withStrangers(sound, end, random.pick(victims)));
+      if (roll < 20) return;
+    }
+    for (let count = 1 + random.below(stream ? 1 : 3); count > 0; count--) {
+      const from = random.below(3) === 0 ? random.pick(replies) : sound;
+      const length = mutate(random, from, random.pick(replies), out, random.below(8) === 0 ? 4000 : 1232);
+      const message = out.slice(0, length);
+      if (length >= end && random.below(4) > 0) {
+        // Believable: the ID, QR and the question are right. What follows is not.
+        message.set(query.subarray(12, end), 12);
+        message.set([0, 1], 4);
+        message[2] = (message[2]! & 0x07) | 0x80;
+      }
+      if (length >= 2 && random.below(10) > 0) message.set(query.subarray(0, 2));
+      say(message);
+    }
+    if (random.below(2) === 0) say(sound);
+  };
+}
+
+/** The answer, with an address of its own for a victim's name in the answer and in the additional section. */
+function withStrangers(sound: Uint8Array, end: number, victim: Uint8Array): Uint8Array {
+  const record = Uint8Array.of(...victim, 0, 1, 0, 1, 0, 0, 0x0e, 0x10, 0, 4, 203, 0, 113, 66);
+  const counts = Uint8Array.of(0, 1, 0, 2, 0, 0, 0, 1);
+  const message = Uint8Array.of(...sound, ...record, ...record);
+  message.set(counts, 4);
+  message.set(sound.subarray(12, end), 12);
+  return message;
+}
