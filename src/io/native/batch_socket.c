@@ -85,6 +85,11 @@ static bool go_same_way(const Thread *thread, const Socket *socket, int slot, in
   return socket->connected || memcmp(peer, other_peer, PEER_WORDS * sizeof *peer) == 0;
 }
 
+static bool may_have_company(const Thread *thread, const Socket *socket, int slot) {
+  int32_t length = thread->send_lengths[slot];
+  return socket->segments && length > 0 && length <= MAX_SEGMENT_BYTES;
+}
+
 // Takes the datagram in a slot as the next segment of a header.
 static void add_segment(Thread *thread, struct msghdr *header, int slot) {
   header->msg_iov[header->msg_iovlen++] =
@@ -92,21 +97,36 @@ static void add_segment(Thread *thread, struct msghdr *header, int slot) {
   thread->send_sockets[slot] = -1;
 }
 
-// Fills a header with the datagram in `slot` and those behind it that may share its way through the kernel's stack, which
-// cuts them apart again at its end (UDP_SEGMENT): the same way, as long, and one shorter at the end.
+// The longest datagram, of `slot` and those behind it that go the same way, that may have company; `slot` itself if it may not.
+static int find_longest(const Thread *thread, const Socket *socket, int slot, int queued) {
+  int longest = slot;
+  if (!may_have_company(thread, socket, slot)) return slot;
+  for (int other = slot + 1; other < queued; other++) {
+    if (thread->send_lengths[other] > thread->send_lengths[longest] && may_have_company(thread, socket, other) &&
+        go_same_way(thread, socket, slot, other))
+      longest = other;
+  }
+  return longest;
+}
+
+// Fills a header with datagrams that share their way through the kernel's stack, which cuts them apart again at its end
+// (UDP_SEGMENT): of those that go the same way as `slot`, the longest, all that are as long, and a shorter one.
 //
-//   | segment_bytes | segment_bytes | … | ≤ segment_bytes |
+//   | segment_bytes | segment_bytes | … | < segment_bytes |
+//
+// With all of one length that is one header; with all of different lengths half as many as there are datagrams.
 static void prepare_send(Thread *thread, const Socket *socket, int slot, int queued, int position, struct iovec *vectors) {
   struct msghdr *header = &thread->send_headers[position].msg_hdr;
   *header = (struct msghdr){.msg_iov = vectors};
   if (!socket->connected) set_destination(thread, slot, position);
-  int32_t length = thread->send_lengths[slot];
-  add_segment(thread, header, slot);
-  if (!socket->segments || length == 0 || length > MAX_SEGMENT_BYTES) return;
+  int longest = find_longest(thread, socket, slot, queued);
+  int32_t length = thread->send_lengths[longest];
+  add_segment(thread, header, longest);
+  if (!may_have_company(thread, socket, longest)) return;
   int shorter = -1;
-  for (int other = slot + 1; other < queued && header->msg_iovlen < MAX_SEGMENTS - 1; other++) {
+  for (int other = slot; other < queued && header->msg_iovlen < MAX_SEGMENTS - 1; other++) {
     int32_t other_length = thread->send_lengths[other];
-    if (other_length <= 0 || other_length > length || !go_same_way(thread, socket, slot, other)) continue;
+    if (!may_have_company(thread, socket, other) || !go_same_way(thread, socket, longest, other)) continue;
     if (other_length == length) add_segment(thread, header, other);
     else if (shorter < 0) shorter = other;
   }
@@ -185,12 +205,14 @@ void flush(Thread *thread) {
     if (id < 0 || id >= MAX_SOCKETS || thread->sockets[id] == NULL) continue;
     Socket *socket = thread->sockets[id];
     int count = 0, vectors = 0;
-    for (int slot = first; slot < queued; slot++) {
-      if (thread->send_sockets[slot] != id) continue;
-      if (thread->send_lengths[slot] < 0 || thread->send_lengths[slot] > SLOT_BYTES) {
+    for (int slot = first; slot < queued;) {
+      if (thread->send_sockets[slot] != id) {
+        slot++;
+      } else if (thread->send_lengths[slot] < 0 || thread->send_lengths[slot] > SLOT_BYTES) {
         thread->send_sockets[slot] = -1;
         socket->send_failures++;
       } else {
+        // Not always the one in this slot: then it has its turn again.
         prepare_send(thread, socket, slot, queued, count, thread->send_vectors + vectors);
         vectors += (int)thread->send_headers[count++].msg_hdr.msg_iovlen;
       }
