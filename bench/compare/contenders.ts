@@ -4,9 +4,10 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, writeFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
-import type { FloorPrograms } from './floor-programs.ts';
+import { compileFloor, type FloorPrograms } from './floor-programs.ts';
 import { UNLOOP } from './project.ts';
 
+const NODE = process.execPath;
 const OTHER_NODE = process.env.UNLOOP_BENCH_NODE ?? '';
 
 /** What a scenario asks of those who take part. */
@@ -41,6 +42,8 @@ export interface Contender {
   readonly kind: 'unloop' | 'peer' | 'floor';
   /** Another way of running the one before it in the list. */
   readonly variant?: boolean;
+  /** An experiment: measured only where --only names it. */
+  readonly onDemand?: boolean;
   /** Keys of the scenarios it takes part in; left out: all. */
   readonly scenarios?: readonly string[];
   /** Its version; null: not installed. */
@@ -74,6 +77,25 @@ const unloopOtherNode: Contender = {
   scenarios: ['cached', 'cached-opt', 'forwarded', 'mixed', 'tcp', 'memory', 'start'],
   version: () => (OTHER_NODE === '' ? null : firstMatch(OTHER_NODE, ['--version'], /v(\d\S*)/)),
   launch: (purpose) => ({ command: OTHER_NODE, args: unloopArguments(purpose, 1) }),
+};
+
+/** Processes in place of threads: two of one worker each, on one port, of which the kernel chooses. */
+const unloopTwoProcesses: Contender = {
+  ...unloop,
+  key: 'unloop-2-processes',
+  title: 'unloop, two processes',
+  variant: true,
+  onDemand: true,
+  scenarios: ['cached', 'forwarded'],
+  launch: (purpose) => {
+    const configFile = join(purpose.folder, 'unloop.yaml');
+    writeFileSync(configFile, 'takeOver: true\n');
+    const process = (adminPort: number) =>
+      [NODE, ...unloopArguments({ ...purpose, adminPort }, 1), '--config', configFile].join(' ');
+    // Port 0: any that is free, as nobody asks the second one.
+    const script = `trap 'kill $(jobs -p)' TERM; ${process(purpose.adminPort)} & ${process(0)} & wait; wait`;
+    return { command: 'bash', args: ['-c', script] };
+  },
 };
 
 function unloopArguments(purpose: Purpose, workers: number) {
@@ -236,6 +258,30 @@ const forwardFloor: Contender = {
   }),
 };
 
+/** What batches are worth: the floors with fewer or more datagrams in a system call. */
+const floorBatches: readonly Contender[] = [1, 4, 16, 128].flatMap((batch) => [
+  {
+    ...answerFloor,
+    key: `floor-answer-${batch}`,
+    title: `C floor, echo, batches of ${batch}`,
+    variant: true,
+    onDemand: true,
+    scenarios: ['cached'],
+    launch: ({ port, folder }) => ({ command: compileFloor('answer', folder, batch), args: [String(port)] }),
+  },
+  {
+    ...forwardFloor,
+    key: `floor-forward-${batch}`,
+    title: `C floor, forwarding, batches of ${batch}`,
+    variant: true,
+    onDemand: true,
+    launch: ({ port, upstreamPort, folder }) => ({
+      command: compileFloor('forward', folder, batch),
+      args: [String(port), String(upstreamPort)],
+    }),
+  },
+]);
+
 function compilerVersion(): string | null {
   return firstMatch(process.env.CC ?? 'cc', ['--version'], /(\d+\.\d+\S*)/);
 }
@@ -247,11 +293,13 @@ export const CONTENDERS: readonly Contender[] = [
   unloop,
   unloopTwoWorkers,
   unloopOtherNode,
+  unloopTwoProcesses,
   unbound,
   dnsdist,
   dnsdistBatches,
   dnsmasq,
   coredns,
+  ...floorBatches,
 ];
 
 /** Whether the contender is measured in this scenario. */

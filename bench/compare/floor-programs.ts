@@ -11,12 +11,14 @@ export interface FloorPrograms {
 
 /** Throws when there is no C compiler. */
 export function buildFloorPrograms(folder: string): FloorPrograms {
-  return { answer: compile('answer', folder), forward: compile('forward', folder) };
+  return { answer: compileFloor('answer', folder), forward: compileFloor('forward', folder) };
 }
 
-function compile(name: string, folder: string): string {
-  const program = join(folder, `floor-${name}`);
+/** Compiles one of them; `batch` is how many datagrams it takes or sends in one system call. Returns its path. */
+export function compileFloor(name: 'answer' | 'forward', folder: string, batch = 64): string {
+  const program = join(folder, `floor-${name}-${batch}`);
   const cc = process.env.CC ?? 'cc';
-  execFileSync(cc, ['-O2', '-Wall', '-Wextra', '-o', program, join(FLOOR_SOURCES, `${name}.c`)]);
+  const flags = ['-O2', '-Wall', '-Wextra', `-DBATCH=${batch}`];
+  execFileSync(cc, [...flags, '-o', program, join(FLOOR_SOURCES, `${name}.c`)]);
   return program;
 }

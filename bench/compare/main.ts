@@ -75,7 +75,8 @@ function isWanted(
   only: readonly string[],
 ): boolean {
   if (versions[contender.key] === null) return false;
-  return only.length === 0 || only.includes(contender.key) || only.includes(contender.kind);
+  if (only.includes(contender.key)) return true;
+  return !contender.onDemand && (only.length === 0 || only.includes(contender.kind));
 }
 
 function runScenario(bench: Bench, scenario: Scenario): Promise<void> {

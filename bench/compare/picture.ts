@@ -30,7 +30,7 @@ export function renderPicture(report: Report): string {
   const parts: string[] = [];
   let y = TOP;
   for (const { scenario, title, value: name, show } of GROUPS) {
-    const bars = CONTENDERS.filter(({ kind, variant }) => kind !== 'unloop' || !variant)
+    const bars = CONTENDERS.filter(({ kind, variant }) => kind === 'peer' || !variant)
       .map(({ key, title, kind }) => ({ title, kind, value: figure(report, scenario, key, name) }))
       .filter(({ value }) => !Number.isNaN(value))
       .toSorted((a, b) => a.value - b.value);

@@ -31,7 +31,9 @@ export function* uniqueQueries(tag: string, count: number): Generator<string> {
 /** Nine hot names, one unique name, and so on. */
 export function* mixedQueries(tag: string, count: number): Generator<string> {
   for (let i = 0; i < count; i++) {
-    yield i % 10 === 9 ? `${padding(i)}q${i}.${tag}.mixed.example A\n` : `${hotName((i * 7919) % HOT_NAMES)} A\n`;
+    yield i % 10 === 9
+      ? `${padding(i)}q${i}.${tag}.mixed.example A\n`
+      : `${hotName((i * 7919) % HOT_NAMES)} A\n`;
   }
 }
 

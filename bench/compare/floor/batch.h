@@ -13,7 +13,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#ifndef BATCH
 #define BATCH 64
+#endif
 #define DATAGRAM 4096
 #define BUFFER_BYTES (4 * 1024 * 1024)
 #define HEADER 12
