@@ -26,6 +26,7 @@ export async function startUnloopForwarder(stage: Stage, native: boolean): Promi
       workers: 1,
       upstreams: plain.map(({ port }) => `127.0.0.1:${port}`),
       zones: {
+        ...(stage.realPort === 0 ? {} : { [ZONES.real]: { upstreams: [`127.0.0.1:${stage.realPort}`] } }),
         [ZONES.slow]: { upstreams: slow.map(({ port }) => `127.0.0.1:${port}`) },
         [ZONES.hostile]: { upstreams: hostile.map(({ port }) => `127.0.0.1:${port}`) },
         [ZONES.silent]: { upstreams: silent.map(({ port }) => `127.0.0.1:${port}`) },
@@ -33,8 +34,8 @@ export async function startUnloopForwarder(stage: Stage, native: boolean): Promi
         [ZONES.tls]: { upstreams: tls.map(({ tlsPort }) => `tls://127.0.0.1:${tlsPort}#${TLS_NAME}`) },
       },
       // Others may use the machine at the same time.
-      forward: { deadline: '3s' },
-      cache: { serveStale: { after: '500ms' } },
+      forward: { deadline: '4s' },
+      cache: { serveStale: { after: '1500ms' } },
       limits: { tcpIdle: '2s' },
       loop: { probe: { onStart: false, interval: '0s' } },
     },
@@ -43,7 +44,15 @@ export async function startUnloopForwarder(stage: Stage, native: boolean): Promi
     name: native ? 'addon' : 'fallback',
     address: '127.0.0.1',
     port: process.port,
-    zones: ['plain', 'slow', 'hostile', 'silent', 'pair', 'tls'],
+    zones: [
+      'plain',
+      'slow',
+      'hostile',
+      'silent',
+      'pair',
+      'tls',
+      ...(stage.realPort === 0 ? [] : (['real'] as const)),
+    ],
     process,
   };
 }

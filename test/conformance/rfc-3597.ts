@@ -72,6 +72,7 @@ export const RFC_3597: readonly Requirement[] = [
       const { name } = trial.domain((query) => reply(query, { answers: [text(900), text(901), text(902)] }));
       const answer = await trial.ask({ name, type: 'ANY', udpSize: 65_535 });
       must(answer.rcode === 0, `RCODE ${answer.rcode}`);
+      must(answer.truncated || answer.answers.length > 0, 'neither records nor TC');
       if (trial.transport === 'UDP') must(answer.bytes.length <= 1232, `${answer.bytes.length} octets`);
     },
   },

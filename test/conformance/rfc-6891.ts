@@ -45,9 +45,9 @@ export const RFC_6891: readonly Requirement[] = [
     async check(trial) {
       const { name } = trial.domain();
       const bare = { name, edns: false };
-      mustBe(await trial.ask(withAdditional(bare, opt(1232)), 3000), 0);
+      mustAnswer(await trial.ask(withAdditional(bare, opt(1232)), 3000));
       const behind = withAdditional(bare, octets('00 0001 0001 00000000 0004 c0000201'), opt(1232));
-      mustBe(await trial.ask(behind, 3000), 0);
+      mustAnswer(await trial.ask(behind, 3000));
     },
   },
   {
@@ -57,8 +57,8 @@ export const RFC_6891: readonly Requirement[] = [
       const { name } = trial.domain();
       const broken = queryBytes({ name, options: [{ code: 65_001, data: Buffer.from('ab') }] });
       broken.writeUInt16BE(500, questionEnd(broken) + 13);
-      const { rcode } = await trial.ask(broken, 3000);
-      must(rcode === 0 || rcode === FORMERR, `RCODE ${rcode}`);
+      const answer = await trial.ask(broken, 3000);
+      if (answer.rcode !== FORMERR) mustAnswer(answer);
     },
   },
   {

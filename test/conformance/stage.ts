@@ -34,6 +34,8 @@ export const ZONES = {
   silent: 'silent.conformance.example',
   /** Two servers, the first of which is asked first. */
   pair: 'pair.conformance.example',
+  /** A real authoritative server (NSD), in the laboratory. */
+  real: 'real.conformance.example',
   /** One server, over TLS. */
   tls: 'tls.conformance.example',
 } as const;
@@ -50,7 +52,9 @@ export interface Domain {
 }
 
 export class Stage {
-  readonly servers: Readonly<Record<Zone, readonly ScriptedUpstream[]>>;
+  readonly servers: Readonly<Record<Exclude<Zone, 'real'>, readonly ScriptedUpstream[]>>;
+  /** Port of the real server; 0 without one. */
+  readonly realPort: number;
   /** A file that vouches for the TLS server. */
   readonly caPath: string;
   readonly #domains: Map<string, { queries: ReceivedQuery[]; script: Script }>;
@@ -60,14 +64,16 @@ export class Stage {
     servers: Stage['servers'],
     domains: Map<string, { queries: ReceivedQuery[]; script: Script }>,
     directory: string,
+    realPort: number,
   ) {
     this.servers = servers;
     this.#domains = domains;
     this.#directory = directory;
+    this.realPort = realPort;
     this.caPath = join(directory, 'ca.pem');
   }
 
-  static async start(): Promise<Stage> {
+  static async start(realPort = 0): Promise<Stage> {
     const domains = new Map<string, { queries: ReceivedQuery[]; script: Script }>();
     const script: Script = (query) => {
       const labels = query.name.toLowerCase().split('.');
@@ -103,6 +109,7 @@ export class Stage {
       },
       domains,
       directory,
+      realPort,
     );
   }
 

@@ -44,7 +44,11 @@ export class Trial {
   async ask(question: Question | Buffer, withinMs = PATIENCE_MS): Promise<Answer> {
     const client = await this.client();
     client.send(Buffer.isBuffer(question) ? question : queryBytes(question));
-    return receive(client, withinMs);
+    const answer = await receive(client, withinMs);
+    // Some forwarders serve few connections at once.
+    client.close();
+    this.#clients.splice(this.#clients.indexOf(client), 1);
+    return answer;
   }
 
   /** Asks what cannot be read; the answer need be no more than a header with that RCODE. */
@@ -80,6 +84,14 @@ export class Trial {
     } finally {
       socket.close();
     }
+  }
+
+  /** What the real server itself says, over TCP. */
+  async askRealServer(question: Question): Promise<Answer> {
+    const client = await TcpClient.connect(this.#stage.realPort);
+    this.#clients.push(client);
+    client.send(queryBytes(question));
+    return receive(client);
   }
 
   /** A client that is closed with the trial: a UDP socket or a TCP connection. */

@@ -4,10 +4,13 @@ import { execFileSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type BadForwarder, startCareless, startParrot } from '../conformance/bad-forwarders.ts';
 import { startUnloopForwarder, type UnloopForwarder } from '../conformance/forwarder.ts';
+import { REAL_SERVER, REAL_ZONE } from '../conformance/real-server.ts';
 import { putAll, type Result } from '../conformance/requirement.ts';
-import { REQUIREMENTS } from '../conformance/requirements.ts';
+import { REQUIREMENTS as WITH_STAND_IN } from '../conformance/requirements.ts';
 import { Stage } from '../conformance/stage.ts';
+import { type RealServer, startNsd } from '../support/real-server.ts';
 import { type Peer, startPeers } from './support/conformance-peers.ts';
 import { COLUMNS, renderTable, unloopColumn } from './support/conformance-table.ts';
 
@@ -15,17 +18,25 @@ const DOCUMENT = fileURLToPath(new URL('../../docs/conformance.md', import.meta.
 const BEGIN = '<!-- conformance: written by npm run test:lab with UPDATE_GENERATED=1 -->';
 const END = '<!-- end of conformance -->';
 
+const REQUIREMENTS = [...WITH_STAND_IN, ...REAL_SERVER];
+let nsd: RealServer;
 let stage: Stage;
 let unloop: UnloopForwarder;
 let peers: Peer[] = [];
+let bad: BadForwarder[] = [];
 let results: Result[] = [];
 
 beforeAll(async () => {
-  stage = await Stage.start();
-  [unloop, peers] = await Promise.all([startUnloopForwarder(stage, true), startPeers(stage)]);
+  nsd = await startNsd([REAL_ZONE]);
+  stage = await Stage.start(nsd.port);
+  [unloop, peers, bad] = await Promise.all([
+    startUnloopForwarder(stage, true),
+    startPeers(stage),
+    Promise.all([startParrot(stage), startCareless(stage)]),
+  ]);
   results = await putAll(
     REQUIREMENTS,
-    [{ ...unloop, name: 'unloop' }, ...peers],
+    [{ ...unloop, name: 'unloop' }, ...peers, ...bad],
     stage,
     (forwarder) => forwarder.name !== 'unloop',
   );
@@ -33,8 +44,10 @@ beforeAll(async () => {
 
 afterAll(async () => {
   await unloop?.process.stop();
+  for (const forwarder of bad) forwarder.stop();
   await Promise.all(peers.map(({ server }) => server.stop()));
   await stage?.stop();
+  await nsd?.stop();
 });
 
 function version(command: string, args: readonly string[], pattern: RegExp): string {
@@ -51,6 +64,18 @@ describe('conformance, side by side', () => {
           `${requirement.section} ${requirement.text}, over ${transport}: ${outcome}`,
       ),
     ).toEqual([]);
+  });
+
+  it('every requirement can fail: before a parrot or before a careless forwarder', () => {
+    const never = REQUIREMENTS.filter((requirement) =>
+      results.every(
+        (result) =>
+          result.requirement !== requirement ||
+          !bad.some(({ name }) => name === result.forwarder.name) ||
+          result.outcome === '',
+      ),
+    );
+    expect(never.map(({ section, text }) => `${section}: ${text}`)).toEqual([]);
   });
 
   it('none of the four has ended', async () => {

@@ -586,7 +586,8 @@ function actOnStream(socket: net.Socket, action: Action): void {
 
 function bindUdp(family: 'udp4' | 'udp6', port: number, address: string): Promise<dgram.Socket> {
   return new Promise((resolve, reject) => {
-    const socket = dgram.createSocket(family);
+    // By default some 270 small queries fill it.
+    const socket = dgram.createSocket({ type: family, recvBufferSize: 4 * 1024 * 1024 });
     socket.once('error', reject);
     socket.bind(port, address, () => {
       socket.off('error', reject);

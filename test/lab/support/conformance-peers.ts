@@ -32,13 +32,14 @@ async function startDnsmasqPeer(stage: Stage): Promise<Peer> {
     '--cache-size=10000',
     '--dns-forward-max=1000',
     ...plain.map(({ port }) => `--server=127.0.0.1#${port}`),
+    `--server=/${ZONES.real}/127.0.0.1#${stage.realPort}`,
     ...slow.map(({ port }) => `--server=/${ZONES.slow}/127.0.0.1#${port}`),
     ...hostile.map(({ port }) => `--server=/${ZONES.hostile}/127.0.0.1#${port}`),
     ...silent.map(({ port }) => `--server=/${ZONES.silent}/127.0.0.1#${port}`),
     ...pair.map(({ port }) => `--server=/${ZONES.pair}/127.0.0.1#${port}`),
   ]);
   // It speaks no TLS, and has a process for each of 20 connections at the most.
-  return peer('dnsmasq', server, ['plain', 'slow', 'hostile', 'silent', 'pair'], 9);
+  return peer('dnsmasq', server, ['plain', 'slow', 'hostile', 'silent', 'pair', 'real'], 9);
 }
 
 async function startUnboundPeer(stage: Stage): Promise<Peer> {
@@ -76,7 +77,7 @@ async function startUnboundPeer(stage: Stage): Promise<Peer> {
   tls-cert-bundle: "${stage.caPath}"
 remote-control:
   control-enable: no
-${forwards('.', plain)}${forwards(ZONES.slow, slow)}${forwards(ZONES.hostile, hostile)}${forwards(ZONES.silent, silent)}${forwards(ZONES.pair, pair)}forward-zone:
+${forwards('.', plain)}${forwards(ZONES.real, [{ port: stage.realPort }])}${forwards(ZONES.slow, slow)}${forwards(ZONES.hostile, hostile)}${forwards(ZONES.silent, silent)}${forwards(ZONES.pair, pair)}forward-zone:
   name: "${ZONES.tls}"
   forward-tls-upstream: yes
 ${tls.map(({ tlsPort }) => `  forward-addr: 127.0.0.1@${tlsPort}#${TLS_NAME}\n`).join('')}`,
@@ -89,7 +90,7 @@ ${tls.map(({ tlsPort }) => `  forward-addr: 127.0.0.1@${tlsPort}#${TLS_NAME}\n`)
     port,
     readyName: 'localhost',
   });
-  return peer('unbound', server, ['plain', 'slow', 'hostile', 'silent', 'pair', 'tls']);
+  return peer('unbound', server, ['plain', 'slow', 'hostile', 'silent', 'pair', 'tls', 'real']);
 }
 
 async function startDnsdistPeer(stage: Stage): Promise<Peer> {
@@ -104,7 +105,8 @@ async function startDnsdistPeer(stage: Stage): Promise<Peer> {
   ];
   for (const zone of Object.keys(ZONES) as Zone[]) {
     const pool = zone === 'plain' ? '' : zone;
-    for (const server of stage.servers[zone]) {
+    const servers = zone === 'real' ? [{ port: stage.realPort, tlsPort: 0 }] : stage.servers[zone];
+    for (const server of servers) {
       const tls =
         zone === 'tls' ? `, tls="openssl", subjectName="${TLS_NAME}", caStore="${stage.caPath}"` : '';
       const serverPort = zone === 'tls' ? server.tlsPort : server.port;
@@ -125,5 +127,5 @@ async function startDnsdistPeer(stage: Stage): Promise<Peer> {
     port,
     readyName: 'ready.example',
   });
-  return peer('dnsdist', server, ['plain', 'slow', 'hostile', 'silent', 'pair', 'tls']);
+  return peer('dnsdist', server, ['plain', 'slow', 'hostile', 'silent', 'pair', 'tls', 'real']);
 }
