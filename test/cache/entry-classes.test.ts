@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
+import { EntryClasses } from '../../src/cache/entry-classes.ts';
 import { ENTRY_COST } from '../../src/cache/entry-store.ts';
 import { SEGMENT_COST } from '../../src/cache/segment-arena.ts';
-import { Counter } from '../../src/metrics/counters.ts';
+import { Counter, Counters, createCounterBlock } from '../../src/metrics/counters.ts';
 import { CacheFixture } from './cache-fixture.ts';
 import { address, soa } from './messages.ts';
 
@@ -142,6 +143,37 @@ describe('the limit of octets', () => {
     store(fixture, 'large.example.com', 10_000);
     expect(fixture.lookup('large.example.com')).toBe('miss');
     expect(freshOf(fixture, 5)).toBe(5);
+  });
+
+  it('is filled to the last octet', () => {
+    const cost = SEGMENT_COST + ENTRY_COST;
+    for (const count of [1, 2, 7]) {
+      const fixture = new CacheFixture({ maxBytes: count * cost });
+      fill(fixture, count);
+      expect(freshOf(fixture, count)).toBe(count);
+      fixture.store('one.too.many.com');
+      expect(fixture.cache.entries).toBe(count);
+    }
+    const less = new CacheFixture({ maxBytes: 3 * cost - 1 });
+    fill(less, 3);
+    expect(freshOf(less, 3)).toBe(2);
+  });
+
+  it('of negatives is half of it, to the octet', () => {
+    const fixture = new CacheFixture();
+    fixture.store('x.example.com', NXDOMAIN);
+    const cost = fixture.cache.bytes;
+    const half = new CacheFixture({ maxBytes: 2 * 4 * cost });
+    for (let i = 0; i < 9; i++) half.store(`${i}.example.com`, NXDOMAIN);
+    expect(half.cache.bytes).toBe(4 * cost);
+    const less = new CacheFixture({ maxBytes: 2 * 4 * cost - 2 });
+    for (let i = 0; i < 9; i++) less.store(`${i}.example.com`, NXDOMAIN);
+    expect(less.cache.bytes).toBe(3 * cost);
+  });
+
+  it('is what memory is reserved for', () => {
+    const classes = new EntryClasses(1000, 100 * SEGMENT_COST + 1, new Counters(createCounterBlock()));
+    expect(classes.arena.capacity).toBe(100);
   });
 
   it('of none keeps nothing', () => {

@@ -2,6 +2,7 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import { segmentsFor, writeKey, writeLifetime } from '../../src/cache/entry.ts';
 import { copyMessage, writeMessage } from '../../src/cache/entry-message.ts';
 import { ENTRY_COST, EntryStore } from '../../src/cache/entry-store.ts';
+import type { QuestionKey } from '../../src/cache/question-key.ts';
 import { NONE, SEGMENT_COST, SegmentArena } from '../../src/cache/segment-arena.ts';
 import { ParsedQuery, parseQuery } from '../../src/wire/query.ts';
 import { queryFor } from './messages.ts';
@@ -22,6 +23,10 @@ function parse(name: string): { query: Uint8Array; q: ParsedQuery } {
   const q = new ParsedQuery();
   parseQuery(query, query.length, q);
   return { query, q };
+}
+
+function key({ qnameLength, qtype, qclass, keyHash, keyFlags }: ParsedQuery): QuestionKey {
+  return { qnameLength, qtype, qclass, keyHash, keyFlags };
 }
 
 function insert(name: string, hash: number, partition = 0): number {
@@ -61,6 +66,27 @@ describe('names that share a hash', () => {
     insert('a.example', HASH, 1);
     expect(find('a.example', HASH, 2)).toBe(NONE);
     expect(find('a.example', HASH, 1)).not.toBe(NONE);
+  });
+
+  it('are told apart by their last octet, however far it is', () => {
+    const long = `${'x'.repeat(60)}.${'y'.repeat(60)}.${'z'.repeat(60)}`;
+    insert(`${long}.com`, HASH);
+    expect(nameFound(`${long}.com`, HASH)).toBe(`${long}.com`);
+    expect(find(`${long}.con`, HASH)).toBe(NONE);
+    expect(find(`${long.replace('y', 'w')}.com`, HASH)).toBe(NONE);
+  });
+
+  it('are told apart by type, class, flags, and whether the name exists', () => {
+    const { query, q } = parse('a.example');
+    insert('a.example', HASH);
+    const found = (changes: object, anyType = false): boolean =>
+      store.find(HASH, query, { ...key(q), ...changes }, anyType, 0) !== NONE;
+    expect(found({})).toBe(true);
+    expect(found({ qtype: q.qtype + 1 })).toBe(false);
+    expect(found({ qclass: 3 })).toBe(false);
+    expect(found({ keyFlags: q.keyFlags ^ 1 })).toBe(false);
+    expect(found({}, true)).toBe(false);
+    expect(found({ qnameLength: q.qnameLength - 1 })).toBe(false);
   });
 
   it('are four at the most: a fifth pushes the first out', () => {

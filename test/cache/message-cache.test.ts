@@ -123,6 +123,71 @@ describe('copying', () => {
     }
   });
 
+  it.each(sizes)('comes whole into one buffer again and again, words and all: %i records', (count) => {
+    const fixture = new CacheFixture();
+    const some = answers.slice(0, count);
+    fixture.store('www.example.com', { answers: some });
+    const slab = new Uint8Array(8192);
+    for (const [passed, offset] of [0, 0, 0, 4, 64, 1, 4096, 2, 0].entries()) {
+      // The octets of the last copy must not stand in for those of the next.
+      slab.fill(0xee);
+      const aged = some.map((record) => ({ ...record, ttlSeconds: record.ttlSeconds - passed }));
+      const expected = answerTo(queryFor('www.example.com'), { answers: aged });
+      fixture.lookup('www.example.com');
+      expect(fixture.copy(slab.subarray(offset, offset + 4000))).toEqual(expected);
+      expect(slab.subarray(0, offset).every((octet) => octet === 0xee)).toBe(true);
+      expect(slab.subarray(offset + expected.length).every((octet) => octet === 0xee)).toBe(true);
+      fixture.advanceSeconds(1);
+    }
+  });
+
+  it('comes whole into one buffer whatever its length', () => {
+    const fixture = new CacheFixture({ maxBytes: 8192 });
+    const slab = new Uint8Array(1024);
+    for (let length = 1; length < 300; length++) {
+      const rdata = Uint8Array.from({ length }, (_, i) => i + length);
+      const parts = { answers: [{ type: 16, ttlSeconds: 60, rdata }, address(60)] };
+      fixture.store('t.example', parts);
+      for (let copy = 0; copy < 3; copy++) {
+        slab.fill(0xee);
+        fixture.lookup('t.example');
+        expect(Buffer.compare(fixture.copy(slab), answerTo(queryFor('t.example'), parts))).toBe(0);
+      }
+    }
+  });
+
+  it('keeps the TTLs of every answer apart, wherever their lists stand', () => {
+    const fixture = new CacheFixture({ maxBytes: 65_536 });
+    const slab = new Uint8Array(1024);
+    for (let length = 1; length < 140; length++) {
+      const text: TestRecord = { type: 16, ttlSeconds: 500, rdata: new Uint8Array(length) };
+      const orders: [string, TestRecord[]][] = [
+        ['a.example', [text, address(600), address(700, 2)]],
+        ['b.example', [address(800), text, address(900, 2)]],
+      ];
+      for (const [name, answers] of orders) fixture.store(name, { answers });
+      fixture.advanceSeconds(3);
+      for (const [name, answers] of orders) {
+        const aged = answers.map((record) => ({ ...record, ttlSeconds: record.ttlSeconds - 3 }));
+        fixture.lookup(name);
+        const expected = answerTo(queryFor(name), { answers: aged });
+        expect(Buffer.compare(fixture.copy(slab), expected)).toBe(0);
+      }
+    }
+  });
+
+  it('has neither RCODE nor EDE code when nothing was found', () => {
+    const fixture = new CacheFixture();
+    fixture.storeFailure('bad.example.com', 5, 18);
+    expect(fixture.lookup('bad.example.com')).toBe('failure');
+    expect([fixture.cache.foundRcode, fixture.cache.foundEdeCode]).toEqual([5, 18]);
+    expect(fixture.lookup('www.example.com')).toBe('miss');
+    expect([fixture.cache.foundRcode, fixture.cache.foundEdeCode]).toEqual([0, -1]);
+    fixture.store('www.example.com');
+    expect(fixture.lookup('www.example.com')).toBe('fresh');
+    expect([fixture.cache.foundRcode, fixture.cache.foundEdeCode]).toEqual([0, -1]);
+  });
+
   it('writes nothing past the message', () => {
     const fixture = new CacheFixture();
     fixture.store('www.example.com', { answers: answers.slice(0, 3) });
@@ -139,7 +204,9 @@ describe('copying', () => {
     fixture.lookup('www.example.com');
     const length = answerTo(queryFor('www.example.com')).length;
     const now = fixture.nowMs;
-    expect(fixture.cache.copyFound(new Uint8Array(length - 1), now)).toBe(-1);
+    const small = new Uint8Array(length - 1).fill(0xee);
+    expect(fixture.cache.copyFound(small, now)).toBe(-1);
+    expect(small.every((octet) => octet === 0xee)).toBe(true);
     expect(fixture.cache.copyFound(new Uint8Array(length), now)).toBe(length);
   });
 
@@ -301,6 +368,13 @@ describe('failures (RFC 9520 §3.2)', () => {
     expect(lifetimes(fixture, 2)).toEqual([5, 10]);
   });
 
+  it('go on though the last one is over for nearly five minutes', () => {
+    const fixture = new CacheFixture({ failureTtlSeconds: 5 });
+    expect(lifetimes(fixture, 2)).toEqual([5, 10]);
+    fixture.advanceSeconds(299);
+    expect(lifetimes(fixture, 1)).toEqual([20]);
+  });
+
   it('reported twice count once', () => {
     const fixture = new CacheFixture({ failureTtlSeconds: 5 });
     fixture.storeFailure('www.example.com');
@@ -371,6 +445,20 @@ describe('stale answers (RFC 8767)', () => {
     expect(fixture.lookup('www.example.com')).toBe('staleNow');
     fixture.advanceSeconds(1);
     expect(fixture.lookup('www.example.com')).toBe('stale');
+  });
+
+  it('are used at once after a failed refresh though they are negative', () => {
+    for (const rcode of [0, 3]) {
+      const fixture = new CacheFixture({ failureTtlSeconds: 5 });
+      fixture.store('www.example.com', { rcode, authorities: [soa(10, 10)] });
+      fixture.advanceSeconds(10.5);
+      expect(fixture.lookup('www.example.com')).toBe('stale');
+      fixture.storeFailure('www.example.com');
+      fixture.advanceSeconds(29.9);
+      expect(fixture.lookup('www.example.com')).toBe('staleNow');
+      fixture.advanceSeconds(1);
+      expect(fixture.lookup('www.example.com')).toBe('stale');
+    }
   });
 
   it('are used at once for as long as a failure is kept, should that be longer', () => {
@@ -489,6 +577,18 @@ describe('prefetch', () => {
 });
 
 describe('flush', () => {
+  it('reads names that go on in a second segment', () => {
+    const fixture = new CacheFixture();
+    const long = `${'x'.repeat(60)}.${'y'.repeat(60)}`;
+    fixture.store(`${long}.example.com`);
+    fixture.store(`${long}.example.net`);
+    expect(fixture.lookup(`${long}.example.com`)).toBe('fresh');
+    expect(fixture.cache.flush('y.example.com')).toBe(0);
+    expect(fixture.cache.flush(`${'y'.repeat(60)}.example.com`)).toBe(1);
+    expect(fixture.lookup(`${long}.example.com`)).toBe('miss');
+    expect(fixture.cache.flush('example.net')).toBe(1);
+  });
+
   function filled(): CacheFixture {
     const fixture = new CacheFixture();
     fixture.store('example.com');
