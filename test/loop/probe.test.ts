@@ -14,6 +14,7 @@ import {
 } from '../../src/loop/probe.ts';
 import { MAX_ROUTES } from '../../src/metrics/counters.ts';
 import { Type } from '../../src/wire/codes.ts';
+import { HEADER_LENGTH } from '../../src/wire/header.ts';
 import { nameToText, textToName } from '../../src/wire/text.ts';
 import { query, recase } from './incoming.ts';
 
@@ -215,13 +216,14 @@ describe('probe', () => {
   it('is answered with a sound message', () => {
     const keyed = ringOf(createKeyMaterial('key', 'edge'));
     const { bytes, q } = query(makeProbeName(keyed, 1, textToName('corp'), 7, NOW_MS)!, PROBE_QTYPE);
-    const out = new Uint8Array(512);
+    const out = new Uint8Array(512).fill(0xee);
     const reply = decode(Buffer.from(out.subarray(0, writeProbeProof(keyed, bytes, q, out))));
     expect(reply).toMatchObject({ type: 'response', rcode: 'NOERROR', flag_rd: true, flag_ra: true });
     const os = expect.stringMatching(/^[0-9a-f]{32}$/);
     expect(reply.answers).toMatchObject([
-      { name: reply.questions![0]!.name, type: 'HINFO', ttl: 0, data: { cpu: 'unloop', os } },
+      { name: reply.questions![0]!.name, type: 'HINFO', class: 'IN', ttl: 0, data: { cpu: 'unloop', os } },
     ]);
+    expect(out.slice(HEADER_LENGTH, q.questionEnd)).toEqual(bytes.slice(HEADER_LENGTH, q.questionEnd));
   });
 
   it('of strangers costs a bounded number of HMACs, and our own are known all the while', () => {

@@ -124,6 +124,7 @@ describe('describeMessage', () => {
     expect(rdata(6, octets(name(''), name('b'), numbers))).toMatch(/^\\# 20 /);
     expect(rdata(6, octets(name(''), name('b'), numbers, uint32(5), 0))).toMatch(/^\\# 25 /);
     expect(rdata(6, octets(name(''), '41', numbers, uint32(5)))).toMatch(/^\\# 22 /);
+    expect(rdata(6, octets('41', name(''), numbers, uint32(5)))).toMatch(/^\\# 22 /);
     expect(rdata(99, octets('026869'))).toBe('"hi"');
     expect(rdata(16, octets('05 61 22 5c 20 07'))).toBe('"a\\"\\\\ \\007"');
     expect(rdata(16, octets())).toBe('\\# 0');
