@@ -53,11 +53,12 @@ async function compare(options: CompareOptions, workFolder: string): Promise<Rep
   const answer = CONTENDERS.find(({ key }) => key === 'floor-answer')!;
   const setup = { workFolder, upstreamPort: 0, cache: false, cacheNames: 0, floors };
   const upstream = await startServer(answer, setup);
+  const startedMs = Date.now();
   const bench = new Bench(options, contenders, workFolder, upstream.port, floors);
   try {
     for (const scenario of SCENARIOS) {
       if (!options.scenarios.includes(scenario.key)) continue;
-      console.error(scenario.title);
+      console.error(`${scenario.title} (after ${Math.round((Date.now() - startedMs) / 1000)} s)`);
       await runScenario(bench, scenario);
     }
   } finally {
