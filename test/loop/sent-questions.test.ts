@@ -71,6 +71,20 @@ describe('sent questions', () => {
     expect([0, 1, 2, 3].map((i) => sent.findRoute(hash(i + 1, 9, 3), NOW_MS + 1000))).toEqual([0, 1, 2, 3]);
   });
 
+  it('keeps questions of one bucket that left by the same route', () => {
+    const sent = new SentQuestions();
+    for (let i = 0; i < 4; i++) sent.add(hash(i + 1, 9, 3), 4, NOW_MS);
+    for (let i = 0; i < 4; i++) expect(sent.findRoute(hash(i + 1, 9, 3), NOW_MS)).toBe(4);
+  });
+
+  it('does not find what stands in the next bucket', () => {
+    const sent = new SentQuestions();
+    sent.add(hash(1, 2, 4), 700, NOW_MS);
+    expect(sent.has(hash(1, 2, 3), 700, NOW_MS)).toBe(false);
+    expect(sent.findRoute(hash(1, 2, 3), NOW_MS)).toBe(NO_ROUTE);
+    expect(sent.has(hash(1, 2, 5), 700, NOW_MS)).toBe(false);
+  });
+
   it('counts its ticks round', () => {
     const wrapMs = 65_536 * 64;
     const sent = new SentQuestions();

@@ -41,6 +41,26 @@ describe('mendTtls', () => {
     ).toEqual([300, 60, 50, 40, 30, 20]);
   });
 
+  it('knows a set by all octets of its owner, whatever its records hold', () => {
+    const text = (owner: string, ttl: number, length: number) =>
+      record(octets(owner), TXT, ttl, new Uint8Array(length));
+    // Records of many lengths, the last shortest lived; behind them an owner that differs in its first octet, in its last.
+    expect(
+      mended(
+        text('0161 c00c', 300, 5),
+        text('0161 c00c', 200, 300),
+        text('0161 c00c', 100, 0),
+        text('0162 c00c', 90, 7),
+        text('0162 c010', 80, 7),
+        text('c010', 70, 7),
+        text('c00c', 60, 7),
+      ),
+    ).toEqual([100, 100, 100, 90, 80, 70, 60]);
+    expect(mended(text('c00c', 9, 1), text('c00c', 8, 2), text('c010', 7, 1), text('c010', 6, 1))).toEqual([
+      8, 8, 6, 6,
+    ]);
+  });
+
   it('takes a TTL with the top bit set for 0', () => {
     expect(mended(record(QNAME_POINTER, A, 0x80000001, RDATA))).toEqual([0]);
     expect(mended(record(QNAME_POINTER, A, 60, RDATA), record(QNAME_POINTER, A, 0xffffffff, RDATA))).toEqual([
