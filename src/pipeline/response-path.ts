@@ -6,6 +6,7 @@ import { Counter, type Counters } from '../metrics/counters.ts';
 import { FailureReason, type ReplyOwner, type UpstreamQuery } from '../upstream/exchange.ts';
 import { type SharedUpstreamState, UpstreamState } from '../upstream/shared-state.ts';
 import { EdeCode, Rcode } from '../wire/codes.ts';
+import { cutForeignRecords } from '../wire/foreign-records.ts';
 import { HEADER_LENGTH } from '../wire/header.ts';
 import { equalBytes, readUint16 } from '../wire/octets.ts';
 import { ScannedResponse, ScanVerdict, scanResponse, stripOpt } from '../wire/response.ts';
@@ -160,7 +161,10 @@ export class ResponsePath implements ReplyOwner {
       edeCode = readUint16(bytes, scanned.edeOffset);
       edeText = edeTextOf(bytes, scanned);
     }
-    if (!scanned.signed) mendTtls(bytes, scanned);
+    if (!scanned.signed) {
+      cutForeignRecords(bytes, length, scanned);
+      mendTtls(bytes, scanned);
+    }
     const bareLength = stripOpt(bytes, length, scanned);
     if (!uncacheable) {
       const { partition } = flight.zone!;

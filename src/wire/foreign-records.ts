@@ -1,0 +1,147 @@
+// Records of a reply that are about another name than the one asked: others' data, which a resolver would not believe of this
+// server either (RFC 2181 §5.4.1, RFC 3833 §2.3). Called once per reply, before it is stored and given out.
+//
+//   answer section:     QNAME ──CNAME──▶ target ──CNAME──▶ target …     owners are one of these, of a DNAME or its signature above them
+//   authority section:  NS, SOA, DS of these or of what is above them; no addresses
+import { Type } from './codes.ts';
+import { HEADER_LENGTH } from './header.ts';
+import { equalNamesFolded, expandName, MAX_NAME_LENGTH } from './name.ts';
+import { readUint16 } from './octets.ts';
+import type { ScannedResponse } from './response.ts';
+import { readTtl } from './ttl.ts';
+
+/** TYPE stands this far before TTL; RDLENGTH and RDATA this far behind. */
+const TYPE_BEFORE_TTL = 4;
+const RDLENGTH_BEHIND_TTL = 4;
+const RDATA_BEHIND_TTL = 6;
+/** QTYPE and QCLASS. */
+const TYPE_AND_CLASS_LENGTH = 4;
+/** Longer chains, and more owners that have to be compared octet by octet, are left to those who asked. */
+const MAX_TARGETS = 16;
+const MAX_COMPARED = 64;
+/** C0 0C: the owner that nearly all answers have. */
+const QNAME_POINTER = 0xc000 | HEADER_LENGTH;
+
+/** Where the names begin that the aliases of the reply lead to. */
+const targets = new Uint16Array(MAX_TARGETS);
+const owner = new Uint8Array(MAX_NAME_LENGTH);
+const expanded = new Uint8Array(MAX_NAME_LENGTH);
+
+/**
+ * Cuts the reply that was scanned behind its last good answer when an answer or authority record behind that is about another name:
+ * counts and offsets in `scanned` then say so, and stripOpt() does the rest. A reply that has no answer of the asked type before
+ * such a record is left as it is: cutting would take away what may be all there is.
+ */
+export function cutForeignRecords(bytes: Uint8Array, length: number, scanned: ScannedResponse): void {
+  const { answerCount, ttlCount, ttlOffsets, questionEnd } = scanned;
+  if (answerCount === 0 || ttlCount < answerCount) return;
+  const qtype = readUint16(bytes, questionEnd - TYPE_AND_CLASS_LENGTH);
+  let targetCount = 0;
+  let hasAskedType = false;
+  let compared = 0;
+  let knownPointer = QNAME_POINTER;
+  let count = 0;
+  let end = questionEnd;
+  for (; count < answerCount; count++) {
+    const ttlOffset = ttlOffsets[count]!;
+    const type = readUint16(bytes, ttlOffset - TYPE_BEFORE_TTL);
+    const pointer = readUint16(bytes, end);
+    if (pointer !== knownPointer) {
+      if (++compared > MAX_COMPARED) return;
+      const above = type === Type.DNAME || type === Type.RRSIG;
+      if (!isInChain(bytes, length, end, above, questionEnd, targetCount)) break;
+      if (!above && pointer >= 0xc000) knownPointer = pointer;
+    }
+    if (type === qtype || qtype === Type.ANY) hasAskedType = true;
+    if (type === Type.CNAME) {
+      if (targetCount === MAX_TARGETS) return;
+      targets[targetCount++] = ttlOffset + RDATA_BEHIND_TTL;
+    }
+    end = recordEnd(bytes, ttlOffset);
+  }
+  if (!hasAskedType) return;
+  if (count < answerCount || hasForeignAuthority(bytes, length, end, scanned, targetCount)) {
+    cut(bytes, scanned, count, end);
+  }
+}
+
+function hasForeignAuthority(
+  bytes: Uint8Array,
+  length: number,
+  authorityOffset: number,
+  scanned: ScannedResponse,
+  targetCount: number,
+): boolean {
+  const { answerCount, authorityCount, ttlCount, ttlOffsets, questionEnd } = scanned;
+  const last = Math.min(answerCount + Math.min(authorityCount, MAX_COMPARED), ttlCount);
+  let ownerOffset = authorityOffset;
+  for (let i = answerCount; i < last; i++) {
+    switch (readUint16(bytes, ttlOffsets[i]! - TYPE_BEFORE_TTL)) {
+      case Type.A:
+      case Type.AAAA:
+      case Type.CNAME:
+        return true;
+      case Type.NS:
+      case Type.SOA:
+      case Type.DS:
+        if (!isInChain(bytes, length, ownerOffset, true, questionEnd, targetCount)) return true;
+    }
+    ownerOffset = recordEnd(bytes, ttlOffsets[i]!);
+  }
+  return false;
+}
+
+/** Whether the name at ownerOffset is QNAME or a target, or (`above`) one that these lie below. */
+function isInChain(
+  bytes: Uint8Array,
+  length: number,
+  ownerOffset: number,
+  above: boolean,
+  questionEnd: number,
+  targetCount: number,
+): boolean {
+  const ownerLength = expandName(bytes, length, ownerOffset, owner);
+  const qnameLength = questionEnd - TYPE_AND_CLASS_LENGTH - HEADER_LENGTH;
+  if (isSame(ownerLength, bytes, HEADER_LENGTH, qnameLength, above)) return true;
+  for (let i = targetCount - 1; i >= 0; i--) {
+    const targetLength = expandName(bytes, length, targets[i]!, expanded);
+    if (isSame(ownerLength, expanded, 0, targetLength, above)) return true;
+  }
+  return false;
+}
+
+/** Whether `owner` is the name at `offset`, or (`above`) the end of it, label by label. */
+function isSame(
+  ownerLength: number,
+  name: Uint8Array,
+  offset: number,
+  nameLength: number,
+  above: boolean,
+): boolean {
+  let at = offset;
+  let left = nameLength;
+  while (above && left > ownerLength) {
+    const label = name[at]! + 1;
+    at += label;
+    left -= label;
+  }
+  return left === ownerLength && equalNamesFolded(owner, 0, name, at, left);
+}
+
+/** Leaves the first `count` answers, which end at `end`, and nothing else. */
+function cut(bytes: Uint8Array, scanned: ScannedResponse, count: number, end: number): void {
+  scanned.answerCount = count;
+  scanned.authorityCount = 0;
+  scanned.additionalCount = 0;
+  scanned.additionalBeforeOpt = 0;
+  scanned.ttlCount = count;
+  scanned.endOffset = end;
+  scanned.optOffset = end;
+  let least = readTtl(bytes, scanned.ttlOffsets[0]!);
+  for (let i = 1; i < count; i++) least = Math.min(least, readTtl(bytes, scanned.ttlOffsets[i]!));
+  scanned.minTtlSeconds = least;
+}
+
+function recordEnd(bytes: Uint8Array, ttlOffset: number): number {
+  return ttlOffset + RDATA_BEHIND_TTL + readUint16(bytes, ttlOffset + RDLENGTH_BEHIND_TTL);
+}
