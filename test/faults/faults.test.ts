@@ -41,9 +41,12 @@ describe.each(FAULTS)('upstream fault: $title', (fault) => {
     expect(figures.get(fault)).toMatchObject({ answered: PATIENCE.questions, wrong: 0, surplus: 0 });
   });
 
-  it('comes to what is due', () => {
-    expect(figures.get(fault)!.good).toBe(fault.due === 'error' ? 0 : PATIENCE.questions);
-  });
+  // By the second nothing can be said where other tests run beside this one: the laboratory does.
+  if (fault.timed !== true) {
+    it('comes to what is due', () => {
+      expect(figures.get(fault)!.good).toBe(fault.due === 'error' ? 0 : PATIENCE.questions);
+    });
+  }
 
   it('costs few messages upstream', () => {
     const { most } = upstreams.get(fault)!.messagesBelow(suffixOf(fault));

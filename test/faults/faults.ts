@@ -48,6 +48,8 @@ export interface Fault {
   /** false: the upstreams do not listen for TCP. */
   readonly tcp?: boolean;
   readonly due: Due;
+  /** What is due comes only where processes run when they want to: by the second. */
+  readonly timed?: boolean;
   /** Messages that unloop may send upstream about one question. Default MOST_TRIES. */
   readonly tries?: number;
   /** Whether an answer with RCODE 0 is the true one. Default: TRUE_ADDRESS for the name asked, and nothing else for it. */
@@ -224,6 +226,7 @@ export const FAULTS: readonly Fault[] = [
     title: 'up for a second, down for a second',
     upstreams: [flapping],
     due: 'good',
+    timed: true,
   },
   { key: 'loses-5', title: '5 % of datagrams lost', upstreams: [lossy(0.05)], due: 'good' },
   { key: 'loses-30', title: '30 % of datagrams lost', upstreams: [lossy(0.3)], due: 'good' },
@@ -243,6 +246,18 @@ export const FAULTS: readonly Fault[] = [
     key: 'one-flaps',
     title: 'two upstreams, one of them flapping',
     upstreams: [flapping, () => good],
+    due: 'good',
+  },
+  {
+    key: 'one-slow',
+    title: 'two upstreams, one of them slow, 2 s',
+    upstreams: [slow(2020), () => good],
+    due: 'good',
+  },
+  {
+    key: 'one-fails',
+    title: 'two upstreams, one answers SERVFAIL',
+    upstreams: [servfail, () => good],
     due: 'good',
   },
   { key: 'tc', title: 'TC always', upstreams: [truncatesAll], due: 'good' },
@@ -337,6 +352,7 @@ export const FAULTS: readonly Fault[] = [
     title: "others' data in every answer",
     upstreams: [outOfBailiwick],
     due: 'good',
+    isTrue: isAboutNothingElse,
   },
 ];
 
@@ -348,6 +364,14 @@ export function isTrueAddress(reply: Answer, name: string): boolean {
 
 function hasSaneTtl(reply: Answer, name: string): boolean {
   return isTrueAddress(reply, name) && reply.ttl <= 0x7fff_ffff;
+}
+
+/** TRUE_ADDRESS, and not a word about any other name. */
+function isAboutNothingElse(reply: Answer, name: string): boolean {
+  const all = [...reply.answers, ...reply.authorities, ...reply.additionals];
+  return (
+    isTrueAddress(reply, name) && all.every((record) => record.name.toLowerCase() === name.toLowerCase())
+  );
 }
 
 /** What the server says is passed on, as a forwarder does: it is for whoever asked to make sense of it. */
