@@ -1,7 +1,7 @@
 // Clients that send mutated queries, over UDP and TCP, and judge whatever comes back. After each burst comes a question
 // whose answer is known: when that has come, everything before it has been taken in.
 import net from 'node:net';
-import { type DatagramSocket, type ReceiveBatch } from '../../src/io/datagram-socket.ts';
+import type { DatagramSocket, ReceiveBatch } from '../../src/io/datagram-socket.ts';
 import { openDatagramSocket } from '../../src/io/open-socket.ts';
 import { ParsedQuery, parseQuery } from '../../src/wire/query.ts';
 import { Generator } from '../fuzz/generator.ts';

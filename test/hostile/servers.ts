@@ -3,13 +3,25 @@
 import net from 'node:net';
 import { type DatagramSocket, PEER_WORDS, type ReceiveBatch } from '../../src/io/datagram-socket.ts';
 import { openDatagramSocket } from '../../src/io/open-socket.ts';
+import { parsePeer } from '../../src/io/peer.ts';
 import { Generator } from '../fuzz/generator.ts';
 import { mutate } from '../fuzz/mutate.ts';
 import { framed } from '../support/dns-client.ts';
 import { questionEnd } from '../support/scripted-upstream.ts';
 
+/** How one message can be replied to. */
+export interface Reply {
+  readonly stream: boolean;
+  /** The port that the message came from; 0 on a stream. */
+  readonly port: number;
+  /** Sends a message back. */
+  say(message: Uint8Array): void;
+  /** UDP: sends it to another port of the same host, or from another port of the server. */
+  forge(message: Uint8Array, toPort: number, fromElsewhere: boolean): void;
+}
+
 /** What a server says to one message: any number of messages. */
-type Script = (query: Uint8Array, say: (message: Uint8Array) => void, stream: boolean) => void;
+export type Script = (query: Uint8Array, reply: Reply) => void;
 
 const MAX_MESSAGE = 4096;
 
@@ -19,6 +31,8 @@ export class Upstream {
   replies = 0;
   readonly #script: Script;
   #socket!: DatagramSocket;
+  #elsewhere!: DatagramSocket;
+  readonly #peer = parsePeer('127.0.0.1', 0)!;
   readonly #tcp: net.Server;
   readonly #connections = new Set<net.Socket>();
 
@@ -28,17 +42,28 @@ export class Upstream {
   }
 
   static async start(script: Script): Promise<Upstream> {
-    const upstream = new Upstream(script);
-    const onBatch = (batch: ReceiveBatch, socket: DatagramSocket) => upstream.#onBatch(batch, socket);
-    upstream.#socket = await openDatagramSocket(
-      { address: '127.0.0.1', port: 0, receiveBufferBytes: 4 * 1024 * 1024 },
-      { onBatch, onError() {} },
-    );
+    // UDP and TCP share a port number: where the kernel's choice for one is taken for the other, ask again.
+    for (let attempt = 0; ; attempt++) {
+      const upstream = new Upstream(script);
+      try {
+        await upstream.#open();
+        return upstream;
+      } catch (error) {
+        await upstream.close();
+        if (attempt === 20) throw error;
+      }
+    }
+  }
+
+  async #open(): Promise<void> {
+    const options = { address: '127.0.0.1', port: 0, receiveBufferBytes: 4 * 1024 * 1024 };
+    this.#elsewhere = await openDatagramSocket(options, { onBatch() {}, onError() {} });
+    const onBatch = (batch: ReceiveBatch, socket: DatagramSocket) => this.#onBatch(batch, socket);
+    this.#socket = await openDatagramSocket(options, { onBatch, onError() {} });
     await new Promise<void>((resolve, reject) => {
-      upstream.#tcp.once('error', reject);
-      upstream.#tcp.listen(upstream.port, '127.0.0.1', resolve);
+      this.#tcp.once('error', reject);
+      this.#tcp.listen(this.port, '127.0.0.1', resolve);
     });
-    return upstream;
   }
 
   get port(): number {
@@ -49,18 +74,29 @@ export class Upstream {
     for (const connection of this.#connections) connection.destroy();
     this.#tcp.close();
     await this.#socket.close();
+    await this.#elsewhere.close();
   }
 
   #onBatch(batch: ReceiveBatch, socket: DatagramSocket): void {
     for (let i = 0; i < batch.count; i++) {
       this.queries++;
       const query = batch.buffers[i]!.slice(0, batch.lengths[i]!);
-      const say = (message: Uint8Array) => {
+      // A copy: some replies are sent later.
+      const peer = batch.peers.slice(i * PEER_WORDS, (i + 1) * PEER_WORDS);
+      const send = (message: Uint8Array, by: DatagramSocket, to: Int32Array) => {
         this.replies++;
-        socket.reserve().set(message.subarray(0, MAX_MESSAGE));
-        socket.commit(Math.min(message.length, MAX_MESSAGE), batch.peers, i * PEER_WORDS);
+        by.reserve().set(message.subarray(0, MAX_MESSAGE));
+        by.commit(Math.min(message.length, MAX_MESSAGE), to, 0);
       };
-      this.#script(query, say, false);
+      this.#script(query, {
+        stream: false,
+        port: peer[0]! & 0xffff,
+        say: (message) => send(message, socket, peer),
+        forge: (message, toPort, fromElsewhere) => {
+          this.#peer[0] = (4 << 16) | toPort;
+          send(message, fromElsewhere ? this.#elsewhere : socket, this.#peer);
+        },
+      });
     }
   }
 
@@ -78,7 +114,7 @@ export class Upstream {
           this.replies++;
           connection.write(framed(message));
         };
-        this.#script(Uint8Array.from(rest.subarray(2, end)), say, true);
+        this.#script(Uint8Array.from(rest.subarray(2, end)), { stream: true, port: 0, say, forge() {} });
         rest = rest.subarray(end);
       }
     });
@@ -109,16 +145,16 @@ export function trueAnswer(query: Uint8Array): Uint8Array | null {
 }
 
 /** Tells the truth, whatever the type asked. */
-export const truthful: Script = (query, say) => {
+export const truthful: Script = (query, reply) => {
   const answer = trueAnswer(query);
-  if (answer !== null) say(answer);
+  if (answer !== null) reply.say(answer);
 };
 
 /** Replies of all kinds, for the liar to begin with; the first is for the question asked. */
 export function liar(seed: number, replies: readonly Uint8Array[], victims: readonly Uint8Array[]): Script {
   const random = new Generator(seed);
   const out = new Uint8Array(MAX_MESSAGE);
-  return (query, say, stream) => {
+  return (query, { say, stream }) => {
     const sound = trueAnswer(query);
     if (sound === null) return;
     const end = sound.length - 16;
