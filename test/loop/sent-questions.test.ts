@@ -113,6 +113,9 @@ describe('sent questions', () => {
     const words = new Int32Array(a.buffer);
     const at = words.indexOf(1);
     words[at + 1] = new Int32Array(b.buffer)[at + 1]!;
-    expect(a.findRoute(hash(1, 2, 3), NOW_MS)).toBe(NO_ROUTE);
+    // Late enough that either sending alone would be found.
+    expect(b.findRoute(hash(1, 2, 3), NOW_MS + 64)).toBe(700);
+    expect(a.findRoute(hash(1, 2, 3), NOW_MS + 64)).toBe(NO_ROUTE);
+    expect(a.has(hash(1, 2, 3), 700, NOW_MS + 64)).toBe(false);
   });
 });
