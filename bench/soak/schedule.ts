@@ -1,0 +1,76 @@
+// The faults, in their order: each for a few seconds, with a pause after it. The whole list comes round again and again.
+import type { Behaviour, TruthfulUpstream } from './truthful-upstream.ts';
+
+/** What the faults are done to. */
+export interface Stage {
+  /** The first two are in use; the third is what resolv.conf is swapped to. */
+  readonly upstreams: readonly [TruthfulUpstream, TruthfulUpstream, TruthfulUpstream];
+  useUpstreams(numbers: readonly number[]): void;
+  reload(): void;
+  killWorker(): void;
+}
+
+export interface ScheduledFault {
+  readonly name: string;
+  /** A true answer cannot always be had: SERVFAIL is right then. */
+  readonly mayFail: boolean;
+  /** Queries die with the thread that has them. */
+  readonly mayLose: boolean;
+  begin(stage: Stage): void | Promise<void>;
+  end(stage: Stage): void | Promise<void>;
+}
+
+/** One of the two upstreams in use; `both`: all of them, and nobody is left to ask. */
+function upstreamFault(behaviour: Behaviour, who: 'one' | 'both', mayFail: boolean): ScheduledFault {
+  const set = async ({ upstreams }: Stage, next: Behaviour) => {
+    await upstreams[0].behave(next);
+    if (who === 'both') await upstreams[1].behave(next);
+  };
+  return {
+    name: `${who === 'one' ? 'one upstream' : 'both upstreams'}: ${behaviour}`,
+    mayFail,
+    mayLose: false,
+    begin: (stage) => set(stage, behaviour),
+    end: (stage) => set(stage, 'sound'),
+  };
+}
+
+export const FAULTS: readonly ScheduledFault[] = [
+  upstreamFault('silent', 'one', false),
+  upstreamFault('loses a third', 'both', true),
+  upstreamFault('late', 'both', false),
+  upstreamFault('flaps', 'one', false),
+  upstreamFault('SERVFAIL', 'one', false),
+  upstreamFault('wrong ID', 'both', false),
+  upstreamFault('garbage', 'one', false),
+  upstreamFault('TCP refused', 'one', true),
+  upstreamFault('sends back', 'one', false),
+  upstreamFault('silent', 'both', true),
+  upstreamFault('SERVFAIL', 'both', true),
+  upstreamFault('sends back', 'both', true),
+  {
+    name: 'resolv.conf names another upstream',
+    mayFail: false,
+    mayLose: false,
+    begin: (stage) => stage.useUpstreams([2, 1]),
+    end: (stage) => stage.useUpstreams([0, 1]),
+  },
+  {
+    name: 'SIGHUP with another configuration',
+    mayFail: false,
+    mayLose: false,
+    begin: (stage) => stage.reload(),
+    end: (stage) => stage.reload(),
+  },
+  {
+    name: 'a worker is killed',
+    mayFail: false,
+    mayLose: true,
+    begin: (stage) => stage.killWorker(),
+    end: () => {},
+  },
+];
+
+export const CALM = 'calm';
+/** The pause after a fault: what is remembered of it (failures, quarantine, upstreams out of use) may still show. */
+export const AFTERMATH = 'after a fault';
