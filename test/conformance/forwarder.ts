@@ -2,6 +2,9 @@
 import { startUnloop, type UnloopProcess } from '../support/unloop-process.ts';
 import { type Stage, TLS_NAME, ZONES, type Zone } from './stage.ts';
 
+/** An address that every forwarder has been told not to serve, as far as it can be told. */
+export const STRANGER = '127.9.9.9';
+
 export interface Forwarder {
   readonly name: string;
   readonly address: string;
@@ -36,7 +39,7 @@ export async function startUnloopForwarder(stage: Stage, native: boolean): Promi
       // Others may use the machine at the same time.
       forward: { deadline: '4s' },
       cache: { serveStale: { after: '1500ms' } },
-      limits: { tcpIdle: '2s' },
+      limits: { tcpIdle: '2s', deny: [`${STRANGER}/32`] },
       loop: { probe: { onStart: false, interval: '0s' } },
     },
   });

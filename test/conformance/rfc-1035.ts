@@ -237,7 +237,7 @@ export const RFC_1035: readonly Requirement[] = [
   },
   {
     section: 'RFC 1123 §6.1.3.3',
-    text: 'an upstream that stays silent ends in SERVFAIL, within 6 s',
+    text: 'an upstream that stays silent ends in SERVFAIL, within 7 s',
     zone: 'silent',
     async check(trial) {
       const { name } = trial.domain(() => undefined, 'silent');

@@ -1,7 +1,7 @@
 // RFC 5625, the rules for proxies: transparent to flags, types, classes, options and signatures; large answers; TCP. And who may ask.
 import { queryBytes } from '../support/dns-client.ts';
 import { octets, QNAME_POINTER, record } from '../wire/build-message.ts';
-import { contains, FLAG, flagged, mustAnswer, mustBeFresh, withAdditional } from './messages.ts';
+import { contains, FLAG, flagged, mustAnswer, mustBeFresh, REFUSED, withAdditional } from './messages.ts';
 import type { Requirement } from './requirement.ts';
 import { must } from './shortfall.ts';
 import { address, byTransport, firstQuery, optionCodes, reply, text } from './stage.ts';
@@ -235,6 +235,20 @@ export const RFC_5625: readonly Requirement[] = [
       const query = withAdditional({ name: domain.name, options }, tsig(0xcc));
       await trial.ask(query, 3000);
       must(firstQuery(domain).bytes.subarray(2).equals(query.subarray(2)), 'the query was changed');
+    },
+  },
+  {
+    section: 'RFC 5625 §6.2',
+    text: 'who is not to be served gets REFUSED or nothing, and has nothing asked, nor shown from the cache',
+    async check(trial) {
+      const domain = trial.domain();
+      for (const when of ['fresh', 'kept']) {
+        const name = `${when}.${domain.name}`;
+        if (when === 'kept') mustAnswer(await trial.ask({ name }));
+        const bytes = await trial.askAsStranger(queryBytes({ name }));
+        must(bytes === null || (bytes[3]! & 15) === REFUSED, `an answer (${when})`);
+        must(!domain.queries.some((query) => query.name.toLowerCase().startsWith('fresh.')), 'asked');
+      }
     },
   },
 ];

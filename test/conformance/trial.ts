@@ -10,7 +10,7 @@ import {
   UdpClient,
 } from '../support/dns-client.ts';
 import type { Script } from '../support/scripted-upstream.ts';
-import type { Forwarder } from './forwarder.ts';
+import { type Forwarder, STRANGER } from './forwarder.ts';
 import { rcodeName } from './rcode-names.ts';
 import { Shortfall } from './shortfall.ts';
 import { address, type Domain, reply, type Stage, type Zone } from './stage.ts';
@@ -84,6 +84,17 @@ export class Trial {
     } finally {
       socket.close();
     }
+  }
+
+  /** Asks from an address that is not to be served; null when there is no answer. */
+  async askAsStranger(question: Buffer): Promise<Buffer | null> {
+    const { address, port } = this.forwarder;
+    const open = this.transport === 'UDP' ? UdpClient.open : TcpClient.connect;
+    const client = await open(port, address, STRANGER).catch(() => null);
+    if (client === null) return null;
+    this.#clients.push(client);
+    client.send(question);
+    return client.receive(1000).catch(() => null);
   }
 
   /** What the real server itself says, over TCP. */

@@ -2,7 +2,7 @@
 // As Debian ships them, save for what a fair comparison asks: room for all questions at once, a cache, the times that the tests know.
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Forwarder } from '../../conformance/forwarder.ts';
+import { type Forwarder, STRANGER } from '../../conformance/forwarder.ts';
 import { type Stage, TLS_NAME, ZONES, type Zone } from '../../conformance/stage.ts';
 import {
   freePort,
@@ -56,6 +56,7 @@ async function startUnboundPeer(stage: Stage): Promise<Peer> {
   directory: "${directory}"
   interface: 127.0.0.1@${port}
   access-control: 127.0.0.0/8 allow_snoop
+  access-control: ${STRANGER}/32 refuse
   do-daemonize: no
   use-syslog: no
   logfile: ""
@@ -100,6 +101,7 @@ async function startDnsdistPeer(stage: Stage): Promise<Peer> {
   const lines = [
     `setLocal("127.0.0.1:${port}", {maxInFlight=100})`,
     'setSecurityPollSuffix("")',
+    `setACL({"127.0.0.0/8", "!${STRANGER}/32"})`,
     'setTCPRecvTimeout(2)',
     'setStaleCacheEntriesTTL(30)',
   ];

@@ -8,11 +8,15 @@ export function renderTable(
   requirements: readonly Requirement[],
   results: readonly Result[],
   versions: Readonly<Record<string, string>>,
+  ended: Readonly<Record<(typeof COLUMNS)[number], number>>,
 ): string {
   const lines = [
     `| | ${COLUMNS.map((name) => (name in versions ? `${name} ${versions[name]}` : name)).join(' | ')} |`,
     `|---|${COLUMNS.map(() => '---').join('|')}|`,
     `| fulfilled, of ${requirements.length} | ${COLUMNS.map((name) => String(requirements.filter((requirement) => isFulfilled(requirement, name, results)).length)).join(' | ')} |`,
+    `| no answer where one is due | ${COLUMNS.map((name) => String(requirements.filter((requirement) => isLost(requirement, name, results)).length)).join(' | ')} |`,
+    `| another answer, or something else | ${COLUMNS.map((name) => String(requirements.filter((requirement) => isWrong(requirement, name, results)).length)).join(' | ')} |`,
+    `| processes or threads that ended in the run | ${COLUMNS.map((name) => String(ended[name])).join(' | ')} |`,
     `| otherwise on purpose | ${COLUMNS.map((name) => (name === 'unloop' ? String(requirements.filter(({ deliberately }) => deliberately !== undefined).length) : '')).join(' | ')} |`,
     '',
     `| requirement | ${COLUMNS.join(' | ')} |`,
@@ -48,6 +52,17 @@ function isFulfilled(requirement: Requirement, name: string, results: readonly R
   if (name === 'unloop' && requirement.deliberately !== undefined) return false;
   const own = ofForwarder(requirement, name, results);
   return own.length > 0 && own.every(({ outcome }) => outcome === '');
+}
+
+/** Something was not answered that must be. */
+function isLost(requirement: Requirement, name: string, results: readonly Result[]): boolean {
+  return ofForwarder(requirement, name, results).some(({ outcome }) => outcome === 'no answer');
+}
+
+/** Everything was answered, but not all of it as required. */
+function isWrong(requirement: Requirement, name: string, results: readonly Result[]): boolean {
+  const failed = ofForwarder(requirement, name, results).filter(({ outcome }) => outcome !== '');
+  return failed.length > 0 && !isLost(requirement, name, results);
 }
 
 function cell(requirement: Requirement, name: string, results: readonly Result[]): string {
