@@ -115,14 +115,34 @@ describe('case pattern', () => {
   });
 
   it('works where the name stands in the message', () => {
-    const own = pattern();
     const name = textToName('www.example.com');
-    const message = new Uint8Array(64).fill(0x41);
-    message.set(name, 12);
-    expect(own.apply(message, 12, name.length, A)).toBe(13);
-    expect(message.slice(12, 12 + name.length)).toEqual(applied(own, name));
-    expect(message.slice(0, 12).every((octet) => octet === 0x41)).toBe(true);
-    expect(message.slice(12 + name.length).every((octet) => octet === 0x41)).toBe(true);
-    expect(own.match(message, 12, name.length, A)).toBe(13);
+    // Letters of both cases around it, under many keys: each would be turned by half of them.
+    for (let key = 0; key < 20; key++) {
+      const own = pattern();
+      for (const around of [0x41, 0x61]) {
+        const message = new Uint8Array(64).fill(around);
+        message.set(name, 12);
+        expect(own.apply(message, 12, name.length, A)).toBe(13);
+        expect(message.slice(12, 12 + name.length)).toEqual(applied(own, name));
+        expect(message.slice(0, 12).every((octet) => octet === around)).toBe(true);
+        expect(message.slice(12 + name.length).every((octet) => octet === around)).toBe(true);
+        expect(own.match(message, 12, name.length, A)).toBe(13);
+      }
+    }
+  });
+
+  it('takes two letters, not one', () => {
+    for (let key = 0; key < 20; key++) {
+      const own = pattern();
+      for (const [text, letterCount] of [
+        ['a', 0],
+        ['1.a', 0],
+        ['a.b', 2],
+        ['z1.2y3', 2],
+      ] as const) {
+        const drawn = applied(own, textToName(text));
+        expect(own.match(drawn, 0, drawn.length, A)).toBe(letterCount);
+      }
+    }
   });
 });
