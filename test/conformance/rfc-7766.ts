@@ -4,7 +4,7 @@ import { later } from '../support/scripted-upstream.ts';
 import { FLAG, mustAnswer, mustBe } from './messages.ts';
 import type { Requirement } from './requirement.ts';
 import { must } from './shortfall.ts';
-import { address, byTransport, optionCodes, reply, text } from './stage.ts';
+import { address, byTransport, firstQuery, optionCodes, reply, text } from './stage.ts';
 import { pause, receive } from './trial.ts';
 
 const KEEPALIVE = 11;
@@ -195,6 +195,7 @@ export const RFC_7766: readonly Requirement[] = [
     async check(trial) {
       const domain = trial.domain();
       await trial.ask({ name: domain.name, options: [{ code: KEEPALIVE, data: NO_DATA }] });
+      firstQuery(domain);
       for (const { transport, bytes } of domain.queries) {
         must(transport !== 'udp' || !optionCodes(bytes).includes(KEEPALIVE), 'sent on over UDP');
       }

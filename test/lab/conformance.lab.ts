@@ -70,7 +70,6 @@ async function ended() {
   };
 }
 
-/** A program that has ended stays as a zombie until its exit was seen, which is at once here. */
 function isRunning(pid: number): boolean {
   try {
     return process.kill(pid, 0);
