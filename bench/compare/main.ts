@@ -1,15 +1,17 @@
 // `npm run bench:compare`: unloop, other DNS servers and two floors in C, in one run, in turn, under the same load and before
 // the same upstream. Everything stays on loopback. docs/performance.md says how to read what comes out.
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { dirname, join, relative } from 'node:path';
 import { describeMachine } from '../load/machine.ts';
+import { PROJECT } from '../load/project.ts';
 import { Bench } from './bench.ts';
 import { CONTENDERS, type Contender } from './contenders.ts';
 import { buildFloorPrograms } from './floor-programs.ts';
 import { type CompareOptions, parseOptions, USAGE } from './options.ts';
 import { renderPicture } from './picture.ts';
-import { PICTURE, RESULTS } from './project.ts';
+import { PICTURE, README, RESULTS } from './project.ts';
+import { putIntoReadme, renderReadme } from './readme.ts';
 import type { Report } from './report.ts';
 import { runLatencyScenario } from './run-latency.ts';
 import { runLoadScenario } from './run-load.ts';
@@ -107,8 +109,12 @@ async function write(report: Report, text: string, options: CompareOptions): Pro
   for (const folder of [RESULTS, dirname(PICTURE)]) await mkdir(folder, { recursive: true });
   await writeFile(`${path}.json`, `${JSON.stringify(report, null, 1)}\n`);
   await writeFile(`${path}.md`, text);
-  if (options.complete) await writeFile(PICTURE, renderPicture(report));
-  console.error(`written: ${path}.json, ${path}.md${options.complete ? `, ${PICTURE}` : ''}`);
+  if (options.complete) {
+    await writeFile(PICTURE, renderPicture(report));
+    const block = renderReadme(report, relative(PROJECT, `${path}.md`));
+    await writeFile(README, putIntoReadme(await readFile(README, 'utf8'), block));
+  }
+  console.error(`written: ${path}.json, ${path}.md${options.complete ? `, ${PICTURE}, ${README}` : ''}`);
 }
 
 process.exitCode = await main(process.argv.slice(2));

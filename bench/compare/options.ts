@@ -32,9 +32,9 @@ export const USAGE = `npm run bench:compare -- [FLAGS]
   --scenario KEY          repeat for several: ${SCENARIO_KEYS.join(', ')}; all
   --only KEY              repeat for several: ${CONTENDER_KEYS}, or a kind (unloop, peer, floor);
                           all that are installed. Or a scenario, as --scenario
-  --no-write              print only: leave bench/results and docs/images alone
+  --no-write              print only: leave bench/results, docs/images and README.md alone
 
-A part of it is written to a file of its own; the picture is drawn of the whole.
+A part of it is written to a file of its own; the picture and README.md are of the whole.
 `;
 
 /** Throws an Error with a message for the user. */

@@ -5,4 +5,5 @@ import { PROJECT } from '../load/project.ts';
 export const FLOOR_SOURCES = join(PROJECT, 'bench/compare/floor');
 export const RESULTS = join(PROJECT, 'bench/results');
 export const PICTURE = join(PROJECT, 'docs/images/compare.svg');
+export const README = join(PROJECT, 'README.md');
 export const UNLOOP = join(PROJECT, 'dist/src/cli/main.js');

@@ -188,7 +188,8 @@ function times(value: number): string {
   return orDash(value, (x) => `${x.toFixed(2)} ×`);
 }
 
-function table(title: string, head: readonly string[], rows: readonly (readonly string[])[]): string {
+/** In Markdown, its columns aligned. */
+export function table(title: string, head: readonly string[], rows: readonly (readonly string[])[]): string {
   const widths = head.map((cell, i) => Math.max(cell.length, ...rows.map((row) => row[i]!.length)));
   const line = (row: readonly string[]) =>
     `| ${row.map((cell, i) => (i === 0 ? cell.padEnd(widths[i]!) : cell.padStart(widths[i]!))).join(' | ')} |`;
