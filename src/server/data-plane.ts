@@ -20,6 +20,7 @@ import { ResponsePath } from '../pipeline/response-path.ts';
 import { WaiterPool } from '../pipeline/waiter.ts';
 import { SharedUpstreamState } from '../upstream/shared-state.ts';
 import { parseNetwork, servedNetworks } from './client-networks.ts';
+import { Heartbeat } from './heartbeat.ts';
 import { Routing } from './routing.ts';
 import type { RoutingSpec } from './routing-spec.ts';
 import { TcpListener } from './tcp-listener.ts';
@@ -54,6 +55,7 @@ export class DataPlane {
   readonly #udpListeners: UdpListener[] = [];
   readonly #tcpListeners: TcpListener[] = [];
   readonly #timers: NodeJS.Timeout[] = [];
+  readonly #heartbeat: Heartbeat;
 
   private constructor(start: WorkerStart, tell: (message: FromWorker) => void) {
     const { config, workers } = start;
@@ -91,6 +93,7 @@ export class DataPlane {
       outgoing,
     );
     this.#start = start;
+    this.#heartbeat = new Heartbeat(start.heartbeat);
     this.#counters = counters;
     this.#cache = cache;
     this.#answers = answers;
@@ -233,6 +236,7 @@ export class DataPlane {
   }
 
   #tick(): void {
+    this.#heartbeat.beat();
     if (this.#wheel.armed > 0) this.#wheel.advance(this.#clock.refresh());
   }
 

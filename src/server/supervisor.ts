@@ -4,7 +4,7 @@ import type { Config } from '../config/config.ts';
 import { type CounterTotals, createCounterBlock } from '../metrics/counters.ts';
 import type { RoutingSpec } from './routing-spec.ts';
 import type { BoundAddress, FromWorker, WorkerOrder, WorkerStart } from './worker-channel.ts';
-import { WorkerHandle } from './worker-handle.ts';
+import { WorkerHandle, WorkerHangs } from './worker-handle.ts';
 
 /** Pause before a dead worker is replaced: the first at once, then doubling. */
 const FIRST_PAUSE_MS = 50;
@@ -13,7 +13,7 @@ const LONGEST_PAUSE_MS = 5000;
 const STABLE_MS = 60_000;
 
 /** What all workers are given alike. */
-export type CommonStart = Omit<WorkerStart, 'counterBlock' | 'listen'>;
+export type CommonStart = Omit<WorkerStart, 'counterBlock' | 'heartbeat' | 'listen'>;
 
 /** Workers that were started together, and go together. */
 interface Crew {
@@ -105,7 +105,7 @@ export class Supervisor {
     if (crew.leaving) return;
     this.restarts++;
     this.#log.error(
-      { worker: index, err: error, livedMs: Math.round(livedMs) },
+      { worker: index, ...describeDeath(error), err: error, livedMs: Math.round(livedMs) },
       'a worker died and is replaced',
     );
     const pauseMs = livedMs > STABLE_MS ? FIRST_PAUSE_MS : lastPauseMs;
@@ -175,6 +175,19 @@ export class Supervisor {
     this.#crew.leaving = true;
     await Promise.all(this.#crew.handles.map((handle) => handle?.drain(graceMs)));
   }
+}
+
+/** What ended a worker, and what may be done so that it does not happen again. */
+function describeDeath(error: Error | null): { reason: string; remedy: string } {
+  const report =
+    'Another worker takes its place by itself. It is a defect of unloop: report it with this line.';
+  if (error instanceof WorkerHangs) return { reason: 'hang', remedy: report };
+  if ((error as NodeJS.ErrnoException | null)?.code === 'ERR_WORKER_OUT_OF_MEMORY') {
+    const remedy =
+      'Another worker takes its place by itself. Lower forward.maxInFlight, or report it with this line.';
+    return { reason: 'memory', remedy };
+  }
+  return { reason: 'exception', remedy: report };
 }
 
 function createCrew(common: CommonStart, listen: readonly BoundAddress[]): Crew {

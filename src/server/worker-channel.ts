@@ -20,6 +20,8 @@ export interface WorkerStart {
   readonly routing: RoutingSpec;
   /** metrics/counters.ts; outlives the worker: its successor goes on counting there. */
   readonly counterBlock: SharedArrayBuffer;
+  /** heartbeat.ts: this worker's own. */
+  readonly heartbeat: SharedArrayBuffer;
   /** upstream/shared-state.ts, one for all. */
   readonly upstreamState: SharedArrayBuffer;
   /** loop/sent-questions.ts, one for all. */

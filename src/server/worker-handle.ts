@@ -1,6 +1,7 @@
 // One worker thread as the main thread sees it: started, told things, answered, ended. The supervisor keeps a list.
 import { Worker } from 'node:worker_threads';
 import { UnloopError } from '../base/errors.ts';
+import { HANG_MS, HeartbeatWatch, LOOK_MS } from './heartbeat.ts';
 import { listenError } from './listen-error.ts';
 import type { BoundAddress, FromWorker, ToWorker, WorkerOrder, WorkerStart } from './worker-channel.ts';
 
@@ -14,19 +15,36 @@ export interface WorkerEvents {
 
 /** A worker that has not finished so long after its time hangs. */
 const DRAIN_PATIENCE_MS = 1000;
+/**
+ * The heap that a worker may have: many times what it has with all its flights and waiters in use (the cache lies outside of it). It
+ * dies alone when it wants more, and not the process.
+ */
+const MAX_HEAP_MIB = 512;
 const ENTRY = new URL(`./worker${import.meta.url.slice(-3)}`, import.meta.url);
+
+/** What a worker died of that the main thread ended, as its event loop stood still. */
+export class WorkerHangs extends Error {
+  constructor() {
+    super(`its event loop stood still for ${HANG_MS} ms, so it was ended`);
+    this.name = 'WorkerHangs';
+  }
+}
 
 /** A thread that loads its code while the main thread still reads the configuration; the first worker to be started is it. */
 let spare: Worker | null = null;
 
 /** Starts a thread ahead of need: half of a start is loading code, and there is more than one CPU. Does not keep the process. */
 export function prepareWorker(): void {
-  spare ??= new Worker(ENTRY);
+  spare ??= createThread();
   spare.unref();
 }
 
+function createThread(): Worker {
+  return new Worker(ENTRY, { resourceLimits: { maxOldGenerationSizeMb: MAX_HEAP_MIB } });
+}
+
 function takeThread(): Worker {
-  const thread = spare ?? new Worker(ENTRY);
+  const thread = spare ?? createThread();
   spare = null;
   thread.ref();
   return thread;
@@ -38,6 +56,9 @@ export class WorkerHandle {
   #nextId = 0;
   #expectedToEnd = false;
   #hasEnded = false;
+  #death: Error | null = null;
+  readonly #heartbeat = new HeartbeatWatch(performance.now());
+  #watch: NodeJS.Timeout | null = null;
 
   private constructor(thread: Worker) {
     this.#thread = thread;
@@ -45,17 +66,17 @@ export class WorkerHandle {
 
   /** Starts a worker; resolves when it listens, rejects with UNLOOP_LISTEN_FAILED or UNLOOP_WORKER_FAILED. */
   static async start(
-    start: WorkerStart,
+    start: Omit<WorkerStart, 'heartbeat'>,
     events: WorkerEvents,
   ): Promise<{ handle: WorkerHandle; bound: readonly BoundAddress[] }> {
     const thread = takeThread();
     const handle = new WorkerHandle(thread);
     const bound = await new Promise<readonly BoundAddress[]>((resolve, reject) => {
-      let death: Error | null = null;
       let started = false;
       thread.on('message', (message: FromWorker) => {
         if (message.type === 'ready') {
           started = true;
+          handle.#watchHeartbeat();
           resolve(message.bound);
         } else if (message.type === 'cannot-start') {
           reject(startError(message.code, message.message));
@@ -67,23 +88,37 @@ export class WorkerHandle {
         }
       });
       thread.on('error', (error: Error) => {
-        death = error;
+        handle.#death = error;
       });
       thread.on('exit', () => {
         handle.#hasEnded = true;
+        handle.#stopWatching();
         // Whoever waits for an answer gets none better than this.
         for (const id of [...handle.#pending.keys()]) handle.#answer(id, 0);
         if (!started) {
           const remedy = 'Report this with the message above.';
-          const reason = death?.message ?? 'it ended without a word';
+          const reason = handle.#death?.message ?? 'it ended without a word';
           reject(new UnloopError('UNLOOP_WORKER_FAILED', `a worker cannot start: ${reason}`, remedy));
         } else if (!handle.#expectedToEnd) {
-          events.onDeath(death);
+          events.onDeath(handle.#death);
         }
       });
-      thread.postMessage(start);
+      thread.postMessage({ ...start, heartbeat: handle.#heartbeat.buffer } satisfies WorkerStart);
     });
     return { handle, bound };
+  }
+
+  #watchHeartbeat(): void {
+    this.#watch = setInterval(() => {
+      if (!this.#heartbeat.hangs(performance.now())) return;
+      this.#stopWatching();
+      this.#death = new WorkerHangs();
+      void this.#thread.terminate();
+    }, LOOK_MS);
+  }
+
+  #stopWatching(): void {
+    if (this.#watch !== null) clearInterval(this.#watch);
   }
 
   /** Tells the worker something; resolves with its answer, or 0 when it dies over it or has ended. */
@@ -104,6 +139,7 @@ export class WorkerHandle {
   /** Lets it finish what is in flight, then ends it; one that hangs too. */
   async drain(graceMs: number): Promise<void> {
     this.#expectedToEnd = true;
+    this.#stopWatching();
     const patience = setTimeout(() => void this.#thread.terminate(), graceMs + DRAIN_PATIENCE_MS);
     await this.order({ type: 'drain', graceMs });
     clearTimeout(patience);
@@ -113,6 +149,7 @@ export class WorkerHandle {
   /** Ends it at once. */
   async terminate(): Promise<void> {
     this.#expectedToEnd = true;
+    this.#stopWatching();
     await this.#thread.terminate();
   }
 }

@@ -1,0 +1,33 @@
+// Loaded into unloop before its own program (node --require): on SIGUSR2 the first worker does what TEST_WORKER_FAULT says, as it
+// would by a defect in it: throw, hang or memory.
+const { BroadcastChannel, isMainThread, threadId } = require('node:worker_threads');
+
+const channel = new BroadcastChannel('fault-in-a-worker');
+channel.unref();
+
+const faults = {
+  throw() {
+    throw new Error('as the test wants it');
+  },
+  hang() {
+    for (;;);
+  },
+  memory() {
+    // A leak, not a hang: the event loop turns all the while.
+    const kept = [];
+    const grow = () => {
+      for (let i = 0; i < 100; i++) kept.push(new Array(10_000).fill(kept.length + 0.5));
+      setImmediate(grow);
+    };
+    grow();
+  },
+};
+
+if (isMainThread) {
+  process.on('SIGUSR2', () => channel.postMessage('now'));
+} else {
+  channel.onmessage = () => {
+    // The lowest number: workers that come later have higher ones.
+    if (threadId === 1) setImmediate(faults[process.env.TEST_WORKER_FAULT]);
+  };
+}

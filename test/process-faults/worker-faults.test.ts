@@ -1,0 +1,41 @@
+// A worker that throws, hangs or eats all memory: it is replaced, the log says why once, and only its own clients had to wait.
+import { join } from 'node:path';
+import { expect, it, onTestFinished } from 'vitest';
+import { startScriptedUpstream } from '../support/scripted-upstream.ts';
+import { startUnloop } from '../support/unloop-process.ts';
+import { ManyClients, truth } from './many-clients.ts';
+
+it.each([
+  { fault: 'throw', reason: 'exception' },
+  { fault: 'hang', reason: 'hang' },
+  { fault: 'memory', reason: 'memory' },
+])('$fault: the other worker serves on, and another one takes its place', async ({ fault, reason }) => {
+  const upstream = await startScriptedUpstream(truth);
+  onTestFinished(() => upstream.close());
+  const unloop = await startUnloop({
+    config: { workers: 2, upstreams: [`127.0.0.1:${upstream.port}`] },
+    env: {
+      NODE_OPTIONS: `--require ${join(import.meta.dirname, 'fault-in-a-worker.cjs')}`,
+      TEST_WORKER_FAULT: fault,
+    },
+  });
+  const clients = await ManyClients.open(unloop.port);
+  onTestFinished(() => clients.close());
+  expect(await clients.askEach()).toMatchObject({ right: 40 });
+
+  unloop.signal('SIGUSR2');
+  // While it lasts: one of two workers, and so about half of the clients. None of 40 on one worker: odds of 2⁻³⁹.
+  const during = await clients.askEach(500);
+  expect(during).toMatchObject({ wrong: 0, failed: 0 });
+  expect(during.right).toBeGreaterThan(0);
+  const line = await unloop.waitForLog((entry) => entry.msg === 'a worker died and is replaced');
+  expect(line).toMatchObject({ level: 'error', reason });
+  expect(line.remedy).toMatch(/\./);
+
+  await unloop.waitForMetrics(
+    (metrics) => metrics.value('unloop_workers') === 2 && metrics.value('unloop_worker_restarts_total') === 1,
+  );
+  expect(await clients.askEach()).toEqual({ asked: 40, right: 40, wrong: 0, failed: 0, lost: 0 });
+  expect(unloop.log.filter((entry) => entry.level === 'error')).toHaveLength(1);
+  expect(await unloop.stop()).toBe(0);
+});
