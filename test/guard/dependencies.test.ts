@@ -1,0 +1,65 @@
+// What the dependencies may be, read from the lockfile without a network: each is pinned by its content, comes from npm's registry,
+// runs nothing when it is installed, and has a licence that we know. .ci/audit asks the registry for what is known against them.
+import { describe, expect, it } from 'vitest';
+import { readRepositoryFile } from './repository-files.ts';
+
+interface LockedPackage {
+  readonly integrity?: string;
+  readonly resolved?: string;
+  readonly link?: boolean;
+  readonly hasInstallScript?: boolean;
+  readonly license?: string;
+  readonly dev?: boolean;
+}
+
+/** Licences of what is shipped: they ask for their text to be kept, no more. */
+const LICENCES = ['MIT', 'Apache-2.0', 'ISC', '0BSD', 'BSD-3-Clause', 'BlueOak-1.0.0'];
+/** What only builds and tests need, and nobody is given. */
+const DEV_LICENCES = [...LICENCES, 'MIT OR Apache-2.0', 'MPL-2.0'];
+
+/** Every fault of a lockfile's packages, the project itself aside. */
+function faultsOf(packages: Readonly<Record<string, LockedPackage>>): string[] {
+  return Object.entries(packages).flatMap(([path, locked]) => {
+    if (path === '') return [];
+    const faults: string[] = [];
+    if (locked.link === true) faults.push('is a link');
+    if (!/^sha512-[A-Za-z0-9+/]{86}==$/.test(locked.integrity ?? '')) faults.push('has no SHA-512');
+    if (!(locked.resolved ?? 'https://registry.npmjs.org/').startsWith('https://registry.npmjs.org/'))
+      faults.push(`comes from ${locked.resolved}`);
+    if (locked.hasInstallScript === true) faults.push('runs a script when it is installed');
+    if (!(locked.dev === true ? DEV_LICENCES : LICENCES).includes(locked.license ?? 'none'))
+      faults.push(`has the licence ${locked.license}`);
+    return faults.map((fault) => `${path} ${fault}`);
+  });
+}
+
+const { packages } = JSON.parse(readRepositoryFile('package-lock.json')) as {
+  packages: Record<string, LockedPackage>;
+};
+
+describe('the dependencies', () => {
+  it('are pinned by content, come from npm’s registry, run nothing, and have known licences', () => {
+    expect(Object.keys(packages).length).toBeGreaterThan(50);
+    expect(faultsOf(packages)).toEqual([]);
+  });
+
+  it('are all seen: each fault is found', () => {
+    const sound = { integrity: `sha512-${'A'.repeat(86)}==`, license: 'MIT' };
+    const found = (fault: LockedPackage) => faultsOf({ 'node_modules/x': { ...sound, ...fault } });
+    expect(found({})).toEqual([]);
+    expect(found({ integrity: 'sha1-AAAA' })).toHaveLength(1);
+    expect(found({ resolved: 'git+ssh://git@github.com/x/x.git' })).toHaveLength(1);
+    expect(found({ resolved: 'http://registry.npmjs.org/x/-/x-1.0.0.tgz' })).toHaveLength(1);
+    expect(found({ link: true })).toHaveLength(1);
+    expect(found({ hasInstallScript: true })).toHaveLength(1);
+    expect(found({ license: 'AGPL-3.0' })).toHaveLength(1);
+    expect(found({ license: 'MPL-2.0' })).toHaveLength(1);
+    expect(found({ license: 'MPL-2.0', dev: true })).toHaveLength(0);
+  });
+
+  it('are named by version exactly', () => {
+    const { dependencies, devDependencies } = JSON.parse(readRepositoryFile('package.json'));
+    for (const version of Object.values({ ...dependencies, ...devDependencies }))
+      expect(version).toMatch(/^\d+\.\d+\.\d+$/);
+  });
+});
