@@ -17,13 +17,15 @@ const TCP_CONNECTIONS = 4;
 const TCP_SHARE = 0.1;
 /** A connection is ended after this many queries and another one opened. */
 const QUERIES_PER_CONNECTION = 100;
+const MAX_ENDINGS = 3;
 const TCP_LIMIT = 65535;
 
 interface Waiting {
   readonly question: Question;
   readonly fault: string;
   readonly sentMs: number;
-  readonly isRetry: boolean;
+  /** Connections that ended before the reply to this question. */
+  readonly endings: number;
 }
 
 export class Clients {
@@ -82,19 +84,20 @@ export class Clients {
       );
     } else if (verdict === 'truncated') {
       outcome.truncated++;
-      this.#send(pick(this.#connections), question, true);
-    } else if (verdict === 'error') outcome.errors++;
-    else outcome[verdict]++;
+      this.#send(pick(this.#connections), question, fault, 0);
+    } else if (verdict === 'error') {
+      this.#outcomes.addError(fault, reply, performance.now() - waiting.sentMs);
+    } else outcome[verdict]++;
   }
 
-  /** The connection ended: its queries go out again, once. */
+  /** The connection ended: its queries go out again (RFC 7766 §6.2.4), not for ever. */
   askAgain(lane: Lane, orphans: readonly Waiting[]): void {
-    for (const { question, fault, isRetry } of orphans) {
+    for (const { question, fault, endings } of orphans) {
       const outcome = this.#outcomes.of(fault);
-      if (isRetry) outcome.lost++;
+      if (endings === MAX_ENDINGS) outcome.lost++;
       else {
         outcome.askedAgain++;
-        this.#send(lane, question, true, fault);
+        this.#send(lane, question, fault, endings + 1);
       }
     }
   }
@@ -107,17 +110,17 @@ export class Clients {
     for (let i = 0; i < count; i++) {
       const lane = Math.random() < TCP_SHARE ? pick(this.#connections) : pick(this.#lanes);
       this.#outcomes.of(this.#outcomes.current).sent++;
-      this.#send(lane, this.#source.next(), false);
+      this.#send(lane, this.#source.next(), this.#outcomes.current, 0);
     }
     this.#expire();
   }
 
-  #send(lane: Lane, question: Question, isRetry: boolean, fault = this.#outcomes.current): void {
+  #send(lane: Lane, question: Question, fault: string, endings: number): void {
     const id = lane.freeId();
     const query = Buffer.from(question.query);
     query.writeUInt16BE(id, 0);
     const sentMs = performance.now();
-    lane.waiting.set(id, { question: { ...question, query }, fault, sentMs, isRetry });
+    lane.waiting.set(id, { question: { ...question, query }, fault, sentMs, endings });
     lane.send(query);
   }
 

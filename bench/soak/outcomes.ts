@@ -24,7 +24,13 @@ const MAX_EXAMPLES = 20;
 export class Outcomes {
   readonly byFault = new Map<string, Outcome>();
   readonly examples: string[] = [];
+  readonly #mayFail: ReadonlySet<string>;
   #now = '';
+
+  /** `mayFail`: the faults under which a true answer cannot always be had. */
+  constructor(mayFail: ReadonlySet<string>) {
+    this.#mayFail = mayFail;
+  }
 
   /** From now on queries are sent under this fault. */
   begin(fault: string): void {
@@ -60,6 +66,16 @@ export class Outcomes {
     this.of(fault).wrong++;
     if (this.examples.length < MAX_EXAMPLES)
       this.examples.push(`${what}, under "${fault}": query ${query.toString('hex')}`);
+  }
+
+  /** `reply` is SERVFAIL or REFUSED; told in detail where a true answer can be had. */
+  addError(fault: string, reply: Buffer, latencyMs: number): void {
+    this.of(fault).errors++;
+    if (this.#mayFail.has(fault) || this.examples.length >= MAX_EXAMPLES) return;
+    const when = new Date().toISOString();
+    this.examples.push(
+      `error ${when} after ${latencyMs.toFixed(0)} ms, "${fault}": ${reply.toString('latin1').replace(/[^ -~]+/g, '·')}`,
+    );
   }
 
   /** Queries whose end is known. */

@@ -74,3 +74,8 @@ export const FAULTS: readonly ScheduledFault[] = [
 export const CALM = 'calm';
 /** The pause after a fault: what is remembered of it (failures, quarantine, upstreams out of use) may still show. */
 export const AFTERMATH = 'after a fault';
+/** Under these a true answer cannot always be had. */
+export const MAY_FAIL: ReadonlySet<string> = new Set([
+  AFTERMATH,
+  ...FAULTS.filter((fault) => fault.mayFail).map((fault) => fault.name),
+]);
