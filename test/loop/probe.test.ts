@@ -167,6 +167,19 @@ describe('probe', () => {
     }
   });
 
+  it('of an epoch whose keys are gone is none, and has no proof', () => {
+    const sentMs = 4 * EPOCH_MS - 5000;
+    const name = makeProbeName(ringOf(material, WALL_MS, sentMs), 1, ROOT, 7, sentMs)!;
+    const lateMs = sentMs + 20_000;
+    expect(judge(ringOf(material, WALL_MS, lateMs), name, PROBE_QTYPE, lateMs).verdict).toBe(
+      ProbeVerdict.none,
+    );
+    const { bytes, q } = query(name, PROBE_QTYPE);
+    const late = ringOf(material, WALL_MS, 9 * EPOCH_MS);
+    expect(writeProbeProof(late, bytes, q, new Uint8Array(512))).toBe(0);
+    expect(hasProbeProof(late, name, new Uint8Array(512), 512)).toBe(false);
+  });
+
   it('of another process is none without a cluster key, or with another', () => {
     const name = makeProbeName(ringOf(createKeyMaterial('', 'default')), 1, ROOT, 7, NOW_MS)!;
     expect(judge(keys, name).verdict).toBe(ProbeVerdict.none);
