@@ -27,8 +27,10 @@ export class ManyClients {
   readonly #clients: UdpClient[] = [];
   #next = 1;
 
-  static async open(port: number, count = 40): Promise<ManyClients> {
+  /** `first`: the number of the first name. */
+  static async open(port: number, count = 40, first = 1): Promise<ManyClients> {
     const many = new ManyClients();
+    many.#next = first;
     for (let i = 0; i < count; i++) many.#clients.push(await UdpClient.open(port));
     return many;
   }
