@@ -11,6 +11,8 @@ import type { RunningServer } from './server-process.ts';
 
 /** Children that a connection had (dnsmasq) end, sockets drain. */
 const SETTLE_MS = 200;
+/** Enough for a compiler that works just in time; half of a round where rounds are short. */
+const WARM_SECONDS = 3;
 
 export async function runLoadScenario(bench: Bench, scenario: LoadScenario): Promise<void> {
   const running = await bench.startAll(scenario.key, { cache: scenario.cache, cacheNames: HOT_NAMES });
@@ -40,7 +42,7 @@ async function warm(bench: Bench, scenario: LoadScenario, running: readonly Runn
   const hotFile = join(bench.workFolder, 'hot.queries');
   await writeQueryFile(hotFile, hotQueries());
   const warmFile = join(bench.workFolder, 'warm.queries');
-  const seconds = Math.min(3, bench.options.seconds);
+  const seconds = Math.min(WARM_SECONDS, Math.ceil(bench.options.seconds / 2));
   await writeQueryFile(warmFile, scenario.queries(`${scenario.key}warm`, seconds));
   for (const server of running) {
     if (scenario.warm) {
