@@ -39,7 +39,7 @@ export async function startUnloopForwarder(stage: Stage, native: boolean): Promi
       // Others may use the machine at the same time.
       forward: { deadline: '4s' },
       cache: { serveStale: { after: '1500ms' } },
-      limits: { tcpIdle: '2s', deny: [`${STRANGER}/32`] },
+      limits: { tcpIdle: '3s', deny: [`${STRANGER}/32`] },
       loop: { probe: { onStart: false, interval: '0s' } },
     },
   });

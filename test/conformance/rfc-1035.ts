@@ -122,7 +122,7 @@ export const RFC_1035: readonly Requirement[] = [
       const domain = trial.domain();
       const seen = new Set<string>();
       for (const opcode of [1, 2, 4, 5]) {
-        const answer = await trial.ask(withOpcode({ name: domain.name, edns: false }, opcode), 3000);
+        const answer = await trial.ask(withOpcode({ name: domain.name, edns: false }, opcode));
         must(domain.queries.length === 0, 'relayed');
         if (answer.rcode !== NOTIMP) seen.add(rcodeName(answer.rcode));
         must(answer.opcode === opcode, `opcode ${answer.opcode} for ${opcode}`);
@@ -237,7 +237,7 @@ export const RFC_1035: readonly Requirement[] = [
   },
   {
     section: 'RFC 1123 §6.1.3.3',
-    text: 'an upstream that stays silent ends in SERVFAIL, within 7 s',
+    text: 'an upstream that stays silent ends in SERVFAIL, within 9 s',
     zone: 'silent',
     async check(trial) {
       const { name } = trial.domain(() => undefined, 'silent');

@@ -19,9 +19,12 @@ export const TRANSPORTS = ['UDP', 'TCP'] as const;
 export type Transport = (typeof TRANSPORTS)[number];
 
 /** Patience with an answer that must come. */
-const PATIENCE_MS = 7_000;
+const PATIENCE_MS = 9_000;
 /** How long silence is listened to, where it is right. */
 const SILENCE_MS = 400;
+
+/** Stale Answer, Stale NXDOMAIN Answer (RFC 8914 §4.4, §4.20). */
+const STALE_EDE = [3, 19];
 
 export class Trial {
   readonly forwarder: Forwarder;
@@ -43,8 +46,10 @@ export class Trial {
   /** Asks by a client of its own; no answer is a shortfall. */
   async ask(question: Question | Buffer, withinMs = PATIENCE_MS): Promise<Answer> {
     const client = await this.client();
-    client.send(Buffer.isBuffer(question) ? question : queryBytes(question));
+    const query = Buffer.isBuffer(question) ? question : queryBytes(question);
+    client.send(query);
     const answer = await receive(client, withinMs);
+    if (answer.id !== query.readUInt16BE(0)) throw new Shortfall('another ID');
     // Some forwarders serve few connections at once.
     client.close();
     this.#clients.splice(this.#clients.indexOf(client), 1);
@@ -55,7 +60,7 @@ export class Trial {
   async mustRefuse(question: Buffer, rcode: number): Promise<void> {
     const client = await this.client();
     client.send(question);
-    const bytes = await client.receive(3000).catch(() => null);
+    const bytes = await client.receive(PATIENCE_MS).catch(() => null);
     if (bytes === null || bytes.length < 12) throw new Shortfall('no answer');
     if (bytes.readUInt16BE(0) !== question.readUInt16BE(0)) throw new Shortfall('another ID');
     if ((bytes[3]! & 15) !== rcode) throw new Shortfall(rcodeName(bytes[3]! & 15));
@@ -66,6 +71,16 @@ export class Trial {
     const client = await this.client();
     client.send(question);
     return client.receive(SILENCE_MS).catch(() => null);
+  }
+
+  /** Asks again, a few times, while the answer says that it is stale: on a busy machine the upstream may be slow. */
+  async askUntilFresh(question: Question): Promise<Answer> {
+    for (let tries = 0; ; tries++) {
+      const answer = await this.ask(question);
+      const isStale = answer.ede !== null && STALE_EDE.includes(answer.ede.code);
+      if (!isStale || tries === 3) return answer;
+      await pause(500);
+    }
   }
 
   /** Asks by a socket that takes only what comes from the address and port asked; null when that is nothing. */

@@ -21,7 +21,10 @@ export class UdpClient {
     this.#socket = socket;
     this.#port = port;
     this.#address = address;
-    socket.on('message', (bytes) => this.#inbox.put(bytes));
+    // Ports are used again: what comes from others was meant for whoever had this one before.
+    socket.on('message', (bytes, from) => {
+      if (from.port === port) this.#inbox.put(bytes);
+    });
     socket.on('error', () => {});
   }
 

@@ -69,7 +69,7 @@ async function startUnboundPeer(stage: Stage): Promise<Peer> {
   incoming-num-tcp: 200
   outgoing-num-tcp: 200
   edns-tcp-keepalive: yes
-  tcp-idle-timeout: 2000
+  tcp-idle-timeout: 3000
   serve-expired: yes
   serve-expired-client-timeout: 1800
   serve-expired-reply-ttl: 30
@@ -102,7 +102,7 @@ async function startDnsdistPeer(stage: Stage): Promise<Peer> {
     `setLocal("127.0.0.1:${port}", {maxInFlight=100})`,
     'setSecurityPollSuffix("")',
     `setACL({"127.0.0.0/8", "!${STRANGER}/32"})`,
-    'setTCPRecvTimeout(2)',
+    'setTCPRecvTimeout(3)',
     'setStaleCacheEntriesTTL(30)',
   ];
   for (const zone of Object.keys(ZONES) as Zone[]) {
