@@ -37,7 +37,7 @@ export async function startUnloopForwarder(stage: Stage, native: boolean): Promi
         [ZONES.tls]: { upstreams: tls.map(({ tlsPort }) => `tls://127.0.0.1:${tlsPort}#${TLS_NAME}`) },
       },
       // Others may use the machine at the same time.
-      forward: { deadline: '4s' },
+      forward: { deadline: '5s' },
       cache: { serveStale: { after: '1500ms' } },
       limits: { tcpIdle: '3s', deny: [`${STRANGER}/32`] },
       loop: { probe: { onStart: false, interval: '0s' } },
