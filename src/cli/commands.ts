@@ -1,5 +1,6 @@
 // The table of commands: what each does, and the module that does it. Read by dispatch and help. The modules are imported
 // only when their command runs, so that `unloop --version` does not load a DNS server.
+import { loadBench } from './load-bench.ts';
 
 /** What a command's module exports. */
 export interface CommandModule {
@@ -11,8 +12,8 @@ export interface CommandModule {
 export interface Command {
   readonly name: string;
   readonly summary: string;
-  /** The module below src (or bench), without its extension, as seen from this file. */
-  readonly module: string;
+  /** Imports its module. A literal path, so that the bundle takes the module along. */
+  readonly load: () => Promise<CommandModule>;
   /** After "unloop NAME", in the usage line. */
   readonly usage: string;
   /** Lines of `unloop help NAME`, beyond the flags that override settings. */
@@ -28,7 +29,7 @@ export const COMMANDS: readonly Command[] = [
   {
     name: 'run',
     summary: 'forwards until stopped',
-    module: './run',
+    load: () => import('./run.ts'),
     usage: '[FLAGS]',
     details: [
       'Ends with 0 after SIGTERM or SIGINT, 1 when it cannot start, 2 on bad usage or configuration.',
@@ -40,7 +41,7 @@ export const COMMANDS: readonly Command[] = [
   {
     name: 'check',
     summary: 'validates the configuration',
-    module: './check',
+    load: () => import('./check.ts'),
     usage: '[--config FILE] [--print] [--from-corefile FILE] [FLAGS OF run]',
     details: [
       'Prints FILE:LINE:COL: message for every fault. Ends with 0, or 2 when there is a fault.',
@@ -54,7 +55,7 @@ export const COMMANDS: readonly Command[] = [
   {
     name: 'health',
     summary: 'asks the running unloop whether it is alive',
-    module: './health',
+    load: () => import('./health.ts'),
     usage: '[--config FILE] [--ready] [FLAGS OF run]',
     details: [
       'Takes the configuration that `unloop run` was started with, and asks its admin listener. Ends with 0 or 1.',
@@ -67,7 +68,7 @@ export const COMMANDS: readonly Command[] = [
   {
     name: 'doctor',
     summary: 'says whether DNS loops on this node or pod, and what cures it',
-    module: '../doctor/main',
+    load: () => import('../doctor/main.ts'),
     usage: '[--root DIR] [--json] [FLAGS]',
     details: [
       'Ends with 0 when healthy, 1 when a loop or a risk was found, 2 when it cannot tell.',
@@ -86,7 +87,7 @@ export const COMMANDS: readonly Command[] = [
   {
     name: 'bench',
     summary: 'loads a DNS server and measures its answers',
-    module: '../../bench/load/main',
+    load: loadBench,
     usage: '[FLAGS]',
     details: ['Ends with 0, or 1 when a stated limit is broken.'],
     takesRunFlags: false,

@@ -1,6 +1,6 @@
 // Finds the command that the arguments name and runs it. Called by main (the program) and by tests.
 import { UnloopError } from '../base/errors.ts';
-import { COMMANDS, type Command, type CommandModule } from './commands.ts';
+import { COMMANDS, type Command } from './commands.ts';
 import { describeError, exitCodeOf } from './report-error.ts';
 
 /** Runs `unloop ARGS…`; resolves to the exit code, and reports what fails on standard error. */
@@ -31,7 +31,7 @@ async function runCommand(args: readonly string[]): Promise<number> {
     process.stdout.write(await findHelp(word));
     return 0;
   }
-  const module = await loadModule(command);
+  const module = await command.load();
   return module.main(rest);
 }
 
@@ -58,22 +58,4 @@ async function findCommand(word: string): Promise<Command> {
     `unknown command "${word}"${hint}`,
     '`unloop help` lists the commands.',
   );
-}
-
-/** A copy may come without some commands (a small image without the load tool). */
-async function loadModule(command: Command): Promise<CommandModule> {
-  const extension = import.meta.url.endsWith('.ts') ? '.ts' : '.js';
-  const url = new URL(command.module + extension, import.meta.url).href;
-  try {
-    return (await import(url)) as CommandModule;
-  } catch (error) {
-    const { code, url: missing } = error as { code?: string; url?: string };
-    if (code !== 'ERR_MODULE_NOT_FOUND' || missing !== url) throw error;
-    throw new UnloopError(
-      'UNLOOP_COMMAND_UNAVAILABLE',
-      `this copy of unloop comes without the command "${command.name}"`,
-      'Use a full build: `npm ci` in a clone of the repository makes one.',
-      { cause: error },
-    );
-  }
 }

@@ -2,7 +2,8 @@
 // listen-tcp. Where it is absent everything still works, over node:dgram.
 import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
+import { findRootFolder } from '../base/root-folder.ts';
 
 /** As ABI in native/module.c: an addon that was built from other sources is not used. */
 const ABI = 3;
@@ -65,7 +66,7 @@ function load(): { addon: NativeAddon | null; reason: string } {
   if (process.platform !== 'linux')
     return { addon: null, reason: `needs Linux, this is ${process.platform}` };
   const path = join(
-    repositoryRoot(),
+    findRootFolder(),
     'build',
     `batch-socket-${process.versions.modules}-${process.arch}.node`,
   );
@@ -79,11 +80,4 @@ function load(): { addon: NativeAddon | null; reason: string } {
   } catch (error) {
     return { addon: null, reason: `${path} does not load: ${(error as Error).message}` };
   }
-}
-
-/** The folder with package.json above this file, which runs as src/io/*.ts or as dist/src/io/*.js. */
-function repositoryRoot(): string {
-  let folder = import.meta.dirname;
-  while (!existsSync(join(folder, 'package.json')) && folder !== dirname(folder)) folder = dirname(folder);
-  return folder;
 }
