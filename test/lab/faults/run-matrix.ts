@@ -1,11 +1,11 @@
 // Runs rows of the fault matrix: every system in front of upstreams of its own that commit the same fault, all at the same time.
 import { readFileSync } from 'node:fs';
-import { setPriority } from 'node:os';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { askThrough, type ClientFigures, type Patience, suffixOf } from '../../faults/ask-through.ts';
 import type { Fault } from '../../faults/faults.ts';
 import { FaultyUpstreams } from '../../faults/faulty-upstreams.ts';
 import type { Forwarder, System } from './forwarders.ts';
+import { goFirst } from './go-first.ts';
 
 /** How one system fared with one fault. */
 export interface Figures extends ClientFigures {
@@ -35,8 +35,7 @@ export async function runMatrix(
   patience: Patience,
   atOnce: number,
 ): Promise<Matrix> {
-  // What is timed goes before whatever else runs on the machine; the servers inherit it.
-  setPriority(-15);
+  const goBack = goFirst();
   // All are started before the first question: a start takes the processor from those that are timed.
   const rows: Row[] = [];
   for (let i = 0; i < faults.length; i += STARTS_AT_ONCE) {
@@ -57,7 +56,7 @@ export async function runMatrix(
     }
   };
   await Promise.all(Array.from({ length: atOnce }, runRows));
-  setPriority(0);
+  goBack();
   return new Map(faults.map((fault) => [fault, matrix.get(fault)!]));
 }
 
