@@ -1,5 +1,6 @@
 // What somebody must guess who forges a reply without seeing the query: ID, port and case, each measured from the code that
 // draws it. docs/hardening.md has the sums.
+import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { Clock } from '../../src/base/clock.ts';
 import { RandomPool } from '../../src/base/random.ts';
@@ -148,5 +149,25 @@ describe('case', () => {
     // 2⁻²⁰ each.
     expect(sameAsOtherType).toBeLessThan(5);
     expect(sameAsOtherProcess).toBeLessThan(5);
+  });
+});
+
+describe('the sums in docs/hardening.md', () => {
+  /** Linux' default net.ipv4.ip_local_port_range, and the sockets of UdpExchange (counted above). */
+  const KERNEL_PORTS = 60_999 - 32_768 + 1;
+  const SOCKETS = 16;
+
+  it('are those of the code', () => {
+    const page = readFileSync(new URL('../../docs/hardening.md', import.meta.url), 'utf8');
+    const rows = [...page.matchAll(/^\| `([a-z.]+)` \| (\d+) \| ([\d.]+) \| ([\d.]+) \|$/gm)];
+    expect(rows.length).toBeGreaterThan(3);
+    const pattern = new CasePattern(new KeyRing(createKeyMaterial('', 'default'), 0));
+    for (const [, name, letters, unknown, known] of rows) {
+      const wireName = textToName(name!);
+      const bits = 16 + pattern.apply(wireName, 0, wireName.length, 1);
+      expect(Number(letters), name).toBe(bits - 16);
+      expect(Number(unknown), name).toBeCloseTo(bits + Math.log2(KERNEL_PORTS), 1);
+      expect(Number(known), name).toBeCloseTo(bits + Math.log2(SOCKETS), 1);
+    }
   });
 });

@@ -134,11 +134,19 @@ describe('forged replies', () => {
   it(`${FORGERIES} of them are not believed`, async () => {
     const forger = new Forger();
     const upstream = await startUpstream(forger.script);
-    const unloop = await startUnloop({ config: { ...ALONE, upstreams: [`127.0.0.1:${upstream.port}`] } });
+    // The upstream is in this process, which a busy machine may stop for a while: that shall not take it out of use.
+    const unloop = await startUnloop({
+      config: {
+        ...ALONE,
+        upstreams: [`127.0.0.1:${upstream.port}`],
+        forward: { deadline: '5s', healthCheck: { maxFails: 100 } },
+      },
+    });
     const queries = Math.ceil(FORGERIES / PER_QUERY);
     const client = await UdpClient.open(unloop.port);
     let asked = 0;
-    let wrong = 0;
+    let forged = 0;
+    let failed = 0;
     const ask = async (round: string) => {
       for (let first = 0; first < queries; first += AT_A_TIME) {
         const batch = new Map<number, Buffer>();
@@ -154,7 +162,8 @@ describe('forged replies', () => {
           asked++;
           const query = batch.get(answer.readUInt16BE(0));
           if (query === undefined || !isRight(answer, trueAnswer(query)!)) {
-            wrong++;
+            if (isForged(answer)) forged++;
+            else failed++;
             console.log(`${round}: ${answer.toString('hex')}`);
           }
         }
@@ -175,12 +184,14 @@ describe('forged replies', () => {
       seenByUnloop: { unmatched, otherCase },
       queries: { udp: forger.queriesUdp, tcp: forger.queriesTcp, ports: forger.ports.size },
       answers: asked,
-      wrong,
+      believed: forged,
+      failed,
     };
     if (process.env.POISON_RESULT !== undefined) {
       writeFileSync(process.env.POISON_RESULT, `${JSON.stringify(result, null, 2)}\n`);
     }
-    expect(wrong).toBe(0);
+    expect(forged).toBe(0);
+    expect(failed).toBe(0);
     expect(forger.total).toBeGreaterThan(FORGERIES * 0.9);
     // They did arrive, and were told apart.
     expect(unmatched).toBeGreaterThan(forger.total / 4);
