@@ -20,6 +20,8 @@ rm -rf "$app/node_modules/lru-cache/dist/commonjs" "$app/node_modules/yaml/brows
 find "$app/node_modules" -type d \( -name test -o -name tests -o -name docs -o -name examples -o -name benchmarks \
   -o -name .github \) -prune -exec rm -rf {} +
 rm "$app/package-lock.json"
+# What is in here, for scanners: the software bill of materials (CycloneDX).
+node config/image/sbom.mjs > "$app/sbom.cdx.json"
 find "$app" -type d -empty -delete
 
 node=$target/usr/local/bin/node

@@ -266,4 +266,21 @@ describe('the image', () => {
     for (const name of Object.keys(devDependencies))
       expect(existsSync(join(image, 'app/node_modules', name))).toBe(false);
   });
+
+  it('names its parts in a bill of materials: all that are there, and no other', () => {
+    const { bomFormat, components } = JSON.parse(readFileSync(join(image, 'app/sbom.cdx.json'), 'utf8')) as {
+      bomFormat: string;
+      components: { name: string; version: string }[];
+    };
+    expect(bomFormat).toBe('CycloneDX');
+    const there = sh(`find ${image}/app/node_modules -name package.json -not -path '*/dist/*'`)
+      .trim()
+      .split('\n')
+      .map((path) => JSON.parse(readFileSync(path, 'utf8')) as { name?: string; version?: string })
+      .filter(({ name, version }) => name !== undefined && version !== undefined)
+      .map(({ name, version }) => `${name}@${version}`);
+    expect(components.map(({ name, version }) => `${name}@${version}`).sort()).toEqual(
+      [...new Set(there)].sort(),
+    );
+  });
 });
