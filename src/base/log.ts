@@ -70,7 +70,11 @@ export function openLog(options: LogOptions): OpenLog {
       logger.level = level;
     },
     dropped: () => dropped,
-    close: () => (broken ? Promise.resolve() : end(destination)),
+    async close() {
+      if (!broken) await end(destination);
+      // pino's own flush at the exit of the process tries a full disk again for ever.
+      destination.destroy();
+    },
   };
 }
 
