@@ -5,7 +5,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, it, onTestFinished } from 'vitest';
 import { fitTrend, sureGrowth } from '../../bench/soak/regression.ts';
-import { nameBytes, queryBytes, readAnswer, UdpClient } from '../support/dns-client.ts';
+import { type Answer, nameBytes, queryBytes, readAnswer, UdpClient } from '../support/dns-client.ts';
 import { startUnloop } from '../support/unloop-process.ts';
 import { addressFor, FloodUpstream } from './flood-upstream.ts';
 import { Flooder } from './flooder.ts';
@@ -22,22 +22,39 @@ const rssMib = (pid: number) =>
 const hotName = (i: number) => `hot${i % HOT_NAMES}.example`;
 
 /** Asks for hot names one after the other for a while; times in ms, sorted. */
-async function askHot(client: UdpClient, forMs: number): Promise<{ timesMs: number[]; wrong: number }> {
+async function askHot(
+  client: UdpClient,
+  forMs: number,
+): Promise<{ timesMs: number[]; wrong: number; lost: number }> {
   const timesMs: number[] = [];
   let wrong = 0;
+  let lost = 0;
   const endMs = performance.now() + forMs;
   for (let i = 0; performance.now() < endMs; i++) {
     const startMs = performance.now();
     client.send(queryBytes({ name: hotName(i), id: i & 0xffff }));
-    const reply = readAnswer(await client.receive());
+    const reply = await receiveReply(client, i & 0xffff);
+    if (reply === null) {
+      lost++;
+      continue;
+    }
     timesMs.push(performance.now() - startMs);
     const truth = [...addressFor(nameBytes(hotName(i)))].join('.');
     const [first] = reply.answers;
-    if (reply.rcode !== 0 || reply.id !== (i & 0xffff) || (first as { data?: unknown }).data !== truth)
-      wrong++;
+    if (reply.rcode !== 0 || (first as { data?: unknown }).data !== truth) wrong++;
     await sleep(5);
   }
-  return { timesMs: timesMs.sort((a, b) => a - b), wrong };
+  return { timesMs: timesMs.sort((a, b) => a - b), wrong, lost };
+}
+
+/** The answer with this ID; null where none comes: on a machine with no time to read, the kernel drops datagrams. */
+async function receiveReply(client: UdpClient, id: number): Promise<Answer | null> {
+  for (;;) {
+    const bytes = await client.receive(2000).catch(() => null);
+    if (bytes === null) return null;
+    const reply = readAnswer(bytes);
+    if (reply.id === id) return reply;
+  }
 }
 
 const at = (sorted: readonly number[], share: number) => sorted[Math.floor((sorted.length - 1) * share)]!;
@@ -96,6 +113,7 @@ it('memory is bounded, and names in the cache are answered from it', {
     hotDuring: {
       asked: during.timesMs.length,
       wrong: during.wrong,
+      lost: during.lost,
       medianMs: at(during.timesMs, 0.5),
       p99Ms: at(during.timesMs, 0.99),
       worstMs: during.timesMs.at(-1),
@@ -116,6 +134,7 @@ it('memory is bounded, and names in the cache are answered from it', {
     writeFileSync(process.env.FLOOD_REPORT, `${JSON.stringify(figures, null, 2)}\n`);
 
   expect(during.wrong).toBe(0);
+  expect(during.lost).toBeLessThanOrEqual(during.timesMs.length / 100);
   expect(flooder.wrong).toBe(0);
   expect(figures.restarts).toBe(0);
   expect(figures.evictions).toBeGreaterThan(0);
