@@ -28,6 +28,6 @@ WORKDIR /
 EXPOSE 5300/udp 5300/tcp 9530/tcp
 STOPSIGNAL SIGTERM
 # For Docker alone; Kubernetes has probes of its own. Set UNLOOP_CONFIG, so that this finds the admin address too.
-HEALTHCHECK --interval=10s --timeout=3s --start-period=5s --retries=3 CMD ["/usr/local/bin/node", "/app/dist/src/cli/main.js", "health"]
-ENTRYPOINT ["/usr/local/bin/node", "/app/dist/src/cli/main.js"]
+HEALTHCHECK --interval=10s --timeout=3s --start-period=5s --retries=3 CMD ["/usr/local/bin/node", "/app/dist/unloop/main.js", "health"]
+ENTRYPOINT ["/usr/local/bin/node", "/app/dist/unloop/main.js"]
 CMD ["run"]

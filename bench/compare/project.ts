@@ -6,4 +6,4 @@ export const FLOOR_SOURCES = join(PROJECT, 'bench/compare/floor');
 export const RESULTS = join(PROJECT, 'bench/results');
 export const PICTURE = join(PROJECT, 'docs/images/compare.svg');
 export const README = join(PROJECT, 'README.md');
-export const UNLOOP = join(PROJECT, 'dist/src/cli/main.js');
+export const UNLOOP = join(PROJECT, 'dist/unloop/main.js');

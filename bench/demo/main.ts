@@ -12,7 +12,7 @@ const QUERIES = 1000;
 const PATIENCE_MS = 2500;
 /** Where the reflector stops: enough to see what a loop is. */
 const PACKET_LIMIT = 200_000;
-const CLI = fileURLToPath(new URL('../../src/cli/main.js', import.meta.url));
+const CLI = fileURLToPath(new URL('../../unloop/main.js', import.meta.url));
 
 interface Row {
   readonly name: string;

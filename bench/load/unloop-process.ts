@@ -15,7 +15,7 @@ export interface UnloopProcess {
 }
 
 /** The program, as it lies beside this file when both are compiled. */
-const PROGRAM = new URL('../../src/cli/main.js', import.meta.url);
+const PROGRAM = new URL('../../unloop/main.js', import.meta.url);
 
 /** Starts `unloop run` on a free port of loopback with these flags; rejects with what it said when it does not get ready. */
 export async function startUnloop(flags: readonly string[], program: URL = PROGRAM): Promise<UnloopProcess> {

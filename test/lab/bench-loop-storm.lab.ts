@@ -5,7 +5,7 @@ import { expect, it } from 'vitest';
 import type { StormReport } from '../../bench/load/loop-storm.ts';
 
 it.each(['udp', 'tcp'])('costs packets for the first queries only, over %s', async (proto) => {
-  const program = new URL('../../dist/src/cli/main.js', import.meta.url).pathname;
+  const program = new URL('../../dist/unloop/main.js', import.meta.url).pathname;
   const args = ['bench', '--scenario', 'loop-storm', '--proto', proto, '--duration', '1500ms', '--json'];
   const { stdout } = await promisify(execFile)(process.execPath, [program, ...args]);
   const report = JSON.parse(stdout) as StormReport;

@@ -81,7 +81,7 @@ interface Measured {
 }
 
 async function runBench(more: readonly string[]): Promise<Measured> {
-  const program = new URL('../../dist/src/cli/main.js', import.meta.url).pathname;
+  const program = new URL('../../dist/unloop/main.js', import.meta.url).pathname;
   const args = [
     'bench',
     '--target',

@@ -12,7 +12,7 @@ import { fileURLToPath } from 'node:url';
 import { onTestFinished } from 'vitest';
 import { type Family, parsePrometheusText } from './prometheus-text.ts';
 
-const MAIN = fileURLToPath(new URL('../../dist/src/cli/main.js', import.meta.url));
+const MAIN = fileURLToPath(new URL('../../dist/unloop/main.js', import.meta.url));
 
 /** A machine under load needs time to start a process. */
 const READY_WITHIN_MS = 15_000;

@@ -10,7 +10,7 @@ import { fileURLToPath } from 'node:url';
 import { describe, expect, it, onTestFinished } from 'vitest';
 
 const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
-const MAIN = join(ROOT, 'dist/src/cli/main.js');
+const MAIN = join(ROOT, 'dist/unloop/main.js');
 const UNIT = join(ROOT, 'config/systemd/unloop.service');
 const SOCKET = join(ROOT, 'config/systemd/unloop.socket');
 /** As the ADR states it; a change of the unit may only lower it. */

@@ -14,7 +14,7 @@ import { type Counted, CountingClient, QUERIES_PER_SECOND } from './counting-cli
 const DELAY_MS = 200;
 /** So many are in flight at any time. */
 const IN_FLIGHT = (QUERIES_PER_SECOND * DELAY_MS) / 1000;
-const MAIN = fileURLToPath(new URL('../../../dist/src/cli/main.js', import.meta.url));
+const MAIN = fileURLToPath(new URL('../../../dist/unloop/main.js', import.meta.url));
 
 async function startSlowUpstream(): Promise<string> {
   const script = join(import.meta.dirname, 'slow-upstream.mjs');

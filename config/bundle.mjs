@@ -1,0 +1,29 @@
+// Makes the program of the sources: dist/unloop/main.js with its commands beside it, and worker.js. A start then opens a few
+// files in place of two hundred. Run by `npm run build`; docs/adr/0012-one-bundle.md says why.
+import { chmodSync, readdirSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { rolldown } from 'rolldown';
+
+const FOLDER = 'dist/unloop';
+
+/** Names of the files written. Names stay as they are in the sources: stack traces and profiles can be read. */
+async function bundle(name, input) {
+  const build = await rolldown({ input: { [name]: input }, platform: 'node' });
+  const { output } = await build.write({
+    dir: FOLDER,
+    format: 'esm',
+    sourcemap: true,
+    entryFileNames: '[name].js',
+    chunkFileNames: `${name}-[name].js`,
+  });
+  await build.close();
+  return output.map(({ fileName }) => fileName);
+}
+
+// Two bundles with nothing in common: a thread loads all of its modules anew in any case, and one file is quicker than several.
+const written = new Set([
+  ...(await bundle('main', 'src/cli/main.ts')),
+  ...(await bundle('worker', 'src/server/worker.ts')),
+]);
+chmodSync(join(FOLDER, 'main.js'), 0o755);
+for (const name of readdirSync(FOLDER)) if (!written.has(name)) rmSync(join(FOLDER, name));
