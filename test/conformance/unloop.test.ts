@@ -21,7 +21,7 @@ beforeAll(async () => {
   for (const result of await putAll(REQUIREMENTS, forwarders, stage, () => false)) {
     outcomes.set(keyOf(result.forwarder.name, result.transport, result.requirement), result.outcome);
   }
-}, 60_000);
+}, 120_000);
 
 afterAll(async () => {
   await Promise.all(forwarders.map(({ process }) => process.stop()));

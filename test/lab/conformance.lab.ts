@@ -40,7 +40,7 @@ beforeAll(async () => {
     stage,
     (forwarder) => forwarder.name !== 'unloop',
   );
-}, 60_000);
+}, 120_000);
 
 afterAll(async () => {
   await unloop?.process.stop();
