@@ -5,6 +5,9 @@ import type { CompareOptions } from './options.ts';
 import type { Measurement } from './report.ts';
 import { type RunningServer, startServer } from './server-process.ts';
 
+/** What a server or a tool complains may be long. */
+const MAX_NOTE_LENGTH = 400;
+
 export class Bench {
   readonly options: CompareOptions;
   readonly contenders: readonly Contender[];
@@ -70,8 +73,17 @@ export class Bench {
     console.error(`  ${scenario}, round ${round + 1}, ${contender.title}: ${texts.join(', ')}`);
   }
 
+  /** A scenario ended before its time. */
+  noteFailure(scenario: string, error: unknown): void {
+    this.#add(`${scenario}: ${error instanceof Error ? error.message : String(error)}`);
+  }
+
   note(scenario: string, contender: Contender, text: string): void {
-    const note = `${scenario}, ${contender.title}: ${text}`;
+    this.#add(`${scenario}, ${contender.title}: ${text}`);
+  }
+
+  #add(text: string): void {
+    const note = text.trim().replaceAll(/\s+/g, ' ').slice(0, MAX_NOTE_LENGTH);
     if (this.notes.includes(note)) return;
     this.notes.push(note);
     console.error(`  note: ${note}`);

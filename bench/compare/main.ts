@@ -61,7 +61,12 @@ async function compare(options: CompareOptions, workFolder: string): Promise<Rep
     for (const scenario of SCENARIOS) {
       if (!options.scenarios.includes(scenario.key)) continue;
       console.error(`${scenario.title} (after ${Math.round((Date.now() - startedMs) / 1000)} s)`);
-      await runScenario(bench, scenario);
+      try {
+        await runScenario(bench, scenario);
+      } catch (error) {
+        // The others' figures are not to be lost for it.
+        bench.noteFailure(scenario.key, error);
+      }
     }
   } finally {
     await upstream.stop();

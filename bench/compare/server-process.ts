@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
 import type { Contender, Purpose } from './contenders.ts';
 
-const START_LIMIT_MS = 10_000;
+const START_LIMIT_MS = 30_000;
 const STOP_LIMIT_MS = 5000;
 /** Between two first queries: the error of the start time. */
 const ASK_EVERY_MS = 2;
@@ -28,7 +28,7 @@ export interface RunningServer {
 /** What a caller says of a purpose; the server's own ports and folder are chosen here. */
 export type Setup = Omit<Purpose, 'port' | 'adminPort' | 'folder'> & { readonly workFolder: string };
 
-/** Rejects with the server's own words when it ends or does not answer within ten seconds. */
+/** Rejects with the server's own words when it ends or does not answer within half a minute. */
 export async function startServer(contender: Contender, setup: Setup): Promise<RunningServer> {
   const [port, adminPort] = [await freePort(), await freePort()];
   const folder = mkdtempSync(join(setup.workFolder, `${contender.key}-`));
