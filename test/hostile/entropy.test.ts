@@ -51,7 +51,6 @@ describe('IDs', () => {
     }
     expectUniform(ids);
     expectUniform(steps);
-    expect(ids.every((count) => count > 0 || DRAWS < 1_000_000)).toBe(true);
   });
 
   it('stay so with a full table: what is drawn is never one that is taken', () => {
