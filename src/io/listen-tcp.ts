@@ -58,11 +58,11 @@ export function listenTcp(
 /** The descriptor to listen on, where it is not Node that opens it. Throws as listenTcp rejects. */
 function openDescriptor(options: TcpListenOptions, backlog: number): number | undefined {
   const addon = nativeAddon();
-  if (options.fd === undefined && !(options.reusePort && addon)) return undefined;
   if (addon === null) return options.fd;
+  // Not only for SO_REUSEPORT: the addon takes the right to bind low ports when it is needed, and gives it back.
   const descriptor =
     options.fd === undefined
-      ? addon.listenTcp(options.address, options.port, backlog, 1)
+      ? addon.listenTcp(options.address, options.port, backlog, options.reusePort ? 1 : 0)
       : addon.adoptTcp(options.fd);
   if (descriptor < 0)
     throw socketError(getSystemErrorName(descriptor), 'listen', options.address, options.port);

@@ -6,4 +6,7 @@
 // Makes CAP_NET_BIND_SERVICE effective for this thread, if it is permitted. True when it was not effective before.
 bool raise_bind_capability(void);
 
+// Makes it not effective again for this thread, whoever made it effective (systemd does, by AmbientCapabilities).
+void lower_bind_capability(void);
+
 #endif

@@ -43,6 +43,9 @@ static int set_option(int fd, int level, int option, int value) {
 static int bind_with_capability(int fd, const Address *address) {
   int failed = bind(fd, &address->any, size_of(address));
   if (failed && errno == EACCES && raise_bind_capability()) failed = bind(fd, &address->any, size_of(address));
+  int error = errno;
+  lower_bind_capability();
+  errno = error;
   return failed;
 }
 

@@ -236,9 +236,12 @@ describe('the image', () => {
 
   it('serves port 53 with the one capability, and says what is missing without it', async () => {
     const args = ['--listen', '127.0.0.1:53', '--admin', 'off', '--upstream', '127.0.0.1:1'];
-    const { inside, status } = await startReady(args, NET_BIND_SERVICE);
+    const { pid, inside, status } = await startReady(args, NET_BIND_SERVICE);
     expect(status.get('Uid')).toContain(USER);
     expect(inside('dig', '+tries=1', '@127.0.0.1', 'x.example').stdout).toContain('status: SERVFAIL');
+    // Once the port is bound no thread has it in effect: those that read packets can do no more than any user's.
+    const effective = sh(`cat /proc/${pid}/task/*/status | grep CapEff | sort -u`);
+    expect(effective.split(/\s+/)).toEqual(['CapEff:', '0'.repeat(16), '']);
 
     const { child, output } = start([...program(), 'run', ...args]);
     expect(await exitOf(child)).toBe(1);
