@@ -185,7 +185,7 @@ function check(holds: boolean): void {
 
 describe('hostile packets', () => {
   it(`leave ${PACKETS} mutated messages within their bounds, whatever lies behind them`, {
-    timeout: 120_000,
+    timeout: 300_000,
   }, () => {
     const random = new Generator();
     const subjects = new Subjects();

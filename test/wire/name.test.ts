@@ -172,7 +172,7 @@ describe('hashing', () => {
     expect(new Set(names.map((text) => hashSuffix(name(text)))).size).toBe(names.length);
   });
 
-  it('spreads similar names evenly over low bits', () => {
+  it('spreads similar names evenly over low bits', { timeout: 120_000 }, () => {
     const counts = new Uint32Array(64);
     const expected = rounds(1000);
     for (let i = 0; i < 64 * expected; i++) {
@@ -183,7 +183,7 @@ describe('hashing', () => {
     expect(Math.max(...counts)).toBeLessThan(expected + deviations);
   });
 
-  it('rarely gives two of many names one hash', () => {
+  it('rarely gives two of many names one hash', { timeout: 120_000 }, () => {
     const hashes = new Set<number>();
     const names = rounds(64_000);
     for (let i = 0; i < names; i++) hashes.add(hashSuffix(name(`h${i}.example`)));
