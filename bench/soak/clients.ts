@@ -86,17 +86,16 @@ export class Clients {
       outcome.truncated++;
       this.#send(pick(this.#connections), question, fault, 0);
     } else if (verdict === 'error') {
-      this.#outcomes.addError(fault, reply, performance.now() - waiting.sentMs);
+      this.#outcomes.addError(fault, waiting.sentMs, reply);
     } else outcome[verdict]++;
   }
 
   /** The connection ended: its queries go out again (RFC 7766 §6.2.4), not for ever. */
   askAgain(lane: Lane, orphans: readonly Waiting[]): void {
-    for (const { question, fault, endings } of orphans) {
-      const outcome = this.#outcomes.of(fault);
-      if (endings === MAX_ENDINGS) outcome.lost++;
+    for (const { question, fault, endings, sentMs } of orphans) {
+      if (endings === MAX_ENDINGS) this.#outcomes.addLost(fault, sentMs, question.query);
       else {
-        outcome.askedAgain++;
+        this.#outcomes.of(fault).askedAgain++;
         this.#send(lane, question, fault, endings + 1);
       }
     }
@@ -131,7 +130,7 @@ export class Clients {
       for (const [id, waiting] of lane.waiting) {
         if (waiting.sentMs > longAgoMs) break;
         lane.waiting.delete(id);
-        this.#outcomes.of(waiting.fault).lost++;
+        this.#outcomes.addLost(waiting.fault, waiting.sentMs, waiting.question.query);
       }
     }
   }

@@ -6,7 +6,7 @@ import { parseArgs } from 'node:util';
 import { describeMachine, formatMachine } from '../load/machine.ts';
 import { Clients } from './clients.ts';
 import { Outcomes } from './outcomes.ts';
-import { AFTERMATH, CALM, FAULTS, MAY_FAIL, type Stage } from './schedule.ts';
+import { AFTERMATH, CALM, FAULTS, HARD_AFTERMATH, type Stage } from './schedule.ts';
 import { ServerUnderTest } from './server-under-test.ts';
 import { TruthfulUpstream } from './truthful-upstream.ts';
 import { type Check, formatChecks, formatOutcomes, judge, type Sample } from './verdict.ts';
@@ -49,7 +49,7 @@ async function main(): Promise<number> {
   server.useUpstreams(addresses.slice(0, 2));
   await server.start();
   for (const upstream of upstreams) upstream.sendBackTo(server.port);
-  const outcomes = new Outcomes(MAY_FAIL);
+  const outcomes = new Outcomes();
   outcomes.begin(CALM);
   const clients = new Clients(server.port, qps, outcomes);
   const startMs = performance.now();
@@ -164,7 +164,7 @@ async function playFaults(
       await fault.begin(stage);
       await sleep(FAULT_MS);
       await fault.end(stage);
-      outcomes.begin(AFTERMATH);
+      outcomes.begin(fault.mayFail ? HARD_AFTERMATH : AFTERMATH);
       await sleep(AFTERMATH_MS);
       outcomes.begin(CALM);
       await sleep(CALM_MS);

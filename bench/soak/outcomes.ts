@@ -1,4 +1,5 @@
 // What became of the queries, by the fault that was on when they were sent.
+import { BEGINNINGS, MAY_FAIL, MAY_LOSE } from './schedule.ts';
 
 /** The counts of one fault. */
 export interface Outcome {
@@ -13,29 +14,33 @@ export interface Outcome {
   lost: number;
   /** The connection ended before the reply, as one may that is idle or whose server restarts: asked again. */
   askedAgain: number;
+  /** Errors and losses of those above that were sent before the fault began. */
+  caught: number;
   wrong: number;
   /** Replies to nothing that was asked: duplicates too. */
   unexpected: number;
 }
 
 /** What was wrong with replies is told for this many. */
-const MAX_EXAMPLES = 20;
+const MAX_EXAMPLES = 200;
+/** forward.deadline, 1.8 s, and the way. */
+const DEADLINE_MS = 2000;
 
 export class Outcomes {
   readonly byFault = new Map<string, Outcome>();
   readonly examples: string[] = [];
-  readonly #mayFail: ReadonlySet<string>;
   #now = '';
-
-  /** `mayFail`: the faults under which a true answer cannot always be had. */
-  constructor(mayFail: ReadonlySet<string>) {
-    this.#mayFail = mayFail;
-  }
+  /** When the last fault began (performance.now()), and which: pauses aside. */
+  #beganMs = Number.NEGATIVE_INFINITY;
+  #began = '';
 
   /** From now on queries are sent under this fault. */
   begin(fault: string): void {
     this.#now = fault;
     this.of(fault).times++;
+    if (!BEGINNINGS.has(fault)) return;
+    this.#beganMs = performance.now();
+    this.#began = fault;
   }
 
   get current(): string {
@@ -54,6 +59,7 @@ export class Outcomes {
         errors: 0,
         lost: 0,
         askedAgain: 0,
+        caught: 0,
         wrong: 0,
         unexpected: 0,
       };
@@ -68,13 +74,36 @@ export class Outcomes {
       this.examples.push(`${what}, under "${fault}": query ${query.toString('hex')}`);
   }
 
-  /** `reply` is SERVFAIL or REFUSED; told in detail where a true answer can be had. */
-  addError(fault: string, reply: Buffer, latencyMs: number): void {
-    this.of(fault).errors++;
-    if (this.#mayFail.has(fault) || this.examples.length >= MAX_EXAMPLES) return;
-    const when = new Date().toISOString();
+  /** A reply, SERVFAIL or REFUSED, to a query sent under this fault. Told in detail where a true answer can be had. */
+  addError(fault: string, sentMs: number, reply: Buffer): void {
+    const cause = this.#causeOf(fault, sentMs, performance.now(), MAY_FAIL);
+    this.of(cause).errors++;
+    if (!MAY_FAIL.has(cause)) this.#tell('error', cause, sentMs, reply);
+  }
+
+  /** No reply to a query sent under this fault: whoever had it lost it by its deadline. */
+  addLost(fault: string, sentMs: number, query: Buffer): void {
+    const cause = this.#causeOf(fault, sentMs, sentMs + DEADLINE_MS, MAY_LOSE);
+    this.of(cause).lost++;
+    if (!MAY_LOSE.has(cause)) this.#tell('lost', cause, sentMs, query);
+  }
+
+  /** The fault that a query was sent under, or the one that began before its end and explains it: then it was caught in flight. */
+  #causeOf(fault: string, sentMs: number, endMs: number, explains: ReadonlySet<string>): string {
+    const began = sentMs < this.#beganMs && this.#beganMs <= endMs;
+    if (explains.has(fault) || !began || !explains.has(this.#began)) return fault;
+    this.of(this.#began).caught++;
+    return this.#began;
+  }
+
+  #tell(what: string, fault: string, sentMs: number, message: Buffer): void {
+    if (this.examples.length >= MAX_EXAMPLES) return;
+    const nowMs = performance.now();
+    const sent = new Date(Date.now() - (nowMs - sentMs)).toISOString();
+    const text = message.toString('latin1').replace(/[^ -~]+/g, '·');
     this.examples.push(
-      `error ${when} after ${latencyMs.toFixed(0)} ms, "${fault}": ${reply.toString('latin1').replace(/[^ -~]+/g, '·')}`,
+      `${what}, "${fault}": sent ${sent}, ${(sentMs - this.#beganMs).toFixed(0)} ms after "${this.#began}" began, ` +
+        `ended after ${(nowMs - sentMs).toFixed(0)} ms: ${text}`,
     );
   }
 

@@ -72,10 +72,18 @@ export const FAULTS: readonly ScheduledFault[] = [
 ];
 
 export const CALM = 'calm';
-/** The pause after a fault: what is remembered of it (failures, quarantine, upstreams out of use) may still show. */
+/** The pause after a fault under which a true answer could be had throughout: it can be now. */
 export const AFTERMATH = 'after a fault';
-/** Under these a true answer cannot always be had. */
-export const MAY_FAIL: ReadonlySet<string> = new Set([
-  AFTERMATH,
-  ...FAULTS.filter((fault) => fault.mayFail).map((fault) => fault.name),
-]);
+/** The pause after one under which it could not: what is remembered of it (failures, quarantine) may still show. */
+export const HARD_AFTERMATH = 'after a fault that left no upstream';
+
+const MAY_FAIL_FAULTS = FAULTS.filter((fault) => fault.mayFail).map((fault) => fault.name);
+
+/** Errors are right under these. */
+export const MAY_FAIL: ReadonlySet<string> = new Set([HARD_AFTERMATH, ...MAY_FAIL_FAULTS]);
+/** Queries may be lost under these. */
+export const MAY_LOSE: ReadonlySet<string> = new Set(
+  FAULTS.filter((fault) => fault.mayLose).map((fault) => fault.name),
+);
+/** These also meet queries that were sent before they began. Pauses do not: what was sent under a fault is that fault's. */
+export const BEGINNINGS: ReadonlySet<string> = new Set(FAULTS.map((fault) => fault.name));

@@ -8,7 +8,7 @@ import { createInterface } from 'node:readline';
 import { readProcessCost } from '../load/process-cost.ts';
 import type { Order } from './in-server.ts';
 
-const PROGRAM = new URL('../../src/cli/main.js', import.meta.url).pathname;
+const PROGRAM = new URL('../../unloop/main.js', import.meta.url).pathname;
 const PRELOAD = new URL('./in-server.js', import.meta.url).href;
 const START_TIMEOUT_MS = 20_000;
 const STOP_TIMEOUT_MS = 20_000;

@@ -1,7 +1,7 @@
 // What a soak must hold, each with the figure that was seen; the tables for people.
 import type { Outcomes } from './outcomes.ts';
 import { fitTrend, sureGrowth, type Trend } from './regression.ts';
-import { AFTERMATH, CALM, FAULTS, MAY_FAIL } from './schedule.ts';
+import { AFTERMATH, CALM, FAULTS, HARD_AFTERMATH, MAY_FAIL, MAY_LOSE } from './schedule.ts';
 import type { Holdings } from './server-under-test.ts';
 
 export interface Sample extends Holdings {
@@ -39,7 +39,6 @@ const MIN_SAMPLES = 20;
 
 export function judge(observed: Observed): Check[] {
   const { outcomes, samples, exitCode, complaints, workersKilled } = observed;
-  const mayLose = new Set(FAULTS.filter((fault) => fault.mayLose).map((fault) => fault.name));
   const sumWhere = (field: 'errors' | 'lost', except: ReadonlySet<string>) =>
     [...outcomes.byFault].reduce((sum, [name, outcome]) => sum + (except.has(name) ? 0 : outcome[field]), 0);
   const deaths = complaints.filter((line) => line.includes('worker')).length;
@@ -54,7 +53,7 @@ export function judge(observed: Observed): Check[] {
     count('queries without an outcome', outcomes.total('sent') - outcomes.settled()),
     count('wrong answers', outcomes.total('wrong')),
     count('replies to nothing that was asked, duplicates', outcomes.total('unexpected')),
-    count('lost, where nothing may be lost', sumWhere('lost', mayLose)),
+    count('lost, where nothing may be lost', sumWhere('lost', MAY_LOSE)),
     count('errors, where a true answer can be had', sumWhere('errors', MAY_FAIL)),
     count('exit code after SIGTERM', exitCode),
     count('complaints of the server about itself', complaints.length - deaths),
@@ -126,7 +125,7 @@ export function formatChecks(checks: readonly Check[]): string {
 
 /** What became of the queries, fault by fault, as Markdown. */
 export function formatOutcomes(outcomes: Outcomes): string {
-  const names = [CALM, AFTERMATH, ...FAULTS.map((fault) => fault.name)];
+  const names = [CALM, AFTERMATH, HARD_AFTERMATH, ...FAULTS.map((fault) => fault.name)];
   const fields = [
     'times',
     'sent',
@@ -136,6 +135,7 @@ export function formatOutcomes(outcomes: Outcomes): string {
     'errors',
     'lost',
     'askedAgain',
+    'caught',
     'wrong',
     'unexpected',
   ] as const;
@@ -151,6 +151,7 @@ export function formatOutcomes(outcomes: Outcomes): string {
     'error',
     'lost',
     'connection ended, asked again',
+    'error or lost, sent before it began',
     'wrong',
     'unexpected',
   ];
