@@ -1,5 +1,5 @@
 // Makes the program of the sources: dist/unloop/main.js with its commands beside it, and worker.js. A start then opens a few
-// files in place of two hundred. Run by `npm run build`; docs/adr/0012-one-bundle.md says why.
+// files in place of two hundred. Run by `npm run build`; docs/adr/0010-one-bundle.md says why.
 import { chmodSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { rolldown } from 'rolldown';

@@ -42,7 +42,7 @@ describe('hostile packets', () => {
         workers: 2,
         upstreams: [`127.0.0.1:${lies.port}`],
         zones: { 'true.example': { upstreams: [`127.0.0.1:${truth.port}`] } },
-        // The upstreams are in this process, which a busy machine may stop for a while: no fault of unloop's.
+        // The upstreams are in this process, which a busy machine may stop for a while.
         forward: { deadline: '5s', healthCheck: { interval: '500ms', maxFails: 100 } },
         cache: { maxEntries: 2000, maxBytes: '2MiB' },
       },

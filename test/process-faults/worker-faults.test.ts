@@ -28,7 +28,7 @@ it.each([
   const during = await clients.askEach(500);
   expect(during).toMatchObject({ wrong: 0, failed: 0 });
   expect(during.right).toBeGreaterThan(0);
-  const line = await unloop.waitForLog((entry) => entry.msg === 'a worker died and is replaced');
+  const line = await unloop.waitForLog((entry) => entry.msg === 'a worker died and is replaced', 30_000);
   expect(line).toMatchObject({ level: 'error', reason });
   expect(line.remedy).toMatch(/\./);
 
