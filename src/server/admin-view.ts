@@ -9,7 +9,7 @@ import type {
 import { UnloopError } from '../base/errors.ts';
 import type { Config } from '../config/config.ts';
 import type { CounterTotals } from '../metrics/counters.ts';
-import { createExposition, type Exposition, type MetricsText } from '../metrics/exposition.ts';
+import type { Exposition, MetricsText } from '../metrics/exposition.ts';
 import type { BuildInfo } from '../metrics/metrics-source.ts';
 import { textToName } from '../wire/text.ts';
 import { MetricsView } from './metrics-view.ts';
@@ -21,13 +21,15 @@ export class AdminView implements AdminSource {
   readonly startedAtMs: number;
   readonly #plane: ServerFacts;
   readonly #numbers: MetricsView;
-  readonly #exposition: Exposition;
+  readonly #coredns: boolean;
+  /** Made for the first scrape: 3 MiB that a process nobody scrapes does without. */
+  #exposition: Promise<Exposition> | null = null;
 
   /** @param coredns publish CoreDNS's metric names as well: of the configuration that is about to be in force */
   constructor(plane: ServerFacts, coredns: boolean) {
     this.#plane = plane;
     this.#numbers = new MetricsView(plane);
-    this.#exposition = createExposition(this.#numbers, { coredns });
+    this.#coredns = coredns;
     this.build = this.#numbers.build;
     this.totals = plane.totals;
     this.startedAtMs = plane.startedAtMs;
@@ -80,8 +82,11 @@ export class AdminView implements AdminSource {
     return this.#plane.config;
   }
 
-  metrics(): Promise<MetricsText> {
-    return this.#exposition();
+  async metrics(): Promise<MetricsText> {
+    this.#exposition ??= import('../metrics/exposition.ts').then(({ createExposition }) =>
+      createExposition(this.#numbers, { coredns: this.#coredns }),
+    );
+    return (await this.#exposition)();
   }
 
   async flushCache(scope: FlushScope): Promise<number> {
