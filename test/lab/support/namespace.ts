@@ -102,14 +102,14 @@ export class Lab {
     return new Lab();
   }
 
-  /** One more address for the node or the upstream: a server of its own. */
+  /** One more address: a server of its own. */
   addAddress(namespace: Namespace, address: string): string {
     const device = namespace
       .run('ip', ['-o', '-4', 'addr', 'show'])
       .match(/\d+: (to-\S+) +inet 10\.91\./)![1]!;
     namespace.run('ip', ['addr', 'add', `${address}/32`, 'dev', device]);
-    const from = namespace === this.node ? [] : [`${address}/32`];
-    for (const route of from) this.node.run('ip', ['route', 'add', route, 'via', UPSTREAM]);
+    // The pod's and the node's stand in the network that they share.
+    if (namespace === this.upstream) this.node.run('ip', ['route', 'add', `${address}/32`, 'via', UPSTREAM]);
     return address;
   }
 
