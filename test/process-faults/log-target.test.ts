@@ -8,7 +8,7 @@ import { freePort } from '../support/real-server.ts';
 import { startScriptedUpstream } from '../support/scripted-upstream.ts';
 import { truth } from './many-clients.ts';
 
-const MAIN = fileURLToPath(new URL('../../dist/src/cli/main.js', import.meta.url));
+const MAIN = fileURLToPath(new URL('../../dist/unloop/main.js', import.meta.url));
 const QUERIES = 50;
 
 /** unloop on this port, with a log line per query, and its standard output as told. */

@@ -11,7 +11,7 @@ import { askUdp } from '../../support/dns-client.ts';
 import { Metrics, startUnloop, type UnloopProcess } from '../../support/unloop-process.ts';
 import { QUIET_LOOP, upstreamSaying } from './scene.ts';
 
-const MAIN = fileURLToPath(new URL('../../../dist/src/cli/main.js', import.meta.url));
+const MAIN = fileURLToPath(new URL('../../../dist/unloop/main.js', import.meta.url));
 const TOKEN = 'tell-nobody-7f3a9c';
 const CLUSTER_KEY = 'tell-nobody-either-51d0be';
 const PAGES = ['/', '/config', '/upstreams', '/loops', '/metrics', '/ready', '/health', '/nothing'];
