@@ -22,7 +22,9 @@ const TCP_LIMIT = 65535;
 
 interface Waiting {
   readonly question: Question;
+  /** What was on when the question was first asked, and when that was: before `sentMs` where it had to be asked again. */
   readonly fault: string;
+  readonly askedMs: number;
   readonly sentMs: number;
   /** Connections that ended before the reply to this question. */
   readonly endings: number;
@@ -84,19 +86,19 @@ export class Clients {
       );
     } else if (verdict === 'truncated') {
       outcome.truncated++;
-      this.#send(pick(this.#connections), question, fault, 0);
+      this.#send(pick(this.#connections), waiting);
     } else if (verdict === 'error') {
-      this.#outcomes.addError(fault, waiting.sentMs, reply);
+      this.#outcomes.addError(fault, waiting.askedMs, reply);
     } else outcome[verdict]++;
   }
 
   /** The connection ended: its queries go out again (RFC 7766 §6.2.4), not for ever. */
   askAgain(lane: Lane, orphans: readonly Waiting[]): void {
-    for (const { question, fault, endings, sentMs } of orphans) {
-      if (endings === MAX_ENDINGS) this.#outcomes.addLost(fault, sentMs, question.query);
+    for (const waiting of orphans) {
+      if (waiting.endings === MAX_ENDINGS) this.#addLost(waiting);
       else {
-        this.#outcomes.of(fault).askedAgain++;
-        this.#send(lane, question, fault, endings + 1);
+        this.#outcomes.of(waiting.fault).askedAgain++;
+        this.#send(lane, { ...waiting, endings: waiting.endings + 1 });
       }
     }
   }
@@ -108,19 +110,25 @@ export class Clients {
     const count = Math.floor(burst + Math.random());
     for (let i = 0; i < count; i++) {
       const lane = Math.random() < TCP_SHARE ? pick(this.#connections) : pick(this.#lanes);
-      this.#outcomes.of(this.#outcomes.current).sent++;
-      this.#send(lane, this.#source.next(), this.#outcomes.current, 0);
+      const fault = this.#outcomes.current;
+      this.#outcomes.of(fault).sent++;
+      const askedMs = performance.now();
+      this.#send(lane, { question: this.#source.next(), fault, askedMs, endings: 0 });
     }
     this.#expire();
   }
 
-  #send(lane: Lane, question: Question, fault: string, endings: number): void {
+  #send(lane: Lane, asked: Omit<Waiting, 'sentMs'>): void {
     const id = lane.freeId();
-    const query = Buffer.from(question.query);
+    const query = Buffer.from(asked.question.query);
     query.writeUInt16BE(id, 0);
-    const sentMs = performance.now();
-    lane.waiting.set(id, { question: { ...question, query }, fault, sentMs, endings });
+    const question = { ...asked.question, query };
+    lane.waiting.set(id, { ...asked, question, sentMs: performance.now() });
     lane.send(query);
+  }
+
+  #addLost({ fault, askedMs, sentMs, question }: Waiting): void {
+    this.#outcomes.addLost(fault, askedMs, sentMs, question.query);
   }
 
   #expire(): void {
@@ -130,7 +138,7 @@ export class Clients {
       for (const [id, waiting] of lane.waiting) {
         if (waiting.sentMs > longAgoMs) break;
         lane.waiting.delete(id);
-        this.#outcomes.addLost(waiting.fault, waiting.sentMs, waiting.question.query);
+        this.#addLost(waiting);
       }
     }
   }

@@ -74,36 +74,36 @@ export class Outcomes {
       this.examples.push(`${what}, under "${fault}": query ${query.toString('hex')}`);
   }
 
-  /** A reply, SERVFAIL or REFUSED, to a query sent under this fault. Told in detail where a true answer can be had. */
-  addError(fault: string, sentMs: number, reply: Buffer): void {
-    const cause = this.#causeOf(fault, sentMs, performance.now(), MAY_FAIL);
+  /** SERVFAIL or REFUSED for a question first asked under this fault. Told in detail where a true answer can be had. */
+  addError(fault: string, askedMs: number, reply: Buffer): void {
+    const cause = this.#causeOf(fault, askedMs, performance.now(), MAY_FAIL);
     this.of(cause).errors++;
-    if (!MAY_FAIL.has(cause)) this.#tell('error', cause, sentMs, reply);
+    if (!MAY_FAIL.has(cause)) this.#tell('error', cause, askedMs, reply);
   }
 
-  /** No reply to a query sent under this fault: whoever had it lost it by its deadline. */
-  addLost(fault: string, sentMs: number, query: Buffer): void {
-    const cause = this.#causeOf(fault, sentMs, sentMs + DEADLINE_MS, MAY_LOSE);
+  /** No reply to a question first asked under this fault and last sent at `sentMs`: whoever had it lost it by its deadline. */
+  addLost(fault: string, askedMs: number, sentMs: number, query: Buffer): void {
+    const cause = this.#causeOf(fault, askedMs, sentMs + DEADLINE_MS, MAY_LOSE);
     this.of(cause).lost++;
-    if (!MAY_LOSE.has(cause)) this.#tell('lost', cause, sentMs, query);
+    if (!MAY_LOSE.has(cause)) this.#tell('lost', cause, askedMs, query);
   }
 
-  /** The fault that a query was sent under, or the one that began before its end and explains it: then it was caught in flight. */
-  #causeOf(fault: string, sentMs: number, endMs: number, explains: ReadonlySet<string>): string {
-    const began = sentMs < this.#beganMs && this.#beganMs <= endMs;
+  /** The fault that a question was asked under, or the one that began before its end and explains it: then it was caught in flight. */
+  #causeOf(fault: string, askedMs: number, endMs: number, explains: ReadonlySet<string>): string {
+    const began = askedMs < this.#beganMs && this.#beganMs <= endMs;
     if (explains.has(fault) || !began || !explains.has(this.#began)) return fault;
     this.of(this.#began).caught++;
     return this.#began;
   }
 
-  #tell(what: string, fault: string, sentMs: number, message: Buffer): void {
+  #tell(what: string, fault: string, askedMs: number, message: Buffer): void {
     if (this.examples.length >= MAX_EXAMPLES) return;
     const nowMs = performance.now();
-    const sent = new Date(Date.now() - (nowMs - sentMs)).toISOString();
+    const asked = new Date(Date.now() - (nowMs - askedMs)).toISOString();
     const text = message.toString('latin1').replace(/[^ -~]+/g, '·');
     this.examples.push(
-      `${what}, "${fault}": sent ${sent}, ${(sentMs - this.#beganMs).toFixed(0)} ms after "${this.#began}" began, ` +
-        `ended after ${(nowMs - sentMs).toFixed(0)} ms: ${text}`,
+      `${what}, "${fault}": asked ${asked}, ${(askedMs - this.#beganMs).toFixed(0)} ms after "${this.#began}" began, ` +
+        `ended after ${(nowMs - askedMs).toFixed(0)} ms: ${text}`,
     );
   }
 
