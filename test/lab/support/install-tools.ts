@@ -1,0 +1,15 @@
+// Before the first test of the laboratory: what has to be built from sources is, so that no test's time goes into it. Minutes on a
+// machine that is new to it, no time afterwards.
+import { goTool, kubernetesValidate, node24, operatorReader } from '../cluster/tools.ts';
+import { ensureCoredns } from './coredns.ts';
+
+export default function installTools(): void {
+  const startedMs = performance.now();
+  ensureCoredns();
+  goTool('helm');
+  goTool('kustomize');
+  operatorReader();
+  kubernetesValidate();
+  node24();
+  console.log(`tools of the laboratory: there after ${Math.round((performance.now() - startedMs) / 1000)} s`);
+}
