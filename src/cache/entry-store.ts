@@ -1,17 +1,14 @@
 // Entries of one class (positive, negative, failure), found by hash, the least recently used one first to go. MessageCache
 // has one store for each, all in one arena. A hash only finds: entries that share it are chained, octets decide.
-import { LRUCache } from 'lru-cache';
 import { hashOf, isExpired, lengthInSegments, matchesQuestion, nextOf, setNext } from './entry.ts';
+import { HashLru } from './hash-lru.ts';
 import type { QuestionKey } from './question-key.ts';
 import { NONE, SEGMENT_COST, type SegmentArena } from './segment-arena.ts';
 
-/** What an entry costs besides its segments: its place in lru-cache's map and lists, octets. */
+/** What an entry costs besides its segments: its place in HashLru's maps and lists, octets. */
 export const ENTRY_COST = 80;
 /** Entries that may share a hash. More would mean that somebody makes them collide. */
 const MAX_CHAIN = 4;
-
-/** lru-cache writes into the options it is given: one object for all calls, none made per call. */
-const OPTIONS = {};
 
 /** One class of entries. */
 export class EntryStore {
@@ -24,14 +21,14 @@ export class EntryStore {
   readonly #maxEntries: number;
   readonly #arena: SegmentArena;
   /** hash → first entry of the chain. A small integer to a small integer: nothing is allocated per entry or look-up. */
-  readonly #chains: LRUCache<number, number>;
+  readonly #chains: HashLru;
 
   constructor(arena: SegmentArena, maxEntries: number, maxBytes: number) {
     this.#arena = arena;
     this.#maxEntries = maxEntries;
     this.maxBytes = maxBytes;
-    // The cache makes room before it inserts: the LRU's own limit is never reached.
-    this.#chains = new LRUCache<number, number>({ max: maxEntries + 1 });
+    // EntryClasses makes room before it inserts.
+    this.#chains = new HashLru(maxEntries);
   }
 
   /** Whether this class may not take another entry of `bytes` octets without giving one up. */
@@ -41,7 +38,7 @@ export class EntryStore {
 
   /** The entry of this question, which counts as used now; NONE when there is none. */
   find(hash: number, query: Uint8Array, q: QuestionKey, anyType: boolean, partition: number): number {
-    let ref = this.#chains.get(hash, OPTIONS) ?? NONE;
+    let ref = this.#chains.get(hash);
     while (ref !== NONE) {
       if (matchesQuestion(this.#arena, ref, query, q, anyType, partition)) return ref;
       ref = nextOf(this.#arena, ref);
@@ -49,31 +46,24 @@ export class EntryStore {
     return NONE;
   }
 
-  /** Files an entry whose key and message are written. Returns how many others had to go because they share its hash. */
+  /** Files an entry whose key and message are written. Returns how many others had to go because their hashes are alike. */
   insert(ref: number): number {
     const hash = hashOf(this.#arena, ref);
-    setNext(this.#arena, ref, this.#chains.get(hash, OPTIONS) ?? NONE);
-    this.#chains.set(hash, ref, OPTIONS);
+    setNext(this.#arena, ref, this.#chains.get(hash));
+    const gone = this.#chains.set(hash, ref);
     this.entries++;
     this.bytes += this.#cost(ref);
-    let last = ref;
-    for (let length = 1; length < MAX_CHAIN; length++) {
-      last = nextOf(this.#arena, last);
-      if (last === NONE) return 0;
-    }
-    const tooMany = nextOf(this.#arena, last);
-    setNext(this.#arena, last, NONE);
-    return this.#freeChain(tooMany);
+    return this.#freeChain(gone) + this.#cutChain(ref);
   }
 
   /** Drops one entry. */
   remove(ref: number): void {
     const hash = hashOf(this.#arena, ref);
     const next = nextOf(this.#arena, ref);
-    let previous = this.#chains.get(hash, OPTIONS)!;
+    let previous = this.#chains.get(hash);
     if (previous === ref) {
       if (next === NONE) this.#chains.delete(hash);
-      else this.#chains.set(hash, next, OPTIONS);
+      else this.#chains.set(hash, next);
     } else {
       while (nextOf(this.#arena, previous) !== ref) previous = nextOf(this.#arena, previous);
       setNext(this.#arena, previous, next);
@@ -84,15 +74,13 @@ export class EntryStore {
 
   /** Drops what was not used for longest (with what shares its hash). Returns how many entries that were. */
   evictOldest(): number {
-    return this.#freeChain(this.#chains.pop() ?? NONE);
+    return this.#freeChain(this.#chains.popOldest());
   }
 
   /** Whether what was not used for longest has expired. */
   isOldestExpired(nowMs: number): boolean {
-    // Asking lru-cache makes an iterator: not for nothing.
     if (this.entries === 0) return false;
-    const ref = this.#chains.rvalues().next().value;
-    return ref !== undefined && isExpired(this.#arena, ref, nowMs);
+    return isExpired(this.#arena, this.#chains.oldest(), nowMs);
   }
 
   /** Drops the entries that `drops` says yes to. Visits every one: not for the path of a query. */
@@ -113,6 +101,18 @@ export class EntryStore {
     for (const first of this.#chains.values()) dropped += this.#freeChain(first);
     this.#chains.clear();
     return dropped;
+  }
+
+  /** Drops what stands in a chain behind its MAX_CHAIN first. Returns how many that were. */
+  #cutChain(first: number): number {
+    let last = first;
+    for (let length = 1; length < MAX_CHAIN; length++) {
+      last = nextOf(this.#arena, last);
+      if (last === NONE) return 0;
+    }
+    const tooMany = nextOf(this.#arena, last);
+    setNext(this.#arena, last, NONE);
+    return this.#freeChain(tooMany);
   }
 
   #freeChain(first: number): number {

@@ -158,7 +158,7 @@ export class MessageCache {
     if (this.#negatives.entries !== 0) {
       const nodata = this.#negatives.find(q.keyHash, query, q, false, partition);
       if (this.#takeNewer(nodata, nowMs)) return Lookup.fresh;
-      const nxdomain = this.#negatives.find(hashNameAndClass(query, q), query, q, true, partition);
+      const nxdomain = this.#negatives.find(hashNameAndClass(q), query, q, true, partition);
       if (this.#takeNewer(nxdomain, nowMs)) return Lookup.fresh;
     }
     if (this.#found === NONE) return Lookup.miss;
@@ -251,7 +251,7 @@ export class MessageCache {
     this.#found = NONE;
     this.#forget(this.#failures, q.keyHash, query, q, false, partition);
     if (kind !== CacheKind.no) {
-      const nameHash = hashNameAndClass(query, q);
+      const nameHash = hashNameAndClass(q);
       this.#forget(this.#positives, q.keyHash, query, q, false, partition);
       this.#forget(this.#negatives, q.keyHash, query, q, false, partition);
       // A name that has an answer exists, whatever was heard before.
@@ -293,7 +293,7 @@ export class MessageCache {
     this.#found = NONE;
     this.#delayRefreshOf(this.#positives.find(q.keyHash, query, q, false, partition), nowMs);
     this.#delayRefreshOf(this.#negatives.find(q.keyHash, query, q, false, partition), nowMs);
-    const nameHash = hashNameAndClass(query, q);
+    const nameHash = hashNameAndClass(q);
     this.#delayRefreshOf(this.#negatives.find(nameHash, query, q, true, partition), nowMs);
 
     const arena = this.#arena;

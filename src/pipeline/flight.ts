@@ -150,7 +150,7 @@ export class Flight implements WheelTimer {
     this.qclass = q.qclass;
     this.keyHash = q.keyHash;
     this.keyFlags = q.keyFlags;
-    this.nameHash = q.suffixHashes[0]!;
+    this.nameHash = q.nameHash;
     this.dnssecOk = q.dnssecOk;
     this.hops = 0;
     this.carriedCount = 0;

@@ -81,7 +81,9 @@ export class ParsedQuery {
    * suffixHashes[labelCount] is the root's. The hash finds; only a comparison of bytes decides.
    */
   readonly suffixHashes = new Int32Array(129);
-  /** suffixHashes[0] mixed with QTYPE, QCLASS and keyFlags: the key of cache and coalescing (signed 32 bit). */
+  /** suffixHashes[0], the whole name's. */
+  nameHash = 0;
+  /** nameHash mixed with QTYPE, QCLASS and keyFlags: the key of cache and coalescing (signed 32 bit). */
   keyHash = 0;
   /** KEY_DO | KEY_CD | KEY_RD | KEY_Z. */
   keyFlags = 0;
@@ -124,6 +126,7 @@ export function parseQuery(bytes: Uint8Array, length: number, out: ParsedQuery):
   out.qtype = 0;
   out.qclass = 0;
   out.labelCount = 0;
+  out.nameHash = 0;
   out.keyHash = 0;
   out.keyFlags = 0;
   out.hasUpperCase = false;
@@ -165,7 +168,7 @@ export function parseQuery(bytes: Uint8Array, length: number, out: ParsedQuery):
     ((flags & FLAG_CD) !== 0 ? KEY_CD : 0) |
     ((flags & FLAG_RD) !== 0 ? KEY_RD : 0) |
     ((flags & FLAG_Z) !== 0 ? KEY_Z : 0);
-  out.keyHash = avalanche(out.suffixHashes[0]! + out.keyFlags, (out.qtype << 16) | out.qclass);
+  out.keyHash = avalanche(out.nameHash + out.keyFlags, (out.qtype << 16) | out.qclass);
   const qtype = out.qtype;
   if (qtype === Type.OPT || qtype === Type.AXFR || qtype === Type.IXFR) return QueryVerdict.badType;
   return QueryVerdict.ok;
@@ -203,6 +206,7 @@ function readQuestion(bytes: Uint8Array, length: number, out: ParsedQuery): bool
     suffixHashes[label] = hash;
     labelEnd = labelOffset;
   }
+  out.nameHash = hash;
   out.hasUpperCase = caseBits !== 0;
   out.labelCount = count;
   out.qnameLength = offset + 1 - HEADER_LENGTH;

@@ -25,8 +25,8 @@ function parse(name: string): { query: Uint8Array; q: ParsedQuery } {
   return { query, q };
 }
 
-function key({ qnameLength, qtype, qclass, keyHash, keyFlags }: ParsedQuery): QuestionKey {
-  return { qnameLength, qtype, qclass, keyHash, keyFlags };
+function key({ qnameLength, qtype, qclass, nameHash, keyHash, keyFlags }: ParsedQuery): QuestionKey {
+  return { qnameLength, qtype, qclass, nameHash, keyHash, keyFlags };
 }
 
 function insert(name: string, hash: number, partition = 0): number {

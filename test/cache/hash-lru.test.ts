@@ -1,0 +1,115 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { HashLru } from '../../src/cache/hash-lru.ts';
+import { NONE } from '../../src/cache/segment-arena.ts';
+
+const MANY = 100_000;
+
+/** Spread over all parts, each another. */
+function hashNumber(i: number): number {
+  return Math.imul(i, 0x9e3779b1);
+}
+
+/** Everything, by popOldest(). */
+function popAll(lru: HashLru): number[] {
+  const popped: number[] = [];
+  for (let ref = lru.popOldest(); ref !== NONE; ref = lru.popOldest()) popped.push(ref);
+  return popped;
+}
+
+describe('a few hashes', () => {
+  it('go in the order of use, whatever they are', () => {
+    const lru = new HashLru(10);
+    for (let i = 1; i <= 5; i++) expect(lru.set(hashNumber(i), i)).toBe(NONE);
+    expect(lru.get(hashNumber(2))).toBe(2);
+    expect(lru.set(hashNumber(1), 11)).toBe(NONE);
+    expect(lru.oldest()).toBe(3);
+    expect(popAll(lru)).toEqual([3, 4, 5, 2, 11]);
+    expect(lru.oldest()).toBe(NONE);
+  });
+
+  it('are found, replaced and forgotten', () => {
+    const lru = new HashLru(10);
+    expect(lru.get(7)).toBe(NONE);
+    lru.set(7, 1);
+    lru.set(-7, 2);
+    expect([lru.get(7), lru.get(-7)]).toEqual([1, 2]);
+    lru.delete(7);
+    lru.delete(8);
+    expect([...lru.values()]).toEqual([2]);
+    lru.clear();
+    expect([lru.get(-7), lru.popOldest()]).toEqual([NONE, NONE]);
+  });
+
+  it('behave as a plain Map in order of use does', () => {
+    const step = fc.tuple(fc.constantFrom('get', 'set', 'delete', 'pop'), fc.integer({ min: 1, max: 12 }));
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 200 }), (steps) => {
+        const lru = new HashLru(12);
+        const model = new Map<number, number>();
+        let ref = 1;
+        for (const [what, i] of steps) {
+          if (what === 'pop') {
+            const [oldestHash, oldestRef] = model.entries().next().value ?? [0, NONE];
+            model.delete(oldestHash);
+            expect(lru.popOldest()).toBe(oldestRef);
+            continue;
+          }
+          const hash = hashNumber(i);
+          const known = model.get(hash);
+          model.delete(hash);
+          if (what === 'set') {
+            model.set(hash, ref);
+            expect(lru.set(hash, ref++)).toBe(NONE);
+          } else if (what === 'delete') {
+            lru.delete(hash);
+          } else {
+            if (known !== undefined) model.set(hash, known);
+            expect(lru.get(hash)).toBe(known ?? NONE);
+          }
+        }
+        expect([...lru.values()].sort()).toEqual([...model.values()].sort());
+      }),
+    );
+  });
+});
+
+describe('many hashes', () => {
+  it('are all held, and each goes once', () => {
+    const lru = new HashLru(MANY);
+    let gone = 0;
+    let missing = 0;
+    for (let i = 1; i <= MANY; i++) if (lru.set(hashNumber(i), i) !== NONE) gone++;
+    for (let i = 1; i <= MANY; i++) if (lru.get(hashNumber(i)) !== i) missing++;
+    expect({ gone, missing, popped: new Set(popAll(lru)).size }).toEqual({
+      gone: 0,
+      missing: 0,
+      popped: MANY,
+    });
+  });
+
+  it('go about in the order of use', () => {
+    const lru = new HashLru(MANY);
+    for (let i = 1; i <= MANY; i++) lru.set(hashNumber(i), i);
+    // The first half is used again.
+    for (let i = 1; i <= MANY / 2; i++) lru.get(hashNumber(i));
+    let least = MANY;
+    for (let i = 0; i < MANY / 4; i++) least = Math.min(least, lru.popOldest());
+    expect(least).toBeGreaterThan(MANY / 2);
+  });
+
+  it('that crowd one part cost others of that part their place, and none is lost from sight', () => {
+    const lru = new HashLru(MANY);
+    const gone: number[] = [];
+    for (let i = 1; i <= MANY; i++) {
+      // Their upper half is the same: one part for all.
+      const out = lru.set(i & 0xffff, i);
+      if (i <= 0xffff && out !== NONE) gone.push(out);
+    }
+    expect(gone.length).toBeGreaterThan(60_000);
+    // The least recently used first.
+    expect(gone).toEqual(gone.map((_, i) => i + 1));
+    expect([...lru.values()].length).toBeLessThan(5000);
+    expect(lru.get(MANY & 0xffff)).toBe(MANY);
+  });
+});
