@@ -25,10 +25,13 @@ export class TimerWheel {
   /** Number of armed timers. */
   armed = 0;
   readonly #slots: WheelTimer[] = [];
+  readonly #onArmed: (() => void) | null;
   #cursorTick: number;
 
-  constructor(nowMs: number, tickMs = 10) {
+  /** @param onArmed told when the first timer is armed: advance() is wanted from now on, until none is */
+  constructor(nowMs: number, tickMs = 10, onArmed: (() => void) | null = null) {
     this.tickMs = tickMs;
+    this.#onArmed = onArmed;
     this.#cursorTick = Math.floor(nowMs / tickMs);
     for (let i = 0; i < SLOTS; i++) this.#slots.push(createSentinel());
   }
@@ -44,7 +47,7 @@ export class TimerWheel {
     timer.nextTimer = sentinel;
     last.nextTimer = timer;
     sentinel.previousTimer = timer;
-    this.armed++;
+    if (this.armed++ === 0) this.#onArmed?.();
   }
 
   /** Disarms a timer; harmless when it is not armed. */

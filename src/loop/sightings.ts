@@ -48,9 +48,14 @@ export class SightingLog {
     this.#peer = peer;
   }
 
-  /** Something waits to be reported and the last report is long enough ago. Ask now and then: the last ones of a storm wait too. */
+  /** Something waits to be reported. */
+  get isPending(): boolean {
+    return this.#touchedCount > 0;
+  }
+
+  /** Something waits and the last report is long enough ago. Ask now and then: the last ones of a storm wait too. */
   isDue(nowMs: number): boolean {
-    return this.#touchedCount > 0 && nowMs - this.#reportedMs >= REPORT_INTERVAL_MS;
+    return this.isPending && nowMs - this.#reportedMs >= REPORT_INTERVAL_MS;
   }
 
   /** What was sighted since the last call. */

@@ -2,6 +2,7 @@
 // that it is the echo of goes another way. The main thread hears of it and decides about the route. Called by query-path for
 // every query.
 import type { Clock } from '../base/clock.ts';
+import type { TimerWheel, WheelTimer } from '../base/timer-wheel.ts';
 import { formatPeer, hashAddress, sameAddress } from '../io/peer.ts';
 import { type LoopDetector, LoopVerdict } from '../loop/detector.ts';
 import {
@@ -34,11 +35,18 @@ export const LOOP_TEXT = encoder.encode('forwarding loop: ');
 const UNKNOWN_ROUTE_TEXT = encoder.encode('forwarding loop: a query of this group came back');
 const TOO_MANY_HOPS_TEXT = encoder.encode('forwarding loop: too many hops');
 
-export class LoopGuard {
+/** When the last sightings of a storm are reported: a returned probe is awaited for 250 ms (loop/probe-runs.ts). */
+const REPORT_MS = 50;
+
+export class LoopGuard implements WheelTimer {
+  dueMs = 0;
+  previousTimer: WheelTimer | null = null;
+  nextTimer: WheelTimer | null = null;
   /** Swapped as a whole when routing changes; set before the first query. */
   zones: ZoneTable = NO_ZONES;
   readonly detector: LoopDetector;
   readonly #clock: Clock;
+  readonly #wheel: TimerWheel;
   readonly #counters: Counters;
   readonly #answers: Answers;
   readonly #forward: ForwardPath;
@@ -50,6 +58,7 @@ export class LoopGuard {
   constructor(
     detector: LoopDetector,
     clock: Clock,
+    wheel: TimerWheel,
     counters: Counters,
     answers: Answers,
     forward: ForwardPath,
@@ -57,6 +66,7 @@ export class LoopGuard {
   ) {
     this.detector = detector;
     this.#clock = clock;
+    this.#wheel = wheel;
     this.#counters = counters;
     this.#answers = answers;
     this.#forward = forward;
@@ -106,7 +116,15 @@ export class LoopGuard {
     if (this.#sightings.note(routeSlot, evidence, certain, probeNonce, nowMs)) {
       this.#sightings.notePeer(formatPeer(peers, peerOffset));
       this.#reporter.sighted(this.#sightings.drain(nowMs));
+    } else if (this.nextTimer === null) {
+      this.#wheel.arm(this, nowMs + REPORT_MS);
     }
+  }
+
+  /** Reports what a storm left unreported when it ended. */
+  onTimer(nowMs: number): void {
+    if (this.#sightings.isDue(nowMs)) this.#reporter.sighted(this.#sightings.drain(nowMs));
+    else if (this.#sightings.isPending) this.#wheel.arm(this, nowMs + REPORT_MS);
   }
 
   /** A query that cannot carry our marks came again, octet by octet, while it is in flight: a retransmission, or a loop. */
@@ -146,12 +164,6 @@ export class LoopGuard {
     if (this.#suspicions.suspect(routeSlot, reason, this.#clock.nowMs)) {
       this.#reporter.suspected(routeSlot);
     }
-  }
-
-  /** Reports what a storm left unreported when it ended; called now and then. */
-  flushReports(): void {
-    const nowMs = this.#clock.refresh();
-    if (this.#sightings.isDue(nowMs)) this.#reporter.sighted(this.#sightings.drain(nowMs));
   }
 
   /** The main thread has taken a route out of use: all that is in flight by it goes another way. */

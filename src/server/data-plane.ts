@@ -27,14 +27,12 @@ import { TcpListener } from './tcp-listener.ts';
 import { UdpListener } from './udp-listener.ts';
 import type { BoundAddress, FromWorker, ToWorker, WorkerStart } from './worker-channel.ts';
 
-/** How often due time-outs are looked for. */
+/** How often due time-outs are looked for, while there are any: a thread that nobody asks anything is woken once a second. */
 const TICK_MS = 10;
 /** A tick so much later than the one before: the thread stood still, and what came meanwhile still waits in the sockets. */
 const LATE_TICK_MS = 100;
-/** How often gauges and socket counters are brought up to date. */
+/** How often gauges and socket counters are brought up to date, and the main thread is shown that the event loop turns. */
 const PUBLISH_MS = 1000;
-/** How often the last sightings of a storm are looked for: a returned probe is awaited for 250 ms (loop/probe-runs.ts). */
-const REPORT_MS = 50;
 /** Ports of the kernel's choice that are tried until one is free for UDP and TCP. */
 const PORT_ATTEMPTS = 20;
 
@@ -43,7 +41,7 @@ export class DataPlane {
   readonly bound: BoundAddress[] = [];
   readonly #start: WorkerStart;
   readonly #clock = new Clock();
-  readonly #wheel = new TimerWheel(this.#clock.nowMs, TICK_MS);
+  readonly #wheel = new TimerWheel(this.#clock.nowMs, TICK_MS, () => this.#startTicks());
   readonly #counters: Counters;
   readonly #cache: MessageCache;
   readonly #answers: Answers;
@@ -56,7 +54,10 @@ export class DataPlane {
   readonly #routing: Routing;
   readonly #udpListeners: UdpListener[] = [];
   readonly #tcpListeners: TcpListener[] = [];
-  readonly #timers: NodeJS.Timeout[] = [];
+  /** Runs from the first time-out that is armed until none is. */
+  #ticks: NodeJS.Timeout | null = null;
+  #isTicking = false;
+  readonly #publishing: NodeJS.Timeout;
   readonly #heartbeat: Heartbeat;
   #lastTickMs = this.#clock.nowMs;
   #wasLate = false;
@@ -105,7 +106,7 @@ export class DataPlane {
     this.#waiters = waiters;
     this.#outgoing = outgoing;
     this.#responses = new ResponsePath(forward, maxFailsOf(config), clock, cache, counters, state, answers);
-    this.#loopGuard = new LoopGuard(detector, clock, counters, answers, forward, {
+    this.#loopGuard = new LoopGuard(detector, clock, this.#wheel, counters, answers, forward, {
       sighted: (sightings) => tell({ type: 'sighted', sightings }),
       suspected: (routeSlot) => tell({ type: 'suspected', routeSlot }),
     });
@@ -121,6 +122,7 @@ export class DataPlane {
       waiters,
     );
     this.#routing = new Routing({ random: new RandomPool(), clock, counters, state });
+    this.#publishing = setInterval(() => this.#publish(), PUBLISH_MS);
   }
 
   /** Opens everything; rejects with the system's error when an address cannot be listened on. */
@@ -128,11 +130,6 @@ export class DataPlane {
     const plane = new DataPlane(start, tell);
     await plane.#useQueryLog(start.config);
     await plane.#useRouting(start.routing);
-    plane.#timers.push(
-      setInterval(() => plane.#tick(), TICK_MS),
-      setInterval(() => plane.#loopGuard.flushReports(), REPORT_MS),
-      setInterval(() => plane.#publish(), PUBLISH_MS),
-    );
     try {
       await plane.#listen();
     } catch (error) {
@@ -187,6 +184,7 @@ export class DataPlane {
 
   /** Carries out what the main thread says; the number answers it. */
   async take(message: ToWorker): Promise<number> {
+    this.#clock.refresh();
     switch (message.type) {
       case 'routing':
         await this.#useRouting(message.routing);
@@ -239,17 +237,27 @@ export class DataPlane {
     return this.#cache.flush(name === '' ? undefined : name, zone?.partition);
   }
 
+  #startTicks(): void {
+    if (this.#isTicking) return;
+    this.#isTicking = true;
+    this.#lastTickMs = this.#clock.nowMs;
+    if (this.#ticks === null) this.#ticks = setTimeout(() => this.#tick(), TICK_MS);
+    else this.#ticks.refresh();
+  }
+
   #tick(): void {
-    this.#heartbeat.beat();
     const nowMs = this.#clock.refresh();
     // The event loop runs timers before it reads: replies that came in time would be taken for missing. They get one tick.
     this.#wasLate = nowMs - this.#lastTickMs > LATE_TICK_MS && !this.#wasLate;
     this.#lastTickMs = nowMs;
-    if (this.#wasLate || this.#wheel.armed === 0) return;
-    this.#wheel.advance(nowMs);
+    if (!this.#wasLate) this.#wheel.advance(nowMs);
+    this.#isTicking = this.#wheel.armed > 0;
+    if (this.#isTicking) this.#ticks!.refresh();
   }
 
   #publish(): void {
+    this.#heartbeat.beat();
+    this.#clock.refresh();
     this.#counters.values[Counter.inFlight] = this.#forward.pool.inUse - this.#forward.pool.settled;
     for (const listener of this.#udpListeners) listener.publishCounters();
   }
@@ -267,7 +275,8 @@ export class DataPlane {
   }
 
   async #close(): Promise<void> {
-    for (const timer of this.#timers) clearInterval(timer);
+    clearInterval(this.#publishing);
+    clearTimeout(this.#ticks ?? undefined);
     for (const listener of this.#tcpListeners) listener.destroy();
     await Promise.all(this.#udpListeners.map((listener) => listener.close()));
     this.#forward.closing = true;

@@ -1,4 +1,4 @@
-// The sign of life of a worker: a number in shared memory that its event loop counts up at each tick, and that the main thread looks
+// The sign of life of a worker: a number in shared memory that its event loop counts up every second, and that the main thread looks
 // at. No messages: a worker that hangs would not read them, and one under load has better things to do.
 
 /** How often the main thread looks. */

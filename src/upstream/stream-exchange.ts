@@ -121,7 +121,7 @@ export class StreamExchange implements Exchange {
   ): void {
     this.#connections.splice(this.#connections.indexOf(connection), 1);
     if (unanswered.length > 0 || !connection.open) this.lastError = text;
-    if (!connection.open && !this.#closing) this.#backoff.failed(this.#clock.nowMs, reason);
+    if (!connection.open && !this.#closing) this.#backoff.failed(this.#clock.refresh(), reason);
     for (const entry of unanswered) {
       const query = entry.query!;
       // Its owner may have cancelled it when told of an earlier one's failure.

@@ -51,6 +51,7 @@ export class UdpChannel implements DatagramHandler {
   }
 
   onError(code: string): void {
+    this.#owner.onWake();
     this.#owner.failChannel(this, code);
   }
 }

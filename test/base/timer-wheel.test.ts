@@ -149,6 +149,20 @@ describe('timer-wheel', () => {
     expect(wheel.armed).toBe(0);
   });
 
+  it('tells when the first timer is armed, and again when there were none in between', () => {
+    let told = 0;
+    const wheel = new TimerWheel(0, TICK_MS, () => told++);
+    const [first, second] = [new Timer(), new Timer()];
+    wheel.arm(first, 20);
+    wheel.arm(second, 20);
+    wheel.arm(first, 40);
+    expect(told).toBe(1);
+    wheel.advance(100);
+    expect(told).toBe(1);
+    wheel.arm(first, 120);
+    expect(told).toBe(2);
+  });
+
   it('agrees with a plain list of due times, for any order of arming, cancelling and waiting', () => {
     const step = fc.oneof(
       fc.record({ arm: fc.nat(9), inMs: fc.integer({ min: 0, max: 3 * TURN_MS }) }),

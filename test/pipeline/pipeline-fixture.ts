@@ -177,7 +177,7 @@ export class PipelineFixture {
       this.outgoing,
     );
     this.responses = new ResponsePath(this.forward, 2, clock, cache, counters, state, answers);
-    this.guard = new LoopGuard(detector, clock, counters, answers, this.forward, {
+    this.guard = new LoopGuard(detector, clock, this.wheel, counters, answers, this.forward, {
       sighted: (sightings) => this.sighted.push(...sightings),
       suspected: (routeSlot) => this.suspected.push(routeSlot),
     });
