@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { findRootFolder } from '../base/root-folder.ts';
 
 /** As ABI in native/module.c: an addon that was built from other sources is not used. */
-const ABI = 3;
+const ABI = 4;
 
 /** The functions of the addon; native/module.c says what each does. Failures are negative errno numbers. */
 export interface NativeAddon {
@@ -39,6 +39,7 @@ export interface NativeAddon {
   listenTcp(address: string, port: number, backlog: number, reusePort: number): number;
   adoptTcp(fd: number): number;
   notify(path: string, text: string): number;
+  shortenTimeSlice(): number;
 }
 
 /** Whether the addon is in use, and if not, why not (one line, for the start message). */

@@ -1,6 +1,7 @@
 // A worker thread: everything between a client's packet and its answer, on sockets of its own. Started by the supervisor
 // with a WorkerStart, its first message; then does what worker-channel.ts says.
 import { parentPort } from 'node:worker_threads';
+import { nativeAddon } from '../io/native-addon.ts';
 import { DataPlane } from './data-plane.ts';
 import type { FromWorker, ToWorker, WorkerStart } from './worker-channel.ts';
 
@@ -11,6 +12,8 @@ function tell(message: FromWorker): void {
 }
 
 async function begin(start: WorkerStart): Promise<void> {
+  // Where it is not allowed, answers wait for a busy processor as those of any other program do.
+  nativeAddon()?.shortenTimeSlice();
   let plane: DataPlane;
   try {
     plane = await DataPlane.open(start, tell);

@@ -81,8 +81,10 @@ static void set_destination(Thread *thread, int slot, int position) {
 
 static bool go_same_way(const Thread *thread, const Socket *socket, int slot, int other) {
   if (thread->send_sockets[other] != socket->id) return false;
+  if (socket->connected) return true;
   const int32_t *peer = thread->send_peers + slot * PEER_WORDS, *other_peer = thread->send_peers + other * PEER_WORDS;
-  return socket->connected || memcmp(peer, other_peer, PEER_WORDS * sizeof *peer) == 0;
+  // Every answer of a batch is held against every other: their ports nearly always tell them apart.
+  return peer[FAMILY_AND_PORT] == other_peer[FAMILY_AND_PORT] && memcmp(peer, other_peer, PEER_WORDS * sizeof *peer) == 0;
 }
 
 static bool may_have_company(const Thread *thread, const Socket *socket, int slot) {
@@ -296,14 +298,18 @@ static int32_t compact(Thread *thread, Socket *socket, int taken) {
   return kept;
 }
 
+// Takes a batch. The kernel writes into the headers of what it delivers: these are made ready again, the others still are.
 static int receive(Thread *thread, int fd) {
-  for (int slot = 0; slot < RECEIVE_SLOTS; slot++) {
+  for (int slot = 0; slot < RECEIVE_SLOTS - thread->ready_headers; slot++) {
     struct msghdr *header = &thread->receive_headers[slot].msg_hdr;
     header->msg_namelen = sizeof(Address);
     header->msg_controllen = sizeof(Control);
     header->msg_flags = 0;
   }
-  return recvmmsg(fd, thread->receive_headers, RECEIVE_SLOTS, MSG_DONTWAIT, NULL);
+  int taken = recvmmsg(fd, thread->receive_headers, RECEIVE_SLOTS, MSG_DONTWAIT, NULL);
+  // One more than it took: the one that it may have failed at.
+  thread->ready_headers = taken < 0 ? RECEIVE_SLOTS - 1 : taken < RECEIVE_SLOTS ? RECEIVE_SLOTS - taken - 1 : 0;
+  return taken;
 }
 
 static bool is_broken(int error) { return error == EBADF || error == ENOTSOCK || error == EINVAL || error == EFAULT; }

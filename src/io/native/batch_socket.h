@@ -55,6 +55,7 @@ struct Thread {
   int32_t *receive_lengths, *receive_peers, *send_lengths, *send_peers, *send_sockets;
   int32_t *queued;  // send slots filled
 
+  int ready_headers;  // of receive_headers, from the end: not written to by the kernel since they were made ready
   struct mmsghdr receive_headers[RECEIVE_SLOTS], send_headers[SEND_SLOTS];
   struct iovec receive_vectors[RECEIVE_SLOTS], send_vectors[SEND_SLOTS];
   Address receive_names[RECEIVE_SLOTS], send_names[SEND_SLOTS];

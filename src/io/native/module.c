@@ -2,6 +2,7 @@
 // themselves are batch_socket.c's. All functions belong to the thread that loaded the addon.
 #include "batch_socket.h"
 #include "notification.h"
+#include "time_slice.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -11,7 +12,7 @@
 #include <unistd.h>
 
 // Raised with every change that native-addon.ts must know of: an addon of another number is not used.
-#define ABI 3
+#define ABI 4
 #define COUNTERS 6
 
 // ─── Opening and closing ──────────────────────────────────────────────────────────────────────────────────────────
@@ -263,6 +264,12 @@ static napi_value notify(napi_env env, napi_callback_info info) {
   return to_number(env, send_notification(path, path_length, text, text_length));
 }
 
+// shortenTimeSlice() → 0 or -errno: the thread that calls gets to run soon after it is woken (time_slice.h).
+static napi_value shorten_slice(napi_env env, napi_callback_info info) {
+  (void)info;
+  return to_number(env, shorten_time_slice());
+}
+
 NAPI_MODULE_INIT() {
   Thread *thread = calloc(1, sizeof *thread);
   if (thread == NULL) return NULL;
@@ -286,6 +293,7 @@ NAPI_MODULE_INIT() {
       {"counters", 0, read_counters, 0, 0, 0, napi_default, thread},
       {"listenTcp", 0, listen_tcp, 0, 0, 0, napi_default, thread},
       {"adoptTcp", 0, adopt_tcp, 0, 0, 0, napi_default, thread},
+      {"shortenTimeSlice", 0, shorten_slice, 0, 0, 0, napi_default, thread},
       {"notify", 0, notify, 0, 0, 0, napi_default, thread},
   };
   napi_define_properties(env, exports, sizeof properties / sizeof *properties, properties);
