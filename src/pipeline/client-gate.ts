@@ -2,6 +2,7 @@
 // An open resolver is a weapon for others (RFC 5358, RFC 5625 §6), so without an allow list only networks that nobody
 // reaches from the Internet, and the machine's own, are served.
 import { Drop } from '../metrics/counters.ts';
+import { hashClient } from './client-hash.ts';
 
 /** A network as address words: (word & mask) == network, word by word, in the byte order of peer words. */
 export interface NetworkWords {
@@ -48,7 +49,7 @@ export class ClientGate {
     this.#allow = allow;
     this.#deny = deny;
     this.#intervalMs = perClientQps === 0 ? 0 : 1000 / perClientQps;
-    this.#seed = seed | 1;
+    this.#seed = seed;
     if (perClientQps > 0) {
       this.#clients = new Int32Array(RATE_SLOTS);
       this.#paidUntilMs = new Float64Array(RATE_SLOTS);
@@ -64,11 +65,8 @@ export class ClientGate {
 
   /** Takes one query off a client's allowance: a second's worth may come in a burst. */
   #spend(peers: Int32Array, offset: number, nowMs: number): boolean {
-    // An IPv6 client owns a /64: its lower half is free to invent.
-    let hash = Math.imul(peers[offset + 1]! ^ this.#seed, 0x9e3779b1) ^ peers[offset + 2]!;
-    hash = Math.imul(hash ^ (hash >>> 15), 0x85ebca6b);
-    hash ^= hash >>> 13;
-    if (hash === 0) hash = 1;
+    // 0 is a slot that nobody has.
+    const hash = hashClient(peers, offset, this.#seed) || 1;
     let slot = -1;
     for (let probe = 0; probe < RATE_PROBES; probe++) {
       const candidate = (hash + probe) & (RATE_SLOTS - 1);
