@@ -123,25 +123,34 @@ export class Answers {
   ): void {
     for (let waiter = flight.takeWaiters(); waiter !== null; ) {
       const next: Waiter | null = waiter.next;
-      const path = waiter.path!;
-      const out = path.reserve();
-      // What is longer than the path carries need not be copied: it is truncated to its question anyway.
-      copyMessage(message, out, Math.min(length, out.length));
-      const end = restoreForClient(
-        out,
-        length,
-        waiter.qname,
-        0,
-        waiter,
-        rcode,
-        edeCode,
-        edeText,
-        waiter.sizeLimit,
-      );
-      this.#send(path, out, end, waiter.peer, 0, rcode);
-      this.#settle(waiter);
+      this.#give(waiter, message, length, rcode, edeCode, edeText);
       waiter = next;
     }
+  }
+
+  /** Tells a waiter that was taken off its flight that its place went to another client. */
+  displaced(waiter: Waiter, flight: Flight): void {
+    this.#writeError(flight, Rcode.REFUSED);
+    this.#give(waiter, this.#scratch, flight.questionEnd, Rcode.REFUSED, EdeCode.other, null);
+  }
+
+  /** Answers one waiter with a message without OPT, and releases it. */
+  #give(
+    waiter: Waiter,
+    message: Uint8Array,
+    length: number,
+    rcode: number,
+    edeCode: number,
+    edeText: Uint8Array | null,
+  ): void {
+    const path = waiter.path!;
+    const out = path.reserve();
+    // What is longer than the path carries need not be copied: it is truncated to its question anyway.
+    copyMessage(message, out, Math.min(length, out.length));
+    const limit = waiter.sizeLimit;
+    const end = restoreForClient(out, length, waiter.qname, 0, waiter, rcode, edeCode, edeText, limit);
+    this.#send(path, out, end, waiter.peer, 0, rcode);
+    this.#settle(waiter);
   }
 
   /** Gives an upstream's reply to an opaque query back as it is, with the client's ID. */
@@ -186,11 +195,16 @@ export class Answers {
   /** Gives stale data, or an error that was made up here, to the waiters of a flight. */
   failure(flight: Flight, rcode: number, edeCode: number, edeText: Uint8Array | null): void {
     if (flight.waiters === null || this.stale(flight)) return;
+    this.#writeError(flight, rcode);
+    this.reply(flight, this.#scratch, flight.questionEnd, rcode, edeCode, edeText);
+  }
+
+  /** An error without records to a flight's question, into #scratch. */
+  #writeError(flight: Flight, rcode: number): void {
     const scratch = this.#scratch;
     copyOctets(flight.query, 0, scratch, 0, flight.questionEnd);
     writeFlags(scratch, FLAG_QR | (rcode & RCODE_MASK));
     writeCounts(scratch, 1, 0, 0, 0);
-    this.reply(flight, scratch, flight.questionEnd, rcode, edeCode, edeText);
   }
 
   /** Every answer that was made here leaves here. */

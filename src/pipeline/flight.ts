@@ -88,7 +88,7 @@ export class Flight implements WheelTimer {
   zone: Zone | null = null;
   /** In the flight table: others may join. */
   joinable = false;
-  /** Who waits; changed by addWaiter() and takeWaiters() only. */
+  /** Who waits; changed by addWaiter(), removeWaiter() and takeWaiters() only. */
   waiters: Waiter | null = null;
   waiterCount = 0;
 
@@ -186,16 +186,34 @@ export class Flight implements WheelTimer {
   }
 
   addWaiter(waiter: Waiter): void {
+    waiter.flight = this;
+    waiter.previous = null;
     waiter.next = this.waiters;
+    if (this.waiters !== null) this.waiters.previous = waiter;
     this.waiters = waiter;
     this.waiterCount++;
-    this.zone!.load.waiters++;
+    this.zone!.load.addWaiter(waiter);
   }
 
-  /** Those who waited, the first of a list: they are the caller's to answer and release. */
+  /** Takes one off that waits no more: it is the caller's to answer and release. */
+  removeWaiter(waiter: Waiter): void {
+    const { previous, next } = waiter;
+    if (previous === null) this.waiters = next;
+    else previous.next = next;
+    if (next !== null) next.previous = previous;
+    this.waiterCount--;
+    this.zone!.load.removeWaiter(waiter);
+    waiter.flight = null;
+  }
+
+  /** Those who waited, the first of a list (`next`): they are the caller's to answer and release. */
   takeWaiters(): Waiter | null {
     const first = this.waiters;
-    this.zone!.load.waiters -= this.waiterCount;
+    const { load } = this.zone!;
+    for (let waiter = first; waiter !== null; waiter = waiter.next) {
+      load.removeWaiter(waiter);
+      waiter.flight = null;
+    }
     this.waiters = null;
     this.waiterCount = 0;
     return first;

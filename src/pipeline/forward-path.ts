@@ -79,13 +79,16 @@ export class ForwardPath {
     this.#outgoing = outgoing;
   }
 
+  /** Whether a zone may have one more flight. */
+  mayBegin({ load }: Zone): boolean {
+    return load.mayTake(load.flights, this.pool.live, this.pool.limit);
+  }
+
   /**
-   * Begins a flight for a question; null when too many are under way. The caller adds the waiter, then calls tryNext().
+   * Begins a flight for a question; the caller has made sure that it may, adds the waiter, then calls tryNext().
    * @param hasStale stale data stands by in case the upstreams are slow
    */
-  begin(bytes: Uint8Array, length: number, q: ParsedQuery, zone: Zone, hasStale: boolean): Flight | null {
-    const { load } = zone;
-    if (!load.mayTake(load.flights, this.pool.live, this.pool.limit)) return null;
+  begin(bytes: Uint8Array, length: number, q: ParsedQuery, zone: Zone, hasStale: boolean): Flight {
     const flight = this.pool.take()!;
     const nowMs = this.#clock.nowMs;
     flight.begin(bytes, length, q, zone);
@@ -93,7 +96,7 @@ export class ForwardPath {
     flight.staleMs = hasStale ? nowMs + this.times.staleAfterMs : Number.POSITIVE_INFINITY;
     flight.deadlineMs = nowMs + this.times.deadlineMs;
     flight.expiryMs = flight.deadlineMs + LINGER_MS;
-    load.flights++;
+    zone.load.flights++;
     this.table.add(flight);
     return flight;
   }

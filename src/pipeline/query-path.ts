@@ -14,6 +14,7 @@ import { ParsedQuery, parseQuery, QueryVerdict } from '../wire/query.ts';
 import { asksForKeepalive } from '../wire/tcp-keepalive.ts';
 import { type Answers, answerLimit, NO_EDE, staleEde } from './answers.ts';
 import type { ClientGate } from './client-gate.ts';
+import { hashClient } from './client-hash.ts';
 import type { ClientPath } from './client-path.ts';
 import type { Flight } from './flight.ts';
 import type { ForwardPath } from './forward-path.ts';
@@ -38,10 +39,12 @@ export class QueryPath {
   readonly #forward: ForwardPath;
   readonly #answers: Answers;
   readonly #waiters: WaiterPool;
+  readonly #clientSeed: number;
   readonly #query = new ParsedQuery();
   /** Answers given at once since the batch began; timed together in endBatch(). */
   #immediate = 0;
 
+  /** @param clientSeed drawn at random: which clients share a bucket (client-shares.ts) is nobody's to choose */
   constructor(
     clock: Clock,
     counters: Counters,
@@ -51,6 +54,7 @@ export class QueryPath {
     forward: ForwardPath,
     answers: Answers,
     waiters: WaiterPool,
+    clientSeed: number,
   ) {
     this.#clock = clock;
     this.#counters = counters;
@@ -60,6 +64,7 @@ export class QueryPath {
     this.#forward = forward;
     this.#answers = answers;
     this.#waiters = waiters;
+    this.#clientSeed = clientSeed;
   }
 
   /**
@@ -140,12 +145,13 @@ export class QueryPath {
     if (flight === null ? q.opaque && table.alike >= MAX_OPAQUE_ALIKE : this.#isFull(flight)) {
       return this.#turnAway(Drop.waiters_limit, bytes, path, peers, peerOffset);
     }
-    const waiters = this.#waiters;
-    if (!zone.load.mayTake(zone.load.waiters, waiters.inUse, waiters.limit)) {
+    const clientHash = hashClient(peers, peerOffset, this.#clientSeed);
+    if (!this.#hasRoom(zone, flight) && !this.#makeRoom(zone, flight, clientHash)) {
       return this.#turnAway(Drop.in_flight_limit, bytes, path, peers, peerOffset);
     }
     const limit = answerLimit(path.stream, q.udpSize);
-    const waiter = waiters.take(bytes, q, path, peers, peerOffset, limit, this.#clock.nowMs)!;
+    const nowMs = this.#clock.nowMs;
+    const waiter = this.#waiters.take(bytes, q, path, peers, peerOffset, clientHash, limit, nowMs)!;
     if (flight !== null) {
       if (q.opaque) this.#loopGuard.onRepeated();
       this.#counters.increment(Counter.coalesced);
@@ -156,10 +162,6 @@ export class QueryPath {
       return true;
     }
     flight = this.#forward.begin(bytes, length, q, zone, hasStale);
-    if (flight === null) {
-      waiters.release(waiter);
-      return this.#turnAway(Drop.in_flight_limit, bytes, path, peers, peerOffset);
-    }
     flight.carryTags(bytes, this.#loopGuard.detector);
     flight.addWaiter(waiter);
     this.#forward.tryNext(flight);
@@ -170,12 +172,37 @@ export class QueryPath {
     return flight.waiterCount >= MAX_WAITERS_PER_FLIGHT;
   }
 
+  /** Whether a place is free for one more who waits for the flight, or for one of his own (null). */
+  #hasRoom(zone: Zone, flight: Flight | null): boolean {
+    const { load } = zone;
+    if (!load.mayTake(load.waiters, this.#waiters.inUse, this.#waiters.limit)) return false;
+    return flight !== null || this.#forward.mayBegin(zone);
+  }
+
+  /**
+   * Makes a place free for a client in a zone that has none left, at the cost of the one that holds most of them; false: it holds no
+   * more than its share. A question that nobody waits for then is given up at once, rather than left to linger for a late reply: asked
+   * again it would be in flight twice, which makes forging easier (RFC 5452 §5).
+   */
+  #makeRoom(zone: Zone, joined: Flight | null, clientHash: number): boolean {
+    const waiter = zone.load.clients.findSurplus(clientHash);
+    if (waiter === null) return false;
+    const flight = waiter.flight!;
+    const isLast = flight.waiterCount === 1 && flight !== joined;
+    // Its place alone is no use to who needs a flight as well.
+    if (joined === null && !isLast && !this.#forward.mayBegin(zone)) return false;
+    flight.removeWaiter(waiter);
+    this.#counters.drop(Drop.in_flight_limit);
+    this.#answers.displaced(waiter, flight);
+    if (isLast) this.#forward.release(flight);
+    return true;
+  }
+
   /** Asks anew for an answer that is popular and about to expire; nobody waits for it. */
   #refresh(bytes: Uint8Array, length: number, zone: Zone): void {
     const q = this.#query;
-    if (this.#forward.table.find(bytes, q, zone) !== null) return;
+    if (this.#forward.table.find(bytes, q, zone) !== null || !this.#forward.mayBegin(zone)) return;
     const flight = this.#forward.begin(bytes, length, q, zone, false);
-    if (flight === null) return;
     flight.carryTags(bytes, this.#loopGuard.detector);
     this.#counters.increment(Counter.cachePrefetches);
     this.#forward.tryNext(flight);

@@ -5,6 +5,7 @@ import { HEADER_LENGTH } from '../wire/header.ts';
 import { copyOctets } from '../wire/octets.ts';
 import type { ParsedQuery } from '../wire/query.ts';
 import type { ClientPath } from './client-path.ts';
+import type { Flight } from './flight.ts';
 
 /** One waiting client. Has the fields that wire/restore.ts asks for. */
 export class Waiter {
@@ -21,8 +22,15 @@ export class Waiter {
   readonly qname = new Uint8Array(255);
   path: ClientPath | null = null;
   readonly peer = new Int32Array(PEER_WORDS);
-  /** The next one waiting for the same flight, or the next free one in the pool. */
+  /** What it waits for; null when that has been taken off it (Flight.takeWaiters(), removeWaiter()). */
+  flight: Flight | null = null;
+  /** Its neighbours among those waiting for the same flight; `next` is the next free one in the pool, too. */
+  previous: Waiter | null = null;
   next: Waiter | null = null;
+  /** Who asked (client-hash.ts), and this client's waiters before and after it (client-shares.ts). */
+  clientHash = 0;
+  older: Waiter | null = null;
+  newer: Waiter | null = null;
 }
 
 /** Waiters are made as they are first needed, at most `limit`, and used again for ever. */
@@ -43,6 +51,7 @@ export class WaiterPool {
     path: ClientPath,
     peers: Int32Array,
     peerOffset: number,
+    clientHash: number,
     sizeLimit: number,
     nowMs: number,
   ): Waiter | null {
@@ -55,6 +64,7 @@ export class WaiterPool {
     waiter.qnameLength = q.qnameLength;
     waiter.hasOpt = q.hasOpt;
     waiter.dnssecOk = q.dnssecOk;
+    waiter.clientHash = clientHash;
     waiter.sizeLimit = sizeLimit;
     waiter.receivedMs = nowMs;
     waiter.path = path;

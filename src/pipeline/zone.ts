@@ -3,20 +3,38 @@ import type { Selection } from '../upstream/selection.ts';
 import type { Upstream } from '../upstream/upstream.ts';
 import { hashSuffix } from '../wire/name.ts';
 import { matchesSuffix, type ParsedQuery } from '../wire/query.ts';
+import { ClientShares } from './client-shares.ts';
+import type { Waiter } from './waiter.ts';
 
 /** A zone may take so many times what is still free, so that zones whose upstreams are dead leave room for the others. */
 const FREE_SHARE = 3;
 
-/** What is under way for a zone. Outlives the Zone: flights of the old one are still counted when routing has changed. */
+/**
+ * What is under way for a zone. Outlives the Zone: flights of the old one are still counted when routing has changed.
+ *
+ * mayTake() says how many places a zone may have, `clients` who of those that ask for it has them: when there are no more, a place
+ * passes from one client to another of the same zone, so that neither changes what the other decides.
+ */
 export class ZoneLoad {
   flights = 0;
   waiters = 0;
+  readonly clients = new ClientShares();
   /** There is no other zone to leave room for. */
   isAlone = true;
 
   /** Whether the zone, which has `own` of the `inUse` places, may have one more; there are `limit` in all. */
   mayTake(own: number, inUse: number, limit: number): boolean {
     return inUse < limit && (this.isAlone || own < FREE_SHARE * (limit - inUse));
+  }
+
+  addWaiter(waiter: Waiter): void {
+    this.waiters++;
+    this.clients.add(waiter);
+  }
+
+  removeWaiter(waiter: Waiter): void {
+    this.waiters--;
+    this.clients.remove(waiter);
   }
 }
 

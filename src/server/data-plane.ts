@@ -120,6 +120,7 @@ export class DataPlane {
       forward,
       answers,
       waiters,
+      randomInt(2 ** 31),
     );
     this.#routing = new Routing({ random: new RandomPool(), clock, counters, state });
     this.#publishing = setInterval(() => this.#publish(), PUBLISH_MS);

@@ -183,7 +183,8 @@ export class PipelineFixture {
     });
     this.responses.loopGuard = this.guard;
     const gate = new ClientGate([], [], 0, 1);
-    this.path = new QueryPath(clock, counters, cache, gate, this.guard, this.forward, answers, this.waiters);
+    const { guard, forward, waiters } = this;
+    this.path = new QueryPath(clock, counters, cache, gate, guard, forward, answers, waiters, 1);
     this.route(options.zones ?? [['.', [new FakeUpstream(1)]]]);
   }
 

@@ -12,7 +12,7 @@ function take(pool: WaiterPool, qname: string, port = 4000) {
   const { bytes, q } = testQuery(qname, { udpSize: 900 });
   const peers = new Int32Array(2 * PEER_WORDS);
   peers.set(parsePeer('192.0.2.1', port)!, PEER_WORDS);
-  const waiter = pool.take(bytes, q, PATH, peers, PEER_WORDS, 900, 5000);
+  const waiter = pool.take(bytes, q, PATH, peers, PEER_WORDS, 77, 900, 5000);
   // The batch that brought it is overwritten.
   bytes.fill(0xff);
   peers.fill(-1);
@@ -23,7 +23,13 @@ describe('waiter pool', () => {
   it('takes down ID, flags, spelling, OPT, size and the way back', () => {
     const waiter = take(new WaiterPool(1), 'HoSt.Example')!;
     expect(waiter).toMatchObject({ id: 0x1234, flags: 0x0100, hasOpt: true, dnssecOk: false });
-    expect(waiter).toMatchObject({ sizeLimit: 900, receivedMs: 5000, path: PATH, next: null });
+    expect(waiter).toMatchObject({
+      clientHash: 77,
+      sizeLimit: 900,
+      receivedMs: 5000,
+      path: PATH,
+      next: null,
+    });
     const spelling = Buffer.from(waiter.qname.subarray(0, waiter.qnameLength)).toString('latin1');
     expect(spelling).toBe('\x04HoSt\x07Example\0');
     expect(formatPeer(waiter.peer, 0)).toBe('192.0.2.1:4000');

@@ -1,0 +1,91 @@
+// Places by client, against the same kept in the plainest way: who holds most, and who came first.
+import { describe, expect, it } from 'vitest';
+import { ClientShares } from '../../src/pipeline/client-shares.ts';
+import { Waiter } from '../../src/pipeline/waiter.ts';
+
+function waiterOf(clientHash: number): Waiter {
+  const waiter = new Waiter();
+  waiter.clientHash = clientHash;
+  return waiter;
+}
+
+/** Shares in which these clients have one waiter each, in this order; a client may stand there more than once. */
+function sharesOf(...clients: number[]): { shares: ClientShares; waiters: Waiter[] } {
+  const shares = new ClientShares();
+  const waiters = clients.map(waiterOf);
+  for (const waiter of waiters) shares.add(waiter);
+  return { shares, waiters };
+}
+
+describe('client-shares', () => {
+  it('give a newcomer the oldest place of who holds most', () => {
+    const { shares, waiters } = sharesOf(2, 1, 2, 3, 1, 1);
+    expect(shares.findSurplus(9)).toBe(waiters[1]);
+    expect(shares.findSurplus(3)).toBe(waiters[1]);
+  });
+
+  it('give nothing to one who would then hold more than the other is left', () => {
+    const { shares, waiters } = sharesOf(1, 1, 1, 2, 2, 3);
+    expect(shares.findSurplus(1)).toBeNull();
+    expect(shares.findSurplus(2)).toBeNull();
+    expect(shares.findSurplus(3)).toBe(waiters[0]);
+    expect(sharesOf().shares.findSurplus(1)).toBeNull();
+    expect(sharesOf(1, 2, 3).shares.findSurplus(4)).toBeNull();
+  });
+
+  it('know who holds most when that was somebody else before', () => {
+    const { shares, waiters } = sharesOf(1, 1, 1, 2, 2);
+    shares.remove(waiters[0]!);
+    shares.remove(waiters[2]!);
+    expect(shares.findSurplus(9)).toBe(waiters[3]);
+    shares.remove(waiters[4]!);
+    expect(shares.findSurplus(9)).toBeNull();
+  });
+
+  it('go by all bits of a bucket, and by no others', () => {
+    const { shares, waiters } = sharesOf(0x7fff_ffff, -1, 1);
+    expect(shares.findSurplus(0)).toBe(waiters[0]);
+    expect(shares.findSurplus(1023)).toBeNull();
+    expect(sharesOf(0, 1, 2, 4, 8, 16, 32, 64, 128, 256, 512).shares.findSurplus(3)).toBeNull();
+  });
+
+  it('agree with a list of all who wait, through many comings and goings', () => {
+    const shares = new ClientShares();
+    const all: Waiter[] = [];
+    const free: Waiter[] = [];
+    let state = 1;
+    const random = (below: number) => {
+      state = (Math.imul(state, 1_103_515_245) + 12_345) >>> 0;
+      return Math.floor((state / 2 ** 32) * below);
+    };
+    let given = 0;
+    for (let step = 0; step < 6000; step++) {
+      // Few clients, some of them much greedier than others; now more come, now more go.
+      const client = random(4) === 0 ? random(40) : random(3);
+      if (random(100) < (step % 2000 < 1000 ? 60 : 40)) {
+        // As in the pool, one that was released is used again.
+        const waiter = free.pop() ?? new Waiter();
+        waiter.clientHash = client;
+        shares.add(waiter);
+        all.push(waiter);
+      } else if (all.length > 0) {
+        const [waiter] = all.splice(random(all.length), 1);
+        shares.remove(waiter!);
+        free.push(waiter!);
+      }
+      const held = new Map<number, number>();
+      for (const { clientHash } of all) held.set(clientHash, (held.get(clientHash) ?? 0) + 1);
+      const newcomer = random(45);
+      const most = Math.max(0, ...held.values());
+      const found = shares.findSurplus(newcomer);
+      if ((held.get(newcomer) ?? 0) + 1 >= most) {
+        expect(found).toBeNull();
+        continue;
+      }
+      given++;
+      expect(held.get(found!.clientHash)).toBe(most);
+      expect(found).toBe(all.find(({ clientHash }) => clientHash === found!.clientHash));
+    }
+    expect(given).toBeGreaterThan(1500);
+  });
+});
