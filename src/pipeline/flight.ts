@@ -123,6 +123,8 @@ export class Flight implements WheelTimer {
   failedEdeText: Uint8Array | null = null;
   /** The last failure was "nobody there" rather than silence. */
   unreachable = false;
+  /** The last failure was that an upstream takes no more of us at once. */
+  crowdedOut = false;
   /** EDE text about the route that it was sent by and that turned out to loop; null: none did. */
   loopText: Uint8Array | null = null;
 
@@ -170,6 +172,7 @@ export class Flight implements WheelTimer {
     this.failedEdeCode = -1;
     this.failedEdeText = null;
     this.unreachable = false;
+    this.crowdedOut = false;
     this.loopText = null;
     this.next = null;
   }
@@ -220,7 +223,7 @@ export class Flight implements WheelTimer {
   }
 }
 
-/** Flights are made as they are first needed and used again for ever: at most `limit` with waiters, and as many that linger. */
+/** Flights are made as they are first needed and used again for ever: at most `limit` with waiters, and as many, but for a bound, that linger. */
 export class FlightPool {
   readonly limit: number;
   inUse = 0;

@@ -168,7 +168,9 @@ export class LoopGuard implements WheelTimer {
 
   /** The main thread has taken a route out of use: all that is in flight by it goes another way. */
   leaveRoute(routeSlot: number): void {
-    for (const flight of this.#forward.table.flightsBy(routeSlot))
-      this.#forward.leaveRoute(flight, routeSlot);
+    for (const flight of this.#forward.table.flightsBy(routeSlot)) {
+      // One before may have ended this one, to have its room.
+      if (flight.joinable) this.#forward.leaveRoute(flight, routeSlot);
+    }
   }
 }

@@ -180,21 +180,15 @@ export class QueryPath {
   }
 
   /**
-   * Makes a place free for a client in a zone that has none left, at the cost of the one that holds most of them; false: it holds no
-   * more than its share. A question that nobody waits for then is given up at once, rather than left to linger for a late reply: asked
-   * again it would be in flight twice, which makes forging easier (RFC 5452 §5).
+   * Makes a place free for a client in a zone that has none left, at the cost of the one that holds most of them; false: nobody holds so
+   * many more than this client.
    */
   #makeRoom(zone: Zone, joined: Flight | null, clientHash: number): boolean {
     const waiter = zone.load.clients.findSurplus(clientHash);
     if (waiter === null) return false;
-    const flight = waiter.flight!;
-    const isLast = flight.waiterCount === 1 && flight !== joined;
     // Its place alone is no use to who needs a flight as well.
-    if (joined === null && !isLast && !this.#forward.mayBegin(zone)) return false;
-    flight.removeWaiter(waiter);
-    this.#counters.drop(Drop.in_flight_limit);
-    this.#answers.displaced(waiter, flight);
-    if (isLast) this.#forward.release(flight);
+    if (joined === null && waiter.flight!.waiterCount > 1 && !this.#forward.mayBegin(zone)) return false;
+    this.#forward.displace(waiter, joined);
     return true;
   }
 

@@ -186,7 +186,8 @@ export class ResponsePath implements ReplyOwner {
       return;
     }
     this.#counters.upstreamFailure(slot, reason);
-    if (reason !== FailureReason.overload) {
+    flight.crowdedOut = reason === FailureReason.overload;
+    if (!flight.crowdedOut) {
       flight.unreachable = true;
       // A server of datagrams that has no TCP is not down.
       const isAside = attempt.overStream && transport === 'udp';
