@@ -136,7 +136,8 @@ export const SETTINGS: readonly Setting[] = [
     path: 'forward.maxInFlight',
     type: integer(1, 1_000_000),
     default: 10_000,
-    description: 'Queries waiting for upstreams at once, all workers together. One more is REFUSED.',
+    description:
+      'Queries waiting for upstreams at once, all workers together. One more is REFUSED, or the oldest of the client that has most of them waiting, if the newcomer has fewer.',
   },
   {
     path: 'forward.healthCheck.interval',
