@@ -20,6 +20,8 @@ import { socketError } from './socket-error.ts';
 const MAX_PENDING_SENDS = 1024;
 /** Turns of the event loop that a retired socket reads on; libuv takes up to 32 datagrams in each. */
 const RETIRE_TURNS = 64;
+/** A send that failed so was about that datagram, or about room here: it says nothing of the remote end (as in batch_socket.c). */
+const OWN_FAILURES: ReadonlySet<string | undefined> = new Set(['EAGAIN', 'ENOBUFS', 'EMSGSIZE']);
 
 /** Whether node:dgram knows SO_REUSEPORT: since 23.1 (and where the kernel balances by it). */
 export function nodeSupportsReusePort(): boolean {
@@ -163,7 +165,7 @@ export class NodeSocket implements DatagramSocket {
       return;
     }
     this.#counters.sendFailures++;
-    if (this.#connected) this.#fail(error.code ?? 'UNKNOWN');
+    if (this.#connected && !OWN_FAILURES.has(error.code)) this.#fail(error.code ?? 'UNKNOWN');
   };
 
   #fail(code: string): void {
