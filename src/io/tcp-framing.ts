@@ -31,6 +31,7 @@ export class FrameReader {
   /** Octets of the message in the buffer. */
   #gathered = 0;
   #stopped = false;
+  #held = false;
 
   constructor(handler: FrameHandler) {
     this.#handler = handler;
@@ -50,11 +51,20 @@ export class FrameReader {
     this.#gathered = 0;
   }
 
-  /** Takes the next octets of the stream; calls the handler for each message that they complete. */
-  push(chunk: Uint8Array): void {
+  /** Takes nothing more of the chunk that is being pushed. For the handler. */
+  hold(): void {
+    this.#held = true;
+  }
+
+  /**
+   * Takes the next octets of the stream; calls the handler for each message that they complete. Returns how many it took: all, unless
+   * the handler said hold(); the others are to be pushed again.
+   */
+  push(chunk: Uint8Array): number {
     const end = chunk.length;
     let offset = 0;
-    while (offset < end && !this.#stopped) {
+    this.#held = false;
+    while (offset < end && !this.#stopped && !this.#held) {
       if (this.#length < 0) {
         offset = this.#readLength(chunk, offset);
         continue;
@@ -68,6 +78,7 @@ export class FrameReader {
       }
       offset = this.#gather(chunk, offset);
     }
+    return this.#stopped ? end : offset;
   }
 
   /** Reads a length field, or the half of it that is there. Returns the offset after it. */

@@ -93,9 +93,10 @@ export class TcpConnection implements ClientPath, WheelTimer {
 
   #onData(chunk: Buffer): void {
     const startMs = this.#owner.clock.refresh();
-    this.#reader.push(chunk);
+    const taken = this.#reader.push(chunk);
     this.#owner.endBatch(startMs);
-    this.#pauseWhenFull();
+    // What there was no room for comes again when there is: one chunk may ask for a hundred megabytes of answers.
+    if (taken < chunk.length && !this.#socket.destroyed) this.#socket.unshift(chunk.subarray(taken));
   }
 
   /** FrameReader: one whole message. */
@@ -105,6 +106,7 @@ export class TcpConnection implements ClientPath, WheelTimer {
     this.#activeMs = this.#owner.clock.nowMs;
     this.#inFlight++;
     if (!this.#owner.handle(bytes, length, this)) this.#settle();
+    this.#pauseWhenFull();
   }
 
   /** FrameReader: a length that no DNS message has. */
@@ -155,6 +157,7 @@ export class TcpConnection implements ClientPath, WheelTimer {
   #pauseWhenFull(): void {
     if (this.#paused || this.#closed || !this.#isFull()) return;
     this.#paused = true;
+    this.#reader.hold();
     this.#socket.pause();
   }
 

@@ -56,6 +56,25 @@ describe('FrameReader', () => {
     expect(state.messages.map((message) => message.equals(longest))).toEqual([true]);
   });
 
+  it('leaves the rest of a chunk to a later push when its handler says so', () => {
+    const lengths: number[] = [];
+    const reader = new FrameReader({
+      onMessage(_bytes, length) {
+        lengths.push(length);
+        if (length === 12) reader.hold();
+      },
+      onFramingError() {},
+    });
+    const [first, second, third] = [frame(Buffer.alloc(20)), frame(MESSAGE), frame(Buffer.alloc(30))];
+    const chunk = Buffer.concat([first, second, third]);
+    const taken = reader.push(chunk);
+    expect(taken).toBe(first.length + second.length);
+    expect(lengths).toEqual([20, 12]);
+    expect(reader.partial).toBe(false);
+    expect(reader.push(chunk.subarray(taken))).toBe(third.length);
+    expect(lengths).toEqual([20, 12, 30]);
+  });
+
   it('restores any messages from any cuts', () => {
     const messages = fc.array(fc.uint8Array({ minLength: 12, maxLength: 3000 }), { maxLength: 6 });
     const cuts = fc.array(fc.integer({ min: 1, max: 2000 }), { maxLength: 30 });

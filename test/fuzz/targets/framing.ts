@@ -1,5 +1,5 @@
 // A stream cut into chunks anywhere: the messages that come out are those that were in it. The first octets say where the
-// cuts are.
+// cuts are, the last of each message whether its reader wants a pause.
 import { FrameReader } from '../../../src/io/tcp-framing.ts';
 import { check, type FuzzTarget } from '../target.ts';
 
@@ -12,13 +12,25 @@ export const framing: FuzzTarget = {
     const stream = input.slice(8);
     const messages: Uint8Array[] = [];
     let errors = 0;
+    let isHeld = false;
     const reader = new FrameReader({
-      onMessage: (bytes, length) => messages.push(bytes.slice(0, length)),
+      onMessage: (bytes, length) => {
+        check(!isHeld, 'no pause was made');
+        messages.push(bytes.slice(0, length));
+        isHeld = (bytes[length - 1]! & 1) !== 0;
+        if (isHeld) reader.hold();
+      },
       onFramingError: () => errors++,
     });
     for (let at = 0, turn = 0; at < stream.length; turn++) {
       const count = 1 + (cuts[turn & 7]! << (turn & 3));
-      reader.push(stream.subarray(at, at + count));
+      for (let chunk = stream.subarray(at, at + count); chunk.length > 0; ) {
+        isHeld = false;
+        const taken = reader.push(chunk);
+        check(taken > 0 && taken <= chunk.length, 'a push that takes nothing, or too much');
+        check(taken === chunk.length || isHeld, 'a pause that nobody wanted');
+        chunk = chunk.subarray(taken);
+      }
       at += count;
     }
     // The same, in the plainest way.
