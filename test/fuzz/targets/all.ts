@@ -5,6 +5,7 @@ import { edns } from './edns.ts';
 import { framing } from './framing.ts';
 import { matching } from './matching.ts';
 import { name } from './name.ts';
+import { nodeSocket } from './node-socket.ts';
 import { pipeline } from './pipeline.ts';
 import { query } from './query.ts';
 import { records } from './records.ts';
@@ -21,5 +22,6 @@ export const TARGETS: readonly FuzzTarget[] = [
   matching,
   tag,
   framing,
+  nodeSocket,
   pipeline,
 ];
