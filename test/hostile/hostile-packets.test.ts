@@ -14,8 +14,13 @@ import { liar, truthful, Upstream } from './servers.ts';
 import { TruthClient } from './truth-client.ts';
 
 const PACKETS = Number(process.env.HOSTILE_PACKETS ?? 50_000);
-/** Of them over TCP: a tenth. */
-const TCP_PACKETS = Math.floor(PACKETS / 10);
+/** With the addon all of them; a share by way of node:dgram, which is for machines without it. */
+const SOCKETS_UNDER_ATTACK = [
+  { socket: 'batched socket', native: true, packets: PACKETS },
+  { socket: 'node:dgram', native: false, packets: Math.ceil(PACKETS / 5) },
+] as const;
+/** The share of them over TCP. */
+const TCP_SHARE = 0.1;
 const SOCKETS = 8;
 const CONNECTIONS = 4;
 const SEED = 20_261_125;
@@ -32,18 +37,26 @@ const known = Array.from({ length: 64 }, (_, i) =>
   ),
 );
 
+const results: object[] = [];
+
 describe('hostile packets', () => {
-  it(`${PACKETS} of them change nothing`, async () => {
+  it.each(SOCKETS_UNDER_ATTACK)('$packets of them change nothing: $socket', async ({
+    socket,
+    native,
+    packets,
+  }) => {
+    const tcpPackets = Math.floor(packets * TCP_SHARE);
     const truth = await Upstream.start(truthful);
     const victims = known.map((query) => query.slice(12, query.length - (query[11] === 1 ? 15 : 4)));
     const lies = await Upstream.start(liar(SEED, replies, victims));
     const unloop = await startUnloop({
+      native,
       config: {
         workers: 2,
         upstreams: [`127.0.0.1:${lies.port}`],
         zones: { 'true.example': { upstreams: [`127.0.0.1:${truth.port}`] } },
-        // The upstreams are in this process, which a busy machine may stop for a while.
-        forward: { deadline: '5s', healthCheck: { interval: '500ms', maxFails: 100 } },
+        // The upstreams are in this process, which a busy machine may stop for a while: that shall not take them out of use.
+        forward: { healthCheck: { interval: '500ms', maxFails: 100 } },
         cache: { maxEntries: 2000, maxBytes: '2MiB' },
       },
     });
@@ -60,8 +73,8 @@ describe('hostile packets', () => {
     );
     await Promise.all(attackers.map((attacker) => attacker.open()));
     const all = async (share: number) => {
-      const udp = Math.ceil(((PACKETS - TCP_PACKETS) * share) / SOCKETS);
-      const tcp = Math.ceil((TCP_PACKETS * share) / CONNECTIONS);
+      const udp = Math.ceil(((packets - tcpPackets) * share) / SOCKETS);
+      const tcp = Math.ceil((tcpPackets * share) / CONNECTIONS);
       await Promise.all([
         ...attackers.map((attacker) => attacker.run(udp)),
         ...Array.from({ length: CONNECTIONS }, (_, i) =>
@@ -78,7 +91,7 @@ describe('hostile packets', () => {
     const elapsedMs = performance.now() - startMs;
     const truthCounts = await client.stop();
     // What is still in flight ends within the deadline and the time for late replies.
-    await new Promise((resolve) => setTimeout(resolve, 9000));
+    await new Promise((resolve) => setTimeout(resolve, 5500));
     usage.note();
     for (const attacker of attackers) await attacker.close();
     const metrics = await unloop.metrics();
@@ -86,6 +99,7 @@ describe('hostile packets', () => {
     const errors = unloop.log.filter(({ level }) => level === 'error' || level === 'fatal');
     const exitCode = await unloop.stop();
     const result = {
+      socket,
       machine: `${cpus().length} × ${cpus()[0]?.model}`,
       node: process.version,
       packets: { udp: findings.sentUdp, tcp: findings.sentTcp, mutatedReplies: lies.replies },
@@ -107,18 +121,19 @@ describe('hostile packets', () => {
       exitCode,
       usage: usage.samples,
     };
+    results.push(result);
     if (process.env.HOSTILE_RESULT !== undefined) {
-      writeFileSync(process.env.HOSTILE_RESULT, `${JSON.stringify(result, null, 2)}\n`);
+      writeFileSync(process.env.HOSTILE_RESULT, `${JSON.stringify(results, null, 2)}\n`);
     }
     await Promise.all([truth.close(), lies.close()]);
 
     expect(findings.faults).toEqual([]);
     expect(truthCounts.faults).toEqual([]);
-    expect(findings.sentUdp + findings.sentTcp).toBeGreaterThan(PACKETS * 0.9);
+    expect(findings.sentUdp + findings.sentTcp).toBeGreaterThan(packets * 0.9);
     // The attack reached the upstream: the replies' way was tried as well.
-    expect(lies.replies).toBeGreaterThan(PACKETS / 20);
+    expect(lies.replies).toBeGreaterThan(packets / 20);
     expect(result.known.right).toBe(result.known.asked);
-    expect(truthCounts.asked).toBeGreaterThan(10);
+    expect(truthCounts.asked).toBeGreaterThan(packets / 5000);
     expect(restarts).toBe(0);
     expect(errors).toEqual([]);
     expect(unloop.stderr).toBe('');

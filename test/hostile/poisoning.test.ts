@@ -141,7 +141,7 @@ describe('forged replies', () => {
       config: {
         ...ALONE,
         upstreams: [`127.0.0.1:${upstream.port}`],
-        forward: { deadline: '5s', healthCheck: { maxFails: 100 } },
+        forward: { healthCheck: { maxFails: 100 } },
       },
     });
     const queries = Math.ceil(FORGERIES / PER_QUERY);
@@ -215,7 +215,7 @@ describe('a birthday needs many queries for one name in flight', () => {
       waiting.push(() => reply.say(truth));
     });
     const unloop = await startUnloop({
-      config: { ...ALONE, upstreams: [`127.0.0.1:${upstream.port}`], forward: { deadline: '5s' } },
+      config: { ...ALONE, upstreams: [`127.0.0.1:${upstream.port}`] },
     });
     const client = await UdpClient.open(unloop.port);
     for (let i = 0; i < CLIENTS; i++) {
@@ -237,7 +237,7 @@ describe('a birthday needs many queries for one name in flight', () => {
     let asked = 0;
     const upstream = await startUpstream(() => asked++);
     const unloop = await startUnloop({
-      config: { ...ALONE, upstreams: [`127.0.0.1:${upstream.port}`], forward: { deadline: '5s' } },
+      config: { ...ALONE, upstreams: [`127.0.0.1:${upstream.port}`] },
     });
     const client = await UdpClient.open(unloop.port);
     for (let i = 0; i < 100; i++) client.send(signedQuery(i));
