@@ -79,6 +79,8 @@ export interface LoadFigures {
   readonly rcodes: Readonly<Record<number, number>>;
   /** By EDE info-code. */
   readonly edes: Readonly<Record<number, number>>;
+  /** By the first address that was answered. */
+  readonly addresses: Readonly<Record<string, number>>;
   readonly p50Ms: number;
   readonly p99Ms: number;
   readonly maxMs: number;
@@ -94,6 +96,7 @@ export async function load(options: Load): Promise<LoadFigures> {
   const latencies: number[] = [];
   const rcodes: Record<number, number> = {};
   const edes: Record<number, number> = {};
+  const addresses: Record<string, number> = {};
   /** By socket and ID. */
   const open = new Map<number, { startMs: number; done: () => void }>();
   let lost = 0;
@@ -105,9 +108,11 @@ export async function load(options: Load): Promise<LoadFigures> {
       if (question === undefined) return;
       open.delete(key);
       latencies.push(performance.now() - question.startMs);
-      const { rcode, ede } = readAnswer(bytes);
+      const { rcode, ede, answers } = readAnswer(bytes);
       rcodes[rcode] = (rcodes[rcode] ?? 0) + 1;
       if (ede !== null) edes[ede.code] = (edes[ede.code] ?? 0) + 1;
+      const [first] = answers;
+      if (first?.type === 'A') addresses[first.data] = (addresses[first.data] ?? 0) + 1;
       question.done();
     });
   }
@@ -145,7 +150,8 @@ export async function load(options: Load): Promise<LoadFigures> {
   latencies.sort((a, b) => a - b);
   const at = (share: number) =>
     latencies[Math.min(latencies.length - 1, Math.floor(latencies.length * share))] ?? -1;
-  return { answered: latencies.length, lost, rcodes, edes, p50Ms: at(0.5), p99Ms: at(0.99), maxMs: at(1) };
+  const [p50Ms, p99Ms, maxMs] = [at(0.5), at(0.99), at(1)];
+  return { answered: latencies.length, lost, rcodes, edes, addresses, p50Ms, p99Ms, maxMs };
 }
 
 function inRandomCase(name: string): string {
