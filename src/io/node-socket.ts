@@ -65,13 +65,14 @@ export async function openNodeSocket(
   return new NodeSocket(socket, options, handler);
 }
 
-/** Runs one step of opening; an 'error' event fails it. */
-function settle(socket: Socket, start: (done: () => void) => void): Promise<void> {
+/** Runs one step of opening; an 'error' event fails it, and so does an error that `done` is called with, as connect() does. */
+function settle(socket: Socket, start: (done: (error?: Error) => void) => void): Promise<void> {
   return new Promise((resolve, reject) => {
     socket.once('error', reject);
-    start(() => {
+    start((error) => {
       socket.off('error', reject);
-      resolve();
+      if (error === undefined) resolve();
+      else reject(error);
     });
   });
 }

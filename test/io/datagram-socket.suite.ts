@@ -281,6 +281,12 @@ export function describeDatagramSocket(under: SocketUnderTest): void {
     await expect(open({ address: 'localhost' })).rejects.toMatchObject({ code: 'EINVAL' });
   });
 
+  it('fails to open where there is no way to the remote end', async () => {
+    // From loopback nothing leads out of the machine.
+    const connectTo = { address: '192.0.2.1', port: 53 };
+    await expect(open({ connectTo })).rejects.toMatchObject({ code: 'EINVAL' });
+  });
+
   it('sends what is queued before it closes', async () => {
     const server = await open();
     const client = await open();
