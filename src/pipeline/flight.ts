@@ -229,6 +229,8 @@ export class FlightPool {
   inUse = 0;
   /** Those in use that are settled: nobody waits for them, so they take no place from others. */
   settled = 0;
+  /** Octets of the opaque queries among those in use. */
+  opaqueBytes = 0;
   readonly #owner: FlightTimerOwner;
   #free: Flight | null = null;
   #freeAttempts: Attempt | null = null;
@@ -254,7 +256,10 @@ export class FlightPool {
   }
 
   release(flight: Flight): void {
-    if (flight.opaque) flight.query = new Uint8Array(QUERY_BYTES);
+    if (flight.opaque) {
+      this.opaqueBytes -= flight.queryLength;
+      flight.query = new Uint8Array(QUERY_BYTES);
+    }
     if (flight.settled) this.settled--;
     flight.zone = null;
     flight.next = this.#free;

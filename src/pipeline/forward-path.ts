@@ -36,6 +36,8 @@ const LAST_ROUND_SHARE = 0.6;
 const LAST_ROUND_MS = 1100;
 /** An opaque query longer than this goes over a stream: in one datagram it might not arrive (RFC 9715 §3.2). */
 const MAX_OPAQUE_DATAGRAM = 1232;
+/** Octets of opaque queries in flight in a worker: each is kept whole, and may have 65,535. */
+const MAX_OPAQUE_BYTES = 16 * 1024 * 1024;
 /** A connection may have to be opened first, and TLS be spoken: a stream's first answer takes this many round trips. */
 const STREAM_ROUND_TRIPS = 4;
 
@@ -89,6 +91,11 @@ export class ForwardPath {
     return load.mayTake(load.flights, this.pool.live, this.pool.limit);
   }
 
+  /** Whether there is room for a query of so many octets that is kept whole. */
+  mayKeepWhole(length: number): boolean {
+    return this.pool.opaqueBytes + length <= MAX_OPAQUE_BYTES;
+  }
+
   /**
    * Begins a flight for a question; the caller has made sure that it may, adds the waiter, then calls tryNext().
    * @param hasStale stale data stands by in case the upstreams are slow
@@ -97,6 +104,7 @@ export class ForwardPath {
     const flight = this.pool.take()!;
     const nowMs = this.#clock.nowMs;
     flight.begin(bytes, length, q, zone);
+    if (q.opaque) this.pool.opaqueBytes += length;
     flight.retryMs = Number.POSITIVE_INFINITY;
     flight.staleMs = hasStale ? nowMs + this.times.staleAfterMs : Number.POSITIVE_INFINITY;
     flight.deadlineMs = nowMs + this.times.deadlineMs;

@@ -145,6 +145,9 @@ export class QueryPath {
     if (flight === null ? q.opaque && table.alike >= MAX_OPAQUE_ALIKE : this.#isFull(flight)) {
       return this.#turnAway(Drop.waiters_limit, bytes, path, peers, peerOffset);
     }
+    if (flight === null && q.opaque && !this.#forward.mayKeepWhole(length)) {
+      return this.#turnAway(Drop.in_flight_limit, bytes, path, peers, peerOffset);
+    }
     const clientHash = hashClient(peers, peerOffset, this.#clientSeed);
     if (!this.#hasRoom(zone, flight) && !this.#makeRoom(zone, flight, clientHash)) {
       return this.#turnAway(Drop.in_flight_limit, bytes, path, peers, peerOffset);

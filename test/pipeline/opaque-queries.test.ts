@@ -90,6 +90,28 @@ describe('an opaque query', () => {
     expect(f.forward.pool.inUse).toBe(0);
   });
 
+  it('is refused where those in flight have a great many octets, until they have ended', () => {
+    const upstream = new FakeUpstream(1);
+    const f = new PipelineFixture({ zones: [['.', [upstream]]], maxInFlight: 1000 });
+    const client = new FakeClient(true);
+    const query = signed('n100.example', 65_000);
+    const longest = (i: number) => {
+      query.set(Buffer.from(String(100 + i)), 14);
+      return query;
+    };
+    for (let i = 0; i < 300; i++) f.ask(longest(i), client);
+    expect(client.rcodes).toEqual(new Array(300 - upstream.sent.length).fill(5));
+    expect(upstream.sent.length).toBe(Math.floor((16 * 1024 * 1024) / query.length));
+    // Others are asked as ever, and when all have ended there is room again.
+    f.ask(octets(header(0x0100, 1, 0, 0, 0), question('plain.example')));
+    expect(upstream.last().bytes.length).toBeLessThan(100);
+    f.pass(5000);
+    expect(f.forward.pool).toMatchObject({ inUse: 0, opaqueBytes: 0 });
+    const before = upstream.sent.length;
+    f.ask(longest(300), client);
+    expect(upstream.sent.length).toBe(before + 1);
+  });
+
   it('and an ordinary one for the same name do not share a flight', () => {
     const { upstream, f } = fixture();
     f.ask(signed('both.example'));
