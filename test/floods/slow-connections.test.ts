@@ -14,6 +14,7 @@ const MAX_MESSAGE = 65_535;
 /** A process's buffers and code, warmed up. */
 const BREATH_MIB = 48;
 const PADDING_OPTION = 12;
+const REFUSED = 5;
 
 async function start(script: Script, limits: object): Promise<{ unloop: UnloopProcess; upstream: Upstream }> {
   const upstream = await Upstream.start(script);
@@ -182,6 +183,51 @@ it(
     expect(grownMib).toBeLessThan((CONNECTIONS * 2 * MAX_MESSAGE) / 2 ** 20 + BREATH_MIB);
     expect((await askTcp(unloop.port, { name: 'later.example' })).rcode).toBe(0);
     await unloop.waitForMetrics((metrics) => metrics.value('unloop_tcp_connections') <= 1);
+  },
+);
+
+it(
+  'the longest messages there are, all passed on whole, to a server that is silent: only so many are kept',
+  TIMEOUT,
+  async () => {
+    const CONNECTIONS = 10;
+    const QUERIES = 250;
+    const { unloop } = await start((query, reply) => {
+      if (!Buffer.from(query).toString('latin1').toLowerCase().includes('silent')) truthful(query, reply);
+    }, {});
+    const memory = new Memory(unloop);
+    const clients = await Promise.all(
+      Array.from({ length: CONNECTIONS }, () => TcpClient.connect(unloop.port)),
+    );
+    onTestFinished(() => {
+      for (const client of clients) client.close();
+    });
+    // 160 MB of questions.
+    const query = manyRecordsQuery('n0000.silent.example');
+    for (const [c, client] of clients.entries()) {
+      for (let i = 0; i < QUERIES; i++) {
+        query.write(String(1000 + c * QUERIES + i), 14);
+        client.send(query);
+      }
+    }
+    for (let i = 0; i < 20; i++) {
+      expect((await askUdp(unloop.port, { name: `beside${i}.example` })).rcode).toBe(0);
+      await sleep(50);
+    }
+    const rcodes: Record<number, number> = {};
+    for (const client of clients) {
+      for (let i = 0; i < QUERIES; i++) {
+        const rcode = (await client.receive())[3]! & 15;
+        rcodes[rcode] = (rcodes[rcode] ?? 0) + 1;
+      }
+    }
+    const grownMib = memory.stop();
+    console.log(
+      `${CONNECTIONS * QUERIES} of the longest messages: ${JSON.stringify(rcodes)}, memory +${grownMib.toFixed(1)} MiB`,
+    );
+    expect(rcodes[REFUSED]).toBeGreaterThan(0);
+    // 16 MiB of them, and the buffers in which the others were put together.
+    expect(grownMib).toBeLessThan(4 * BREATH_MIB);
   },
 );
 
