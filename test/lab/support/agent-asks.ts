@@ -102,7 +102,8 @@ export async function load(options: Load): Promise<LoadFigures> {
   let lost = 0;
   for (const [index, socket] of sockets.entries()) {
     socket.on('error', () => {});
-    socket.on('message', (bytes) => {
+    socket.on('message', (bytes, from) => {
+      if (from.address !== server || from.port !== 53) return;
       const key = (index << 16) | bytes.readUInt16BE(0);
       const question = open.get(key);
       if (question === undefined) return;
