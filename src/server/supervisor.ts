@@ -187,7 +187,7 @@ function describeDeath(error: Error | null): { reason: string; remedy: string } 
       'Another worker takes its place by itself. Lower forward.maxInFlight, or report it with this line.';
     return { reason: 'memory', remedy };
   }
-  return { reason: 'exception', remedy: report };
+  return { reason: error === null ? 'exit' : 'exception', remedy: report };
 }
 
 function createCrew(common: CommonStart, listen: readonly BoundAddress[]): Crew {

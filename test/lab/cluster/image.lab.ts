@@ -167,8 +167,25 @@ function start(args: readonly string[], capabilities = '-'): { child: ChildProce
   child.stderr.setEncoding('utf8').on('data', (chunk: string) => {
     output += chunk;
   });
-  onTestFinished(() => void child.kill('SIGKILL'));
+  onTestFinished(() => {
+    // Becoming another user has undone what --kill-child arranged: the container's first process is ended by hand.
+    for (const pid of childrenOf(child.pid!)) process.kill(pid, 'SIGKILL');
+    child.kill('SIGKILL');
+  });
   return { child, output: () => output };
+}
+
+/** The processes that this one started and that still run. */
+function childrenOf(pid: number): number[] {
+  try {
+    return readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8')
+      .trim()
+      .split(' ')
+      .filter(Boolean)
+      .map(Number);
+  } catch {
+    return []; // It has ended, and they with it.
+  }
 }
 
 const program = () => execForm(final, 'ENTRYPOINT');
@@ -177,7 +194,7 @@ async function startReady(args: readonly string[], capabilities?: string) {
   const { child, output } = start([...program(), 'run', ...args], capabilities);
   await expect.poll(output, { timeout: 15_000 }).toContain('unloop is ready');
   // unshare's only child is the container's first process.
-  const pid = readFileSync(`/proc/${child.pid}/task/${child.pid}/children`, 'utf8').trim();
+  const pid = String(childrenOf(child.pid!)[0]);
   const inside = (...command: string[]) =>
     spawnSync('nsenter', ['-t', pid, '--net', '--', ...command], { encoding: 'utf8' });
   const status = new Map(

@@ -1,6 +1,7 @@
 """systemd's side of Type=notify and of socket activation, for a service started by it: opens the sockets, hands them over,
 reads the notices. usage: supervise.py NOTIFY_PATH PROGRAM ARG...; prints a JSON line per event; takes commands on standard
 input: start, a signal's name, quit. The service is started anew with the same sockets by another start."""
+import ctypes
 import fcntl
 import json
 import os
@@ -9,6 +10,7 @@ import socket
 import sys
 import threading
 
+PR_SET_PDEATHSIG = 1
 path, *program = sys.argv[1:]
 notices = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
 notices.bind(path)
@@ -50,6 +52,8 @@ def wait(pid):
 def start():
     pid = os.fork()
     if pid == 0:
+        # The test may end this process by force: the service must not outlive it.
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
         os.dup2(held[0], 3)
         os.dup2(held[1], 4)
         environment = dict(os.environ, NOTIFY_SOCKET=path, WATCHDOG_USEC='1000000', WATCHDOG_PID=str(os.getpid()),
