@@ -19,6 +19,7 @@ import { runMemoryScenario, runNamesScenario, runStartScenario } from './run-mem
 import { runPauseScenario } from './run-pause.ts';
 import { runShedScenario } from './run-shed.ts';
 import { runStormScenario } from './run-storm.ts';
+import { runWorkersScenario } from './run-workers.ts';
 import { SCENARIOS, type Scenario } from './scenarios.ts';
 import { startServer } from './server-process.ts';
 import { renderReport } from './tables.ts';
@@ -93,6 +94,8 @@ function runScenario(bench: Bench, scenario: Scenario): Promise<void> {
       return runLoadScenario(bench, scenario);
     case 'latency':
       return runLatencyScenario(bench, scenario.key);
+    case 'workers':
+      return runWorkersScenario(bench, scenario.key);
     case 'storm':
       return runStormScenario(bench, scenario.key);
     case 'memory':

@@ -12,10 +12,15 @@ import { noteFaults } from './run-load.ts';
 import { runProgram } from './run-program.ts';
 import type { RunningServer } from './server-process.ts';
 
-const RATE = 20_000;
-const CLIENTS = 20;
+/** Queries a second, from so many clients, whatever the server does. */
+export interface FixedLoad {
+  readonly rate: number;
+  readonly clients: number;
+}
+
+export const LATENCY_LOAD: FixedLoad = { rate: 20_000, clients: 20 };
 const SCRAPE_EVERY_MS = 1000;
-const WARM = { seconds: 2, tcp: false, edns: false, outstanding: 200, once: false } as const;
+export const WARM = { seconds: 2, tcp: false, edns: false, outstanding: 200, once: false } as const;
 
 export async function runLatencyScenario(bench: Bench, key: string): Promise<void> {
   const queryFile = join(bench.workFolder, 'latency.queries');
@@ -24,23 +29,26 @@ export async function runLatencyScenario(bench: Bench, key: string): Promise<voi
   try {
     for (const { port } of running) await runDnsperf({ ...WARM, port, queryFile });
     for (let round = 0; round < bench.options.rounds; round++) {
-      for (const server of turnsOf(running, round)) await measure(bench, key, server, round, queryFile);
+      for (const server of turnsOf(running, round))
+        await measureFixedLoad(bench, key, server, round, queryFile, LATENCY_LOAD);
     }
   } finally {
     await Promise.all(running.map((server) => server.stop()));
   }
 }
 
-async function measure(
+/** One turn of one server under a fixed load: how long its answers take and what they cost. */
+export async function measureFixedLoad(
   bench: Bench,
   key: string,
   server: RunningServer,
   round: number,
   queryFile: string,
+  { rate, clients }: FixedLoad,
 ): Promise<void> {
   const stopScrapes = startScrapes(server);
   const beforeNs = processorTimeNs(server.pid);
-  const args = ['--target', `127.0.0.1:${server.port}`, '--qps', String(RATE), '--clients', String(CLIENTS)];
+  const args = ['--target', `127.0.0.1:${server.port}`, '--qps', String(rate), '--clients', String(clients)];
   args.push('--names', queryFile, '--duration', `${bench.options.seconds}s`, '--timeout', '2s', '--json');
   const output = await runProgram(process.execPath, [UNLOOP, 'bench', ...args]);
   const usedNs = processorTimeNs(server.pid) - beforeNs;

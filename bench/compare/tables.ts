@@ -18,6 +18,7 @@ export function renderReport(report: Report): string {
     ratioTable(report),
     rateTable(report),
     latencyTable(report),
+    workersLine(report),
     pauseLine(report),
     shedLine(report),
     stormTable(report),
@@ -96,6 +97,17 @@ function latencyTable(report: Report): string {
     ['µs per query', 'cpuMicros', (x: number) => x.toFixed(1)],
   ] as const;
   return perContender(report, 'latency', 'At 20,000 queries a second, cached: latency in ms', columns);
+}
+
+function workersLine(report: Report): string {
+  const one = figure(report, 'workers', 'unloop', 'cpuMicros');
+  const two = figure(report, 'workers', 'unloop-2', 'cpuMicros');
+  const multiple = ratio(report, 'workers', 'unloop-2', 'unloop', 'cpuMicros');
+  if (Number.isNaN(multiple)) return '';
+  return (
+    `With 20,000 cached answers a second for each worker, one costs ${one.toFixed(1)} µs with one worker, ${two.toFixed(1)} µs with two: ` +
+    `${times(multiple)} of it.`
+  );
 }
 
 function pauseLine(report: Report): string {
