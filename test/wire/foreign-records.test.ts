@@ -1,6 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import { cutForeignRecords } from '../../src/wire/foreign-records.ts';
-import { ScannedResponse, scanResponse, stripOpt } from '../../src/wire/response.ts';
+import {
+  MAX_TTL_OFFSETS,
+  ScannedResponse,
+  ScanVerdict,
+  scanResponse,
+  stripOpt,
+} from '../../src/wire/response.ts';
 import { rounds } from '../support/rounds.ts';
 import { header, name, octets, opt, QNAME_POINTER, question, record, toHex } from './build-message.ts';
 
@@ -56,6 +62,13 @@ function cutMessage(sections: Sections): { bytes: Uint8Array; end: number; scann
 
 const own = record(QNAME_POINTER, A, 300, ADDRESS);
 const foreign = record(name('bank.example'), A, 60, BAD);
+
+/** QNAME ▶ n1.test ▶ n2.test …, so many aliases. */
+function chain(length: number): Uint8Array[] {
+  return Array.from({ length }, (_, i) =>
+    record(i === 0 ? QNAME_POINTER : name(`n${i}.test`), CNAME, 1, name(`n${i + 1}.test`)),
+  );
+}
 
 describe('cutForeignRecords leaves alone', () => {
   it.each<[string, Sections, [number, number, number]]>([
@@ -151,16 +164,8 @@ describe('cutForeignRecords leaves alone', () => {
     ],
     [
       'a chain too long to follow',
-      {
-        answers: [
-          ...Array.from({ length: 17 }, (_, i) =>
-            record(i === 0 ? QNAME_POINTER : name(`n${i}.test`), CNAME, 1, name(`n${i + 1}.test`)),
-          ),
-          record(name('n17.test'), A, 1, ADDRESS),
-          foreign,
-        ],
-      },
-      [19, 0, 0],
+      { answers: [own, ...chain(17), record(name('n17.test'), A, 1, ADDRESS), foreign] },
+      [20, 0, 0],
     ],
   ])('%s', (_, sections, counts) => {
     expect(cutCounts(sections)).toEqual(counts);
@@ -171,6 +176,12 @@ describe('cutForeignRecords leaves alone', () => {
 describe('cutForeignRecords takes away', () => {
   it.each<[string, Sections, [number, number, number]]>([
     ['an answer for another name', { answers: [own, foreign] }, [1, 0, 0]],
+    [
+      '… whatever was asked for',
+      { answers: [record(QNAME_POINTER, AAAA, 1, ADDRESS), foreign], qtype: AAAA },
+      [1, 0, 0],
+    ],
+    ['… also where anything was asked for', { answers: [own, foreign], qtype: ANY }, [1, 0, 0]],
     [
       '… and all that follows it',
       { answers: [own, foreign, own], authorities: [foreign], additionals: [own] },
@@ -250,6 +261,33 @@ describe('cutForeignRecords takes away', () => {
       [1, 0, 0],
     ],
     [
+      'the last one that is compared',
+      { answers: [own, ...Array.from({ length: 63 }, () => record(name(QNAME), A, 1, ADDRESS)), foreign] },
+      [64, 0, 0],
+    ],
+    [
+      'what stands behind a DNAME and the alias made of it',
+      {
+        answers: [
+          record(name('example'), DNAME, 300, name('test')),
+          record(QNAME_POINTER, CNAME, 300, name('www.shop.test')),
+          record(name('www.shop.test'), A, 300, ADDRESS),
+          foreign,
+        ],
+      },
+      [3, 0, 0],
+    ],
+    [
+      'what stands behind the longest chain that is followed',
+      { answers: [own, ...chain(16), record(name('n16.test'), A, 1, ADDRESS), foreign] },
+      [18, 0, 0],
+    ],
+    [
+      'what stands behind an alias to a broken name',
+      { answers: [own, record(QNAME_POINTER, CNAME, 1, octets('c0ff')), foreign] },
+      [2, 0, 0],
+    ],
+    [
       'what stands behind a chain',
       {
         answers: [
@@ -271,6 +309,23 @@ describe('cutForeignRecords takes away', () => {
     });
     expect(scanned).toMatchObject({ minTtlSeconds: 200, ttlCount: 2, answerCount: 2, hasOpt: true });
     expect(toHex(bytes.subarray(end - 4, end))).toBe('c0000201');
+  });
+
+  it('what stands where an earlier reply had an alias lead to', () => {
+    const alias = record(octets('03', new TextEncoder().encode('www'), 'c010'), CNAME, 1, name('a.test'));
+    cutMessage({ answers: [alias, record(name('a.test'), CNAME, 1, name('b.test'))] });
+    // Of the same length as the alias before its RDATA: the owner behind it stands where a.test stood.
+    expect(own.length).toBe(alias.length - name('a.test').length);
+    expect(cutCounts({ answers: [own, foreign] })).toEqual([1, 0, 0]);
+  });
+
+  it('nothing of a reply with more records than there are offsets for', () => {
+    const many = new Array<Uint8Array>(MAX_TTL_OFFSETS).fill(record(QNAME_POINTER, A, 300, octets()));
+    const bytes = octets(header(0x8180, 1, many.length + 1, 0, 0), question(QNAME), ...many, foreign);
+    const scanned = new ScannedResponse();
+    expect(scanResponse(bytes, bytes.length, scanned)).toBe(ScanVerdict.tooManyRecords);
+    cutForeignRecords(bytes, bytes.length, scanned);
+    expect([scanned.answerCount, scanned.endOffset]).toEqual([many.length + 1, bytes.length]);
   });
 
   it('nothing that makes a broken message of any', () => {
