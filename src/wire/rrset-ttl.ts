@@ -39,9 +39,8 @@ function level(bytes: Uint8Array, scanned: ScannedResponse, i: number, next: num
   if (readUint16(bytes, fixedOffset) === Type.RRSIG) return;
   const ownerOffset = i === 0 ? scanned.questionEnd : recordEnd(bytes, scanned.ttlOffsets[i - 1]!);
   const nextOwnerOffset = recordEnd(bytes, ttlOffset);
-  const ownerLength = fixedOffset - ownerOffset;
-  if (ownerLength !== nextFixedOffset - nextOwnerOffset) return;
-  if (!equalBytes(bytes, ownerOffset, bytes, nextOwnerOffset, ownerLength)) return;
+  // A name ends where its octets say: one that begins with all of another is no longer than that.
+  if (!equalBytes(bytes, ownerOffset, bytes, nextOwnerOffset, fixedOffset - ownerOffset)) return;
   writeUint32(bytes, ttl < nextTtl ? nextTtlOffset : ttlOffset, Math.min(ttl, nextTtl));
 }
 

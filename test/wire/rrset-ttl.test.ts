@@ -66,5 +66,28 @@ describe('mendTtls', () => {
     expect(mended(record(QNAME_POINTER, A, 60, RDATA), record(QNAME_POINTER, A, 0xffffffff, RDATA))).toEqual([
       0, 0,
     ]);
+    expect(
+      mended(record(QNAME_POINTER, A, 0x7fffffff, RDATA), record(QNAME_POINTER, TXT, 60, RDATA)),
+    ).toEqual([0x7fffffff, 60]);
+  });
+
+  it('looks at nothing behind the last record, whatever stands there from a reply before', () => {
+    const records = [300, 200, 0xffffffff, 50].map((ttl) => record(QNAME_POINTER, A, ttl, RDATA));
+    const bytes = octets(header(0x8180, 1, records.length, 0, 0), question('www.example'), ...records);
+    const scanned = new ScannedResponse();
+    scanResponse(bytes, bytes.length, scanned);
+    bytes[7] = 2; // ANCOUNT
+    const behind = bytes.length - 2 * records[0]!.length;
+    scanResponse(bytes, behind, scanned);
+    mendTtls(bytes, scanned);
+    expect(bytes).toEqual(
+      octets(
+        header(0x8180, 1, 2, 0, 0),
+        question('www.example'),
+        record(QNAME_POINTER, A, 200, RDATA),
+        record(QNAME_POINTER, A, 200, RDATA),
+        ...records.slice(2),
+      ),
+    );
   });
 });
