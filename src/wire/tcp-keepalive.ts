@@ -23,9 +23,7 @@ const timeout = new Uint8Array(TIMEOUT_LENGTH);
 
 /** Whether the query has the option. */
 export function asksForKeepalive(bytes: Uint8Array, q: ParsedQuery): boolean {
-  return (
-    q.optionsLength !== 0 && findOption(bytes, q.optionsOffset, q.optionsLength, OptionCode.tcpKeepalive) >= 0
-  );
+  return findOption(bytes, q.optionsOffset, q.optionsLength, OptionCode.tcpKeepalive) >= 0;
 }
 
 /**

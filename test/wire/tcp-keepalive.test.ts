@@ -42,6 +42,13 @@ describe('appendKeepalive', () => {
     );
   });
 
+  it('steps over the records of all sections, and takes the last room there is', () => {
+    const head = octets(header(0x8180, 1, 1, 2, 2), question('www.example'), ...Array(4).fill(ADDRESS));
+    expect(appended(octets(head, opt(1232)), 6)).toEqual(
+      octets(head, opt(1232, { options: option(KEEPALIVE, octets('0102')) })),
+    );
+  });
+
   it('adds it to an error without a question', () => {
     const bare = (options: Uint8Array) => octets(header(0x8181, 0, 0, 0, 1), opt(1232, { options }));
     expect(appended(bare(NOTHING))).toEqual(bare(option(KEEPALIVE, octets('0102'))));
@@ -56,6 +63,8 @@ describe('appendKeepalive', () => {
       octets(head(1), opt(1232), 0),
       octets(head(3), opt(1232)),
       octets(header(0x8180, 1, 0, 0, 1), 'c0'),
+      // A question whose name is broken; read from within the header, it would be a record of 0x161 octets.
+      octets(header(0x8100, 1, 1, 0, 1), '0161 c0ff', new Uint8Array(0x161 - 2), opt(1232)),
     ]) {
       expect(appended(answer)).toEqual(answer);
     }
