@@ -126,6 +126,15 @@ describe('EntryStore', () => {
     expect(nameFound('c', 2)).toBe('c');
   });
 
+  it('evicts nothing that was removed before', () => {
+    for (const [hash, name] of ['a', 'b', 'c'].entries()) insert(name, hash);
+    store.remove(find('a', 0)); // the last one used, until the others are
+    for (const [hash, name] of ['b', 'c'].entries()) find(name, hash + 1);
+    expect(store.evictOldest()).toBe(1);
+    expect(nameFound('c', 2)).toBe('c');
+    expect(store.entries).toBe(1);
+  });
+
   it('has nothing to evict when it is empty', () => {
     expect(store.evictOldest()).toBe(0);
     expect(store.isOldestExpired(1e12)).toBe(false);
