@@ -41,6 +41,15 @@ describe('a few hashes', () => {
     expect([lru.get(-7), lru.popOldest()]).toEqual([NONE, NONE]);
   });
 
+  it('are no more than it was made for, also where its owner makes no room', () => {
+    const lru = new HashLru(3);
+    for (let i = 1; i <= 3; i++) expect(lru.set(hashNumber(i), i)).toBe(NONE);
+    expect(lru.get(hashNumber(1))).toBe(1);
+    expect(lru.set(hashNumber(3), 33)).toBe(NONE);
+    expect(lru.set(hashNumber(4), 4)).toBe(2);
+    expect(popAll(lru)).toEqual([1, 33, 4]);
+  });
+
   it('behave as a plain Map in order of use does', () => {
     const step = fc.tuple(fc.constantFrom('get', 'set', 'delete', 'pop'), fc.integer({ min: 1, max: 12 }));
     fc.assert(
