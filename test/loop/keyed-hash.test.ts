@@ -26,4 +26,13 @@ describe('keyed hash', () => {
       expect([...out].map((word) => word >>> 0)).toEqual(words);
     });
   }
+
+  it.each([
+    ['without a bit that falls out', [1, 0, 0, 0], [2, 0, 0, 0], [4, 0, 0, 0]],
+    ['from word to word', [0x80000000, 0x40000000, 0, 1], [0, 0x80000001, 0, 2], [0, 2, 1, 4]],
+    ['with a bit that comes back', [0, 0, 0, 0xc0000000], [0x87, 0, 0, 0x80000000], [0x189, 0, 0, 0]],
+  ])('doubles its key %s', (_, ...words) => {
+    const schedule = expandHashKey(new Uint8Array(Uint32Array.from(words[0]).buffer));
+    expect([...schedule].map((word) => word >>> 0)).toEqual(words.flat());
+  });
 });
