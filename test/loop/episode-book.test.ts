@@ -196,4 +196,15 @@ describe('the book of episodes', () => {
     expect(book.count(sighting(0))).toBe(false);
     expect(book.count(sighting(1))).toBe(true);
   });
+
+  it('goes on counting a route whose earlier episode is let go', () => {
+    book.record(route(0), sighting(0), 0);
+    book.close(0, 'mended', 0);
+    for (let slot = 0; slot < MAX_EPISODES; slot++) {
+      book.record(route(slot), sighting(slot), SUMMARY_INTERVAL_MS + 1);
+    }
+    expect(book.list().map(({ state }) => state)).toEqual(Array(MAX_EPISODES).fill('open'));
+    expect(book.count(sighting(0, { count: 6 }))).toBe(true);
+    expect(book.list()[0]).toMatchObject({ upstream: '10.0.0.0:53', count: 7 });
+  });
 });
