@@ -237,7 +237,10 @@ describe('loop episodes', () => {
     world.pass(20_000);
     expect([...world.quarantined]).toEqual([1]);
     expect(world.probes).toEqual([]);
+    // It was looked at just now, and is again when the shortest wait is over.
     world.unhealthy.delete(1);
+    world.pass(MIN_MS - 100);
+    expect(world.probes).toEqual([]);
     world.pass(3000);
     expect(world.quarantined.size).toBe(0);
   });
@@ -304,6 +307,8 @@ describe('loop episodes', () => {
     world.episodes.suspected(1, world.nowMs);
     world.episodes.probeReplied(1, world.probes[0]!.nonce, true, world.nowMs);
     expect([...world.quarantined]).toEqual([1]);
+    // Who sent it back is not known.
+    expect(world.episodes.list()[0]!.path).toEqual(['127.0.0.1:5300', '127.0.0.1:5398', '127.0.0.1:5300']);
   });
 
   it('probe all routes when none can be blamed, now and then only', () => {
@@ -392,6 +397,9 @@ describe('loop episodes', () => {
     expect(one.probes).toEqual([]);
     one.see({ route: 0 });
     expect([...one.quarantined]).toEqual([0]);
+    one.episodes.setRoutes([route(2)], one.nowMs);
+    one.see({ route: 0, certain: false });
+    expect(one.probes).toEqual([]);
     const two = new World([route(0), route(1)]);
     two.episodes.suspected(0, two.nowMs);
     expect(two.probes.map((probe) => probe.route)).toEqual([0]);
