@@ -136,4 +136,17 @@ describe('probe runs', () => {
     expect(outcomes).toEqual([]);
     expect(runs.returned(1, 100, 10)).toBe(false);
   });
+
+  it('remember the last 32 probes of a route and no more', () => {
+    let nowMs = 0;
+    while (runs.sent < 33) {
+      runs.start(1, nowMs);
+      nowMs += PROBE_PATIENCE_MS;
+      runs.tick(nowMs);
+    }
+    expect(sent.at(-1)).toEqual([1, 132]);
+    expect(nowMs).toBeLessThan(PROBE_LIFETIME_MS);
+    expect(runs.returned(1, 100, nowMs)).toBe(false);
+    expect(runs.returned(1, 101, nowMs)).toBe(true);
+  });
 });
