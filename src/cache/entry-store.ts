@@ -27,8 +27,9 @@ export class EntryStore {
     this.#arena = arena;
     this.#maxEntries = maxEntries;
     this.maxBytes = maxBytes;
-    // EntryClasses makes room before it inserts.
-    this.#chains = new HashLru(maxEntries);
+    // EntryClasses makes room before it inserts: no more than the octets allow even of the shortest answers.
+    const mostByBytes = Math.floor(maxBytes / (SEGMENT_COST + ENTRY_COST));
+    this.#chains = new HashLru(Math.max(1, Math.min(maxEntries, mostByBytes)));
   }
 
   /** Whether this class may not take another entry of `bytes` octets without giving one up. */

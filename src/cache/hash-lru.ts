@@ -2,6 +2,9 @@
 //
 //   hash ─ some of its bits ─▶ part │ lru-cache of at most 2,048 or so │   made when its first hash comes
 //
+// A part gives up its own least recently used, the parts taking turns: nearly what a single list would, as long as a part holds some, and
+// exactly that where the cache is small and has one part.
+//
 // One Map of 100,000 hashes is grown, and from then on built anew again and again as hashes come and go, at 5 ms a time; of a million,
 // at 100 ms. Queries wait that long. A part takes some 50 µs. And what was never filled takes no memory.
 import { LRUCache } from 'lru-cache';
