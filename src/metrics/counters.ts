@@ -25,6 +25,9 @@ export const Counter = {
   upstreamCaseMismatches: 16,
   tcpConnectionsRefused: 17,
   durationSumSeconds: 18,
+  /** Datagrams to upstreams that the kernel did not take, and from them that the receive buffer had no room for. */
+  upstreamSendFailures: 19,
+  upstreamKernelDrops: 20,
 } as const;
 export type Counter = (typeof Counter)[keyof typeof Counter];
 const COUNTERS = 24;

@@ -153,6 +153,16 @@ export const UNLOOP_METRICS: readonly Metric[] = [
       { labels: { kind: 'case' }, value: totals.counter(Counter.upstreamCaseMismatches) },
     ],
   ),
+  labelled(
+    'counter',
+    'unloop_upstream_datagrams_lost_total',
+    ['reason'],
+    'Datagrams that this host lost: to upstreams, not taken by the kernel (send_failed), and from them, no room in the receive buffer (kernel).',
+    ({ totals }) => [
+      { labels: { reason: 'send_failed' }, value: totals.counter(Counter.upstreamSendFailures) },
+      { labels: { reason: 'kernel' }, value: totals.counter(Counter.upstreamKernelDrops) },
+    ],
+  ),
   single(
     'gauge',
     'unloop_rewritten_upstreams',

@@ -261,6 +261,7 @@ export class DataPlane {
     this.#clock.refresh();
     this.#counters.values[Counter.inFlight] = this.#forward.pool.inUse - this.#forward.pool.settled;
     for (const listener of this.#udpListeners) listener.publishCounters();
+    this.#routing.publishCounters();
   }
 
   /** Takes nothing new, answers what is in flight (for graceMs at most), closes. */

@@ -63,6 +63,11 @@ export class Routing {
     );
   }
 
+  /** Brings the thread's counters up to date with what the upstreams' sockets counted. */
+  publishCounters(): void {
+    for (const upstream of this.#upstreams.values()) upstream.publishCounters();
+  }
+
   async close(): Promise<void> {
     await Promise.all([...this.#upstreams.values()].map((upstream) => upstream.close(true)));
   }

@@ -2,6 +2,7 @@
 // to be worth guessing at. Belongs to udp-exchange.
 import type { RandomPool } from '../base/random.ts';
 import type { DatagramHandler, DatagramSocket, ReceiveBatch } from '../io/datagram-socket.ts';
+import { Counter } from '../metrics/counters.ts';
 
 /** A socket is replaced after 30–60 s … */
 const LIFE_MIN_MS = 30_000;
@@ -30,6 +31,8 @@ export class UdpChannel implements DatagramHandler {
   /** No longer sent by: closes when drained. */
   retired = false;
   readonly #owner: UdpChannelOwner;
+  /** The socket's counters as last published. */
+  #published = { sendFailures: 0, kernelDrops: 0 };
   readonly #lifeEndsMs: number;
   readonly #lifeQueries: number;
 
@@ -43,6 +46,15 @@ export class UdpChannel implements DatagramHandler {
   /** Whether another port should take its place. */
   isWorn(nowMs: number): boolean {
     return this.sent > this.#lifeQueries || this.strays > LIFE_STRAYS || nowMs > this.#lifeEndsMs;
+  }
+
+  /** Adds what this host lost of its datagrams since the last call. `values`: the thread's counters. */
+  publishCounters(values: Float64Array): void {
+    if (this.socket === null) return;
+    const now = this.socket.counters();
+    values[Counter.upstreamSendFailures]! += now.sendFailures - this.#published.sendFailures;
+    values[Counter.upstreamKernelDrops]! += now.kernelDrops - this.#published.kernelDrops;
+    this.#published = now;
   }
 
   onBatch(batch: ReceiveBatch): void {

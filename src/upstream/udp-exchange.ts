@@ -93,6 +93,11 @@ export class UdpExchange implements Exchange, UdpChannelOwner {
     return this.#ids.inFlight + this.#failures.length;
   }
 
+  /** Adds what its sockets lost to the counters; called about once a second. */
+  publishCounters(): void {
+    for (const channel of this.#channels) channel?.publishCounters(this.#counterValues);
+  }
+
   /** Local ports that queries leave by now. */
   localPorts(): number[] {
     return this.#active.map((channel) => channel.socket!.localPort);
@@ -330,6 +335,7 @@ export class UdpExchange implements Exchange, UdpChannelOwner {
   }
 
   #closeChannel(channel: UdpChannel): void {
+    channel.publishCounters(this.#counterValues);
     // Its place is free only when the socket is closed: a late datagram must not count for another channel.
     void channel.socket!.close().then(() => {
       this.#channels[channel.index] = null;

@@ -41,6 +41,8 @@ export interface UpstreamOptions {
 /** An exchange that remembers what went wrong. */
 interface UpstreamExchange extends Exchange {
   readonly lastError: string;
+  /** Of datagrams only. */
+  publishCounters?(): void;
 }
 
 /** Addresses that a server has in common with all that runs beside it. */
@@ -106,6 +108,11 @@ export class Upstream {
   /** Forgets a query, whichever way it went. */
   cancel(query: UpstreamQuery): void {
     query.exchange?.cancel(query);
+  }
+
+  /** Brings the thread's counters up to date with what its sockets counted; called about once a second. */
+  publishCounters(): void {
+    this.#main.publishCounters?.();
   }
 
   /** Takes no more queries; resolves when nothing is in flight or open. With force at once: what is in flight fails as `closed`. */

@@ -84,6 +84,7 @@ describe('the dashboard', () => {
         'unloop_cache_prefetches_total',
         'unloop_upstream_rtt_seconds',
         'unloop_upstream_mismatches_total',
+        'unloop_upstream_datagrams_lost_total',
       ].sort(),
     );
   });

@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import dgram from 'node:dgram';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { Clock } from '../../src/base/clock.ts';
@@ -448,5 +449,29 @@ describe('UdpExchange', () => {
     server = await startScriptedUpstream((query) => answer(query), { port });
     exchange.send(createQuery('back.example', owner));
     expect((await owner.outcome(1)).kind).toBe('reply');
+  });
+
+  it('counts what the receive buffer had no room for', async () => {
+    await open();
+    const [port] = exchange.localPorts();
+    const serverPort = server.port;
+    await server.close();
+    // While this thread waits, its socket is given more than any receive buffer holds.
+    execFileSync(process.execPath, [
+      '-e',
+      `const socket = require('node:dgram').createSocket('udp4');
+       socket.bind(${serverPort}, '127.0.0.1', () => {
+         let left = 4000;
+         for (let i = 0; i < 4000; i++) socket.send(Buffer.alloc(1400), ${port}, '127.0.0.1', () => --left || socket.close());
+       });`,
+    ]);
+    await until(() => {
+      exchange.publishCounters();
+      return counters.values[Counter.upstreamKernelDrops]! > 0;
+    });
+    const before = counters.values[Counter.upstreamKernelDrops]!;
+    exchange.publishCounters();
+    expect(counters.values[Counter.upstreamKernelDrops]).toBe(before);
+    expect(counters.values[Counter.upstreamSendFailures]).toBe(0);
   });
 });
