@@ -1,17 +1,18 @@
 // Hash → reference, in order of use: what EntryStore finds entries by. lru-cache does the work, in parts:
 //
-//   hash ─ some of its bits ─▶ part │ lru-cache of at most 2,048 or so │   made when its first hash comes
+//   hash ─ some of its bits ─▶ part │ lru-cache of at most 32,768 or so │   made when its first hash comes
 //
 // A part gives up its own least recently used, the parts taking turns: nearly what a single list would, as long as a part holds some, and
 // exactly that where the cache is small and has one part.
 //
-// One Map of 100,000 hashes is built anew again and again as hashes come and go, at some 10 ms a time; of a million, at some 100 ms
-// (bench/cache/hash-parts). Queries wait that long. A part takes 0.03 ms. And what was never filled takes no memory.
+// One Map of a million hashes is built anew now and then as hashes come and go, at some 90 ms a time, and queries wait that long; a part
+// takes 3 ms at the most (bench/cache/hash-parts). Smaller parts would take less. But around each list lie some 2 KiB that every hash
+// that comes or goes touches, and of many parts these are never at hand: forwarding pays for that. What was never filled takes no memory.
 import { LRUCache } from 'lru-cache';
 import { NONE } from './segment-arena.ts';
 
-/** Hashes in a part: its Map, which V8 keeps up to half empty, stays an object of ordinary size (128 KiB) for the garbage collector. */
-const PART_HASHES = 2048;
+/** Hashes in a part. */
+const PART_HASHES = 32_768;
 /** Bits of a hash to the right of those that choose the part. */
 const PART_SHIFT = 16;
 /** Parts are filled by chance, one more than another. By so much more, and the hash that comes costs another of its part its place. */
