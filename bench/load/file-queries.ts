@@ -1,8 +1,9 @@
 // Questions from a file in dnsperf's format: a name and a type on each line, '#' or ';' before a comment. Asked in the
 // file's order, over and over. The file is read whole at the start, into one packed array.
+
 import { readFileSync, statSync } from 'node:fs';
 import { UnloopError } from '../../src/base/errors.ts';
-import { copyOctets } from '../../src/wire/octets.ts';
+import { copyOctets } from '../../src/base/word-octets.ts';
 import { textToName } from '../../src/wire/text.ts';
 import { FastRandom } from './fast-random.ts';
 import { parseQtype } from './qtype.ts';

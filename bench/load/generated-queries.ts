@@ -1,6 +1,6 @@
 // Questions made up on the way: a hot set by Zipf that a cache will hold, names never asked before, and names that should not
 // exist. Called by the lanes for every query; no allocation.
-import { copyOctets } from '../../src/wire/octets.ts';
+import { copyOctets } from '../../src/base/word-octets.ts';
 import { textToName } from '../../src/wire/text.ts';
 import { FastRandom, shareThreshold } from './fast-random.ts';
 import type { QuerySource } from './query-source.ts';

@@ -3,11 +3,11 @@
 //
 //   server ─query─▶ [front socket] reflector [back socket] ─query─▶ server
 //   server ◀reply── [front socket] reflector [back socket] ◀─reply─ server
+import { copyOctets } from '../../src/base/word-octets.ts';
 import { type DatagramSocket, PEER_WORDS, type ReceiveBatch } from '../../src/io/datagram-socket.ts';
 import { openDatagramSocket } from '../../src/io/open-socket.ts';
 import { copyPeer } from '../../src/io/peer.ts';
 import { readId, writeId } from '../../src/wire/header.ts';
-import { copyOctets } from '../../src/wire/octets.ts';
 import { openSamePort } from './same-port.ts';
 import { StreamReflector } from './stream-reflector.ts';
 

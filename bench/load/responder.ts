@@ -1,7 +1,9 @@
 // A sound upstream: answers every A question at once with one address, other types with nothing. Started by the loop-storm
 // scenario for the names that have nothing to do with the loop.
+
 import { once } from 'node:events';
 import { createServer, type Server, type Socket } from 'node:net';
+import { copyOctets } from '../../src/base/word-octets.ts';
 import { type DatagramSocket, PEER_WORDS, type ReceiveBatch } from '../../src/io/datagram-socket.ts';
 import { FRAME_HEADER_LENGTH, FrameReader, writeFrameHeader } from '../../src/io/tcp-framing.ts';
 import { writeOpt } from '../../src/wire/edns.ts';
@@ -14,7 +16,7 @@ import {
   writeFlags,
 } from '../../src/wire/header.ts';
 import { skipName } from '../../src/wire/name.ts';
-import { copyOctets, readUint16 } from '../../src/wire/octets.ts';
+import { readUint16 } from '../../src/wire/octets.ts';
 import { openSamePort } from './same-port.ts';
 
 const HEADER_LENGTH = 12;

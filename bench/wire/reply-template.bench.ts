@@ -1,7 +1,9 @@
 // Whether error replies are worth a template: written field by field (src/wire/reply.ts), or copied from one made before and
 // patched. `npx vitest bench --run bench/wire/reply-template.bench.ts`.
+
 import { bench, describe } from 'vitest';
-import { copyOctets, writeUint16 } from '../../src/wire/octets.ts';
+import { copyOctets } from '../../src/base/word-octets.ts';
+import { writeUint16 } from '../../src/wire/octets.ts';
 import { ParsedQuery, parseQuery } from '../../src/wire/query.ts';
 import { writeErrorReply } from '../../src/wire/reply.ts';
 import { header, octets, opt, question } from '../../test/wire/build-message.ts';

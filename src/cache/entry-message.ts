@@ -1,5 +1,6 @@
 // The message of an entry: written into its segments, copied out of them with its TTLs aged. Called by MessageCache; the
 // layout is in entry.ts. RFC 1035 §3.2.1 (TTLs count down), RFC 8767 §4 (the TTL of stale answers).
+import { wordsOf } from '../base/word-octets.ts';
 import { HEADER_LENGTH } from '../wire/header.ts';
 import { ageTtls, setTtls } from '../wire/ttl.ts';
 import {
@@ -30,70 +31,78 @@ export function writeMessage(
   ttlOffsets: Uint16Array,
   ttlCount: number,
 ): void {
-  const { bytes, halves, links } = arena;
+  const { words, bytes, halves, links } = arena;
   setLengths(arena, ref, length, ttlCount);
+  const messageWords = wordsOf(message);
+  const wholeWords = messageWords === undefined ? 0 : length >> 2;
   let segment = ref;
-  let at = (segment << SEGMENT_SHIFT) + MESSAGE_OFFSET;
-  let end = (segment + 1) << SEGMENT_SHIFT;
-  for (let i = 0; i < length; i++) {
-    if (at === end) {
-      segment = links[segment]!;
-      at = segment << SEGMENT_SHIFT;
-      end = at + SEGMENT_BYTES;
+  let put = (ref << SEGMENT_WORD_SHIFT) + MESSAGE_WORD;
+  let end = (ref + 1) << SEGMENT_WORD_SHIFT;
+  if (messageWords !== undefined) {
+    for (let i = 0; i < wholeWords; i++) {
+      if (put === end) {
+        segment = links[segment]!;
+        put = segment << SEGMENT_WORD_SHIFT;
+        end = put + SEGMENT_WORDS;
+      }
+      words[put++] = messageWords[i]!;
     }
-    bytes[at++] = message[i]!;
   }
-  at = (at + 3) & ~3;
-  for (let i = 0; i < ttlCount; i++) {
-    if (at === end) {
+  // The octets after the last whole word; all of them where the message does not begin on one.
+  for (let i = wholeWords << 2; i < length; ) {
+    if (put === end) {
       segment = links[segment]!;
-      at = segment << SEGMENT_SHIFT;
-      end = at + SEGMENT_BYTES;
+      put = segment << SEGMENT_WORD_SHIFT;
+      end = put + SEGMENT_WORDS;
     }
-    halves[at >> 1] = ttlOffsets[i]!;
-    at += 2;
+    const stop = length - i < 4 ? length : i + 4;
+    for (let at = put << 2; i < stop; ) bytes[at++] = message[i++]!;
+    put++;
+  }
+  // The list of TTLs follows on the message's last word.
+  for (let i = 0; i < ttlCount; put++) {
+    if (put === end) {
+      segment = links[segment]!;
+      put = segment << SEGMENT_WORD_SHIFT;
+      end = put + SEGMENT_WORDS;
+    }
+    halves[put << 1] = ttlOffsets[i++]!;
+    if (i < ttlCount) halves[(put << 1) + 1] = ttlOffsets[i++]!;
   }
 }
 
 /**
  * Copies the message into out[0 …] with its TTLs aged to now, or, once expired, all at staleTtlSeconds. Returns its
- * length, −1 when it does not fit. `outWords`: out's buffer as words, where out begins at
- * outWordOffset; null when it does not begin on a word.
+ * length, −1 when it does not fit.
  */
 export function copyMessage(
   arena: SegmentArena,
   ref: number,
   out: Uint8Array,
-  outWords: Int32Array | null,
-  outWordOffset: number,
   nowMs: number,
   staleTtlSeconds: number,
 ): number {
   const { words, bytes, halves, links } = arena;
-  const word = ref << SEGMENT_WORD_SHIFT;
   const length = lengthOf(arena, ref);
   if (length > out.length) return -1;
-  const wholeWords = outWords === null ? 0 : length >> 2;
+  const outWords = wordsOf(out);
+  const wholeWords = outWords === undefined ? 0 : length >> 2;
   let segment = ref;
-  let from = word + MESSAGE_WORD;
-  let end = word + SEGMENT_WORDS;
-  if (outWords !== null) {
-    let to = outWordOffset;
-    let left = wholeWords;
-    while (left > 0) {
+  let from = (ref << SEGMENT_WORD_SHIFT) + MESSAGE_WORD;
+  let end = (ref + 1) << SEGMENT_WORD_SHIFT;
+  if (outWords !== undefined) {
+    for (let to = 0; to < wholeWords; ) {
       if (from === end) {
         segment = links[segment]!;
         from = segment << SEGMENT_WORD_SHIFT;
         end = from + SEGMENT_WORDS;
       }
-      const stop = end - from < left ? end : from + left;
-      left -= stop - from;
-      while (from < stop) outWords[to++] = words[from++]!;
+      const stop = Math.min(to + end - from, wholeWords);
+      while (to < stop) outWords[to++] = words[from++]!;
     }
   }
-  // The octets after the last whole word; all of them where `out` is not aligned.
-  let i = wholeWords << 2;
-  while (i < length) {
+  // The octets after the last whole word; all of them where `out` does not begin on one.
+  for (let i = wholeWords << 2; i < length; ) {
     if (from === end) {
       segment = links[segment]!;
       from = segment << SEGMENT_WORD_SHIFT;

@@ -15,10 +15,17 @@
 //        12…   the message (no OPT), padded to whole words; then the offsets of its TTLs, 16 bits each
 //
 // An entry goes on in the segments that its first one is linked to; words and 16-bit numbers never straddle two.
+import { wordsOf } from '../base/word-octets.ts';
 import { HEADER_LENGTH } from '../wire/header.ts';
-import { FOLD } from '../wire/name.ts';
+import { FOLD, foldWord } from '../wire/name.ts';
 import type { QuestionKey } from './question-key.ts';
-import { SEGMENT_BYTES, SEGMENT_SHIFT, SEGMENT_WORD_SHIFT, type SegmentArena } from './segment-arena.ts';
+import {
+  SEGMENT_BYTES,
+  SEGMENT_SHIFT,
+  SEGMENT_WORD_SHIFT,
+  SEGMENT_WORDS,
+  type SegmentArena,
+} from './segment-arena.ts';
 
 const WORD_LIFETIME = 2;
 const WORD_REFRESH = 3;
@@ -33,6 +40,8 @@ const WORD_HITS = 11;
 /** Where the message begins. */
 export const MESSAGE_WORD = 12;
 const MESSAGE_OFFSET = MESSAGE_WORD * 4;
+/** Where QNAME begins in a message, words. */
+const NAME_WORD = HEADER_LENGTH / 4;
 const NXDOMAIN_FLAG = 1 << 16;
 
 /** Segments that a message of `length` octets with `ttlCount` TTLs takes. */
@@ -88,22 +97,43 @@ export function matchesQuestion(
   anyType: boolean,
   partition: number,
 ): boolean {
-  const { words, bytes, links } = arena;
+  const { words } = arena;
   const word = ref << SEGMENT_WORD_SHIFT;
   if (words[word + WORD_TYPE_CLASS] !== typeClassOf(q, anyType)) return false;
   if (words[word + WORD_NAME_FLAGS] !== nameFlagsOf(q, anyType)) return false;
   if (words[word + WORD_PARTITION] !== partition) return false;
+  return matchesName(arena, ref, query, HEADER_LENGTH + q.qnameLength);
+}
+
+/** Whether the entry's QNAME is the query's, letters' case aside. They are as long as each other. */
+function matchesName(arena: SegmentArena, ref: number, query: Uint8Array, nameEnd: number): boolean {
+  const { words, bytes, links } = arena;
+  const queryWords = wordsOf(query);
+  const wholeWords = queryWords === undefined ? 0 : nameEnd >> 2;
   let segment = ref;
-  let at = (ref << SEGMENT_SHIFT) + MESSAGE_OFFSET + HEADER_LENGTH;
-  let end = (ref + 1) << SEGMENT_SHIFT;
-  const nameEnd = HEADER_LENGTH + q.qnameLength;
-  for (let i = HEADER_LENGTH; i < nameEnd; i++) {
+  let at = (ref << SEGMENT_WORD_SHIFT) + MESSAGE_WORD + NAME_WORD;
+  let end = (ref + 1) << SEGMENT_WORD_SHIFT;
+  if (queryWords !== undefined) {
+    for (let i = NAME_WORD; i < wholeWords; i++) {
+      if (at === end) {
+        segment = links[segment]!;
+        at = segment << SEGMENT_WORD_SHIFT;
+        end = at + SEGMENT_WORDS;
+      }
+      const stored = words[at++]!;
+      const asked = queryWords[i]!;
+      if (stored !== asked && foldWord(stored) !== foldWord(asked)) return false;
+    }
+  }
+  // The octets after the last whole word; all of them where the query does not begin on one.
+  for (let i = Math.max(HEADER_LENGTH, wholeWords << 2); i < nameEnd; at++) {
     if (at === end) {
       segment = links[segment]!;
-      at = segment << SEGMENT_SHIFT;
-      end = at + SEGMENT_BYTES;
+      at = segment << SEGMENT_WORD_SHIFT;
+      end = at + SEGMENT_WORDS;
     }
-    if (FOLD[bytes[at++]!] !== FOLD[query[i]!]) return false;
+    const stop = nameEnd - i < 4 ? nameEnd : i + 4;
+    for (let octet = at << 2; i < stop; ) if (FOLD[bytes[octet++]!] !== FOLD[query[i++]!]) return false;
   }
   return true;
 }

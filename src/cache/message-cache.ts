@@ -90,10 +90,6 @@ export class MessageCache {
   #found = NONE;
   #foundQtype = 0;
   #foundTypeOffset = 0;
-  /** The buffer that answers are copied into, as words; it is nearly always the same one. */
-  #outWords: Int32Array | null = null;
-  #outBuffer: ArrayBufferLike | null = null;
-  #outCandidate: ArrayBufferLike | null = null;
 
   constructor(options: CacheOptions, counters: Counters) {
     this.#options = options;
@@ -198,35 +194,10 @@ export class MessageCache {
    */
   copyFound(out: Uint8Array, nowMs: number): number {
     const staleTtlSeconds = this.#options.serveStale.ttlSeconds;
-    // Asking a typed array for its buffer or offset costs as much as copying 60 octets: once per answer, not more.
-    const byteOffset = out.byteOffset;
-    const outWords = this.#wordsOf(out, byteOffset);
-    const length = copyMessage(
-      this.#arena,
-      this.#found,
-      out,
-      outWords,
-      byteOffset >> 2,
-      nowMs,
-      staleTtlSeconds,
-    );
+    const length = copyMessage(this.#arena, this.#found, out, nowMs, staleTtlSeconds);
     // An NXDOMAIN answers questions for every type, and was stored with one.
     if (length > 0) writeUint16(out, this.#foundTypeOffset, this.#foundQtype);
     return length;
-  }
-
-  /** Out's buffer as words; null where `out` is not aligned, or when buffers alternate (a view for each would be garbage). */
-  #wordsOf(out: Uint8Array, byteOffset: number): Int32Array | null {
-    if ((byteOffset & 3) !== 0) return null;
-    const buffer = out.buffer;
-    if (buffer === this.#outBuffer) return this.#outWords;
-    if (buffer !== this.#outCandidate) {
-      this.#outCandidate = buffer;
-      return null;
-    }
-    this.#outBuffer = buffer;
-    this.#outWords = new Int32Array(buffer, 0, buffer.byteLength >> 2);
-    return this.#outWords;
   }
 
   /**

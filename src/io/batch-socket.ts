@@ -9,6 +9,7 @@
 // into C, and shares a batch with all the others of its turn.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { getSystemErrorName } from 'node:util';
+import { WordOctets } from '../base/word-octets.ts';
 import {
   BATCH_SLOTS,
   type DatagramCounters,
@@ -161,8 +162,8 @@ export class BatchSocket implements DatagramSocket {
 /** Gives the addon its memory. An own ArrayBuffer each: a small typed array may otherwise live where V8 moves it. */
 function attachThread(addon: NativeAddon): ThreadState {
   const int32Array = (length: number) => new Int32Array(new ArrayBuffer(length * 4));
-  const receiveMemory = new Uint8Array(BATCH_SLOTS * RECEIVE_SLOT_BYTES);
-  const sendMemory = new Uint8Array(SEND_SLOTS * SEND_SLOT_BYTES);
+  const receiveMemory = WordOctets.ofLength(BATCH_SLOTS * RECEIVE_SLOT_BYTES);
+  const sendMemory = WordOctets.ofLength(SEND_SLOTS * SEND_SLOT_BYTES);
   const batch: ReceiveBatch = {
     count: 0,
     buffers: sliceSlots(receiveMemory, RECEIVE_SLOT_BYTES),
@@ -204,9 +205,9 @@ function attachThread(addon: NativeAddon): ThreadState {
   return state;
 }
 
-function sliceSlots(memory: Uint8Array, slotBytes: number): Uint8Array[] {
-  const slots: Uint8Array[] = [];
-  for (let offset = 0; offset < memory.length; offset += slotBytes)
-    slots.push(memory.subarray(offset, offset + slotBytes));
+function sliceSlots({ words, length }: WordOctets, slotBytes: number): WordOctets[] {
+  const slots: WordOctets[] = [];
+  for (let offset = 0; offset < length; offset += slotBytes)
+    slots.push(new WordOctets(words.buffer as ArrayBuffer, offset, slotBytes));
   return slots;
 }

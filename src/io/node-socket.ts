@@ -1,7 +1,9 @@
 // The UDP socket over node:dgram, for machines without the C addon: the same contract (datagram-socket.ts), a datagram
 // at a time. Opened by open-socket. It cannot choose the address a reply leaves from, nor see the kernel's drops.
+
 import { type BindOptions, createSocket, type RemoteInfo, type Socket, type SocketOptions } from 'node:dgram';
 import { isIP } from 'node:net';
+import { WordOctets } from '../base/word-octets.ts';
 import {
   BATCH_SLOTS,
   type DatagramCounters,
@@ -94,7 +96,7 @@ export class NodeSocket implements DatagramSocket {
     sendFailures: 0,
     kernelDrops: 0,
   };
-  #slot = new Uint8Array(SEND_SLOT_BYTES);
+  #slot = WordOctets.ofLength(SEND_SLOT_BYTES);
   #pendingSends = 0;
   #closed: Promise<void> | null = null;
 

@@ -1,19 +1,39 @@
 // The case pattern: the letters of an outgoing QNAME take upper or lower case by a keyed hash of the folded name and QTYPE.
 // A query that arrives in our own pattern is ours, through boxes that drop options; and a forged reply must guess it
 // (draft-vixie-dnsext-dns0x20). detector.ts calls apply() for what leaves and match() for what comes in.
-import { FOLD } from '../wire/name.ts';
+import { copyOctets, samePrefix, WordOctets } from '../base/word-octets.ts';
+import { lettersOf } from '../wire/name.ts';
 import { keyedHash } from './keyed-hash.ts';
 import type { KeyRing } from './keys.ts';
 
 /** Letters that take part: the hash has as many bits. Later letters of a longer name stay lower case. */
 export const MAX_PATTERN_LETTERS = 128;
-const CASE_BIT = 0x20;
+/** The longest name, QTYPE, and the hash's padding. */
+const INPUT_BYTES = 288;
 
-/** 1 for A–Z and a–z. Label lengths are under 64, so a name is walked as if it were letters throughout. */
-const IS_LETTER = new Uint8Array(256);
-for (let octet = 0x61; octet <= 0x7a; octet++) {
-  IS_LETTER[octet] = 1;
-  IS_LETTER[octet & ~CASE_BIT] = 1;
+/**
+ * Four bits of a hash given to the letters of a word: DEPOSIT[places << 4 | bits] has 0x20 in those octets whose letter takes upper case.
+ * `places`: bit i says that octet i of the word is a letter; the letters take the bits in turn, from the lowest.
+ */
+const DEPOSIT = new Int32Array(256);
+/** How many of four octets are letters, by `places`. */
+const LETTER_COUNT = new Uint8Array(16);
+for (let places = 0; places < 16; places++) {
+  for (let bits = 0; bits < 16; bits++) {
+    let letter = 0;
+    for (let octet = 0; octet < 4; octet++) {
+      if ((places & (1 << octet)) === 0) continue;
+      if ((bits & (1 << letter)) !== 0) DEPOSIT[(places << 4) | bits]! |= 0x20 << (octet * 8);
+      letter++;
+    }
+    LETTER_COUNT[places] = letter;
+  }
+}
+
+/** One bit for each octet of a word out of its top bit: bit 0 for the first in memory, as little-endian machines have it. */
+function placesOf(letters: number): number {
+  // Bits 7, 15, 23 and 31, moved to 0, 8, 16 and 24, then added up at 24 to 27: no two products meet.
+  return (Math.imul(letters >>> 7, 0x01020408) >>> 24) & 15;
 }
 
 /** Draws and recognises patterns. One per thread. */
@@ -25,7 +45,11 @@ export class CasePattern {
   readonly hash = new Int32Array(4);
   readonly #keys: KeyRing;
   /** Folded name, QTYPE, room for the hash's padding. */
-  readonly #input = new Uint8Array(288);
+  readonly #input = WordOctets.ofLength(INPUT_BYTES);
+  /** For each word of the name, which of its octets are letters. */
+  readonly #places = new Uint8Array(INPUT_BYTES / 4);
+  /** The name in the pattern; what stands behind it means nothing. */
+  readonly #spelling = WordOctets.ofLength(INPUT_BYTES);
 
   constructor(keys: KeyRing) {
     this.#keys = keys;
@@ -37,19 +61,8 @@ export class CasePattern {
    */
   apply(bytes: Uint8Array, nameOffset: number, nameLength: number, qtype: number): number {
     const letters = this.#hashName(bytes, nameOffset, nameLength, qtype, 0);
-    const end = nameOffset + nameLength;
-    const hash = this.hash;
-    let letter = 0;
-    for (let at = nameOffset; at < end; at++) {
-      const octet = bytes[at]!;
-      if (IS_LETTER[octet] === 0) continue;
-      if (letter < MAX_PATTERN_LETTERS && ((hash[letter >> 5]! >>> (letter & 31)) & 1) === 1) {
-        bytes[at] = octet & ~CASE_BIT;
-      } else {
-        bytes[at] = octet | CASE_BIT;
-      }
-      letter++;
-    }
+    this.#spell(nameLength);
+    copyOctets(this.#spelling, 0, bytes, nameOffset, nameLength);
     return letters;
   }
 
@@ -70,22 +83,25 @@ export class CasePattern {
     for (let i = 0; i < count; i++) {
       const letters = this.#hashName(bytes, nameOffset, nameLength, qtype, i);
       if (letters < 2) return 0;
-      if (this.#isSpelt(bytes, nameOffset, nameOffset + nameLength)) return letters;
+      this.#spell(nameLength);
+      if (this.#isSpelt(bytes, nameOffset, nameLength)) return letters;
     }
     return 0;
   }
 
-  #isSpelt(bytes: Uint8Array, from: number, end: number): boolean {
-    const hash = this.hash;
-    let letter = 0;
-    for (let at = from; at < end && letter < MAX_PATTERN_LETTERS; at++) {
-      const octet = bytes[at]!;
-      if (IS_LETTER[octet] === 0) continue;
-      const lower = (octet & CASE_BIT) >>> 5;
-      if (((hash[letter >> 5]! >>> (letter & 31)) & 1) === lower) return false;
-      letter++;
-    }
-    return true;
+  /** Whether the name stands there as in #spelling, but for letters that no longer take part. */
+  #isSpelt(bytes: Uint8Array, nameOffset: number, nameLength: number): boolean {
+    const spelling = this.#spelling;
+    let same = samePrefix(bytes, nameOffset, spelling, 0, nameLength);
+    while (same < nameLength && bytes[nameOffset + same] === spelling[same]) same++;
+    return same === nameLength || this.#lettersBefore(same) >= MAX_PATTERN_LETTERS;
+  }
+
+  /** How many of the name's first `count` octets are letters. */
+  #lettersBefore(count: number): number {
+    let letters = 0;
+    for (let i = 0; i < count; i++) letters += (this.#places[i >> 2]! >> (i & 3)) & 1;
+    return letters;
   }
 
   /** Fills `hash` under an accepted epoch's key, sees to it that letters differ in case, and returns their number. */
@@ -97,12 +113,10 @@ export class CasePattern {
     keysIndex: number,
   ): number {
     const input = this.#input;
-    let letters = 0;
-    for (let i = 0; i < nameLength; i++) {
-      const octet = bytes[nameOffset + i]!;
-      letters += IS_LETTER[octet]!;
-      input[i] = FOLD[octet]!;
-    }
+    copyOctets(bytes, nameOffset, input, 0, nameLength);
+    const wordCount = (nameLength + 3) >> 2;
+    for (let i = nameLength; i < wordCount << 2; i++) input[i] = 0;
+    let letters = this.#fold(wordCount);
     input[nameLength] = qtype >>> 8;
     input[nameLength + 1] = qtype & 0xff;
     const hash = this.hash;
@@ -110,6 +124,36 @@ export class CasePattern {
     if (letters > MAX_PATTERN_LETTERS) letters = MAX_PATTERN_LETTERS;
     if (letters >= 2) this.#mixCases(letters);
     return letters;
+  }
+
+  /** Brings the input's words into lower case, notes where their letters are, and returns how many these are. */
+  #fold(wordCount: number): number {
+    const { words } = this.#input;
+    let count = 0;
+    for (let i = 0; i < wordCount; i++) {
+      const word = words[i]!;
+      const letters = lettersOf(word);
+      words[i] = word | (letters >>> 2);
+      const places = placesOf(letters);
+      this.#places[i] = places;
+      count += LETTER_COUNT[places]!;
+    }
+    return count;
+  }
+
+  /** Writes the folded name into #spelling, its letters in upper case where the hash says so: bit i is for letter i. */
+  #spell(nameLength: number): void {
+    const { words } = this.#input;
+    const spelling = this.#spelling.words;
+    const hash = this.hash;
+    const wordCount = (nameLength + 3) >> 2;
+    let letter = 0;
+    for (let i = 0; i < wordCount; i++) {
+      const places = this.#places[i]!;
+      const bits = letter < MAX_PATTERN_LETTERS ? bitsFrom(hash, letter) : 0;
+      spelling[i] = words[i]! & ~DEPOSIT[(places << 4) | bits]!;
+      letter += LETTER_COUNT[places]!;
+    }
   }
 
   /** A pattern all of one case is one that everybody writes: its first letter is turned round. */
@@ -125,4 +169,13 @@ export class CasePattern {
     }
     if (anyUpper === 0 || anyLower === 0) hash[0]! ^= 1;
   }
+}
+
+/** Four bits of the hash, from bit `from` on; behind its last come zeros. */
+function bitsFrom(hash: Int32Array, from: number): number {
+  const word = from >> 5;
+  const shift = from & 31;
+  let bits = hash[word]! >>> shift;
+  if (shift > 28 && word < 3) bits |= hash[word + 1]! << (32 - shift);
+  return bits & 15;
 }

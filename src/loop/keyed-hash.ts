@@ -1,13 +1,14 @@
 // Chaskey-12 (Mouha et al., ISO/IEC 29192-6): a MAC with a 128-bit key and a 128-bit result in 32-bit additions, rotations
 // and exclusive-ors, which JavaScript does at full speed. case-pattern.ts calls it once per query sent; node:crypto
 // costs more than the whole query there.
+import type { WordOctets } from '../base/word-octets.ts';
 
 /** Octets of a key. */
 export const HASH_KEY_LENGTH = 16;
 const ROUNDS = 12;
 const BLOCK_LENGTH = 16;
 
-/** The key's words, and the two words-of-four derived from it for the last block: 12 words. Octets are taken little-endian. */
+/** The key's words, and the two words-of-four derived from it for the last block: 12 words. Octets are taken little-endian, as all common machines have them. */
 export function expandHashKey(key: Uint8Array): Int32Array {
   const schedule = new Int32Array(12);
   for (let i = 0; i < 4; i++) schedule[i] = wordAt(key, i * 4);
@@ -30,7 +31,7 @@ function wordAt(bytes: Uint8Array, offset: number): number {
  * Writes the MAC of bytes[0 … length) to out[0 … 3].
  * `bytes` needs room for one block more than `length`, rounded up: the padding is written there.
  */
-export function keyedHash(schedule: Int32Array, bytes: Uint8Array, length: number, out: Int32Array): void {
+export function keyedHash(schedule: Int32Array, bytes: WordOctets, length: number, out: Int32Array): void {
   const whole = length !== 0 && length % BLOCK_LENGTH === 0;
   let end = length;
   if (!whole) {
@@ -42,12 +43,14 @@ export function keyedHash(schedule: Int32Array, bytes: Uint8Array, length: numbe
   let v1 = schedule[1]!;
   let v2 = schedule[2]!;
   let v3 = schedule[3]!;
-  for (let at = 0; at < end; at += BLOCK_LENGTH) {
-    v0 ^= wordAt(bytes, at);
-    v1 ^= wordAt(bytes, at + 4);
-    v2 ^= wordAt(bytes, at + 8);
-    v3 ^= wordAt(bytes, at + 12);
-    if (at + BLOCK_LENGTH === end) {
+  const { words } = bytes;
+  const endWord = end >> 2;
+  for (let at = 0; at < endWord; ) {
+    v0 ^= words[at++]!;
+    v1 ^= words[at++]!;
+    v2 ^= words[at++]!;
+    v3 ^= words[at++]!;
+    if (at === endWord) {
       v0 ^= schedule[lastKey]!;
       v1 ^= schedule[lastKey + 1]!;
       v2 ^= schedule[lastKey + 2]!;

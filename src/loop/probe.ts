@@ -1,11 +1,13 @@
 // Probe names: random names that only we can have made. The main thread sends a HINFO query for one by each route; if
 // the name comes back as a query, that route loops, whatever the boxes in between did to case and options. Any worker
 // recognises it without having been told.
+
 import { createHmac, timingSafeEqual } from 'node:crypto';
+import { copyOctets } from '../base/word-octets.ts';
 import { MAX_ROUTES } from '../metrics/counters.ts';
 import { Type } from '../wire/codes.ts';
 import { FLAG_QR, FLAG_RA, FLAG_RD, HEADER_LENGTH, writeCounts, writeFlags } from '../wire/header.ts';
-import { copyOctets, writeUint16, writeUint32 } from '../wire/octets.ts';
+import { writeUint16, writeUint32 } from '../wire/octets.ts';
 import { MAX_NAME_LENGTH, type ParsedQuery } from '../wire/query.ts';
 import { EPOCH_MS, type EpochKeys, type KeyRing } from './keys.ts';
 import { WorkBudget } from './work-budget.ts';

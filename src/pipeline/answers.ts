@@ -1,6 +1,7 @@
 // Everything that goes back to clients is written and counted here: from the cache, from an upstream's reply, or made up
 // (errors, with EDE where the query had OPT).
 import type { Clock } from '../base/clock.ts';
+import { copyOctets, WordOctets } from '../base/word-octets.ts';
 import { Lookup, type MessageCache } from '../cache/message-cache.ts';
 import type { KeyRing } from '../loop/keys.ts';
 import { writeProbeProof } from '../loop/probe.ts';
@@ -17,7 +18,6 @@ import {
   writeFlags,
   writeId,
 } from '../wire/header.ts';
-import { copyOctets } from '../wire/octets.ts';
 import type { ParsedQuery } from '../wire/query.ts';
 import { writeErrorReply, writeTruncatedReply } from '../wire/reply.ts';
 import { restoreForClient } from '../wire/restore.ts';
@@ -30,8 +30,6 @@ import type { Waiter, WaiterPool } from './waiter.ts';
 /** No EDE option. */
 export const NO_EDE = -1;
 const MAX_STREAM_BYTES = 65_535;
-/** From here on a copy is cheaper through a view than octet by octet. */
-const LONG_COPY = 256;
 
 /**
  * The longest answer that a client takes: what its OPT says, but over UDP no more than 1232 octets, which
@@ -50,7 +48,7 @@ export class Answers {
   readonly #waiters: WaiterPool;
   readonly #clock: Clock;
   /** Header and question of a made-up answer to a flight; stale data for one. */
-  readonly #scratch = Buffer.allocUnsafeSlow(MAX_STREAM_BYTES);
+  readonly #scratch = WordOctets.ofLength(MAX_STREAM_BYTES);
 
   constructor(counters: Counters, cache: MessageCache, waiters: WaiterPool, clock: Clock) {
     this.#counters = counters;
@@ -146,7 +144,7 @@ export class Answers {
     const path = waiter.path!;
     const out = path.reserve();
     // What is longer than the path carries need not be copied: it is truncated to its question anyway.
-    copyMessage(message, out, Math.min(length, out.length));
+    copyOctets(message, 0, out, 0, Math.min(length, out.length));
     const limit = waiter.sizeLimit;
     const end = restoreForClient(out, length, waiter.qname, 0, waiter, rcode, edeCode, edeText, limit);
     this.#send(path, out, end, waiter.peer, 0, rcode);
@@ -166,7 +164,7 @@ export class Answers {
         writeFlags(out, readFlags(message) | FLAG_TC);
         writeCounts(out, 1, 0, 0, 0);
       } else {
-        copyMessage(message, out, length);
+        copyOctets(message, 0, out, 0, length);
       }
       writeId(out, waiter.id);
       this.#sendAsIs(path, out, end, waiter.peer, 0, rcode);
@@ -246,9 +244,4 @@ export class Answers {
 /** EDE of stale data (RFC 8914 §4.4, §4.20). */
 export function staleEde(rcode: number): number {
   return rcode === Rcode.NXDOMAIN ? EdeCode.staleNxdomainAnswer : EdeCode.staleAnswer;
-}
-
-function copyMessage(from: Uint8Array, to: Uint8Array, length: number): void {
-  if (length < LONG_COPY) copyOctets(from, 0, to, 0, length);
-  else to.set(from.subarray(0, length));
 }

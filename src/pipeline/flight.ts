@@ -7,9 +7,9 @@
 //                      ├─ deadlineMs ──▶ waiters get stale data or SERVFAIL; failure cached; the flight lingers
 //                      └─ expiryMs ────▶ given up: late replies find nobody
 import type { WheelTimer } from '../base/timer-wheel.ts';
+import { copyOctets, WordOctets } from '../base/word-octets.ts';
 import { type LoopDetector, MAX_CARRIED_TAGS, TAG_LENGTH } from '../loop/detector.ts';
 import { UpstreamQuery } from '../upstream/exchange.ts';
-import { copyOctets } from '../wire/octets.ts';
 import { MAX_NAME_LENGTH, type ParsedQuery } from '../wire/query.ts';
 import type { Waiter } from './waiter.ts';
 import type { Zone } from './zone.ts';
@@ -40,7 +40,7 @@ export type Dress = (typeof Dress)[keyof typeof Dress];
 /** One message to one upstream, on behalf of a flight. */
 export class Attempt extends UpstreamQuery {
   /** Memory of its message: question, OPT and tag. */
-  readonly buffer = new Uint8Array(ATTEMPT_BYTES);
+  readonly buffer = WordOctets.ofLength(ATTEMPT_BYTES);
   flight: Flight | null = null;
   dress: Dress = Dress.tagged;
   overStream = false;
@@ -66,7 +66,7 @@ export class Flight implements WheelTimer {
   readonly #owner: FlightTimerOwner;
 
   /** Header and question as the first client sent them (an opaque query: the whole message, in a buffer of its own). */
-  query: Uint8Array = new Uint8Array(QUERY_BYTES);
+  query: Uint8Array = WordOctets.ofLength(QUERY_BYTES);
   queryLength = 0;
   opaque = false;
   // The question's numbers, as in ParsedQuery: what cache and coalescing are keyed by.
@@ -143,7 +143,7 @@ export class Flight implements WheelTimer {
   begin(bytes: Uint8Array, length: number, q: ParsedQuery, zone: Zone): void {
     this.opaque = q.opaque;
     this.queryLength = q.opaque ? length : q.questionEnd;
-    if (this.queryLength > this.query.length) this.query = new Uint8Array(this.queryLength);
+    if (this.queryLength > this.query.length) this.query = WordOctets.ofLength(this.queryLength);
     copyOctets(bytes, 0, this.query, 0, this.queryLength);
     this.flags = q.flags;
     this.qnameLength = q.qnameLength;
@@ -258,7 +258,7 @@ export class FlightPool {
   release(flight: Flight): void {
     if (flight.opaque) {
       this.opaqueBytes -= flight.queryLength;
-      flight.query = new Uint8Array(QUERY_BYTES);
+      flight.query = WordOctets.ofLength(QUERY_BYTES);
     }
     if (flight.settled) this.settled--;
     flight.zone = null;

@@ -1,9 +1,9 @@
 // A client that waits for a flight's answer: what its own answer must give back (ID, QNAME's case, OPT, size) and the
 // way there. Pooled: one per forwarded or coalesced query.
+import { copyOctets, WordOctets } from '../base/word-octets.ts';
 import { PEER_WORDS } from '../io/datagram-socket.ts';
 import { HEADER_LENGTH } from '../wire/header.ts';
-import { copyOctets } from '../wire/octets.ts';
-import type { ParsedQuery } from '../wire/query.ts';
+import { MAX_NAME_LENGTH, type ParsedQuery } from '../wire/query.ts';
 import type { ClientPath } from './client-path.ts';
 import type { Flight } from './flight.ts';
 
@@ -19,7 +19,7 @@ export class Waiter {
   /** When its query was handled (clock ms), for the latency histogram. */
   receivedMs = 0;
   /** QNAME in the client's own spelling. */
-  readonly qname = new Uint8Array(255);
+  readonly qname = WordOctets.ofLength(MAX_NAME_LENGTH);
   path: ClientPath | null = null;
   readonly peer = new Int32Array(PEER_WORDS);
   /** What it waits for; null when that has been taken off it (Flight.takeWaiters(), removeWaiter()). */

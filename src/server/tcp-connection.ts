@@ -3,6 +3,7 @@
 import type { Socket } from 'node:net';
 import type { Clock } from '../base/clock.ts';
 import type { TimerWheel, WheelTimer } from '../base/timer-wheel.ts';
+import { WordOctets } from '../base/word-octets.ts';
 import { PEER_WORDS } from '../io/datagram-socket.ts';
 import { writePeer } from '../io/peer.ts';
 import { FrameReader } from '../io/tcp-framing.ts';
@@ -20,9 +21,13 @@ const DRAIN_IDLE_MS = 1000;
 
 const MAX_MESSAGE_BYTES = 65_535;
 const FRAME_HEADER_BYTES = 2;
-/** Answers are built here, one at a time in a thread, then copied into a buffer that the socket may keep. */
-const replyFrame = Buffer.allocUnsafeSlow(FRAME_HEADER_BYTES + MAX_MESSAGE_BYTES);
-const replyMessage = new Uint8Array(replyFrame.buffer, FRAME_HEADER_BYTES, MAX_MESSAGE_BYTES);
+/**
+ * Answers are built here, one at a time in a thread, then copied into a buffer that the socket may keep. The message begins on a word,
+ * its length stands before it.
+ */
+const replyMemory = new ArrayBuffer(4 + MAX_MESSAGE_BYTES);
+const replyMessage = new WordOctets(replyMemory, 4);
+const replyFrame = Buffer.from(replyMemory, 4 - FRAME_HEADER_BYTES);
 
 /** What a connection needs of its listener. */
 export interface ConnectionOwner {

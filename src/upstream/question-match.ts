@@ -1,5 +1,6 @@
 // Whether a reply repeats the question that was asked: name, type and class (RFC 5452 §9.1), and the name's 0x20 case.
 // Called by every exchange for every reply.
+import { samePrefix } from '../base/word-octets.ts';
 
 /** Octets of the longest question: QNAME 255, QTYPE 2, QCLASS 2. */
 export const MAX_QUESTION_LENGTH = 259;
@@ -35,8 +36,9 @@ export function compareQuestions(
   if (count === 0) return QuestionMatch.absent;
   if (count !== 1 || replyLength < HEADER_LENGTH + questionLength) return QuestionMatch.differs;
   const nameLength = questionLength - TYPE_AND_CLASS_LENGTH;
+  const same = samePrefix(question, at, reply, HEADER_LENGTH, questionLength);
   let match: QuestionMatch = QuestionMatch.exact;
-  for (let i = 0; i < nameLength; i++) {
+  for (let i = same; i < nameLength; i++) {
     const sent = question[at + i]!;
     const difference = sent ^ reply[HEADER_LENGTH + i]!;
     if (difference === 0) continue;
@@ -45,7 +47,7 @@ export function compareQuestions(
     if (difference !== 0x20 || folded < 0x61 || folded > 0x7a) return QuestionMatch.differs;
     match = QuestionMatch.caseDiffers;
   }
-  for (let i = nameLength; i < questionLength; i++) {
+  for (let i = Math.max(same, nameLength); i < questionLength; i++) {
     if (question[at + i] !== reply[HEADER_LENGTH + i]) return QuestionMatch.differs;
   }
   return match;

@@ -5,6 +5,7 @@
 //   channels: 16 active; each is replaced after a while, drains until nothing is in flight by it, then closes
 import type { Clock } from '../base/clock.ts';
 import type { RandomPool } from '../base/random.ts';
+import { copyOctets } from '../base/word-octets.ts';
 import { SEND_SLOT_BYTES } from '../io/datagram-socket.ts';
 import { openDatagramSocket } from '../io/open-socket.ts';
 import { Counter, type Counters } from '../metrics/counters.ts';
@@ -127,10 +128,9 @@ export class UdpExchange implements Exchange, UdpChannelOwner {
     this.#sending = true;
     const socket = channel.socket!;
     const slot = socket.reserve();
-    const bytes = query.bytes;
+    copyOctets(query.bytes, 0, slot, 0, length);
     slot[0] = id >>> 8;
     slot[1] = id & 0xff;
-    for (let i = 2; i < length; i++) slot[i] = bytes[i]!;
     socket.commitConnected(length);
     this.#sending = false;
   }

@@ -1,5 +1,6 @@
 // Queries of our own making: what goes upstream on behalf of a client, and probes and health checks. The caller
 // appends OPT with writeOpt() and its options (RFC 1035 §4.1, RFC 6840 §5.7 on AD in queries).
+import { copyOctets } from '../base/word-octets.ts';
 import {
   FLAG_AD,
   FLAG_CD,
@@ -10,7 +11,7 @@ import {
   writeFlags,
   writeId,
 } from './header.ts';
-import { copyOctets, writeUint16 } from './octets.ts';
+import { writeUint16 } from './octets.ts';
 
 /** What of a client's query goes on upstream; ParsedQuery has it. */
 export interface ForwardedQuestion {

@@ -5,8 +5,9 @@
 //         | root | TYPE 41 | UDP size | extended RCODE | VERSION | DO, Z (15 bits) | RDLENGTH | options
 //           (0)             (CLASS)    └────────────── TTL ──────────────────────┘
 //   option: OPTION-CODE 16 | OPTION-LENGTH 16 | data
+import { copyOctets } from '../base/word-octets.ts';
 import { readAdditionalCount, writeAdditionalCount } from './header.ts';
-import { copyOctets, readUint16, writeUint16 } from './octets.ts';
+import { readUint16, writeUint16 } from './octets.ts';
 
 /** An OPT record without options, octets. */
 export const OPT_LENGTH = 11;

@@ -2,6 +2,7 @@
 // Called by everything that walks a message (RFC 1035 §2.3.3, §3.1, §4.1.4; RFC 9267 on what goes wrong here).
 //
 //   label     | 0 0 |  length (6)  | octets …          pointer   | 1 1 |      offset (14)      |
+import { wordsOf } from '../base/word-octets.ts';
 import { HEADER_LENGTH } from './header.ts';
 
 /** The longest name on the wire, octets, the root's zero octet counted (RFC 1035 §2.3.4). */
@@ -13,6 +14,30 @@ const MAX_POINTERS = 126;
 /** octet → the same octet, ASCII letters in lower case. Label lengths (≤ 63) lie below the letters: whole names may be folded. */
 export const FOLD: Uint8Array = new Uint8Array(256);
 for (let octet = 0; octet < 256; octet++) FOLD[octet] = octet >= 65 && octet <= 90 ? octet + 32 : octet;
+
+/** 0x80, 0x20, 0x1f and 0x05 in each octet of a word. */
+const TOP_BITS = 0x80808080 | 0;
+const CASE_BITS = 0x20202020;
+const TO_A = 0x1f1f1f1f;
+const TO_AFTER_Z = 0x05050505;
+
+/**
+ * Where letters stand in a word of four octets: 0x80 in each that is one, else 0.
+ * ```
+ *  octet | 0x20, its top bit aside        'a' … 'z' is 0x61 … 0x7a
+ *    + 0x1f  carries into the top bit from 'a' on            no sum passes 0xff: no octet
+ *    + 0x05  carries into the top bit from behind 'z' on     carries into its neighbour
+ * ```
+ */
+export function lettersOf(word: number): number {
+  const lower = (word | CASE_BITS) & ~TOP_BITS;
+  return (lower + TO_A) & ~(lower + TO_AFTER_Z) & ~word & TOP_BITS;
+}
+
+/** Four octets with their letters in lower case, as FOLD does for one. */
+export function foldWord(word: number): number {
+  return word | (lettersOf(word) >>> 2);
+}
 
 /**
  * A secret random word per folded octet, drawn anew in each thread: nobody outside can make names that collide. Hashes
@@ -101,7 +126,21 @@ export function equalNamesFolded(
   bOffset: number,
   nameLength: number,
 ): boolean {
-  for (let i = 0; i < nameLength; i++) {
+  const aWords = wordsOf(a);
+  const bWords = wordsOf(b);
+  let compared = 0;
+  if (aWords !== undefined && bWords !== undefined && ((aOffset | bOffset) & 3) === 0) {
+    const first = aOffset >> 2;
+    const shift = (bOffset >> 2) - first;
+    const end = first + (nameLength >> 2);
+    for (let at = first; at < end; at++) {
+      const word = aWords[at]!;
+      const other = bWords[at + shift]!;
+      if (word !== other && foldWord(word) !== foldWord(other)) return false;
+    }
+    compared = nameLength & ~3;
+  }
+  for (let i = compared; i < nameLength; i++) {
     const octet = a[aOffset + i]!;
     const other = b[bOffset + i]!;
     if (octet !== other && FOLD[octet]! !== FOLD[other]!) return false;

@@ -28,24 +28,6 @@ export function writeUint32(bytes: Uint8Array, offset: number, value: number): v
   bytes[offset + 3] = value;
 }
 
-/** Below this a plain loop beats making views for TypedArray.set (measured on Node 20). */
-const LOOP_LIMIT = 192;
-
-/** Copies `count` octets. Within one buffer the ranges overlap only when they are the same. */
-export function copyOctets(
-  from: Uint8Array,
-  fromOffset: number,
-  to: Uint8Array,
-  toOffset: number,
-  count: number,
-): void {
-  if (count > LOOP_LIMIT) {
-    to.set(from.subarray(fromOffset, fromOffset + count), toOffset);
-    return;
-  }
-  for (let i = 0; i < count; i++) to[toOffset + i] = from[fromOffset + i]!;
-}
-
 /** Whether `count` octets are the same. */
 export function equalBytes(
   a: Uint8Array,

@@ -1,6 +1,7 @@
 // Answers without records, made from a query in place: errors, and "come again over TCP". Called by the pipeline for
 // whatever is not answered from data. Never longer than the query, save for OPT (11 octets) and an EDE option:
 // nobody can use us to make more of his packets (RFC 1035 §4.1.1, RFC 6891 §7, RFC 8914).
+import { copyOctets } from '../base/word-octets.ts';
 import { Rcode } from './codes.ts';
 import { appendEde, edeOptionLength, SERVER_UDP_SIZE, writeOpt } from './edns.ts';
 import {
@@ -17,7 +18,6 @@ import {
   writeFlags,
   writeId,
 } from './header.ts';
-import { copyOctets } from './octets.ts';
 
 export { SERVER_UDP_SIZE } from './edns.ts';
 

@@ -1,5 +1,6 @@
 // A stored or relayed message made into one client's answer, in place: the client's ID, spelling of QNAME, RD, CD, OPT
 // and size. Called once per answer, for cache hits and for every client that waited (RFC 6891 §6.1.1, §7; RFC 8914 §3).
+import { copyOctets } from '../base/word-octets.ts';
 import { appendEde, edeOptionLength, OPT_LENGTH, SERVER_UDP_SIZE, writeOpt } from './edns.ts';
 import {
   FLAG_AD,
@@ -20,7 +21,7 @@ import {
   writeId,
 } from './header.ts';
 import { skipName } from './name.ts';
-import { copyOctets, readUint16 } from './octets.ts';
+import { readUint16 } from './octets.ts';
 import { headerRcode } from './reply.ts';
 import { RR_FIXED_LENGTH } from './rr.ts';
 
@@ -39,7 +40,7 @@ const FOREIGN_FLAGS = FLAG_QR | OPCODE_MASK | FLAG_RD | FLAG_RA | FLAG_CD;
 
 /**
  * Turns the message in out[0 … length−1] (one question, uncompressed, at 12; no OPT) into the answer to the client whose
- * QNAME stands at nameBytes[nameOffset …], and returns its length. `rcode` is the whole RCODE: its upper 8 bits go into
+ * QNAME stands at nameBytes[nameOffset …] and returns its length. `rcode` is the whole RCODE: its upper 8 bits go into
  * OPT, the lower 4 stand in the header already. What passes `sizeLimit` loses first its EDE (edeCode −1: there is none),
  * then additional records that nobody asked for, then all records: TC is set. `out` has room for OPT and EDE as far as sizeLimit allows, and never less than 512 octets.
  */

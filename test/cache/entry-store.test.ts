@@ -48,7 +48,7 @@ function nameFound(name: string, hash: number, partition = 0): string | undefine
   const ref = find(name, hash, partition);
   if (ref === NONE) return undefined;
   const out = new Uint8Array(512);
-  const length = copyMessage(arena, ref, out, null, 0, 0, 30);
+  const length = copyMessage(arena, ref, out, 0, 30);
   expect([...out.subarray(0, length)]).toEqual([...queryFor(name)]);
   return name;
 }

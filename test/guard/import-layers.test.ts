@@ -10,7 +10,7 @@ import { readRepositoryFile, repositoryFiles } from './repository-files.ts';
  */
 const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   base: [],
-  wire: [],
+  wire: ['base'],
   metrics: ['base'],
   io: ['base'],
   config: ['base'],

@@ -1,9 +1,11 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { WordOctets } from '../../src/base/word-octets.ts';
 import { CasePattern, MAX_PATTERN_LETTERS } from '../../src/loop/case-pattern.ts';
 import { keyedHash } from '../../src/loop/keyed-hash.ts';
 import { createKeyMaterial, EPOCH_MS, KeyRing, type LoopKeyMaterial } from '../../src/loop/keys.ts';
 import { textToName } from '../../src/wire/text.ts';
+import { asWords } from '../support/as-words.ts';
 import { recase } from './incoming.ts';
 
 const A = 1;
@@ -14,10 +16,14 @@ function pattern(material: LoopKeyMaterial = createKeyMaterial('', 'r'), nowMs =
   return new CasePattern(new KeyRing(material, nowMs, () => nowMs));
 }
 
+/** The name as the pattern spells it, in memory taken by words and octet by octet, which is to be the same. */
 function applied(by: CasePattern, name: Uint8Array, qtype = A): Uint8Array {
-  const copy = name.slice();
-  by.apply(copy, 0, copy.length, qtype);
-  return copy;
+  const octets = new Uint8Array(name);
+  by.apply(octets, 0, octets.length, qtype);
+  const words = asWords(name);
+  by.apply(words, 0, words.length, qtype);
+  expect([...words]).toEqual([...octets]);
+  return octets;
 }
 
 /** Any name on the wire: labels of any octets. */
@@ -50,12 +56,14 @@ describe('case pattern', () => {
         const count = letters(name).length;
         fc.pre(count >= 2);
         expect(own.match(drawn, 0, drawn.length, A)).toBe(Math.min(count, MAX_PATTERN_LETTERS));
+        expect(own.match(asWords(drawn), 0, drawn.length, A)).toBe(Math.min(count, MAX_PATTERN_LETTERS));
         const turned = pick % Math.min(count, MAX_PATTERN_LETTERS);
         const other = recase(drawn, (letter) => {
           const octet = letters(drawn)[letter]!;
           return (octet & 0x20) === 0 ? letter !== turned : letter === turned;
         });
         expect(own.match(other, 0, other.length, A)).toBe(0);
+        expect(own.match(asWords(other), 0, other.length, A)).toBe(0);
       }),
     );
   });
@@ -77,7 +85,7 @@ describe('case pattern', () => {
     const own = new CasePattern(keys);
     const name = textToName('ExAmple.COM');
     own.apply(name.slice(), 0, name.length, 0x0102);
-    const input = new Uint8Array(32);
+    const input = WordOctets.ofLength(32);
     input.set(Uint8Array.of(...textToName('example.com'), 0x01, 0x02));
     const expected = new Int32Array(4);
     keyedHash(keys.current.caseSchedule, input, name.length + 2, expected);

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { WordOctets } from '../../src/base/word-octets.ts';
 import { expandHashKey, keyedHash } from '../../src/loop/keyed-hash.ts';
 
 /** Vectors published with the reference implementation of Chaskey-12: the MAC of octets 0, 1, 2 … of each length. */
@@ -19,7 +20,7 @@ describe('keyed hash', () => {
   const key = new Uint8Array(Int32Array.from(KEY_WORDS).buffer);
   for (const [length, words] of VECTORS) {
     it(`hashes ${length} octets as the reference does`, () => {
-      const input = new Uint8Array(96).fill(0xee);
+      const input = WordOctets.ofLength(96).fill(0xee);
       for (let i = 0; i < length; i++) input[i] = i;
       const out = new Int32Array(4);
       keyedHash(expandHashKey(key), input, length, out);

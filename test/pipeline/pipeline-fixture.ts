@@ -2,6 +2,7 @@
 import { ManualClock } from '../../src/base/clock.ts';
 import { RandomPool } from '../../src/base/random.ts';
 import { TimerWheel } from '../../src/base/timer-wheel.ts';
+import { WordOctets } from '../../src/base/word-octets.ts';
 import { MessageCache } from '../../src/cache/message-cache.ts';
 import { PEER_WORDS } from '../../src/io/datagram-socket.ts';
 import { parsePeer } from '../../src/io/peer.ts';
@@ -26,6 +27,7 @@ import { SharedUpstreamState } from '../../src/upstream/shared-state.ts';
 import type { Upstream } from '../../src/upstream/upstream.ts';
 import { textToName } from '../../src/wire/text.ts';
 import { cacheOptions } from '../cache/messages.ts';
+import { asWords } from '../support/as-words.ts';
 
 /** A query as an upstream got it, and the means to answer it. */
 export interface Sent {
@@ -78,7 +80,7 @@ export class FakeUpstream implements Exchange {
     const message = sent.bytes.slice(0, sent.query.questionEnd);
     message[2]! |= 0x80;
     message.fill(0, 6, 12);
-    const bytes = change(message);
+    const bytes = asWords(change(message));
     this.waiting.delete(sent.query);
     sent.query.exchange = null;
     return sent.query.owner!.onReply(sent.query, bytes, bytes.length);
@@ -110,7 +112,7 @@ export class FakeUpstream implements Exchange {
 export class FakeClient implements ClientPath {
   readonly stream: boolean;
   readonly answers: Uint8Array[] = [];
-  readonly #out = new Uint8Array(65_535);
+  readonly #out = WordOctets.ofLength(65_535);
 
   constructor(stream = false) {
     this.stream = stream;
@@ -207,7 +209,7 @@ export class PipelineFixture {
   /** A query comes in; `from`: the address of who sends it. */
   ask(bytes: Uint8Array, client: FakeClient = this.client, from = '127.0.0.1'): boolean {
     this.#peers.set(parsePeer(from, 4000)!);
-    return this.path.handle(bytes, bytes.length, client, this.#peers, 0);
+    return this.path.handle(asWords(bytes), bytes.length, client, this.#peers, 0);
   }
 
   /** Lets time pass, tick by tick. */

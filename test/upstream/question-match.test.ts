@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { compareQuestions, QuestionMatch } from '../../src/upstream/question-match.ts';
+import { asWords } from '../support/as-words.ts';
 
 /** www.Example A IN */
 const QUESTION = Buffer.from([
@@ -16,8 +17,11 @@ function reply(question: Uint8Array, count = 1): Buffer {
   return Buffer.concat([header, question]);
 }
 
+/** What comes of the comparison, octet by octet and by words, which is to be the same. */
 function compare(bytes: Uint8Array, length = bytes.length): QuestionMatch {
-  return compareQuestions(QUESTION, 0, QUESTION.length, bytes, length);
+  const match = compareQuestions(QUESTION, 0, QUESTION.length, bytes, length);
+  expect(compareQuestions(asWords(QUESTION), 0, QUESTION.length, asWords(bytes), length)).toBe(match);
+  return match;
 }
 
 describe('compareQuestions', () => {

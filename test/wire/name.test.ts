@@ -1,5 +1,16 @@
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { avalanche, equalNamesFolded, expandName, FOLD, hashSuffix, skipName } from '../../src/wire/name.ts';
+import {
+  avalanche,
+  equalNamesFolded,
+  expandName,
+  FOLD,
+  foldWord,
+  hashSuffix,
+  lettersOf,
+  skipName,
+} from '../../src/wire/name.ts';
+import { asWords } from '../support/as-words.ts';
 import { rounds } from '../support/rounds.ts';
 import { inSlot, name, octets } from './build-message.ts';
 
@@ -150,6 +161,44 @@ describe('folding', () => {
     const b = octets('0361', '0162', 0);
     b[0] = 1;
     expect(equalNamesFolded(a, 0, b, 0, a.length)).toBe(false);
+  });
+});
+
+describe('folding by words', () => {
+  /** Four octets as one word. */
+  const wordOf = (...four: number[]) => new Int32Array(Uint8Array.from(four).buffer)[0]!;
+
+  it.each([0, 1, 2, 3])('does to octet %i what FOLD does, whatever stands beside it', (place) => {
+    for (let octet = 0; octet < 256; octet++) {
+      for (const beside of [0x00, 0x40, 0x5a, 0x7a, 0x7f, 0x80, 0xff]) {
+        const four = [beside, beside, beside, beside];
+        four[place] = octet;
+        expect(foldWord(wordOf(...four))).toBe(wordOf(...four.map((each) => FOLD[each]!)));
+        const isLetter = (each: number) => FOLD[each]! >= 0x61 && FOLD[each]! <= 0x7a;
+        expect(lettersOf(wordOf(...four))).toBe(wordOf(...four.map((each) => (isLetter(each) ? 0x80 : 0))));
+      }
+    }
+  });
+
+  it('compares names as octet by octet', () => {
+    const octet = fc.constantFrom(0x00, 0x3f, 0x40, 0x41, 0x5a, 0x5b, 0x60, 0x61, 0x7a, 0x7b, 0xc1, 0xe1);
+    const pair = fc.array(fc.tuple(octet, octet, fc.nat(12)), { maxLength: 40 });
+    fc.assert(
+      fc.property(pair, fc.constantFrom(0, 4, 12), (pairs, offset) => {
+        const a = new Uint8Array(offset + pairs.length);
+        const b = new Uint8Array(pairs.length);
+        // Mostly alike, or one in other case.
+        pairs.forEach(([one, other, chance], i) => {
+          a[offset + i] = one;
+          b[i] = chance === 0 ? other : chance < 6 ? one : FOLD[one]!;
+        });
+        const expected = pairs.every((_, i) => FOLD[a[offset + i]!] === FOLD[b[i]!]);
+        expect(equalNamesFolded(a, offset, b, 0, pairs.length)).toBe(expected);
+        expect(equalNamesFolded(asWords(a), offset, asWords(b), 0, pairs.length)).toBe(expected);
+        expect(equalNamesFolded(asWords(a), offset, b, 0, pairs.length)).toBe(expected);
+      }),
+      { numRuns: 2000 },
+    );
   });
 });
 
