@@ -36,6 +36,8 @@ async function main(args: readonly string[]): Promise<number> {
     console.log(USAGE);
     return 0;
   }
+  // Through 'exit', where the servers are ended.
+  process.once('SIGINT', () => process.exit(130)).once('SIGTERM', () => process.exit(143));
   const workFolder = await mkdtemp(join(tmpdir(), 'unloop-compare-'));
   try {
     const report = await compare(options, workFolder);

@@ -12,6 +12,12 @@ const STOP_LIMIT_MS = 5000;
 /** Between two first queries: the error of the start time. */
 const ASK_EVERY_MS = 2;
 
+/** Servers that run: they end with the comparison, however it ends. */
+const running = new Set<ChildProcess>();
+process.on('exit', () => {
+  for (const child of running) child.kill('SIGKILL');
+});
+
 /** `first.example A`, RD, ID 1. */
 const FIRST_QUERY = Buffer.from('000101000001000000000000056669727374076578616d706c650000010001', 'hex');
 
@@ -38,6 +44,8 @@ export async function startServer(contender: Contender, setup: Setup): Promise<R
     stdio: ['ignore', 'pipe', 'pipe'],
     env: { ...process.env, ...environment },
   });
+  running.add(child);
+  child.on('exit', () => running.delete(child));
   let words = '';
   for (const stream of [child.stdout, child.stderr]) {
     stream.setEncoding('utf8').on('data', (text: string) => {

@@ -3,13 +3,14 @@
 import type { Clock } from '../base/clock.ts';
 import type { TimerWheel } from '../base/timer-wheel.ts';
 import type { MessageCache } from '../cache/message-cache.ts';
-import { type Counters, Drop } from '../metrics/counters.ts';
+import type { Counters } from '../metrics/counters.ts';
 import { FailureReason, type ReplyOwner } from '../upstream/exchange.ts';
 import { attemptTimeoutMs } from '../upstream/retry-timeout.ts';
 import type { SharedUpstreamState } from '../upstream/shared-state.ts';
 import { EdeCode, Rcode } from '../wire/codes.ts';
 import type { ParsedQuery } from '../wire/query.ts';
 import { type Answers, NO_EDE } from './answers.ts';
+import { Displacement } from './displacement.ts';
 import {
   type Attempt,
   Dress,
@@ -20,7 +21,6 @@ import {
 } from './flight.ts';
 import { FlightTable } from './flight-table.ts';
 import type { OutgoingQuery } from './outgoing-query.ts';
-import type { Waiter } from './waiter.ts';
 import type { Zone } from './zone.ts';
 
 /** A late reply is still stored this long after the deadline: the client's own retry then finds it (RFC 8767 §5). */
@@ -29,8 +29,6 @@ const LINGER_MS = 3000;
 const MAX_LINGERING = 2048;
 /** Rounds through a zone's upstreams that silence is worth: 3 tries each (RFC 9520 §3.1). */
 const MAX_ROUNDS = 3;
-/** Waiters displaced to end one flight: who asks everything twice holds as much of an upstream, and more of the places. */
-const MAX_DISPLACED = 8;
 /** The last of them begins after this share of the deadline, or this time: so it outlives an outage that the first ones fell into. */
 const LAST_ROUND_SHARE = 0.6;
 const LAST_ROUND_MS = 1100;
@@ -51,6 +49,7 @@ export interface ForwardTimes {
 export class ForwardPath {
   readonly table = new FlightTable();
   readonly pool: FlightPool;
+  readonly displacement: Displacement;
   /** Told of replies and failures; set once by ResponsePath. */
   replyOwner: ReplyOwner | null = null;
   times: ForwardTimes;
@@ -84,6 +83,7 @@ export class ForwardPath {
     this.#state = state;
     this.#answers = answers;
     this.#outgoing = outgoing;
+    this.displacement = new Displacement(this, counters, answers);
   }
 
   /** Whether a zone may have one more flight. */
@@ -142,7 +142,11 @@ export class ForwardPath {
     flight.retryMs = Number.POSITIVE_INFINITY;
     if (flight.outstanding > 0) {
       this.#arm(flight);
-    } else if (flight.crowdedOut && flight.attemptCount < MAX_ATTEMPTS && this.#makeRoomFor(flight)) {
+    } else if (
+      flight.crowdedOut &&
+      flight.attemptCount < MAX_ATTEMPTS &&
+      this.displacement.makeRoomUpstream(flight)
+    ) {
       flight.crowdedOut = false;
       flight.triedMask = 0;
       this.tryNext(flight);
@@ -150,33 +154,6 @@ export class ForwardPath {
       if (!flight.settled) this.#fail(flight);
       this.release(flight);
     }
-  }
-
-  /**
-   * The upstreams take no more of us at once, which may be fewer than there are places: the same as where there are none left. Ends a flight
-   * of the client that has most of them; false: that is who waits for this one.
-   */
-  #makeRoomFor({ waiters: first, zone }: Flight): boolean {
-    for (let displaced = 0; first !== null && displaced < MAX_DISPLACED; displaced++) {
-      const waiter = zone!.load.clients.findSurplus(first.clientHash);
-      if (waiter === null) break;
-      if (this.displace(waiter, null)) return true;
-    }
-    return false;
-  }
-
-  /**
-   * Takes a waiter's place from it; returns whether its flight has ended, as nobody waits for it, nor is about to (`kept`). It is not left
-   * to linger for a late reply: asked again the question would be in flight twice, which makes forging easier (RFC 5452 §5).
-   */
-  displace(waiter: Waiter, kept: Flight | null): boolean {
-    const flight = waiter.flight!;
-    flight.removeWaiter(waiter);
-    this.#counters.drop(Drop.in_flight_limit);
-    this.#answers.displaced(waiter, flight);
-    const ends = flight.waiterCount === 0 && flight !== kept;
-    if (ends) this.release(flight);
-    return ends;
   }
 
   /** Whether the last round can wait: all are silent to everybody, so that a question more would meet the same outage. */

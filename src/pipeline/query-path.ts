@@ -149,7 +149,7 @@ export class QueryPath {
       return this.#turnAway(Drop.in_flight_limit, bytes, path, peers, peerOffset);
     }
     const clientHash = hashClient(peers, peerOffset, this.#clientSeed);
-    if (!this.#hasRoom(zone, flight) && !this.#makeRoom(zone, flight, clientHash)) {
+    if (!this.#hasRoom(zone, flight) && !this.#forward.displacement.makeRoom(zone, flight, clientHash)) {
       return this.#turnAway(Drop.in_flight_limit, bytes, path, peers, peerOffset);
     }
     const limit = answerLimit(path.stream, q.udpSize);
@@ -180,19 +180,6 @@ export class QueryPath {
     const { load } = zone;
     if (!load.mayTake(load.waiters, this.#waiters.inUse, this.#waiters.limit)) return false;
     return flight !== null || this.#forward.mayBegin(zone);
-  }
-
-  /**
-   * Makes a place free for a client in a zone that has none left, at the cost of the one that holds most of them; false: nobody holds so
-   * many more than this client.
-   */
-  #makeRoom(zone: Zone, joined: Flight | null, clientHash: number): boolean {
-    const waiter = zone.load.clients.findSurplus(clientHash);
-    if (waiter === null) return false;
-    // Its place alone is no use to who needs a flight as well.
-    if (joined === null && waiter.flight!.waiterCount > 1 && !this.#forward.mayBegin(zone)) return false;
-    this.#forward.displace(waiter, joined);
-    return true;
   }
 
   /** Asks anew for an answer that is popular and about to expire; nobody waits for it. */

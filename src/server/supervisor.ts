@@ -105,7 +105,7 @@ export class Supervisor {
     if (crew.leaving) return;
     this.restarts++;
     this.#log.error(
-      { worker: index, ...describeDeath(error), err: error, livedMs: Math.round(livedMs) },
+      { worker: index, ...describeDeath(error), err: error ?? undefined, livedMs: Math.round(livedMs) },
       'a worker died and is replaced',
     );
     const pauseMs = livedMs > STABLE_MS ? FIRST_PAUSE_MS : lastPauseMs;
