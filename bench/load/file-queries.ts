@@ -1,6 +1,5 @@
 // Questions from a file in dnsperf's format: a name and a type on each line, '#' or ';' before a comment. Asked in the
 // file's order, over and over. The file is read whole at the start, into one packed array.
-
 import { readFileSync, statSync } from 'node:fs';
 import { UnloopError } from '../../src/base/errors.ts';
 import { copyOctets } from '../../src/base/word-octets.ts';

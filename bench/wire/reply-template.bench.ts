@@ -1,6 +1,5 @@
 // Whether error replies are worth a template: written field by field (src/wire/reply.ts), or copied from one made before and
 // patched. `npx vitest bench --run bench/wire/reply-template.bench.ts`.
-
 import { bench, describe } from 'vitest';
 import { copyOctets } from '../../src/base/word-octets.ts';
 import { writeUint16 } from '../../src/wire/octets.ts';

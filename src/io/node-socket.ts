@@ -1,6 +1,5 @@
 // The UDP socket over node:dgram, for machines without the C addon: the same contract (datagram-socket.ts), a datagram
 // at a time. Opened by open-socket. It cannot choose the address a reply leaves from, nor see the kernel's drops.
-
 import { type BindOptions, createSocket, type RemoteInfo, type Socket, type SocketOptions } from 'node:dgram';
 import { isIP } from 'node:net';
 import { WordOctets } from '../base/word-octets.ts';

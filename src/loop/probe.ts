@@ -1,7 +1,6 @@
 // Probe names: random names that only we can have made. The main thread sends a HINFO query for one by each route; if
 // the name comes back as a query, that route loops, whatever the boxes in between did to case and options. Any worker
 // recognises it without having been told.
-
 import { createHmac, timingSafeEqual } from 'node:crypto';
 import { copyOctets } from '../base/word-octets.ts';
 import { MAX_ROUTES } from '../metrics/counters.ts';

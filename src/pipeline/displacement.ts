@@ -16,6 +16,7 @@ export interface FlightKeeper {
   release(flight: Flight): void;
 }
 
+/** Takes places from those who have most. One per ForwardPath. */
 export class Displacement {
   readonly #flights: FlightKeeper;
   readonly #counters: Counters;
