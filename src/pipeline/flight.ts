@@ -10,6 +10,7 @@ import type { WheelTimer } from '../base/timer-wheel.ts';
 import { copyOctets, WordOctets } from '../base/word-octets.ts';
 import { type LoopDetector, MAX_CARRIED_TAGS, TAG_LENGTH } from '../loop/detector.ts';
 import { UpstreamQuery } from '../upstream/exchange.ts';
+import { MAX_CANDIDATES } from '../upstream/selection.ts';
 import { MAX_NAME_LENGTH, type ParsedQuery } from '../wire/query.ts';
 import type { Waiter } from './waiter.ts';
 import type { Zone } from './zone.ts';
@@ -25,6 +26,8 @@ const ATTEMPT_BYTES = QUERY_BYTES + 11 + (MAX_CARRIED_TAGS + 1) * (TAG_LENGTH + 
 export const MAX_ATTEMPTS = 8;
 /** The same with those that put an attempt in another way to the same upstream: over TCP after TC, in another dress. */
 export const MAX_ATTEMPTS_WITH_REPEATS = 12;
+/** Messages about one question to one server over connections, those repeated because a connection was lost included (RFC 9520 §3.1). */
+const MAX_STREAM_TRIES = 3;
 
 /** How the message of an attempt is dressed. An upstream that stumbles over one dress is asked in the next. */
 export const Dress = {
@@ -104,6 +107,8 @@ export class Flight implements WheelTimer {
   attemptCount = 0;
   /** Attempts neither answered nor failed nor cancelled. */
   outstanding = 0;
+  /** [i]: messages to zone.upstreams[i] over a stream; null while there never were any. */
+  #streamTries: Uint8Array | null = null;
   /** Bit i: zone.upstreams[i] was tried in this round. */
   triedMask = 0;
   /** Rounds through the upstreams: each is more patient than the one before. */
@@ -162,6 +167,7 @@ export class Flight implements WheelTimer {
     this.waiterCount = 0;
     this.attemptCount = 0;
     this.outstanding = 0;
+    this.#streamTries?.fill(0);
     this.triedMask = 0;
     this.round = 0;
     this.timedOut = false;
@@ -186,6 +192,19 @@ export class Flight implements WheelTimer {
     for (let i = 0; i < this.carriedCount; i++) {
       copyOctets(bytes, detector.carriedOffsets[i]!, this.carriedTags, i * TAG_LENGTH, TAG_LENGTH);
     }
+  }
+
+  /** Whether zone.upstreams[index] may be sent one more message over a stream. */
+  hasStreamTry(index: number): boolean {
+    return this.#streamTries === null || this.#streamTries[index]! < MAX_STREAM_TRIES;
+  }
+
+  /** Counts a message to zone.upstreams[index] over a stream; false: there were as many as there may be. */
+  takeStreamTry(index: number): boolean {
+    if (!this.hasStreamTry(index)) return false;
+    this.#streamTries ??= new Uint8Array(MAX_CANDIDATES);
+    this.#streamTries[index]!++;
+    return true;
   }
 
   addWaiter(waiter: Waiter): void {

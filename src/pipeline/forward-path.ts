@@ -185,7 +185,7 @@ export class ForwardPath {
    */
   #wantsStream(flight: Flight, index: number): boolean {
     if (flight.opaque) return flight.queryLength > MAX_OPAQUE_DATAGRAM;
-    if (flight.streamRefused) return false;
+    if (flight.streamRefused || !flight.hasStreamTry(index)) return false;
     if (flight.round === MAX_ROUNDS - 1) return true;
     for (let i = 0; i < flight.attemptCount; i++) {
       const attempt = flight.attempts[i]!;
@@ -196,17 +196,19 @@ export class ForwardPath {
 
   /** Sends one attempt to zone.upstreams[index], or, when there were too many already, does what is to be done without. */
   attempt(flight: Flight, index: number, dress: Dress, overStream: boolean, isRedressed = false): void {
-    if (flight.attemptCount === MAX_ATTEMPTS_WITH_REPEATS) {
+    const upstream = flight.zone!.upstreams[index]!;
+    const goesByStream = overStream || upstream.transport !== 'udp';
+    const hasTooMany = flight.attemptCount === MAX_ATTEMPTS_WITH_REPEATS;
+    if (hasTooMany || (goesByStream && !flight.takeStreamTry(index))) {
       this.tryNext(flight);
       return;
     }
-    const upstream = flight.zone!.upstreams[index]!;
     const nowMs = this.#clock.nowMs;
     const attempt = this.pool.takeAttempt();
     attempt.flight = flight;
     attempt.owner = this.replyOwner;
     attempt.upstreamIndex = index;
-    attempt.overStream = overStream || upstream.transport !== 'udp';
+    attempt.overStream = goesByStream;
     attempt.isRedressed = isRedressed;
     attempt.timedOut = false;
     attempt.missed = false;

@@ -205,6 +205,11 @@ export class ResponsePath implements ReplyOwner {
     this.#forward.tryNext(flight);
   }
 
+  mayRepeat(query: UpstreamQuery): boolean {
+    const { flight, upstreamIndex } = query as Attempt;
+    return flight!.takeStreamTry(upstreamIndex);
+  }
+
   /**
    * Replies keep coming for this query that do not match: somebody guesses, or the server loses QNAME's case. Over TCP
    * nobody can guess, so the question goes there.

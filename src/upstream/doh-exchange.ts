@@ -239,7 +239,8 @@ export class DohExchange implements Exchange {
   #lost(entry: DohEntry, again: boolean, reason: FailureReason, text: string): void {
     const { query } = entry;
     if (query === null) return;
-    if (!again || entry.retried || this.#closing) {
+    const mayRepeat = again && !entry.retried && !this.#closing;
+    if (!mayRepeat || query.owner?.mayRepeat?.(query) === false) {
       this.#fail(entry, reason, text);
       return;
     }

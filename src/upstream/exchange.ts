@@ -41,6 +41,11 @@ export interface ReplyOwner {
   onReply(query: UpstreamQuery, bytes: Uint8Array, length: number): boolean;
   onFailure(query: UpstreamQuery, reason: FailureReason): void;
   /**
+   * The connection that the query left by was lost, and the server may not be to blame: whether it may leave by another one. An
+   * exchange asks for so much a few times at most. An owner without a say in it agrees.
+   */
+  mayRepeat?(query: UpstreamQuery): boolean;
+  /**
    * Replies came that have the query's ID and not its question, its question and not its ID, or its question in another case:
    * perhaps forged. The query
    * stays in flight; the owner may cancel it and ask again over a stream, where nobody can forge. Once per query sent, UDP only.

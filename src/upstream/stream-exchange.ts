@@ -19,7 +19,7 @@ const HEADER_LENGTH = 12;
 const MAX_MESSAGE_LENGTH = 0xffff;
 /** Connections in use at a time. */
 const MAX_CONNECTIONS = 2;
-/** Connections that may be lost under a query before it fails: three tries by one transport (RFC 9520 §3.1). */
+/** Connections that may be lost under a query before it fails, if its owner agrees: three tries by one transport (RFC 9520 §3.1). */
 const MAX_RETRIES = 2;
 /** With more unanswered queries than this on one connection, a second one is opened. */
 const BUSY_UNANSWERED = 128;
@@ -127,7 +127,8 @@ export class StreamExchange implements Exchange {
       // Its owner may have cancelled it when told of an earlier one's failure.
       if (query.exchange !== this || query.channel !== connection.serial) continue;
       const worthIt = connection.answered > 0 || (connection.open && !connection.givenUp);
-      if (worthIt && entry.retries < MAX_RETRIES && !this.#closing) {
+      const mayRepeat = worthIt && entry.retries < MAX_RETRIES && !this.#closing;
+      if (mayRepeat && query.owner?.mayRepeat?.(query) !== false) {
         entry.retries++;
         this.#assign(entry);
         continue;

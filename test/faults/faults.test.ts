@@ -49,10 +49,11 @@ describe.each(FAULTS)('upstream fault: $title', (fault) => {
   }
 
   it('costs few messages upstream', () => {
-    const { most } = upstreams.get(fault)!.messagesBelow(suffixOf(fault));
+    const { most, mostByTransport } = upstreams.get(fault)!.messagesBelow(suffixOf(fault));
     expect(most).toBeGreaterThanOrEqual(1);
     // A client that sees no good answer asks twice.
     expect(most).toBeLessThanOrEqual(2 * (fault.tries ?? MOST_TRIES));
+    expect(mostByTransport).toBeLessThanOrEqual(2 * (fault.triesByTransport ?? MOST_TRIES));
   });
 });
 

@@ -20,6 +20,18 @@ function start(): { upstream: FakeUpstream; f: PipelineFixture } {
   return { upstream, f };
 }
 
+/** TC. */
+const truncated = (message: Uint8Array) => {
+  message[2]! |= 0x02;
+  return message;
+};
+
+/** What the owner of the last query says when one connection after the other is lost under it. */
+const repeats = (upstream: FakeUpstream) => {
+  const { query } = upstream.last();
+  return [1, 2, 3].map(() => query.owner!.mayRepeat!(query));
+};
+
 const attemptOf = (upstream: FakeUpstream) => upstream.last().query as Attempt;
 
 describe('the last round', () => {
@@ -58,6 +70,37 @@ describe('the last round', () => {
     expect(f.state.failures(1)).toBe(failures);
     f.pass(1000);
     expect(upstream.sent).toHaveLength(4);
+    expect(f.client.rcodes).toEqual([SERVFAIL]);
+  });
+});
+
+describe('a question over a stream', () => {
+  it('leaves three times at most for each server, lost connections included (RFC 9520 §3.1)', () => {
+    const upstreams = [new FakeUpstream(1, 'tcp'), new FakeUpstream(2, 'tcp')];
+    const f = new PipelineFixture({ zones: [['.', upstreams]] });
+    for (const name of ['first.example', 'second.example']) {
+      f.ask(testQuery(name).bytes);
+      for (let i = 0; i < upstreams.length; i++) {
+        const asked = upstreams.find(({ waiting }) => waiting.size > 0)!;
+        expect(repeats(asked)).toEqual([true, true, false]);
+        asked.fail(FailureReason.closed);
+      }
+    }
+    expect(f.client.rcodes).toEqual([SERVFAIL, SERVFAIL]);
+    expect(upstreams.map(({ sent }) => sent.length)).toEqual([2, 2]);
+  });
+
+  it('goes on over datagrams when it has left three times', () => {
+    const { upstream, f } = start();
+    f.ask(testQuery('breaks.example').bytes);
+    upstream.reply(truncated);
+    expect(repeats(upstream)).toEqual([true, true, false]);
+    f.pass(200);
+    expect(upstream.sent.map(({ overStream }) => overStream)).toEqual([false, true, false]);
+    upstream.reply(truncated);
+    f.pass(1500);
+    expect(upstream.sent.filter(({ overStream }) => overStream)).toHaveLength(1);
+    f.pass(4000);
     expect(f.client.rcodes).toEqual([SERVFAIL]);
   });
 });

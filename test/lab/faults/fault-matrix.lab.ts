@@ -35,6 +35,7 @@ describe.each(FAULTS)('upstream fault: $title', (fault) => {
 
   it('costs few messages upstream', () => {
     expect(figures().mostMessages).toBeLessThanOrEqual(fault.tries ?? MOST_TRIES);
+    expect(figures().mostByTransport).toBeLessThanOrEqual(fault.triesByTransport ?? MOST_TRIES);
   });
 
   it('is borne as well as by the best peer', () => {

@@ -12,6 +12,8 @@ export interface Figures extends ClientFigures {
   /** Messages sent upstream about the questions, in all and about the one that took most. */
   readonly messages: number;
   readonly mostMessages: number;
+  /** … to one server over one transport. */
+  readonly mostByTransport: number;
   /** Resident before the questions, and how much more at the worst, MiB. */
   readonly residentMib: number;
   readonly grownMib: number;
@@ -93,13 +95,14 @@ async function runRow(
       const before = residentMib(forwarder.pid, 'VmRSS');
       const figures = await askThrough(fault, forwarder.port, patience);
       const peak = residentMib(forwarder.pid, 'VmHWM');
-      const { total, most } = upstreams.messagesBelow(suffixOf(fault));
+      const { total, most, mostByTransport } = upstreams.messagesBelow(suffixOf(fault));
       return [
         system,
         {
           ...figures,
           messages: total,
           mostMessages: most,
+          mostByTransport,
           residentMib: before,
           grownMib: Math.max(0, peak - before),
           crashed: Number.isNaN(peak),

@@ -4,12 +4,14 @@ import { type Answer, askTcp, askUdp } from '../../support/dns-client.ts';
 import { freePort } from '../../support/real-server.ts';
 import {
   answer,
+  closeConnection,
   errorAnswer,
   later,
   type Script,
   type ScriptedUpstream,
   servfail,
   startScriptedUpstream,
+  truncated,
 } from '../../support/scripted-upstream.ts';
 import { startUnloop } from '../../support/unloop-process.ts';
 import { askedOf, SOCKETS, scenarioConfig, startForwarder, until } from './forwarder.ts';
@@ -178,6 +180,25 @@ describe('retries', () => {
     expect(tries).toBeGreaterThanOrEqual(2);
     expect(tries).toBeLessThanOrEqual(3);
     await f.close();
+  });
+
+  it('ask it three times at most over TCP too, when its connections end and its datagrams get lost', async () => {
+    const name = 'breaks.example';
+    const script: Script = (query) => {
+      if (query.name.toLowerCase() !== name) return answer(query);
+      if (query.transport === 'tcp') return closeConnection();
+      return upstream!.queries.filter((asked) => asked.name.toLowerCase() === name).length === 1
+        ? undefined
+        : truncated(query);
+    };
+    const { port, upstreams } = await startChain([(query) => script(query)]);
+    const upstream: ScriptedUpstream | undefined = upstreams[0];
+    expect(await askUdp(port, { name })).toMatchObject({ rcode: 2 });
+    const asked = askedOf(upstreams[0]!, name);
+    const over = (transport: string) => asked.filter((query) => query.transport === transport).length;
+    expect(over('udp')).toBeGreaterThanOrEqual(2);
+    expect(over('udp')).toBeLessThanOrEqual(3);
+    expect(over('tcp')).toBe(3);
   });
 
   it('make good what gets lost on the way', async () => {
