@@ -79,12 +79,48 @@ static void set_destination(Thread *thread, int slot, int position) {
     set_source(header, &thread->send_controls[position], is_v6, peer);
 }
 
+// Datagrams that go the same way stand beside each other in the queue once it is sorted by this: 24 bits of a hash of the
+// remote end. That two ends share it costs a few system calls' worth of company, nothing else.
+static uint32_t hash_remote(const Socket *socket, const int32_t *peer) {
+  if (socket->connected) return 0;
+  uint32_t hash = (uint32_t)peer[FAMILY_AND_PORT];
+  for (int word = REMOTE; word < REMOTE + 4; word++) hash = hash * 0x9e3779b1u + (uint32_t)peer[word];
+  return hash * 0x85ebca6bu >> 8;
+}
+
+// Sorts what is queued by socket, way and length, the longest first and equal ones as they were queued, and returns how many
+// that are: a slot of a socket that is closed, or of an impossible length, is left out.
+//
+//   bit 63 | socket | way, 24 bits | 0xffff - length | slot | 0
+static int sort_queue(Thread *thread, int queued) {
+  uint64_t *order = thread->send_order;
+  int count = 0;
+  for (int slot = 0; slot < queued; slot++) {
+    int32_t id = thread->send_sockets[slot], length = thread->send_lengths[slot];
+    if (id < 0 || id >= MAX_SOCKETS || thread->sockets[id] == NULL) continue;
+    Socket *socket = thread->sockets[id];
+    if (length < 0 || length > SLOT_BYTES) {
+      socket->send_failures++;
+      continue;
+    }
+    uint64_t way = hash_remote(socket, thread->send_peers + slot * PEER_WORDS);
+    uint64_t key = (uint64_t)id << 48 | way << 24 | (uint64_t)(0xffff - length) << 8 | (uint64_t)slot;
+    int place = count++;
+    for (; place > 0 && order[place - 1] > key; place--) order[place] = order[place - 1];
+    order[place] = key;
+  }
+  return count;
+}
+
+static int slot_at(const Thread *thread, int place) { return (int)(thread->send_order[place] & 0xff); }
+
+static Socket *socket_at(const Thread *thread, int place) { return thread->sockets[thread->send_sockets[slot_at(thread, place)]]; }
+
 static bool go_same_way(const Thread *thread, const Socket *socket, int slot, int other) {
   if (thread->send_sockets[other] != socket->id) return false;
   if (socket->connected) return true;
   const int32_t *peer = thread->send_peers + slot * PEER_WORDS, *other_peer = thread->send_peers + other * PEER_WORDS;
-  // Every answer of a batch is held against every other: their ports nearly always tell them apart.
-  return peer[FAMILY_AND_PORT] == other_peer[FAMILY_AND_PORT] && memcmp(peer, other_peer, PEER_WORDS * sizeof *peer) == 0;
+  return memcmp(peer, other_peer, PEER_WORDS * sizeof *peer) == 0;
 }
 
 static bool may_have_company(const Thread *thread, const Socket *socket, int slot) {
@@ -96,43 +132,29 @@ static bool may_have_company(const Thread *thread, const Socket *socket, int slo
 static void add_segment(Thread *thread, struct msghdr *header, int slot) {
   header->msg_iov[header->msg_iovlen++] =
       (struct iovec){thread->send_memory + (size_t)slot * SLOT_BYTES, (size_t)thread->send_lengths[slot]};
-  thread->send_sockets[slot] = -1;
-}
-
-// The longest datagram, of `slot` and those behind it that go the same way, that may have company; `slot` itself if it may not.
-static int find_longest(const Thread *thread, const Socket *socket, int slot, int queued) {
-  int longest = slot;
-  if (!may_have_company(thread, socket, slot)) return slot;
-  for (int other = slot + 1; other < queued; other++) {
-    if (thread->send_lengths[other] > thread->send_lengths[longest] && may_have_company(thread, socket, other) &&
-        go_same_way(thread, socket, slot, other))
-      longest = other;
-  }
-  return longest;
 }
 
 // Fills a header with datagrams that share their way through the kernel's stack, which cuts them apart again at its end
-// (UDP_SEGMENT): of those that go the same way as `slot`, the longest, all that are as long, and a shorter one.
+// (UDP_SEGMENT): of the sorted queue the one at `place`, those behind it that go the same way and are as long, and a shorter one.
 //
 //   | segment_bytes | segment_bytes | … | < segment_bytes |
 //
 // With all of one length that is one header; with all of different lengths half as many as there are datagrams.
-static void prepare_send(Thread *thread, const Socket *socket, int slot, int queued, int position, struct iovec *vectors) {
+static void prepare_send(Thread *thread, const Socket *socket, int place, int count, int position, struct iovec *vectors) {
   struct msghdr *header = &thread->send_headers[position].msg_hdr;
   *header = (struct msghdr){.msg_iov = vectors};
+  int slot = slot_at(thread, place);
   if (!socket->connected) set_destination(thread, slot, position);
-  int longest = find_longest(thread, socket, slot, queued);
-  int32_t length = thread->send_lengths[longest];
-  add_segment(thread, header, longest);
-  if (!may_have_company(thread, socket, longest)) return;
-  int shorter = -1;
-  for (int other = slot; other < queued && header->msg_iovlen < MAX_SEGMENTS - 1; other++) {
-    int32_t other_length = thread->send_lengths[other];
-    if (!may_have_company(thread, socket, other) || !go_same_way(thread, socket, longest, other)) continue;
-    if (other_length == length) add_segment(thread, header, other);
-    else if (shorter < 0) shorter = other;
+  add_segment(thread, header, slot);
+  if (!may_have_company(thread, socket, slot)) return;
+  int32_t length = thread->send_lengths[slot];
+  bool is_last = false;
+  while (++place < count && !is_last && header->msg_iovlen < MAX_SEGMENTS) {
+    int other = slot_at(thread, place);
+    if (!may_have_company(thread, socket, other) || !go_same_way(thread, socket, slot, other)) break;
+    is_last = thread->send_lengths[other] < length;
+    add_segment(thread, header, other);
   }
-  if (shorter >= 0) add_segment(thread, header, shorter);
   if (header->msg_iovlen == 1) return;
   uint16_t segment_bytes = (uint16_t)length;
   add_control(header, &thread->send_controls[position], IPPROTO_UDP, UDP_SEGMENT, &segment_bytes, sizeof segment_bytes);
@@ -202,24 +224,16 @@ void flush(Thread *thread) {
   if (queued <= 0) return;
   *thread->queued = 0;
   if (queued > SEND_SLOTS) queued = SEND_SLOTS;
-  for (int first = 0; first < queued; first++) {
-    int32_t id = thread->send_sockets[first];
-    if (id < 0 || id >= MAX_SOCKETS || thread->sockets[id] == NULL) continue;
-    Socket *socket = thread->sockets[id];
-    int count = 0, vectors = 0;
-    for (int slot = first; slot < queued;) {
-      if (thread->send_sockets[slot] != id) {
-        slot++;
-      } else if (thread->send_lengths[slot] < 0 || thread->send_lengths[slot] > SLOT_BYTES) {
-        thread->send_sockets[slot] = -1;
-        socket->send_failures++;
-      } else {
-        // Not always the one in this slot: then it has its turn again.
-        prepare_send(thread, socket, slot, queued, count, thread->send_vectors + vectors);
-        vectors += (int)thread->send_headers[count++].msg_hdr.msg_iovlen;
-      }
+  int count = sort_queue(thread, queued);
+  for (int place = 0; place < count;) {
+    Socket *socket = socket_at(thread, place);
+    int headers = 0, vectors = 0, first = place;
+    while (place < count && socket_at(thread, place) == socket) {
+      prepare_send(thread, socket, place, count, headers, thread->send_vectors + vectors);
+      vectors += (int)thread->send_headers[headers++].msg_hdr.msg_iovlen;
+      place = first + vectors;
     }
-    send_group(thread, socket, count);
+    send_group(thread, socket, headers);
   }
 }
 

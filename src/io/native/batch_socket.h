@@ -60,6 +60,7 @@ struct Thread {
   struct iovec receive_vectors[RECEIVE_SLOTS], send_vectors[SEND_SLOTS];
   Address receive_names[RECEIVE_SLOTS], send_names[SEND_SLOTS];
   Control receive_controls[RECEIVE_SLOTS], send_controls[SEND_SLOTS];
+  uint64_t send_order[SEND_SLOTS];  // flush()'s: the filled slots, sorted
 };
 
 // Writes a peer record with this remote end; the local end is left to the kernel.
