@@ -1,5 +1,7 @@
 // One coarse monotonic clock for a thread: cache ages, time-outs and back-offs all read it.
 // The wall clock may jump by hours; nothing that decides anything may depend on it.
+// Imported: the global of this name is a getter that costs more than the call.
+import { performance } from 'node:perf_hooks';
 
 /**
  * Milliseconds from a fixed, arbitrary point, the same point in every thread of the process

@@ -1,6 +1,7 @@
 // Octets that can be had as 32-bit words, too: the memory that messages lie in while they are on the hot path. An access to a
 // typed array takes V8 some fifteen instructions, of one octet as of four (bench/base/copy-octets), so what is copied and compared
-// there goes by words (docs/adr/0013-messages-as-words.md).
+// there goes by words, and four to a turn: at the end of each turn of a loop V8 may be interrupted, after which it looks at map, length
+// and address of the arrays anew (docs/adr/0013-messages-as-words.md).
 //
 //   octets  | ID  | flags | QD  | AN  | NS  | AR  | 3 w w w | 7 e x a | …      a question begins on a word: at octet 12
 //   words   |      0      |     1     |     2     |    3    |    4    | …      in the machine's order
@@ -32,6 +33,13 @@ export class WordOctets extends Uint8Array {
   }
 }
 
+/** [n]: a word whose first n octets, as they lie in memory, are 0xff, and its others 0. */
+export const FIRST_OCTETS: Int32Array = Int32Array.from([0, 1, 2, 3, 4], (count) => {
+  const word = WordOctets.ofLength(4);
+  word.fill(0xff, 0, count);
+  return word.words[0]!;
+});
+
 /** The words of an array that has them, else undefined. */
 export function wordsOf(bytes: Uint8Array): Int32Array | undefined {
   return (bytes as Partial<WordOctets>).words;
@@ -51,14 +59,45 @@ export function copyOctets(
   }
   const fromWords = wordsOf(from);
   const toWords = wordsOf(to);
-  let copied = 0;
-  if (fromWords !== undefined && toWords !== undefined && ((fromOffset | toOffset) & 3) === 0) {
-    let at = fromOffset >> 2;
-    let put = toOffset >> 2;
-    for (const end = at + (count >> 2); at < end; ) toWords[put++] = fromWords[at++]!;
-    copied = count & ~3;
+  let at = fromOffset;
+  let put = toOffset;
+  const end = at + count;
+  if (fromWords !== undefined && toWords !== undefined && ((at | put) & 3) === 0) {
+    copyWords(fromWords, at >> 2, toWords, put >> 2, count >> 2);
+    at += count & ~3;
+    put += count & ~3;
   }
-  for (let i = copied; i < count; i++) to[toOffset + i] = from[fromOffset + i]!;
+  for (; at + 4 <= end; at += 4, put += 4) {
+    to[put] = from[at]!;
+    to[put + 1] = from[at + 1]!;
+    to[put + 2] = from[at + 2]!;
+    to[put + 3] = from[at + 3]!;
+  }
+  if (at < end) to[put] = from[at]!;
+  if (at + 1 < end) to[put + 1] = from[at + 1]!;
+  if (at + 2 < end) to[put + 2] = from[at + 2]!;
+}
+
+/** Copies `count` words. Within one array the ranges overlap only when they are the same. */
+export function copyWords(
+  from: Int32Array,
+  fromWord: number,
+  to: Int32Array,
+  toWord: number,
+  count: number,
+): void {
+  let at = fromWord;
+  let put = toWord;
+  const end = at + count;
+  for (; at + 4 <= end; at += 4, put += 4) {
+    to[put] = from[at]!;
+    to[put + 1] = from[at + 1]!;
+    to[put + 2] = from[at + 2]!;
+    to[put + 3] = from[at + 3]!;
+  }
+  if (at < end) to[put] = from[at]!;
+  if (at + 1 < end) to[put + 1] = from[at + 1]!;
+  if (at + 2 < end) to[put + 2] = from[at + 2]!;
 }
 
 /**
@@ -79,6 +118,14 @@ export function samePrefix(
   const shift = (bOffset >> 2) - first;
   const end = first + (count >> 2);
   let at = first;
+  while (
+    at + 4 <= end &&
+    aWords[at] === bWords[at + shift] &&
+    aWords[at + 1] === bWords[at + 1 + shift] &&
+    aWords[at + 2] === bWords[at + 2 + shift] &&
+    aWords[at + 3] === bWords[at + 3 + shift]
+  )
+    at += 4;
   while (at < end && aWords[at] === bWords[at + shift]) at++;
   return (at - first) << 2;
 }

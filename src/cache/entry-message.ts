@@ -1,6 +1,6 @@
 // The message of an entry: written into its segments, copied out of them with its TTLs aged. Called by MessageCache; the
 // layout is in entry.ts. RFC 1035 §3.2.1 (TTLs count down), RFC 8767 §4 (the TTL of stale answers).
-import { wordsOf } from '../base/word-octets.ts';
+import { copyOctets } from '../base/word-octets.ts';
 import { HEADER_LENGTH } from '../wire/header.ts';
 import { ageTtls, setTtls } from '../wire/ttl.ts';
 import {
@@ -31,33 +31,21 @@ export function writeMessage(
   ttlOffsets: Uint16Array,
   ttlCount: number,
 ): void {
-  const { words, bytes, halves, links } = arena;
+  const { bytes, halves, links } = arena;
   setLengths(arena, ref, length, ttlCount);
-  const messageWords = wordsOf(message);
-  const wholeWords = messageWords === undefined ? 0 : length >> 2;
   let segment = ref;
   let put = (ref << SEGMENT_WORD_SHIFT) + MESSAGE_WORD;
   let end = (ref + 1) << SEGMENT_WORD_SHIFT;
-  if (messageWords !== undefined) {
-    for (let i = 0; i < wholeWords; i++) {
-      if (put === end) {
-        segment = links[segment]!;
-        put = segment << SEGMENT_WORD_SHIFT;
-        end = put + SEGMENT_WORDS;
-      }
-      words[put++] = messageWords[i]!;
-    }
-  }
-  // The octets after the last whole word; all of them where the message does not begin on one.
-  for (let i = wholeWords << 2; i < length; ) {
+  for (let written = 0; written < length; ) {
     if (put === end) {
       segment = links[segment]!;
       put = segment << SEGMENT_WORD_SHIFT;
       end = put + SEGMENT_WORDS;
     }
-    const stop = length - i < 4 ? length : i + 4;
-    for (let at = put << 2; i < stop; ) bytes[at++] = message[i++]!;
-    put++;
+    const run = Math.min((end - put) << 2, length - written);
+    copyOctets(message, written, bytes, put << 2, run);
+    written += run;
+    put += (run + 3) >> 2;
   }
   // The list of TTLs follows on the message's last word.
   for (let i = 0; i < ttlCount; put++) {
@@ -82,35 +70,22 @@ export function copyMessage(
   nowMs: number,
   staleTtlSeconds: number,
 ): number {
-  const { words, bytes, halves, links } = arena;
+  const { bytes, halves, links } = arena;
   const length = lengthOf(arena, ref);
   if (length > out.length) return -1;
-  const outWords = wordsOf(out);
-  const wholeWords = outWords === undefined ? 0 : length >> 2;
   let segment = ref;
   let from = (ref << SEGMENT_WORD_SHIFT) + MESSAGE_WORD;
   let end = (ref + 1) << SEGMENT_WORD_SHIFT;
-  if (outWords !== undefined) {
-    for (let to = 0; to < wholeWords; ) {
-      if (from === end) {
-        segment = links[segment]!;
-        from = segment << SEGMENT_WORD_SHIFT;
-        end = from + SEGMENT_WORDS;
-      }
-      const stop = Math.min(to + end - from, wholeWords);
-      while (to < stop) outWords[to++] = words[from++]!;
-    }
-  }
-  // The octets after the last whole word; all of them where `out` does not begin on one.
-  for (let i = wholeWords << 2; i < length; ) {
+  for (let copied = 0; copied < length; ) {
     if (from === end) {
       segment = links[segment]!;
       from = segment << SEGMENT_WORD_SHIFT;
       end = from + SEGMENT_WORDS;
     }
-    const stop = length - i < 4 ? length : i + 4;
-    for (let at = from << 2; i < stop; ) out[i++] = bytes[at++]!;
-    from++;
+    const run = Math.min((end - from) << 2, length - copied);
+    copyOctets(bytes, from << 2, out, copied, run);
+    copied += run;
+    from += (run + 3) >> 2;
   }
 
   const ageMs = nowMs - storedAtMs(arena, ref);

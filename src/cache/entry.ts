@@ -15,17 +15,10 @@
 //        12…   the message (no OPT), padded to whole words; then the offsets of its TTLs, 16 bits each
 //
 // An entry goes on in the segments that its first one is linked to; words and 16-bit numbers never straddle two.
-import { wordsOf } from '../base/word-octets.ts';
 import { HEADER_LENGTH } from '../wire/header.ts';
-import { FOLD, foldWord } from '../wire/name.ts';
+import { equalNamesFolded } from '../wire/name.ts';
 import type { QuestionKey } from './question-key.ts';
-import {
-  SEGMENT_BYTES,
-  SEGMENT_SHIFT,
-  SEGMENT_WORD_SHIFT,
-  SEGMENT_WORDS,
-  type SegmentArena,
-} from './segment-arena.ts';
+import { SEGMENT_BYTES, SEGMENT_SHIFT, SEGMENT_WORD_SHIFT, type SegmentArena } from './segment-arena.ts';
 
 const WORD_LIFETIME = 2;
 const WORD_REFRESH = 3;
@@ -40,8 +33,6 @@ const WORD_HITS = 11;
 /** Where the message begins. */
 export const MESSAGE_WORD = 12;
 const MESSAGE_OFFSET = MESSAGE_WORD * 4;
-/** Where QNAME begins in a message, words. */
-const NAME_WORD = HEADER_LENGTH / 4;
 const NXDOMAIN_FLAG = 1 << 16;
 
 /** Segments that a message of `length` octets with `ttlCount` TTLs takes. */
@@ -107,33 +98,15 @@ export function matchesQuestion(
 
 /** Whether the entry's QNAME is the query's, letters' case aside. They are as long as each other. */
 function matchesName(arena: SegmentArena, ref: number, query: Uint8Array, nameEnd: number): boolean {
-  const { words, bytes, links } = arena;
-  const queryWords = wordsOf(query);
-  const wholeWords = queryWords === undefined ? 0 : nameEnd >> 2;
+  const { bytes, links } = arena;
   let segment = ref;
-  let at = (ref << SEGMENT_WORD_SHIFT) + MESSAGE_WORD + NAME_WORD;
-  let end = (ref + 1) << SEGMENT_WORD_SHIFT;
-  if (queryWords !== undefined) {
-    for (let i = NAME_WORD; i < wholeWords; i++) {
-      if (at === end) {
-        segment = links[segment]!;
-        at = segment << SEGMENT_WORD_SHIFT;
-        end = at + SEGMENT_WORDS;
-      }
-      const stored = words[at++]!;
-      const asked = queryWords[i]!;
-      if (stored !== asked && foldWord(stored) !== foldWord(asked)) return false;
-    }
-  }
-  // The octets after the last whole word; all of them where the query does not begin on one.
-  for (let i = Math.max(HEADER_LENGTH, wholeWords << 2); i < nameEnd; at++) {
-    if (at === end) {
-      segment = links[segment]!;
-      at = segment << SEGMENT_WORD_SHIFT;
-      end = at + SEGMENT_WORDS;
-    }
-    const stop = nameEnd - i < 4 ? nameEnd : i + 4;
-    for (let octet = at << 2; i < stop; ) if (FOLD[bytes[octet++]!] !== FOLD[query[i++]!]) return false;
+  let at = (ref << SEGMENT_SHIFT) + MESSAGE_OFFSET + HEADER_LENGTH;
+  for (let compared = HEADER_LENGTH; compared < nameEnd; ) {
+    const run = Math.min(SEGMENT_BYTES - (at & (SEGMENT_BYTES - 1)), nameEnd - compared);
+    if (!equalNamesFolded(bytes, at, query, compared, run)) return false;
+    compared += run;
+    segment = links[segment]!;
+    at = segment << SEGMENT_SHIFT;
   }
   return true;
 }

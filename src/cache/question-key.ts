@@ -1,6 +1,6 @@
 // What a cached answer is found by: the question (its octets stand in the query) and the flags the answer depends on.
 // RFC 2308 §5: a name that does not exist is kept for ⟨QNAME, QCLASS⟩, everything else for ⟨QNAME, QTYPE, QCLASS⟩.
-import { avalanche } from '../wire/name.ts';
+import { avalanche } from '../wire/name-hash.ts';
 
 /** The numbers of a question that the cache needs besides the query's octets; a ParsedQuery has them. */
 export interface QuestionKey {

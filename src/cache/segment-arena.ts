@@ -6,6 +6,7 @@
 //
 // The buffer is reserved whole when the cache is made, but the system backs a page only when it is first written:
 // what was never used costs nothing, and nothing has to grow (and fail) under load.
+import { WordOctets } from '../base/word-octets.ts';
 
 /** log₂ of a segment's octets: 128 hold the answer to an A question and all that is noted about it. */
 export const SEGMENT_SHIFT = 7;
@@ -24,7 +25,7 @@ const MAX_SEGMENTS = (1 << (31 - SEGMENT_SHIFT)) - 1;
 /** A pool of segments. A reference is the number of an entry's first segment; its octets begin at ref << SEGMENT_SHIFT. */
 export class SegmentArena {
   /** The memory, seen as octets, as 16- and 32-bit words in the machine's order, and as doubles. */
-  readonly bytes: Uint8Array;
+  readonly bytes: WordOctets;
   readonly halves: Uint16Array;
   readonly words: Int32Array;
   readonly doubles: Float64Array;
@@ -41,9 +42,9 @@ export class SegmentArena {
   constructor(capacity: number) {
     this.capacity = Math.max(1, Math.min(capacity, MAX_SEGMENTS));
     const buffer = new ArrayBuffer((this.capacity + 1) * SEGMENT_BYTES);
-    this.bytes = new Uint8Array(buffer);
+    this.bytes = new WordOctets(buffer);
     this.halves = new Uint16Array(buffer);
-    this.words = new Int32Array(buffer);
+    this.words = this.bytes.words;
     this.doubles = new Float64Array(buffer);
     this.links = new Int32Array(this.capacity + 1);
   }

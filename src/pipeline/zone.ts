@@ -1,7 +1,7 @@
 // A zone: a name suffix, the upstreams that answer for it and how one is chosen. Zone 0 is the root: everything else.
 import type { Selection } from '../upstream/selection.ts';
 import type { Upstream } from '../upstream/upstream.ts';
-import { hashSuffix } from '../wire/name.ts';
+import { hashLabel, ROOT_HASH } from '../wire/name-hash.ts';
 import { matchesSuffix, type ParsedQuery } from '../wire/query.ts';
 import { ClientShares } from './client-shares.ts';
 import type { Waiter } from './waiter.ts';
@@ -103,6 +103,8 @@ export class ZoneTable {
   /** Every zone's use of every upstream, by route slot. */
   readonly routes: ReadonlyMap<number, Route>;
   readonly #bySuffixHash = new Map<number, Zone[]>();
+  /** Labels of the longest suffix. */
+  #mostLabels = 0;
 
   /** `zones[0]` is the root zone. */
   constructor(zones: readonly Zone[]) {
@@ -115,7 +117,11 @@ export class ZoneTable {
       ),
     );
     for (const zone of zones.slice(1)) {
-      const hash = hashSuffix(zone.wireSuffix);
+      const labelOffsets = labelOffsetsOf(zone.wireSuffix);
+      let hash = ROOT_HASH;
+      for (let label = labelOffsets.length - 2; label >= 0; label--)
+        hash = hashLabel(hash, zone.wireSuffix, labelOffsets[label]!, labelOffsets[label + 1]!);
+      this.#mostLabels = Math.max(this.#mostLabels, labelOffsets.length - 1);
       const chain = this.#bySuffixHash.get(hash);
       if (chain === undefined) this.#bySuffixHash.set(hash, [zone]);
       else chain.push(zone);
@@ -124,14 +130,24 @@ export class ZoneTable {
 
   /** The zone of a query's QNAME. Costs nothing while the root zone is the only one. */
   find(bytes: Uint8Array, q: ParsedQuery): Zone {
-    if (this.#bySuffixHash.size === 0) return this.root;
-    for (let label = 0; label < q.labelCount; label++) {
-      const chain = this.#bySuffixHash.get(q.suffixHashes[label]!);
+    let found = this.root;
+    let hash = ROOT_HASH;
+    const last = Math.max(0, q.labelCount - this.#mostLabels);
+    for (let label = q.labelCount - 1; label >= last; label--) {
+      hash = hashLabel(hash, bytes, q.labelOffsets[label]!, q.labelOffsets[label + 1]!);
+      const chain = this.#bySuffixHash.get(hash);
       if (chain === undefined) continue;
-      for (const zone of chain) if (matchesSuffix(bytes, q, label, zone.wireSuffix)) return zone;
+      for (const zone of chain) if (matchesSuffix(bytes, q, label, zone.wireSuffix)) found = zone;
     }
-    return this.root;
+    return found;
   }
+}
+
+/** Where the labels of an uncompressed name begin, the root's zero octet last. */
+function labelOffsetsOf(wireName: Uint8Array): number[] {
+  const offsets = [0];
+  for (let at = 0; wireName[at] !== 0; offsets.push(at)) at += wireName[at]! + 1;
+  return offsets;
 }
 
 /** The table before any routing is known: nothing may be asked with it. */

@@ -1,4 +1,4 @@
-// Domain names as they stand in messages: labels, compression pointers, comparison without case, a seeded hash.
+// Domain names as they stand in messages: labels, compression pointers, comparison without case.
 // Called by everything that walks a message (RFC 1035 §2.3.3, §3.1, §4.1.4; RFC 9267 on what goes wrong here).
 //
 //   label     | 0 0 |  length (6)  | octets …          pointer   | 1 1 |      offset (14)      |
@@ -37,30 +37,6 @@ export function lettersOf(word: number): number {
 /** Four octets with their letters in lower case, as FOLD does for one. */
 export function foldWord(word: number): number {
   return word | (lettersOf(word) >>> 2);
-}
-
-/**
- * A secret random word per folded octet, drawn anew in each thread: nobody outside can make names that collide. Hashes
- * are therefore meaningless outside their thread.
- */
-export const HASH_WORDS: Int32Array = globalThis.crypto.getRandomValues(new Int32Array(256));
-for (let octet = 65; octet <= 90; octet++) HASH_WORDS[octet] = HASH_WORDS[octet + 32]!;
-
-/** The root's hash: where every name's hash begins. */
-export const ROOT_HASH: number = globalThis.crypto.getRandomValues(new Int32Array(1))[0]!;
-
-/** One octet further; labels are hashed from the root leftwards, each label's octets (length first) left to right. */
-export function mixOctet(hash: number, octet: number): number {
-  const mixed = Math.imul(hash ^ HASH_WORDS[octet]!, 0x2c1b3c6d);
-  return mixed ^ (mixed >>> 15);
-}
-
-/** Spreads every bit of two words over the result (the finish of MurmurHash3). Signed 32 bit. */
-export function avalanche(hash: number, word: number): number {
-  let h = Math.imul(hash ^ Math.imul(word, 0x297a2d39), 0x85ebca6b);
-  h ^= h >>> 13;
-  h = Math.imul(h, 0xc2b2ae35);
-  return h ^ (h >>> 16);
 }
 
 /**
@@ -118,6 +94,13 @@ export function expandName(bytes: Uint8Array, length: number, offset: number, ou
   }
 }
 
+/** Whether two words of names differ by more than letters' case. */
+export function differFolded(word: number, other: number): boolean {
+  const difference = word ^ other;
+  // Letters in one have only their case bit to differ in.
+  return difference !== 0 && (difference & ~(lettersOf(word) >>> 2)) !== 0;
+}
+
 /** Whether two uncompressed names of the same wire length are the same name, letters' case aside (RFC 4343). */
 export function equalNamesFolded(
   a: Uint8Array,
@@ -133,11 +116,14 @@ export function equalNamesFolded(
     const first = aOffset >> 2;
     const shift = (bOffset >> 2) - first;
     const end = first + (nameLength >> 2);
-    for (let at = first; at < end; at++) {
-      const word = aWords[at]!;
-      const other = bWords[at + shift]!;
-      if (word !== other && foldWord(word) !== foldWord(other)) return false;
+    let at = first;
+    for (; at + 4 <= end; at += 4) {
+      if (differFolded(aWords[at]!, bWords[at + shift]!)) return false;
+      if (differFolded(aWords[at + 1]!, bWords[at + 1 + shift]!)) return false;
+      if (differFolded(aWords[at + 2]!, bWords[at + 2 + shift]!)) return false;
+      if (differFolded(aWords[at + 3]!, bWords[at + 3 + shift]!)) return false;
     }
+    for (; at < end; at++) if (differFolded(aWords[at]!, bWords[at + shift]!)) return false;
     compared = nameLength & ~3;
   }
   for (let i = compared; i < nameLength; i++) {
@@ -146,21 +132,4 @@ export function equalNamesFolded(
     if (octet !== other && FOLD[octet]! !== FOLD[other]!) return false;
   }
   return true;
-}
-
-/** The hash that ParsedQuery.suffixHashes holds for this uncompressed wire name (a zone's). Not for the hot path. */
-export function hashSuffix(nameWire: Uint8Array): number {
-  const labelStarts: number[] = [];
-  let end = 0;
-  while (nameWire[end] !== 0) {
-    labelStarts.push(end);
-    end += nameWire[end]! + 1;
-    if (end >= nameWire.length) throw new RangeError('hashSuffix: the name has no end');
-  }
-  let hash = ROOT_HASH;
-  for (const start of labelStarts.reverse()) {
-    for (let at = start; at < end; at++) hash = mixOctet(hash, nameWire[at]!);
-    end = start;
-  }
-  return hash;
 }

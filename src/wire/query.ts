@@ -23,11 +23,12 @@ import {
   readId,
   readQuestionCount,
 } from './header.ts';
-import { avalanche, equalNamesFolded, FOLD, MAX_NAME_LENGTH, mixOctet, ROOT_HASH, skipName } from './name.ts';
+import { equalNamesFolded, MAX_NAME_LENGTH, skipName } from './name.ts';
+import { avalanche, hashName } from './name-hash.ts';
 import { equalBytes, readUint16 } from './octets.ts';
 import { MIN_RR_LENGTH, RR_FIXED_LENGTH } from './rr.ts';
 
-export { hashSuffix, MAX_NAME_LENGTH } from './name.ts';
+export { MAX_NAME_LENGTH } from './name.ts';
 export { equalBytes } from './octets.ts';
 
 /** What to do with a received message. Values index metrics: append only. */
@@ -76,12 +77,7 @@ export class ParsedQuery {
   labelCount = 0;
   /** labelOffsets[i]: where label i begins, leftmost first; labelOffsets[labelCount]: the root's zero octet. */
   readonly labelOffsets = new Uint16Array(128);
-  /**
-   * suffixHashes[i]: seeded 32-bit hash (signed) of the folded name from label i to the root; two spellings of one name hash alike.
-   * suffixHashes[labelCount] is the root's. The hash finds; only a comparison of bytes decides.
-   */
-  readonly suffixHashes = new Int32Array(129);
-  /** suffixHashes[0], the whole name's. */
+  /** Seeded hash of the name (name-hash.ts): two spellings of one name hash alike. */
   nameHash = 0;
   /** nameHash mixed with QTYPE, QCLASS and keyFlags: the key of cache and coalescing (signed 32 bit). */
   keyHash = 0;
@@ -174,7 +170,7 @@ export function parseQuery(bytes: Uint8Array, length: number, out: ParsedQuery):
   return QueryVerdict.ok;
 }
 
-/** Reads QNAME, its labels and their hashes, QTYPE and QCLASS. QNAME has nothing before it that it could point to: no compression. */
+/** Reads QNAME, its labels and its hash, QTYPE and QCLASS. QNAME has nothing before it that it could point to: no compression. */
 function readQuestion(bytes: Uint8Array, length: number, out: ParsedQuery): boolean {
   const labelOffsets = out.labelOffsets;
   let offset = HEADER_LENGTH;
@@ -191,25 +187,10 @@ function readQuestion(bytes: Uint8Array, length: number, out: ParsedQuery): bool
   const questionEnd = offset + 1 + QUESTION_FIXED_LENGTH;
   if (questionEnd > length) return false;
 
-  const suffixHashes = out.suffixHashes;
-  let hash = ROOT_HASH;
-  let caseBits = 0;
-  let labelEnd = offset;
-  suffixHashes[count] = hash;
-  for (let label = count - 1; label >= 0; label--) {
-    const labelOffset = labelOffsets[label]!;
-    for (let at = labelOffset; at < labelEnd; at++) {
-      const octet = bytes[at]!;
-      caseBits |= octet ^ FOLD[octet]!;
-      hash = mixOctet(hash, octet);
-    }
-    suffixHashes[label] = hash;
-    labelEnd = labelOffset;
-  }
-  out.nameHash = hash;
-  out.hasUpperCase = caseBits !== 0;
+  const qnameLength = offset + 1 - HEADER_LENGTH;
+  hashName(bytes, HEADER_LENGTH, qnameLength, out);
   out.labelCount = count;
-  out.qnameLength = offset + 1 - HEADER_LENGTH;
+  out.qnameLength = qnameLength;
   out.qtype = readUint16(bytes, offset + 1);
   out.qclass = readUint16(bytes, offset + 3);
   out.questionEnd = questionEnd;

@@ -1,17 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import {
-  avalanche,
-  equalNamesFolded,
-  expandName,
-  FOLD,
-  foldWord,
-  hashSuffix,
-  lettersOf,
-  skipName,
-} from '../../src/wire/name.ts';
+import { equalNamesFolded, expandName, FOLD, foldWord, lettersOf, skipName } from '../../src/wire/name.ts';
 import { asWords } from '../support/as-words.ts';
-import { rounds } from '../support/rounds.ts';
 import { inSlot, name, octets } from './build-message.ts';
 
 /** Twelve octets of header, then the parts. */
@@ -199,48 +189,5 @@ describe('folding by words', () => {
       }),
       { numRuns: 2000 },
     );
-  });
-});
-
-describe('hashing', () => {
-  it('gives spellings of one name one hash, and other names others', () => {
-    expect(hashSuffix(name('ExAmple.COM'))).toBe(hashSuffix(name('example.com')));
-    const names = [
-      '',
-      'a',
-      'b',
-      'ab',
-      'ba',
-      'a.b',
-      'b.a',
-      'com',
-      'example.com',
-      'examplf.com',
-      'example.con',
-    ];
-    expect(new Set(names.map((text) => hashSuffix(name(text)))).size).toBe(names.length);
-  });
-
-  it('spreads similar names evenly over low bits', { timeout: 120_000 }, () => {
-    const counts = new Uint32Array(64);
-    const expected = rounds(1000);
-    for (let i = 0; i < 64 * expected; i++) {
-      counts[avalanche(hashSuffix(name(`host${i}.example.com`)), 1) & 63]!++;
-    }
-    const deviations = 7 * Math.sqrt(expected);
-    expect(Math.min(...counts)).toBeGreaterThan(expected - deviations);
-    expect(Math.max(...counts)).toBeLessThan(expected + deviations);
-  });
-
-  it('rarely gives two of many names one hash', { timeout: 120_000 }, () => {
-    const hashes = new Set<number>();
-    const names = rounds(64_000);
-    for (let i = 0; i < names; i++) hashes.add(hashSuffix(name(`h${i}.example`)));
-    // A perfect hash makes 0.5 collisions among 64,000.
-    expect(hashes.size).toBeGreaterThan(names - 20);
-  });
-
-  it('refuses a name without an end', () => {
-    expect(() => hashSuffix(octets('0161'))).toThrow(RangeError);
   });
 });

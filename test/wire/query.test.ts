@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { hashSuffix } from '../../src/wire/name.ts';
+import { hashName } from '../../src/wire/name-hash.ts';
 import {
   equalBytes,
   equalQuestions,
@@ -38,6 +38,13 @@ function parse(message: Uint8Array): { verdict: QueryVerdict; q: ParsedQuery } {
 
 const www = octets(header(RD, 1, 0, 0, 0), question('www.example.com', 28));
 
+function nameHashOf(text: string): number {
+  const wireName = name(text);
+  const out = { nameHash: 0, hasUpperCase: false };
+  hashName(wireName, 0, wireName.length, out);
+  return out.nameHash;
+}
+
 describe('parseQuery: an ordinary query', () => {
   it('says where the question stands', () => {
     const { verdict, q } = parse(www);
@@ -59,10 +66,10 @@ describe('parseQuery: an ordinary query', () => {
     expect([...q.labelOffsets.slice(0, 4)]).toEqual([12, 16, 24, 28]);
   });
 
-  it('hashes every suffix as hashSuffix() does', () => {
+  it('hashes the name as hashName() does', () => {
     const { q } = parse(octets(header(RD, 1, 0, 0, 0), question('wWw.Example.com')));
-    const suffixes = ['www.example.com', 'example.com', 'com', ''];
-    expect([...q.suffixHashes.slice(0, 4)]).toEqual(suffixes.map((text) => hashSuffix(name(text))));
+    expect(q.nameHash).toBe(nameHashOf('www.example.com'));
+    expect(q.nameHash).not.toBe(nameHashOf('www.example.con'));
   });
 
   it('sees upper-case letters', () => {
@@ -78,7 +85,7 @@ describe('parseQuery: an ordinary query', () => {
     expect(q.qnameLength).toBe(1);
     expect(q.labelCount).toBe(0);
     expect(q.labelOffsets[0]).toBe(12);
-    expect(q.suffixHashes[0]).toBe(hashSuffix(name('')));
+    expect(q.nameHash).toBe(nameHashOf(''));
   });
 
   it('takes a name of 255 octets and of 127 labels', () => {
@@ -86,7 +93,7 @@ describe('parseQuery: an ordinary query', () => {
     expect(verdict).toBe(QueryVerdict.ok);
     expect(q.qnameLength).toBe(255);
     expect(q.labelCount).toBe(127);
-    expect(q.suffixHashes[0]).toBe(hashSuffix(name('a.'.repeat(127))));
+    expect(q.nameHash).toBe(nameHashOf('a.'.repeat(127)));
   });
 
   it('takes a label of 63 octets, and none of 64', () => {
@@ -365,8 +372,8 @@ describe('parseQuery: what is no ordinary query', () => {
     expect(parseQuery(full, full.length, q)).toBe(QueryVerdict.ok);
     expect(parseQuery(www, 3, q)).toBe(QueryVerdict.tooShort);
     const fresh = new ParsedQuery();
-    const { labelOffsets: _a, suffixHashes: _b, ...left } = q;
-    const { labelOffsets: _c, suffixHashes: _d, ...expected } = fresh;
+    const { labelOffsets: _a, ...left } = q;
+    const { labelOffsets: _b, ...expected } = fresh;
     expect(left).toEqual(expected);
   });
 });

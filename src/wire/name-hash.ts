@@ -1,0 +1,73 @@
+// Seeded hashes of names, letters' case aside: one of the whole name, by words, for the cache and coalescing, and one that grows label
+// by label from the root, for zones. A hash finds; only a comparison of octets decides.
+import { FIRST_OCTETS, wordsOf } from '../base/word-octets.ts';
+import { FOLD, foldWord } from './name.ts';
+
+// All of this is drawn anew in each thread: nobody outside can make names that collide. Hashes mean nothing outside their thread.
+const [START_A, START_B, MULTIPLIER_A, MULTIPLIER_B] = drawNameKeys();
+/** A word per folded octet. */
+const OCTET_KEYS: Int32Array = globalThis.crypto.getRandomValues(new Int32Array(256));
+for (let octet = 0; octet < 256; octet++) OCTET_KEYS[octet] = OCTET_KEYS[FOLD[octet]!]!;
+/** The root's hash, where every name's suffix hash begins. */
+export const ROOT_HASH: number = globalThis.crypto.getRandomValues(new Int32Array(1))[0]!;
+
+function drawNameKeys(): [number, number, number, number] {
+  const [startA, startB, a, b] = globalThis.crypto.getRandomValues(new Int32Array(4));
+  return [startA!, startB!, a! | 1, b! | 1];
+}
+
+/** Where hashName() leaves what it finds; a ParsedQuery is one. */
+export interface HashedName {
+  /** Signed 32 bit. */
+  nameHash: number;
+  /** The name has an upper-case letter. */
+  hasUpperCase: boolean;
+}
+
+/**
+ * Hashes the uncompressed name at bytes[nameOffset …]; three octets more are read (QTYPE and QCLASS, mostly). Each folded word goes into two
+ * products by secret odd numbers, into one of them with its halves changed about: what somebody makes cancel out in one does so in the
+ * other by a chance of 2⁻¹⁶.
+ */
+export function hashName(bytes: Uint8Array, nameOffset: number, nameLength: number, out: HashedName): void {
+  const words = (nameOffset & 3) === 0 ? wordsOf(bytes) : undefined;
+  const first = nameOffset >> 2;
+  const last = (nameLength - 1) >> 2;
+  const octetsInLast = nameLength - (last << 2);
+  let a = START_A;
+  let b = START_B;
+  let caseBits = 0;
+  for (let i = 0; i <= last; i++) {
+    let word = words === undefined ? wordAt(bytes, nameOffset + (i << 2)) : words[first + i]!;
+    if (i === last) word &= FIRST_OCTETS[octetsInLast]!;
+    const folded = foldWord(word);
+    caseBits |= folded ^ word;
+    a = Math.imul(a ^ folded, MULTIPLIER_A);
+    b = Math.imul(b ^ ((folded << 16) | (folded >>> 16)), MULTIPLIER_B);
+  }
+  out.nameHash = avalanche(a, b);
+  out.hasUpperCase = caseBits !== 0;
+}
+
+/** Four octets as a little-endian machine has them in a word; those behind the array's end are 0. */
+function wordAt(bytes: Uint8Array, offset: number): number {
+  return bytes[offset]! | (bytes[offset + 1]! << 8) | (bytes[offset + 2]! << 16) | (bytes[offset + 3]! << 24);
+}
+
+/** The hash of a name one label longer: `hash` is that of what follows the label at bytes[labelOffset … labelEnd−1]. */
+export function hashLabel(hash: number, bytes: Uint8Array, labelOffset: number, labelEnd: number): number {
+  let longer = hash;
+  for (let at = labelOffset; at < labelEnd; at++) {
+    const mixed = Math.imul(longer ^ OCTET_KEYS[bytes[at]!]!, 0x2c1b3c6d);
+    longer = mixed ^ (mixed >>> 15);
+  }
+  return longer;
+}
+
+/** Spreads every bit of two words over the result (the finish of MurmurHash3). Signed 32 bit. */
+export function avalanche(hash: number, word: number): number {
+  let h = Math.imul(hash ^ Math.imul(word, 0x297a2d39), 0x85ebca6b);
+  h ^= h >>> 13;
+  h = Math.imul(h, 0xc2b2ae35);
+  return h ^ (h >>> 16);
+}
