@@ -1,8 +1,9 @@
 // DNS messages in a stream: two octets of length, then the message (RFC 1035 §4.2.2, RFC 7766 §8). Used by the TCP
 // listener and by TCP and TLS upstreams.
 //
-//   chunk      │len│ message │len│ message │len│ mess       whole messages are passed on where they lie
+//   chunk      │len│ message │len│ message │len│ mess       each message is passed on as words, in memory that all streams share
 //   chunk      age │len│ …                                  one cut in two is put together in a buffer of its own
+import { copyOctets, WordOctets } from '../base/word-octets.ts';
 
 /** Octets of the length field. */
 export const FRAME_HEADER_LENGTH = 2;
@@ -11,11 +12,13 @@ const MIN_MESSAGE_LENGTH = 12;
 /** First size of the buffer for a message in parts. It grows as octets come, not as a length is announced. */
 const FIRST_BUFFER_BYTES = 512;
 const EMPTY = new Uint8Array(0);
+/** The message that a handler is given. One for a thread: a stream is read while no other is. */
+const message = WordOctets.ofLength(0x10000);
 
 /** Who gets the messages of a stream. Must not throw. */
 export interface FrameHandler {
-  /** One whole message: the first `length` octets of `bytes`, valid during the call only. */
-  onMessage(bytes: Uint8Array, length: number): void;
+  /** One whole message: the first `length` octets of `bytes`, valid during the call only. It may not push() to any reader. */
+  onMessage(bytes: WordOctets, length: number): void;
   /** A length that no message can have: the stream is out of step. Called once; nothing is read any more. */
   onFramingError(): void;
 }
@@ -72,8 +75,9 @@ export class FrameReader {
       if (this.#gathered === 0 && end - offset >= this.#length) {
         const length = this.#length;
         this.#length = -1;
-        this.#handler.onMessage(chunk.subarray(offset, offset + length), length);
+        copyOctets(chunk, offset, message, 0, length);
         offset += length;
+        this.#handler.onMessage(message, length);
         continue;
       }
       offset = this.#gather(chunk, offset);
@@ -103,8 +107,8 @@ export class FrameReader {
     this.#buffer.set(chunk.subarray(offset, offset + taken), this.#gathered);
     this.#gathered += taken;
     if (this.#gathered === this.#length) {
-      const message = this.#buffer;
       const length = this.#length;
+      copyOctets(this.#buffer, 0, message, 0, length);
       this.#length = -1;
       this.#buffer = EMPTY;
       this.#gathered = 0;

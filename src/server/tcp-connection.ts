@@ -3,7 +3,7 @@
 import type { Socket } from 'node:net';
 import type { Clock } from '../base/clock.ts';
 import type { TimerWheel, WheelTimer } from '../base/timer-wheel.ts';
-import { WordOctets } from '../base/word-octets.ts';
+import { copyOctets, WordOctets } from '../base/word-octets.ts';
 import { PEER_WORDS } from '../io/datagram-socket.ts';
 import { writePeer } from '../io/peer.ts';
 import { FrameReader } from '../io/tcp-framing.ts';
@@ -22,12 +22,14 @@ const DRAIN_IDLE_MS = 1000;
 const MAX_MESSAGE_BYTES = 65_535;
 const FRAME_HEADER_BYTES = 2;
 /**
- * Answers are built here, one at a time in a thread, then copied into a buffer that the socket may keep. The message begins on a word,
- * its length stands before it.
+ * Answers are built here, one at a time in a thread. The message begins on a word, its length stands before it. Length and message leave
+ * together (RFC 7766 §8), as a copy: the socket may hold it until the client reads.
  */
 const replyMemory = new ArrayBuffer(4 + MAX_MESSAGE_BYTES);
 const replyMessage = new WordOctets(replyMemory, 4);
 const replyFrame = Buffer.from(replyMemory, 4 - FRAME_HEADER_BYTES);
+/** Answers to what one read brought, which leave in one write: a system call each would cost more than all else. One read at a time in a thread. */
+const gathered = Buffer.allocUnsafeSlow(16 * 1024);
 
 /** What a connection needs of its listener. */
 export interface ConnectionOwner {
@@ -66,6 +68,9 @@ export class TcpConnection implements ClientPath, WheelTimer {
   #ending = false;
   #closed = false;
   #paused = false;
+  /** The queries of one read are being handled: answers are gathered. */
+  #reading = false;
+  #gatheredBytes = 0;
   /** Its lifetime is over: what is in flight is answered, and that is all. */
   #expired = false;
 
@@ -98,8 +103,12 @@ export class TcpConnection implements ClientPath, WheelTimer {
 
   #onData(chunk: Buffer): void {
     const startMs = this.#owner.clock.refresh();
+    this.#reading = true;
     const taken = this.#reader.push(chunk);
+    this.#reading = false;
+    this.#writeGathered();
     this.#owner.endBatch(startMs);
+    this.#endOrResume();
     // What there was no room for comes again when there is: one chunk may ask for a hundred megabytes of answers.
     if (taken < chunk.length && !this.#socket.destroyed) this.#socket.unshift(chunk.subarray(taken));
   }
@@ -117,6 +126,7 @@ export class TcpConnection implements ClientPath, WheelTimer {
   /** FrameReader: a length that no DNS message has. */
   onFramingError(): void {
     this.#owner.counters.drop(Drop.tcp_framing);
+    this.#writeGathered();
     this.#socket.destroy();
   }
 
@@ -130,16 +140,41 @@ export class TcpConnection implements ClientPath, WheelTimer {
     } else {
       replyFrame[0] = length >> 8;
       replyFrame[1] = length & 0xff;
-      // Length and message leave together (RFC 7766 §8), as a copy: the socket may hold it until the client reads.
-      this.#socket.write(Buffer.from(replyFrame.subarray(0, FRAME_HEADER_BYTES + length)));
-      if (this.#socket.writableLength === 0) this.#activeMs = this.#owner.clock.nowMs;
+      this.#give(FRAME_HEADER_BYTES + length);
     }
     this.#settle();
+  }
+
+  /** Sends the answer in replyFrame, or gathers it. */
+  #give(frameLength: number): void {
+    if (this.#gatheredBytes + frameLength > gathered.length) this.#writeGathered();
+    if (!this.#reading || frameLength > gathered.length) {
+      this.#write(replyFrame, frameLength);
+      return;
+    }
+    copyOctets(replyFrame, 0, gathered, this.#gatheredBytes, frameLength);
+    this.#gatheredBytes += frameLength;
+  }
+
+  #writeGathered(): void {
+    if (this.#gatheredBytes === 0) return;
+    const length = this.#gatheredBytes;
+    this.#gatheredBytes = 0;
+    this.#write(gathered, length);
+  }
+
+  #write(frames: Buffer, length: number): void {
+    this.#socket.write(Buffer.from(frames.subarray(0, length)));
+    if (this.#socket.writableLength === 0) this.#activeMs = this.#owner.clock.nowMs;
   }
 
   /** One query less in flight. */
   #settle(): void {
     this.#inFlight--;
+    if (!this.#reading) this.#endOrResume();
+  }
+
+  #endOrResume(): void {
     if (this.#ending && this.#inFlight === 0) this.#socket.end();
     else if (this.#paused) this.#resumeWhenRoom();
   }
@@ -156,7 +191,8 @@ export class TcpConnection implements ClientPath, WheelTimer {
   }
 
   #isFull(): boolean {
-    return this.#inFlight >= MAX_PIPELINED || this.#socket.writableLength >= MAX_UNREAD_BYTES;
+    const unreadBytes = this.#socket.writableLength + this.#gatheredBytes;
+    return this.#inFlight >= MAX_PIPELINED || unreadBytes >= MAX_UNREAD_BYTES;
   }
 
   #pauseWhenFull(): void {

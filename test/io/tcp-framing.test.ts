@@ -1,6 +1,7 @@
 // Messages come out of a stream as they went in, however it is cut.
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { wordsOf } from '../../src/base/word-octets.ts';
 import { FRAME_HEADER_LENGTH, FrameReader, writeFrameHeader } from '../../src/io/tcp-framing.ts';
 
 function read() {
@@ -28,13 +29,15 @@ function frame(message: Uint8Array): Buffer {
 const MESSAGE = Buffer.from('twelve octet');
 
 describe('FrameReader', () => {
-  it('passes a whole message on without copying it', () => {
+  it('passes a message on as words, wherever it stood', () => {
     const { reader, state } = read();
-    const chunk = frame(MESSAGE);
-    reader.push(chunk);
-    expect(state.messages).toEqual([MESSAGE]);
-    expect(state.lastBytes.buffer).toBe(chunk.buffer);
-    expect(reader.partial).toBe(false);
+    for (const before of [0, 1, 2, 3]) {
+      const odd = Buffer.alloc(12 + before, 9);
+      reader.push(Buffer.concat([frame(odd), frame(MESSAGE)]));
+      expect(state.messages.splice(0)).toEqual([odd, MESSAGE]);
+      expect(wordsOf(state.lastBytes)).toBeDefined();
+      expect(reader.partial).toBe(false);
+    }
   });
 
   it('takes one octet at a time', () => {
