@@ -1,6 +1,6 @@
 // Makes the program of the sources: dist/unloop/main.js with its commands beside it, and worker.js. A start then opens a few
 // files in place of two hundred. Run by `npm run build`; docs/adr/0010-one-bundle.md says why.
-import { chmodSync, readdirSync, rmSync } from 'node:fs';
+import { chmodSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { rolldown } from 'rolldown';
 
@@ -15,9 +15,23 @@ async function bundle(name, input) {
     sourcemap: true,
     entryFileNames: '[name].js',
     chunkFileNames: `${name}-[name].js`,
+    // Others' licences stay. What is said of ours is read in the sources; a thread would keep it for as long as it lives.
+    comments: { legal: true, annotation: false, jsdoc: false },
   });
   await build.close();
-  return output.map(({ fileName }) => fileName);
+  const names = output.map(({ fileName }) => fileName);
+  for (const fileName of names) if (fileName.endsWith('.js')) escapeBeyondLatin1(join(FOLDER, fileName));
+  return names;
+}
+
+/** V8 keeps a source at two octets a character when a single one is beyond Latin-1: these are written as escapes. */
+function escapeBeyondLatin1(path) {
+  const source = readFileSync(path, 'utf8');
+  const escaped = source.replace(
+    /[^\0-\xff]/g,
+    (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  );
+  if (escaped !== source) writeFileSync(path, escaped);
 }
 
 // Two bundles with nothing in common: a thread loads all of its modules anew in any case, and one file is quicker than several.
