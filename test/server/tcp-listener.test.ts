@@ -1,16 +1,17 @@
 // Places for TCP clients are shared fairly, and no connection lives for ever. Real sockets, a pipeline that is a script.
 import { once } from 'node:events';
 import net from 'node:net';
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import { ManualClock } from '../../src/base/clock.ts';
 import { TimerWheel } from '../../src/base/timer-wheel.ts';
-import { Counter, Counters, createCounterBlock } from '../../src/metrics/counters.ts';
+import { Counter, Counters, CounterTotals, createCounterBlock, Drop } from '../../src/metrics/counters.ts';
 import type { ClientPath } from '../../src/pipeline/client-path.ts';
 import type { QueryPath } from '../../src/pipeline/query-path.ts';
 import { TcpListener } from '../../src/server/tcp-listener.ts';
 
 /** A framed message of 12 octets. */
 const QUERY = Uint8Array.of(0, 12, 0xab, 0xcd, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0);
+const NO_PEERS = new Int32Array(0);
 const TWO_HOURS_MS = 2 * 60 * 60 * 1000;
 
 describe('tcp listener', () => {
@@ -19,13 +20,19 @@ describe('tcp listener', () => {
     for (const close of closers.splice(0)) close();
   });
 
-  async function listen(options: { maxConnections: number; idleMs?: number }) {
+  async function listen(options: {
+    maxConnections: number;
+    idleMs?: number;
+    /** Default: each waits to be answered by the test. */
+    handle?: (bytes: Uint8Array, length: number, path: ClientPath) => boolean;
+  }) {
     const clock = new ManualClock();
     const wheel = new TimerWheel(clock.nowMs);
     const counters = new Counters(createCounterBlock());
     const waiting: ClientPath[] = [];
     const queryPath = {
-      handle: (_bytes: Uint8Array, _length: number, path: ClientPath) => waiting.push(path) > 0,
+      handle:
+        options.handle ?? ((_bytes: Uint8Array, _length: number, path: ClientPath) => waiting.push(path) > 0),
       endBatch() {},
     } as unknown as QueryPath;
     const listener = await TcpListener.open(queryPath, clock, wheel, counters, {
@@ -112,5 +119,67 @@ describe('tcp listener', () => {
     expect(waiting[0]!.keepaliveTenths).toBe(25);
     void listener.drain();
     expect(waiting[0]!.keepaliveTenths).toBe(0);
+  });
+
+  describe('answers of one read', () => {
+    /** Asks for an answer of so many octets, numbered. */
+    const queryFor = (length: number, number: number): Buffer => {
+      const framed = Buffer.alloc(2 + 12);
+      framed.writeUInt16BE(12, 0);
+      framed.writeUInt16BE(number, 2);
+      framed.writeUInt16BE(length, 4);
+      return framed;
+    };
+    const answerFor = (length: number, number: number): Buffer => {
+      const framed = Buffer.alloc(2 + length, number);
+      framed.writeUInt16BE(length, 0);
+      framed.writeUInt16BE(number, 2);
+      return framed;
+    };
+    const handle = (bytes: Uint8Array, _length: number, path: ClientPath): boolean => {
+      const length = (bytes[2]! << 8) | bytes[3]!;
+      const out = path.reserve();
+      out.fill(bytes[1]!, 0, length);
+      out[0] = bytes[0]!;
+      out[1] = bytes[1]!;
+      path.send(length, NO_PEERS, 0);
+      return true;
+    };
+
+    it.each([
+      ['small', Array.from({ length: 50 }, (_, i) => 12 + i), 1],
+      ['more than is gathered', Array.from({ length: 40 }, (_, i) => 1000 + i), 3],
+      ['some too long to be gathered', [12, 65_535, 13, 14, 16_382, 16_383, 15, 40_000, 16], 8],
+    ])('leave together, in their order, none lost: %s', async (_, lengths, mostWrites) => {
+      const { listener } = await listen({ maxConnections: 1, handle });
+      const writes = vi.spyOn(net.Socket.prototype, 'write');
+      closers.push(() => writes.mockRestore());
+      const client = await connect(listener.port, '127.0.0.2');
+      const expected = Buffer.concat(lengths.map(answerFor));
+      let got = Buffer.alloc(0);
+      client.on('data', (chunk: Buffer) => {
+        got = Buffer.concat([got, chunk]);
+      });
+      client.write(Buffer.concat(lengths.map(queryFor)));
+      await until(() => got.length >= expected.length);
+      expect(got.equals(expected)).toBe(true);
+      const byServer = writes.mock.contexts.filter(
+        (socket) => (socket as net.Socket).localPort === listener.port,
+      );
+      expect(byServer.length).toBeLessThanOrEqual(mostWrites);
+    });
+
+    it('leave before the connection is closed for what follows them', async () => {
+      const { listener, counters } = await listen({ maxConnections: 1, handle });
+      const client = await connect(listener.port, '127.0.0.2');
+      const chunks: Buffer[] = [];
+      client.on('data', (chunk: Buffer) => chunks.push(chunk));
+      client.write(Buffer.concat([queryFor(20, 1), Buffer.of(0, 3, 1, 2, 3)]));
+      await once(client, 'close');
+      expect(Buffer.concat(chunks).equals(answerFor(20, 1))).toBe(true);
+      const totals = new CounterTotals();
+      totals.add(counters.values.buffer as SharedArrayBuffer);
+      expect(totals.dropped(Drop.tcp_framing)).toBe(1);
+    });
   });
 });
