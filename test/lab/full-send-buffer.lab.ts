@@ -187,6 +187,9 @@ describe.each(SOCKETS)('toward upstreams, $socket', ({ socket, native }) => {
       `${socket}, upstream's link full (${full} times): ${JSON.stringify({ alone, beside, tooFast })}`,
     );
     expect(full).toBeGreaterThan(0);
+    const lost = async () =>
+      (await metrics()).value('unloop_upstream_datagrams_lost_total', { reason: 'send_failed' });
+    await expect.poll(lost, { timeout: PATIENCE_MS }).toBeGreaterThanOrEqual(1);
     // On a machine under load questions may come faster than they are read.
     expect(alone.lost + beside.lost).toBeLessThanOrEqual(tooFast);
     expect(alone.rcodes[2]).toBeGreaterThan(3000);
