@@ -6,7 +6,7 @@
 //   octets  | ID  | flags | QD  | AN  | NS  | AR  | 3 w w w | 7 e x a | …      a question begins on a word: at octet 12
 //   words   |      0      |     1     |     2     |    3    |    4    | …      in the machine's order
 //
-// What comes from elsewhere (a TCP stream, node:dgram) is a plain Uint8Array that may begin anywhere: it goes octet by octet.
+// What comes from elsewhere (node:dgram) is a plain Uint8Array that may begin anywhere: it goes octet by octet.
 
 /** Up to here a plain loop beats TypedArray.set, which needs a view made for it. */
 const LOOP_LIMIT_BYTES = 256;
@@ -78,14 +78,8 @@ export function copyOctets(
   if (at + 2 < end) to[put + 2] = from[at + 2]!;
 }
 
-/** Copies `count` words. Within one array the ranges overlap only when they are the same. */
-export function copyWords(
-  from: Int32Array,
-  fromWord: number,
-  to: Int32Array,
-  toWord: number,
-  count: number,
-): void {
+/** As copyOctets() does for octets: a function for both would meet two kinds of array at each access, and ask each time which it is. */
+function copyWords(from: Int32Array, fromWord: number, to: Int32Array, toWord: number, count: number): void {
   let at = fromWord;
   let put = toWord;
   const end = at + count;

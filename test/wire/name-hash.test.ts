@@ -20,29 +20,31 @@ function hashed(
 
 const hashOf = (text: string) => hashed(name(text)).nameHash;
 
+/** Names of nearly the same octets. */
+const NAMES = [
+  '',
+  'a',
+  'b',
+  'ab',
+  'ba',
+  'abc',
+  'abcd',
+  'abcde',
+  'a.b',
+  'b.a',
+  'com',
+  'example.com',
+  'examplf.com',
+  'example.con',
+  'fxample.com',
+  `${'a.'.repeat(126)}b`,
+  `${'a.'.repeat(126)}c`,
+];
+
 describe('the hash of a whole name', () => {
   it('is the same for all spellings of one name, and others for others', () => {
     expect(hashOf('ExAmple.COM')).toBe(hashOf('example.com'));
-    const names = [
-      '',
-      'a',
-      'b',
-      'ab',
-      'ba',
-      'abc',
-      'abcd',
-      'abcde',
-      'a.b',
-      'b.a',
-      'com',
-      'example.com',
-      'examplf.com',
-      'example.con',
-      'fxample.com',
-      `${'a.'.repeat(126)}b`,
-      `${'a.'.repeat(126)}c`,
-    ];
-    expect(new Set(names.map(hashOf)).size).toBe(names.length);
+    expect(new Set(NAMES.map(hashOf)).size).toBe(NAMES.length);
   });
 
   it('is the same wherever the name stands, by words or by octets, whatever follows', () => {
@@ -112,20 +114,7 @@ describe('the hash that grows label by label', () => {
   it('is the same for all spellings of one name, and others for others', () => {
     expect(ofLabels('')).toBe(ROOT_HASH);
     expect(ofLabels('ExAmple.COM')).toBe(ofLabels('example.com'));
-    const names = [
-      '',
-      'a',
-      'b',
-      'ab',
-      'ba',
-      'a.b',
-      'b.a',
-      'com',
-      'example.com',
-      'examplf.com',
-      'example.con',
-    ];
-    expect(new Set(names.map(ofLabels)).size).toBe(names.length);
+    expect(new Set(NAMES.map(ofLabels)).size).toBe(NAMES.length);
   });
 
   it('of a label depends on what follows it', () => {
