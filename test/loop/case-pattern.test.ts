@@ -170,6 +170,31 @@ describe('case pattern', () => {
     }
   });
 
+  it('is the same at any offset, by words or by octets', () => {
+    const own = pattern();
+    const name = textToName('wherever.it.stands.example');
+    const drawn = applied(own, name);
+    for (let offset = 0; offset < 8; offset++) {
+      const message = asWords(Uint8Array.of(...new Uint8Array(offset), ...name, 0, 1, 0, 1));
+      own.apply(message, offset, name.length, A);
+      expect(message.slice(offset, offset + name.length)).toEqual(drawn);
+      expect(own.match(message, offset, name.length, A)).toBe(letters(name).length);
+    }
+  });
+
+  it('counts letters of the name alone, whatever QTYPE looks like', () => {
+    const own = pattern();
+    for (const text of ['a1b', 'a1bc', 'a1bcd', 'a1bcde']) {
+      const name = textToName(text);
+      for (const qtype of [0x4142, 0x6162, 0x417a]) {
+        const drawn = applied(own, name, qtype);
+        expect(
+          own.match(asWords(Uint8Array.of(...drawn, qtype >> 8, qtype & 0xff, 0, 1)), 0, name.length, qtype),
+        ).toBe(letters(name).length);
+      }
+    }
+  });
+
   it('takes two letters, not one', () => {
     for (let key = 0; key < 20; key++) {
       const own = pattern();
