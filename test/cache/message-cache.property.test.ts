@@ -126,7 +126,7 @@ function expectSame(fixture: CacheFixture, model: Model): void {
 }
 
 describe('MessageCache and its model', () => {
-  it('agree after every step', () => {
+  it('agree after every step', { timeout: 120_000 }, () => {
     fc.assert(
       fc.property(fc.array(step, { maxLength: 30 }), (steps) => {
         const fixture = new CacheFixture({

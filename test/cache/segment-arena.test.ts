@@ -48,7 +48,9 @@ describe('SegmentArena', () => {
     expect(arena.doubles.buffer).toBe(arena.bytes.buffer);
   });
 
-  it('never gives a segment to two entries, whatever the order of taking and giving back', () => {
+  it('never gives a segment to two entries, whatever the order of taking and giving back', {
+    timeout: 120_000,
+  }, () => {
     const steps = fc.array(fc.record({ take: fc.boolean(), size: fc.integer({ min: 1, max: 9 }) }), {
       maxLength: 200,
     });

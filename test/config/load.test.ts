@@ -506,7 +506,7 @@ const settings = fc.record(
 );
 
 describe('the effective configuration', () => {
-  it('reads back as the same configuration', () => {
+  it('reads back as the same configuration', { timeout: 120_000 }, () => {
     fc.assert(
       fc.property(settings, (written) => {
         let config: Config;

@@ -72,7 +72,7 @@ const WORDS = [
 ];
 const text = fc.array(fc.oneof(fc.constantFrom(...WORDS), fc.string({ maxLength: 4 })), { maxLength: 24 });
 
-it('comes to a verdict, whatever the files hold', async () => {
+it('comes to a verdict, whatever the files hold', { timeout: 120_000 }, async () => {
   const root = await makeTree(Object.fromEntries(PATHS.map((path) => [path, ''])));
   const args = ['--root', root, '--corefile', join(root, 'Corefile')];
   await fc.assert(

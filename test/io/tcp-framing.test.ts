@@ -78,7 +78,7 @@ describe('FrameReader', () => {
     expect(lengths).toEqual([20, 12, 30]);
   });
 
-  it('restores any messages from any cuts', () => {
+  it('restores any messages from any cuts', { timeout: 120_000 }, () => {
     const messages = fc.array(fc.uint8Array({ minLength: 12, maxLength: 3000 }), { maxLength: 6 });
     const cuts = fc.array(fc.integer({ min: 1, max: 2000 }), { maxLength: 30 });
     fc.assert(
