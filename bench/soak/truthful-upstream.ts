@@ -102,12 +102,12 @@ export class TruthfulUpstream {
     connection.on('error', () => {});
     connection.on('close', () => this.#connections.delete(connection));
     const reader = new FrameReader({
-      onMessage: (bytes) => {
-        const query = Buffer.from(bytes);
+      onMessage: (bytes, length) => {
+        const query = Buffer.from(bytes.subarray(0, length));
         this.#answer(query, TCP_LIMIT, (answer) => {
-          const length = Buffer.alloc(2);
-          length.writeUInt16BE(answer.length);
-          connection.write(Buffer.concat([length, answer]));
+          const frameHeader = Buffer.alloc(2);
+          frameHeader.writeUInt16BE(answer.length);
+          connection.write(Buffer.concat([frameHeader, answer]));
         });
       },
       onFramingError: () => connection.destroy(),

@@ -7,10 +7,13 @@ import { writeErrorReply } from '../../src/wire/reply.ts';
 import { ScannedResponse, scanResponse } from '../../src/wire/response.ts';
 import { restoreForClient } from '../../src/wire/restore.ts';
 import { ageTtls } from '../../src/wire/ttl.ts';
+import { asWords } from '../../test/support/as-words.ts';
 import { header, octets, opt, QNAME_POINTER, question, record } from '../../test/wire/build-message.ts';
 
 const QNAME = 'kubernetes.default.svc.cluster.local';
-const inSlot = (message: Uint8Array): Uint8Array => octets(message, new Uint8Array(4096 - message.length));
+/** As a socket's slot has it: by words. */
+const inSlot = (message: Uint8Array): Uint8Array =>
+  asWords(octets(message, new Uint8Array(4096 - message.length)));
 
 const plainMessage = octets(header(0x0100, 1, 0, 0, 0), question(QNAME));
 const ednsMessage = octets(header(0x0100, 1, 0, 0, 1), question(QNAME), opt(1232));
@@ -23,7 +26,7 @@ const replyMessage = octets(
 const plain = inSlot(plainMessage);
 const edns = inSlot(ednsMessage);
 const reply = inSlot(replyMessage);
-const out = new Uint8Array(4096);
+const out = asWords(new Uint8Array(4096));
 const q = new ParsedQuery();
 const r = new ScannedResponse();
 parseQuery(edns, ednsMessage.length, q);

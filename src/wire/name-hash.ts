@@ -26,8 +26,8 @@ export interface HashedName {
 
 /**
  * Hashes the uncompressed name at bytes[nameOffset …]; three octets more are read (QTYPE and QCLASS, mostly). Each folded word goes into two
- * products by secret odd numbers, into one of them with its halves changed about: what somebody makes cancel out in one does so in the
- * other by a chance of 2⁻¹⁶.
+ * products by secret odd numbers, into one of them with its halves changed about: what somebody makes cancel out in one (two words whose
+ * top bits differ, say) does so in the other only where that number's low bits happen to be those of ±1, by a chance of some 2⁻¹⁵.
  */
 export function hashName(bytes: Uint8Array, nameOffset: number, nameLength: number, out: HashedName): void {
   const words = (nameOffset & 3) === 0 ? wordsOf(bytes) : undefined;
