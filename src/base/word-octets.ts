@@ -11,15 +11,20 @@
 /** Up to here a plain loop beats TypedArray.set, which needs a view made for it. */
 const LOOP_LIMIT_BYTES = 256;
 
-/** A Uint8Array over memory of its own, or a part of some that begins on a word. */
+/**
+ * A symbol, as V8's optimizing compiler passes by a property that a typed array does not have only then: where the key is a string, which
+ * could be an index, it leaves each access to the inline cache, a call of some fifty instructions.
+ */
+const WORDS = Symbol('words');
+
+/** A Uint8Array over memory of its own, or a part of some that begins on a word; wordsOf() has the words. */
 export class WordOctets extends Uint8Array {
-  /** The same memory; the last one to three octets of a length that is no multiple of four are not in it. */
-  readonly words: Int32Array;
+  readonly [WORDS]: Int32Array;
 
   /** @param byteOffset a multiple of 4, else RangeError */
   constructor(buffer: ArrayBuffer, byteOffset = 0, length = buffer.byteLength - byteOffset) {
     super(buffer, byteOffset, length);
-    this.words = new Int32Array(buffer, byteOffset, length >> 2);
+    this[WORDS] = new Int32Array(buffer, byteOffset, length >> 2);
   }
 
   /** `length` octets of new memory, all 0. */
@@ -37,12 +42,14 @@ export class WordOctets extends Uint8Array {
 export const FIRST_OCTETS: Int32Array = Int32Array.from([0, 1, 2, 3, 4], (count) => {
   const word = WordOctets.ofLength(4);
   word.fill(0xff, 0, count);
-  return word.words[0]!;
+  return wordsOf(word)[0]!;
 });
 
-/** The words of an array that has them, else undefined. */
+/** The same memory as words; the last one to three octets of a length that is no multiple of four are not in it. A plain array has none. */
+export function wordsOf(bytes: WordOctets): Int32Array;
+export function wordsOf(bytes: Uint8Array): Int32Array | undefined;
 export function wordsOf(bytes: Uint8Array): Int32Array | undefined {
-  return (bytes as Partial<WordOctets>).words;
+  return (bytes as Partial<WordOctets>)[WORDS];
 }
 
 /** Copies `count` octets. Within one array the ranges overlap only when they are the same. */

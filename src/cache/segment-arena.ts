@@ -6,7 +6,7 @@
 //
 // The buffer is reserved whole when the cache is made, but the system backs a page only when it is first written:
 // what was never used costs nothing, and nothing has to grow (and fail) under load.
-import { WordOctets } from '../base/word-octets.ts';
+import { WordOctets, wordsOf } from '../base/word-octets.ts';
 
 /** log₂ of a segment's octets: 128 hold the answer to an A question and all that is noted about it. */
 export const SEGMENT_SHIFT = 7;
@@ -44,7 +44,7 @@ export class SegmentArena {
     const buffer = new ArrayBuffer((this.capacity + 1) * SEGMENT_BYTES);
     this.bytes = new WordOctets(buffer);
     this.halves = new Uint16Array(buffer);
-    this.words = this.bytes.words;
+    this.words = wordsOf(this.bytes);
     this.doubles = new Float64Array(buffer);
     this.links = new Int32Array(this.capacity + 1);
   }

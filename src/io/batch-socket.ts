@@ -205,9 +205,9 @@ function attachThread(addon: NativeAddon): ThreadState {
   return state;
 }
 
-function sliceSlots({ words, length }: WordOctets, slotBytes: number): WordOctets[] {
+function sliceSlots({ buffer, length }: WordOctets, slotBytes: number): WordOctets[] {
   const slots: WordOctets[] = [];
   for (let offset = 0; offset < length; offset += slotBytes)
-    slots.push(new WordOctets(words.buffer as ArrayBuffer, offset, slotBytes));
+    slots.push(new WordOctets(buffer as ArrayBuffer, offset, slotBytes));
   return slots;
 }

@@ -80,8 +80,8 @@ export class CasePattern {
    * number of letters that take part.
    */
   #spell(nameLength: number): number {
-    const { words } = this.#input;
-    const spelling = this.#spelling.words;
+    const words = wordsOf(this.#input);
+    const spelling = wordsOf(this.#spelling);
     const last = (nameLength - 1) >> 2;
     let letters = 0;
     let anyUpper = 0;
@@ -113,7 +113,7 @@ export class CasePattern {
 /** Writes the folded name to the start of `out`, with zeros behind it in its last word. */
 function foldName(bytes: Uint8Array, nameOffset: number, nameLength: number, out: WordOctets): void {
   const last = (nameLength - 1) >> 2;
-  const folded = out.words;
+  const folded = wordsOf(out);
   let first = nameOffset >> 2;
   let words = (nameOffset & 3) === 0 ? wordsOf(bytes) : undefined;
   if (words === undefined || first + last >= words.length) {

@@ -1,7 +1,7 @@
 // Chaskey-12 (Mouha et al., ISO/IEC 29192-6): a MAC with a 128-bit key and a 128-bit result in 32-bit additions, rotations
 // and exclusive-ors, which JavaScript does at full speed. case-pattern.ts calls it once per query sent; node:crypto
 // costs more than the whole query there.
-import type { WordOctets } from '../base/word-octets.ts';
+import { type WordOctets, wordsOf } from '../base/word-octets.ts';
 
 /** Octets of a key. */
 export const HASH_KEY_LENGTH = 16;
@@ -43,7 +43,7 @@ export function keyedHash(schedule: Int32Array, bytes: WordOctets, length: numbe
   let v1 = schedule[1]!;
   let v2 = schedule[2]!;
   let v3 = schedule[3]!;
-  const { words } = bytes;
+  const words = wordsOf(bytes);
   const endWord = end >> 2;
   for (let at = 0; at < endWord; ) {
     v0 ^= words[at++]!;
