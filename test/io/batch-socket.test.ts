@@ -1,8 +1,10 @@
 // The batched socket: the contract's suite, and what only the addon has.
 import { createSocket, type Socket } from 'node:dgram';
+import { once } from 'node:events';
+import { Worker } from 'node:worker_threads';
 import { describe, expect, it } from 'vitest';
 import { openBatchSocket } from '../../src/io/batch-socket.ts';
-import { BATCH_SLOTS, type DatagramHandler } from '../../src/io/datagram-socket.ts';
+import { BATCH_SLOTS, type DatagramHandler, PEER_WORDS } from '../../src/io/datagram-socket.ts';
 import { nativeStatus } from '../../src/io/native-addon.ts';
 import { parsePeer } from '../../src/io/peer.ts';
 import { writeFrameHeader } from '../../src/io/tcp-framing.ts';
@@ -16,6 +18,31 @@ function descriptorOf(socket: Socket): number {
   const symbol = Object.getOwnPropertySymbols(socket).find((s) => s.description === 'state symbol')!;
   return (socket as unknown as Record<symbol, { handle: { fd: number } }>)[symbol]!.handle.fd;
 }
+
+/** Three sockets with 40 questions each under way, which tell how many of their 15,000 came back to them as they were, and how many did not. */
+const ASKERS = `
+const { createSocket } = require('node:dgram');
+const { parentPort, workerData: port } = require('node:worker_threads');
+let right = 0, wrong = 0;
+for (const name of ['a', 'b', 'c']) {
+  const socket = createSocket('udp4');
+  const missing = new Set();
+  let asked = 0;
+  const ask = () => {
+    const question = (name + asked++ + ' ').repeat(1 + (asked % 40));
+    missing.add(question);
+    socket.send(question, port, '127.0.0.1');
+  };
+  socket.on('message', (answer) => {
+    if (missing.delete(answer.toString())) right++;
+    else wrong++;
+    if (asked < 5000) ask();
+    else if (missing.size === 0) socket.close();
+    if (right === 15000) parentPort.postMessage({ right, wrong });
+  });
+  for (let i = 0; i < 40; i++) ask();
+}
+`;
 
 if (nativeStatus().available)
   describe('batch-socket', () => {
@@ -84,6 +111,26 @@ if (nativeStatus().available)
       expect(answers).toEqual(Array.from({ length: 500 }, (_, i) => i));
       expect(server.counters()).toMatchObject({ sent: 500, sendFailures: 0 });
       await Promise.all([server.close(), client.close()]);
+    });
+
+    it('answers each of many askers his own, while more keep coming', async () => {
+      const server = openBatchSocket(
+        { ...LOOPBACK, receiveBufferBytes: 1 << 20 },
+        {
+          onBatch({ count, buffers, lengths, peers }, socket) {
+            for (let i = 0; i < count; i++) {
+              socket.reserve().set(buffers[i]!.subarray(0, lengths[i]!));
+              socket.commit(lengths[i]!, peers, i * PEER_WORDS);
+            }
+          },
+          onError() {},
+        },
+      );
+      const askers = new Worker(ASKERS, { eval: true, workerData: server.localPort });
+      const [outcome] = await once(askers, 'message');
+      expect(outcome).toEqual({ right: 15_000, wrong: 0 });
+      expect(server.counters()).toMatchObject({ received: 15_000, sent: 15_000, sendFailures: 0 });
+      await server.close();
     });
 
     it('counts what the kernel dropped for want of buffer', async () => {

@@ -32,6 +32,7 @@ typedef struct {
   int fd;
   int32_t id;
   bool connected;
+  bool busy;  // a listening socket whose last batch was of BUSY_FROM or more
   bool closing;
   bool segments;   // the kernel may be given several datagrams as one, to be cut by it (UDP_SEGMENT)
   bool inherited;  // a supervisor of services holds it too, and will hand it to our successor
