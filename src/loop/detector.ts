@@ -14,7 +14,7 @@ import { TAG_OPTION, TagReader, TagVerdict } from './tag.ts';
 
 // What the pipeline needs besides.
 export { Evidence } from './evidence.ts';
-export { TAG_LENGTH, TAG_OPTION } from './tag.ts';
+export { MAX_FILLER_LENGTH, TAG_LENGTH, TAG_OPTION } from './tag.ts';
 
 /** What to do with a query. */
 export const LoopVerdict = {

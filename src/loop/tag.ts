@@ -29,13 +29,18 @@ export const TAG_OPTION = 65353;
  * 12 |                    EPOCH                      |   which hour's key
  * 14 |                                               |
  *    +--+--+--+--+--+--+--+--+--+--+--+--+--+--+--+--+
- * 16 |                     MAC                       |   HMAC-SHA256 of all octets but HOPS, its first 96 bits
+ * 16 |                     MAC                       |   HMAC-SHA256 of the octets before it but HOPS, its first 96 bits
  *  … |                                               |
  *    +--+--+--+--+--+--+--+--+--+--+--+--+--+--+--+--+
+ * 28 |                   filler                      |   0 to 15 octets of 0, so that queries are of few lengths
+ *    +--+--+--+--+--+--+--+--+--+--+--+--+--+--+--+--+
  * ```
- * HOPS changes on the way, like a TTL, and like a TTL it is not under the MAC: who can change it can strip the option as well.
+ * HOPS changes on the way, like a TTL, and like a TTL it is not under the MAC: who can change it can strip the option as well. The filler
+ * says nothing, and is not looked at.
  */
 export const TAG_LENGTH = 28;
+/** Of the filler, at most. */
+export const MAX_FILLER_LENGTH = 15;
 const VERSION = 1;
 const HOPS_OFFSET = 1;
 const ROUTE_OFFSET = 2;
@@ -66,7 +71,7 @@ export const TagVerdict = {
 } as const;
 export type TagVerdict = (typeof TagVerdict)[keyof typeof TagVerdict];
 
-/** A tag with hop count 0. */
+/** A tag with hop count 0, without filler. */
 export function buildTag(material: LoopKeyMaterial, keys: EpochKeys, routeSlot: number): Uint8Array {
   const tag = Buffer.alloc(TAG_LENGTH);
   tag[0] = VERSION;
@@ -105,7 +110,7 @@ export class TagReader {
     this.budget = new WorkBudget(HMACS_PER_SECOND, HMAC_BURST, nowMs);
   }
 
-  /** The option's data for a query that leaves by a route. Valid until the next call; copy it at once. */
+  /** The option's data for a query that leaves by a route, without filler. Valid until the next call; copy it at once. */
   tagFor(routeSlot: number, hops: number): Uint8Array {
     const tag = this.#ownTag(this.#keys.current, routeSlot);
     if (hops === 0) return tag;
@@ -125,7 +130,9 @@ export class TagReader {
 
   /** Judges an option's data. Allocates and computes only for a tag that was not seen before. */
   read(bytes: Uint8Array, dataOffset: number, dataLength: number, nowMs: number): TagVerdict {
-    if (dataLength !== TAG_LENGTH || bytes[dataOffset] !== VERSION) return TagVerdict.none;
+    const fillerLength = dataLength - TAG_LENGTH;
+    if (fillerLength < 0 || fillerLength > MAX_FILLER_LENGTH || bytes[dataOffset] !== VERSION)
+      return TagVerdict.none;
     this.hops = bytes[dataOffset + HOPS_OFFSET]!;
     this.routeSlot = readUint16(bytes, dataOffset + ROUTE_OFFSET);
     const material = this.#keys.material;

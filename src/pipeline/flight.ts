@@ -8,7 +8,7 @@
 //                      └─ expiryMs ────▶ given up: late replies find nobody
 import type { WheelTimer } from '../base/timer-wheel.ts';
 import { copyOctets, WordOctets } from '../base/word-octets.ts';
-import { type LoopDetector, MAX_CARRIED_TAGS, TAG_LENGTH } from '../loop/detector.ts';
+import { type LoopDetector, MAX_CARRIED_TAGS, MAX_FILLER_LENGTH, TAG_LENGTH } from '../loop/detector.ts';
 import { UpstreamQuery } from '../upstream/exchange.ts';
 import { MAX_CANDIDATES } from '../upstream/selection.ts';
 import { MAX_NAME_LENGTH, type ParsedQuery } from '../wire/query.ts';
@@ -20,7 +20,7 @@ const QUERY_BYTES = 12 + MAX_NAME_LENGTH + 4;
 /** Tags of other tiers that a query brought along and that go on with it (loop/detector.ts). */
 const MAX_CARRIED_BYTES = MAX_CARRIED_TAGS * TAG_LENGTH;
 /** A query, our OPT, our tag and those carried, each with its option header. */
-const ATTEMPT_BYTES = QUERY_BYTES + 11 + (MAX_CARRIED_TAGS + 1) * (TAG_LENGTH + 4);
+const ATTEMPT_BYTES = QUERY_BYTES + 11 + (MAX_CARRIED_TAGS + 1) * (TAG_LENGTH + 4) + MAX_FILLER_LENGTH;
 
 /** Attempts at the upstreams of one flight: the hard budget of RFC 9520 §3.1 and against retry storms. */
 export const MAX_ATTEMPTS = 8;

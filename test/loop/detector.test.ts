@@ -5,6 +5,7 @@ import {
   type LoopDetector,
   LoopVerdict,
   MAX_CARRIED_TAGS,
+  MAX_FILLER_LENGTH,
   PROOF_LETTERS,
   SUSPECT_LETTERS,
   SUSPECT_UNSENT_LETTERS,
@@ -101,7 +102,7 @@ describe('our tag', () => {
       { code: code - 1, data },
       { code: code + 1, data },
       { code, data: data.slice(0, -1) },
-      { code, data: new Uint8Array([...data, 0]) },
+      { code, data: new Uint8Array([...data, ...new Uint8Array(MAX_FILLER_LENGTH + 1)]) },
       { code, data: new Uint8Array(0) },
       { code, data: version },
     ]) {

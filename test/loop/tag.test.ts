@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { createKeyMaterial, EPOCH_MS, KeyRing, type LoopKeyMaterial } from '../../src/loop/keys.ts';
-import { TAG_LENGTH, TAG_OPTION, TagReader, TagVerdict } from '../../src/loop/tag.ts';
+import { MAX_FILLER_LENGTH, TAG_LENGTH, TAG_OPTION, TagReader, TagVerdict } from '../../src/loop/tag.ts';
 
 const WALL_MS = 473_000 * EPOCH_MS + EPOCH_MS / 2;
 
@@ -11,7 +11,7 @@ function reader(material: LoopKeyMaterial, wallMs = WALL_MS): TagReader {
 
 function judge(by: TagReader, tag: Uint8Array, nowMs = 0): TagVerdict {
   // Inside a longer message, as it arrives.
-  const bytes = new Uint8Array(TAG_LENGTH + 20).fill(0xa5);
+  const bytes = new Uint8Array(TAG_LENGTH + 40).fill(0xa5);
   bytes.set(tag, 7);
   return by.read(bytes, 7, tag.length, nowMs);
 }
@@ -94,10 +94,23 @@ describe('tag', () => {
     const own = reader(createKeyMaterial('', 'edge'));
     const tag = own.tagFor(1, 0).slice();
     expect(judge(own, tag.slice(0, TAG_LENGTH - 1))).toBe(TagVerdict.none);
-    expect(judge(own, new Uint8Array([...tag, 0]))).toBe(TagVerdict.none);
+    expect(judge(own, new Uint8Array([...tag, ...new Uint8Array(MAX_FILLER_LENGTH + 1)]))).toBe(
+      TagVerdict.none,
+    );
     expect(judge(own, new Uint8Array(0))).toBe(TagVerdict.none);
     tag[0] = 2;
     expect(judge(own, tag)).toBe(TagVerdict.none);
+  });
+
+  it('is the same whatever its filler', () => {
+    const own = reader(createKeyMaterial('', 'edge'));
+    const tag = own.tagFor(7, 3).slice();
+    for (let fillerLength = 0; fillerLength <= MAX_FILLER_LENGTH; fillerLength++) {
+      expect(judge(own, new Uint8Array([...tag, ...new Uint8Array(fillerLength).fill(fillerLength)]))).toBe(
+        TagVerdict.own,
+      );
+      expect([own.routeSlot, own.hops]).toEqual([7, 3]);
+    }
   });
 
   it('is known in the epochs next to its own, and not beyond', () => {

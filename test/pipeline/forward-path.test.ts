@@ -1,6 +1,7 @@
 // Flights keep their promises: every client is answered by the deadline, attempts are bounded, servers are judged fairly.
+import { decode, type OptAnswer } from 'dns-packet';
 import { describe, expect, it } from 'vitest';
-import { TAG_LENGTH } from '../../src/loop/detector.ts';
+import { MAX_FILLER_LENGTH, TAG_LENGTH, TAG_OPTION } from '../../src/loop/detector.ts';
 import { createKeyMaterial } from '../../src/loop/keys.ts';
 import { Counter } from '../../src/metrics/counters.ts';
 import { Dress } from '../../src/pipeline/flight.ts';
@@ -17,6 +18,12 @@ const REFUSED = 5;
 
 /** QNAME of a message, to its letters. */
 const nameOf = (message: Uint8Array) => readAnswer(Buffer.from(message)).name;
+
+/** Data of the tags that a query carries. */
+function tagsIn(message: Uint8Array): Buffer[] {
+  const [opt] = decode(Buffer.from(message)).additionals as OptAnswer[];
+  return opt!.options.filter(({ code }) => (code as number) === TAG_OPTION).map(({ data }) => data!);
+}
 
 /** Sets TC. */
 const truncated = (message: Uint8Array) => {
@@ -154,8 +161,24 @@ describe('a flight', () => {
     expect(upstream.sent).toHaveLength(1);
     f.pass(500);
     expect(upstream.sent).toHaveLength(2);
-    const tags = upstream.sent.map(({ bytes }) => bytes.length);
-    expect(tags[1]! - tags[0]!).toBe(4 + TAG_LENGTH);
+    const [before, after] = upstream.sent.map(({ bytes }) => tagsIn(bytes));
+    expect(before).toHaveLength(1);
+    expect(after).toHaveLength(2);
+    expect(after![1]).toEqual(tagsIn(tierUpstream.last().bytes)[0]!.subarray(0, TAG_LENGTH));
+    expect(upstream.sent[1]!.bytes.length % 16).toBe(0);
+  });
+
+  it('asks in messages of few lengths, whatever the name, where the tag goes along', () => {
+    for (let letters = 1; letters < 40; letters++) {
+      const upstream = new FakeUpstream(1);
+      const f = new PipelineFixture({ zones: [['.', [upstream]]] });
+      f.ask(testQuery(`${'n'.repeat(letters)}.example`).bytes);
+      const { bytes } = upstream.last();
+      const [tag] = tagsIn(bytes);
+      expect(bytes.length % (MAX_FILLER_LENGTH + 1)).toBe(0);
+      expect(tag!.length).toBeLessThanOrEqual(TAG_LENGTH + MAX_FILLER_LENGTH);
+      expect([...tag!.subarray(TAG_LENGTH)].every((octet) => octet === 0)).toBe(true);
+    }
   });
 
   it('is joined and left by its route after routing was built anew with the same servers', () => {

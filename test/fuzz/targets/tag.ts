@@ -1,7 +1,7 @@
 // The loop tag: nothing but our own octets is ours, whatever else comes in its option. The first octet says how the tag is
 // made from the rest.
 import { createKeyMaterial, KeyRing } from '../../../src/loop/keys.ts';
-import { TAG_LENGTH, TagReader, TagVerdict } from '../../../src/loop/tag.ts';
+import { MAX_FILLER_LENGTH, TAG_LENGTH, TagReader, TagVerdict } from '../../../src/loop/tag.ts';
 import { check, type FuzzTarget } from '../target.ts';
 
 const NOW_MS = 1_000_000;
@@ -34,7 +34,8 @@ export const tag: FuzzTarget = {
       changed[i - 2]! ^= input[i]!;
       if (i - 2 !== 1 && input[i] !== 0) differs = true;
     }
-    const verdict = shared.read(changed, 0, TAG_LENGTH, nowMs);
+    const fillerLength = input[1]! % (MAX_FILLER_LENGTH + 1);
+    const verdict = shared.read(changed, 0, TAG_LENGTH + fillerLength, nowMs);
     if (differs) {
       check(verdict === TagVerdict.none || verdict === TagVerdict.foreign, 'a forged tag is believed');
     } else {
