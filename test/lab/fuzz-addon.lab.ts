@@ -18,13 +18,32 @@ describe('the addon under libFuzzer', () => {
     (SECONDS + 60) * 1000,
   );
 
-  it('is told of a length that is not checked', () => {
+  it.each([
+    {
+      defect: 'a length that is not checked',
+      from: '|| length > SLOT_BYTES',
+      to: '',
+      found: 'broken: a vector',
+    },
+    {
+      defect: 'a header that is not made ready again',
+      from: ': 0) + 1;',
+      to: ': 0);',
+      found: 'broken: a header that is not ready',
+    },
+    {
+      defect: 'a batch that grows over itself',
+      from: 'socket->fd, taken);',
+      to: 'socket->fd, 0);',
+      found: 'SUMMARY: ',
+    },
+  ])('is told of $defect', ({ from, to, found }) => {
     const { status, output } = fuzzAddon(ROOT, 60, 1, (source) => {
-      const altered = source.replace('|| length > SLOT_BYTES', '');
+      const altered = source.replace(from, to);
       expect(altered).not.toBe(source);
       return altered;
     });
     expect(status).not.toBe(0);
-    expect(output).toContain('broken: a vector');
+    expect(output).toContain(found);
   });
 });

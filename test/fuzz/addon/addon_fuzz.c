@@ -41,15 +41,30 @@ static int fail(void) {
   return -1;
 }
 
+// What the kernel leaves in a header, also in the one that it failed at.
+static void use_up(struct msghdr *header) { header->msg_namelen = 0, header->msg_controllen = 0, header->msg_flags = -1; }
+
 // Fills `count` headers at the most, as the kernel may: within the vectors and the sizes that it is given.
 int __wrap_recvmmsg(int fd, struct mmsghdr *headers, unsigned count, int flags, struct timespec *timeout) {
   (void)fd, (void)flags, (void)timeout;
   uint8_t how = take();
-  if (left == 0 || (how & 0xc0) == 0xc0) return fail();
+  unsigned first = (unsigned)(headers - thread->receive_headers);
+  if (first + count != RECEIVE_SLOTS) FAIL("other slots than the last ones");
+  for (unsigned i = 0; i < count; i++) {
+    const struct msghdr *header = &headers[i].msg_hdr;
+    if (header->msg_namelen != sizeof(Address) || header->msg_controllen != sizeof(Control) || header->msg_flags != 0)
+      FAIL("a header that is not ready");
+  }
+  if (left == 0 || (how & 0xc0) == 0xc0) {
+    use_up(&headers[0].msg_hdr);
+    return fail();
+  }
   unsigned taken = (how & 0x3f) + 1u;
-  if (taken > count) FAIL("recvmmsg has more than the slots");
+  if (taken > count) taken = count;
+  if (taken < count) use_up(&headers[taken].msg_hdr);
   for (unsigned i = 0; i < taken; i++) {
     struct msghdr *header = &headers[i].msg_hdr;
+    use_up(header);
     uint32_t length = take32() & 0x1fff;
     if (header->msg_iovlen != 1 || header->msg_iov->iov_len != SLOT_BYTES) FAIL("a receive slot");
     header->msg_flags = length > SLOT_BYTES ? MSG_TRUNC : 0;
@@ -59,9 +74,8 @@ int __wrap_recvmmsg(int fd, struct mmsghdr *headers, unsigned count, int flags, 
     memset(name, 0, sizeof *name);
     name->any.sa_family = take() & 1 ? AF_INET6 : AF_INET;
     // The port tells which datagram this is, the octets repeat it.
-    name->v4.sin_port = take() & 1 ? htons((uint16_t)(i + 1)) : 0;
-    memset(header->msg_iov->iov_base, (int)i + 1, length);
-    header->msg_controllen = 0;
+    name->v4.sin_port = take() & 1 ? htons((uint16_t)(first + i + 1)) : 0;
+    memset(header->msg_iov->iov_base, (int)(first + i) + 1, length);
     uint8_t control = take();
     if ((control & 3) == 0) continue;
     struct cmsghdr *item = (struct cmsghdr *)header->msg_control;
@@ -234,6 +248,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   for (int id = 0; id < 3; id++) {
     Socket *socket = thread->sockets[id];
     socket->segments = (how >> (4 + (id & 1))) & 1;
+    socket->busy = id == 0 && how & 0x40;
     socket->pending_error = 0;
     socket->sent = socket->send_failures = 0;
   }
