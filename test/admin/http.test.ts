@@ -1,4 +1,4 @@
-import { once } from 'node:events';
+import { on, once } from 'node:events';
 import { createConnection, type Socket } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type AdminOptions, type AdminServer, startAdmin } from '../../src/admin/http.ts';
@@ -404,7 +404,10 @@ describe('limits', () => {
     socket.setEncoding('latin1');
     socket.write('GET /health HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n'.repeat(101));
     let received = '';
-    while (!received.includes('HTTP/1.1 503 ')) received += (await once(socket, 'data'))[0];
+    for await (const [text] of on(socket, 'data')) {
+      received += text;
+      if (received.includes('HTTP/1.1 503 ')) break;
+    }
     expect(received.split('HTTP/1.1 200 ').length - 1).toBe(100);
     socket.destroy();
   });

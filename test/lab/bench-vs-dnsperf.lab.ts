@@ -1,13 +1,13 @@
 // The load tool beside dnsperf, against the same unbound in the same minute: the same counts, latencies of the same order, and
 // no more CPU time per query. Needs unbound and dnsperf, and a built dist; all traffic stays on loopback.
 import { execFile, spawn } from 'node:child_process';
-import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { freePort } from '../../bench/compare/server-process.ts';
 import type { LoadReport } from '../../bench/load/report.ts';
 
 const run = promisify(execFile);
@@ -32,10 +32,7 @@ beforeAll(async () => {
     i % 10 === 0 ? `n${i}.none.example A` : `h${i}.bench.example A`,
   );
   writeFileSync(names, `${lines.join('\n')}\n`);
-  const probe = createSocket('udp4').bind(0, '127.0.0.1');
-  await once(probe, 'listening');
-  ({ port } = probe.address());
-  probe.close();
+  port = await freePort();
   const config = join(folder, 'unbound.conf');
   writeFileSync(
     config,
@@ -61,10 +58,14 @@ remote-control:
     unbound.kill();
     if (unbound.exitCode === null) await once(unbound, 'exit');
   };
-  for (let log = ''; !log.includes('start of service'); ) {
-    const [chunk] = await once(unbound.stderr, 'data');
-    log += String(chunk);
-  }
+  await new Promise<void>((resolve, reject) => {
+    let log = '';
+    unbound.stderr.on('data', (chunk) => {
+      log += String(chunk);
+      if (log.includes('start of service')) resolve();
+    });
+    unbound.once('exit', () => reject(new Error(`unbound did not start: ${log}`)));
+  });
 });
 
 afterAll(async () => {

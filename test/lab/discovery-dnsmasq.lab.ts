@@ -37,14 +37,14 @@ async function startDnsmasq(servers: readonly string[]): Promise<number> {
     dnsmasq.kill();
     await once(dnsmasq, 'exit');
   });
-  const failed = once(dnsmasq, 'exit').then(([code]) =>
-    Promise.reject(new Error(`dnsmasq ended with ${code}`)),
-  );
-  failed.catch(() => {});
-  for (let log = ''; !log.includes('using nameserver'); ) {
-    const [chunk] = await Promise.race([once(dnsmasq.stderr!, 'data'), failed]);
-    log += String(chunk);
-  }
+  await new Promise<void>((resolve, reject) => {
+    let log = '';
+    dnsmasq.stderr!.on('data', (chunk) => {
+      log += String(chunk);
+      if (log.includes('using nameserver')) resolve();
+    });
+    dnsmasq.once('exit', (code) => reject(new Error(`dnsmasq ended with ${code}: ${log}`)));
+  });
   return port;
 }
 
