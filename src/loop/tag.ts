@@ -39,7 +39,7 @@ export const TAG_OPTION = 65353;
  * says nothing, and is not looked at.
  */
 export const TAG_LENGTH = 28;
-/** Of the filler, at most. */
+/** Of the filler, at most. One less than a power of two: messages are filled up to a multiple of that. */
 export const MAX_FILLER_LENGTH = 15;
 const VERSION = 1;
 const HOPS_OFFSET = 1;

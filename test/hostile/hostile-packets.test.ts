@@ -88,6 +88,8 @@ describe('hostile packets', () => {
       await all(0.25);
       usage.note();
     }
+    // On a quick machine all is over before the honest client has asked often enough: the attack goes on until it has.
+    while (client.asked <= packets / 5000) await all(0.01);
     const elapsedMs = performance.now() - startMs;
     const truthCounts = await client.stop();
     // What is still in flight ends within the deadline and the time for late replies.
@@ -133,8 +135,7 @@ describe('hostile packets', () => {
     // The attack reached the upstream: the replies' way was tried as well.
     expect(lies.replies).toBeGreaterThan(packets / 20);
     expect(result.known.right).toBe(result.known.asked);
-    // How often is the machine's affair: the quicker the attack is over, the less often.
-    expect(truthCounts.asked).toBeGreaterThan(Math.min(packets / 5000, 100));
+    expect(truthCounts.asked).toBeGreaterThan(packets / 5000);
     expect(restarts).toBe(0);
     expect(errors).toEqual([]);
     expect(unloop.stderr).toBe('');

@@ -28,6 +28,11 @@ export class TruthClient {
     return new TruthClient(port, zone, await UdpClient.open(port));
   }
 
+  /** Questions so far. */
+  get asked(): number {
+    return this.#counts.asked;
+  }
+
   start(): void {
     this.#done = this.#go();
   }
