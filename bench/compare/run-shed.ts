@@ -1,13 +1,13 @@
 // The scenario of kind `shed`: what a query costs unloop that it sent itself and that came back, beside a cached answer. One such
 // query is caught where its upstream should be, and sent back again and again, under the same load as the cached names.
-import { createSocket } from 'node:dgram';
+import { createSocket, type Socket } from 'node:dgram';
 import { once } from 'node:events';
 import { GeneratedQueries } from '../load/generated-queries.ts';
 import { runLoad } from '../load/load-run.ts';
 import type { QuerySource } from '../load/query-source.ts';
 import { type Bench, turnsOf } from './bench.ts';
 import { processorTimeNs } from './process-cost.ts';
-import { freePort, type RunningServer } from './server-process.ts';
+import type { RunningServer } from './server-process.ts';
 
 const CLIENTS = 20;
 const CONCURRENCY = 200;
@@ -25,11 +25,14 @@ const LOOPING_NAME = '\x01x\x04loop\x07example';
 export async function runShedScenario(bench: Bench, key: string): Promise<void> {
   const unloop = bench.contenders.find((contender) => contender.key === 'unloop');
   if (unloop === undefined) return;
-  const loopPort = await freePort();
+  // Bound before the server starts, which takes ports of the kernel's choosing itself.
+  const upstream = createSocket('udp4').bind(0, '127.0.0.1').unref();
+  await once(upstream, 'listening');
+  const loopPort = upstream.address().port;
   const server = await bench.start(unloop, { cache: true, cacheNames: 0, loopPort });
   try {
     const loads = [
-      { scenario: key, rcode: SERVFAIL, source: repeat(await catchQuery(server.port, loopPort)) },
+      { scenario: key, rcode: SERVFAIL, source: repeat(await catchQuery(server.port, upstream)) },
       { scenario: `${key}-cached`, rcode: 0, source: cachedNames() },
     ];
     for (const { source } of loads) await load(server, source, WARM_SECONDS);
@@ -49,13 +52,10 @@ export async function runShedScenario(bench: Bench, key: string): Promise<void> 
   }
 }
 
-/** Asks for a looping name and takes what the server sends to that name's upstream. */
-async function catchQuery(port: number, loopPort: number): Promise<Uint8Array> {
-  const upstream = createSocket('udp4');
+/** Asks for a looping name and takes what the server sends to that name's upstream, which is closed then. */
+async function catchQuery(port: number, upstream: Socket): Promise<Uint8Array> {
   const client = createSocket('udp4');
   try {
-    upstream.bind(loopPort, '127.0.0.1');
-    await once(upstream, 'listening');
     client.send(LOOPING_QUERY, port, '127.0.0.1');
     const signal = AbortSignal.timeout(CATCH_LIMIT_MS);
     for (;;) {
