@@ -67,7 +67,7 @@ describe(`per ${BATCH} packets`, () => {
     batch(() => {
       out.set(reply.subarray(0, r.optOffset));
       ageTtls(out, 0, r.ttlOffsets, 0, r.ttlCount, 1, 0);
-      restoreForClient(out, r.optOffset, edns, 12, known, 0, -1, null, 1232);
+      restoreForClient(out, r.optOffset, edns, known, 0, -1, null, 1232);
     }),
   );
 });

@@ -69,10 +69,12 @@ export function copyOctets(
   let at = fromOffset;
   let put = toOffset;
   const end = at + count;
-  if (fromWords !== undefined && toWords !== undefined && ((at | put) & 3) === 0) {
-    copyWords(fromWords, at >> 2, toWords, put >> 2, count >> 2);
-    at += count & ~3;
-    put += count & ~3;
+  if (fromWords !== undefined && toWords !== undefined && ((at ^ put) & 3) === 0) {
+    while ((at & 3) !== 0 && at < end) to[put++] = from[at++]!;
+    const words = (end - at) >> 2;
+    copyWords(fromWords, at >> 2, toWords, put >> 2, words);
+    at += words << 2;
+    put += words << 2;
   }
   for (; at + 4 <= end; at += 4, put += 4) {
     to[put] = from[at]!;

@@ -50,11 +50,13 @@ export class EntryStore {
   /** Files an entry whose key and message are written. Returns how many others had to go because their hashes are alike. */
   insert(ref: number): number {
     const hash = hashOf(this.#arena, ref);
-    setNext(this.#arena, ref, this.#chains.get(hash));
-    const gone = this.#chains.set(hash, ref);
+    const first = this.#chains.get(hash);
     this.entries++;
     this.bytes += this.#cost(ref);
-    return this.#freeChain(gone) + this.#cutChain(ref);
+    if (first === NONE) return this.#freeChain(this.#chains.add(hash, ref));
+    setNext(this.#arena, ref, first);
+    this.#chains.replace(hash, ref);
+    return this.#cutChain(ref);
   }
 
   /** Drops one entry. */
@@ -64,7 +66,7 @@ export class EntryStore {
     let previous = this.#chains.get(hash);
     if (previous === ref) {
       if (next === NONE) this.#chains.delete(hash);
-      else this.#chains.set(hash, next);
+      else this.#chains.replace(hash, next);
     } else {
       while (nextOf(this.#arena, previous) !== ref) previous = nextOf(this.#arena, previous);
       setNext(this.#arena, previous, next);

@@ -18,7 +18,13 @@
 import { HEADER_LENGTH } from '../wire/header.ts';
 import { equalNamesFolded } from '../wire/name.ts';
 import type { QuestionKey } from './question-key.ts';
-import { SEGMENT_BYTES, SEGMENT_SHIFT, SEGMENT_WORD_SHIFT, type SegmentArena } from './segment-arena.ts';
+import {
+  NONE,
+  SEGMENT_BYTES,
+  SEGMENT_SHIFT,
+  SEGMENT_WORD_SHIFT,
+  type SegmentArena,
+} from './segment-arena.ts';
 
 const WORD_LIFETIME = 2;
 const WORD_REFRESH = 3;
@@ -56,11 +62,19 @@ export function writeKey(
   partition: number,
 ): void {
   const word = ref << SEGMENT_WORD_SHIFT;
-  arena.words.fill(0, word, word + MESSAGE_WORD);
-  arena.words[word + WORD_HASH] = hash;
-  arena.words[word + WORD_PARTITION] = partition;
-  arena.words[word + WORD_TYPE_CLASS] = typeClassOf(q, anyType);
-  arena.words[word + WORD_NAME_FLAGS] = nameFlagsOf(q, anyType);
+  const { words } = arena;
+  words[word] = 0;
+  words[word + 1] = 0;
+  words[word + WORD_LIFETIME] = 0;
+  words[word + WORD_REFRESH] = 0;
+  words[word + WORD_NEXT] = NONE;
+  words[word + WORD_HASH] = hash;
+  words[word + WORD_PARTITION] = partition;
+  words[word + WORD_TYPE_CLASS] = typeClassOf(q, anyType);
+  words[word + WORD_NAME_FLAGS] = nameFlagsOf(q, anyType);
+  words[word + WORD_LENGTHS] = 0;
+  words[word + WORD_RCODE] = 0;
+  words[word + WORD_HITS] = 0;
 }
 
 /** Notes when the entry was stored, how long it is fresh, and its RCODE (and EDE code, −1 for none). */

@@ -45,8 +45,8 @@ export class HashLru {
     return part === null ? NONE : (part.get(hash, OPTIONS) ?? NONE);
   }
 
-  /** Files a reference under a hash, in place of what stood there. Returns another one that had to go for it; NONE nearly always. */
-  set(hash: number, ref: number): number {
+  /** Files a reference under a hash that nothing is filed under. Returns one that had to go for it; NONE nearly always. */
+  add(hash: number, ref: number): number {
     const index = (hash >>> PART_SHIFT) & this.#partMask;
     let part = this.#parts[index]!;
     if (part === null) {
@@ -54,9 +54,14 @@ export class HashLru {
       this.#parts[index] = part;
     }
     // lru-cache would drop it without a word, and the entry's memory would be lost.
-    const gone = part.size === this.#partMax && !part.has(hash, OPTIONS) ? part.pop()! : NONE;
+    const gone = part.size === this.#partMax ? part.pop()! : NONE;
     part.set(hash, ref, OPTIONS);
     return gone;
+  }
+
+  /** Files a reference under a hash in place of another. */
+  replace(hash: number, ref: number): void {
+    this.#parts[(hash >>> PART_SHIFT) & this.#partMask]!.set(hash, ref, OPTIONS);
   }
 
   delete(hash: number): void {

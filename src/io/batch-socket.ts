@@ -22,7 +22,7 @@ import {
   SEND_SLOT_BYTES,
 } from './datagram-socket.ts';
 import { type NativeAddon, nativeAddon } from './native-addon.ts';
-import { formatPeerAddress, peerPort } from './peer.ts';
+import { copyPeer, formatPeerAddress, peerPort } from './peer.ts';
 import { socketError } from './socket-error.ts';
 
 /** As SEND_SLOTS in native/batch_socket.h: two full batches, as a batch of misses may send to upstreams and answer clients. */
@@ -98,9 +98,7 @@ export class BatchSocket implements DatagramSocket {
     const thread = this.#thread;
     const slot = this.#queue(length);
     if (slot < 0) return;
-    const to = thread.sendPeers;
-    const toOffset = slot * PEER_WORDS;
-    for (let i = 0; i < PEER_WORDS; i++) to[toOffset + i] = peers[wordOffset + i]!;
+    copyPeer(peers, wordOffset, thread.sendPeers, slot * PEER_WORDS);
   }
 
   commitConnected(length: number): void {

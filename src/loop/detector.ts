@@ -10,11 +10,11 @@ import { Evidence } from './evidence.ts';
 import { KeyRing, type LoopKeyMaterial } from './keys.ts';
 import { PROBE_QTYPE, ProbeReader, ProbeVerdict } from './probe.ts';
 import { NO_ROUTE, type SentQuestions } from './sent-questions.ts';
-import { TAG_OPTION, TagReader, TagVerdict } from './tag.ts';
+import { TAG_LENGTH, TAG_OPTION, TagReader, TagVerdict } from './tag.ts';
 
 // What the pipeline needs besides.
 export { Evidence } from './evidence.ts';
-export { MAX_FILLER_LENGTH, TAG_LENGTH, TAG_OPTION } from './tag.ts';
+export { FILLED_TAG_OFFSET, MAX_FILLER_LENGTH, TAG_LENGTH, TAG_OPTION } from './tag.ts';
 
 /** What to do with a query. */
 export const LoopVerdict = {
@@ -95,7 +95,7 @@ export class LoopDetector {
     this.#pattern = new CasePattern(this.keys);
   }
 
-  /** The option data of the tag for a query that leaves by a route: TAG_OPTION, TAG_LENGTH octets; copy it at once. */
+  /** The option data of the tag for a query that leaves by a route, to TAG_OPTION: see TagReader.tagFor(). */
   tagFor(routeSlot: number, hops: number): Uint8Array {
     this.keys.advance(this.#clock.nowMs);
     return this.tags.tagFor(routeSlot, hops);
@@ -159,7 +159,7 @@ export class LoopDetector {
       if (tag === TagVerdict.own) return this.#ownTagSeen(bytes, q, nowMs);
       if (tag === TagVerdict.ring) ringSeen = true;
       if (tag === TagVerdict.hop && this.tags.hops + 1 > hops) hops = this.tags.hops + 1;
-      if (others < MAX_CARRIED_TAGS) this.carriedOffsets[others] = dataOffset;
+      if (others < MAX_CARRIED_TAGS) this.carriedOffsets[others] = at - TAG_LENGTH;
       others++;
     }
     if (others === 0) return LoopVerdict.pass;

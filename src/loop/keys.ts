@@ -2,6 +2,7 @@
 // it to the workers; each thread derives the keys of an hour (an epoch) from it, so that nothing seen outside
 // stays valid for long.
 import { createHmac, hkdfSync, randomBytes } from 'node:crypto';
+import type { WordOctets } from '../base/word-octets.ts';
 import { expandHashKey, HASH_KEY_LENGTH } from './keyed-hash.ts';
 
 /** An epoch's length. */
@@ -53,7 +54,7 @@ export class EpochKeys {
   /** Authenticates probe names; another in each ring. */
   readonly probeKey: Buffer;
   /** tags[route slot]: that route's tag with hop count 0, built when first needed (tag.ts). */
-  readonly tags: (Uint8Array | undefined)[] = [];
+  readonly tags: (WordOctets | undefined)[] = [];
 
   constructor(material: LoopKeyMaterial, epoch: number) {
     this.epoch = epoch;

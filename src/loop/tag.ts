@@ -1,6 +1,7 @@
 // The loop tag: an EDNS option on queries that go out, saying who sent them, by which route, and how many of our kind they
 // passed. detector.ts reads it on queries that come in; the pipeline appends it (RFC 6891 §6.1.2, local use: §9).
 import { createHmac, timingSafeEqual } from 'node:crypto';
+import { WordOctets } from '../base/word-octets.ts';
 import { MAX_ROUTES } from '../metrics/counters.ts';
 import { readUint16, readUint32 } from '../wire/octets.ts';
 import type { EpochKeys, KeyRing, LoopKeyMaterial } from './keys.ts';
@@ -15,6 +16,8 @@ export const TAG_OPTION = 65353;
 /**
  * ```
  *                +0 (MSB)                            +1
+ *    +--+--+--+--+--+--+--+--+--+--+--+--+--+--+--+--+
+ *    |                   filler                      |   0 to 15 octets of 0: the message ends at a multiple of 16
  *    +--+--+--+--+--+--+--+--+--+--+--+--+--+--+--+--+
  *  0 |      VERSION (1)      |          HOPS         |   HOPS: tiers of other rings passed so far
  *    +--+--+--+--+--+--+--+--+--+--+--+--+--+--+--+--+
@@ -32,15 +35,15 @@ export const TAG_OPTION = 65353;
  * 16 |                     MAC                       |   HMAC-SHA256 of the octets before it but HOPS, its first 96 bits
  *  … |                                               |
  *    +--+--+--+--+--+--+--+--+--+--+--+--+--+--+--+--+
- * 28 |                   filler                      |   0 to 15 octets of 0, so that queries are of few lengths
- *    +--+--+--+--+--+--+--+--+--+--+--+--+--+--+--+--+
  * ```
  * HOPS changes on the way, like a TTL, and like a TTL it is not under the MAC: who can change it can strip the option as well. The filler
- * says nothing, and is not looked at.
+ * says nothing, and is not looked at. Standing first, it has the tag begin on a word.
  */
 export const TAG_LENGTH = 28;
 /** Of the filler, at most. One less than a power of two: messages are filled up to a multiple of that. */
 export const MAX_FILLER_LENGTH = 15;
+/** Where the tag begins in what tagFor() returns; before it stand octets of 0 for the filler. */
+export const FILLED_TAG_OFFSET = MAX_FILLER_LENGTH + 1;
 const VERSION = 1;
 const HOPS_OFFSET = 1;
 const ROUTE_OFFSET = 2;
@@ -71,8 +74,8 @@ export const TagVerdict = {
 } as const;
 export type TagVerdict = (typeof TagVerdict)[keyof typeof TagVerdict];
 
-/** A tag with hop count 0, without filler. */
-export function buildTag(material: LoopKeyMaterial, keys: EpochKeys, routeSlot: number): Uint8Array {
+/** A tag with hop count 0, at FILLED_TAG_OFFSET. */
+export function buildTag(material: LoopKeyMaterial, keys: EpochKeys, routeSlot: number): WordOctets {
   const tag = Buffer.alloc(TAG_LENGTH);
   tag[0] = VERSION;
   tag.writeUInt16BE(routeSlot, ROUTE_OFFSET);
@@ -80,7 +83,9 @@ export function buildTag(material: LoopKeyMaterial, keys: EpochKeys, routeSlot: 
   tag.writeUInt32BE(material.instance, INSTANCE_OFFSET);
   tag.writeUInt32BE(keys.epoch >>> 0, EPOCH_OFFSET);
   computeMac(keys, tag).copy(tag, MAC_OFFSET);
-  return new Uint8Array(tag);
+  const filled = WordOctets.ofLength(FILLED_TAG_OFFSET + TAG_LENGTH);
+  filled.set(tag, FILLED_TAG_OFFSET);
+  return filled;
 }
 
 /** The MAC of a tag whose hop count is 0. */
@@ -102,7 +107,7 @@ export class TagReader {
   readonly #keys: KeyRing;
   readonly #good = new TagMemory();
   readonly #bad = new TagMemory();
-  readonly #withHops = new Uint8Array(TAG_LENGTH);
+  readonly #withHops = WordOctets.ofLength(FILLED_TAG_OFFSET + TAG_LENGTH);
   readonly #candidate = Buffer.alloc(TAG_LENGTH);
 
   constructor(keys: KeyRing, nowMs: number) {
@@ -110,16 +115,19 @@ export class TagReader {
     this.budget = new WorkBudget(HMACS_PER_SECOND, HMAC_BURST, nowMs);
   }
 
-  /** The option's data for a query that leaves by a route, without filler. Valid until the next call; copy it at once. */
-  tagFor(routeSlot: number, hops: number): Uint8Array {
+  /**
+   * The option's data for a query that leaves by a route: the tag at FILLED_TAG_OFFSET, behind as much filler as is wanted. Valid until the
+   * next call; copy it at once.
+   */
+  tagFor(routeSlot: number, hops: number): WordOctets {
     const tag = this.#ownTag(this.#keys.current, routeSlot);
     if (hops === 0) return tag;
     this.#withHops.set(tag);
-    this.#withHops[HOPS_OFFSET] = Math.min(hops, 255);
+    this.#withHops[FILLED_TAG_OFFSET + HOPS_OFFSET] = Math.min(hops, 255);
     return this.#withHops;
   }
 
-  #ownTag(keys: EpochKeys, routeSlot: number): Uint8Array {
+  #ownTag(keys: EpochKeys, routeSlot: number): WordOctets {
     let tag = keys.tags[routeSlot];
     if (tag === undefined) {
       tag = buildTag(this.#keys.material, keys, routeSlot);
@@ -131,29 +139,30 @@ export class TagReader {
   /** Judges an option's data. Allocates and computes only for a tag that was not seen before. */
   read(bytes: Uint8Array, dataOffset: number, dataLength: number, nowMs: number): TagVerdict {
     const fillerLength = dataLength - TAG_LENGTH;
-    if (fillerLength < 0 || fillerLength > MAX_FILLER_LENGTH || bytes[dataOffset] !== VERSION)
+    const tagOffset = dataOffset + fillerLength;
+    if (fillerLength < 0 || fillerLength > MAX_FILLER_LENGTH || bytes[tagOffset] !== VERSION)
       return TagVerdict.none;
-    this.hops = bytes[dataOffset + HOPS_OFFSET]!;
-    this.routeSlot = readUint16(bytes, dataOffset + ROUTE_OFFSET);
+    this.hops = bytes[tagOffset + HOPS_OFFSET]!;
+    this.routeSlot = readUint16(bytes, tagOffset + ROUTE_OFFSET);
     const material = this.#keys.material;
-    const sameRing = readUint32(bytes, dataOffset + RING_OFFSET) === material.ringId;
-    const keys = this.#keys.find(readUint32(bytes, dataOffset + EPOCH_OFFSET));
-    if (sameRing && readUint32(bytes, dataOffset + INSTANCE_OFFSET) === material.instance) {
+    const sameRing = readUint32(bytes, tagOffset + RING_OFFSET) === material.ringId;
+    const keys = this.#keys.find(readUint32(bytes, tagOffset + EPOCH_OFFSET));
+    if (sameRing && readUint32(bytes, tagOffset + INSTANCE_OFFSET) === material.instance) {
       if (keys === null || this.routeSlot >= MAX_ROUTES) return TagVerdict.none;
-      return equalTags(this.#ownTag(keys, this.routeSlot), 0, bytes, dataOffset)
+      return equalTags(this.#ownTag(keys, this.routeSlot), FILLED_TAG_OFFSET, bytes, tagOffset)
         ? TagVerdict.own
         : TagVerdict.none;
     }
     if (!material.shared || keys === null) return TagVerdict.foreign;
-    if (!this.#isAuthentic(keys, bytes, dataOffset, nowMs)) return TagVerdict.foreign;
+    if (!this.#isAuthentic(keys, bytes, tagOffset, nowMs)) return TagVerdict.foreign;
     return sameRing ? TagVerdict.ring : TagVerdict.hop;
   }
 
-  #isAuthentic(keys: EpochKeys, bytes: Uint8Array, dataOffset: number, nowMs: number): boolean {
-    if (this.#good.has(bytes, dataOffset)) return true;
-    if (this.#bad.has(bytes, dataOffset) || !this.budget.take(nowMs)) return false;
+  #isAuthentic(keys: EpochKeys, bytes: Uint8Array, tagOffset: number, nowMs: number): boolean {
+    if (this.#good.has(bytes, tagOffset)) return true;
+    if (this.#bad.has(bytes, tagOffset) || !this.budget.take(nowMs)) return false;
     const tag = this.#candidate;
-    for (let i = 0; i < TAG_LENGTH; i++) tag[i] = bytes[dataOffset + i]!;
+    for (let i = 0; i < TAG_LENGTH; i++) tag[i] = bytes[tagOffset + i]!;
     tag[HOPS_OFFSET] = 0;
     const authentic = timingSafeEqual(computeMac(keys, tag), tag.subarray(MAC_OFFSET));
     (authentic ? this.#good : this.#bad).add(tag);

@@ -8,16 +8,7 @@ import { writeProbeProof } from '../loop/probe.ts';
 import { Counter, type Counters } from '../metrics/counters.ts';
 import { EdeCode, Rcode } from '../wire/codes.ts';
 import { SERVER_UDP_SIZE } from '../wire/edns.ts';
-import {
-  FLAG_QR,
-  FLAG_TC,
-  HEADER_LENGTH,
-  RCODE_MASK,
-  readFlags,
-  writeCounts,
-  writeFlags,
-  writeId,
-} from '../wire/header.ts';
+import { FLAG_QR, FLAG_TC, RCODE_MASK, readFlags, writeCounts, writeFlags, writeId } from '../wire/header.ts';
 import type { ParsedQuery } from '../wire/query.ts';
 import { writeErrorReply, writeTruncatedReply } from '../wire/reply.ts';
 import { restoreForClient } from '../wire/restore.ts';
@@ -105,7 +96,7 @@ export class Answers {
       length = writeTruncatedReply(bytes, q, out, rcode);
     } else {
       const limit = answerLimit(path.stream, q.udpSize);
-      length = restoreForClient(out, copied, bytes, HEADER_LENGTH, q, rcode, edeCode, null, limit);
+      length = restoreForClient(out, copied, bytes, q, rcode, edeCode, null, limit);
     }
     this.#send(path, out, length, peers, peerOffset, rcode);
   }
@@ -146,7 +137,7 @@ export class Answers {
     // What is longer than the path carries need not be copied: it is truncated to its question anyway.
     copyOctets(message, 0, out, 0, Math.min(length, out.length));
     const limit = waiter.sizeLimit;
-    const end = restoreForClient(out, length, waiter.qname, 0, waiter, rcode, edeCode, edeText, limit);
+    const end = restoreForClient(out, length, waiter.named, waiter, rcode, edeCode, edeText, limit);
     this.#send(path, out, end, waiter.peer, 0, rcode);
     this.#settle(waiter);
   }

@@ -1,18 +1,21 @@
 // Builds the message of an attempt: the client's question in our case pattern, our own OPT, our loop tag. EDNS ends at
 // each leg (RFC 6891 §6.2.6): of the client's OPT nothing but DO goes on.
 import type { Clock } from '../base/clock.ts';
-import { type LoopDetector, MAX_FILLER_LENGTH, TAG_LENGTH, TAG_OPTION } from '../loop/detector.ts';
+import {
+  FILLED_TAG_OFFSET,
+  type LoopDetector,
+  MAX_FILLER_LENGTH,
+  TAG_LENGTH,
+  TAG_OPTION,
+} from '../loop/detector.ts';
 import type { SharedUpstreamState } from '../upstream/shared-state.ts';
 import type { Upstream } from '../upstream/upstream.ts';
 import { writeUpstreamQuery } from '../wire/build-query.ts';
-import {
-  appendOption,
-  lengthenOption,
-  OPTION_HEADER_LENGTH,
-  SERVER_UDP_SIZE,
-  writeOpt,
-} from '../wire/edns.ts';
+import { appendOption, OPTION_HEADER_LENGTH, SERVER_UDP_SIZE, writeOpt } from '../wire/edns.ts';
 import { type Attempt, Dress, type Flight } from './flight.ts';
+
+/** Octets of an option with a tag but no filler. */
+const TAGGED_OPTION_LENGTH = OPTION_HEADER_LENGTH + TAG_LENGTH;
 
 /** Which queries carry marks: the configuration's loop.tag and loop.case. */
 export interface MarkPolicy {
@@ -74,9 +77,17 @@ export class OutgoingQuery {
    */
   #appendTags(out: Uint8Array, optOffset: number, length: number, flight: Flight, routeSlot: number): number {
     const tag = this.#detector.tagFor(routeSlot, flight.hops);
-    let end = appendOption(out, optOffset, length, TAG_OPTION, tag, 0, TAG_LENGTH);
-    const fullLength = end + flight.carriedCount * (OPTION_HEADER_LENGTH + TAG_LENGTH);
-    end = lengthenOption(out, optOffset, length, end, -fullLength & MAX_FILLER_LENGTH);
+    const fillerLength = -(length + TAGGED_OPTION_LENGTH * (1 + flight.carriedCount)) & MAX_FILLER_LENGTH;
+    const dataLength = fillerLength + TAG_LENGTH;
+    let end = appendOption(
+      out,
+      optOffset,
+      length,
+      TAG_OPTION,
+      tag,
+      FILLED_TAG_OFFSET - fillerLength,
+      dataLength,
+    );
     for (let i = 0; i < flight.carriedCount; i++) {
       end = appendOption(out, optOffset, end, TAG_OPTION, flight.carriedTags!, i * TAG_LENGTH, TAG_LENGTH);
     }

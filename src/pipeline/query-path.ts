@@ -154,18 +154,20 @@ export class QueryPath {
     }
     const limit = answerLimit(path.stream, q.udpSize);
     const nowMs = this.#clock.nowMs;
-    const waiter = this.#waiters.take(bytes, q, path, peers, peerOffset, clientHash, limit, nowMs)!;
+    const waiter = this.#waiters.take(q, path, peers, peerOffset, clientHash, limit, nowMs)!;
     if (flight !== null) {
       if (q.opaque) this.#loopGuard.onRepeated();
       this.#counters.increment(Counter.coalesced);
       if (!q.opaque) this.#loopGuard.onJoined(flight, peers, peerOffset);
       // Tags of other tiers go on with the next attempt, so that a loop through them is seen.
       if (flight.carriedCount === 0) flight.carryTags(bytes, this.#loopGuard.detector);
+      waiter.keepName(bytes);
       flight.addWaiter(waiter);
       return true;
     }
     flight = this.#forward.begin(bytes, length, q, zone, hasStale);
     flight.carryTags(bytes, this.#loopGuard.detector);
+    waiter.named = flight.query;
     flight.addWaiter(waiter);
     this.#forward.tryNext(flight);
     return true;

@@ -2,6 +2,7 @@
 // way there. Pooled: one per forwarded or coalesced query.
 import { copyOctets, WordOctets } from '../base/word-octets.ts';
 import { PEER_WORDS } from '../io/datagram-socket.ts';
+import { copyPeer } from '../io/peer.ts';
 import { HEADER_LENGTH } from '../wire/header.ts';
 import { MAX_NAME_LENGTH, type ParsedQuery } from '../wire/query.ts';
 import type { ClientPath } from './client-path.ts';
@@ -18,8 +19,10 @@ export class Waiter {
   sizeLimit = 0;
   /** When its query was handled (clock ms), for the latency histogram. */
   receivedMs = 0;
-  /** QNAME in the client's own spelling. */
-  readonly qname = WordOctets.ofLength(MAX_NAME_LENGTH);
+  /** A message that has QNAME in the client's own spelling: the query that began its flight, or #kept. */
+  named: Uint8Array = NO_MESSAGE;
+  /** Made for who first joins a flight. */
+  #kept: WordOctets | null = null;
   path: ClientPath | null = null;
   readonly peer = new Int32Array(PEER_WORDS);
   /** What it waits for; null when that has been taken off it (Flight.takeWaiters(), removeWaiter()). */
@@ -31,7 +34,16 @@ export class Waiter {
   clientHash = 0;
   older: Waiter | null = null;
   newer: Waiter | null = null;
+
+  /** Takes down QNAME from a query, for who joins a flight that another one began. */
+  keepName(query: Uint8Array): void {
+    this.#kept ??= WordOctets.ofLength(HEADER_LENGTH + MAX_NAME_LENGTH);
+    copyOctets(query, HEADER_LENGTH, this.#kept, HEADER_LENGTH, this.qnameLength);
+    this.named = this.#kept;
+  }
 }
+
+const NO_MESSAGE = new Uint8Array(0);
 
 /** Waiters are made as they are first needed, at most `limit`, and used again for ever. */
 export class WaiterPool {
@@ -44,9 +56,8 @@ export class WaiterPool {
     this.limit = limit;
   }
 
-  /** Takes down what a client's answer needs; null when the limit is reached. */
+  /** Takes down what a client's answer needs, but for `named`; null when the limit is reached. */
   take(
-    bytes: Uint8Array,
     q: ParsedQuery,
     path: ClientPath,
     peers: Int32Array,
@@ -69,8 +80,7 @@ export class WaiterPool {
     waiter.receivedMs = nowMs;
     waiter.path = path;
     waiter.next = null;
-    copyOctets(bytes, HEADER_LENGTH, waiter.qname, 0, q.qnameLength);
-    for (let i = 0; i < PEER_WORDS; i++) waiter.peer[i] = peers[peerOffset + i]!;
+    copyPeer(peers, peerOffset, waiter.peer, 0);
     return waiter;
   }
 

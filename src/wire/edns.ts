@@ -70,19 +70,6 @@ export function appendOption(
   return endOption(bytes, optOffset, offset + OPTION_HEADER_LENGTH + dataLength);
 }
 
-/** Lengthens the option at `optionOffset`, the last one, by `count` octets of 0; mends RDLENGTH and returns the new end. */
-export function lengthenOption(
-  bytes: Uint8Array,
-  optOffset: number,
-  optionOffset: number,
-  offset: number,
-  count: number,
-): number {
-  writeUint16(bytes, optionOffset + 2, offset + count - optionOffset - OPTION_HEADER_LENGTH);
-  for (let i = offset; i < offset + count; i++) bytes[i] = 0;
-  return endOption(bytes, optOffset, offset + count);
-}
-
 /** Octets that appendEde() takes. */
 export function edeOptionLength(text: Uint8Array | null): number {
   return OPTION_HEADER_LENGTH + INFO_CODE_LENGTH + (text === null ? 0 : text.length);

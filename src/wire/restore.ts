@@ -39,16 +39,15 @@ export interface ClientQuestion {
 const FOREIGN_FLAGS = FLAG_QR | OPCODE_MASK | FLAG_RD | FLAG_RA | FLAG_CD;
 
 /**
- * Turns the message in out[0 … length−1] (one question, uncompressed, at 12; no OPT) into the answer to the client whose
- * QNAME stands at nameBytes[nameOffset …] and returns its length. `rcode` is the whole RCODE: its upper 8 bits go into
+ * Turns the message in out[0 … length−1] (one question, uncompressed, at 12; no OPT) into the answer to a client whose QNAME `named`, a
+ * message, has as the client spelt it, and returns its length. `rcode` is the whole RCODE: its upper 8 bits go into
  * OPT, the lower 4 stand in the header already. What passes `sizeLimit` loses first its EDE (edeCode −1: there is none),
  * then additional records that nobody asked for, then all records: TC is set. `out` has room for OPT and EDE as far as sizeLimit allows, and never less than 512 octets.
  */
 export function restoreForClient(
   out: Uint8Array,
   length: number,
-  nameBytes: Uint8Array,
-  nameOffset: number,
+  named: Uint8Array,
   q: ClientQuestion,
   rcode: number,
   edeCode: number,
@@ -65,7 +64,7 @@ export function restoreForClient(
     FLAG_RA |
     (q.flags & (FLAG_RD | FLAG_CD)) |
     headerRcode(wholeRcode, q.hasOpt);
-  copyOctets(nameBytes, nameOffset, out, HEADER_LENGTH, q.qnameLength);
+  copyOctets(named, HEADER_LENGTH, out, HEADER_LENGTH, q.qnameLength);
   writeId(out, q.id);
 
   const limit = Math.min(sizeLimit, out.length);

@@ -20,9 +20,9 @@ function popAll(lru: HashLru): number[] {
 describe('a few hashes', () => {
   it('go in the order of use, whatever they are', () => {
     const lru = new HashLru(10);
-    for (let i = 1; i <= 5; i++) expect(lru.set(hashNumber(i), i)).toBe(NONE);
+    for (let i = 1; i <= 5; i++) expect(lru.add(hashNumber(i), i)).toBe(NONE);
     expect(lru.get(hashNumber(2))).toBe(2);
-    expect(lru.set(hashNumber(1), 11)).toBe(NONE);
+    lru.replace(hashNumber(1), 11);
     expect(lru.oldest()).toBe(3);
     expect(popAll(lru)).toEqual([3, 4, 5, 2, 11]);
     expect(lru.oldest()).toBe(NONE);
@@ -31,8 +31,8 @@ describe('a few hashes', () => {
   it('are found, replaced and forgotten', () => {
     const lru = new HashLru(10);
     expect(lru.get(7)).toBe(NONE);
-    lru.set(7, 1);
-    lru.set(-7, 2);
+    lru.add(7, 1);
+    lru.add(-7, 2);
     expect([lru.get(7), lru.get(-7)]).toEqual([1, 2]);
     lru.delete(7);
     lru.delete(8);
@@ -43,10 +43,10 @@ describe('a few hashes', () => {
 
   it('are no more than it was made for, also where its owner makes no room', () => {
     const lru = new HashLru(3);
-    for (let i = 1; i <= 3; i++) expect(lru.set(hashNumber(i), i)).toBe(NONE);
+    for (let i = 1; i <= 3; i++) expect(lru.add(hashNumber(i), i)).toBe(NONE);
     expect(lru.get(hashNumber(1))).toBe(1);
-    expect(lru.set(hashNumber(3), 33)).toBe(NONE);
-    expect(lru.set(hashNumber(4), 4)).toBe(2);
+    lru.replace(hashNumber(3), 33);
+    expect(lru.add(hashNumber(4), 4)).toBe(2);
     expect(popAll(lru)).toEqual([1, 33, 4]);
   });
 
@@ -69,7 +69,9 @@ describe('a few hashes', () => {
           model.delete(hash);
           if (what === 'set') {
             model.set(hash, ref);
-            expect(lru.set(hash, ref++)).toBe(NONE);
+            if (known === undefined) expect(lru.add(hash, ref)).toBe(NONE);
+            else lru.replace(hash, ref);
+            ref++;
           } else if (what === 'delete') {
             lru.delete(hash);
           } else {
@@ -88,7 +90,7 @@ describe('many hashes', () => {
     const lru = new HashLru(MANY);
     let gone = 0;
     let missing = 0;
-    for (let i = 1; i <= MANY; i++) if (lru.set(hashNumber(i), i) !== NONE) gone++;
+    for (let i = 1; i <= MANY; i++) if (lru.add(hashNumber(i), i) !== NONE) gone++;
     for (let i = 1; i <= MANY; i++) if (lru.get(hashNumber(i)) !== i) missing++;
     expect({ gone, missing, popped: new Set(popAll(lru)).size }).toEqual({
       gone: 0,
@@ -99,7 +101,7 @@ describe('many hashes', () => {
 
   it('go about in the order of use', () => {
     const lru = new HashLru(MANY);
-    for (let i = 1; i <= MANY; i++) lru.set(hashNumber(i), i);
+    for (let i = 1; i <= MANY; i++) lru.add(hashNumber(i), i);
     // The first half is used again.
     for (let i = 1; i <= MANY / 2; i++) lru.get(hashNumber(i));
     let least = MANY;
@@ -110,10 +112,10 @@ describe('many hashes', () => {
   it('that crowd one part cost others of that part their place, and none is lost from sight', () => {
     const lru = new HashLru(MANY);
     const gone: number[] = [];
-    for (let i = 1; i <= MANY; i++) {
-      // Their upper half is the same: one part for all.
-      const out = lru.set(i & 0xffff, i);
-      if (i <= 0xffff && out !== NONE) gone.push(out);
+    // Their upper half is the same: one part for all.
+    for (let i = 1; i <= 0xffff; i++) {
+      const out = lru.add(i, i);
+      if (out !== NONE) gone.push(out);
     }
     // One of four parts, which holds a quarter more than its share.
     const held = (MANY / 4) * 1.25;
@@ -121,6 +123,6 @@ describe('many hashes', () => {
     // The least recently used first.
     expect(gone).toEqual(gone.map((_, i) => i + 1));
     expect([...lru.values()].length).toBe(held);
-    expect(lru.get(MANY & 0xffff)).toBe(MANY);
+    expect(lru.get(0xffff)).toBe(0xffff);
   });
 });

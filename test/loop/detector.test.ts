@@ -9,6 +9,8 @@ import {
   PROOF_LETTERS,
   SUSPECT_LETTERS,
   SUSPECT_UNSENT_LETTERS,
+  TAG_LENGTH,
+  TAG_OPTION,
 } from '../../src/loop/detector.ts';
 import { EPOCH_MS } from '../../src/loop/keys.ts';
 import { makeProbeName, PROBE_QTYPE } from '../../src/loop/probe.ts';
@@ -17,7 +19,7 @@ import { OptionCode, Type } from '../../src/wire/codes.ts';
 import { HEADER_LENGTH } from '../../src/wire/header.ts';
 import { textToName } from '../../src/wire/text.ts';
 import { rounds } from '../support/rounds.ts';
-import { HandClock, type Incoming, Node, nameOf, query, recase, tagOption } from './incoming.ts';
+import { HandClock, type Incoming, Node, nameOf, type Option, query, recase, tagOption } from './incoming.ts';
 
 const ROUTE = 12;
 const LONG = 'a-service-with-a-long-name.in-some-namespace.example.com';
@@ -102,7 +104,7 @@ describe('our tag', () => {
       { code: code - 1, data },
       { code: code + 1, data },
       { code, data: data.slice(0, -1) },
-      { code, data: new Uint8Array([...data, ...new Uint8Array(MAX_FILLER_LENGTH + 1)]) },
+      { code, data: new Uint8Array([...new Uint8Array(MAX_FILLER_LENGTH + 1), ...data]) },
       { code, data: new Uint8Array(0) },
       { code, data: version },
     ]) {
@@ -361,10 +363,10 @@ describe('replicas with one cluster key', () => {
 
 describe('tiers', () => {
   const clock = new HandClock();
-  const carriedOf = ({ detector }: Node, { bytes }: Incoming): ReturnType<typeof tagOption>[] =>
+  const carriedOf = ({ detector }: Node, { bytes }: Incoming): Option[] =>
     Array.from({ length: detector.carriedCount }, (_, i) => {
       const offset = detector.carriedOffsets[i]!;
-      return tagOption(bytes.subarray(offset));
+      return { code: TAG_OPTION, data: bytes.slice(offset, offset + TAG_LENGTH) };
     });
 
   /** The tier takes the query in and sends it on. */

@@ -1,6 +1,6 @@
 // Builds the queries that the tests of src/loop let in, and the keys and detectors that judge them.
 import { Clock } from '../../src/base/clock.ts';
-import { LoopDetector, TAG_LENGTH, TAG_OPTION } from '../../src/loop/detector.ts';
+import { FILLED_TAG_OFFSET, LoopDetector, TAG_OPTION } from '../../src/loop/detector.ts';
 import { createKeyMaterial, type LoopKeyMaterial } from '../../src/loop/keys.ts';
 import { SentQuestions } from '../../src/loop/sent-questions.ts';
 import { writeQuestion } from '../../src/wire/build-query.ts';
@@ -50,9 +50,9 @@ export function query(
   return incoming(out.slice(0, length));
 }
 
-/** A tag as an option. */
-export function tagOption(data: Uint8Array): Option {
-  return { code: TAG_OPTION, data: data.slice(0, TAG_LENGTH) };
+/** A tag, as tagFor() gives it out, as an option without filler. */
+export function tagOption(filled: Uint8Array): Option {
+  return { code: TAG_OPTION, data: filled.slice(FILLED_TAG_OFFSET) };
 }
 
 /** The QNAME's octets. */

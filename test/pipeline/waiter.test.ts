@@ -4,6 +4,7 @@ import { PEER_WORDS } from '../../src/io/datagram-socket.ts';
 import { formatPeer, parsePeer } from '../../src/io/peer.ts';
 import type { ClientPath } from '../../src/pipeline/client-path.ts';
 import { WaiterPool } from '../../src/pipeline/waiter.ts';
+import { HEADER_LENGTH } from '../../src/wire/header.ts';
 import { testQuery } from './queries.ts';
 
 const PATH: ClientPath = { stream: false, reserve: () => new Uint8Array(0), send() {} };
@@ -12,7 +13,8 @@ function take(pool: WaiterPool, qname: string, port = 4000) {
   const { bytes, q } = testQuery(qname, { udpSize: 900 });
   const peers = new Int32Array(2 * PEER_WORDS);
   peers.set(parsePeer('192.0.2.1', port)!, PEER_WORDS);
-  const waiter = pool.take(bytes, q, PATH, peers, PEER_WORDS, 77, 900, 5000);
+  const waiter = pool.take(q, PATH, peers, PEER_WORDS, 77, 900, 5000);
+  waiter?.keepName(bytes);
   // The batch that brought it is overwritten.
   bytes.fill(0xff);
   peers.fill(-1);
@@ -30,7 +32,9 @@ describe('waiter pool', () => {
       path: PATH,
       next: null,
     });
-    const spelling = Buffer.from(waiter.qname.subarray(0, waiter.qnameLength)).toString('latin1');
+    const spelling = Buffer.from(
+      waiter.named.subarray(HEADER_LENGTH, HEADER_LENGTH + waiter.qnameLength),
+    ).toString('latin1');
     expect(spelling).toBe('\x04HoSt\x07Example\0');
     expect(formatPeer(waiter.peer, 0)).toBe('192.0.2.1:4000');
   });

@@ -4,7 +4,6 @@ import {
   appendOption,
   edeOptionLength,
   findOption,
-  lengthenOption,
   optionLengthAt,
   writeOpt,
 } from '../../src/wire/edns.ts';
@@ -48,18 +47,6 @@ describe('appending options', () => {
       option(15, octets('000e', new TextEncoder().encode('loop'))),
       option(12, octets()),
     );
-    expect(bytes.slice(0, end)).toEqual(octets(headWithOpt, opt(1232, { options })));
-    expect(bytes[end]).toBe(0xee);
-  });
-
-  it('lengthens the last one by zeros', () => {
-    const bytes = buffer();
-    const first = writeOpt(bytes, head.length, 1232, 0, false);
-    const second = appendOption(bytes, head.length, first, 12, octets('07'), 0, 1);
-    let end = appendOption(bytes, head.length, second, 65300, octets('0102'), 0, 2);
-    end = lengthenOption(bytes, head.length, second, end, 3);
-    expect(lengthenOption(bytes, head.length, second, end, 0)).toBe(end);
-    const options = octets(option(12, octets('07')), option(65300, octets('0102 000000')));
     expect(bytes.slice(0, end)).toEqual(octets(headWithOpt, opt(1232, { options })));
     expect(bytes[end]).toBe(0xee);
   });

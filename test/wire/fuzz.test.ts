@@ -137,7 +137,7 @@ function read(bytes: Uint8Array, length: number, subjects: Subjects): string {
     const stripped = stripOpt(out, length, r);
     check(stripped <= length && stripped >= r.questionEnd);
     const client = { id: 1, flags: 0x0100, qnameLength: r.questionEnd - 16, hasOpt: true, dnssecOk: true };
-    const restoredLength = restoreForClient(out, stripped, bytes, 12, client, r.rcode, 3, null, 512);
+    const restoredLength = restoreForClient(out, stripped, bytes, client, r.rcode, 3, null, 512);
     found += ` ${stripped} ${sum(out, restoredLength)}`;
     // What leaves us is sound and has one OPT, at its end, whatever came in.
     check(scanResponse(out, restoredLength, r) === ScanVerdict.ok);

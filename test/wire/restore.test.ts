@@ -27,12 +27,11 @@ function restore(asked: Asked = {}): Uint8Array {
     hasOpt: asked.hasOpt ?? false,
     dnssecOk: asked.dnssecOk ?? false,
   };
-  const names = octets('ffff', spelt);
+  const named = octets('ff'.repeat(12), spelt);
   const length = restoreForClient(
     out,
     message.length,
-    names,
-    2,
+    named,
     q,
     asked.rcode ?? 0,
     asked.ede ?? -1,

@@ -28,8 +28,8 @@ export const restore: FuzzTarget = {
     // Compressed questions never match what was asked (question-match.ts).
     if (!isUncompressed(slot, scanned.questionEnd)) return -4;
     const qnameLength = scanned.questionEnd - 16;
-    const spelt = slot.slice(12, 12 + qnameLength);
-    for (let i = 0; i < spelt.length; i++) if (isLetter(spelt[i]!)) spelt[i]! ^= 0x20;
+    const spelt = slot.slice(0, 12 + qnameLength);
+    for (let i = 12; i < spelt.length; i++) if (isLetter(spelt[i]!)) spelt[i]! ^= 0x20;
     const hasOpt = (client & 1) !== 0;
     const udpSize = hasOpt ? Math.min(1232, Math.max(512, input[1]! << 4)) : 512;
     const limit = (client & 2) !== 0 ? 4096 : udpSize;
@@ -41,10 +41,10 @@ export const restore: FuzzTarget = {
       dnssecOk: (client & 4) !== 0,
     };
     const edeCode = (client & 8) !== 0 ? 22 : -1;
-    const length = restoreForClient(slot, bareLength, spelt, 0, q, rcode, edeCode, TEXT, limit);
+    const length = restoreForClient(slot, bareLength, spelt, q, rcode, edeCode, TEXT, limit);
     check(length >= 12 && length <= limit, 'the answer is longer than the client takes');
     check(((slot[0]! << 8) | slot[1]!) === q.id && (slot[2]! & 0x80) !== 0, 'the header');
-    for (let i = 0; i < qnameLength; i++) check(slot[12 + i] === spelt[i], 'the spelling of QNAME');
+    for (let i = 12; i < spelt.length; i++) check(slot[i] === spelt[i], 'the spelling of QNAME');
     check(scanResponse(slot, length, again) === ScanVerdict.ok, 'the answer is broken');
     check(again.endOffset === length, 'octets behind the answer');
     check(again.hasOpt === hasOpt, 'OPT, or none');

@@ -1,7 +1,13 @@
 // The loop tag: nothing but our own octets is ours, whatever else comes in its option. The first octet says how the tag is
 // made from the rest.
 import { createKeyMaterial, KeyRing } from '../../../src/loop/keys.ts';
-import { MAX_FILLER_LENGTH, TAG_LENGTH, TagReader, TagVerdict } from '../../../src/loop/tag.ts';
+import {
+  FILLED_TAG_OFFSET,
+  MAX_FILLER_LENGTH,
+  TAG_LENGTH,
+  TagReader,
+  TagVerdict,
+} from '../../../src/loop/tag.ts';
 import { check, type FuzzTarget } from '../target.ts';
 
 const NOW_MS = 1_000_000;
@@ -22,7 +28,7 @@ export const tag: FuzzTarget = {
     // Time to check tags is rationed: here there is always some.
     nowMs += 10;
     const sender = input[0]! & 3;
-    const sound = SENDERS[sender]!.tagFor(input[1]!, input[0]! >> 4).slice();
+    const sound = SENDERS[sender]!.tagFor(input[1]!, input[0]! >> 4).slice(FILLED_TAG_OFFSET);
     check(shared.read(sound, 0, TAG_LENGTH, nowMs) === VERDICTS[sender], `a sound tag of sender ${sender}`);
     if (sender === 1)
       check(shared.routeSlot === input[1] && shared.hops === input[0]! >> 4, 'the route or hops');
@@ -35,7 +41,9 @@ export const tag: FuzzTarget = {
       if (i - 2 !== 1 && input[i] !== 0) differs = true;
     }
     const fillerLength = input[1]! % (MAX_FILLER_LENGTH + 1);
-    const verdict = shared.read(changed, 0, TAG_LENGTH + fillerLength, nowMs);
+    const filled = new Uint8Array(fillerLength + TAG_LENGTH).fill(input[0]!);
+    filled.set(changed, fillerLength);
+    const verdict = shared.read(filled, 0, filled.length, nowMs);
     if (differs) {
       check(verdict === TagVerdict.none || verdict === TagVerdict.foreign, 'a forged tag is believed');
     } else {
