@@ -100,9 +100,8 @@ export class Flight implements WheelTimer {
   /** When waiters are given stale data. Infinity: there is none. */
   staleMs = 0;
   deadlineMs = 0;
-  expiryMs = 0;
 
-  readonly attempts: (Attempt | null)[] = new Array(MAX_ATTEMPTS_WITH_REPEATS).fill(null);
+  readonly attempts: (Attempt | null)[] = [null];
   /** Attempts made; those in flight are not null in `attempts`. */
   attemptCount = 0;
   /** Attempts neither answered nor failed nor cancelled. */

@@ -108,7 +108,6 @@ export class ForwardPath {
     flight.retryMs = Number.POSITIVE_INFINITY;
     flight.staleMs = hasStale ? nowMs + this.times.staleAfterMs : Number.POSITIVE_INFINITY;
     flight.deadlineMs = nowMs + this.times.deadlineMs;
-    flight.expiryMs = flight.deadlineMs + LINGER_MS;
     zone.load.flights++;
     this.table.add(flight);
     return flight;
@@ -245,7 +244,7 @@ export class ForwardPath {
 
   /** Sets the flight's timer to the next thing that is due. */
   #arm(flight: Flight): void {
-    let dueMs = flight.settled ? flight.expiryMs : flight.deadlineMs;
+    let dueMs = flight.settled ? flight.deadlineMs + LINGER_MS : flight.deadlineMs;
     if (flight.retryMs < dueMs) dueMs = flight.retryMs;
     if (flight.staleMs < dueMs) dueMs = flight.staleMs;
     if (flight.nextTimer === null || flight.dueMs !== dueMs) this.#wheel.arm(flight, dueMs);
@@ -253,7 +252,7 @@ export class ForwardPath {
 
   onFlightTimer(flight: Flight, nowMs: number): void {
     if (flight.settled) {
-      // Its timer is set to expiryMs alone.
+      // Its timer is set to the end of its lingering alone.
       this.release(flight);
     } else if (nowMs >= flight.deadlineMs) {
       this.#settle(flight);
