@@ -86,6 +86,8 @@ export class WaiterPool {
 
   release(waiter: Waiter): void {
     waiter.path = null;
+    // A message that is kept whole may be 64 KiB long.
+    waiter.named = NO_MESSAGE;
     waiter.next = this.#free;
     this.#free = waiter;
     this.inUse--;

@@ -58,5 +58,6 @@ describe('waiter pool', () => {
     const waiter = take(pool, 'a.example')!;
     pool.release(waiter);
     expect(waiter.path).toBeNull();
+    expect(waiter.named).toHaveLength(0);
   });
 });
