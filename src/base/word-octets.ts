@@ -52,7 +52,7 @@ export function wordsOf(bytes: Uint8Array): Int32Array | undefined {
   return (bytes as Partial<WordOctets>)[WORDS];
 }
 
-/** Copies `count` octets. Within one array the ranges overlap only when they are the same. */
+/** Copies `count` octets, by words where both sides have them and begin as far from one. Within one array the ranges overlap only when they are the same. */
 export function copyOctets(
   from: Uint8Array,
   fromOffset: number,
