@@ -1,7 +1,8 @@
-// What an IPv4 fast path would spare where a reply is addressed: all 12 words of a peer record (src/io/batch-socket.ts), or the three
+// What an IPv4 fast path would spare where a reply is addressed: all 12 words of a peer record (src/io/peer.ts), or the three
 // that IPv4 has. `npx vitest bench --run bench/io`.
 import { bench, describe } from 'vitest';
 import { PEER_WORDS } from '../../src/io/datagram-socket.ts';
+import { copyPeer } from '../../src/io/peer.ts';
 
 const SLOTS = 64;
 const BATCH = 1000;
@@ -16,13 +17,9 @@ for (let slot = 0; slot < SLOTS; slot++) {
   from[slot * PEER_WORDS + REMOTE] = 0x0100007f;
 }
 
-function copyAll(source: Int32Array, fromOffset: number, target: Int32Array, toOffset: number): void {
-  for (let i = 0; i < PEER_WORDS; i++) target[toOffset + i] = source[fromOffset + i]!;
-}
-
 function copyByFamily(source: Int32Array, fromOffset: number, target: Int32Array, toOffset: number): void {
   if (source[fromOffset]! >> 16 !== 4) {
-    copyAll(source, fromOffset, target, toOffset);
+    copyPeer(source, fromOffset, target, toOffset);
     return;
   }
   target[toOffset] = source[fromOffset]!;
@@ -30,7 +27,7 @@ function copyByFamily(source: Int32Array, fromOffset: number, target: Int32Array
   target[toOffset + LOCAL] = source[fromOffset + LOCAL]!;
 }
 
-function work(copy: typeof copyAll): () => void {
+function work(copy: typeof copyPeer): () => void {
   const [source, target] = [from, to];
   return () => {
     for (let i = 0; i < BATCH; i++)
@@ -39,6 +36,6 @@ function work(copy: typeof copyAll): () => void {
 }
 
 describe(`${BATCH} replies addressed`, () => {
-  bench('all twelve words', work(copyAll));
+  bench('all twelve words', work(copyPeer));
   bench('three words for IPv4', work(copyByFamily));
 });

@@ -8,6 +8,8 @@ import { MAX_NAME_LENGTH, type ParsedQuery } from '../wire/query.ts';
 import type { ClientPath } from './client-path.ts';
 import type { Flight } from './flight.ts';
 
+const NO_MESSAGE = new Uint8Array(0);
+
 /** One waiting client. Has the fields that wire/restore.ts asks for. */
 export class Waiter {
   id = 0;
@@ -42,8 +44,6 @@ export class Waiter {
     this.named = this.#kept;
   }
 }
-
-const NO_MESSAGE = new Uint8Array(0);
 
 /** Waiters are made as they are first needed, at most `limit`, and used again for ever. */
 export class WaiterPool {

@@ -74,6 +74,15 @@ describe('peer records', () => {
     );
   });
 
+  it('copies every word', () => {
+    const numbered = Int32Array.from({ length: PEER_WORDS }, (_, i) => i + 1);
+    const table = new Int32Array(3 * PEER_WORDS);
+    copyPeer(numbered, 0, table, PEER_WORDS);
+    expect(table.subarray(PEER_WORDS, 2 * PEER_WORDS)).toEqual(numbered);
+    expect(table[PEER_WORDS - 1]).toBe(0);
+    expect(table[2 * PEER_WORDS]).toBe(0);
+  });
+
   it('copies at any offset, and compares the remote ends alone', () => {
     const from = parsePeer('2001:db8::1', 53)!;
     const table = new Int32Array(3 * PEER_WORDS);

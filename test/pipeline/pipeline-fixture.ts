@@ -209,7 +209,12 @@ export class PipelineFixture {
   /** A query comes in; `from`: the address of who sends it. */
   ask(bytes: Uint8Array, client: FakeClient = this.client, from = '127.0.0.1'): boolean {
     this.#peers.set(parsePeer(from, 4000)!);
-    return this.path.handle(asWords(bytes), bytes.length, client, this.#peers, 0);
+    const slot = asWords(bytes);
+    const handled = this.path.handle(slot, bytes.length, client, this.#peers, 0);
+    // As the next batch does: what is wanted later must have been copied.
+    slot.fill(0xee);
+    this.#peers.fill(-1);
+    return handled;
   }
 
   /** Lets time pass, tick by tick. */
