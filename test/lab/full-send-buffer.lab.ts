@@ -177,7 +177,8 @@ describe.each(SOCKETS)('toward upstreams, $socket', ({ socket, native }) => {
     const open = slowDown(TO_UPSTREAM);
     // Names that only the upstream behind that link may be asked for fill the buffers; the others wait for nobody.
     const [alone, beside] = await Promise.all([
-      load({ name: LONG_NAME, count: 4000, inFlight: 4000, rate: 4000 }),
+      // Each leaves twice as a datagram: more than 16 sockets of node:dgram with 1024 sends under way let wait, however they are spread.
+      load({ name: LONG_NAME, count: 12_000, inFlight: 12_000, rate: 4000 }),
       load({ name: 'b*.example', count: 400, rate: 400 }),
     ]);
     const full = kernelCount('SndbufErrors') - fullBefore;
@@ -192,7 +193,7 @@ describe.each(SOCKETS)('toward upstreams, $socket', ({ socket, native }) => {
     await expect.poll(lost, { timeout: PATIENCE_MS }).toBeGreaterThanOrEqual(1);
     // On a machine under load questions may come faster than they are read.
     expect(alone.lost + beside.lost).toBeLessThanOrEqual(tooFast);
-    expect(alone.rcodes[2]).toBeGreaterThan(3000);
+    expect(alone.rcodes[2]).toBeGreaterThan(9000);
     expect(beside.rcodes).toEqual({ 0: beside.answered });
     await expectAsBefore(unloop, `s*.${native}.${ALONE}`);
     await expectAsBefore(unloop, `t*.${native}.example`);
