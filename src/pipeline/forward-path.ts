@@ -211,6 +211,7 @@ export class ForwardPath {
     attempt.isRedressed = isRedressed;
     attempt.timedOut = false;
     attempt.missed = false;
+    attempt.late = false;
     attempt.answersBefore = this.#state.answers(upstream.slot);
     attempt.sentAtMs = nowMs;
     this.#outgoing.write(attempt, flight, upstream, dress);
@@ -279,8 +280,15 @@ export class ForwardPath {
     flight.retryMs = Number.POSITIVE_INFINITY;
     flight.staleMs = Number.POSITIVE_INFINITY;
     this.table.remove(flight);
-    if (lingers) this.#arm(flight);
-    else this.release(flight);
+    if (!lingers) {
+      this.release(flight);
+      return;
+    }
+    for (let i = 0; i < flight.attemptCount; i++) {
+      const attempt = flight.attempts[i]!;
+      if (attempt !== null) attempt.late = true;
+    }
+    this.#arm(flight);
   }
 
   /** Every attempt that is out too long counts once against its upstream. */

@@ -6,11 +6,11 @@
 export const FailureReason = {
   /** No reply in the owner's time (set by the owner, never by an exchange). */
   timeout: 0,
-  /** ICMP unreachable, connection refused or reset before a reply. */
+  /** No connection came about: ICMP unreachable, TCP refused, or no TCP or TLS handshake in time. */
   unreachable: 1,
-  /** The connection closed or broke with the query unanswered. */
+  /** A connection that stood was closed, broke or went silent, or a stream on it was reset, with the query unanswered. */
   closed: 2,
-  /** TLS handshake or certificate failure. */
+  /** No connection came about: the TLS handshake failed, or the certificate was not accepted. */
   tls: 3,
   /** No free ID or socket, or too much in flight toward this upstream. */
   overload: 4,
@@ -29,6 +29,14 @@ export const FAILURE_REASON_NAMES = [
   'protocol',
   'rcode',
 ] as const;
+
+/**
+ * Whether a failure says that the server could not be connected to. Any other one came over a connection that stood: what the
+ * query provoked (a closed connection, a reset stream, an HTTP error, bytes that are no DNS) says nothing about the server.
+ */
+export function isConnectFailure(reason: FailureReason): boolean {
+  return reason === FailureReason.unreachable || reason === FailureReason.tls;
+}
 
 /** Who asked. Called at most once per query sent (but for a refused reply and onSuspicious), never from within send(). */
 export interface ReplyOwner {
@@ -68,6 +76,8 @@ export class UpstreamQuery {
   owner: ReplyOwner | null = null;
   /** Replies came by UDP that claim to answer it and do not. Set by the exchange, cleared by the owner. */
   missed = false;
+  /** Nobody waits for it any more; a late reply is welcome. Set by the owner: an exchange without room gives it up first. */
+  late = false;
   /** Free for the owner: which upstream, which attempt. */
   upstreamIndex = -1;
   sentAtMs = 0;
