@@ -3,14 +3,13 @@
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join, relative } from 'node:path';
-import { describeMachine } from '../load/machine.ts';
-import { PROJECT } from '../load/project.ts';
+import { describeMachine } from '../../src/load/machine.ts';
 import { Bench } from './bench.ts';
 import { CONTENDERS, type Contender } from './contenders.ts';
 import { buildFloorPrograms } from './floor-programs.ts';
 import { type CompareOptions, parseOptions, USAGE } from './options.ts';
 import { renderPicture } from './picture.ts';
-import { PICTURE, README, RESULTS } from './project.ts';
+import { PICTURE, PROJECT, README, RESULTS } from './project.ts';
 import { putIntoReadme, renderReadme } from './readme.ts';
 import type { Report } from './report.ts';
 import { runLatencyScenario } from './run-latency.ts';

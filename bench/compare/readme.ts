@@ -1,6 +1,6 @@
 // The figures that the README shows, between its markers: a short table and the picture. Written by a whole run, so that they are
 // never of another one than bench/results.
-import { formatMachine } from '../load/machine.ts';
+import { formatMachine } from '../../src/load/machine.ts';
 import { CONTENDERS } from './contenders.ts';
 import { figure, type Report } from './report.ts';
 import { table } from './tables.ts';

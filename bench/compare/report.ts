@@ -1,5 +1,5 @@
 // What a run found: the form of bench/results/*.json, and the medians that tables and the picture show.
-import type { Machine } from '../load/machine.ts';
+import type { Machine } from '../../src/load/machine.ts';
 import { median } from './statistics.ts';
 
 /** One turn of one contender. */

@@ -2,7 +2,7 @@
 // and what it costs when batches are small. unloop's metrics are scraped every second meanwhile, as Prometheus would.
 import { get } from 'node:http';
 import { join } from 'node:path';
-import type { LoadReport } from '../load/report.ts';
+import type { LoadReport } from '../../src/load/report.ts';
 import { type Bench, turnsOf } from './bench.ts';
 import { runDnsperf } from './dnsperf.ts';
 import { processorTimeNs } from './process-cost.ts';

@@ -1,7 +1,7 @@
 // The scenario of kind `pause`: whether unloop ever stands still. A minute at a fixed rate with a full cache, in which every new name
 // costs an old one its place, and a scrape every second.
 import { join } from 'node:path';
-import type { LoadReport } from '../load/report.ts';
+import type { LoadReport } from '../../src/load/report.ts';
 import type { Bench } from './bench.ts';
 import { runDnsperf } from './dnsperf.ts';
 import { processorTimeNs } from './process-cost.ts';

@@ -2,9 +2,9 @@
 // query is caught where its upstream should be, and sent back again and again, under the same load as the cached names.
 import { createSocket, type Socket } from 'node:dgram';
 import { once } from 'node:events';
-import { GeneratedQueries } from '../load/generated-queries.ts';
-import { runLoad } from '../load/load-run.ts';
-import type { QuerySource } from '../load/query-source.ts';
+import { GeneratedQueries } from '../../src/load/generated-queries.ts';
+import { runLoad } from '../../src/load/load-run.ts';
+import type { QuerySource } from '../../src/load/query-source.ts';
 import { type Bench, turnsOf } from './bench.ts';
 import { processorTimeNs } from './process-cost.ts';
 import type { RunningServer } from './server-process.ts';

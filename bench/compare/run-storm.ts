@@ -1,6 +1,6 @@
 // The scenario of kind `storm`: names whose upstream sends every query back, beside names that have nothing to do with it.
 // `unloop bench` plays the upstream that sends back, and all clients; each server is told to ask it for loop.example alone.
-import type { StormReport } from '../load/loop-storm.ts';
+import type { StormReport } from '../../src/load/loop-storm.ts';
 import { type Bench, turnsOf } from './bench.ts';
 import type { Contender } from './contenders.ts';
 import { UNLOOP } from './project.ts';

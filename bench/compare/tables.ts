@@ -1,5 +1,5 @@
 // Tables in Markdown, for the terminal, bench/results and docs: one per kind of figure, contenders down, scenarios across.
-import { formatMachine } from '../load/machine.ts';
+import { formatMachine } from '../../src/load/machine.ts';
 import { CONTENDERS } from './contenders.ts';
 import { best, figure, type Report, ratio } from './report.ts';
 import { SCENARIOS } from './scenarios.ts';

@@ -3,7 +3,7 @@
 import { writeFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
-import { describeMachine, formatMachine } from '../load/machine.ts';
+import { describeMachine, formatMachine } from '../../src/load/machine.ts';
 import { Clients } from './clients.ts';
 import { Outcomes } from './outcomes.ts';
 import { AFTERMATH, CALM, FAULTS, HARD_AFTERMATH, type Stage } from './schedule.ts';

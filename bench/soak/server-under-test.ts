@@ -5,7 +5,7 @@ import { mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSy
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { readProcessCost } from '../load/process-cost.ts';
+import { readProcessCost } from '../../src/load/process-cost.ts';
 import type { Order } from './in-server.ts';
 
 const PROGRAM = new URL('../../unloop/main.js', import.meta.url).pathname;

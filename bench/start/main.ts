@@ -4,10 +4,10 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { Responder } from '../../src/load/responder.ts';
 import { CONTENDERS, type Contender } from '../compare/contenders.ts';
 import { startServer } from '../compare/server-process.ts';
 import { median } from '../compare/statistics.ts';
-import { Responder } from '../load/responder.ts';
 
 const KEYS = ['unloop', 'unbound', 'dnsdist', 'dnsmasq', 'coredns'];
 const STARTS = 10;

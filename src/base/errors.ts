@@ -3,7 +3,6 @@
 /** Codes of the errors that reach a person; docs/errors.md explains each (a test holds the two together). */
 export const ERROR_CODES = [
   'UNLOOP_USAGE',
-  'UNLOOP_COMMAND_UNAVAILABLE',
   'UNLOOP_CONFIG_INVALID',
   'UNLOOP_CONFIG_UNREADABLE',
   'UNLOOP_LISTEN_FAILED',

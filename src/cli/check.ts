@@ -19,6 +19,10 @@ export async function main(args: string[]): Promise<number> {
   } catch (error) {
     if (!(error instanceof ConfigInvalid)) throw error;
     process.stdout.write(`${error.faults.map(formatFault).join('\n')}\n`);
+    if (configPath !== null && (await isCorefile(configPath)))
+      process.stderr.write(
+        `${configPath} is a Corefile: \`unloop check --from-corefile ${configPath}\` makes a configuration of it.\n`,
+      );
     return EXIT_FAULTS;
   }
   const name = configPath ?? 'built-in defaults';
@@ -43,6 +47,13 @@ async function printConverted(corefilePath: string): Promise<number> {
     process.stdout.write(`${error.faults.map(formatFault).join('\n')}\n`);
     return EXIT_FAULTS;
   }
+}
+
+/** Whether a file that is no configuration of ours is one of CoreDNS's. */
+async function isCorefile(path: string): Promise<boolean> {
+  const { parseCorefile } = await import('../config/corefile.ts');
+  const { blocks, faults } = parseCorefile(readCorefile(path), path);
+  return faults.length === 0 && blocks.some(({ directives }) => directives.length > 0);
 }
 
 function readCorefile(path: string): string {

@@ -1,11 +1,12 @@
-// The table of commands: what each does, and the module that does it. Read by dispatch and help. The modules are imported
-// only when their command runs, so that `unloop --version` does not load a DNS server.
-import { loadBench } from './load-bench.ts';
+// The table of commands: what each does, and the module that does it. Read by dispatch and help.
+// A module is imported only when its command runs: `unloop --version` loads no DNS server.
 
 /** What a command's module exports. */
 export interface CommandModule {
   /** Runs the command with its arguments; resolves to the exit code. */
   main(args: string[]): Promise<number>;
+  /** The text of `unloop help NAME`, where it is not made of the table below. */
+  help?(): string;
 }
 
 /** One command. */
@@ -20,7 +21,7 @@ export interface Command {
   readonly details: readonly string[];
   /** It takes the flags of run. */
   readonly takesRunFlags: boolean;
-  /** Its module answers --help itself. */
+  /** Its module has the help text. */
   readonly ownHelp: boolean;
 }
 
@@ -87,9 +88,9 @@ export const COMMANDS: readonly Command[] = [
   {
     name: 'bench',
     summary: 'loads a DNS server and measures its answers',
-    load: loadBench,
+    load: () => import('../load/main.ts'),
     usage: '[FLAGS]',
-    details: ['Ends with 0, or 1 when a stated limit is broken.'],
+    details: [],
     takesRunFlags: false,
     ownHelp: true,
   },

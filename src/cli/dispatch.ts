@@ -21,13 +21,13 @@ async function runCommand(args: readonly string[]): Promise<number> {
     return 0;
   }
   if (word === undefined || word === 'help' || word === '--help' || word === '-h') {
-    const text = await findHelp(rest[0]);
+    const text = await findHelp(rest[0], rest[1]);
     // Without a command there is nothing to do, which a script should notice.
     (word === undefined ? process.stderr : process.stdout).write(text);
     return word === undefined ? 2 : 0;
   }
   const command = await findCommand(word);
-  if (!command.ownHelp && asksForHelp(rest)) {
+  if (asksForHelp(rest)) {
     process.stdout.write(await findHelp(word));
     return 0;
   }
@@ -40,11 +40,14 @@ function asksForHelp(args: readonly string[]): boolean {
   return (end < 0 ? args : args.slice(0, end)).some((arg) => arg === '--help' || arg === '-h');
 }
 
-async function findHelp(topic: string | undefined): Promise<string> {
+/** `topic` is a command or "config"; `part` is a setting or a group of them: "cache", "loop.probe". */
+async function findHelp(topic: string | undefined, part?: string): Promise<string> {
   const { commandHelp, generalHelp, settingsHelp } = await import('./help.ts');
   if (topic === undefined || topic === 'help') return generalHelp();
-  if (topic === 'config') return settingsHelp();
-  return commandHelp(await findCommand(topic));
+  if (topic === 'config') return settingsHelp(part);
+  const command = await findCommand(topic);
+  const { help } = command.ownHelp ? await command.load() : {};
+  return help?.() ?? commandHelp(command);
 }
 
 async function findCommand(word: string): Promise<Command> {

@@ -3,13 +3,14 @@
 import { get } from 'node:http';
 import { UnloopError } from '../base/errors.ts';
 import type { ListenAddress } from '../config/config.ts';
+import { formatHostAndPort } from '../config/host-and-port.ts';
 import { loadConfig } from '../config/load.ts';
 import { parseHealthFlags } from './flags.ts';
 
 /** Below what supervisors usually allow for it (3 s and more). */
 const TIMEOUT_MS = 2000;
 
-/** Resolves to 0 when the answer is 200, to 1 for anything else or none. */
+/** Resolves to 0 when the answer is 200, to 1 for anything else or none; says what it asked. */
 export async function main(args: string[]): Promise<number> {
   const { configPath, overrides, ready } = parseHealthFlags(args);
   const { listen } = loadConfig({ path: configPath, overrides }).config.admin;
@@ -17,8 +18,10 @@ export async function main(args: string[]): Promise<number> {
     const remedy = 'Set admin.listen, or do without `unloop health`.';
     throw new UnloopError('UNLOOP_USAGE', 'the admin listener is off: nothing can be asked', remedy);
   }
-  const { ok, text } = await ask(listen, ready ? '/ready' : '/health');
-  (ok ? process.stdout : process.stderr).write(`${text.trim()}\n`);
+  const path = ready ? '/ready' : '/health';
+  const { ok, text } = await ask(listen, path);
+  const asked = `http://${formatHostAndPort(reachable(listen.host), listen.port)}${path}`;
+  (ok ? process.stdout : process.stderr).write(`${asked}: ${text.trim()}\n`);
   return ok ? 0 : 1;
 }
 

@@ -1,5 +1,7 @@
 // `unloop help [COMMAND]` and --help: text made from the table of commands and the table of settings. Called by dispatch.
+import { UnloopError } from '../base/errors.ts';
 import { SETTINGS, type Setting } from '../config/schema.ts';
+import { suggest } from '../config/suggest.ts';
 import { COMMANDS, type Command } from './commands.ts';
 
 const FLAG_COLUMN = 26;
@@ -25,7 +27,7 @@ export function generalHelp(): string {
     '',
     'Commands:',
     ...COMMANDS.map(({ name, summary }) => `  ${name.padEnd(10)}${summary}`),
-    '  help      explains a command; `unloop help config` lists every setting',
+    '  help      explains a command; `unloop help config [PART]` lists the settings',
     '',
     "  -h, --help              this text, or a command's after its name",
     '  -V, --version           the version',
@@ -43,7 +45,6 @@ export function commandHelp(command: Command): string {
     ...command.details,
   ];
   if (command.takesRunFlags) text.push('', ...runFlagsHelp());
-  if (command.ownHelp) text.push('', `\`unloop ${command.name} --help\` lists its flags.`);
   return lines(text);
 }
 
@@ -81,10 +82,17 @@ function flagLines(flag: string, description: string): string[] {
   return [head.padEnd(FLAG_COLUMN) + first, ...rest.map((line) => indent + line)];
 }
 
-/** Every setting of the file. */
-export function settingsHelp(): string {
+/**
+ * The settings of the file: all of them, or those of one part ("cache", "loop.probe").
+ *
+ * @throws UnloopError UNLOOP_USAGE when there is no such part
+ */
+export function settingsHelp(part = ''): string {
+  const isIn = ({ path }: Setting) => path === part || path.startsWith(`${part}.`);
+  const settings = part === '' ? SETTINGS : SETTINGS.filter(isIn);
+  if (settings.length === 0) throw unknownPart(part);
   const text = ['Settings of the configuration file (YAML). docs/configuration.md tells more.', ''];
-  for (const setting of SETTINGS) {
+  for (const setting of settings) {
     const what =
       setting.default === undefined
         ? setting.type.expected
@@ -94,6 +102,17 @@ export function settingsHelp(): string {
     text.push(...wrap(plain(setting.description), LINE_WIDTH - 4).map((line) => `    ${line}`), '');
   }
   return lines(text);
+}
+
+function unknownPart(part: string): UnloopError {
+  const parts = new Set(SETTINGS.map(({ path }) => path.split('.')[0]!));
+  const near = suggest(part, [...parts, ...SETTINGS.map(({ path }) => path)]);
+  const hint = near === null ? '' : `; did you mean "${near}"?`;
+  return new UnloopError(
+    'UNLOOP_USAGE',
+    `no setting is called "${part}"${hint}`,
+    `Its parts are ${[...parts].join(', ')}.`,
+  );
 }
 
 function showDefault(setting: Setting): string {

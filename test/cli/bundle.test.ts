@@ -52,12 +52,47 @@ describe('the bundle by itself', () => {
     expect(JSON.parse(stdout)).toBeTypeOf('object');
   });
 
-  it('says that it comes without the load tool', () => {
-    const { status, stderr } = unloop('bench');
-    expect({ status, stderr }).toMatchObject({
-      status: 1,
-      stderr: expect.stringContaining('this copy of unloop comes without the command "bench"'),
+  it('tells bad usage of the load tool in words, without a stack trace', () => {
+    expect(unloop('bench', '--qpps', '5')).toEqual({
+      status: 2,
+      stdout: '',
+      stderr:
+        'unloop: unknown flag --qpps; did you mean --qps?\n' +
+        '  cure: `unloop bench --help` lists the flags.\n',
     });
+    const unreadable = join(folder, 'no-such-file');
+    for (const args of [
+      ['--names', unreadable],
+      ['--ca', unreadable],
+      ['--target', 'no address'],
+      ['--suffix', 'a..b'],
+    ]) {
+      const { status, stderr } = unloop('bench', ...args);
+      expect({ status, args, stderr }).toMatchObject({ status: 2 });
+      expect(stderr).toMatch(/^unloop: .+\n {2}cure: .+\n$/);
+    }
+  });
+
+  it('ends a load that nobody answers with 1, and says so', async () => {
+    const target = `127.0.0.1:${await freePort()}`;
+    const args = ['--target', target, '--queries', '3', '--timeout', '100ms'];
+    expect(unloop('bench', ...args)).toMatchObject({
+      status: 1,
+      stdout: expect.stringContaining('answered  0'),
+      stderr:
+        `unloop bench: no answer from udp://${target} to 3 queries (ECONNREFUSED): ` +
+        'is a DNS server listening there?\n',
+    });
+    const overTcp = unloop('bench', ...args, '--proto', 'tcp');
+    expect(overTcp).toMatchObject({ status: 1, stderr: expect.stringContaining('ECONNREFUSED') });
+  });
+
+  it('says the same of a command in `help COMMAND` and `COMMAND --help`', () => {
+    for (const command of ['run', 'check', 'health', 'doctor', 'bench']) {
+      const { status, stdout } = unloop('help', command);
+      expect(status).toBe(0);
+      expect(unloop(command, '--help').stdout).toBe(stdout);
+    }
   });
 
   it('serves: worker, log and admin listener are in it', async () => {

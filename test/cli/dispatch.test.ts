@@ -78,6 +78,24 @@ describe('help', () => {
   });
 });
 
+describe('help of one part of the configuration', () => {
+  it('names the settings of that part and no others', async () => {
+    const { code, out } = await unloop('help', 'config', 'cache');
+    expect(code).toBe(0);
+    for (const { path } of SETTINGS) expect(out.includes(`\n${path}\n`)).toBe(path.startsWith('cache.'));
+    expect((await unloop('help', 'config', 'loop.probe')).out).toContain('\nloop.probe.interval\n');
+  });
+
+  it('says what was meant by a part that there is not', async () => {
+    expect(await unloop('help', 'config', 'cach')).toMatchObject({
+      code: 2,
+      err: expect.stringMatching(
+        /^unloop: no setting is called "cach"; did you mean "cache"\?\n {2}cure: Its parts are listen, /,
+      ),
+    });
+  });
+});
+
 describe('the version', () => {
   it.each([['--version'], ['-V']])('%s', async (flag) => {
     expect(await unloop(flag)).toEqual({
@@ -147,6 +165,14 @@ describe('check', () => {
         /^unloop: cannot read the configuration file .*none\.yaml: no such file\n {2}cure: Give/,
       ),
     });
+  });
+
+  it('of a Corefile names the command that converts it', async () => {
+    const corefile = file('Corefile', '.:53 {\n  forward . /etc/resolv.conf\n  cache 30\n}\n');
+    const { code, err } = await unloop('check', '--config', corefile);
+    expect(code).toBe(2);
+    expect(err).toContain(`\`unloop check --from-corefile ${corefile}\``);
+    expect((await unloop('check', '--config', file('typo.yaml', 'forward: { deadlin: 2s }\n'))).err).toBe('');
   });
 
   it('warns, and still says ok', async () => {

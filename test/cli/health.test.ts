@@ -34,7 +34,10 @@ async function health(...args: string[]): Promise<{ code: number; said: string }
 
 it('ends with 0 when it is alive, wherever it listens', async () => {
   const port = await startServer();
-  expect(await health('--admin', `127.0.0.1:${port}`)).toEqual({ code: 0, said: 'answer to /health\n' });
+  expect(await health('--admin', `127.0.0.1:${port}`)).toEqual({
+    code: 0,
+    said: `http://127.0.0.1:${port}/health: answer to /health\n`,
+  });
   expect((await health('--admin', `0.0.0.0:${port}`)).code).toBe(0);
 });
 
@@ -42,7 +45,7 @@ it('ends with 1 when it is not ready, and says why', async () => {
   const port = await startServer();
   expect(await health('--ready', '--admin', `127.0.0.1:${port}`)).toEqual({
     code: 1,
-    said: 'answer to /ready\n',
+    said: `http://127.0.0.1:${port}/ready: answer to /ready\n`,
   });
 });
 
@@ -51,7 +54,7 @@ it('ends with 1 when nobody answers', async () => {
   await new Promise((resolve) => server!.close(resolve));
   const { code, said } = await health('--admin', `127.0.0.1:${port}`);
   expect(code).toBe(1);
-  expect(said).toContain('ECONNREFUSED');
+  expect(said).toContain(`http://127.0.0.1:${port}/health: connect ECONNREFUSED`);
 });
 
 it('ends with 2 when there is nothing to ask', async () => {

@@ -1,4 +1,4 @@
-import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
@@ -549,16 +549,11 @@ describe('config/examples', () => {
   const examples = readdirSync(join(ROOT, 'config/examples'));
   it('are there', () => expect(examples.length).toBeGreaterThan(3));
 
-  it.each(examples)('%s is valid', (name) => {
-    const secrets = join(folder, 'secrets');
-    mkdirSync(secrets, { recursive: true });
-    for (const secret of ['cluster-key', 'admin-token'])
-      writeFileSync(join(secrets, secret), 'a-secret-of-some-length\n');
-    const text = readFileSync(join(ROOT, 'config/examples', name), 'utf8').replaceAll(
-      '/etc/unloop/secrets',
-      secrets,
-    );
-    expect(faultsOf(text)).toEqual([]);
+  it.each(examples)('%s is valid as it stands', (name) => {
+    const loaded = loadConfig({ path: join(ROOT, 'config/examples', name), environment: {} });
+    // Without its Secret the admin listener of a pod has no token: that is the one thing left to say.
+    const messages = loaded.warnings.map(({ message }) => message);
+    expect(messages.filter((message) => !message.includes('there is no admin.token'))).toEqual([]);
   });
 });
 

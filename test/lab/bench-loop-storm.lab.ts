@@ -2,7 +2,7 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { expect, it } from 'vitest';
-import type { StormReport } from '../../bench/load/loop-storm.ts';
+import type { StormReport } from '../../src/load/loop-storm.ts';
 
 it.each(['udp', 'tcp'])('costs packets for the first queries only, over %s', async (proto) => {
   const program = new URL('../../dist/unloop/main.js', import.meta.url).pathname;

@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { freePort } from '../../bench/compare/server-process.ts';
-import type { LoadReport } from '../../bench/load/report.ts';
+import type { LoadReport } from '../../src/load/report.ts';
 
 const run = promisify(execFile);
 const QUESTIONS = 1000;

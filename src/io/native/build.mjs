@@ -2,16 +2,16 @@
 // and `npm run build:native`. Downloads nothing, and never fails an install: without a compiler or headers it says so,
 // and unloop uses node:dgram.
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, readdirSync, readFileSync, realpathSync, renameSync, rmSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, realpathSync, renameSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const root = fileURLToPath(new URL('../../../', import.meta.url));
 
-/** What is built, by name, and the folder of its sources. The load tool is not everywhere where the server is. */
+/** What is built, by name, and the folder of its sources: the server's addon, the load tool's. */
 const addons = [
   ['batch-socket', import.meta.dirname],
-  ['ticks', join(root, 'bench/load/native')],
+  ['ticks', join(root, 'src/load/native')],
 ];
 
 /** Where the headers may stand: beside the running node, as configured, or as npm's `node` package lays them out. */
@@ -47,7 +47,7 @@ function build() {
   if (include === undefined) return `no Node.js ${process.version} headers beside ${process.execPath}`;
 
   for (const [name, folder] of addons) {
-    const failure = existsSync(folder) ? compile(name, folder, include) : '';
+    const failure = compile(name, folder, include);
     if (failure) return failure;
   }
   return '';

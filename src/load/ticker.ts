@@ -1,0 +1,65 @@
+// What wakes an open-loop run when queries are due. Timers of an event loop are good for a millisecond at best; a timerfd
+// (native/ticks.c) wakes the loop itself, on time, and costs no thread. Without the addon a timer must do.
+import { existsSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { join } from 'node:path';
+import { findRootFolder } from '../base/root-folder.ts';
+
+/** Queries that are due within one tick leave together; the tick is when they are meant to leave. */
+export interface Ticker {
+  readonly tickMs: number;
+  /** The first tick at or after a time of performance.now(). */
+  align(ms: number): number;
+  stop(): void;
+}
+
+/** native/ticks.c. */
+interface TicksAddon {
+  start(firstNs: number, periodNs: number, onTick: () => void): object | undefined;
+  stop(ticks: object): void;
+}
+
+/**
+ * Each tick wakes the tool, which costs more than the queries of the tick: no more ticks than queries, and two queries in
+ * each where that makes it no longer than a millisecond.
+ */
+const FINE_TICK_MS = 0.5;
+const COARSE_TICK_MS = 1;
+const QUERIES_PER_TICK = 2;
+
+/** Starts to call `onTick` with the time between ticks, for a run of so many queries a second. */
+export function startTicker(qps: number, onTick: (tickMs: number) => void): Ticker {
+  const addon = loadAddon();
+  return addon === null ? startTimer(onTick) : startKernelTicks(addon, qps, onTick);
+}
+
+function startTimer(onTick: (tickMs: number) => void): Ticker {
+  const timer = setInterval(() => onTick(COARSE_TICK_MS), COARSE_TICK_MS);
+  return {
+    tickMs: COARSE_TICK_MS,
+    align: (ms) => ms,
+    stop: () => clearInterval(timer),
+  };
+}
+
+function startKernelTicks(addon: TicksAddon, qps: number, onTick: (tickMs: number) => void): Ticker {
+  const pairMs = Math.min((QUERIES_PER_TICK * 1000) / qps, COARSE_TICK_MS);
+  const tickMs = Math.max(FINE_TICK_MS, pairMs, 1000 / qps);
+  const periodNs = Math.round(tickMs * 1e6);
+  const firstNs = Number(process.hrtime.bigint()) + periodNs;
+  const firstMs = performance.now() + tickMs;
+  const ticks = addon.start(firstNs, periodNs, () => onTick(tickMs));
+  if (ticks === undefined) return startTimer(onTick);
+  return {
+    tickMs,
+    align: (ms) => firstMs + Math.ceil((ms - firstMs) / tickMs) * tickMs,
+    stop: () => addon.stop(ticks),
+  };
+}
+
+/** Null where it is not built, or not wanted. */
+function loadAddon(): TicksAddon | null {
+  if (process.env.UNLOOP_NATIVE === '0') return null;
+  const path = join(findRootFolder(), 'build', `ticks-${process.versions.modules}-${process.arch}.node`);
+  return existsSync(path) ? (createRequire(import.meta.url)(path) as TicksAddon) : null;
+}

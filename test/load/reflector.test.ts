@@ -1,0 +1,71 @@
+import { once } from 'node:events';
+import { type AddressInfo, createServer } from 'node:net';
+import { expect, it, onTestFinished } from 'vitest';
+import { Reflector } from '../../src/load/reflector.ts';
+import { Responder } from '../../src/load/responder.ts';
+import { TcpClient } from '../support/dns-client.ts';
+
+/** `x.example A`, RD, with the ID in its first two octets. */
+function query(id: number): Buffer {
+  const message = Buffer.from(
+    '00000100000100000000000001780765 78616d706c650000010001'.replace(' ', ''),
+    'hex',
+  );
+  message.writeUInt16BE(id, 0);
+  return message;
+}
+
+/** A server that turns each query into its answer, and notes what came. */
+async function startServer(): Promise<{ port: number; ids: number[] }> {
+  const ids: number[] = [];
+  const server = createServer((socket) => {
+    socket.on('error', () => {});
+    socket.on('data', (chunk) => {
+      for (let at = 0; at < chunk.length; at += 2 + chunk.readUInt16BE(at)) {
+        ids.push(chunk.readUInt16BE(at + 2));
+        chunk[at + 4]! |= 0x80;
+      }
+      socket.write(chunk);
+    });
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  onTestFinished(() => void server.close());
+  return { port: (server.address() as AddressInfo).port, ids };
+}
+
+it('sends back what comes by TCP, and the reply to whom it came from', async () => {
+  const reflector = await Reflector.start('127.0.0.1', 0);
+  onTestFinished(() => reflector.close());
+  const server = await startServer();
+  await reflector.reflectTo('127.0.0.1', server.port);
+  const client = await TcpClient.connect(reflector.port);
+  for (const id of [7, 4711]) {
+    client.send(query(id));
+    const reply = await client.receive();
+    expect(reply.readUInt16BE(0)).toBe(id);
+    expect(reply[2]! & 0x80).toBe(0x80);
+  }
+  expect(server.ids).toEqual([7, 4711]);
+  expect(reflector.received).toBe(2);
+  client.close();
+});
+
+it('closes TCP connections while nobody is named to send to', async () => {
+  const reflector = await Reflector.start('127.0.0.1', 0);
+  onTestFinished(() => reflector.close());
+  const client = await TcpClient.connect(reflector.port);
+  await client.closed;
+  expect(reflector.received).toBe(0);
+});
+
+it('has a sound upstream beside it that answers by TCP as well', async () => {
+  const responder = await Responder.start('127.0.0.1', 0);
+  onTestFinished(() => responder.close());
+  const client = await TcpClient.connect(responder.port);
+  client.send(query(99));
+  const reply = await client.receive();
+  expect([reply.readUInt16BE(0), reply[2]! & 0x80, reply[3]! & 0x0f, reply[7]]).toEqual([99, 0x80, 0, 1]);
+  expect(reply.subarray(-4)).toEqual(Buffer.of(192, 0, 2, 1));
+  client.close();
+});
