@@ -16,7 +16,13 @@ export interface ForwardSettings {
   readonly maxInFlight: number | null;
   readonly healthInterval: string | null;
   readonly maxFails: number | null;
+  /** Options that are settings of the whole server here: of one `forward` only can they count. */
+  readonly serverWide: readonly Directive[];
 }
+
+const SERVER_WIDE = new Set(['max_concurrent', 'health_check', 'max_fails']);
+/** The rcodes after which the next upstream is asked in any case. */
+const ALWAYS_NEXT = new Set(['SERVFAIL', 'REFUSED']);
 
 const POLICIES: Readonly<Record<string, string>> = {
   random: 'random',
@@ -28,8 +34,6 @@ const INTERVAL_RANGE = [50, 3_600_000, 1] as const;
 /** Options that unloop does by itself, or does without. */
 const NEEDLESS: Readonly<Record<string, string>> = {
   prefer_udp: 'always so: UDP first, TCP when the answer is cut off',
-  next: 'an upstream that answers SERVFAIL or REFUSED is followed by the next anyway',
-  failover: 'an upstream that answers SERVFAIL or REFUSED is followed by the next anyway',
   max_connect_attempts: 'tries go on until forward.deadline',
   failfast_all_unhealthy_upstreams: 'always so: stale data or SERVFAIL at once',
 };
@@ -73,6 +77,7 @@ export function readForward(directive: Directive, notes: Notes): ForwardSettings
         ? null
         : convertDuration(interval, interval.args[0], notes, INTERVAL_RANGE),
     maxFails: readMaxFails(options.get('max_fails'), notes),
+    serverWide: directive.body.filter(({ name }) => SERVER_WIDE.has(name)),
   };
 }
 
@@ -125,6 +130,13 @@ function noteOption(option: Directive, notes: Notes): void {
       if (option.args.length > 1)
         notes.add(option, `${quote(option)}: no equivalent for ${option.args.slice(1).join(' ')}`);
       return;
+    case 'next':
+    case 'failover':
+      noteNext(option, notes);
+      return;
+    case 'next_on_nodata':
+      notes.add(option, `${option.name}: lost: an answer without records is an answer here`);
+      return;
     case 'except':
       notes.add(
         option,
@@ -141,6 +153,14 @@ function noteOption(option: Directive, notes: Notes): void {
     default:
       notes.add(option, `${quote(option)}: no equivalent`);
   }
+}
+
+/** `next NXDOMAIN SERVFAIL`: the rcodes after which CoreDNS asks the next server. */
+function noteNext(option: Directive, notes: Notes): void {
+  const lost = option.args.filter((rcode) => !ALWAYS_NEXT.has(rcode.toUpperCase()));
+  const kept = 'after SERVFAIL or REFUSED the next upstream is asked in any case';
+  if (lost.length === 0) notes.add(option, `${quote(option)}: not needed: ${kept}`);
+  else notes.add(option, `${quote(option)}: lost for ${lost.join(', ')}, which is an answer here; ${kept}`);
 }
 
 function readMaxConcurrent(option: Directive | undefined, notes: Notes): number | null {

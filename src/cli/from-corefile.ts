@@ -155,13 +155,23 @@ class Conversion {
     const [resolvConf] = files;
     if (resolvConf !== undefined && resolvConf !== '/etc/resolv.conf') settings.discovery = { resolvConf };
     if (files.size > 1) this.#notes.add({ line: 1 }, `only one of ${[...files].join(', ')} can be used`);
-    const forward = this.#forwardSettings(root ?? [...this.#zones.values()][0]);
+    const ruling = root ?? [...this.#zones.values()][0];
+    for (const [suffix, zone] of this.#zones) if (zone !== ruling) this.#noteServerWide(suffix, zone);
+    const forward = this.#forwardSettings(ruling);
     if (Object.keys(forward).length > 0) settings.forward = forward;
     settings.cache = this.#cacheSettings();
     if (this.#coredns) settings.admin = { coredns: true };
     if (this.#queryLog) settings.log = { queries: true };
     if (this.#lameduck !== null) settings.lameduck = this.#lameduck;
     return settings;
+  }
+
+  /** What a zone says of the whole server is lost beside what another one says. */
+  #noteServerWide(suffix: string, { serverWide }: ForwardSettings): void {
+    for (const option of serverWide) {
+      const lost = `lost for ${suffix}: here it is one setting for all zones`;
+      this.#notes.add(option, `${quote(option)}: ${lost}`);
+    }
   }
 
   #forwardSettings(from: ForwardSettings | undefined): Record<string, unknown> {
