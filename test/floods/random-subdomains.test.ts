@@ -4,7 +4,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, it, onTestFinished } from 'vitest';
-import { fitTrend, sureGrowth } from '../../bench/soak/regression.ts';
+import { fitTrend, sureGrowth } from '../soak/regression.ts';
 import { type Answer, nameBytes, queryBytes, readAnswer, UdpClient } from '../support/dns-client.ts';
 import { startUnloop } from '../support/unloop-process.ts';
 import { addressFor, FloodUpstream } from './flood-upstream.ts';

@@ -1,6 +1,6 @@
 // Growth is told from noise.
 import { expect, it } from 'vitest';
-import { fitTrend, sureGrowth } from '../../../bench/soak/regression.ts';
+import { fitTrend, sureGrowth } from './regression.ts';
 
 const MINUTE_MS = 60_000;
 const times = Array.from({ length: 600 }, (_, i) => i * 0.1 * MINUTE_MS);

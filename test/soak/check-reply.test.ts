@@ -1,8 +1,8 @@
 // The soak's judge sees what is wrong: each sound reply passes, and no change of it does.
 import { describe, expect, it } from 'vitest';
-import { checkReply } from '../../../bench/soak/check-reply.ts';
-import { QuestionSource } from '../../../bench/soak/question-source.ts';
-import { truthOf, writeTrueAnswer } from '../../../bench/soak/truth.ts';
+import { checkReply } from './check-reply.ts';
+import { QuestionSource } from './question-source.ts';
+import { truthOf, writeTrueAnswer } from './truth.ts';
 
 const LIMIT = 65535;
 /** RD, and the octets that a server may set as it likes: AA, AD, CD. */

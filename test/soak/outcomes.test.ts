@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { Outcomes } from '../../../bench/soak/outcomes.ts';
-import { CALM } from '../../../bench/soak/schedule.ts';
+import { Outcomes } from './outcomes.ts';
+import { CALM } from './schedule.ts';
 
 const DEAD = 'both upstreams: SERVFAIL';
 const KILLED = 'a worker is killed';
