@@ -1,25 +1,26 @@
 // CoreDNS for the laboratory: built once from its Go module into a cache outside of the repository, and run inside a namespace.
 import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
-import { homedir, tmpdir } from 'node:os';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { LAB_CACHE } from './lab-cache.ts';
 import { labDirectory } from './lab-directory.ts';
 import type { LabProcess } from './lab-process.ts';
 import type { Namespace } from './namespace.ts';
 
-export const COREDNS_VERSION = 'v1.12.4';
-/** Building takes minutes, once. */
-const CACHE = process.env.UNLOOP_LAB_CACHE ?? join(homedir(), '.cache', 'unloop-lab');
+export const COREDNS_VERSION = 'v1.15.0';
+/** Building takes minutes, once for each version. */
+const FOLDER = join(LAB_CACHE, `coredns-${COREDNS_VERSION}`);
 /** The program, once ensureCoredns() has returned. */
-export const COREDNS_BINARY = join(CACHE, 'bin', 'coredns');
+export const COREDNS_BINARY = join(FOLDER, 'coredns');
 
 /** Builds CoreDNS if it is not in the cache; needs Go and its module proxy. */
 export function ensureCoredns(): void {
   if (existsSync(COREDNS_BINARY)) return;
-  mkdirSync(join(CACHE, 'bin'), { recursive: true });
+  mkdirSync(FOLDER, { recursive: true });
   execFileSync('go', ['install', `github.com/coredns/coredns@${COREDNS_VERSION}`], {
     cwd: tmpdir(),
-    env: { ...process.env, GOBIN: join(CACHE, 'bin'), GOFLAGS: '-mod=mod' },
+    env: { ...process.env, GOBIN: FOLDER, GOFLAGS: '-mod=mod' },
     stdio: 'inherit',
   });
 }

@@ -2,14 +2,14 @@
 // daemon runs with file systems of its own over /run, /etc/systemd and the user database, so that nothing of this machine changes.
 import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { homedir } from 'node:os';
 import { join } from 'node:path';
+import { LAB_CACHE } from './lab-cache.ts';
 import { labDirectory } from './lab-directory.ts';
 import type { LabProcess } from './lab-process.ts';
 import type { Namespace } from './namespace.ts';
 import { untilListening } from './real-servers.ts';
 
-const CACHE = join(process.env.UNLOOP_LAB_CACHE ?? join(homedir(), '.cache', 'unloop-lab'), 'resolved');
+const CACHE = join(LAB_CACHE, 'resolved');
 const BINARY = join(CACHE, 'root', 'lib', 'systemd', 'systemd-resolved');
 const USER = 'systemd-resolve';
 const UID = 64_053;
