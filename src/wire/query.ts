@@ -1,5 +1,5 @@
 // What an incoming query says, read from its bytes in one walk: where things stand, nothing copied. Called once per
-// packet (pipeline/accept); the result object is reused, one per thread (RFC 1035 §4.1, RFC 6891 §6.1, RFC 9619).
+// packet (pipeline/query-path); the result object is reused, one per thread (RFC 1035 §4.1, RFC 6891 §6.1, RFC 9619).
 import { Type } from './codes.ts';
 import {
   OPT_DO_OCTET,
