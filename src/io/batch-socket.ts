@@ -21,7 +21,7 @@ import {
   type ReceiveBatch,
   SEND_SLOT_BYTES,
 } from './datagram-socket.ts';
-import { type NativeAddon, nativeAddon } from './native-addon.ts';
+import { type NativeAddon, nativeAddon, sharingOf } from './native-addon.ts';
 import { copyPeer, formatPeerAddress, peerPort } from './peer.ts';
 import { socketError } from './socket-error.ts';
 
@@ -54,7 +54,7 @@ export function openBatchSocket(options: DatagramSocketOptions, handler: Datagra
   const id = addon.open(
     options.address,
     options.port,
-    options.reusePort ? 1 : 0,
+    sharingOf(options),
     options.receiveBufferBytes ?? 0,
     options.connectTo?.address ?? '',
     options.connectTo?.port ?? 0,

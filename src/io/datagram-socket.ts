@@ -54,6 +54,8 @@ export interface DatagramSocketOptions {
   port: number;
   /** Several sockets (threads, processes) may bind the same port and share its traffic. Default false. */
   reusePort?: boolean;
+  /** With reusePort: refused (EADDRINUSE) while anybody has the address; shared once it is ours. Default false. */
+  claim?: boolean;
   /** SO_RCVBUF wanted, octets; the kernel may grant less. Default: the system's. */
   receiveBufferBytes?: number;
   /** Fixes the remote end: only its datagrams are received, errors are reported, sends need no peer. */

@@ -2,7 +2,7 @@
 // ≥ 23.1), so that the kernel spreads connections as it spreads datagrams. Called by server/tcp-listener.
 import { createServer, isIPv6, type ListenOptions, type Server, type Socket } from 'node:net';
 import { getSystemErrorName } from 'node:util';
-import { nativeAddon } from './native-addon.ts';
+import { nativeAddon, sharingOf } from './native-addon.ts';
 import { nodeSupportsReusePort } from './node-socket.ts';
 import { socketError } from './socket-error.ts';
 
@@ -16,6 +16,8 @@ export interface TcpListenOptions {
   port: number;
   /** Several threads listen on the same port. Where that cannot be had the port is simply bound. Default false. */
   reusePort?: boolean;
+  /** With reusePort: refused (EADDRINUSE) while anybody has the address; shared once it is ours. Default false. */
+  claim?: boolean;
   backlog?: number;
   /** A listening socket inherited from a supervisor (LISTEN_FDS). With the addon, each listener gets a descriptor of its own. */
   fd?: number;
@@ -26,11 +28,18 @@ export interface TcpListenOptions {
  * open when the client has sent all it wants (RFC 7766 §6.2.4 asks for its answers), and do not wait for more to send.
  * Later errors (accept) are the server's 'error' events: the caller listens.
  */
-export function listenTcp(
+export async function listenTcp(
   options: TcpListenOptions,
   onConnection: (connection: Socket) => void,
 ): Promise<Server> {
   const { backlog = DEFAULT_BACKLOG } = options;
+  if (options.claim && options.reusePort && nativeAddon() === null && nodeSupportsReusePort()) {
+    // Node cannot share an address that it has bound already: the bind is tried first, a moment before the real one.
+    const trial = await listenTcp({ address: options.address, port: options.port }, (connection) =>
+      connection.destroy(),
+    );
+    await new Promise<void>((resolve) => trial.close(() => resolve()));
+  }
   return new Promise((resolve, reject) => {
     const server = createServer({ allowHalfOpen: true, noDelay: true }, onConnection);
     server.once('error', reject);
@@ -62,7 +71,7 @@ function openDescriptor(options: TcpListenOptions, backlog: number): number | un
   // Not only for SO_REUSEPORT: the addon takes the right to bind low ports when it is needed, and gives it back.
   const descriptor =
     options.fd === undefined
-      ? addon.listenTcp(options.address, options.port, backlog, options.reusePort ? 1 : 0)
+      ? addon.listenTcp(options.address, options.port, backlog, sharingOf(options))
       : addon.adoptTcp(options.fd);
   if (descriptor < 0)
     throw socketError(getSystemErrorName(descriptor), 'listen', options.address, options.port);

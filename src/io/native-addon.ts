@@ -25,7 +25,7 @@ export interface NativeAddon {
   open(
     address: string,
     port: number,
-    reusePort: number,
+    sharing: number,
     receiveBufferBytes: number,
     connectAddress: string,
     connectPort: number,
@@ -36,10 +36,16 @@ export interface NativeAddon {
   retire(socketId: number): number;
   flush(): void;
   counters(socketId: number, numbers: Float64Array): void;
-  listenTcp(address: string, port: number, backlog: number, reusePort: number): number;
+  listenTcp(address: string, port: number, backlog: number, sharing: number): number;
   adoptTcp(fd: number): number;
   notify(path: string, text: string): number;
   shortenTimeSlice(): number;
+}
+
+/** How `open` and `listenTcp` share an address (Sharing in native/descriptor.h). */
+export function sharingOf(options: { readonly reusePort?: boolean; readonly claim?: boolean }): number {
+  if (options.reusePort !== true) return 0;
+  return options.claim === true ? 2 : 1;
 }
 
 /** Whether the addon is in use, and if not, why not (one line, for the start message). */

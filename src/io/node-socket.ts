@@ -41,6 +41,12 @@ export async function openNodeSocket(
   if (reusePort && !nodeSupportsReusePort())
     throw socketError('ENOTSUP', 'reusePort', options.address, options.port);
 
+  if (reusePort && options.claim && options.port !== 0) {
+    // Node cannot share an address that it has bound already: the bind is tried first, a moment before the real one.
+    const trial = await openNodeSocket({ address: options.address, port: options.port }, handler);
+    await trial.close();
+  }
+
   const socketOptions: SocketOptions & { reusePort?: boolean } = {
     type: family === 6 ? 'udp6' : 'udp4',
     ipv6Only: family === 6,

@@ -14,10 +14,9 @@ import { Counters, CounterTotals, createCounterBlock } from '../metrics/counters
 import { HealthChecker } from '../upstream/health.ts';
 import { SharedUpstreamState } from '../upstream/shared-state.ts';
 import { AdminListener } from './admin-listener.ts';
-import { listenOf, takeInherited } from './listen-addresses.ts';
+import { claimed, listenOf, takeInherited } from './listen-addresses.ts';
 import { LoopControl } from './loop-control.ts';
 import { MainUpstreams } from './main-upstreams.ts';
-import { refuseTaken, refuseTakenByOthers } from './port-check.ts';
 import type { ServerFacts } from './server-facts.ts';
 import { Supervisor } from './supervisor.ts';
 import { logHealthChange, UpstreamLog } from './upstream-log.ts';
@@ -125,8 +124,6 @@ export class ControlPlane implements ServerFacts {
   /** Finds the upstreams, listens, serves. Rejects with an UnloopError when it cannot. */
   static async start(config: Config, log: Log): Promise<ControlPlane> {
     const inherited = takeInherited(log);
-    if (inherited.length === 0 && !config.takeOver)
-      for (const address of config.listen) await refuseTaken(address);
     const fitting = withinLimits(config, log);
     const plane = new ControlPlane(fitting, inherited, log);
     try {
@@ -148,7 +145,7 @@ export class ControlPlane implements ServerFacts {
         'no upstream is known yet: queries are answered SERVFAIL. Name one under upstreams:, or see `unloop doctor`',
       );
     }
-    this.listen = await this.supervisor.start(listenOf(this.config, this.#inherited));
+    this.listen = await this.supervisor.start(claimed(this.config, this.#inherited, []));
     this.#sources.follow();
     this.#health.start();
     await this.#admin.open(this.config);
@@ -252,7 +249,6 @@ export class ControlPlane implements ServerFacts {
     const previous = this.config;
     const listenChanged =
       this.#inherited.length === 0 && JSON.stringify(config.listen) !== JSON.stringify(previous.listen);
-    if (listenChanged && !config.takeOver) await refuseTakenByOthers(config.listen, this.listen);
     const sources = await this.#findSources(config);
     const admin = await this.#admin.prepare(previous, config);
     const loopKeys = loopKeysAfter(previous, config);
@@ -294,7 +290,7 @@ export class ControlPlane implements ServerFacts {
     const workers = workersFor(config, this.#log);
     this.listen = await this.supervisor.replaceAll(
       { config, workers, routing, ...(loopKeys === null ? {} : { loopKeys }) },
-      listenChanged ? config.listen : this.listen,
+      listenChanged ? claimed(config, this.#inherited, this.listen) : this.listen,
       config.forward.deadlineMs + DRAIN_MARGIN_MS,
     );
   }

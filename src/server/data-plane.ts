@@ -144,7 +144,7 @@ export class DataPlane {
     for (const address of this.#start.listen) {
       for (let attempt = 1; ; attempt++) {
         try {
-          this.bound.push({ ...address, port: await this.#listenOn(address) });
+          this.bound.push({ ...address, port: await this.#listenOn(address), claim: false });
           break;
         } catch (error) {
           // The kernel's choice for UDP may be taken for TCP: then it may choose again.
@@ -158,11 +158,12 @@ export class DataPlane {
   /** UDP and TCP on one port, which it resolves with. */
   async #listenOn(address: BoundAddress): Promise<number> {
     const { config, listen, reusePort, workers } = this.#start;
-    const { host, port, udpFd = -1, tcpFd = -1 } = address;
+    const { host, port, udpFd = -1, tcpFd = -1, claim = false } = address;
     const udp = await UdpListener.open(this.#queryPath, this.#clock, this.#counters, {
       address: host,
       port,
       reusePort,
+      claim,
       ...(udpFd < 0 ? {} : { fd: udpFd }),
     });
     try {
@@ -170,6 +171,7 @@ export class DataPlane {
         address: host,
         port: udp.port,
         reusePort,
+        claim,
         fd: tcpFd,
         maxConnections: Math.ceil(config.limits.tcpConnections / (workers * listen.length)),
         idleMs: config.limits.tcpIdleMs,

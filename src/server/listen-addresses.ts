@@ -12,6 +12,27 @@ export function listenOf(config: Config, inherited: readonly BoundAddress[]): re
   return inherited.length === 0 ? config.listen : inherited;
 }
 
+/**
+ * The same, for the first worker: what neither we nor the process that we follow hold must be free. An address that
+ * shares a port with one of ours cannot be claimed, as it would be taken for somebody else's.
+ */
+export function claimed(
+  config: Config,
+  inherited: readonly BoundAddress[],
+  held: readonly BoundAddress[],
+): readonly BoundAddress[] {
+  if (inherited.length > 0 || config.takeOver) return listenOf(config, inherited);
+  return config.listen.map((address) => ({
+    ...address,
+    claim: !held.some((own) => overlaps(own, address)),
+  }));
+}
+
+function overlaps(own: BoundAddress, other: BoundAddress): boolean {
+  const isWildcard = ({ host }: BoundAddress) => host === '0.0.0.0' || host === '::';
+  return own.port === other.port && (own.host === other.host || isWildcard(own) || isWildcard(other));
+}
+
 /** Socket activation. Each worker needs a descriptor of its own, which only the addon can make. */
 export function takeInherited(log: Log): readonly BoundAddress[] {
   let inherited: readonly BoundAddress[];

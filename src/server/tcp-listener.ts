@@ -11,6 +11,7 @@ export interface TcpListenerOptions {
   readonly address: string;
   readonly port: number;
   readonly reusePort: boolean;
+  readonly claim: boolean;
   /** A listening socket inherited from a supervisor of services, or −1. */
   readonly fd: number;
   /** Connections open at once; further ones are closed as they come. */
@@ -60,6 +61,7 @@ export class TcpListener implements ConnectionOwner {
         address: options.address,
         port: options.port,
         reusePort: options.reusePort,
+        claim: options.claim,
         ...(options.fd < 0 ? {} : { fd: options.fd }),
       },
       (socket) => listener.#onConnection(socket),

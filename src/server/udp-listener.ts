@@ -34,7 +34,7 @@ export class UdpListener implements DatagramHandler, ClientPath {
     queryPath: QueryPath,
     clock: Clock,
     counters: Counters,
-    options: { address: string; port: number; reusePort: boolean; fd?: number },
+    options: { address: string; port: number; reusePort: boolean; claim: boolean; fd?: number },
   ): Promise<UdpListener> {
     const listener = new UdpListener(queryPath, clock, counters);
     listener.#socket = await openDatagramSocket(

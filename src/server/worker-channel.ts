@@ -10,6 +10,8 @@ export interface BoundAddress {
   /** Descriptors inherited from a supervisor of services; −1 or absent: the address is bound. */
   readonly udpFd?: number;
   readonly tcpFd?: number;
+  /** It must not be anybody else's: workers share their ports, so a second unloop would silently take half of the queries. */
+  readonly claim?: boolean;
 }
 
 /** Given to a worker at its birth. */
@@ -27,7 +29,7 @@ export interface WorkerStart {
   /** loop/sent-questions.ts, one for all. */
   readonly sentQuestions: SharedArrayBuffer;
   readonly loopKeys: LoopKeyMaterial;
-  /** Where to listen. Port 0 only for the first worker, which tells the others' ports in `ready`. */
+  /** Where to listen. Port 0 and `claim` only for the first worker, which tells the others in `ready` what it has. */
   readonly listen: readonly BoundAddress[];
   readonly reusePort: boolean;
 }

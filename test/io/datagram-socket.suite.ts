@@ -429,12 +429,15 @@ export function describeDatagramSocket(under: SocketUnderTest): void {
       });
   });
 
-  it('shares a port where SO_REUSEPORT can be had, and says ENOTSUP where not', async () => {
+  it.each([
+    false,
+    true,
+  ])('shares a port where SO_REUSEPORT can be had, and says ENOTSUP where not (claim %s)', async (claim) => {
     if (!under.supportsReusePort) {
-      await expect(open({ reusePort: true })).rejects.toMatchObject({ code: 'ENOTSUP' });
+      await expect(open({ reusePort: true, claim })).rejects.toMatchObject({ code: 'ENOTSUP' });
       return;
     }
-    const first = await openEcho({ reusePort: true });
+    const first = await openEcho({ reusePort: true, claim });
     const second = await openEcho({ reusePort: true, port: first.socket.localPort });
     expect(second.socket.localPort).toBe(first.socket.localPort);
     // The kernel chooses by the client's port: with 40 clients, both are chosen (a miss has odds of 2⁻³⁹).
@@ -443,5 +446,7 @@ export function describeDatagramSocket(under: SocketUnderTest): void {
     await Promise.all(clients.map((client) => client.handler.count(1)));
     expect(first.handler.payloads.length).toBeGreaterThan(0);
     expect(second.handler.payloads.length).toBeGreaterThan(0);
+    const claiming = open({ reusePort: true, claim: true, port: first.socket.localPort });
+    await expect(claiming).rejects.toMatchObject({ code: 'EADDRINUSE' });
   });
 }

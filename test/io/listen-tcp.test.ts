@@ -49,9 +49,9 @@ describe('listenTcp', () => {
       expect(await ask(port)).toBe('QUESTION');
     });
 
-  it('shares a port where SO_REUSEPORT can be had', async () => {
+  it.each([false, true])('shares a port where SO_REUSEPORT can be had (claim %s)', async (claim) => {
     const counts = [0, 0];
-    const first = await listen({ reusePort: true }, (connection) => {
+    const first = await listen({ reusePort: true, claim }, (connection) => {
       counts[0]!++;
       upperCaseAtEnd(connection);
     });
@@ -67,6 +67,8 @@ describe('listenTcp', () => {
     await Promise.all(Array.from({ length: 40 }, () => ask(first.port)));
     expect(counts[0]! + counts[1]!).toBe(40);
     expect(Math.min(...counts)).toBeGreaterThan(0);
+    const claiming = listen({ reusePort: true, claim: true, port: first.port });
+    await expect(claiming).rejects.toMatchObject({ code: 'EADDRINUSE' });
   });
 
   it.each([false, true])('says by code why it cannot listen (reusePort %s)', async (reusePort) => {

@@ -8,7 +8,6 @@ import { supportsReusePort } from '../../src/io/open-socket.ts';
 import { createKeyMaterial } from '../../src/loop/keys.ts';
 import { SentQuestions } from '../../src/loop/sent-questions.ts';
 import { CounterTotals } from '../../src/metrics/counters.ts';
-import { assertFree } from '../../src/server/port-check.ts';
 import type { RoutingSpec } from '../../src/server/routing-spec.ts';
 import type { Supervisor as SupervisorType } from '../../src/server/supervisor.ts';
 import type { WorkerOrder } from '../../src/server/worker-channel.ts';
@@ -96,7 +95,12 @@ describe('a change of all workers', () => {
     expect(supervisor.running).toBe(WORKERS);
     expect(await rcode(port, 'www.example')).toBe(SERVFAIL);
     await supervisor.drain(100);
-    await assertFree({ host: '127.0.0.1', port });
+    const socket = createSocket('udp4');
+    await new Promise<void>((resolve, reject) => {
+      socket.once('error', reject);
+      socket.bind({ port, address: '127.0.0.1', exclusive: true }, resolve);
+    });
+    socket.close();
   });
 
   it('of routing also reaches a worker that is just starting', async () => {

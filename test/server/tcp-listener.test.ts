@@ -39,6 +39,7 @@ describe('tcp listener', () => {
       address: '127.0.0.1',
       port: 0,
       reusePort: false,
+      claim: false,
       fd: -1,
       idleMs: 10_000,
       ...options,

@@ -49,13 +49,14 @@ static int bind_with_capability(int fd, const Address *address) {
   return failed;
 }
 
-int bind_socket(int type, const Address *address, bool reuse_port) {
+int bind_socket(int type, const Address *address, Sharing sharing) {
   int fd = socket(address->any.sa_family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (fd < 0) return -errno;
   bool failed = (address->any.sa_family == AF_INET6 && set_option(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1) != 0) ||
                 (type == SOCK_STREAM && set_option(fd, SOL_SOCKET, SO_REUSEADDR, 1) != 0) ||
-                (reuse_port && set_option(fd, SOL_SOCKET, SO_REUSEPORT, 1) != 0) ||
-                bind_with_capability(fd, address) != 0;
+                (sharing == SHARED && set_option(fd, SOL_SOCKET, SO_REUSEPORT, 1) != 0) ||
+                bind_with_capability(fd, address) != 0 ||
+                (sharing == CLAIMED && set_option(fd, SOL_SOCKET, SO_REUSEPORT, 1) != 0);
   if (!failed) return fd;
   int error = errno;
   close(fd);
@@ -81,7 +82,7 @@ static int connect_socket(int fd, const Address *remote) {
 
 int make_udp(const Options *options, Address *local, int *granted) {
   int fd = options->inherited >= 0 ? adopt(options->inherited, SOCK_DGRAM)
-                                   : bind_socket(SOCK_DGRAM, &options->bind_to, options->reuse_port);
+                                   : bind_socket(SOCK_DGRAM, &options->bind_to, options->sharing);
   if (fd < 0) return fd;
   socklen_t size = sizeof *local;
   int error = getsockname(fd, &local->any, &size) == 0 ? 0 : -errno;

@@ -16,10 +16,15 @@ typedef union {
   struct sockaddr_in6 v6;
 } Address;
 
+// Who may bind the same address. CLAIMED: refused while anybody has it, shared from then on. The option is read when the next
+// socket is bound, so it may be set once the bind has succeeded: the socket that proved the address free is the one that serves.
+typedef enum { ALONE = 0, SHARED = 1, CLAIMED = 2 } Sharing;
+
 // What a UDP socket is to be; `inherited` is a descriptor to adopt, or -1.
 typedef struct {
   Address bind_to, connect_to;
-  bool reuse_port, connected;
+  Sharing sharing;
+  bool connected;
   int receive_buffer, inherited;
 } Options;
 
@@ -27,7 +32,7 @@ typedef struct {
 int parse_address(const char *text, int port, Address *address);
 
 // A socket of the address's family, bound to it. Returns the descriptor or -errno.
-int bind_socket(int type, const Address *address, bool reuse_port);
+int bind_socket(int type, const Address *address, Sharing sharing);
 
 // Our own descriptor of a socket that was opened elsewhere: closing it leaves the original for other threads.
 // Returns it or -errno.

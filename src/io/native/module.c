@@ -159,7 +159,7 @@ static napi_value attach(napi_env env, napi_callback_info info) {
   return NULL;
 }
 
-// open(address, port, reusePort, receiveBufferBytes, connectAddress, connectPort, fd, details) → id or -errno.
+// open(address, port, sharing, receiveBufferBytes, connectAddress, connectPort, fd, details) → id or -errno.
 // details (Int32Array) receives the local end as a peer record, then the receive buffer that was granted.
 static napi_value open_udp(napi_env env, napi_callback_info info) {
   napi_value arguments[8];
@@ -167,7 +167,7 @@ static napi_value open_udp(napi_env env, napi_callback_info info) {
   int32_t *details = to_memory(env, arguments[7], (PEER_WORDS + 1) * 4);
   if (!thread->attached || details == NULL) return to_number(env, -EINVAL);
   Options options = {0};
-  options.reuse_port = to_int(env, arguments[2]) != 0;
+  options.sharing = (Sharing)to_int(env, arguments[2]);
   options.receive_buffer = to_int(env, arguments[3]);
   options.inherited = to_int(env, arguments[6]);
   int parsed = to_address(env, arguments[0], arguments[1], &options.bind_to);
@@ -231,14 +231,14 @@ static napi_value read_counters(napi_env env, napi_callback_info info) {
   return NULL;
 }
 
-// listenTcp(address, port, backlog, reusePort) → a listening, non-blocking descriptor or -errno. Node 20 has no
+// listenTcp(address, port, backlog, sharing) → a listening, non-blocking descriptor or -errno. Node 20 has no
 // SO_REUSEPORT of its own; server.listen({ fd }) takes this one.
 static napi_value listen_tcp(napi_env env, napi_callback_info info) {
   napi_value arguments[4];
   enter(env, info, 4, arguments);
   Address address;
   if (to_address(env, arguments[0], arguments[1], &address) != 0) return to_number(env, -EINVAL);
-  int fd = bind_socket(SOCK_STREAM, &address, to_int(env, arguments[3]) != 0);
+  int fd = bind_socket(SOCK_STREAM, &address, (Sharing)to_int(env, arguments[3]));
   if (fd < 0 || listen(fd, to_int(env, arguments[2])) == 0) return to_number(env, fd);
   int error = errno;
   close(fd);

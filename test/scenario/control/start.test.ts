@@ -5,9 +5,10 @@ import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import net from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { askTcp, askUdp, TRANSPORTS } from '../../support/dns-client.ts';
+import { askTcp, askUdp, queryBytes, TRANSPORTS } from '../../support/dns-client.ts';
 import { freePort } from '../../support/real-server.ts';
 import { spawnUnloop, startUnloop } from '../../support/unloop-process.ts';
 import { runCli } from './run-cli.ts';
@@ -20,6 +21,21 @@ async function temporaryFile(name: string, text: string): Promise<string> {
   onTestFinished(() => rm(folder, { recursive: true, force: true }));
   await writeFile(join(folder, name), text);
   return join(folder, name);
+}
+
+/** One query from a socket of its own, as clients send them. */
+function sendOnce(port: number): Promise<'answered' | 'refused' | 'lost'> {
+  const socket = dgram.createSocket('udp4');
+  return new Promise<'answered' | 'refused' | 'lost'>((resolve) => {
+    const timer = setTimeout(() => resolve('lost'), 8000);
+    const settle = (outcome: 'answered' | 'refused') => {
+      clearTimeout(timer);
+      resolve(outcome);
+    };
+    socket.on('message', () => settle('answered'));
+    socket.on('error', () => settle('refused'));
+    socket.connect(port, '127.0.0.1', () => socket.send(queryBytes({ name: 'www.example' })));
+  }).finally(() => socket.close());
 }
 
 describe('npm start', () => {
@@ -142,6 +158,32 @@ describe('run', () => {
       expect(unloop.stderr).toContain(admin);
       expect(unloop.stderr).toMatch(/cure: .*--admin/);
     });
+  });
+
+  it('answers from the first query on that finds a listener: none is swallowed, none refused after it', async () => {
+    const upstream = await upstreamSaying('192.0.2.1');
+    for (let start = 0; start < 4; start++) {
+      const port = await freePort();
+      const unloop = spawnUnloop({
+        config: { upstreams: [upstream.text], listen: [`127.0.0.1:${port}`], workers: 2, loop: QUIET_LOOP },
+      });
+      const outcomes: Promise<'answered' | 'refused' | 'lost'>[] = [];
+      let isReady = false;
+      const ready = unloop.ready().then(() => {
+        isReady = true;
+      });
+      for (let after = 0; after < 50; ) {
+        outcomes.push(sendOnce(port));
+        await sleep(2);
+        if (isReady) after++;
+      }
+      await ready;
+      const seen = await Promise.all(outcomes);
+      const first = seen.findIndex((outcome) => outcome !== 'refused');
+      expect(first).toBeGreaterThan(0);
+      expect(new Set(seen.slice(first))).toEqual(new Set(['answered']));
+      expect(await unloop.stop()).toBe(0);
+    }
   });
 
   it('names an address that is not this machine’s', async () => {
