@@ -1,5 +1,7 @@
 // An error as the terminal shows it, and the exit code it means. Called by dispatch; run uses it for what fails at start.
+
 import { type ErrorCode, UnloopError } from '../base/errors.ts';
+import { nameTooFewOpenFiles } from '../base/open-files.ts';
 
 /** Bad usage or configuration; anything else that stops a command is 1. */
 const EXIT_USAGE = 2;
@@ -16,7 +18,8 @@ export function exitCodeOf(error: unknown): number {
 }
 
 /** "unloop: message" and its cure; the stack too where the error is a mistake of ours. */
-export function describeError(error: unknown): string {
+export function describeError(thrown: unknown): string {
+  const error = nameTooFewOpenFiles(thrown);
   if (!(error instanceof UnloopError)) {
     return `unloop: internal error: ${error instanceof Error ? error.stack : String(error)}\n`;
   }

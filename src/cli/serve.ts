@@ -7,15 +7,15 @@ import { loadConfig } from '../config/load.ts';
 import { watchFiles } from '../config/watch-files.ts';
 import { ServiceNotifier } from '../io/service-notifier.ts';
 import { ControlPlane } from '../server/control-plane.ts';
+import { statisticsOf } from '../server/statistics.ts';
 import { parseRunFlags } from './flags.ts';
-import { SignalInbox } from './signal-inbox.ts';
+import type { SignalInbox } from './signal-inbox.ts';
 
 /** Runs until SIGTERM or SIGINT; resolves to the exit code. A second signal ends at once. */
-export async function serve(args: string[]): Promise<number> {
+export async function serve(args: string[], signals: SignalInbox): Promise<number> {
   const { configPath, overrides } = parseRunFlags(args);
   const load = () => loadConfig({ path: configPath, overrides });
   const first = load();
-  const signals = new SignalInbox();
   const { log, setLevel, close } = openLog(first.config.log);
   for (const warning of first.warnings) log.warn({}, formatFault(warning));
 
@@ -58,9 +58,10 @@ export async function serve(args: string[]): Promise<number> {
         },
       );
     };
-    signals.deliver((signal) => {
-      if (signal === 'SIGHUP') void reload();
-      else stop(signal);
+    signals.deliver({
+      stop,
+      reload: () => void reload(),
+      logStatistics: (signal) => log.info({ signal, ...statisticsOf(plane) }, 'statistics'),
     });
   });
   watch.close();

@@ -4,6 +4,7 @@ import { UnloopError } from '../base/errors.ts';
 const REMEDIES: Readonly<Record<string, string>> = {
   EADDRINUSE: 'Stop the program that holds the port (ss -lnup, ss -lntp), or choose another with listen:.',
   EACCES: 'Ports below 1024 need CAP_NET_BIND_SERVICE: grant it, or choose a higher port.',
+  EMFILE: 'Raise ulimit -n (systemd: LimitNOFILE=).',
   LISTEN_FDS: 'Give the service a .socket unit with ListenDatagram= and ListenStream= only, or none.',
   EADDRNOTAVAIL: 'Use an address of this machine (ip addr), or add it to an interface first.',
 };

@@ -2,6 +2,7 @@
 import { setFlagsFromString } from 'node:v8';
 import { Worker } from 'node:worker_threads';
 import { UnloopError } from '../base/errors.ts';
+import { nameTooFewOpenFiles } from '../base/open-files.ts';
 import { HANG_MS, HeartbeatWatch, LOOK_MS } from './heartbeat.ts';
 import { listenError } from './listen-error.ts';
 import type { BoundAddress, FromWorker, ToWorker, WorkerOrder, WorkerStart } from './worker-channel.ts';
@@ -36,8 +37,15 @@ let spare: Worker | null = null;
 
 /** Starts a thread ahead of need: half of a start is loading code, and there is more than one CPU. Does not keep the process. */
 export function prepareWorker(): void {
-  spare ??= createThread();
-  spare.unref();
+  if (spare !== null) return;
+  const thread = createThread();
+  spare = thread;
+  thread.unref();
+  // One that cannot load its code is not waited for: the thread that is started in its place says why.
+  thread.on('error', () => {});
+  thread.once('exit', () => {
+    if (spare === thread) spare = null;
+  });
 }
 
 /**
@@ -103,9 +111,7 @@ export class WorkerHandle {
         // Whoever waits for an answer gets none better than this.
         for (const id of [...handle.#pending.keys()]) handle.#answer(id, 0);
         if (!started) {
-          const remedy = 'Report this with the message above.';
-          const reason = handle.#death?.message ?? 'it ended without a word';
-          reject(new UnloopError('UNLOOP_WORKER_FAILED', `a worker cannot start: ${reason}`, remedy));
+          reject(deathAtStart(handle.#death));
         } else if (!handle.#expectedToEnd) {
           events.onDeath(handle.#death);
         }
@@ -159,6 +165,14 @@ export class WorkerHandle {
     this.#stopWatching();
     await this.#thread.terminate();
   }
+}
+
+function deathAtStart(error: Error | null): unknown {
+  const named = nameTooFewOpenFiles(error);
+  if (named !== error) return named;
+  const reason = error?.message ?? 'it ended without a word';
+  const remedy = 'Report this with the message above.';
+  return new UnloopError('UNLOOP_WORKER_FAILED', `a worker cannot start: ${reason}`, remedy);
 }
 
 function startError(code: string, message: string): UnloopError {

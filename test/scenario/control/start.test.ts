@@ -1,7 +1,7 @@
 // Starting: with the defaults, with faults, with ports that are taken, without an upstream.
 import { spawn } from 'node:child_process';
 import dgram from 'node:dgram';
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import net from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -39,19 +39,18 @@ function sendOnce(port: number): Promise<'answered' | 'refused' | 'lost'> {
 }
 
 describe('npm start', () => {
-  it('serves with config/default.yaml, and takes flags', async () => {
+  it('serves with config/default.yaml, takes flags, and ends with npm', async () => {
     const upstream = await upstreamSaying('192.0.2.1');
-    const { scripts } = JSON.parse(await readFile(join(ROOT, 'package.json'), 'utf8')) as {
-      scripts: { start: string };
-    };
-    const [command, ...args] = scripts.start.split(' ');
-    expect(command).toBe('node');
+    // Without prestart, which would build dist anew while other tests run it.
     const flags = ['--listen', '127.0.0.1:0', '--admin', '127.0.0.1:0', '--upstream', upstream.text];
-    const child = spawn(process.execPath, [...args, ...flags], {
+    const child = spawn('npm', ['start', '--ignore-scripts', '--', ...flags], {
       cwd: ROOT,
+      detached: true,
       stdio: ['ignore', 'pipe', 'inherit'],
     });
-    onTestFinished(() => void child.kill('SIGKILL'));
+    onTestFinished(() => {
+      if (child.exitCode === null) process.kill(-child.pid!, 'SIGKILL');
+    });
     let log = '';
     const ready = await new Promise<{ listen: string[] }>((resolve, reject) => {
       child.once('close', (code) => reject(new Error(`ended with ${code}: ${log}`)));
@@ -64,9 +63,24 @@ describe('npm start', () => {
     const port = Number(ready.listen[0]!.split(':').at(-1));
     for (const { ask } of TRANSPORTS)
       expect((await ask(port, { name: 'www.example' })).answers[0]).toMatchObject({ data: '192.0.2.1' });
+    // 'close' comes when nobody has the pipe any more: the server too has ended, not npm alone.
     const ended = new Promise((resolve) => child.once('close', resolve));
     child.kill('SIGTERM');
     expect(await ended).toBe(0);
+    expect(log).toContain('"unloop has stopped"');
+  });
+});
+
+describe('too few open files', () => {
+  it.each([
+    20, 32, 64,
+  ])('ulimit -n %i: says so in a line, with its cure and no stack trace', async (limit) => {
+    const prefix = ['sh', '-c', `ulimit -n ${limit}; exec "$0" "$@"`];
+    const unloop = spawnUnloop({ prefix, config: { upstreams: ['127.0.0.1:9'], workers: 2 } });
+    expect(await unloop.exited).toBe(1);
+    expect(unloop.stderr).toMatch(
+      /^unloop: cannot start: .*files.*\n {2}cure: Raise ulimit -n to 1024 or more \(systemd: LimitNOFILE=\)\.\n$/,
+    );
   });
 });
 

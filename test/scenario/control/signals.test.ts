@@ -1,0 +1,48 @@
+// Signals beside those that stop and reload: SIGUSR1 and SIGUSR2 log statistics. Left to themselves, the one opens the
+// debugger of Node.js to every local user, the other ends the process.
+import { expect, it } from 'vitest';
+import { askUdp, queryBytes, readAnswer, UdpClient } from '../../support/dns-client.ts';
+import { answer, later } from '../../support/scripted-upstream.ts';
+import { spawnUnloop, startUnloop } from '../../support/unloop-process.ts';
+import { QUIET_LOOP, upstreamDoing } from './scene.ts';
+
+it.each([
+  'SIGUSR1',
+  'SIGUSR2',
+] as const)('%s logs statistics; what is in flight is answered', async (signal) => {
+  const upstream = await upstreamDoing((query) => later(300, answer(query)));
+  const unloop = await startUnloop({
+    config: { upstreams: [upstream.text], workers: 2, loop: QUIET_LOOP },
+  });
+  const client = await UdpClient.open(unloop.port);
+  const ids = Array.from({ length: 84 }, (_, i) => i);
+  for (const id of ids) client.send(queryBytes({ name: `u${id}.example`, id }));
+  await upstream.received(84);
+  unloop.signal(signal);
+  const line = await unloop.waitForLog(({ msg }) => msg === 'statistics');
+  expect(line).toMatchObject({
+    level: 'info',
+    signal,
+    queriesUdp: 84,
+    queriesTcp: 0,
+    cacheMisses: 84,
+    upstreams: [{ address: upstream.text, state: 'up', requests: 84, failures: 0 }],
+  });
+  const answers = await Promise.all(ids.map(async () => readAnswer(await client.receive())));
+  expect(answers.every(({ rcode }) => rcode === 0)).toBe(true);
+  client.close();
+  expect((await askUdp(unloop.port, { name: 'after.example' })).rcode).toBe(0);
+  expect(await unloop.stop()).toBe(0);
+  expect(unloop.stderr).toBe('');
+});
+
+it('does not start with a debugger in production, however it was asked for', async () => {
+  const unloop = spawnUnloop({
+    config: { upstreams: ['127.0.0.1:9'] },
+    env: { NODE_ENV: 'production', NODE_OPTIONS: '--inspect=127.0.0.1:0' },
+  });
+  expect(await unloop.exited).toBe(1);
+  expect(unloop.log).toEqual([]);
+  expect(unloop.stderr).toMatch(/^unloop: the debugger of Node\.js listens on 127\.0\.0\.1:\d+: /m);
+  expect(unloop.stderr).toMatch(/^ {2}cure: Remove --inspect .*NODE_OPTIONS/m);
+});
