@@ -1,12 +1,13 @@
 // Real DNS servers inside the laboratory's namespaces, as forwarders that send everything to one target: the boxes that a loop
-// leads through. Debian's packages of them must be installed.
+// leads through. They are today's versions (today.ts), CoreDNS is built from its Go module.
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { startCoredns } from './coredns.ts';
+import { COREDNS_VERSION, startCoredns } from './coredns.ts';
 import { labDirectory } from './lab-directory.ts';
 import type { LabProcess } from './lab-process.ts';
 import type { Namespace } from './namespace.ts';
 import { startResolved } from './resolved.ts';
+import { type TodaysName, today } from './today.ts';
 
 /** Waits until something in the namespace listens on UDP port 53 of this address (or of all). */
 export async function untilListening(
@@ -30,10 +31,10 @@ export async function untilListening(
 async function start(
   namespace: Namespace,
   address: string,
-  command: string,
+  name: TodaysName,
   args: readonly string[],
 ): Promise<LabProcess> {
-  const started = namespace.spawn(command, args);
+  const started = namespace.spawn(today(name).command, args);
   await untilListening(namespace, started, address);
   return started;
 }
@@ -128,41 +129,122 @@ export function startDnsmasq(
   ]);
 }
 
-/** The boxes that a loop is led through, each at an address and sending everything to a target. */
-export const BOXES: readonly {
+/**
+ * Knot Resolver without a cache, so that what comes back is a question again: drops options, scrambles case, sets CD, merges
+ * duplicates. As a stub it passes answers on; as a forwarder it would also validate, were there a trust anchor.
+ */
+export function startKresd(
+  namespace: Namespace,
+  address: string,
+  target: string,
+  policy: 'STUB' | 'FORWARD',
+): Promise<LabProcess> {
+  const directory = labDirectory();
+  const file = join(directory, 'kresd.lua');
+  writeFileSync(
+    file,
+    `net.listen('${address}', 53, { kind = 'dns' })
+for _, module in ipairs({ 'ta_update', 'ta_signal_query', 'priming', 'detect_time_skew', 'detect_time_jump' }) do
+  modules.unload(module)
+end
+trust_anchors.remove('.')
+cache.size = 1 * MB
+policy.add(policy.all(policy.${policy}('${target}')))
+`,
+  );
+  return start(namespace, address, 'kresd', ['-n', '-c', file, directory]);
+}
+
+/** smartdns: asks in its own words, so that options are lost. */
+export function startSmartdns(namespace: Namespace, address: string, target: string): Promise<LabProcess> {
+  const directory = labDirectory();
+  const file = join(directory, 'smartdns.conf');
+  writeFileSync(
+    file,
+    `bind ${address}:53 -no-speed-check -no-cache
+bind-tcp ${address}:53 -no-speed-check -no-cache
+server ${target}
+speed-check-mode none
+cache-persist no
+log-level error
+log-file ${directory}/smartdns.log
+data-dir ${directory}
+`,
+  );
+  return start(namespace, address, 'smartdns', ['-f', '-c', file, '-p', '-']);
+}
+
+/** A box that a loop is led through: at an address, sending everything to a target. */
+export interface Box {
   readonly name: string;
   /** What it does to a query. */
   readonly trait: string;
   readonly start: (namespace: Namespace, address: string, target: string) => Promise<unknown>;
-}[] = [
+  readonly version: () => string;
+}
+
+export const BOXES: readonly Box[] = [
   {
     name: 'dnsdist',
     trait: 'keeps everything',
     start: (namespace, address, target) => startDnsdist(namespace, address, [target]),
+    version: () => today('dnsdist').version,
   },
   {
     name: 'CoreDNS',
     trait: 'keeps everything',
     start: (namespace, address, target) =>
       startCoredns(namespace, `.:53 {\n  bind ${address}\n  forward . ${target}\n}\n`),
+    version: () => COREDNS_VERSION.slice(1),
   },
-  { name: 'unbound', trait: 'drops options, merges duplicates', start: startUnbound },
-  { name: 'BIND', trait: 'drops options, merges duplicates', start: startNamed },
+  {
+    name: 'unbound',
+    trait: 'drops options, merges duplicates',
+    start: startUnbound,
+    version: () => today('unbound').version,
+  },
+  {
+    name: 'BIND',
+    trait: 'drops options, merges duplicates',
+    start: startNamed,
+    version: () => today('named').version,
+  },
   {
     name: 'dnsmasq',
     trait: 'merges duplicates',
     start: (namespace, address, target) =>
       startDnsmasq(namespace, address, ['--no-resolv', `--server=${target}`]),
+    version: () => today('dnsmasq').version,
   },
   {
     name: 'systemd-resolved',
     trait: 'drops options',
     start: (namespace, address, target) => startResolved(namespace, [target], address),
+    version: () => today('systemd-resolved').version,
+  },
+  {
+    name: 'Knot Resolver, STUB',
+    trait: 'drops options, scrambles case, sets CD',
+    start: (namespace, address, target) => startKresd(namespace, address, target, 'STUB'),
+    version: () => today('kresd').version,
+  },
+  {
+    name: 'Knot Resolver, FORWARD',
+    trait: 'drops options, scrambles case, sets CD',
+    start: (namespace, address, target) => startKresd(namespace, address, target, 'FORWARD'),
+    version: () => today('kresd').version,
+  },
+  {
+    name: 'smartdns',
+    trait: 'drops options',
+    start: startSmartdns,
+    version: () => today('smartdns').version,
   },
   {
     name: 'stand-in',
     trait: 'drops options, scrambles case',
     start: async (namespace, address, target) =>
       (await namespace.agent()).call('serve', { address, target, dropOptions: true, scrambleCase: true }),
+    version: () => 'ours',
   },
 ];

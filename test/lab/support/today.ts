@@ -77,16 +77,16 @@ const PACKAGES = [...new Set(Object.values(PROGRAMS).map((program) => program.pa
 const ROOTS = join(LAB_CACHE, 'sid');
 
 /** Users that the programs look for; the packages' scripts, which would make them, do not run. */
-const USERS = { root: 0, nobody: 65534, 'systemd-resolve': 64053, 'knot-resolver': 64054 };
+export const USERS = { root: 0, nobody: 65534, 'systemd-resolve': 64053, 'knot-resolver': 64054 };
 
 /**
  * Enters the root and becomes the program. The mounts are this process's alone and end with it. It sees the host's temporary
- * directory, where the tests write configurations, and /proc; /run is its own.
+ * directory, where the tests write configurations, and /proc; /run is its own, or the folder that UNLOOP_LAB_RUN names.
  */
 const enter = (root: string, path: string) => `#!/bin/sh
 exec unshare --mount --propagation private sh -ec '
 mount --rbind /proc ${root}/proc
-mount -t tmpfs tmpfs ${root}/run
+if [ -n "$UNLOOP_LAB_RUN" ]; then mount --bind "$UNLOOP_LAB_RUN" ${root}/run; else mount -t tmpfs tmpfs ${root}/run; fi
 mkdir -p ${root}${tmpdir()}
 mount --rbind ${tmpdir()} ${root}${tmpdir()}
 exec chroot ${root} ${path} "$@"' ${path} "$@"
