@@ -1,5 +1,5 @@
 // Where places have run out: the client that has most of them gives its oldest up to one with fewer
-// (docs/adr/0011-places-shared-by-clients.md). Used by query-path, which has no place for a query, and by forward-path, whose
+// (docs/adr/0011-slots-shared-by-clients.md). Used by query-path, which has no place for a query, and by forward-path, whose
 // upstreams take no more.
 import { type Counters, Drop } from '../metrics/counters.ts';
 import type { Answers } from './answers.ts';
