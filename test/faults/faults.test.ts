@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startUnloop, type UnloopProcess } from '../support/unloop-process.ts';
 import { askThrough, type ClientFigures, suffixOf } from './ask-through.ts';
 import { FAULTS, type Fault, MOST_TRIES } from './faults.ts';
-import { FaultyUpstreams } from './faulty-upstreams.ts';
+import { certificateFile, FaultyUpstreams, upstreamText } from './faulty-upstreams.ts';
 
 const PATIENCE = { questions: 10, perSecond: 10, patienceMs: 10_000, askAgainMs: 6000 };
 
@@ -14,16 +14,15 @@ let figures: ReadonlyMap<Fault, ClientFigures>;
 
 beforeAll(async () => {
   for (const fault of FAULTS) upstreams.set(fault, await FaultyUpstreams.start(fault));
-  const good = upstreams.get(FAULTS[0]!)!;
+  const textsOf = (fault: Fault) => upstreams.get(fault)!.upstreams.map(upstreamText);
   unloop = await startUnloop({
+    env: { NODE_EXTRA_CA_CERTS: await certificateFile() },
     config: {
       workers: 1,
       // More than as shipped: other tests run beside this one.
       forward: { deadline: '4s' },
-      upstreams: good.addresses,
-      zones: Object.fromEntries(
-        FAULTS.map((fault) => [suffixOf(fault), { upstreams: upstreams.get(fault)!.addresses }]),
-      ),
+      upstreams: textsOf(FAULTS[0]!),
+      zones: Object.fromEntries(FAULTS.map((fault) => [suffixOf(fault), { upstreams: textsOf(fault) }])),
       loop: { probe: { onStart: false, interval: '0s' } },
     },
   });

@@ -42,12 +42,17 @@ export type Due =
   /** An error in time: there is no true answer to be had. */
   | 'error';
 
+/** How a fault's upstreams are asked. */
+export type Transport = ReceivedQuery['transport'];
+
 export interface Fault {
   /** In the questions' names. */
   readonly key: string;
   readonly title: string;
   /** One or two upstreams: what makes each one's script, anew for every run. */
   readonly upstreams: readonly (() => Script)[];
+  /** Default 'udp': TCP then follows where an answer does not fit. */
+  readonly transport?: Transport;
   /** false: the upstreams do not listen for TCP. */
   readonly tcp?: boolean;
   readonly due: Due;

@@ -1,6 +1,50 @@
 // The upstreams of one row of the fault matrix, and what they were asked.
-import { type ScriptedUpstream, startScriptedUpstream } from '../support/scripted-upstream.ts';
-import type { Fault } from './faults.ts';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import {
+  createTestCertificate,
+  type ScriptedUpstream,
+  startScriptedUpstream,
+  type TestCertificate,
+} from '../support/scripted-upstream.ts';
+import type { Fault, Transport } from './faults.ts';
+
+/** The name in the certificate of every upstream that is asked over TLS or HTTPS. */
+export const TLS_NAME = 'faults.test';
+
+/** Where one upstream is asked. */
+export interface FaultyUpstream {
+  readonly transport: Transport;
+  readonly address: string;
+  /** Of the transport. */
+  readonly port: number;
+}
+
+/** One for all upstreams of this process: a key takes long to make. */
+let authority: Promise<{ readonly certificate: TestCertificate; readonly caPath: string }> | null = null;
+
+async function makeAuthority() {
+  const certificate = await createTestCertificate([TLS_NAME], ['127.0.0.1']);
+  const directory = mkdtempSync(join(tmpdir(), 'unloop-faults-'));
+  process.once('exit', () => rmSync(directory, { recursive: true, force: true }));
+  const caPath = join(directory, 'ca.pem');
+  writeFileSync(caPath, certificate.cert);
+  return { certificate, caPath };
+}
+
+/** A file that vouches for the upstreams that are asked over TLS or HTTPS. */
+export async function certificateFile(): Promise<string> {
+  authority ??= makeAuthority();
+  return (await authority).caPath;
+}
+
+/** As unloop's configuration names it. */
+export function upstreamText({ transport, address, port }: FaultyUpstream): string {
+  if (transport === 'udp') return `${address}:${port}`;
+  if (transport === 'tls') return `tls://${address}:${port}#${TLS_NAME}`;
+  return `${transport}://${address}:${port}${transport === 'https' ? '/dns-query' : ''}`;
+}
 
 export interface MessageCounts {
   readonly total: number;
@@ -11,19 +55,29 @@ export interface MessageCounts {
 }
 
 export class FaultyUpstreams {
-  /** "127.0.0.1:5353", one or two. */
-  readonly addresses: readonly string[];
+  /** One or two. */
+  readonly upstreams: readonly FaultyUpstream[];
   readonly #servers: readonly ScriptedUpstream[];
 
-  private constructor(servers: readonly ScriptedUpstream[]) {
+  private constructor(servers: readonly ScriptedUpstream[], transport: Transport) {
     this.#servers = servers;
-    this.addresses = servers.map(({ address, port }) => `${address}:${port}`);
+    const portOf = ({ port, tlsPort, httpsPort }: ScriptedUpstream) =>
+      transport === 'tls' ? tlsPort : transport === 'https' ? httpsPort : port;
+    this.upstreams = servers.map((server) => ({
+      transport,
+      address: server.address,
+      port: portOf(server),
+    }));
   }
 
   static async start(fault: Fault): Promise<FaultyUpstreams> {
-    const { tcp = true } = fault;
-    const servers = fault.upstreams.map((makeScript) => startScriptedUpstream(makeScript(), { tcp }));
-    return new FaultyUpstreams(await Promise.all(servers));
+    const { tcp = true, transport = 'udp' } = fault;
+    const isEncrypted = transport === 'tls' || transport === 'https';
+    if (isEncrypted) authority ??= makeAuthority();
+    const certificate = isEncrypted ? (await authority)?.certificate : undefined;
+    const options = { tcp, ...(certificate === undefined ? {} : { certificate }) };
+    const servers = fault.upstreams.map((makeScript) => startScriptedUpstream(makeScript(), options));
+    return new FaultyUpstreams(await Promise.all(servers), transport);
   }
 
   /** Messages that came about the questions below this name. */

@@ -1,10 +1,18 @@
-// Who stands in the fault matrix: unloop, and beside it dnsdist and unbound, each with a cache, one data thread and otherwise as
-// shipped, in front of the same kind of upstreams.
+// Who stands in the fault matrix: unloop, and beside it today's dnsdist, unbound and dnsmasq, each with a cache, one data thread and
+// otherwise as shipped, in front of the same kind of upstreams.
 import { execFileSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { Transport } from '../../faults/faults.ts';
+import {
+  certificateFile,
+  type FaultyUpstream,
+  TLS_NAME,
+  upstreamText,
+} from '../../faults/faulty-upstreams.ts';
 import { freePort, type RealServer, runServer, scratchDirectory } from '../../support/real-server.ts';
 import { startUnloop, type UnloopProcess } from '../../support/unloop-process.ts';
+import { type TodaysName, today } from '../support/today.ts';
 
 /** A forwarder that runs. */
 export interface Forwarder {
@@ -15,8 +23,11 @@ export interface Forwarder {
 
 export interface System {
   readonly name: string;
+  /** How it can ask its upstreams. */
+  readonly speaks: readonly Transport[];
   version(): string;
-  start(upstreams: readonly string[]): Promise<Forwarder>;
+  /** In front of upstreams of one transport. */
+  start(upstreams: readonly FaultyUpstream[]): Promise<Forwarder>;
 }
 
 /** Answered by each of them without an upstream: to know that they run. */
@@ -24,11 +35,17 @@ const READY_NAME = 'localhost';
 
 const unloop: System = {
   name: 'unloop',
+  speaks: ['udp', 'tcp', 'tls', 'https'],
   version: () => execFileSync('npx', ['unloop', '--version'], { encoding: 'utf8' }).trim().split(' ').at(-1)!,
   async start(upstreams) {
     const process: UnloopProcess = await startUnloop({
-      // No probes: they are no part of any fault here.
-      config: { workers: 1, upstreams, loop: { probe: { onStart: false, interval: '0s' } } },
+      env: { NODE_EXTRA_CA_CERTS: await certificateFile() },
+      config: {
+        workers: 1,
+        upstreams: upstreams.map(upstreamText),
+        // No probes: they are no part of any fault here.
+        loop: { probe: { onStart: false, interval: '0s' } },
+      },
     });
     return { port: process.port, pid: process.child.pid!, stop: () => process.stop() };
   },
@@ -36,17 +53,28 @@ const unloop: System = {
 
 const dnsdist: System = {
   name: 'dnsdist',
-  version: () => /dnsdist (\S+)/.exec(execFileSync('dnsdist', ['--version'], { encoding: 'utf8' }))![1]!,
+  speaks: ['udp', 'tcp', 'tls', 'https'],
+  version: () => today('dnsdist').version,
   async start(upstreams) {
     const port = await freePort();
     const file = join(scratchDirectory(), 'dnsdist.conf');
+    const caPath = await certificateFile();
+    const tls = `, tls="openssl", subjectName="${TLS_NAME}", caStore="${caPath}"`;
+    const options: Readonly<Record<Transport, string>> = {
+      udp: '',
+      tcp: ', tcpOnly=true',
+      tls,
+      https: `${tls}, dohPath="/dns-query"`,
+    };
+    const serverOf = ({ transport, address, port: upstreamPort }: FaultyUpstream) =>
+      `newServer({address="${address}:${upstreamPort}"${options[transport]}})`;
     // A server alone is never taken out: that would only add faults. Of two, its own checks choose.
     const checks = upstreams.length === 1 ? ':setUp()' : '';
     writeFileSync(
       file,
       `setSecurityPollSuffix("")
 setLocal("127.0.0.1:${port}")
-${upstreams.map((upstream) => `newServer({address="${upstream}"})${checks}`).join('\n')}
+${upstreams.map((upstream) => serverOf(upstream) + checks).join('\n')}
 getPool(""):setCache(newPacketCache(10000))
 addAction("${READY_NAME}.", RCodeAction(DNSRCode.NXDOMAIN))
 `,
@@ -57,11 +85,15 @@ addAction("${READY_NAME}.", RCodeAction(DNSRCode.NXDOMAIN))
 
 const unbound: System = {
   name: 'unbound',
-  version: () => /Version (\S+)/.exec(execFileSync('unbound', ['-V'], { encoding: 'utf8' }))![1]!,
+  speaks: ['udp', 'tcp', 'tls'],
+  version: () => today('unbound').version,
   async start(upstreams) {
     const port = await freePort();
     const directory = scratchDirectory();
     const file = join(directory, 'unbound.conf');
+    const transport = upstreams[0]!.transport;
+    const name = transport === 'tls' ? `#${TLS_NAME}` : '';
+    const forwards = upstreams.map((one) => `  forward-addr: ${one.address}@${one.port}${name}\n`);
     writeFileSync(
       file,
       `server:
@@ -75,20 +107,37 @@ const unbound: System = {
   username: ""
   pidfile: ""
   module-config: "iterator"
+  tls-cert-bundle: "${await certificateFile()}"
 remote-control:
   control-enable: no
 forward-zone:
   name: "."
-${upstreams.map((upstream) => `  forward-addr: ${upstream.replace(':', '@')}\n`).join('')}`,
+  forward-tcp-upstream: ${transport === 'tcp' ? 'yes' : 'no'}
+  forward-tls-upstream: ${transport === 'tls' ? 'yes' : 'no'}
+${forwards.join('')}`,
     );
     return forwarder('unbound', ['-d', '-c', file], port);
   },
 };
 
-async function forwarder(command: string, args: readonly string[], port: number): Promise<Forwarder> {
+const dnsmasq: System = {
+  name: 'dnsmasq',
+  speaks: ['udp'],
+  version: () => today('dnsmasq').version,
+  async start(upstreams) {
+    const port = await freePort();
+    const args = ['--keep-in-foreground', '--log-facility=-', '--conf-file=/dev/null', '--pid-file'];
+    args.push('--no-resolv', '--no-hosts', '--user=', '--bind-interfaces', '--listen-address=127.0.0.1');
+    args.push(`--port=${port}`, '--cache-size=10000', `--local=/${READY_NAME}/`);
+    args.push(...upstreams.map((one) => `--server=${one.address}#${one.port}`));
+    return forwarder('dnsmasq', args, port);
+  },
+};
+
+async function forwarder(name: TodaysName, args: readonly string[], port: number): Promise<Forwarder> {
   const server: RealServer = await runServer({
-    name: command,
-    command,
+    name,
+    command: today(name).command,
     args,
     address: '127.0.0.1',
     port,
@@ -98,4 +147,4 @@ async function forwarder(command: string, args: readonly string[], port: number)
 }
 
 /** unloop first, then its peers. */
-export const SYSTEMS: readonly [System, ...System[]] = [unloop, dnsdist, unbound];
+export const SYSTEMS: readonly [System, ...System[]] = [unloop, dnsdist, unbound, dnsmasq];

@@ -28,7 +28,7 @@ const STARTS_AT_ONCE = 4;
 const MAX_STALL_MS = 150;
 const MAX_RUNS = 3;
 
-/** By fault, in the order given, and by system. */
+/** By fault, in the order given, and by system: those that speak the fault's transport. */
 export type Matrix = ReadonlyMap<Fault, ReadonlyMap<System, Figures>>;
 
 export async function runMatrix(
@@ -75,11 +75,14 @@ interface Row {
 }
 
 async function startRow(fault: Fault, systems: readonly System[]): Promise<Row> {
+  const { transport = 'udp' } = fault;
   const stands = await Promise.all(
-    systems.map(async (system) => {
-      const upstreams = await FaultyUpstreams.start(fault);
-      return { system, upstreams, forwarder: await system.start(upstreams.addresses) };
-    }),
+    systems
+      .filter(({ speaks }) => speaks.includes(transport))
+      .map(async (system) => {
+        const upstreams = await FaultyUpstreams.start(fault);
+        return { system, upstreams, forwarder: await system.start(upstreams.upstreams) };
+      }),
   );
   return { fault, stands };
 }

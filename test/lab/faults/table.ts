@@ -30,8 +30,8 @@ function tableOf(matrix: Matrix, systems: readonly System[]): string {
   ];
   for (const [fault, row] of matrix) {
     let title = fault.title;
-    for (const system of systems) {
-      lines.push(line(title, system.name, row.get(system)!));
+    for (const [system, figures] of row) {
+      lines.push(line(title, system.name, figures));
       title = '';
     }
   }
