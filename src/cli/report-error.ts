@@ -25,7 +25,7 @@ export function describeError(thrown: unknown): string {
   }
   const cure = `  cure: ${error.remedy}\n`;
   // Faults stand on lines of their own, without a prefix, so that editors can jump to FILE:LINE:COL.
-  if (error.code === 'UNLOOP_CONFIG_INVALID') {
+  if (error.code === 'UNLOOP_CONFIG_INVALID' || error.code === 'UNLOOP_UPSTREAM_INVALID') {
     return `${error.message}\nunloop: the configuration cannot be used\n${cure}`;
   }
   return `unloop: ${error.message}\n${cure}`;

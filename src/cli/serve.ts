@@ -1,10 +1,11 @@
 // The server process, for `unloop run`: reads the configuration, starts the control plane, and turns signals and file changes into reloads and a
 // clean end.
+import { UnloopError } from '../base/errors.ts';
 import { openLog } from '../base/log.ts';
 import type { Config } from '../config/config.ts';
 import { formatFault } from '../config/fault.ts';
 import { loadConfig } from '../config/load.ts';
-import { watchFiles } from '../config/watch-files.ts';
+import { digestFiles, watchFiles } from '../config/watch-files.ts';
 import { ServiceNotifier } from '../io/service-notifier.ts';
 import { ControlPlane } from '../server/control-plane.ts';
 import { statisticsOf } from '../server/statistics.ts';
@@ -16,6 +17,8 @@ export async function serve(args: string[], signals: SignalInbox): Promise<numbe
   const { configPath, overrides } = parseRunFlags(args);
   const load = () => loadConfig({ path: configPath, overrides });
   const first = load();
+  const loadedText = digestFiles(first.files);
+  let { setsNothing } = first;
   const { log, setLevel, close } = openLog(first.config.log);
   for (const warning of first.warnings) log.warn({}, formatFault(warning));
 
@@ -32,13 +35,15 @@ export async function serve(args: string[], signals: SignalInbox): Promise<numbe
   const reload = async () => {
     notifier.reloading();
     await plane.reload((): Config => {
-      const { config } = load();
-      setLevel(config.log.level);
-      return config;
+      const loaded = load();
+      if (loaded.setsNothing && !setsNothing) throw emptied(configPath);
+      ({ setsNothing } = loaded);
+      setLevel(loaded.config.log.level);
+      return loaded.config;
     });
     sayReady();
   };
-  const watch = watchFiles(first.files, () => void reload());
+  const watch = watchFiles(first.files, loadedText, () => void reload());
   const code = await new Promise<number>((resolve) => {
     let stopping = false;
     const stop = (signal: NodeJS.Signals) => {
@@ -70,6 +75,15 @@ export async function serve(args: string[], signals: SignalInbox): Promise<numbe
   // Handles of worker threads may linger; everything that mattered is done.
   setImmediate(() => process.exit(code));
   return code;
+}
+
+/** A file that is emptied (a full disk, a template that failed) must not move a service that runs to the defaults. */
+function emptied(configPath: string | null): UnloopError {
+  return new UnloopError(
+    'UNLOOP_CONFIG_INVALID',
+    `${configPath}: the file sets nothing any more`,
+    'Write the settings back; to run with the defaults, restart the service.',
+  );
 }
 
 /** Gives a sign of life twice as often as asked, as long as every worker answers: a hung one gets the service restarted. */

@@ -91,16 +91,36 @@ export function collectWarnings(config: Config, settings: Settings, configPath: 
       'cache.serveStale.after is not below forward.deadline; stale answers come at the deadline only',
     );
   }
+  // A stub's address is looked behind (discovery.rewriteLoopback), so it is no loop yet.
+  warnings.push(...ownUpstreams(config, settings, (upstream) => isRewritten(config, upstream)));
+  return warnings;
+}
+
+/** Upstreams that are this server itself: every query would come back. */
+export function findOwnUpstreams(config: Config, settings: Settings): Fault[] {
+  return ownUpstreams(config, settings, (upstream) => !isRewritten(config, upstream));
+}
+
+function ownUpstreams(
+  config: Config,
+  settings: Settings,
+  isMeant: (upstream: UpstreamAddress) => boolean,
+): Fault[] {
+  const found: Fault[] = [];
   for (const { keys, value, place } of settings.values()) {
     if (keys.at(-1) !== 'upstreams' || value === 'auto') continue;
     for (const upstream of value as UpstreamAddress[]) {
-      const listener = config.listen.find((address) => isSame(address, upstream));
-      if (listener === undefined) continue;
-      const message = `${keys.join('.')}: ${formatUpstream(upstream)} is our own listen address; every query comes back`;
-      warn('upstreams', message, place);
+      if (!isMeant(upstream) || !config.listen.some((address) => isSame(address, upstream))) continue;
+      const text = `${keys.join('.')}: ${formatUpstream(upstream)} is our own listen address; every query comes back`;
+      found.push(faultAt(place, 'upstreams', text));
     }
   }
-  return warnings;
+  return found;
+}
+
+function isRewritten({ discovery }: Config, { host, port }: UpstreamAddress): boolean {
+  const ip = parseIp(host);
+  return discovery.rewriteLoopback !== 'never' && port === 53 && ip !== null && isLoopback(ip);
 }
 
 function at(settings: Settings, path: string): Assignment {

@@ -28,16 +28,18 @@ export function faultAt(place: Place, path: string, message: string): Fault {
   return { file: place.file, line: place.line, column: place.column, path, message };
 }
 
+const REMEDIES = {
+  UNLOOP_CONFIG_INVALID:
+    'Mend the lines above; docs/configuration.md lists every setting, and `unloop check` tries again.',
+  UNLOOP_UPSTREAM_INVALID: 'Give the address of another server, or change listen.',
+} as const;
+
 /** The configuration cannot be used; `faults` holds every reason, in the order of the file. */
 export class ConfigInvalid extends UnloopError {
   readonly faults: readonly Fault[];
 
-  constructor(faults: readonly Fault[]) {
-    super(
-      'UNLOOP_CONFIG_INVALID',
-      faults.map(formatFault).join('\n'),
-      'Mend the lines above; docs/configuration.md lists every setting, and `unloop check` tries again.',
-    );
+  constructor(faults: readonly Fault[], code: keyof typeof REMEDIES = 'UNLOOP_CONFIG_INVALID') {
+    super(code, faults.map(formatFault).join('\n'), REMEDIES[code]);
     this.faults = faults;
   }
 }

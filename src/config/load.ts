@@ -3,7 +3,7 @@
 import { UnloopError } from '../base/errors.ts';
 import { type Assignment, assign, type Reading, type Settings } from './assignment.ts';
 import type { Config, ZoneConfig } from './config.ts';
-import { checkTogether, collectWarnings } from './cross-checks.ts';
+import { checkTogether, collectWarnings, findOwnUpstreams } from './cross-checks.ts';
 import { ConfigInvalid, type Fault, faultAt } from './fault.ts';
 import { type Override, readEnvironment, readFlags } from './read-overrides.ts';
 import { readSecret } from './read-secret.ts';
@@ -23,13 +23,15 @@ export interface LoadOptions {
 /** A configuration that can be used. */
 export interface LoadedConfig {
   readonly config: Config;
+  /** There is a file, and no setting in it: it may have been emptied by mistake. */
+  readonly setsNothing: boolean;
   /** Worth telling once; nothing stands in the way of running. */
   readonly warnings: readonly Fault[];
   /** The files that were read (configuration, secrets), to be watched for changes. */
   readonly files: readonly string[];
 }
 
-/** Throws ConfigInvalid with every fault, or UnloopError UNLOOP_CONFIG_UNREADABLE. */
+/** Throws ConfigInvalid with every fault (UNLOOP_CONFIG_INVALID or UNLOOP_UPSTREAM_INVALID), or UnloopError UNLOOP_CONFIG_UNREADABLE. */
 export function loadConfig(options: LoadOptions): LoadedConfig {
   const fromFile = options.path === null ? { assignments: [], faults: [] } : readConfigFile(options.path);
   const readings = [
@@ -47,8 +49,11 @@ export function loadConfig(options: LoadOptions): LoadedConfig {
   faults.push(...checkTogether(settings, new Set(faults.map((fault) => fault.path))));
   if (faults.length > 0) throw new ConfigInvalid(faults.toSorted(comparePlaces));
   const config = buildConfig(settings);
+  const own = findOwnUpstreams(config, settings);
+  if (own.length > 0) throw new ConfigInvalid(own, 'UNLOOP_UPSTREAM_INVALID');
   return {
     config,
+    setsNothing: options.path !== null && fromFile.assignments.length === 0,
     warnings: collectWarnings(config, settings, options.path),
     files: options.path === null ? secretFiles : [options.path, ...secretFiles],
   };

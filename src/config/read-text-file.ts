@@ -1,19 +1,31 @@
-// Reads a small UTF-8 file, bounded. Called by load (the configuration) and read-secret.
-import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
+// Reads a small UTF-8 file, bounded. Called by load (the configuration), read-secret and watch-files.
+import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
 
 const MAX_BYTES = 1024 * 1024;
 
+/** How long a pipe (`--config <(…)`) may take; a reload would hold up the main thread for so long. */
+const PIPE_PATIENCE_MS = 1000;
+const PIPE_LOOK_MS = 10;
+
 /** Throws an Error whose message is fit for people: no such file, not UTF-8, too large. */
 export function readTextFile(path: string): string {
+  return decodeUtf8(readSmallFile(path));
+}
+
+/** The same for the bytes. Opens without blocking: a FIFO that nobody writes to would hold the process for ever. */
+export function readSmallFile(path: string): Uint8Array {
   let descriptor: number;
   try {
-    descriptor = openSync(path, 'r');
+    descriptor = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
   } catch (error) {
     throw new Error(describeErrno(error), { cause: error });
   }
   try {
-    if (fstatSync(descriptor).isDirectory()) throw new Error('it is a directory');
-    return decodeUtf8(readBounded(descriptor));
+    const stat = fstatSync(descriptor);
+    if (stat.isDirectory()) throw new Error('it is a directory');
+    const bytes = readBounded(descriptor);
+    if (bytes.length === 0 && stat.isFIFO()) throw new Error('it is a pipe that nobody writes to');
+    return bytes;
   } finally {
     closeSync(descriptor);
   }
@@ -22,13 +34,30 @@ export function readTextFile(path: string): string {
 function readBounded(descriptor: number): Uint8Array {
   const chunks: Uint8Array[] = [];
   let length = 0;
+  let waitedMs = 0;
   for (;;) {
     const chunk = new Uint8Array(64 * 1024);
-    const count = readSync(descriptor, chunk, 0, chunk.length, null);
+    const count = readAvailable(descriptor, chunk);
     if (count === 0) return Buffer.concat(chunks);
+    if (count < 0) {
+      if (waitedMs >= PIPE_PATIENCE_MS) throw new Error('it is a pipe whose writer does not finish');
+      waitedMs += PIPE_LOOK_MS;
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, PIPE_LOOK_MS);
+      continue;
+    }
     length += count;
     if (length > MAX_BYTES) throw new Error(`it is larger than ${MAX_BYTES} bytes`);
     chunks.push(chunk.subarray(0, count));
+  }
+}
+
+/** Bytes read; 0 at the end, −1 where there are none yet. */
+function readAvailable(descriptor: number, chunk: Uint8Array): number {
+  try {
+    return readSync(descriptor, chunk, 0, chunk.length, null);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EAGAIN') return -1;
+    throw new Error(describeErrno(error), { cause: error });
   }
 }
 

@@ -1,8 +1,9 @@
 // Notices that a configuration file has changed: written in place, replaced by rename, or swapped as a whole directory
 // behind a symbolic link (how Kubernetes updates a ConfigMap). Main thread.
 import { createHash } from 'node:crypto';
-import { type FSWatcher, readFileSync, watch } from 'node:fs';
+import { type FSWatcher, statSync, watch } from 'node:fs';
 import { dirname } from 'node:path';
+import { readSmallFile } from './read-text-file.ts';
 
 /** Changes within this time are one. */
 const DEBOUNCE_MS = 200;
@@ -13,17 +14,21 @@ export interface FileWatch {
   close(): void;
 }
 
-/** Calls onChange when the contents of any of the files have become others. A file that is gone for a moment is waited for. */
-export function watchFiles(files: readonly string[], onChange: () => void): FileWatch {
-  let known = digest(files);
-  let debounce: NodeJS.Timeout | null = null;
+/**
+ * Calls onChange when the contents of any of the files have become others than `loaded`, what digestFiles() said when they
+ * were loaded. A file that is gone for a moment is waited for.
+ */
+export function watchFiles(files: readonly string[], loaded: string | null, onChange: () => void): FileWatch {
+  let known = loaded;
   const look = () => {
     debounce = null;
-    const now = digest(files);
+    const now = digestFiles(files);
     if (now === null || now === known) return;
     known = now;
     onChange();
   };
+  // They may have changed between being loaded and now.
+  let debounce: NodeJS.Timeout | null = setTimeout(look, DEBOUNCE_MS);
   const watchers: FSWatcher[] = [];
   for (const folder of new Set(files.map((file) => dirname(file)))) {
     try {
@@ -47,13 +52,20 @@ export function watchFiles(files: readonly string[], onChange: () => void): File
   };
 }
 
-/** One text for the contents of all files; null when one cannot be read. */
-function digest(files: readonly string[]): string | null {
+/** One text for the contents of all files; null when one is gone. */
+export function digestFiles(files: readonly string[]): string | null {
   const hash = createHash('sha256');
-  try {
-    for (const file of files) hash.update(readFileSync(file)).update('\0');
-  } catch {
-    return null;
+  for (const file of files) {
+    try {
+      // What comes through a pipe comes once.
+      if (statSync(file).isFIFO()) continue;
+      hash.update(readSmallFile(file)).update('\0');
+    } catch (error) {
+      const { code } = ((error as Error).cause ?? error) as NodeJS.ErrnoException;
+      if (code === 'ENOENT') return null;
+      // Unreadable or too large: the reload that follows says so.
+      hash.update(String((error as Error).message)).update('\0');
+    }
   }
   return hash.digest('hex');
 }

@@ -2,8 +2,10 @@
 // starts it and passes signals on. Nothing here may stall a query: workers need nothing of it.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Clock } from '../base/clock.ts';
+import { UnloopError } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import { RepeatLimiter } from '../base/repeat-limiter.ts';
+import { describeChanges } from '../config/changes.ts';
 import type { Config, ListenAddress } from '../config/config.ts';
 import { formatHostAndPort } from '../config/host-and-port.ts';
 import type { Notice } from '../discovery/discovery.ts';
@@ -34,6 +36,13 @@ import {
 /** After a stop, what is in flight is answered by its deadline; this much later we are gone in any case. */
 const DRAIN_MARGIN_MS = 200;
 const LOOK_MS = 1000;
+
+/** An error that people can cure, without a stack trace; any other as it is. */
+function fieldsOf(error: unknown): object {
+  if (!(error instanceof UnloopError)) return { err: error };
+  const { code, message, remedy } = error;
+  return { code, reason: message.replaceAll('\n', '; '), remedy };
+}
 
 export class ControlPlane implements ServerFacts {
   config: Config;
@@ -226,17 +235,16 @@ export class ControlPlane implements ServerFacts {
   reload(load: () => Config): Promise<void> {
     this.#enqueue(async () => {
       try {
+        const previous = this.config;
         await this.#useConfig(load());
         this.reloads.ok++;
-        this.#log.info({}, 'the configuration was reloaded');
+        const changes = describeChanges(previous, this.config);
+        this.#log.info({ changes }, 'the configuration was reloaded');
       } catch (error) {
         this.reloads.failed++;
-        this.#limiter.report(
-          'reload',
-          'error',
-          { err: error },
-          'the new configuration cannot be used; the running one stays',
-        );
+        const text = 'the new configuration cannot be used; the running one stays';
+        // Another mistake in the next try is another line.
+        this.#limiter.report(`reload ${String(error)}`, 'error', fieldsOf(error), text);
       }
     });
     return this.#work;

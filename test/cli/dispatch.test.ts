@@ -176,11 +176,11 @@ describe('check', () => {
   });
 
   it('warns, and still says ok', async () => {
-    const path = file('warn.yaml', 'upstreams: ["127.0.0.1:5300"]\n');
+    const path = file('warn.yaml', 'listen: ["127.0.0.1:53"]\nupstreams: ["127.0.0.1"]\n');
     const { code, out, err } = await unloop('check', '--config', path);
     expect({ code, out }).toEqual({ code: 0, out: `${path}: ok\n` });
     expect(err).toBe(
-      `${path}:1:12: warning: upstreams: 127.0.0.1:5300 is our own listen address; every query comes back\n`,
+      `${path}:2:12: warning: upstreams: 127.0.0.1:53 is our own listen address; every query comes back\n`,
     );
   });
 

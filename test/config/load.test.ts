@@ -417,7 +417,7 @@ describe('warnings', () => {
       'cache: { serveStale: { after: 1800ms } }',
       '1:31: cache.serveStale.after is not below forward.deadline',
     ],
-    ['upstreams: ["127.0.0.1:5300"]', '1:12: upstreams: 127.0.0.1:5300 is our own listen address'],
+    ['listen: ["[::1]:53"]\nupstreams: ["::1"]', '2:12: upstreams: [::1]:53 is our own listen address'],
     [
       'listen: ["0.0.0.0:53"]\nzones: { a.b: { upstreams: ["127.0.0.1"] } }',
       '2:28: zones.a.b.upstreams: 127.0.0.1:53 is our own',
@@ -426,6 +426,21 @@ describe('warnings', () => {
     const warnings = warningsOf(text);
     expect(warnings).toHaveLength(1);
     expect(warnings[0]).toContain(message);
+  });
+
+  it.each([
+    ['upstreams: ["127.0.0.1:5300"]', '1:12: upstreams: 127.0.0.1:5300 is our own listen address'],
+    [
+      'zones: { a.b: { upstreams: ["127.0.0.1:5300"] } }',
+      '1:28: zones.a.b.upstreams: 127.0.0.1:5300 is our own',
+    ],
+    [
+      'listen: ["0.0.0.0:53"]\nupstreams: ["127.0.0.1"]\ndiscovery: { rewriteLoopback: never }',
+      '2:12: upstreams: 127.0.0.1:53 is our own listen address',
+    ],
+  ])('refuse %j: that upstream is ourselves, and nobody looks behind it', (text, message) => {
+    expect(() => load(text)).toThrow(expect.objectContaining({ code: 'UNLOOP_UPSTREAM_INVALID' }));
+    expect(faultsOf(text)).toEqual([expect.stringContaining(message)]);
   });
 
   it.each([
@@ -513,9 +528,9 @@ describe('the effective configuration', () => {
         try {
           config = load(JSON.stringify(written)).config;
         } catch (error) {
-          // Two spellings of one upstream are the only thing the generator may get wrong.
+          // Two spellings of one upstream, and our own address as one, are all the generator may get wrong.
           for (const fault of (error as ConfigInvalid).faults)
-            expect(fault.message).toMatch(/stands twice in the list/);
+            expect(fault.message).toMatch(/stands twice in the list|our own listen address/);
           return;
         }
         const text = effectiveYaml(config, 'show');

@@ -1,4 +1,5 @@
 // Reloading: by signal and by file, without losing a query; a faulty configuration changes nothing.
+import { execFileSync } from 'node:child_process';
 import { mkdir, mkdtemp, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import net from 'node:net';
 import { tmpdir } from 'node:os';
@@ -140,12 +141,57 @@ describe('a faulty configuration', () => {
     const lines = unloop.log.filter((line) => line.level === 'error');
     expect(lines).toHaveLength(1);
     expect(lines[0]!.msg).toContain('the running one stays');
-    expect(JSON.stringify(lines[0])).toContain(`${unloop.configPath}:2:`);
+    expect(lines[0]).toMatchObject({
+      code: 'UNLOOP_CONFIG_INVALID',
+      reason: expect.stringMatching(`^${unloop.configPath}:2:22: forward.deadline: `),
+      remedy: expect.stringContaining('unloop check'),
+    });
+    expect(JSON.stringify(lines[0])).not.toMatch(/stack|\bat .*\.js/);
 
     unloop.writeConfig({ ...good, forward: { policy: 'sequential' } });
     unloop.signal('SIGHUP');
     await reloaded(unloop);
     expect(await unloop.adminJson('/config')).toMatchObject({ forward: { policy: 'sequential' } });
+    const line = await unloop.waitForLog(({ msg }) => msg === 'the configuration was reloaded');
+    expect(line.changes).toEqual(['forward.policy: random → sequential']);
+  });
+
+  it.each([
+    ['emptied', '', 'the file sets nothing any more'],
+    ['all comments', '# upstreams: ["192.0.2.1"]\n', 'the file sets nothing any more'],
+    ['no text', Buffer.alloc(4000, 0xff), 'it is not UTF-8 text'],
+    ['far too large', 'workers: 1\n'.repeat(100_000), 'it is larger than 1048576 bytes'],
+    ['a loop to ourselves', 'OWN', 'is our own listen address'],
+  ] as const)('that is %s changes nothing, and is told', async (_, text, reason) => {
+    const upstream = await upstreamSaying(OLD);
+    const good = { upstreams: [upstream.text], listen: [`127.0.0.1:${await freePort()}`], loop: QUIET_LOOP };
+    const unloop = await startUnloop({ config: good });
+    const own = JSON.stringify({ ...good, upstreams: good.listen });
+    await writeFile(unloop.configPath, text === 'OWN' ? own : text);
+    const line = await unloop.waitForLog(({ msg }) => msg.includes('the running one stays'));
+    expect(line.reason).toContain(reason);
+    expect(line).toMatchObject({ level: 'error', remedy: expect.stringMatching(/./) });
+    expect(line).not.toHaveProperty('err');
+    expect((await askUdp(unloop.port, { name: 'still.example' })).answers[0]).toMatchObject({ data: OLD });
+    expect(await reloads(unloop, 'ok')).toBe(0);
+    unloop.writeConfig({ ...good, forward: { policy: 'sequential' } });
+    await reloaded(unloop);
+  });
+
+  it('that is a FIFO now holds nothing up', async () => {
+    const upstream = await upstreamSaying(OLD);
+    const unloop = await startUnloop({ config: { upstreams: [upstream.text], loop: QUIET_LOOP } });
+    await rm(unloop.configPath);
+    execFileSync('mkfifo', [unloop.configPath]);
+    unloop.signal('SIGHUP');
+    const line = await unloop.waitForLog(({ msg }) => msg.includes('the running one stays'));
+    expect(line).toMatchObject({
+      code: 'UNLOOP_CONFIG_UNREADABLE',
+      reason: expect.stringContaining('it is a pipe that nobody writes to'),
+    });
+    expect((await unloop.admin('/health')).status).toBe(200);
+    expect((await askUdp(unloop.port, { name: 'www.example' })).rcode).toBe(0);
+    expect(await unloop.stop()).toBe(0);
   });
 
   it('whose listen address is taken changes nothing', async () => {

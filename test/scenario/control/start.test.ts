@@ -1,5 +1,5 @@
 // Starting: with the defaults, with faults, with ports that are taken, without an upstream.
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import dgram from 'node:dgram';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import net from 'node:net';
@@ -15,6 +15,7 @@ import { runCli } from './run-cli.ts';
 import { QUIET_LOOP, until, upstreamSaying } from './scene.ts';
 
 const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
+const MAIN = join(ROOT, 'dist/unloop/main.js');
 
 async function temporaryFile(name: string, text: string): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'unloop-start-'));
@@ -106,6 +107,34 @@ describe('check', () => {
     expect(places.every(([path]) => path === file)).toBe(true);
     expect(places.map(([, line]) => Number(line)).sort()).toEqual(expect.arrayContaining([2, 4, 5]));
     expect(code).toBe(2);
+  });
+
+  it('does not wait for a FIFO that nobody writes to, and reads a pipe that somebody does', async () => {
+    const fifo = await temporaryFile('unloop.yaml', '');
+    await rm(fifo);
+    execFileSync('mkfifo', [fifo]);
+    const { code, stderr } = await runCli('check', '--config', fifo);
+    expect(stderr).toBe(
+      `unloop: cannot read the configuration file ${fifo}: it is a pipe that nobody writes to\n` +
+        '  cure: Give the path of a readable file with --config or UNLOOP_CONFIG, or neither to run with the defaults.\n',
+    );
+    expect(code).toBe(2);
+    const script = `(sleep 0.2; echo 'workers: 0') | "${process.execPath}" "${MAIN}" check --config /dev/stdin`;
+    const piped = spawnSync('sh', ['-c', script], { encoding: 'utf8' });
+    expect(piped.stdout).toMatch(/^\/dev\/stdin:1:10: workers/);
+    expect(piped.status).toBe(2);
+  });
+
+  it('refuses an upstream that is ourselves, with its place and a cure', async () => {
+    const unloop = spawnUnloop({
+      config: 'listen: ["127.0.0.1:5399"]\nupstreams: ["127.0.0.1:5399"]\n',
+    });
+    expect(await unloop.exited).toBe(2);
+    expect(unloop.stderr).toBe(
+      `${unloop.configPath}:2:12: upstreams: 127.0.0.1:5399 is our own listen address; every query comes back\n` +
+        'unloop: the configuration cannot be used\n' +
+        '  cure: Give the address of another server, or change listen.\n',
+    );
   });
 
   it('exits 0 for a good file', async () => {
