@@ -55,8 +55,7 @@ describe(`1000 queries for ${QNAME}`, () => {
   bench('check: our own case came back', checks(returnedCase, LoopVerdict.loop));
   bench('check: our own probe came back', checks(returnedProbe, LoopVerdict.loop));
   bench('send: case pattern and note', () => {
-    for (let i = 0; i < BATCH; i++)
-      sink.sum += detector.markSent(out, plain.q.qnameLength, Type.A, ROUTE, true);
+    for (let i = 0; i < BATCH; i++) detector.markSent(out, plain.q.qnameLength, Type.A, ROUTE, true);
   });
   bench('send: tag', () => {
     for (let i = 0; i < BATCH; i++) sink.sum += detector.tagFor(ROUTE, 0).length;

@@ -57,6 +57,13 @@ export function hashAddress(words: Int32Array, offset: number): number {
   return hash;
 }
 
+/** Whether the remote end is on this host by its address: 127.0.0.0/8 or ::1. */
+export function isLoopbackPeer(words: Int32Array, offset: number): boolean {
+  if (peerFamily(words, offset) === 4) return peerAddressOctet(words, offset, 0) === 127;
+  for (let i = 0; i < 15; i++) if (peerAddressOctet(words, offset, i) !== 0) return false;
+  return peerAddressOctet(words, offset, 15) === 1;
+}
+
 /** Address family of the remote end: 4 or 6. */
 export function peerFamily(words: Int32Array, offset: number): number {
   return words[offset]! >> 16;

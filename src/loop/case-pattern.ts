@@ -1,6 +1,8 @@
 // The case pattern: the letters of an outgoing QNAME take upper or lower case by a keyed hash of the folded name and QTYPE.
-// A query that arrives in our own pattern is ours, through boxes that drop options; and a forged reply must guess it
+// A query that arrives in our own pattern is likely ours, through boxes that drop options; and a forged reply must guess it
 // (draft-vixie-dnsext-dns0x20). detector.ts calls apply() for what leaves and match() for what comes in.
+//
+//   folded name, QTYPE ──Chaskey, the ring's key──▶ hash ──Chaskey, the key of these five minutes──▶ pattern
 import { copyOctets, FIRST_OCTETS, samePrefix, WordOctets, wordsOf } from '../base/word-octets.ts';
 import { foldWord, lettersOf } from '../wire/name.ts';
 import { keyedHash } from './keyed-hash.ts';
@@ -11,13 +13,17 @@ export const MAX_PATTERN_OCTETS = 128;
 const MAX_PATTERN_WORDS = MAX_PATTERN_OCTETS / 4;
 /** The longest name, QTYPE, and the hash's padding. */
 const INPUT_BYTES = 288;
+/** Bytes of a hash. */
+const HASH_BYTES = 16;
 
 /** Draws and recognises patterns. One per thread. */
 export class CasePattern {
-  /**
-   * The keyed hash behind the last call: 128 bits that stand for (name without case, QTYPE, epoch). Overwritten by the next.
-   */
-  readonly hash = new Int32Array(4);
+  /** What identify() found: 128 bits that stand for (name without case, QTYPE), at any time. Overwritten by the next call. */
+  readonly hash: Int32Array;
+  /** The memory of `hash`. */
+  readonly #hashBytes = WordOctets.ofLength(HASH_BYTES);
+  /** Bit i: the case of octet i. */
+  readonly #bits = new Int32Array(HASH_BYTES / 4);
   readonly #keys: KeyRing;
   /** Folded name, QTYPE, room for the hash's padding. */
   readonly #input = WordOctets.ofLength(INPUT_BYTES);
@@ -26,6 +32,7 @@ export class CasePattern {
 
   constructor(keys: KeyRing) {
     this.#keys = keys;
+    this.hash = wordsOf(this.#hashBytes);
   }
 
   /**
@@ -33,33 +40,27 @@ export class CasePattern {
    * MAX_PATTERN_OCTETS octets.
    */
   apply(bytes: Uint8Array, nameOffset: number, nameLength: number, qtype: number): number {
-    this.identify(bytes, nameOffset, nameLength, qtype, 0);
-    const letters = this.#spell(nameLength);
+    this.identify(bytes, nameOffset, nameLength, qtype);
+    const letters = this.#spell(nameLength, 0);
     copyOctets(this.#spelling, 0, bytes, nameOffset, nameLength);
     return letters;
   }
 
-  /** Takes the hash of a name under an accepted epoch's key, without changing its spelling. */
-  identify(
-    bytes: Uint8Array,
-    nameOffset: number,
-    nameLength: number,
-    qtype: number,
-    keysIndex: number,
-  ): void {
+  /** Takes the hash of a question, without changing its name's spelling. */
+  identify(bytes: Uint8Array, nameOffset: number, nameLength: number, qtype: number): void {
     const input = this.#input;
     foldName(bytes, nameOffset, nameLength, input);
     input[nameLength] = qtype >>> 8;
     input[nameLength + 1] = qtype & 0xff;
-    keyedHash(this.#keys.accepted[keysIndex]!.caseSchedule, input, nameLength + 2, this.hash);
+    keyedHash(this.#keys.nameSchedule, input, nameLength + 2, this.hash);
   }
 
-  /** How many letters stand in the pattern of an accepted epoch; 0 unless all do (and there are two at least). */
+  /** How many letters stand in the pattern of an accepted key; 0 unless all do (and there are two at least). Identifies the question. */
   match(bytes: Uint8Array, nameOffset: number, nameLength: number, qtype: number): number {
-    const count = this.#keys.accepted.length;
+    this.identify(bytes, nameOffset, nameLength, qtype);
+    const count = this.#keys.caseKeys.length;
     for (let i = 0; i < count; i++) {
-      this.identify(bytes, nameOffset, nameLength, qtype, i);
-      const letters = this.#spell(nameLength);
+      const letters = this.#spell(nameLength, i);
       if (letters < 2) return 0;
       if (this.#isSpelt(bytes, nameOffset, nameLength)) return letters;
     }
@@ -76,10 +77,11 @@ export class CasePattern {
   }
 
   /**
-   * Writes the folded name into #spelling, in upper case each letter whose bit of the hash is set (bit i is octet i's), and returns the
-   * number of letters that take part.
+   * Writes the folded name into #spelling, in upper case each letter whose bit is set by this key (bit i is octet i's), and returns
+   * the number of letters that take part.
    */
-  #spell(nameLength: number): number {
+  #spell(nameLength: number, keyIndex: number): number {
+    keyedHash(this.#keys.caseKeys[keyIndex]!.schedule, this.#hashBytes, HASH_BYTES, this.#bits);
     const words = wordsOf(this.#input);
     const spelling = wordsOf(this.#spelling);
     const last = (nameLength - 1) >> 2;
@@ -91,7 +93,7 @@ export class CasePattern {
       // 0x20 in each octet that is a letter, and belongs to the name: QTYPE follows it.
       let places = i < MAX_PATTERN_WORDS ? lettersOf(word) >>> 2 : 0;
       if (i === last) places &= FIRST_OCTETS[nameLength - (last << 2)]!;
-      const upper = places & caseBitsOf(this.hash[(i >> 3) & 3]! >>> ((i & 7) << 2));
+      const upper = places & caseBitsOf(this.#bits[(i >> 3) & 3]! >>> ((i & 7) << 2));
       spelling[i] = word & ~upper;
       anyUpper |= upper;
       anyLower |= places ^ upper;

@@ -9,7 +9,7 @@ import { CasePattern } from './case-pattern.ts';
 import { Evidence } from './evidence.ts';
 import { KeyRing, type LoopKeyMaterial } from './keys.ts';
 import { PROBE_QTYPE, ProbeReader, ProbeVerdict } from './probe.ts';
-import { NO_ROUTE, type SentQuestions } from './sent-questions.ts';
+import type { SentQuestions } from './sent-questions.ts';
 import { TAG_LENGTH, TAG_OPTION, TagReader, TagVerdict } from './tag.ts';
 
 // What the pipeline needs besides.
@@ -29,14 +29,16 @@ export const LoopVerdict = {
 } as const;
 export type LoopVerdict = (typeof LoopVerdict)[keyof typeof LoopVerdict];
 
-/** Letters in our pattern that no stranger hits by chance: at most 3 × 2⁻³² per query (docs/adr/0003-loop-evidence.md). */
-export const PROOF_LETTERS = 32;
-/** Fewer letters than this say too little even for a probe, when the question was sent by us moments ago. */
-export const SUSPECT_LETTERS = 6;
-/** The same when we did not send it: a replica may have. */
-export const SUSPECT_UNSENT_LETTERS = 16;
-/** Tags of others that are carried on; a query with more of them has been through too many hands. */
-export const MAX_CARRIED_TAGS = 4;
+/**
+ * Fewer letters than this in our pattern say no more than the question itself does: of a client that draws case at random, every
+ * 1024th query has ten of them so.
+ */
+export const SUSPECT_LETTERS = 16;
+/**
+ * Tags of others that are carried on behind our own; of more, the last, which came the furthest, stay behind. A client may write as many as it
+ * likes: their number is never held against the query, and one more tier finds room for its own.
+ */
+export const MAX_CARRIED_TAGS = 3;
 
 /**
  * Own tags of one batch that are held against what was sent: some prove the loop, the rest of a storm needs no more
@@ -56,7 +58,7 @@ export interface DetectorOptions {
 
 export class LoopDetector {
   // What the last check() found. Valid until the next.
-  /** By what the query was recognised; meaningful with the verdicts suspect, loop and tooManyHops. */
+  /** By what the query was recognized; meaningful with the verdicts suspect, loop and tooManyHops. */
   evidence: Evidence = Evidence.edns;
   /** Our route by which the query left; −1 when unknown or another replica's. */
   routeSlot = -1;
@@ -79,15 +81,15 @@ export class LoopDetector {
   readonly keys: KeyRing;
   readonly tags: TagReader;
   readonly probes: ProbeReader;
+  readonly sent: SentQuestions;
   readonly #clock: Clock;
   readonly #pattern: CasePattern;
-  readonly #sent: SentQuestions;
   readonly #maxHops: number;
 
   constructor(options: DetectorOptions) {
     const nowMs = options.clock.nowMs;
     this.#clock = options.clock;
-    this.#sent = options.sentQuestions;
+    this.sent = options.sentQuestions;
     this.#maxHops = options.maxHops;
     this.keys = new KeyRing(options.material, nowMs, options.wallNowMs);
     this.tags = new TagReader(this.keys, nowMs);
@@ -103,7 +105,7 @@ export class LoopDetector {
 
   /**
    * Notes that a query leaves by a route, and (withCase) gives its QNAME at octet 12 our case pattern. Every query to an upstream passes
-   * here, tagged or not: what was not noted cannot be proof when it comes back. Returns QNAME's letters.
+   * here, tagged or not: what was not noted cannot be proof when it comes back. `sent` then says whether the question was under way already.
    */
   markSent(
     message: Uint8Array,
@@ -111,14 +113,17 @@ export class LoopDetector {
     qtype: number,
     routeSlot: number,
     withCase: boolean,
-  ): number {
+  ): void {
     const nowMs = this.#clock.nowMs;
     this.keys.advance(nowMs);
-    let letters = 0;
-    if (withCase) letters = this.#pattern.apply(message, HEADER_LENGTH, qnameLength, qtype);
-    else this.#pattern.identify(message, HEADER_LENGTH, qnameLength, qtype, 0);
-    this.#sent.add(this.#pattern.hash, routeSlot, nowMs);
-    return letters;
+    if (withCase) this.#pattern.apply(message, HEADER_LENGTH, qnameLength, qtype);
+    else this.#pattern.identify(message, HEADER_LENGTH, qnameLength, qtype);
+    this.sent.add(this.#pattern.hash, routeSlot, nowMs);
+  }
+
+  /** Of the question that markSent() noted last: what setAnswered() and isUnanswered() in `sent` know it by. */
+  get sentMark(): number {
+    return this.#pattern.hash[0]!;
   }
 
   /** Judges a query. One without options, upper-case letters and the type HINFO can carry no evidence and costs three comparisons. */
@@ -167,7 +172,7 @@ export class LoopDetector {
     if (ringSeen) return LoopVerdict.loop;
     this.hops = hops;
     this.carriedCount = Math.min(others, MAX_CARRIED_TAGS);
-    if (hops <= this.#maxHops && others <= MAX_CARRIED_TAGS) return LoopVerdict.pass;
+    if (hops <= this.#maxHops) return LoopVerdict.pass;
     this.evidence = Evidence.hops;
     return LoopVerdict.tooManyHops;
   }
@@ -181,11 +186,8 @@ export class LoopDetector {
       this.#tied = 0;
     }
     if (this.#tied++ >= MAX_TIED_PER_INSTANT) return LoopVerdict.loop;
-    const count = this.keys.accepted.length;
-    for (let i = 0; i < count && !this.certain; i++) {
-      this.#pattern.identify(bytes, HEADER_LENGTH, q.qnameLength, q.qtype, i);
-      this.certain = this.#sent.has(this.#pattern.hash, this.routeSlot, nowMs);
-    }
+    this.#pattern.identify(bytes, HEADER_LENGTH, q.qnameLength, q.qtype);
+    this.certain = this.sent.has(this.#pattern.hash, this.routeSlot, nowMs);
     return LoopVerdict.loop;
   }
 
@@ -203,15 +205,12 @@ export class LoopDetector {
     return LoopVerdict.loop;
   }
 
+  /** Never proof: somebody may have seen the pattern where an answer showed it. A probe finds out. */
   #checkCase(bytes: Uint8Array, q: ParsedQuery, nowMs: number): LoopVerdict {
     const letters = this.#pattern.match(bytes, HEADER_LENGTH, q.qnameLength, q.qtype);
     if (letters < SUSPECT_LETTERS) return LoopVerdict.pass;
-    const route = this.#sent.findRoute(this.#pattern.hash, nowMs);
-    if (route === NO_ROUTE && letters < SUSPECT_UNSENT_LETTERS) return LoopVerdict.pass;
     this.evidence = Evidence.case;
-    if (route >= 0) this.routeSlot = route;
-    if (letters < PROOF_LETTERS) return LoopVerdict.suspect;
-    this.certain = route >= 0;
-    return LoopVerdict.loop;
+    this.routeSlot = Math.max(-1, this.sent.findRoute(this.#pattern.hash, nowMs));
+    return LoopVerdict.suspect;
   }
 }

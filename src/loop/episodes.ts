@@ -9,6 +9,7 @@ import { EpisodeBook, type EpisodeLog, type EpisodeRoute, type EpisodeView } fro
 import { Evidence } from './evidence.ts';
 import { ProbeOutcome, ProbeRuns } from './probe-runs.ts';
 import type { LoopSighting } from './sightings.ts';
+import { WorkBudget } from './work-budget.ts';
 
 /**
  * After a quarantine that no probe confirmed, evidence on queries is taken for suspicion for this long: whoever can copy a tag
@@ -17,6 +18,12 @@ import type { LoopSighting } from './sightings.ts';
 export const DISTRUST_MS = 60_000;
 /** Without a route to blame, all are probed; at most this often. */
 const PROBE_ALL_INTERVAL_MS = 5000;
+/**
+ * Probes of one route for no more than a question that came while it was under way: so many at once, and so many a second in the long
+ * run. Many clients that want the same names do not become a stream of probes; a loop that begins later finds some to spare.
+ */
+const WEAK_PROBES = 5;
+const WEAK_PROBES_PER_SECOND = 0.1;
 /** Runs begun by the schedule in one tick: a thousand routes are not probed in one burst. */
 const SCHEDULED_PER_TICK = 16;
 
@@ -69,6 +76,8 @@ interface RouteState {
   distrustUntilMs: number;
   /** When the schedule has it probed. */
   nextProbeMs: number;
+  /** Bounds the probes for weak suspicions. */
+  readonly weak: WorkBudget;
 }
 
 export class LoopEpisodes {
@@ -128,6 +137,7 @@ export class LoopEpisodes {
       releasedMs: -Infinity,
       distrustUntilMs: -Infinity,
       nextProbeMs: route.isPublic ? Infinity : this.#nowMs + (onStart ? 0 : intervalMs),
+      weak: new WorkBudget(WEAK_PROBES_PER_SECOND, WEAK_PROBES, this.#nowMs),
     };
   }
 
@@ -161,11 +171,17 @@ export class LoopEpisodes {
     this.#runs.request(sighting.route, nowMs);
   }
 
-  /** A worker's suspicion (SuspicionGate): a probe finds out. −1: no route in particular. */
-  suspected(route: number, nowMs: number): void {
+  /** A worker's suspicion (SuspicionGate): a probe finds out. −1: no route in particular. `isWeak`: while there are any to spare. */
+  suspected(route: number, isWeak: boolean, nowMs: number): void {
     this.#nowMs = nowMs;
-    if (route < 0) this.#suspectAll();
-    else if (this.#routes.has(route)) this.#runs.request(route, nowMs);
+    if (route < 0) {
+      this.#suspectAll();
+      return;
+    }
+    const state = this.#routes.get(route);
+    // Out of use it is probed by the clock.
+    if (state === undefined || state.state !== 'inUse') return;
+    if (!isWeak || state.weak.take(nowMs)) this.#runs.request(route, nowMs);
   }
 
   /** A probe was answered; `proven`: with a replica's proof that it came to our ring (hasProbeProof). */

@@ -7,6 +7,11 @@ import { expandHashKey, HASH_KEY_LENGTH } from './keyed-hash.ts';
 
 /** An epoch's length. */
 export const EPOCH_MS = 3_600_000;
+/**
+ * How long one case pattern of a name is used. Shorter than the other keys: whoever sees a pattern (docs/adr/0003-loop-evidence.md says who
+ * may) can use it against forged replies' odds for this long only.
+ */
+export const CASE_EPOCH_MS = 300_000;
 /** How long before and after its epoch a key of this process alone is still taken: threads rotate within a second of each other. */
 const OWN_OVERLAP_MS = 10_000;
 /** How often the time is looked at. */
@@ -49,8 +54,6 @@ export class EpochKeys {
   readonly epoch: number;
   /** Authenticates tags. The same in all rings, so that a hop of another ring can be counted. */
   readonly tagKey: Buffer;
-  /** Draws case patterns; another in each ring, as another ring's query passing through is no loop. */
-  readonly caseSchedule: Int32Array;
   /** Authenticates probe names; another in each ring. */
   readonly probeKey: Buffer;
   /** tags[route slot]: that route's tag with hop count 0, built when first needed (tag.ts). */
@@ -59,10 +62,19 @@ export class EpochKeys {
   constructor(material: LoopKeyMaterial, epoch: number) {
     this.epoch = epoch;
     this.tagKey = derive(material.secret, `tag ${epoch}`);
-    const caseKey = derive(material.secret, `case ${epoch} ${material.ring}`);
-    this.caseSchedule = expandHashKey(caseKey.subarray(0, HASH_KEY_LENGTH));
     this.probeKey = derive(material.secret, `probe ${epoch} ${material.ring}`);
   }
+}
+
+/** One key's worth of Chaskey. */
+function hashSchedule(secret: Uint8Array, purpose: string): Int32Array {
+  return expandHashKey(derive(secret, purpose).subarray(0, HASH_KEY_LENGTH));
+}
+
+/** The key that case patterns are drawn with for CASE_EPOCH_MS. */
+interface CaseKey {
+  readonly epoch: number;
+  readonly schedule: Int32Array;
 }
 
 /**
@@ -77,6 +89,10 @@ export class KeyRing {
   current: EpochKeys;
   /** What arrives may carry these; the first is `current`. At most four. */
   accepted: readonly EpochKeys[];
+  /** Names a question (sent-questions.ts). Never rotated, as nothing made with it leaves the process but through caseKeys. */
+  readonly nameSchedule: Int32Array;
+  /** Draw case patterns: the first what is sent, all what arrives. Another in each ring: another ring's query passing by is no loop. */
+  caseKeys: readonly CaseKey[] = [];
   readonly #wallNowMs: () => number;
   readonly #overlapMs: number;
   /** The set in use before the wall clock jumped: what was sent with it may still come back. */
@@ -87,6 +103,7 @@ export class KeyRing {
     this.material = material;
     this.#wallNowMs = wallNowMs;
     this.#overlapMs = material.shared ? EPOCH_MS : OWN_OVERLAP_MS;
+    this.nameSchedule = hashSchedule(material.secret, `name ${material.ring}`);
     this.current = new EpochKeys(material, Math.floor(this.timeMs(nowMs) / EPOCH_MS));
     this.accepted = [this.current];
     this.#nextCheckMs = nowMs;
@@ -123,6 +140,24 @@ export class KeyRing {
     if (this.#beforeJump !== null && !accepted.includes(this.#beforeJump)) accepted.push(this.#beforeJump);
     this.current = current;
     this.accepted = accepted;
+    this.#setCaseKeys(timeMs);
+  }
+
+  #setCaseKeys(timeMs: number): void {
+    const epoch = Math.floor(timeMs / CASE_EPOCH_MS);
+    const elapsedMs = timeMs - epoch * CASE_EPOCH_MS;
+    const overlapMs = this.material.shared ? CASE_EPOCH_MS : OWN_OVERLAP_MS;
+    const epochs = [epoch];
+    if (elapsedMs < overlapMs) epochs.push(epoch - 1);
+    if (CASE_EPOCH_MS - elapsedMs <= overlapMs) epochs.push(epoch + 1);
+    this.caseKeys = epochs.map(
+      (wanted) => this.caseKeys.find((known) => known.epoch === wanted) ?? this.#caseKeyOf(wanted),
+    );
+  }
+
+  #caseKeyOf(epoch: number): CaseKey {
+    const { secret, ring } = this.material;
+    return { epoch, schedule: hashSchedule(secret, `case ${epoch} ${ring}`) };
   }
 
   #keysOf(epoch: number): EpochKeys {

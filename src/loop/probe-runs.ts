@@ -1,6 +1,7 @@
 // Runs of probes on the main thread: up to three probes by one route, and what became of them. episodes.ts starts runs and
 // acts on their outcome; sending is its callback's. Why so: docs/adr/0003-loop-evidence.md.
 import { PROBE_LIFETIME_MS } from './probe.ts';
+import { WorkBudget } from './work-budget.ts';
 
 /** Probes of one run: one that is sent once is lost once. */
 export const PROBE_TRIES = 3;
@@ -8,8 +9,9 @@ export const PROBE_TRIES = 3;
 export const PROBE_PATIENCE_MS = 700;
 /** After an answer: time for a returned copy to be reported by the worker that saw it. */
 export const PROBE_GRACE_MS = 250;
-/** Probes of one route are at least this far apart, save within a run. */
-export const PROBE_INTERVAL_MIN_MS = 1000;
+/** Runs of one route in a second, in the long run, and at once: a loop may begin just after a probe went round. */
+export const RUNS_PER_SECOND = 1;
+export const RUNS_AT_ONCE = 3;
 /** Nonces remembered per route: a probe that comes back after its run is proof all the same. */
 const REMEMBERED_NONCES = 32;
 
@@ -32,9 +34,9 @@ interface RouteProbes {
   /** When the next probe is due or the run ends; Infinity: no run. */
   dueMs: number;
   answered: boolean;
-  startedMs: number;
-  /** A run was asked for when it was too early for one. */
+  /** A run was asked for when there were too many, or while one was under way: what its probe saw may be over. */
   requested: boolean;
+  readonly budget: WorkBudget;
   nonces: Nonce[];
 }
 
@@ -56,23 +58,34 @@ export class ProbeRuns {
     this.#options = options;
   }
 
-  /** Begins a run, unless one is under way or began less than a second ago. Returns whether one is under way now. */
+  /** Begins a run, unless one is under way or there were too many of late. Returns whether one is under way now. */
   start(route: number, nowMs: number): boolean {
+    const probes = this.#probesOf(route, nowMs);
+    return probes.dueMs !== Infinity || this.#begin(route, probes, nowMs);
+  }
+
+  /**
+   * Has a probe sent after this moment: begins a run now, or as soon as there may be one. A run whose probe is out already goes on; but once
+   * that is answered it says nothing of what has begun since, so another one follows.
+   */
+  request(route: number, nowMs: number): void {
+    const probes = this.#probesOf(route, nowMs);
+    const awaitsAnswer = probes.dueMs !== Infinity && !probes.answered;
+    if (awaitsAnswer || !this.#begin(route, probes, nowMs)) probes.requested = true;
+  }
+
+  #probesOf(route: number, nowMs: number): RouteProbes {
     let probes = this.#routes.get(route);
     if (probes === undefined) {
-      probes = {
-        tries: 0,
-        dueMs: Infinity,
-        answered: false,
-        startedMs: -Infinity,
-        requested: false,
-        nonces: [],
-      };
+      const budget = new WorkBudget(RUNS_PER_SECOND, RUNS_AT_ONCE, nowMs);
+      probes = { tries: 0, dueMs: Infinity, answered: false, requested: false, budget, nonces: [] };
       this.#routes.set(route, probes);
     }
-    if (probes.dueMs !== Infinity) return true;
-    if (nowMs - probes.startedMs < PROBE_INTERVAL_MIN_MS) return false;
-    probes.startedMs = nowMs;
+    return probes;
+  }
+
+  #begin(route: number, probes: RouteProbes, nowMs: number): boolean {
+    if (!probes.budget.take(nowMs)) return false;
     probes.requested = false;
     probes.tries = 0;
     probes.answered = false;
@@ -80,16 +93,12 @@ export class ProbeRuns {
     return true;
   }
 
-  /** Begins a run now or, if the last one began less than a second ago, as soon as that second is over. */
-  request(route: number, nowMs: number): void {
-    if (!this.start(route, nowMs)) this.#routes.get(route)!.requested = true;
-  }
-
   /** A probe came back as a query. False: none of ours, or one too old: then it is no proof. Each counts once per copy; the run ends. */
   returned(route: number, nonce: number, nowMs: number): boolean {
     const probes = this.#routes.get(route);
     if (probes === undefined || !this.#knows(probes, nonce, nowMs)) return false;
     probes.dueMs = Infinity;
+    probes.requested = false;
     return true;
   }
 
@@ -100,12 +109,14 @@ export class ProbeRuns {
     if (!this.#knows(probes, nonce, nowMs)) return;
     probes.answered = true;
     probes.dueMs = nowMs + PROBE_GRACE_MS;
+    if (probes.requested) this.#begin(route, probes, nowMs);
   }
 
   /** Sends what is due and ends what is over. Call it every 100 ms or so. */
   tick(nowMs: number): void {
     for (const [route, probes] of this.#routes) {
-      if (probes.requested) this.start(route, nowMs);
+      if (probes.requested && (probes.dueMs === Infinity || probes.answered))
+        this.#begin(route, probes, nowMs);
       if (nowMs < probes.dueMs) continue;
       if (!probes.answered && probes.tries < PROBE_TRIES) {
         this.#sendNext(route, probes, nowMs);

@@ -1,6 +1,6 @@
-// Which questions left by which route in the last seconds, in memory that all workers share: a query sent by one worker
-// may come back to another. Written by detector.ts for each query sent, read when evidence comes in. Lossy: a full
-// bucket forgets its oldest, and what is forgotten makes proof into suspicion, never the reverse.
+// Which questions left by which route in the last seconds, and whether they were answered, in memory that all workers share: a query
+// sent by one worker may come back to another. Written by detector.ts for each query sent and answered, read when evidence comes in.
+// Lossy: a full bucket forgets its oldest, and what is forgotten makes proof into suspicion, never the reverse.
 
 /** Entries of a bucket. */
 const WAYS = 4;
@@ -13,6 +13,9 @@ const WORDS = BUCKETS * BUCKET_WORDS;
 export const SENT_WINDOW_MS = 4000;
 const TICK_MS = 64;
 const WINDOW_TICKS = Math.ceil(SENT_WINDOW_MS / TICK_MS);
+/** In an entry's second word: the upstream has answered. Not under the third word, so that one store sets it. */
+const ANSWERED = 0x80000000 | 0;
+const ROUTE_BITS = 0x7fff;
 
 /** No route, and more than one, in findRoute()'s answer. */
 export const NO_ROUTE = -1;
@@ -20,13 +23,22 @@ export const SEVERAL_ROUTES = -2;
 
 /**
  * ```
- *  entry:  [ hash₀ | route << 16 | tick | hash₁ ⊕ mix(word 1) ]     tick: 64 ms, mod 2¹⁶ (70 minutes)
+ *  entry:  [ hash₀ | answered << 31, route << 16, tick | hash₁ ⊕ mix(route, tick) ]     tick: 64 ms, mod 2¹⁶ (70 minutes)
  * ```
  * Two workers may write one entry at the same time: the third word, which ties the other two together, then fits neither, and the
  * entry counts as empty.
  */
 export class SentQuestions {
   readonly buffer: SharedArrayBuffer;
+  /** Of the last add(): where the entry stands. */
+  slot = 0;
+  /**
+   * Of the last add(): the route by which the question was under way already, not answered yet. NO_ROUTE, or SEVERAL_ROUTES when it was by
+   * more than one.
+   */
+  earlierRoute = NO_ROUTE;
+  /** Where the entry of earlierRoute stands. */
+  earlierSlot = 0;
   readonly #words: Int32Array;
 
   /** Wraps another thread's table, or makes a new one. */
@@ -35,29 +47,55 @@ export class SentQuestions {
     this.#words = new Int32Array(buffer);
   }
 
-  /** Notes that the question with this hash (CasePattern.hash) leaves by a route now. */
+  /** Notes that the question with this hash (CasePattern.hash) leaves by a route now; the fields above say what was known of it. */
   add(hash: Int32Array, routeSlot: number, nowMs: number): void {
     const words = this.#words;
     const tick = tickOf(nowMs);
     const bucket = bucketOf(hash);
-    let place = bucket;
+    let slot = bucket;
     let oldest = -1;
+    this.earlierRoute = NO_ROUTE;
     for (let at = bucket; at < bucket + BUCKET_WORDS; at += ENTRY_WORDS) {
       const stamp = words[at + 1]!;
-      const age = (tick - stamp) & 0xffff;
-      if (words[at] === hash[0] && stamp >>> 16 === routeSlot) {
-        place = at;
-        break;
+      if (words[at] === hash[0]) {
+        this.#noteEarlier(at, hash, nowMs);
+        if (routeOf(stamp) === routeSlot) {
+          // Its own slot, whatever the age of the others.
+          oldest = 0x10000;
+          slot = at;
+        }
       }
+      const age = (tick - stamp) & 0xffff;
       if (age > oldest) {
         oldest = age;
-        place = at;
+        slot = at;
       }
     }
     const stamp = (routeSlot << 16) | tick;
-    words[place] = hash[0]!;
-    words[place + 1] = stamp;
-    words[place + 2] = hash[1]! ^ mix(stamp);
+    words[slot] = hash[0]!;
+    words[slot + 1] = stamp;
+    words[slot + 2] = hash[1]! ^ mix(stamp);
+    this.slot = slot;
+  }
+
+  #noteEarlier(at: number, hash: Int32Array, nowMs: number): void {
+    const route = this.#routeAt(at, hash, nowMs);
+    if (route === NO_ROUTE || this.#words[at + 1]! < 0) return;
+    this.earlierRoute = this.earlierRoute === NO_ROUTE ? route : SEVERAL_ROUTES;
+    this.earlierSlot = at;
+  }
+
+  /** The upstream has answered the question that add() wrote to `slot`; `mark`: the first word of its hash. */
+  setAnswered(slot: number, mark: number): void {
+    const words = this.#words;
+    if (words[slot] === mark) words[slot + 1]! |= ANSWERED;
+  }
+
+  /** Whether the question that add() wrote to `slot` still waits for an answer by this route. */
+  isUnanswered(slot: number, mark: number, routeSlot: number, nowMs: number): boolean {
+    const words = this.#words;
+    const stamp = words[slot + 1]!;
+    return words[slot] === mark && stamp >= 0 && routeOf(stamp) === routeSlot && isRecent(stamp, nowMs);
   }
 
   /** Whether the question left by this route within SENT_WINDOW_MS. */
@@ -86,9 +124,16 @@ export class SentQuestions {
     const words = this.#words;
     const stamp = words[at + 1]!;
     if (words[at] !== hash[0] || (words[at + 2]! ^ mix(stamp)) !== hash[1]) return NO_ROUTE;
-    const age = (tickOf(nowMs) - stamp) & 0xffff;
-    return age <= WINDOW_TICKS ? stamp >>> 16 : NO_ROUTE;
+    return isRecent(stamp, nowMs) ? routeOf(stamp) : NO_ROUTE;
   }
+}
+
+function routeOf(stamp: number): number {
+  return (stamp >>> 16) & ROUTE_BITS;
+}
+
+function isRecent(stamp: number, nowMs: number): boolean {
+  return ((tickOf(nowMs) - stamp) & 0xffff) <= WINDOW_TICKS;
 }
 
 function tickOf(nowMs: number): number {
@@ -100,5 +145,5 @@ function bucketOf(hash: Int32Array): number {
 }
 
 function mix(stamp: number): number {
-  return Math.imul(stamp, 0x9e3779b1);
+  return Math.imul(stamp & ~ANSWERED, 0x9e3779b1);
 }

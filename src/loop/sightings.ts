@@ -84,9 +84,9 @@ export class SightingLog {
 
 /** Why a route is suspected: nothing here ever takes it out of use, it has it probed. */
 export const Suspicion = {
-  /** A query in our case pattern, with too few letters for proof. */
+  /** A query in our case pattern. */
   caseLetters: 0,
-  /** The same question is in flight, and this one came from an upstream's own address. */
+  /** The same question is under way, and this one came from an upstream's own address. */
   upstreamAsks: 1,
   /** One question again and again, faster than any client retries. */
   repetition: 2,
@@ -94,24 +94,32 @@ export const Suspicion = {
   untied: 3,
   /** An upstream answered SERVFAIL with EDE 14 and our own words. */
   upstreamSaysSo: 4,
+  /** A question came that is under way, and the upstream has been silent to everybody since. */
+  unanswered: 5,
+  /**
+   * A question came that is under way already. Two clients that want the same do that too, so it has little weight: few probes are spent
+   * on it (episodes.ts).
+   */
+  askedAgain: 6,
 } as const;
 export type Suspicion = (typeof Suspicion)[keyof typeof Suspicion];
 const SUSPICIONS = Object.keys(Suspicion).length;
 
-const SUSPECT_INTERVAL_MS = 1000;
+/** The main thread says when a probe is due: here the number of messages to it is bounded. */
+const SUSPECT_INTERVAL_MS = 50;
 
-/** Lets one suspicion per route and second through to the prober. One per worker. */
+/** Lets one suspicion per route, kind of weight and interval through to the main thread. One per worker. */
 export class SuspicionGate {
   /** counts[Suspicion.…]: all suspicions, let through or not. */
   readonly counts = new Float64Array(SUSPICIONS);
-  readonly #nextMs = new Float64Array(MAX_ROUTES + 1);
+  readonly #nextMs = new Float64Array(2 * (MAX_ROUTES + 1));
 
-  /** Whether the route (−1: all of them) is to be probed now: then tell the main thread. */
+  /** Whether the main thread is to be told now that the route (−1: all of them) is suspected. */
   suspect(route: number, reason: Suspicion, nowMs: number): boolean {
-    const place = route < 0 ? UNKNOWN_ROUTE : route;
+    const slot = (route < 0 ? UNKNOWN_ROUTE : route) * 2 + (reason === Suspicion.askedAgain ? 1 : 0);
     this.counts[reason]!++;
-    if (nowMs < this.#nextMs[place]!) return false;
-    this.#nextMs[place] = nowMs + SUSPECT_INTERVAL_MS;
+    if (nowMs < this.#nextMs[slot]!) return false;
+    this.#nextMs[slot] = nowMs + SUSPECT_INTERVAL_MS;
     return true;
   }
 }

@@ -47,6 +47,11 @@ export class Attempt extends UpstreamQuery {
   flight: Flight | null = null;
   dress: Dress = Dress.tagged;
   overStream = false;
+  /** Tags or hops of tiers before us are in it: a failure may be about those. */
+  carriesTags = false;
+  /** Where it stands in loop/sent-questions.ts, and the first word of its hash; −1: nowhere, as it is opaque. */
+  sentSlot = -1;
+  sentMark = 0;
   /** The upstream has refused a richer dress just before. */
   isRedressed = false;
   /** SharedUpstreamState.answers() of its upstream when it was sent: whether others were answered since. */
@@ -91,6 +96,8 @@ export class Flight implements WheelTimer {
   zone: Zone | null = null;
   /** In the flight table: others may join. */
   joinable = false;
+  /** The question came again while this was under way; that was looked into. */
+  askedAgain = false;
   /** Who waits; changed by addWaiter(), removeWaiter() and takeWaiters() only. */
   waiters: Waiter | null = null;
   waiterCount = 0;
@@ -129,6 +136,8 @@ export class Flight implements WheelTimer {
   unreachable = false;
   /** The last failure was that an upstream takes no more of us at once. */
   crowdedOut = false;
+  /** An upstream has answered in our own words that the query came back: that is about a route, and not about the name. */
+  toldOfLoop = false;
   /** EDE text about the route that it was sent by and that turned out to loop; null: none did. */
   loopText: Uint8Array | null = null;
 
@@ -162,6 +171,7 @@ export class Flight implements WheelTimer {
     this.carriedCount = 0;
     this.zone = zone;
     this.joinable = false;
+    this.askedAgain = false;
     this.waiters = null;
     this.waiterCount = 0;
     this.attemptCount = 0;
@@ -178,6 +188,7 @@ export class Flight implements WheelTimer {
     this.failedEdeText = null;
     this.unreachable = false;
     this.crowdedOut = false;
+    this.toldOfLoop = false;
     this.loopText = null;
     this.next = null;
   }
@@ -191,6 +202,17 @@ export class Flight implements WheelTimer {
     for (let i = 0; i < this.carriedCount; i++) {
       copyOctets(bytes, detector.carriedOffsets[i]!, this.carriedTags, i * TAG_LENGTH, TAG_LENGTH);
     }
+  }
+
+  /** Whether what it fails by may be about tags of others, and so about who began it. */
+  get carriesTags(): boolean {
+    return this.carriedCount !== 0 || this.hops !== 0;
+  }
+
+  /** What is asked from now on is the plain question. */
+  dropTags(): void {
+    this.hops = 0;
+    this.carriedCount = 0;
   }
 
   /** Whether zone.upstreams[index] may be sent one more message over a stream. */

@@ -328,7 +328,8 @@ export class ForwardPath {
     // That a route loops says nothing about the name: once the route is mended the name is asked for again at once. Nor
     // does want of room here.
     const hasFailed = flight.failedRcode >= 0 || flight.timedOut || flight.unreachable;
-    if (hasFailed && !flight.opaque && flight.loopText === null) {
+    const isAboutName = flight.loopText === null && !flight.toldOfLoop && !flight.carriesTags;
+    if (hasFailed && !flight.opaque && isAboutName) {
       this.#cache.storeFailure(
         flight.query,
         flight,

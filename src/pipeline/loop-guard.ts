@@ -3,8 +3,10 @@
 // every query.
 import type { Clock } from '../base/clock.ts';
 import type { TimerWheel, WheelTimer } from '../base/timer-wheel.ts';
-import { formatPeer, hashAddress, sameAddress } from '../io/peer.ts';
+import { formatPeer, hashAddress, isLoopbackPeer, sameAddress } from '../io/peer.ts';
 import { type LoopDetector, LoopVerdict } from '../loop/detector.ts';
+import { type DoubtOwner, Doubts } from '../loop/doubts.ts';
+import { NO_ROUTE, SEVERAL_ROUTES } from '../loop/sent-questions.ts';
 import {
   type LoopSighting,
   RepetitionDetector,
@@ -13,20 +15,33 @@ import {
   SuspicionGate,
 } from '../loop/sightings.ts';
 import { Counter, type Counters } from '../metrics/counters.ts';
+import type { SharedUpstreamState } from '../upstream/shared-state.ts';
 import { EdeCode, Rcode } from '../wire/codes.ts';
 import type { ParsedQuery } from '../wire/query.ts';
 import type { Answers } from './answers.ts';
 import type { ClientPath } from './client-path.ts';
-import type { Flight } from './flight.ts';
+import type { Attempt, Flight } from './flight.ts';
 import type { ForwardPath } from './forward-path.ts';
-import { NO_ZONES, type ZoneTable } from './zone.ts';
+import { NO_ZONES, type Zone, type ZoneTable } from './zone.ts';
 
 /** The main thread's ear: a handful of calls, however many packets. */
 export interface LoopReporter {
   /** Queries that came back since the last call. */
   sighted(sightings: readonly LoopSighting[]): void;
-  /** A route that a probe should clear; −1: all of them. */
-  suspected(routeSlot: number): void;
+  /** A route that a probe should clear; −1: all of them. `isWeak`: only if few such probes were sent of late. */
+  suspected(routeSlot: number, isWeak: boolean): void;
+}
+
+/** What the guard works with. */
+export interface LoopGuardParts {
+  readonly detector: LoopDetector;
+  readonly clock: Clock;
+  readonly wheel: TimerWheel;
+  readonly counters: Counters;
+  readonly state: SharedUpstreamState;
+  readonly answers: Answers;
+  readonly forward: ForwardPath;
+  readonly reporter: LoopReporter;
 }
 
 const encoder = new TextEncoder();
@@ -38,7 +53,7 @@ const TOO_MANY_HOPS_TEXT = encoder.encode('forwarding loop: too many hops');
 /** When the last sightings of a storm are reported: a returned probe is awaited for 250 ms (loop/probe-runs.ts). */
 const REPORT_MS = 50;
 
-export class LoopGuard implements WheelTimer {
+export class LoopGuard implements WheelTimer, DoubtOwner {
   dueMs = 0;
   previousTimer: WheelTimer | null = null;
   nextTimer: WheelTimer | null = null;
@@ -48,29 +63,25 @@ export class LoopGuard implements WheelTimer {
   readonly #clock: Clock;
   readonly #wheel: TimerWheel;
   readonly #counters: Counters;
+  readonly #state: SharedUpstreamState;
   readonly #answers: Answers;
   readonly #forward: ForwardPath;
   readonly #reporter: LoopReporter;
   readonly #sightings = new SightingLog();
   readonly #suspicions = new SuspicionGate();
   readonly #repetitions = new RepetitionDetector();
+  readonly #doubts: Doubts;
 
-  constructor(
-    detector: LoopDetector,
-    clock: Clock,
-    wheel: TimerWheel,
-    counters: Counters,
-    answers: Answers,
-    forward: ForwardPath,
-    reporter: LoopReporter,
-  ) {
+  constructor({ detector, clock, wheel, counters, state, answers, forward, reporter }: LoopGuardParts) {
     this.detector = detector;
     this.#clock = clock;
     this.#wheel = wheel;
     this.#counters = counters;
+    this.#state = state;
     this.#answers = answers;
     this.#forward = forward;
     this.#reporter = reporter;
+    this.#doubts = new Doubts(clock, wheel, detector.sent, this);
   }
 
   /** Looks at a query; true: it was a returned one and has been answered. */
@@ -133,25 +144,73 @@ export class LoopGuard implements WheelTimer {
   }
 
   /**
-   * A query asks what is in flight already: a client in a hurry, or that very query come back with all marks lost. It is suspect when
-   * an upstream that was asked sends it, or when it comes again and again; a probe tells.
+   * A query asks what is in flight already: a client in a hurry, or that very query come back with all marks lost. Any such one is
+   * suspect; more so when an upstream that was asked sends it, or when it comes again and again.
    */
   onJoined(flight: Flight, peers: Int32Array, peerOffset: number): void {
     const zone = flight.zone!;
     for (let i = 0; i < flight.attemptCount; i++) {
       const attempt = flight.attempts[i]!;
       if (attempt === null) continue;
-      const peer = zone.upstreams[attempt.upstreamIndex]!.peer;
-      if (!peer || !sameAddress(peer, 0, peers, peerOffset)) continue;
-      this.#suspect(zone.routeSlots[attempt.upstreamIndex]!, Suspicion.upstreamAsks);
-      return;
+      if (!flight.askedAgain) this.#doubt(zone, attempt.upstreamIndex, attempt.sentSlot, attempt.sentMark);
+      this.#suspectSender(zone, attempt.upstreamIndex, peers, peerOffset);
     }
+    flight.askedAgain = true;
     const addressHash = hashAddress(peers, peerOffset);
     if (!this.#repetitions.observe(flight.keyHash, addressHash, this.#clock.nowMs)) return;
     for (let i = 0; i < flight.attemptCount; i++) {
       const attempt = flight.attempts[i]!;
       if (attempt !== null) this.#suspect(zone.routeSlots[attempt.upstreamIndex]!, Suspicion.repetition);
     }
+  }
+
+  /** A client's question is about to leave for the first time. */
+  beforeSending(): void {
+    this.detector.sent.earlierRoute = NO_ROUTE;
+  }
+
+  /**
+   * It has left. It may have been under way already, by another worker or with other flags (CD, DO): then it is suspect like one that
+   * joins a flight. Noting it as sent has shown that, at no cost.
+   */
+  afterSending(zone: Zone, peers: Int32Array, peerOffset: number): void {
+    const { earlierRoute, earlierSlot } = this.detector.sent;
+    if (earlierRoute === NO_ROUTE) return;
+    if (earlierRoute === SEVERAL_ROUTES) {
+      for (const routeSlot of zone.routeSlots) this.#suspect(routeSlot, Suspicion.askedAgain);
+      return;
+    }
+    const index = zone.routeSlots.indexOf(earlierRoute);
+    if (index < 0) return;
+    this.#doubt(zone, index, earlierSlot, this.detector.sentMark);
+    this.#suspectSender(zone, index, peers, peerOffset);
+  }
+
+  /** A reply to an attempt has come, whatever it says. */
+  onReply(attempt: Attempt): void {
+    if (attempt.sentSlot >= 0) this.detector.sent.setAnswered(attempt.sentSlot, attempt.sentMark);
+  }
+
+  /** A question that is under way by zone.upstreams[index] has come again: a probe if one is to spare, and a closer look in a moment. */
+  #doubt(zone: Zone, index: number, sentSlot: number, sentMark: number): void {
+    const routeSlot = zone.routeSlots[index]!;
+    this.#suspect(routeSlot, Suspicion.askedAgain);
+    this.#doubts.add({ sentSlot, sentMark, routeSlot, upstreamSlot: zone.upstreams[index]!.slot });
+  }
+
+  /** The upstream asks what it is being asked. On loopback an address says nothing: this host's clients have the same. */
+  #suspectSender(zone: Zone, index: number, peers: Int32Array, peerOffset: number): void {
+    const { peer } = zone.upstreams[index]!;
+    if (!peer || !sameAddress(peer, 0, peers, peerOffset) || isLoopbackPeer(peers, peerOffset)) return;
+    this.#suspect(zone.routeSlots[index]!, Suspicion.upstreamAsks);
+  }
+
+  answers(upstreamSlot: number): number {
+    return this.#state.answers(upstreamSlot);
+  }
+
+  onSilence(routeSlot: number): void {
+    this.#suspect(routeSlot, Suspicion.unanswered);
   }
 
   /** An upstream answered that the query came back to whoever it asked. */
@@ -162,7 +221,7 @@ export class LoopGuard implements WheelTimer {
   #suspect(routeSlot: number, reason: Suspicion): void {
     this.#counters.increment(Counter.loopSuspicions);
     if (this.#suspicions.suspect(routeSlot, reason, this.#clock.nowMs)) {
-      this.#reporter.suspected(routeSlot);
+      this.#reporter.suspected(routeSlot, reason === Suspicion.askedAgain);
     }
   }
 

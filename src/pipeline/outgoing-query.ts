@@ -8,6 +8,7 @@ import {
   TAG_LENGTH,
   TAG_OPTION,
 } from '../loop/detector.ts';
+import { NO_ROUTE } from '../loop/sent-questions.ts';
 import type { SharedUpstreamState } from '../upstream/shared-state.ts';
 import type { Upstream } from '../upstream/upstream.ts';
 import { writeUpstreamQuery } from '../wire/build-query.ts';
@@ -45,13 +46,21 @@ export class OutgoingQuery {
       attempt.dress = Dress.plain;
       attempt.bytes = flight.query;
       attempt.length = flight.queryLength;
+      attempt.sentSlot = -1;
+      attempt.carriesTags = false;
       return;
     }
+    // Tags of others may be a client's invention: they go along once, and every further message is the plain question.
+    if (flight.attemptCount > 0) flight.dropTags();
     const out = attempt.buffer;
     attempt.bytes = out;
     let length = writeUpstreamQuery(out, flight.query, flight);
     const routeSlot = flight.zone!.routeSlots[attempt.upstreamIndex]!;
     this.#detector.markSent(out, flight.qnameLength, flight.qtype, routeSlot, this.policy.case);
+    attempt.sentSlot = this.#detector.sent.slot;
+    attempt.sentMark = this.#detector.sentMark;
+    // That a flight's own earlier attempt is under way says nothing.
+    if (flight.attemptCount > 0) this.#detector.sent.earlierRoute = NO_ROUTE;
     attempt.dress = Dress.plain;
     if (dress !== Dress.plain && !this.#state.isPlainOnly(upstream.slot, this.#clock.nowMs)) {
       const optOffset = length;
@@ -62,6 +71,7 @@ export class OutgoingQuery {
         length = this.#appendTags(out, optOffset, length, flight, routeSlot);
       }
     }
+    attempt.carriesTags = attempt.dress === Dress.tagged && flight.carriesTags;
     attempt.length = length;
   }
 

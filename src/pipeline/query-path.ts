@@ -159,8 +159,6 @@ export class QueryPath {
       if (q.opaque) this.#loopGuard.onRepeated();
       this.#counters.increment(Counter.coalesced);
       if (!q.opaque) this.#loopGuard.onJoined(flight, peers, peerOffset);
-      // Tags of other tiers go on with the next attempt, so that a loop through them is seen.
-      if (flight.carriedCount === 0) flight.carryTags(bytes, this.#loopGuard.detector);
       waiter.keepName(bytes);
       flight.addWaiter(waiter);
       return true;
@@ -169,7 +167,9 @@ export class QueryPath {
     flight.carryTags(bytes, this.#loopGuard.detector);
     waiter.named = flight.query;
     flight.addWaiter(waiter);
+    this.#loopGuard.beforeSending();
     this.#forward.tryNext(flight);
+    if (!q.opaque) this.#loopGuard.afterSending(zone, peers, peerOffset);
     return true;
   }
 

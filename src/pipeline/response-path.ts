@@ -61,14 +61,20 @@ export class ResponsePath implements ReplyOwner {
     }
     const attempt = query as Attempt;
     const flight = attempt.flight!;
-    const { upstreamIndex, dress, overStream, isRedressed } = attempt;
+    const { upstreamIndex, dress, overStream, isRedressed, carriesTags } = attempt;
     const slot = flight.zone!.upstreams[upstreamIndex]!.slot;
     this.#measure(attempt, slot, bytes);
+    this.loopGuard?.onReply(attempt);
     this.#forward.dropAttempt(attempt);
 
     if (scanned.truncated && !overStream) {
       flight.truncated = true;
       this.#forward.askOverStream(flight, upstreamIndex, dress);
+      return true;
+    }
+    // Perhaps it disliked tags that the first client brought along: that is no answer to the question (attempt() leaves them off).
+    if (carriesTags && scanned.rcode !== Rcode.NOERROR && scanned.rcode !== Rcode.NXDOMAIN) {
+      this.#forward.attempt(flight, upstreamIndex, dress, overStream);
       return true;
     }
     if (dress !== Dress.plain && dislikesDress(scanned) && !flight.opaque) {
@@ -149,6 +155,7 @@ export class ResponsePath implements ReplyOwner {
     if (rcode !== Rcode.SERVFAIL || edeLength < 2 + LOOP_TEXT.length) return;
     if (readUint16(bytes, edeOffset) !== EdeCode.notReady) return;
     if (!equalBytes(bytes, edeOffset + 2, LOOP_TEXT, 0, LOOP_TEXT.length)) return;
+    flight.toldOfLoop = true;
     this.loopGuard?.onToldOfLoop(flight.zone!.routeSlots[upstreamIndex]!);
   }
 

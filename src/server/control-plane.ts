@@ -222,7 +222,7 @@ export class ControlPlane implements ServerFacts {
 
   #onReport(message: FromWorker): void {
     if (message.type === 'sighted') this.loop.sighted(message.sightings);
-    else if (message.type === 'suspected') this.loop.suspected(message.routeSlot);
+    else if (message.type === 'suspected') this.loop.suspected(message.routeSlot, message.isWeak);
   }
 
   #look(): void {

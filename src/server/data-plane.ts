@@ -106,9 +106,18 @@ export class DataPlane {
     this.#waiters = waiters;
     this.#outgoing = outgoing;
     this.#responses = new ResponsePath(forward, maxFailsOf(config), clock, cache, counters, state, answers);
-    this.#loopGuard = new LoopGuard(detector, clock, this.#wheel, counters, answers, forward, {
-      sighted: (sightings) => tell({ type: 'sighted', sightings }),
-      suspected: (routeSlot) => tell({ type: 'suspected', routeSlot }),
+    this.#loopGuard = new LoopGuard({
+      detector,
+      clock,
+      wheel: this.#wheel,
+      counters,
+      state,
+      answers,
+      forward,
+      reporter: {
+        sighted: (sightings) => tell({ type: 'sighted', sightings }),
+        suspected: (routeSlot, isWeak) => tell({ type: 'suspected', routeSlot, isWeak }),
+      },
     });
     this.#responses.loopGuard = this.#loopGuard;
     this.#queryPath = new QueryPath(

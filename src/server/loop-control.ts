@@ -122,8 +122,8 @@ export class LoopControl implements ReplyOwner {
     for (const sighting of sightings) this.#episodes.sighted(sighting, nowMs);
   }
 
-  suspected(routeSlot: number): void {
-    this.#episodes.suspected(routeSlot, this.#options.clock.refresh());
+  suspected(routeSlot: number, isWeak: boolean): void {
+    this.#episodes.suspected(routeSlot, isWeak, this.#options.clock.refresh());
   }
 
   async #sendProbe(routeSlot: number, nonce: number): Promise<void> {

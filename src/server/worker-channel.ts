@@ -56,4 +56,4 @@ export type FromWorker =
   | { readonly type: 'done'; readonly id: number; readonly result: number }
   | { readonly type: 'sighted'; readonly sightings: readonly LoopSighting[] }
   /** −1: any route. */
-  | { readonly type: 'suspected'; readonly routeSlot: number };
+  | { readonly type: 'suspected'; readonly routeSlot: number; readonly isWeak: boolean };

@@ -207,14 +207,14 @@ describe('loop episodes', () => {
 
   it('are not prolonged by a probe that was under way when they opened', () => {
     world.looping.add(1);
-    world.episodes.suspected(1, world.nowMs);
+    world.episodes.suspected(1, false, world.nowMs);
     world.see({});
     world.pass(MIN_MS + 200);
     expect(world.probes.map(({ atMs }) => atMs - 1_000_000)).toEqual([0, MIN_MS]);
   });
 
   it('are not ended early by a probe that was under way when they opened', () => {
-    world.episodes.suspected(1, world.nowMs);
+    world.episodes.suspected(1, false, world.nowMs);
     world.see({});
     world.pass(MIN_MS - 100);
     expect([...world.quarantined]).toEqual([1]);
@@ -264,7 +264,7 @@ describe('loop episodes', () => {
 
   it('are never opened by suspicion: it sends a probe, and only that decides', () => {
     world.see({ certain: false });
-    world.episodes.suspected(2, world.nowMs);
+    world.episodes.suspected(2, false, world.nowMs);
     expect(world.quarantined.size).toBe(0);
     expect(world.probes.map((probe) => probe.route)).toEqual([1, 2]);
     world.looping.add(2);
@@ -285,7 +285,8 @@ describe('loop episodes', () => {
     // Ten minutes of forged evidence; the probes come back clean each time.
     expect(outMs).toBeLessThanOrEqual(10 * 2 * MIN_MS);
     expect(world.episodes.list().every(({ state }) => state === 'closed')).toBe(true);
-    expect(world.probes.length).toBeLessThanOrEqual(600);
+    // One a second, and three more at once.
+    expect(world.probes.length).toBeLessThanOrEqual(603);
   });
 
   it('trust evidence again after the time of distrust', () => {
@@ -304,11 +305,31 @@ describe('loop episodes', () => {
 
   it('take a replica’s proof in an answer for the probe’s return', () => {
     world.silent.add(1);
-    world.episodes.suspected(1, world.nowMs);
+    world.episodes.suspected(1, false, world.nowMs);
     world.episodes.probeReplied(1, world.probes[0]!.nonce, true, world.nowMs);
     expect([...world.quarantined]).toEqual([1]);
     // Who sent it back is not known.
     expect(world.episodes.list()[0]!.path).toEqual(['127.0.0.1:5300', '127.0.0.1:5398', '127.0.0.1:5300']);
+  });
+
+  it('spend few probes on questions that merely came again, and keep the strong suspicions’ apart', () => {
+    for (let i = 0; i < 6000; i++) {
+      world.episodes.suspected(1, true, world.nowMs);
+      world.pass(100);
+    }
+    // Ten minutes: five at once, then one in ten seconds.
+    expect(world.probes.length).toBeGreaterThanOrEqual(60);
+    expect(world.probes.length).toBeLessThanOrEqual(66);
+    const before = world.probes.length;
+    world.episodes.suspected(1, false, world.nowMs);
+    expect(world.probes.length).toBe(before + 1);
+  });
+
+  it('find a loop by a weak suspicion alone', () => {
+    world.looping.add(2);
+    world.episodes.suspected(2, true, world.nowMs);
+    world.pass(100);
+    expect([...world.quarantined]).toEqual([2]);
   });
 
   it('probe all routes when none can be blamed, now and then only', () => {
@@ -379,7 +400,7 @@ describe('loop episodes', () => {
     });
     episodes.setRoutes([route(1), route(2)], 0);
     const seen = { evidence: Evidence.edns, certain: true, count: 1, peer: '', nonce: 0 };
-    episodes.suspected(2, 5);
+    episodes.suspected(2, false, 5);
     episodes.probeReplied(2, 1, false, 6);
     for (let nowMs = 10; nowMs < 600; nowMs += 100) episodes.tick(nowMs);
     expect(released).toEqual([]);
@@ -392,7 +413,7 @@ describe('loop episodes', () => {
     const one = new World([route(0, '10.0.0.10:53')]);
     one.see({ route: 7 });
     one.see({ route: 7, certain: false });
-    one.episodes.suspected(7, one.nowMs);
+    one.episodes.suspected(7, false, one.nowMs);
     one.pass(2000);
     expect(one.probes).toEqual([]);
     one.see({ route: 0 });
@@ -401,16 +422,16 @@ describe('loop episodes', () => {
     one.see({ route: 0, certain: false });
     expect(one.probes).toEqual([]);
     const two = new World([route(0), route(1)]);
-    two.episodes.suspected(0, two.nowMs);
+    two.episodes.suspected(0, false, two.nowMs);
     expect(two.probes.map((probe) => probe.route)).toEqual([0]);
     two.pass(1000);
-    two.episodes.suspected(-1, two.nowMs);
+    two.episodes.suspected(-1, false, two.nowMs);
     expect(two.probes.map((probe) => probe.route)).toEqual([0, 0, 1]);
   });
 
   it('count each probe that is sent', () => {
     world.silent.add(1);
-    world.episodes.suspected(1, world.nowMs);
+    world.episodes.suspected(1, false, world.nowMs);
     expect(world.episodes.probesSent).toBe(1);
     world.pass(5000);
     expect(world.episodes.probesSent).toBe(3);
@@ -474,7 +495,7 @@ describe('the schedule of probes', () => {
     const world = new World([route(1, '9.9.9.9:53', '.', true)], { onStart: true, intervalMs: 1000 });
     world.pass(60_000);
     expect(world.probes).toEqual([]);
-    world.episodes.suspected(1, world.nowMs);
+    world.episodes.suspected(1, false, world.nowMs);
     expect(world.probes).toHaveLength(1);
   });
 

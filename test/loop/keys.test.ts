@@ -50,8 +50,15 @@ describe('what replicas of different versions must agree on', () => {
   it('are the keys of an hour', () => {
     expect(hex(keys.tagKey)).toBe('cf350b2fda61956ee436b2cdf684a88394362587191d94c5eccf38a4c6befe71');
     expect(hex(keys.probeKey)).toBe('e165090b6ee5db1a631fefee5c7632a52e5a2f4c8f1f56031492027a982c27e5');
-    const caseKey = Buffer.from('94d3c0c931e00066278101f25fc178fe', 'hex');
-    expect(keys.caseSchedule).toEqual(expandHashKey(caseKey));
+  });
+
+  it('are the keys of names and of their case', () => {
+    const ring = new KeyRing(material, 0, () => 0);
+    expect(ring.nameSchedule).toEqual(expandHashKey(Buffer.from('a87d676c6f06286fae1e6a83a3057e9a', 'hex')));
+    expect(ring.caseKeys[0]).toEqual({
+      epoch: 0,
+      schedule: expandHashKey(Buffer.from('8dcf0726cd23cf6c5c99cd7fb7142984', 'hex')),
+    });
   });
 
   it('is the tag', () => {
@@ -63,11 +70,12 @@ describe('what replicas of different versions must agree on', () => {
 
 describe('key ring', () => {
   it('shares tag keys between rings but neither case nor probe keys', () => {
-    const a = new KeyRing(createKeyMaterial('key', 'a'), 0, () => MIDDLE_MS).current;
-    const b = new KeyRing(createKeyMaterial('key', 'b'), 0, () => MIDDLE_MS).current;
-    expect(a.tagKey).toEqual(b.tagKey);
-    expect(a.caseSchedule).not.toEqual(b.caseSchedule);
-    expect(a.probeKey).not.toEqual(b.probeKey);
+    const a = new KeyRing(createKeyMaterial('key', 'a'), 0, () => MIDDLE_MS);
+    const b = new KeyRing(createKeyMaterial('key', 'b'), 0, () => MIDDLE_MS);
+    expect(a.current.tagKey).toEqual(b.current.tagKey);
+    expect(a.caseKeys[0]!.schedule).not.toEqual(b.caseKeys[0]!.schedule);
+    expect(a.nameSchedule).not.toEqual(b.nameSchedule);
+    expect(a.current.probeKey).not.toEqual(b.current.probeKey);
   });
 
   it('with a cluster key goes by the wall clock and takes the epochs before and after', () => {
@@ -161,6 +169,7 @@ describe('key ring', () => {
     const a = new KeyRing(material, 7 * EPOCH_MS);
     const b = new KeyRing(structuredClone(material), 7 * EPOCH_MS + 5);
     expect(a.current.tagKey).toEqual(b.current.tagKey);
-    expect(a.current.caseSchedule).toEqual(b.current.caseSchedule);
+    expect(a.caseKeys).toEqual(b.caseKeys);
+    expect(a.nameSchedule).toEqual(b.nameSchedule);
   });
 });

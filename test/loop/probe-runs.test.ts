@@ -1,6 +1,12 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { PROBE_LIFETIME_MS } from '../../src/loop/probe.ts';
-import { PROBE_GRACE_MS, PROBE_PATIENCE_MS, PROBE_TRIES, ProbeRuns } from '../../src/loop/probe-runs.ts';
+import {
+  PROBE_GRACE_MS,
+  PROBE_PATIENCE_MS,
+  PROBE_TRIES,
+  ProbeRuns,
+  RUNS_AT_ONCE,
+} from '../../src/loop/probe-runs.ts';
 
 describe('probe runs', () => {
   let nextNonce = 0;
@@ -49,26 +55,40 @@ describe('probe runs', () => {
     expect(outcomes).toEqual([[1, 'clean']]);
     expect(runs.start(1, 1600)).toBe(true);
     expect(sent.length).toBe(3);
-    // Begun less than a second ago, and over.
-    expect(runs.returned(1, 102, 1700)).toBe(true);
-    expect(runs.start(1, 1700)).toBe(false);
   });
 
-  it('that are asked for too early begin when a second is over', () => {
-    runs.start(1, 0);
-    runs.replied(1, 100, 30);
-    tickUntil(30, 400);
-    runs.request(1, 400);
-    tickUntil(400, 950);
-    expect(sent.length).toBe(1);
-    tickUntil(1000, 1000);
-    expect(sent).toEqual([
-      [1, 100],
-      [1, 101],
-    ]);
-    runs.returned(1, 101, 1010);
-    tickUntil(1010, 10_000);
+  it(`begin ${RUNS_AT_ONCE} times at once; one more that is asked for then begins when a second is over`, () => {
+    for (let i = 0; i < RUNS_AT_ONCE; i++) {
+      runs.request(1, i);
+      runs.replied(1, 100 + i, i);
+      runs.returned(1, 100 + i, i);
+    }
+    expect(sent.length).toBe(RUNS_AT_ONCE);
+    expect(runs.start(1, 10)).toBe(false);
+    runs.request(1, 10);
+    tickUntil(50, 950);
+    expect(sent.length).toBe(RUNS_AT_ONCE);
+    tickUntil(1000, 1050);
+    expect(sent.length).toBe(RUNS_AT_ONCE + 1);
+    runs.returned(1, 103, 1060);
+    tickUntil(1100, 10_000);
+    expect(sent.length).toBe(RUNS_AT_ONCE + 1);
+  });
+
+  it('whose probe was answered before they are asked for again say nothing: another probe goes out', () => {
+    runs.request(1, 0);
+    runs.replied(1, 100, 5);
+    runs.request(1, 50);
+    expect(sent.map(([, nonce]) => nonce)).toEqual([100, 101]);
+    // The same for a probe that is out, and passes before the loop begins.
+    runs.request(1, 60);
     expect(sent.length).toBe(2);
+    runs.replied(1, 101, 70);
+    expect(sent.length).toBe(3);
+    expect(runs.returned(1, 102, 80)).toBe(true);
+    tickUntil(100, 10_000);
+    expect(sent.length).toBe(3);
+    expect(outcomes).toEqual([]);
   });
 
   it('end well a moment after an answer, without further probes', () => {
@@ -120,13 +140,13 @@ describe('probe runs', () => {
     expect(runs.returned(1, 100, PROBE_LIFETIME_MS + 1)).toBe(false);
   });
 
-  it('begin once a second at the most, however often they are asked for', () => {
+  it('begin once a second in the long run, however often they are asked for', () => {
     for (let nowMs = 0; nowMs < 10_000; nowMs += 10) {
       runs.start(1, nowMs);
       runs.replied(1, nextNonce - 1, nowMs);
       runs.tick(nowMs);
     }
-    expect(sent.length).toBe(10);
+    expect(sent.length).toBe(10 + RUNS_AT_ONCE - 1);
   });
 
   it('are forgotten with their route', () => {

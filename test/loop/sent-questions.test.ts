@@ -32,6 +32,40 @@ describe('sent questions', () => {
     expect(sent.has(hash(1, 2, 3), 5, NOW_MS + 400)).toBe(true);
   });
 
+  it('says by which route a question was under way already when it is added', () => {
+    const mine = new SentQuestions();
+    const other = new SentQuestions(mine.buffer);
+    mine.add(hash(1, 2, 3), 4, NOW_MS);
+    expect(mine.earlierRoute).toBe(NO_ROUTE);
+    other.add(hash(1, 2, 3), 5, NOW_MS + 10);
+    expect(other.earlierRoute).toBe(4);
+    expect(other.earlierSlot).toBe(mine.slot);
+    mine.add(hash(1, 2, 3), 4, NOW_MS + 20);
+    expect(mine.earlierRoute).toBe(SEVERAL_ROUTES);
+    mine.add(hash(1, 7, 3), 4, NOW_MS + 30);
+    expect(mine.earlierRoute).toBe(NO_ROUTE);
+  });
+
+  it('does not mind a question that was answered, or is long ago; as proof it counts all the same', () => {
+    const sent = new SentQuestions();
+    sent.add(hash(1, 2, 3), 4, NOW_MS);
+    const { slot } = sent;
+    expect(sent.isUnanswered(slot, 1, 4, NOW_MS)).toBe(true);
+    sent.setAnswered(slot, 9);
+    expect(sent.isUnanswered(slot, 1, 4, NOW_MS)).toBe(true);
+    sent.setAnswered(slot, 1);
+    expect(sent.isUnanswered(slot, 1, 4, NOW_MS)).toBe(false);
+    expect(sent.has(hash(1, 2, 3), 4, NOW_MS)).toBe(true);
+    expect(sent.findRoute(hash(1, 2, 3), NOW_MS)).toBe(4);
+    sent.add(hash(1, 2, 3), 4, NOW_MS + 10);
+    expect(sent.earlierRoute).toBe(NO_ROUTE);
+    expect(sent.slot).toBe(slot);
+    expect(sent.isUnanswered(slot, 1, 4, NOW_MS)).toBe(true);
+    sent.add(hash(1, 2, 3), 4, NOW_MS + 10 + SENT_WINDOW_MS + 200);
+    expect(sent.earlierRoute).toBe(NO_ROUTE);
+    expect(sent.isUnanswered(slot, 1, 5, NOW_MS + SENT_WINDOW_MS)).toBe(false);
+  });
+
   it('forgets after the window, and begins anew with each sending', () => {
     const sent = new SentQuestions();
     sent.add(hash(1, 2, 3), 4, NOW_MS);

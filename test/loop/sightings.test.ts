@@ -61,22 +61,30 @@ describe('sighting log', () => {
 });
 
 describe('suspicion gate', () => {
-  it('lets one suspicion per route and second through, and counts them all', () => {
+  it('lets one suspicion per route and 50 ms through, and counts them all', () => {
     const gate = new SuspicionGate();
-    const let1 = [1000, 1500, 1999, 2000, 2500].map((nowMs) => gate.suspect(3, Suspicion.caseLetters, nowMs));
+    const let1 = [1000, 1025, 1049, 1050, 1075].map((nowMs) => gate.suspect(3, Suspicion.caseLetters, nowMs));
     expect(let1).toEqual([true, false, false, true, false]);
-    expect(gate.suspect(4, Suspicion.repetition, 2500)).toBe(true);
-    expect([2500, 2600].map((nowMs) => gate.suspect(-1, Suspicion.untied, nowMs))).toEqual([true, false]);
-    expect(gate.suspect(0, Suspicion.untied, 2600)).toBe(true);
+    expect(gate.suspect(4, Suspicion.repetition, 1075)).toBe(true);
+    expect([1075, 1080].map((nowMs) => gate.suspect(-1, Suspicion.untied, nowMs))).toEqual([true, false]);
+    expect(gate.suspect(0, Suspicion.untied, 1080)).toBe(true);
     expect(gate.counts[Suspicion.caseLetters]).toBe(5);
     expect(gate.counts[Suspicion.repetition]).toBe(1);
-    expect([...gate.counts]).toEqual([5, 0, 1, 3, 0]);
+    expect([...gate.counts]).toEqual([5, 0, 1, 3, 0, 0, 0]);
+  });
+
+  it('does not let a weak suspicion keep a strong one back', () => {
+    const gate = new SuspicionGate();
+    expect(gate.suspect(3, Suspicion.askedAgain, 1000)).toBe(true);
+    expect(gate.suspect(3, Suspicion.unanswered, 1001)).toBe(true);
+    expect(gate.suspect(3, Suspicion.askedAgain, 1002)).toBe(false);
+    expect(gate.suspect(3, Suspicion.upstreamAsks, 1003)).toBe(false);
   });
 
   it('lets the last route and none in particular through one after the other', () => {
     const gate = new SuspicionGate();
     for (const route of [-1, 0, MAX_ROUTES - 1]) {
-      expect([0, 0, 999, 1000].map((nowMs) => gate.suspect(route, Suspicion.upstreamAsks, nowMs))).toEqual([
+      expect([0, 0, 49, 50].map((nowMs) => gate.suspect(route, Suspicion.upstreamAsks, nowMs))).toEqual([
         true,
         false,
         false,

@@ -8,6 +8,7 @@ import { Dress } from '../../src/pipeline/flight.ts';
 import { FailureReason } from '../../src/upstream/exchange.ts';
 import { answerTo } from '../cache/messages.ts';
 import { readAnswer } from '../support/dns-client.ts';
+import { octets, opt, uint16 } from '../wire/build-message.ts';
 import { FakeClient, FakeUpstream, PipelineFixture } from './pipeline-fixture.ts';
 import { testQuery } from './queries.ts';
 
@@ -148,24 +149,74 @@ describe('a flight', () => {
     expect(f.counters.values[Counter.coalesced]).toBe(1);
   });
 
-  it('takes along the tags of another tier that joins it, from its next attempt on', () => {
+  /** A query as the tier before us sends it, with its tag. */
+  const fromTierBefore = (name: string): Uint8Array => {
+    const tier = new PipelineFixture({ keys: createKeyMaterial('shared by two tiers', 'first') });
+    tier.ask(testQuery(name).bytes);
+    return (tier.path.zones.root.upstreams[0] as unknown as FakeUpstream).last().bytes;
+  };
+  const secondTier = () => {
     const upstream = new FakeUpstream(1);
-    const keysOf = (ring: string) => createKeyMaterial('shared by two tiers', ring);
-    const f = new PipelineFixture({ zones: [['.', [upstream]]], keys: keysOf('second') });
-    const tier = new PipelineFixture({ keys: keysOf('first') });
+    const keys = createKeyMaterial('shared by two tiers', 'second');
+    const f = new PipelineFixture({ zones: [['.', [upstream]]], keys });
     f.state.setAnsweredEdns(1);
-    f.ask(testQuery('tiers.example').bytes);
-    tier.ask(testQuery('tiers.example').bytes);
-    const tierUpstream = tier.path.zones.root.upstreams[0] as unknown as FakeUpstream;
-    f.ask(tierUpstream.last().bytes);
-    expect(upstream.sent).toHaveLength(1);
+    return { upstream, f };
+  };
+
+  it('carries the tags of the tier that begins it in its first message, and in no other', () => {
+    const { upstream, f } = secondTier();
+    const asked = fromTierBefore('tiers.example');
+    f.ask(asked);
     f.pass(500);
+    const [first, second] = upstream.sent.map(({ bytes }) => tagsIn(bytes));
+    expect(first).toHaveLength(2);
+    expect(first![1]).toEqual(tagsIn(asked)[0]!.subarray(-TAG_LENGTH));
+    expect(upstream.sent[0]!.bytes.length % 16).toBe(0);
+    expect(second).toHaveLength(1);
+  });
+
+  it('does not take along the tags of who joins it', () => {
+    const { upstream, f } = secondTier();
+    f.ask(testQuery('tiers.example').bytes);
+    f.ask(fromTierBefore('tiers.example'));
+    f.pass(500);
+    expect(upstream.sent.map(({ bytes }) => tagsIn(bytes).length)).toEqual([1, 1]);
+  });
+
+  it('that fails with tags of others in it is asked again without them, for all who wait', () => {
+    const { upstream, f } = secondTier();
+    f.ask(fromTierBefore('tiers.example'));
+    f.ask(testQuery('tiers.example').bytes);
+    upstream.refuse(2);
+    expect(f.client.rcodes).toEqual([]);
+    expect(upstream.sent.map(({ bytes }) => tagsIn(bytes).length)).toEqual([2, 1]);
+    upstream.reply();
+    expect(f.client.rcodes).toEqual([0, 0]);
+  });
+
+  it('that fails without them too is remembered, as the failure is the name’s', () => {
+    const { upstream, f } = secondTier();
+    f.ask(fromTierBefore('tiers.example'));
+    upstream.refuse(2);
+    upstream.refuse(2);
+    f.ask(testQuery('tiers.example').bytes);
+    expect(f.client.rcodes).toEqual([2, 2]);
     expect(upstream.sent).toHaveLength(2);
-    const [before, after] = upstream.sent.map(({ bytes }) => tagsIn(bytes));
-    expect(before).toHaveLength(1);
-    expect(after).toHaveLength(2);
-    expect(after![1]).toEqual(tagsIn(tierUpstream.last().bytes)[0]!.subarray(-TAG_LENGTH));
-    expect(upstream.sent[1]!.bytes.length % 16).toBe(0);
+  });
+
+  it('whose upstream answers in our own words that it loops is not remembered', () => {
+    const { upstream, f } = secondTier();
+    f.ask(testQuery('www.example').bytes);
+    upstream.reply((message) => {
+      message[3] = 2;
+      message[11] = 1;
+      const text = new TextEncoder().encode('forwarding loop: too many hops');
+      const ede = octets(uint16(15), uint16(2 + text.length), uint16(14), text);
+      return octets(message, opt(1232, { options: ede }));
+    });
+    expect(f.client.rcodes).toEqual([2]);
+    f.ask(testQuery('www.example').bytes);
+    expect(upstream.sent).toHaveLength(2);
   });
 
   it('asks in messages of few lengths, whatever the name, where the tag goes along', () => {

@@ -85,6 +85,59 @@ describe('a probe is sent', () => {
     expect(f.suspected).toEqual([1]);
   });
 
+  it('when a question comes again while it is under way, whatever its flags: if there is one to spare', () => {
+    const again = [
+      testQuery('www.example'),
+      testQuery('www.example', { flags: 0x0110 }),
+      testQuery('www.example', { udpSize: 1232, dnssecOk: true }),
+    ];
+    for (const { bytes } of again) {
+      const { f } = fixture();
+      ask(f, '127.0.0.1');
+      f.ask(bytes, undefined, '198.51.100.7');
+      expect(f.weaklySuspected).toEqual([1]);
+      expect(f.suspected).toEqual([]);
+    }
+  });
+
+  it('and in any case when its upstream has not answered anybody a moment later', () => {
+    const { f } = fixture();
+    ask(f, '127.0.0.1');
+    ask(f, '198.51.100.7');
+    f.pass(50);
+    expect(f.suspected).toEqual([1]);
+  });
+
+  it('but not when it was answered meanwhile, or was never the same question', () => {
+    const { upstreams, f } = fixture();
+    ask(f, '127.0.0.1');
+    upstreams[0].reply();
+    f.ask(testQuery('www.example', { flags: 0x0110 }).bytes, undefined, '198.51.100.7');
+    f.ask(testQuery('www.example', { type: 28 }).bytes, undefined, '198.51.100.7');
+    f.ask(testQuery('ww2.example').bytes, undefined, '198.51.100.7');
+    f.pass(50);
+    expect(f.weaklySuspected).toEqual([]);
+    expect(f.suspected).toEqual([]);
+  });
+
+  it('when a question is under way by another worker', () => {
+    const { f } = fixture();
+    const other = new PipelineFixture({ zones: [['.', [new FakeUpstream(1)]]], sharesWith: f });
+    ask(f, '127.0.0.1');
+    ask(other, '198.51.100.7');
+    expect([f.weaklySuspected, other.weaklySuspected]).toEqual([[], [1]]);
+    other.pass(50);
+    expect(other.suspected).toEqual([1]);
+  });
+
+  it('not for a flight’s own second attempt', () => {
+    const { f } = fixture();
+    ask(f, '127.0.0.1');
+    f.pass(1500);
+    expect(f.weaklySuspected).toEqual([]);
+    expect(f.suspected).toEqual([]);
+  });
+
   it('when an upstream answers in our words that the query came back', () => {
     const { upstreams, f } = fixture();
     ask(f, '127.0.0.1');

@@ -137,6 +137,8 @@ export interface FixtureOptions {
   readonly maxInFlight?: number;
   readonly zones?: readonly (readonly [suffix: string, upstreams: readonly FakeUpstream[]])[];
   readonly keys?: LoopKeyMaterial;
+  /** Another worker of the same process. */
+  readonly sharesWith?: PipelineFixture;
 }
 
 export class PipelineFixture {
@@ -154,14 +156,16 @@ export class PipelineFixture {
   readonly client = new FakeClient();
   readonly sighted: LoopSighting[] = [];
   readonly suspected: number[] = [];
+  /** Routes of questions that came again while they were under way. */
+  readonly weaklySuspected: number[] = [];
   readonly outgoing: OutgoingQuery;
   readonly #peers = new Int32Array(PEER_WORDS);
 
   constructor(options: FixtureOptions = {}) {
     const { clock, counters, cache, state } = this;
     const maxInFlight = options.maxInFlight ?? 100;
-    this.keys = options.keys ?? createKeyMaterial('', 'default');
-    const sentQuestions = new SentQuestions();
+    this.keys = options.keys ?? options.sharesWith?.keys ?? createKeyMaterial('', 'default');
+    const sentQuestions = new SentQuestions(options.sharesWith?.guard.detector.sent.buffer);
     const detector = new LoopDetector({ material: this.keys, clock, sentQuestions, maxHops: 8 });
     this.waiters = new WaiterPool(maxInFlight);
     const answers = new Answers(counters, cache, this.waiters, clock);
@@ -179,9 +183,18 @@ export class PipelineFixture {
       this.outgoing,
     );
     this.responses = new ResponsePath(this.forward, 2, clock, cache, counters, state, answers);
-    this.guard = new LoopGuard(detector, clock, this.wheel, counters, answers, this.forward, {
-      sighted: (sightings) => this.sighted.push(...sightings),
-      suspected: (routeSlot) => this.suspected.push(routeSlot),
+    this.guard = new LoopGuard({
+      detector,
+      clock,
+      wheel: this.wheel,
+      counters,
+      state,
+      answers,
+      forward: this.forward,
+      reporter: {
+        sighted: (sightings) => this.sighted.push(...sightings),
+        suspected: (routeSlot, isWeak) => (isWeak ? this.weaklySuspected : this.suspected).push(routeSlot),
+      },
     });
     this.responses.loopGuard = this.guard;
     const gate = new ClientGate([], [], 0, 1);
