@@ -1,6 +1,6 @@
-// The requirements of test/conformance put to unloop, dnsmasq, unbound and dnsdist in one run. Unloop must fulfil them all; what became of
-// them is the table of docs/conformance.md. UPDATE_GENERATED=1 writes it anew; else unloop's column must be what was measured.
-import { execFileSync } from 'node:child_process';
+// The requirements of test/conformance put to unloop and today's dnsmasq, unbound and dnsdist in one run. Unloop must fulfil them
+// all; what became of them is the table of docs/conformance.md. UPDATE_GENERATED=1 writes it again; else unloop's column must be
+// what was measured.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -13,6 +13,7 @@ import { Stage } from '../conformance/stage.ts';
 import { type RealServer, startNsd } from '../support/real-server.ts';
 import { type Peer, startPeers } from './support/conformance-peers.ts';
 import { COLUMNS, renderTable, unloopColumn } from './support/conformance-table.ts';
+import { today } from './support/today.ts';
 
 const DOCUMENT = fileURLToPath(new URL('../../docs/conformance.md', import.meta.url));
 const BEGIN = '<!-- conformance: written by npm run test:lab with UPDATE_GENERATED=1 -->';
@@ -49,11 +50,6 @@ afterAll(async () => {
   await stage?.stop();
   await nsd?.stop();
 });
-
-function version(command: string, args: readonly string[], pattern: RegExp): string {
-  const output = execFileSync(command, args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
-  return pattern.exec(output)?.[1] ?? '?';
-}
 
 /** How many processes (of unloop: or threads) ended since they began. */
 async function ended() {
@@ -111,9 +107,9 @@ describe('conformance, side by side', () => {
     const to = text.indexOf(END);
     expect(from).toBeGreaterThan(BEGIN.length);
     const versions = {
-      dnsmasq: version('dnsmasq', ['--version'], /version (\S+)/),
-      unbound: version('unbound', ['-V'], /Version (\S+)/),
-      dnsdist: version('dnsdist', ['--version'], /dnsdist (\S+)/),
+      dnsmasq: today('dnsmasq').version,
+      unbound: today('unbound').version,
+      dnsdist: today('dnsdist').version,
     };
     const table = renderTable(REQUIREMENTS, results, versions, await ended());
     if (process.env.UPDATE_GENERATED === '1') {

@@ -1,4 +1,4 @@
-// Real clients (dig, kdig, delv, dnsperf) through unloop to real servers (unbound, NSD, dnsmasq) with a real signed zone.
+// Real clients (dig, kdig, delv, dnsperf) through unloop to real servers (today’s unbound and dnsmasq, NSD) with a real signed zone.
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -121,7 +121,7 @@ beforeAll(() => {
 });
 
 describe.each([
-  // Its NSEC for a wildcard is expanded as if it were one itself, and proves nothing (1.17.1).
+  // Its NSEC for a wildcard is expanded as if it were one itself, and proves nothing (1.26.2).
   { name: 'unbound', start: startUnbound, provesWildcards: false },
   { name: 'NSD', start: startNsd, provesWildcards: true },
 ])('in front of $name', ({ start, provesWildcards }) => {

@@ -1,4 +1,4 @@
-// Real DNS servers on loopback, for the lab: unbound, NSD, dnsmasq, BIND, dnsdist, and programs like dig to ask them with.
+// Real DNS servers on loopback, for the lab: today's unbound and dnsmasq (today.ts), NSD, and programs like dig to ask them with.
 // Each runs in the foreground under a directory of its own, and ends with the test.
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { randomInt } from 'node:crypto';
@@ -9,6 +9,7 @@ import net from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
+import { today } from '../lab/support/today.ts';
 import { queryBytes, TcpClient, UdpClient } from './dns-client.ts';
 
 const READY_WITHIN_MS = 10_000;
@@ -178,7 +179,7 @@ ${authZones.join('')}${options.config ?? ''}`,
   );
   return runServer({
     name: 'unbound',
-    command: 'unbound',
+    command: today('unbound').command,
     args: ['-d', '-c', config],
     address,
     port,
@@ -246,7 +247,7 @@ export async function startDnsmasq(
   const port = options.port ?? (await freePort(address));
   return runServer({
     name: 'dnsmasq',
-    command: 'dnsmasq',
+    command: today('dnsmasq').command,
     args: [
       '--keep-in-foreground',
       '--log-facility=-',

@@ -1,5 +1,5 @@
 // dnsmasq, unbound and dnsdist before the stage of the conformance tests, each told to forward the same zones to the same servers.
-// As Debian ships them, save for what a fair comparison asks: room for all questions at once, a cache, the times that the tests know.
+// Today's (today.ts), as Debian ships them, save for what a fair comparison asks: room for all questions at once, a cache, the times that the tests know.
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Forwarder, STRANGER } from '../../conformance/forwarder.ts';
@@ -11,6 +11,7 @@ import {
   scratchDirectory,
   startDnsmasq,
 } from '../../support/real-server.ts';
+import { today } from './today.ts';
 
 export interface Peer extends Forwarder {
   readonly server: RealServer;
@@ -85,7 +86,7 @@ ${tls.map(({ tlsPort }) => `  forward-addr: 127.0.0.1@${tlsPort}#${TLS_NAME}\n`)
   );
   const server = await runServer({
     name: 'unbound',
-    command: 'unbound',
+    command: today('unbound').command,
     args: ['-d', '-c', config],
     address: '127.0.0.1',
     port,
@@ -123,7 +124,7 @@ async function startDnsdistPeer(stage: Stage): Promise<Peer> {
   writeFileSync(config, `${lines.join('\n')}\n`);
   const server = await runServer({
     name: 'dnsdist',
-    command: 'dnsdist',
+    command: today('dnsdist').command,
     args: ['--supervised', '--disable-syslog', '-C', config],
     address: '127.0.0.1',
     port,
