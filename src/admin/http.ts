@@ -1,17 +1,17 @@
 // The admin listener: a small HTTP server on the main thread, for probes, scrapes and people. Started by the supervisor
 // when `admin.listen` is set. Everything a client can make it hold is bounded.
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 import { UnloopError } from '../base/errors.ts';
 import type { ListenAddress } from '../config/config.ts';
 import { AccessPolicy } from './access.ts';
 import type { AdminSource } from './admin-source.ts';
+import { AdminConnections } from './connections.ts';
 import { RateHistory, SAMPLE_INTERVAL_MS } from './rate-history.ts';
 import { json, type Reply, ROUTES } from './routes.ts';
 
 const MAX_HEADER_BYTES = 8 * 1024;
 const MAX_BODY_BYTES = 1024;
-const MAX_CONNECTIONS = 64;
 const MAX_REQUESTS_PER_CONNECTION = 100;
 /** For the headers, and for the whole request. */
 const REQUEST_TIMEOUT_MS = 5000;
@@ -47,6 +47,7 @@ export async function startAdmin(options: AdminOptions, source: AdminSource): Pr
     token: options.token,
     hosts: options.hosts ?? [],
   });
+  const connections = new AdminConnections();
   const server = createServer(
     {
       maxHeaderSize: MAX_HEADER_BYTES,
@@ -57,7 +58,13 @@ export async function startAdmin(options: AdminOptions, source: AdminSource): Pr
       connectionsCheckingInterval: 1000,
     },
     (request, response) => {
-      handle(request, access, { source, history }, options.report).then(
+      handle(
+        request,
+        access,
+        { source, history },
+        options.report,
+        slotFor(connections, request, response),
+      ).then(
         (reply) => {
           if (reply !== null) write(request, response, reply);
         },
@@ -65,7 +72,7 @@ export async function startAdmin(options: AdminOptions, source: AdminSource): Pr
       );
     },
   );
-  server.maxConnections = MAX_CONNECTIONS;
+  server.on('connection', (socket: Socket) => connections.accept(socket));
   server.maxRequestsPerSocket = MAX_REQUESTS_PER_CONNECTION;
   server.timeout = IDLE_TIMEOUT_MS;
   const { address, port } = await listen(server, options.listen);
@@ -82,23 +89,43 @@ export async function startAdmin(options: AdminOptions, source: AdminSource): Pr
   };
 }
 
+/** Whether there is a slot to answer a request in; it is held until the answer has left, or the client has. */
+function slotFor(
+  connections: AdminConnections,
+  { socket }: IncomingMessage,
+  response: ServerResponse,
+): (isProbe: boolean) => boolean {
+  return (isProbe) => {
+    if (!connections.begin(socket, isProbe)) return false;
+    response.once('close', () => connections.end(socket, isProbe));
+    return true;
+  };
+}
+
 /** The answer to a request; null when the client went away before it had asked. */
 async function handle(
   request: IncomingMessage,
   access: AccessPolicy,
   context: { readonly source: AdminSource; readonly history: RateHistory },
   report: (error: Error) => void,
+  hasSlot: (isProbe: boolean) => boolean,
 ): Promise<Reply | null> {
   const body = await readBody(request);
   if (body === 'gone') return null;
   if (body === 'too large') {
     return json(413, { error: `a body of more than ${MAX_BODY_BYTES} octets` }, { Connection: 'close' });
   }
+  // RFC 9112 §3.2. A check of one of them would say nothing of the other.
+  if ((request.headersDistinct.host ?? []).length > 1)
+    return json(400, { error: 'more than one Host header' }, { Connection: 'close' });
   const target = request.url ?? '';
   // The absolute form would carry a host of its own past the check of the Host header.
   if (!target.startsWith('/')) return json(400, { error: 'the request target must be a path' });
   const [path] = target.split('?', 1);
   const route = ROUTES.get(path!);
+  if (!hasSlot(route?.openness === 'probe')) {
+    return json(503, { error: 'too many requests at once; probes only' }, { Connection: 'close' });
+  }
   const refusal = access.refuse(request, route?.openness ?? 'private');
   if (refusal !== null) {
     return json(refusal.status, { error: refusal.error, remedy: refusal.remedy }, refusal.headers);

@@ -91,8 +91,9 @@ export class TcpListener implements ConnectionOwner {
   }
 
   /**
-   * All places are taken: the client that has most of them gives one up, unless the newcomer has as many. So one client may
-   * use them all, and still cannot keep the others out.
+   * All slots are taken: the client that has most of them gives its oldest idle connection up, to a newcomer of its own too
+   * (RFC 7766 §6.2.3 allows that at any time). A busy one it gives up only to a client with fewer. So one client may use all
+   * slots, and still keeps nobody out.
    */
   #makeRoom(newcomer = ''): boolean {
     const counts = new Map<string, number>();
@@ -101,18 +102,21 @@ export class TcpListener implements ConnectionOwner {
       counts.set(client, (counts.get(client) ?? 0) + 1);
       if (counts.get(client)! > (counts.get(greediest) ?? 0)) greediest = client;
     }
-    if ((counts.get(newcomer) ?? 0) + 1 >= (counts.get(greediest) ?? 0)) return false;
-    let victim: TcpConnection | null = null;
+    let oldest: TcpConnection | null = null;
+    let oldestIdle: TcpConnection | null = null;
     for (const connection of this.#connections) {
       if (connection.client !== greediest) continue;
-      victim ??= connection;
+      oldest ??= connection;
       if (!connection.isIdle) continue;
-      victim = connection;
+      oldestIdle = connection;
       break;
     }
-    victim!.destroy();
-    // Its place is free at once; that it has closed is heard of later.
-    this.onClosed(victim!);
+    const hasFewer = (counts.get(newcomer) ?? 0) + 1 < (counts.get(greediest) ?? 0);
+    const victim = oldestIdle ?? (hasFewer ? oldest : null);
+    if (victim === null) return false;
+    victim.destroy();
+    // Its slot is free at once; that it has closed is heard of later.
+    this.onClosed(victim);
     return true;
   }
 

@@ -384,19 +384,61 @@ describe('limits', () => {
     expect(source.flushes).toEqual([]);
   });
 
-  it('the 65th connection is closed at once, and room is made when one goes', async () => {
-    const sockets: Socket[] = [];
-    for (let i = 0; i < 64; i++) {
-      const socket = createConnection({ host: '127.0.0.1', port: server.port });
-      sockets.push(socket);
-      await once(socket, 'connect');
+  describe('64 connections do not blind the probes', () => {
+    /** Connections of one peer, each with so much of a request sent. */
+    async function occupy(count: number, text: string): Promise<Socket[]> {
+      const sockets: Socket[] = [];
+      for (let i = 0; i < count; i++) {
+        const socket = createConnection({ host: '127.0.0.1', port: server.port, localAddress: '127.0.0.2' });
+        socket.on('error', () => {});
+        sockets.push(socket);
+        await once(socket, 'connect');
+        socket.write(text);
+      }
+      return sockets;
     }
-    expect(await askRaw(server, 'GET /health HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n')).toBe('');
-    for (const socket of sockets) socket.destroy();
-    // The server learns of it a moment later: ask until there is room.
-    let status = 0;
-    while (status !== 200) status = (await ask(server, 'GET', '/health').catch(() => ({ status: 0 }))).status;
-    expect(status).toBe(200);
+
+    it.each([
+      ['silent', ''],
+      ['slow', 'GET /metrics HTTP/1.1\r\nHost: 127.0.0.1\r\n'],
+      [
+        'slow with their bodies',
+        'POST /cache/flush HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 5\r\n\r\na',
+      ],
+      ['kept alive', 'GET /health HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n'],
+    ])('that are %s', async (_, text) => {
+      const greedy = await occupy(64, text);
+      for (let probe = 0; probe < 24; probe++) {
+        const { status } = await ask(server, 'GET', '/health', { Connection: 'close' });
+        expect(status).toBe(200);
+      }
+      for (const socket of greedy) socket.destroy();
+    });
+
+    it('that do not read what they asked for', async () => {
+      // So long that it does not fit into the sockets' buffers.
+      source.metricsNow = async () => ({ contentType: 'text/plain', text: 'x'.repeat(6 * 1024 * 1024) });
+      const greedy = await occupy(56, 'GET /metrics HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n');
+      for (const socket of greedy) socket.pause();
+      await expect.poll(async () => (await ask(server, 'GET', '/metrics')).status).toBe(503);
+      await occupy(8, '');
+      for (let probe = 0; probe < 24; probe++)
+        expect((await ask(server, 'GET', '/health', { Connection: 'close' })).status).toBe(200);
+      for (const socket of greedy) socket.destroy();
+    });
+
+    it('the oldest of the peer that has most gives way, not one of a modest peer', async () => {
+      const modest = createConnection({ host: '127.0.0.1', port: server.port, localAddress: '127.0.0.3' });
+      await once(modest, 'connect');
+      const greedy = await occupy(63, '');
+      const oldestEnds = once(greedy[0]!, 'close');
+      await occupy(1, '');
+      await oldestEnds;
+      modest.write('GET /health HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n');
+      const [bytes] = (await once(modest, 'data')) as [Buffer];
+      expect(bytes.toString()).toMatch(/^HTTP\/1\.1 200 /);
+      for (const socket of [modest, ...greedy]) socket.destroy();
+    });
   });
 
   it('the 101st request on a connection is not served', async () => {
@@ -421,6 +463,13 @@ describe('limits', () => {
 
   it('garbage gets 400 and the connection closed', async () => {
     expect(await askRaw(server, '\x16\x03\x01\x02\x00\r\n\r\n')).toMatch(/^HTTP\/1\.1 400 /);
+  });
+
+  it('two Host headers are refused, alike or not', async () => {
+    for (const second of ['127.0.0.1', 'evil.example'])
+      expect(
+        await askRaw(server, `GET /health HTTP/1.1\r\nHost: 127.0.0.1\r\nHost: ${second}\r\n\r\n`),
+      ).toMatch(/^HTTP\/1\.1 400 [\s\S]*more than one Host header/);
   });
 
   it('HTTP/1.1 without Host is refused', async () => {

@@ -71,13 +71,40 @@ describe('tcp listener', () => {
     await oldest;
     expect(counters.values[Counter.tcpConnections]).toBe(3);
     expect(modest.destroyed).toBe(false);
-    // Two and one: a second for the modest one would only turn that round.
-    const second = await connect(listener.port, '127.0.0.3');
-    await once(second, 'close');
-    expect(counters.values[Counter.tcpConnectionsRefused]).toBe(1);
-    // Nor may the greedy one push out its own or others'.
+    expect(counters.values[Counter.tcpConnectionsRefused]).toBe(0);
+  });
+
+  it('lets a newcomer in while somebody has an idle connection, be it his own', async () => {
+    const { listener, counters } = await listen({ maxConnections: 3 });
+    const held = [];
+    for (let i = 0; i < 3; i++) held.push(await connect(listener.port, '127.0.0.2'));
+    await until(() => counters.values[Counter.tcpConnections] === 3);
+    for (const oldest of held) {
+      const closed = once(oldest, 'close');
+      await connect(listener.port, '127.0.0.2');
+      await closed;
+    }
+    expect(counters.values[Counter.tcpConnectionsRefused]).toBe(0);
+  });
+
+  it('takes busy connections back only for a client with fewer', async () => {
+    const { listener, counters, waiting } = await listen({ maxConnections: 3 });
+    const busy: net.Socket[] = [];
+    const occupy = async (localAddress: string) => {
+      const socket = await connect(listener.port, localAddress);
+      socket.write(QUERY);
+      busy.push(socket);
+      await until(() => waiting.length === busy.length);
+    };
+    for (let i = 0; i < 3; i++) await occupy('127.0.0.2');
     await once(await connect(listener.port, '127.0.0.2'), 'close');
-    expect(modest.destroyed).toBe(false);
+    expect(counters.values[Counter.tcpConnectionsRefused]).toBe(1);
+    const oldest = once(busy[0]!, 'close');
+    await occupy('127.0.0.3');
+    await oldest;
+    // Two and one: a second for the modest one would only turn that round.
+    await once(await connect(listener.port, '127.0.0.3'), 'close');
+    expect(counters.values[Counter.tcpConnectionsRefused]).toBe(2);
   });
 
   it('takes back a place that is not in use sooner than one that is', async () => {
