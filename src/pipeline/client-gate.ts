@@ -1,6 +1,8 @@
 // Who may ask, and how often: limits.allow, limits.deny and limits.perClientQps, decided on the peer's address words.
 // An open resolver is a weapon for others (RFC 5358, RFC 5625 §6), so without an allow list only networks that nobody
 // reaches from the Internet, and the machine's own, are served.
+import { PEER_WORDS } from '../io/datagram-socket.ts';
+import { copyPeer, formatPeerAddress, parsePeer } from '../io/peer.ts';
 import { Drop } from '../metrics/counters.ts';
 import { hashClient } from './client-hash.ts';
 
@@ -29,13 +31,17 @@ const RATE_SLOTS = 16_384;
 const RATE_PROBES = 4;
 
 export class ClientGate {
-  readonly #allow: readonly NetworkWords[];
+  /** Networks served; empty: all. */
+  allow: readonly NetworkWords[];
   readonly #deny: readonly NetworkWords[];
   /** Milliseconds that one query costs a client; 0: no limit. */
   readonly #intervalMs: number;
   /** Per slot: a client's address hash, and the time until which its queries have used its allowance (GCRA). */
   readonly #clients = new Int32Array(0);
   readonly #paidUntilMs = new Float64Array(0);
+  /** One client that is in no network that is served, for the log. */
+  readonly #stranger = new Int32Array(PEER_WORDS);
+  #hasStranger = false;
   /** Hash seed: which clients share a slot is nobody's to choose. */
   readonly #seed: number;
 
@@ -46,7 +52,7 @@ export class ClientGate {
     perClientQps: number,
     seed: number,
   ) {
-    this.#allow = allow;
+    this.allow = allow;
     this.#deny = deny;
     this.#intervalMs = perClientQps === 0 ? 0 : 1000 / perClientQps;
     this.#seed = seed;
@@ -59,8 +65,29 @@ export class ClientGate {
   /** Drop.ok, Drop.not_allowed or Drop.rate_limited for a query from the peer at peers[offset …]. */
   admit(peers: Int32Array, offset: number, nowMs: number): number {
     if (this.#deny.length > 0 && isIn(this.#deny, peers, offset)) return Drop.not_allowed;
-    if (this.#allow.length > 0 && !isIn(this.#allow, peers, offset)) return Drop.not_allowed;
+    if (this.allow.length > 0 && !isIn(this.allow, peers, offset)) {
+      if (!this.#hasStranger) this.#rememberStranger(peers, offset);
+      return Drop.not_allowed;
+    }
     return this.#intervalMs === 0 || this.#spend(peers, offset, nowMs) ? Drop.ok : Drop.rate_limited;
+  }
+
+  /** Whether a client's network is served. */
+  serves(client: string): boolean {
+    const peer = parsePeer(client, 0);
+    return this.allow.length === 0 || (peer !== null && isIn(this.allow, peer, 0));
+  }
+
+  /** A client that was refused because its network is not served, since the last call; null: none. */
+  takeStranger(): string | null {
+    if (!this.#hasStranger) return null;
+    this.#hasStranger = false;
+    return formatPeerAddress(this.#stranger, 0);
+  }
+
+  #rememberStranger(peers: Int32Array, offset: number): void {
+    this.#hasStranger = true;
+    copyPeer(peers, offset, this.#stranger, 0);
   }
 
   /** Takes one query off a client's allowance: a second's worth may come in a burst. */

@@ -223,6 +223,27 @@ export class ControlPlane implements ServerFacts {
   #onReport(message: FromWorker): void {
     if (message.type === 'sighted') this.loop.sighted(message.sightings);
     else if (message.type === 'suspected') this.loop.suspected(message.routeSlot, message.isWeak);
+    else if (message.type === 'stranger') this.#reportStranger(message.client);
+  }
+
+  /** Whom we refuse may be a pod whose network we cannot know: the only sign of it would be a counter. */
+  #reportStranger(client: string): void {
+    const isDefault = this.config.limits.allow.length === 0;
+    this.#clock.refresh();
+    this.#limiter.report(
+      'stranger',
+      'warn',
+      {
+        code: 'client-refused',
+        client,
+        remedy: isDefault
+          ? 'If it is one of yours, set limits.allow to the networks that you serve, its own and the private ones.'
+          : 'If it is one of yours, add its network to limits.allow.',
+      },
+      isDefault
+        ? 'a client is REFUSED: its address is neither private nor on one of our own links'
+        : 'a client is REFUSED: its address is in none of the networks of limits.allow',
+    );
   }
 
   #look(): void {

@@ -33,6 +33,8 @@ const TICK_MS = 10;
 const LATE_TICK_MS = 100;
 /** How often gauges and socket counters are brought up to date, and the main thread is shown that the event loop turns. */
 const PUBLISH_MS = 1000;
+/** Networks of our own are read again at most this often. */
+const NETWORKS_MS = 10_000;
 /** Ports of the kernel's choice that are tried until one is free for UDP and TCP. */
 const PORT_ATTEMPTS = 20;
 
@@ -40,6 +42,10 @@ export class DataPlane {
   /** Where it listens, ports settled. */
   readonly bound: BoundAddress[] = [];
   readonly #start: WorkerStart;
+  readonly #tell: (message: FromWorker) => void;
+  /** limits.allow as it is now. */
+  #allow: readonly string[];
+  #networksReadMs = Number.NEGATIVE_INFINITY;
   readonly #clock = new Clock();
   readonly #wheel = new TimerWheel(this.#clock.nowMs, TICK_MS, () => this.#startTicks());
   readonly #counters: Counters;
@@ -98,6 +104,8 @@ export class DataPlane {
       outgoing,
     );
     this.#start = start;
+    this.#tell = tell;
+    this.#allow = config.limits.allow;
     this.#heartbeat = new Heartbeat(start.heartbeat);
     this.#counters = counters;
     this.#cache = cache;
@@ -228,6 +236,7 @@ export class DataPlane {
     this.#forward.times = timesOf(config);
     this.#responses.maxFails = maxFailsOf(config);
     this.#outgoing.policy = config.loop;
+    this.#allow = config.limits.allow;
     this.#queryPath.gate = gateFor(config, this.#start.workers);
     await this.#useQueryLog(config);
   }
@@ -273,6 +282,20 @@ export class DataPlane {
     this.#counters.values[Counter.inFlight] = this.#forward.pool.inUse - this.#forward.pool.settled;
     for (const listener of this.#udpListeners) listener.publishCounters();
     this.#routing.publishCounters();
+    this.#lookForStrangers();
+  }
+
+  /** Interfaces and routes come and go, as pods do: where somebody is refused, they are looked at again. */
+  #lookForStrangers(): void {
+    const { gate } = this.#queryPath;
+    const client = gate.takeStranger();
+    if (client === null) return;
+    const nowMs = this.#clock.nowMs;
+    if (nowMs - this.#networksReadMs >= NETWORKS_MS) {
+      this.#networksReadMs = nowMs;
+      gate.allow = servedNetworks(this.#allow);
+    }
+    if (!gate.serves(client)) this.#tell({ type: 'stranger', client });
   }
 
   /** Takes nothing new, answers what is in flight (for graceMs at most), closes. */

@@ -55,5 +55,7 @@ export type FromWorker =
   | { readonly type: 'cannot-start'; readonly code: string; readonly message: string }
   | { readonly type: 'done'; readonly id: number; readonly result: number }
   | { readonly type: 'sighted'; readonly sightings: readonly LoopSighting[] }
+  /** A client that is REFUSED, its network not being served. */
+  | { readonly type: 'stranger'; readonly client: string }
   /** −1: any route. */
   | { readonly type: 'suspected'; readonly routeSlot: number; readonly isWeak: boolean };

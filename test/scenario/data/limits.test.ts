@@ -1,4 +1,6 @@
 // What is more than can be borne, and who is not served: REFUSED, a counter, and service as before once it is over.
+import { once } from 'node:events';
+import net from 'node:net';
 import { describe, expect, it } from 'vitest';
 import {
   type Answer,
@@ -98,24 +100,39 @@ describe.each(SOCKETS)('clients over the $socket', ({ native }) => {
 });
 
 describe('limits.tcpConnections', () => {
-  it('closes what is beyond, serves those that are there, and lets others in when some go', async () => {
+  it('closes the oldest idle one for a newcomer', async () => {
     const f = await startForwarder({ config: { limits: { tcpConnections: 5 } } });
     const connections = await Promise.all(Array.from({ length: 5 }, () => TcpClient.connect(f.port)));
-    for (const connection of connections) {
+    const ask = async (connection: TcpClient) => {
       connection.send(queryBytes({ name: 'www.example' }));
-      await connection.receive();
-    }
+      return readAnswer(await connection.receive());
+    };
+    for (const connection of connections) await ask(connection);
     const extra = await TcpClient.connect(f.port);
-    await extra.closed;
-    extra.close();
-    connections[0]!.send(queryBytes({ name: 'www.example' }));
-    expect(readAnswer(await connections[0]!.receive())).toMatchObject({ rcode: 0 });
+    expect(await ask(extra)).toMatchObject({ rcode: 0 });
+    await Promise.race(connections.map((connection) => connection.closed));
     const metrics = await f.unloop.metrics();
     expect(metrics.value('unloop_tcp_connections')).toBe(5);
-    expect(metrics.value('unloop_tcp_connections_refused_total')).toBe(1);
-    for (const connection of connections) connection.close();
+    expect(metrics.value('unloop_tcp_connections_refused_total')).toBe(0);
+    for (const connection of [extra, ...connections]) connection.close();
     await f.unloop.waitForMetrics((now) => now.value('unloop_tcp_connections') === 0);
     expect(await f.tcp({ name: 'www.example' })).toMatchObject({ rcode: 0 });
+    await f.close();
+  });
+
+  it('1,500 idle connections of one client keep nobody out, from its own address or another', async () => {
+    const f = await startForwarder();
+    const greedy: net.Socket[] = [];
+    for (let i = 0; i < 1500; i++) {
+      const socket = net.connect({ host: '127.0.0.1', port: f.port });
+      socket.on('error', () => {});
+      greedy.push(socket);
+      if (i % 50 === 49) await once(socket, 'connect');
+    }
+    await f.unloop.waitForMetrics((now) => now.value('unloop_tcp_connections') >= 900);
+    for (let i = 0; i < 20; i++)
+      expect(await f.tcp({ name: 'www.example' }), `question ${i}`).toMatchObject({ rcode: 0 });
+    for (const socket of greedy) socket.destroy();
     await f.close();
   });
 });
