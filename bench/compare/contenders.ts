@@ -1,10 +1,10 @@
-// Who is compared, and how each is started: one thread for the data path, caches large enough for all names, no DNSSEC
+// Who is compared, and how each is started: today's versions where the laboratory has them, else the installed ones; one thread for the data path, caches large enough for all names, no DNSSEC
 // validation, no query log, and otherwise as shipped or as its own manual advises for speed.
 import { spawnSync } from 'node:child_process';
-import { existsSync, writeFileSync } from 'node:fs';
-import { homedir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { compileFloor, type FloorPrograms } from './floor-programs.ts';
+import { peerProgram } from './lab-programs.ts';
 import { UNLOOP } from './project.ts';
 
 const NODE = process.execPath;
@@ -116,7 +116,7 @@ const unbound: Contender = {
   key: 'unbound',
   title: 'unbound',
   kind: 'peer',
-  version: () => firstMatch('unbound', ['-V'], /Version (\S+)/),
+  version: () => firstMatch(peerProgram('unbound'), ['-V'], /Version (\S+)/),
   launch: ({ port, upstreamPort, loopPort, folder }) => {
     const configFile = join(folder, 'unbound.conf');
     const forwardZone = (name: string, toPort: number) =>
@@ -146,7 +146,7 @@ remote-control:
   control-enable: no
 ${forwardZone('.', upstreamPort)}${loopPort === undefined ? '' : forwardZone('loop.example', loopPort)}`,
     );
-    return { command: 'unbound', args: ['-d', '-p', '-c', configFile] };
+    return { command: peerProgram('unbound'), args: ['-d', '-p', '-c', configFile] };
   },
 };
 
@@ -154,7 +154,7 @@ const dnsdist: Contender = {
   key: 'dnsdist',
   title: 'dnsdist',
   kind: 'peer',
-  version: () => firstMatch('dnsdist', ['--version'], /dnsdist (\S+)/),
+  version: () => firstMatch(peerProgram('dnsdist'), ['--version'], /dnsdist (\S+)/),
   launch: (purpose) => launchDnsdist(purpose, ''),
 };
 
@@ -191,14 +191,14 @@ ${loopPool}
 ${cache ? `getPool(""):setCache(newPacketCache(${Math.max(100_000, cacheNames * 2)}))` : ''}
 `,
   );
-  return { command: 'dnsdist', args: ['--supervised', '--disable-syslog', '-C', configFile] };
+  return { command: peerProgram('dnsdist'), args: ['--supervised', '--disable-syslog', '-C', configFile] };
 }
 
 const dnsmasq: Contender = {
   key: 'dnsmasq',
   title: 'dnsmasq',
   kind: 'peer',
-  version: () => firstMatch('dnsmasq', ['--version'], /version (\S+)/),
+  version: () => firstMatch(peerProgram('dnsmasq'), ['--version'], /version (\S+)/),
   launch: ({ port, upstreamPort, loopPort, cacheNames }) => {
     const args = ['--keep-in-foreground', '--conf-file=/dev/null', '--no-resolv', '--no-hosts'];
     args.push(
@@ -211,16 +211,15 @@ const dnsmasq: Contender = {
     args.push(`--port=${port}`, `--server=127.0.0.1#${upstreamPort}`, '--dns-forward-max=10000');
     args.push(`--cache-size=${Math.max(10_000, cacheNames * 2)}`);
     if (loopPort !== undefined) args.push(`--server=/loop.example/127.0.0.1#${loopPort}`);
-    return { command: 'dnsmasq', args };
+    return { command: peerProgram('dnsmasq'), args };
   },
 };
 
-/** Built from its Go module by the lab, or installed. */
 const coredns: Contender = {
   key: 'coredns',
   title: 'CoreDNS',
   kind: 'peer',
-  version: () => firstMatch(corednsPath(), ['-version'], /CoreDNS-(\S+)/),
+  version: () => firstMatch(peerProgram('coredns'), ['-version'], /CoreDNS-(\S+)/),
   launch: ({ port, upstreamPort, loopPort, folder, cache, cacheNames }) => {
     const configFile = join(folder, 'Corefile');
     const cacheBlock = cache ? `  cache 3600 {\n    success ${Math.max(100_000, cacheNames * 2)}\n  }\n` : '';
@@ -228,14 +227,9 @@ const coredns: Contender = {
       `${zone}:${port} {\n  bind 127.0.0.1\n${cacheBlock}  forward . 127.0.0.1:${toPort}\n}\n`;
     const loopBlock = loopPort === undefined ? '' : serverBlock('loop.example', loopPort);
     writeFileSync(configFile, serverBlock('.', upstreamPort) + loopBlock);
-    return { command: corednsPath(), args: ['-conf', configFile], environment: { GOMAXPROCS: '1' } };
+    return { command: peerProgram('coredns'), args: ['-conf', configFile], environment: { GOMAXPROCS: '1' } };
   },
 };
-
-function corednsPath(): string {
-  const built = join(homedir(), '.cache/unloop-lab/bin/coredns');
-  return existsSync(built) ? built : 'coredns';
-}
 
 const answerFloor: Contender = {
   key: 'floor-answer',

@@ -1,9 +1,9 @@
 // CoreDNS for the laboratory: built once from its Go module into a cache outside of the repository, and run inside a namespace.
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { LAB_CACHE } from './lab-cache.ts';
+import { LAB_CACHE, LAB_PROGRAMS } from '../../../bench/compare/lab-programs.ts';
 import { labDirectory } from './lab-directory.ts';
 import type { LabProcess } from './lab-process.ts';
 import type { Namespace } from './namespace.ts';
@@ -23,6 +23,9 @@ export function ensureCoredns(): void {
     env: { ...process.env, GOBIN: FOLDER, GOFLAGS: '-mod=mod' },
     stdio: 'inherit',
   });
+  mkdirSync(LAB_PROGRAMS, { recursive: true });
+  rmSync(join(LAB_PROGRAMS, 'coredns'), { force: true });
+  symlinkSync(COREDNS_BINARY, join(LAB_PROGRAMS, 'coredns'));
 }
 
 /** Starts CoreDNS with a Corefile and waits until it serves (or has ended: see hasEnded). */

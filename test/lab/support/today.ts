@@ -6,7 +6,7 @@ import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { LAB_CACHE } from './lab-cache.ts';
+import { LAB_CACHE, LAB_PROGRAMS } from '../../../bench/compare/lab-programs.ts';
 
 interface Program {
   /** Debian's package of it. */
@@ -131,6 +131,11 @@ export function ensureTodaysRoot(): string {
     rmSync(unfinished, { recursive: true, force: true });
     if (existsSync(root)) return root;
     throw error;
+  }
+  mkdirSync(LAB_PROGRAMS, { recursive: true });
+  for (const program of TODAYS_NAMES) {
+    rmSync(join(LAB_PROGRAMS, program), { force: true });
+    symlinkSync(join(root, 'start', program), join(LAB_PROGRAMS, program));
   }
   // Last month's.
   for (const other of readdirSync(ROOTS)) {
