@@ -87,8 +87,8 @@ export class NodeFiles {
     return reading.kind === 'text' ? reading.text : '';
   }
 
-  /** The names in a directory, sorted, hidden and editors' files left out; empty when there is none. Never throws. */
-  async list(path: string): Promise<string[]> {
+  /** The names in a directory, sorted, hidden and editors' files left out, at most `limit`; empty when there is none. Never throws. */
+  async list(path: string, limit = MAX_ENTRIES): Promise<string[]> {
     const located = await this.#follow(path);
     if (located.kind !== 'found') return [];
     const names: string[] = [];
@@ -97,7 +97,7 @@ export class NodeFiles {
       for await (const entry of directory) {
         if (entry.name.startsWith('.') || entry.name.endsWith('~')) continue;
         names.push(entry.name);
-        if (names.length === MAX_ENTRIES) break;
+        if (names.length === limit) break;
       }
     } catch (error) {
       this.#refuse(path, error);

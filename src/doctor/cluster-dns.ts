@@ -5,6 +5,7 @@ import type { NodeFiles } from '../discovery/node-files.ts';
 import { readResolvConf } from '../discovery/resolv-conf.ts';
 import { canonicalAddress } from '../discovery/server-address.ts';
 import { type Corefile, type Forward, parseForwardTarget, readCorefile } from './corefile.ts';
+import type { PodConf } from './inspect.ts';
 import type { KubeletFacts } from './kubelet-facts.ts';
 import { type Route, type Service, type Target, toTarget } from './service.ts';
 
@@ -16,17 +17,20 @@ export const NODE_LOCAL_ROLE = 'NodeLocal DNSCache';
 /** The tenth address of kubeadm's service network, and of k3s's and RKE2's. */
 const USUAL_CLUSTER_DNS: readonly string[] = ['10.96.0.10', '10.43.0.10'];
 
-const KUBELET_PODS = '/var/lib/kubelet/pods';
 const COREFILE_NAMES = ['Corefile', 'Corefile.base'];
 /** Corefiles of more pods than that say nothing new. */
 const MAX_COREFILES = 8;
 
-/** Finds the Corefiles that kubelet mounts into pods of this node. */
-export async function findCorefiles(files: NodeFiles): Promise<Corefile[]> {
+/** What a Corefile calls the servers that kubelet gave its pod; NodeLocal DNSCache fills in the second itself. */
+const POD_SERVERS = new Set(['/etc/resolv.conf', '__PILLAR__UPSTREAM__SERVERS__']);
+
+/** Finds the Corefiles that kubelet mounts into pods of this node, below its --root-dir. */
+export async function findCorefiles(files: NodeFiles, kubeletRoot: string): Promise<Corefile[]> {
+  const pods = posix.join(kubeletRoot, 'pods');
   const found: Corefile[] = [];
   const seen = new Set<string>();
-  for (const pod of await files.list(KUBELET_PODS)) {
-    const volumes = posix.join(KUBELET_PODS, pod, 'volumes/kubernetes.io~configmap');
+  for (const pod of await files.list(pods)) {
+    const volumes = posix.join(pods, pod, 'volumes/kubernetes.io~configmap');
     for (const volume of await files.list(volumes)) {
       for (const name of COREFILE_NAMES) {
         const path = posix.join(volumes, volume, name);
@@ -45,8 +49,9 @@ export async function readClusterDns(
   files: NodeFiles,
   kubelet: KubeletFacts,
   corefiles: readonly Corefile[],
-  podServers: readonly Target[],
+  podConf: PodConf,
 ): Promise<Service[]> {
+  const podServers = podConf.servers;
   const services: Service[] = [];
   const nodeLocal = corefiles.filter(isNodeLocal);
   const cluster = corefiles.filter((corefile) => !isNodeLocal(corefile));
@@ -60,7 +65,7 @@ export async function readClusterDns(
       listens: listenOn(addresses, corefile),
       ownZones: [],
       routes: await readRoutes(files, corefile, podServers),
-      isAssumed: false,
+      isAssumed: isGuessed(corefile, podConf),
     });
   }
   const localAddresses = NODE_LOCAL_ADDRESSES.filter((address) => !bound.has(address));
@@ -94,7 +99,7 @@ export async function readClusterDns(
       listens: listenOn(podAndCluster, corefile),
       ownZones: listOwnZones(corefile, routes),
       routes,
-      isAssumed: false,
+      isAssumed: isGuessed(corefile, podConf),
     });
   }
   if (cluster.length === 0) {
@@ -108,6 +113,12 @@ export async function readClusterDns(
     });
   }
   return services;
+}
+
+/** Whether it forwards to its pod's resolv.conf, and what that holds is a guess. */
+function isGuessed({ blocks }: Corefile, { basis }: PodConf): boolean {
+  const takesFile = ({ to }: Forward) => to.some((target) => POD_SERVERS.has(target));
+  return basis === 'guess' && blocks.some(({ forwards }) => forwards.some(takesFile));
 }
 
 /** NodeLocal DNSCache binds to a link-local address of the node; a cluster's DNS binds to every address of its pod. */

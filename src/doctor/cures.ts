@@ -1,78 +1,60 @@
-// The exact words that mend what the doctor found: kubelet's line, k3s's, the Corefile's, unloop's. Called by diagnose.
+// The exact words that cure what the doctor found: kubelet's line (distributions has them), the Corefile's, unloop's. Called by
+// findings.
+import { isIP } from 'node:net';
 import { isLoopback } from '../discovery/loopback.ts';
 import type { Forward } from './corefile.ts';
 import { type Facts, MAX_NAMESERVERS } from './inspect.ts';
 import type { Cure, Hop } from './report.ts';
-import { listensOn } from './service.ts';
+import { toTarget } from './service.ts';
 
 /** Where a resolv.conf for pods goes when no file of the node will do. */
 const OWN_FILE = '/etc/kubernetes/resolv.conf';
 
-/** Servers beyond loopback to name, as text: those behind its stub, else those its files name, else the cloud's, else a blank to fill in. */
+/** Servers to name, as text: those that some file of the node names, else those that its own servers ask, else the cloud's, else a blank. */
 export function serversToName(facts: Facts): string[] {
-  const real = facts.local.realServers
-    .slice(0, MAX_NAMESERVERS)
-    .map(({ address, port }) => (port === 0 || port === 53 ? address : `${address}:${port}`));
-  if (real.length > 0) return real;
-  const named = [...facts.servers, ...facts.podConf.servers].filter(
-    ({ address, port }) =>
-      !isLoopback(address) && !facts.services.some((service) => listensOn(service, address, port)),
+  const real = facts.realServers.map(({ address, port }) => toTarget(address, port || 53, ''));
+  const asked = facts.services.flatMap(({ routes }) =>
+    routes.filter(({ zone }) => zone === '.').flatMap(({ targets }) => targets),
   );
-  if (named.length > 0) return [...new Set(named.map(({ text }) => text))].slice(0, MAX_NAMESERVERS);
+  const spare = facts.local.resolvedServers.map(({ address, port }) => toTarget(address, port || 53, ''));
+  for (const targets of [real, [...facts.servers, ...facts.podConf.servers], asked, spare]) {
+    const usable = targets.filter(({ address, port, text }) => {
+      return isIP(address) !== 0 && !text.includes('://') && facts.isUsable(address, port);
+    });
+    if (usable.length > 0) return [...new Set(usable.map(({ text }) => text))].slice(0, MAX_NAMESERVERS);
+  }
   return facts.cloud === null ? ['<your network’s DNS server>'] : [...facts.cloud.resolvers];
 }
 
-/** Points kubelet (or k3s, RKE2) at a file whose servers are beyond loopback; writes that file first if there is none. */
+/** Has kubelet copy a file whose servers lead away from the node, as its distribution wants it; writes that file first if there is none. */
 export function cureKubelet(facts: Facts): Cure[] {
   const { kubelet, cleanFile } = facts;
-  const file = cleanFile === '' ? OWN_FILE : cleanFile;
-  const cures: Cure[] = [];
-  if (cleanFile === '') {
-    cures.push({
-      what: 'a resolv.conf for pods',
-      where: OWN_FILE,
-      lines: serversToName(facts).map((server) => `nameserver ${server}`),
-      commands: [],
-      isAlternative: false,
-    });
-  }
-  const where = kubelet.setBy === '' ? kubelet.configFile : kubelet.setBy;
-  const isRancher = kubelet.flavour === 'k3s' || kubelet.flavour === 'rke2';
-  const coredns = kubelet.flavour === 'rke2' ? 'rke2-coredns-rke2-coredns' : 'coredns';
-  const commands = [
-    ...(kubelet.how === 'flag' ? ['systemctl daemon-reload'] : []),
-    `systemctl restart ${kubelet.unit}`,
-    `kubectl -n kube-system rollout restart deployment ${coredns}`,
-  ];
-  // In a YAML file a line of it; in a unit or an environment file a flag.
-  const isYaml = /\.(ya?ml|json|conf)(:\d+)?$/.test(where) && kubelet.how !== 'flag';
-  let lines = [isYaml ? `resolvConf: ${file}` : `--resolv-conf=${file}`];
-  if (kubelet.how === 'argument') {
-    lines = isYaml ? ['kubelet-arg:', `  - resolv-conf=${file}`] : [`--kubelet-arg=resolv-conf=${file}`];
-  } else if (isRancher && isYaml) lines = [`resolv-conf: ${file}`];
-  const what = isRancher ? kubelet.flavour : 'kubelet';
-  cures.push({ what, where, lines, commands, isAlternative: false });
-  return cures;
+  const { cure, settings } = kubelet.distribution;
+  const servers = serversToName(facts);
+  if (cure === null) return settings?.(servers) ?? [];
+  const cures = cure({ kubelet, file: cleanFile === '' ? OWN_FILE : cleanFile });
+  if (cleanFile !== '') return cures;
+  const lines = servers.map((server) => `nameserver ${server}`);
+  const what = 'a resolv.conf for pods, on every node';
+  return [{ what, where: OWN_FILE, lines, commands: [], isAlternative: false }, ...cures];
 }
 
 /** Has unloop stand between, which takes the real servers in the place of a stub; nothing where it stands there already. */
 export function cureWithUnloop(facts: Facts, stubs: readonly string[]): Cure[] {
   if (facts.unloop !== null) return [];
-  const real = facts.local.realServers;
-  const isKnown = real.length > 0;
-  const named = serversToName(facts).join(', ');
+  const servers = serversToName(facts);
   const local = stubs.filter((stub) => isLoopback(stub));
   const inPlace = local.length === 0 ? '' : ` in place of ${local.join(', ')}`;
-  const lines = isKnown
+  // Discovery replaces stubs on loopback, not the cluster's DNS.
+  const isFound =
+    facts.realServers.length > 0 &&
+    facts.servers.every(({ address, port }) => isLoopback(address) || facts.isUsable(address, port));
+  const lines = isFound
     ? [
-        `upstreams: auto                 # takes ${named}${inPlace}`,
+        `upstreams: auto                 # takes ${servers.join(', ')}${inPlace}`,
         "discovery: { root: /host }      # the node's files, mounted read-only",
       ]
-    : [
-        `upstreams: [${serversToName(facts)
-          .map((server) => JSON.stringify(server))
-          .join(', ')}]`,
-      ];
+    : [`upstreams: [${servers.map((server) => JSON.stringify(server)).join(', ')}]`];
   return [
     {
       what: 'unloop beside the cluster DNS (Corefile: forward . 127.0.0.1:5300)',
@@ -96,22 +78,85 @@ export function cureCorefile(facts: Facts, path: string, forward: Forward, isAlt
   };
 }
 
+/** The programs whose files name servers, and how each is told another one. */
+const PROGRAMS: readonly {
+  readonly source: RegExp;
+  readonly what: string;
+  readonly lines: (servers: readonly string[]) => string[];
+  readonly restart: string;
+}[] = [
+  {
+    source: /\/systemd\/resolved\.conf/,
+    what: 'systemd-resolved',
+    lines: (servers) => ['[Resolve]', `DNS=${servers.join(' ')}`],
+    restart: 'systemctl restart systemd-resolved',
+  },
+  {
+    source: /^\/run\/systemd\/(resolve|netif)\//,
+    what: 'the link, in its .network file',
+    lines: (servers) => ['[Network]', `DNS=${servers.join(' ')}`, '[DHCPv4]', 'UseDNS=no'],
+    restart: 'networkctl reload',
+  },
+  {
+    source: /^\/etc\/pihole\//,
+    what: 'Pi-hole',
+    lines: (servers) => [
+      '[dns]',
+      `  upstreams = [${servers.map((server) => JSON.stringify(server)).join(', ')}]`,
+    ],
+    restart: 'systemctl restart pihole-FTL',
+  },
+  {
+    source: /^\/etc\/unbound\//,
+    what: 'unbound',
+    lines: (servers) => servers.map((server) => `forward-addr: ${server}`),
+    restart: 'systemctl restart unbound',
+  },
+  {
+    source: /^\/etc\/dnscrypt-proxy\//,
+    what: 'dnscrypt-proxy',
+    lines: (servers) => [servers.join(',')],
+    restart: 'systemctl restart dnscrypt-proxy',
+  },
+  {
+    source: /tailscale/,
+    what: 'Tailscale',
+    lines: (servers) => servers.map((server) => `nameserver ${server}`),
+    restart: 'systemctl restart tailscaled',
+  },
+];
+
 /** Names another server in the file that closes the circle. */
-export function cureSource(facts: Facts, leaf: Hop): Cure {
-  const servers = serversToName(facts).join(' ');
+export function cureSource(facts: Facts, leaf: Hop): Cure[] {
+  const servers = serversToName(facts);
+  const { settings } = facts.kubelet.distribution;
+  if (settings !== null) return settings(servers);
+  const instead = `   in place of ${leaf.server}`;
   // dnsmasq told it itself, so that there is no file to point at.
   if (leaf.source.startsWith('CH TXT')) {
-    const lines = [`server=${serversToName(facts)[0]!}   in place of ${leaf.server}`];
-    return { what: 'dnsmasq', where: '', lines, commands: [], isAlternative: false };
+    const lines = [`server=${servers[0]!}${instead}`];
+    return [{ what: 'dnsmasq', where: '', lines, commands: [], isAlternative: false }];
   }
-  const isResolved = /\/systemd\/resolved\.conf/.test(leaf.source);
-  return {
-    what: isResolved ? 'systemd-resolved' : 'the file that closes the circle',
-    where: leaf.source,
-    lines: isResolved ? ['[Resolve]', `DNS=${servers}`] : [`${servers}   in place of ${leaf.server}`],
-    commands: isResolved ? ['systemctl restart systemd-resolved'] : [],
-    isAlternative: false,
-  };
+  const where = findSetting(facts, leaf);
+  const program = PROGRAMS.find(({ source }) => source.test(where));
+  return [
+    {
+      what: program?.what ?? 'the file that closes the circle',
+      where,
+      lines: program?.lines(servers) ?? [servers.join(' ') + instead],
+      commands: program === undefined ? [] : [program.restart],
+      isAlternative: false,
+    },
+  ];
+}
+
+/** The file that a person wrote, where the leaf's is one that systemd-resolved made of it. */
+function findSetting({ local }: Facts, { source, server }: Hop): string {
+  if (!source.startsWith('/run/systemd/resolve/')) return source;
+  const set = local.resolvedServers.find(
+    ({ address, port }) => toTarget(address, port || 53, '').text === server,
+  );
+  return set?.path ?? source;
 }
 
 /** A pod's resolv.conf is made on the node. */

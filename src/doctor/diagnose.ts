@@ -57,8 +57,13 @@ function followAll(facts: Facts, isAsked: (target: Target) => boolean): QueryPat
   const from = facts.isPod ? 'process in this pod' : 'process on this node';
   paths.push({ kind: 'process', from, hops: follow(facts.servers, facts.isPod ? 'pod' : 'node') });
   if (!facts.isPod) {
-    const hops = follow(facts.podConf.servers, 'pod');
-    paths.push({ kind: 'podDefault', from: 'pod, dnsPolicy: Default', hops });
+    const { servers, basis } = facts.podConf;
+    const from = {
+      files: 'pod, dnsPolicy: Default',
+      pod: 'this pod, by kubelet',
+      guess: "pod, kubelet's default",
+    }[basis];
+    paths.push({ kind: 'podDefault', from, hops: follow(servers, 'pod') });
   }
   const cluster = facts.services.find((service) => service.role === CLUSTER_DNS_ROLE);
   if (facts.kubelet.clusterDns.length > 0) {
@@ -104,10 +109,11 @@ function summarise(
         ? 'would loop: what this pod asks is the pod itself'
         : 'would loop in a pod with dnsPolicy: Default';
     case 'unknown':
-      return `cannot tell: ${findings.find((finding) => finding.severity === 'unknown')!.message}`;
+      // Its first clause: the finding below has the rest.
+      return `cannot tell: ${findings.find((finding) => finding.severity === 'unknown')!.message.split('; ')[0]}`;
     case 'healthy':
       return facts.isPod
         ? 'healthy: no DNS loop in this pod'
-        : 'healthy: no DNS loop on this node, nor in a pod with dnsPolicy: Default';
+        : `healthy: no DNS loop on this node, nor in a pod ${facts.podConf.basis === 'guess' ? 'that gets its resolv.conf' : 'with dnsPolicy: Default'}`;
   }
 }

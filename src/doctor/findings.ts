@@ -10,9 +10,16 @@ import {
   cureSource,
   cureWithUnloop,
 } from './cures.ts';
+import { TAILSCALE_ROLE } from './host-dns.ts';
 import { type Facts, MAX_NAMESERVERS } from './inspect.ts';
 import type { Cure, Finding, FindingCode, Hop, Probe, QueryPath, Severity } from './report.ts';
-import { leavesOf, wayTo } from './walk.ts';
+import { allHops, leavesOf, POD_ITSELF, wayTo } from './walk.ts';
+
+/** What older resolvers and kubelets take of a search list (resolv.conf(5), kubelet's validation.go). */
+const MAX_SEARCH_DOMAINS = 6;
+const MAX_SEARCH_CHARACTERS = 256;
+/** glibc takes no more for ndots (RES_MAXNDOTS). */
+const MAX_NDOTS = 15;
 
 /** Servers of NATs that people mistake for a loop. */
 const NAT_ROLES = /\bNAT\b/;
@@ -24,7 +31,7 @@ export function collectFindings(
   probes: readonly Probe[],
 ): Finding[] {
   const findings = [
-    ...describePaths(facts, paths),
+    ...describePaths(facts, paths, probes),
     ...describeFiles(facts),
     ...describeProbes(probes),
     ...describeSurroundings(facts, paths),
@@ -44,7 +51,7 @@ function finding(
   return { severity, code, message, cures };
 }
 
-function describePaths(facts: Facts, paths: readonly QueryPath[]): Finding[] {
+function describePaths(facts: Facts, paths: readonly QueryPath[], probes: readonly Probe[]): Finding[] {
   const findings: Finding[] = [];
   const cluster = paths.find((path) => path.kind === 'podClusterFirst');
   const clusterLeaves = leavesOf(cluster?.hops ?? []);
@@ -55,28 +62,52 @@ function describePaths(facts: Facts, paths: readonly QueryPath[]): Finding[] {
     const leaves = leavesOf(path.hops);
     const circles = leaves.filter((leaf) => leaf.state === 'loops' && isNew(leaf));
     for (const leaf of circles) told.add(`${leaf.server} ${leaf.source}`);
-    const risks = leaves.filter((leaf) => leaf.state === 'wouldLoop');
+    const itself = leaves.filter(isPodItself);
     if (path.kind === 'podDefault') {
       // The cluster's DNS is such a pod: where it is known to loop by the same line, that says it all.
       const said = new Set(clusterLeaves.filter((leaf) => leaf.state === 'loops').map((leaf) => leaf.source));
-      const unsaid = risks.filter((leaf) => !said.has(leaf.source));
+      const unsaid = itself.filter((leaf) => !said.has(leaf.source));
       if (unsaid.length > 0) findings.push(describePodRisk(facts, unsaid));
     } else if (path.kind === 'podClusterFirst') {
-      const known = new Set(
-        leavesOf(paths.find((p) => p.kind === 'podDefault')?.hops ?? []).map((l) => l.source),
-      );
-      const unsaid = risks.filter((leaf) => !known.has(leaf.source));
       if (circles.length > 0) findings.push(describeClusterLoop(facts, path, circles, 'loop'));
-      else if (unsaid.length > 0) findings.push(describeClusterLoop(facts, path, unsaid, 'risk'));
-      findings.push(...describeDeadEnds(path, path.hops, null));
+      findings.push(...describeDeadEnds(path, probes));
       continue;
-    } else if (path.kind === 'process' && risks.length > 0) {
-      findings.push(describeProcessRisk(facts, path, risks));
+    } else if (path.kind === 'process' && itself.length > 0) {
+      findings.push(describeProcessRisk(facts, itself[0]!));
     }
     if (circles.length > 0) findings.push(describeCircle(facts, path, circles));
-    if (path.kind !== 'podDefault') findings.push(...describeDeadEnds(path, path.hops, null));
+    if (path.kind !== 'podDefault') findings.push(...describeDeadEnds(path, probes));
   }
+  if (told.size === 0) findings.push(...describeAssumedCircle(facts, paths));
   return findings;
+}
+
+function isPodItself({ role, state }: Hop): boolean {
+  return state === 'wouldLoop' && role === POD_ITSELF;
+}
+
+/** A circle through a server whose configuration is not seen, which is taken to be the usual one: told once, from the cluster's side. */
+function describeAssumedCircle(facts: Facts, paths: readonly QueryPath[]): Finding[] {
+  // What makes the pod itself the answer is told already.
+  const said = new Set(
+    paths.flatMap(({ hops }) =>
+      leavesOf(hops)
+        .filter(isPodItself)
+        .map(({ source }) => source),
+    ),
+  );
+  const circlesOf = ({ hops }: QueryPath) =>
+    leavesOf(hops).filter(
+      (leaf) => leaf.state === 'wouldLoop' && !isPodItself(leaf) && !said.has(leaf.source),
+    );
+  for (const kind of ['podClusterFirst', 'podDefault', 'process'] as const) {
+    const path = paths.find((candidate) => candidate.kind === kind && circlesOf(candidate).length > 0);
+    if (path === undefined) continue;
+    const isGuess = facts.podConf.basis === 'guess' && kind !== 'process';
+    const circles = circlesOf(path);
+    return [isGuess ? describePodRisk(facts, circles) : describeClusterLoop(facts, path, circles, 'risk')];
+  }
+  return [];
 }
 
 function describePodRisk(facts: Facts, leaves: readonly Hop[]): Finding {
@@ -92,28 +123,34 @@ function describePodRisk(facts: Facts, leaves: readonly Hop[]): Finding {
       cures,
     );
   }
-  const who =
-    kubelet.flavour === 'none'
-      ? 'no kubelet configuration was found; by default kubelet copies it'
-      : `${kubelet.flavour} copies it${kubelet.setBy === '' ? ' (its default)' : ` (${kubelet.setBy})`}`;
   const share =
     leaves.length < podConf.servers.length
       ? `, ${leaves.length} of its ${podConf.servers.length} servers`
       : '';
-  const message =
-    `${leaves.map((leaf) => leaf.source).join(', ')} names ${servers.join(', ')}${share}; ${who} into every pod with ` +
-    'dnsPolicy: Default, where that address is the pod itself: a DNS server in there asks itself';
+  const names = `${leaves.map((leaf) => leaf.source).join(', ')} names ${servers.join(', ')}${share}`;
+  const where = leaves.every(isPodItself)
+    ? 'that address is the pod itself'
+    : "that leads back to the cluster's DNS";
+  if (podConf.basis === 'guess') {
+    const message =
+      `which file kubelet copies into pods is not known: ${kubelet.unknown}; ${names}; if kubelet copies it ` +
+      `(its default), ${where} in a pod with dnsPolicy: Default: a DNS server in there asks itself`;
+    return finding('unknown', 'kubelet-unknown', message, cures);
+  }
+  const { name } = kubelet.distribution;
+  const isRancher = kubelet.distribution.rancher !== '';
+  const who = isRancher ? name : `kubelet${name === '' ? '' : ` (${name})`}`;
+  const how = kubelet.setBy === '' ? ' (its default)' : ` (${kubelet.setBy})`;
+  const copies =
+    podConf.basis === 'pod' ? 'kubelet gave it to this pod, as to' : `${who} copies it${how} into`;
+  const message = `${names}; ${copies} every pod with dnsPolicy: Default, where ${where}: a DNS server in there asks itself`;
   return finding('risk', 'pod-would-loop', message, cures);
 }
 
-function describeProcessRisk(facts: Facts, path: QueryPath, leaves: readonly Hop[]): Finding {
-  const [leaf] = leaves as readonly [Hop];
-  const isPod = path.from === 'process in this pod';
-  const message = isPod
-    ? `${leaf.source} names ${leaf.server}, which in a pod is the pod itself: a DNS server in here that forwards to it asks itself`
-    : `${[path.from, ...wayTo('wouldLoop', path.hops)].join(' → ')} leads back to a server it passed`;
-  const cures = isPod ? [cureFromPod(), ...cureWithUnloop(facts, [leaf.server])] : [cureSource(facts, leaf)];
-  return finding('risk', 'pod-would-loop', message, cures);
+/** In a pod, a stub is the pod itself. */
+function describeProcessRisk(facts: Facts, leaf: Hop): Finding {
+  const message = `${leaf.source} names ${leaf.server}, which in a pod is the pod itself: a DNS server in here that forwards to it asks itself`;
+  return finding('risk', 'pod-would-loop', message, [cureFromPod(), ...cureWithUnloop(facts, [leaf.server])]);
 }
 
 function describeClusterLoop(
@@ -125,12 +162,13 @@ function describeClusterLoop(
   const leaf = leaves[0]!;
   const way = [path.from, ...wayTo(leaf.state, path.hops)].join(' → ');
   const zone = leaf.zone === '.' ? '' : ` for names under ${leaf.zone}`;
-  const message = `the cluster's DNS asks itself${zone}: ${way} is ${leaf.role} (${leaf.source})`;
+  const guess = severity === 'loop' ? '' : ' if it forwards to its /etc/resolv.conf, as it usually does';
+  const message = `the cluster's DNS asks itself${zone}${guess}: ${way} is ${leaf.role} (${leaf.source})`;
   const isKubeletFile = facts.podConf.servers.some((server) => server.source === leaf.source);
   const cures = isKubeletFile ? cureKubelet(facts) : [];
   const written = findForward(facts, leaf, isKubeletFile);
   if (written !== null) cures.push(written);
-  if (cures.length === 0) cures.push(cureSource(facts, leaf));
+  if (cures.length === 0) cures.push(...cureSource(facts, leaf));
   cures.push(...cureWithUnloop(facts, [leaf.server]));
   return finding(severity, 'cluster-dns-loops', message, cures);
 }
@@ -153,12 +191,23 @@ function describeCircle(facts: Facts, path: QueryPath, circles: readonly Hop[]):
   const way = [path.from, ...wayTo('loops', path.hops)].join(' → ');
   const code = path.kind === 'unloop' ? 'unloop-loops' : 'node-loops';
   const message = `a query goes round in a circle: ${way} is ${leaf.role} (${leaf.source})`;
-  return finding('loop', code, message, [cureSource(facts, leaf)]);
+  return finding('loop', code, message, cureSource(facts, leaf));
 }
 
-function describeDeadEnds(path: QueryPath, hops: readonly Hop[], before: Hop | null): Finding[] {
+function describeDeadEnds(
+  path: QueryPath,
+  probes: readonly Probe[],
+  hops: readonly Hop[] = path.hops,
+  before: Hop | null = null,
+): Finding[] {
+  const answers = new Set(
+    probes.filter((probe) => probe.answersNewNames === true).map(({ server }) => server),
+  );
   return hops.flatMap((hop) => {
-    if (hop.next.length > 0) return describeDeadEnds(path, hop.next, hop);
+    if (hop.next.length > 0) return describeDeadEnds(path, probes, hop.next, hop);
+    // What answers a name that it never saw asks somebody who is not itself, whatever the files say.
+    if (hop.state === 'unknown' && answers.has(hop.server === '?' ? (before?.server ?? '') : hop.server))
+      return [];
     if (hop.state === 'unknown') {
       const isBlind = hop.server === '?' && before?.role === NODE_LOCAL_ROLE;
       const message =
@@ -197,7 +246,7 @@ function describeFiles(facts: Facts): Finding[] {
   if (kubelet.generatedServers.length > 0) {
     const servers = kubelet.generatedServers.join(', ');
     const message =
-      `no file of the node suits ${kubelet.flavour}, so pods with dnsPolicy: Default get the public resolver ${servers}: ` +
+      `no file of the node suits ${kubelet.distribution.name}, so pods with dnsPolicy: Default get the public resolver ${servers}: ` +
       'they resolve no name of your own network';
     findings.push(finding('info', 'k3s-public-resolver', message, cureKubelet(facts)));
   }
@@ -206,6 +255,34 @@ function describeFiles(facts: Facts): Finding[] {
   }
   for (const { path, gaps } of facts.corefiles) {
     for (const gap of gaps) findings.push(finding('info', 'corefile-incomplete', `${path}: ${gap}`));
+  }
+  findings.push(...describeSearch(facts));
+  return findings;
+}
+
+/** Search domains and ndots, which cost queries and are cut off. */
+function describeSearch({ resolvConf, podConf }: Facts): Finding[] {
+  const confs = new Map(
+    [resolvConf, ...(podConf.conf === null ? [] : [podConf.conf])].map((conf) => [conf.path, conf]),
+  );
+  const findings: Finding[] = [];
+  for (const { path, search, searchLine, options } of confs.values()) {
+    const length = search.join(' ').length;
+    if (search.length > MAX_SEARCH_DOMAINS || length > MAX_SEARCH_CHARACTERS) {
+      const message =
+        `${path}:${searchLine} has ${search.length} search domains with ${length} characters; glibc before 2.26 and kubelet ` +
+        `before 1.26 take the first ${MAX_SEARCH_DOMAINS} with ${MAX_SEARCH_CHARACTERS} characters, newer kubelets 32 with 2,048, ` +
+        'and a pod with dnsPolicy: ClusterFirst has three of its own before them';
+      findings.push(finding('info', 'search-too-long', message));
+    }
+    const ndots = options.findLast(({ name }) => name === 'ndots');
+    const dots = Math.min(Number(ndots?.value ?? 1), MAX_NDOTS);
+    if (ndots !== undefined && dots > 1 && search.length > 0) {
+      const message =
+        `${path}:${ndots.line} sets ndots:${ndots.value}: a name with fewer dots than ${dots} is first asked for under ` +
+        `${search.length === 1 ? 'the search domain' : `each of the ${search.length} search domains`}; a dot at its end spares that`;
+      findings.push(finding('info', 'ndots', message));
+    }
   }
   return findings;
 }
@@ -240,6 +317,13 @@ function describeSurroundings(facts: Facts, paths: readonly QueryPath[]): Findin
     findings.push(
       finding('info', 'nat-resolver', `${server} is ${role}: a pod reaches it as well, it is no loop`),
     );
+  }
+  const tailscale = allHops(paths.flatMap((path) => path.hops)).find(({ role }) => role === TAILSCALE_ROLE);
+  if (tailscale !== undefined) {
+    const message =
+      `${tailscale.server} is ${TAILSCALE_ROLE} on this node (${tailscale.source}): it asks the servers of the tailnet's DNS ` +
+      "settings, and loops if they name this cluster's; `tailscale dns status` lists them";
+    findings.push(finding('info', 'tailscale', message));
   }
   if (facts.isMusl && facts.servers.length > 1) {
     const message = `musl asks its ${facts.servers.length} servers at once and takes the first answer: every one of them sees every query`;

@@ -6,24 +6,29 @@ import { NodeFiles, type Unreadable } from '../discovery/node-files.ts';
 import { type ResolvConf, readResolvConf } from '../discovery/resolv-conf.ts';
 import { canonicalAddress } from '../discovery/server-address.ts';
 import { askServersBind } from '../discovery/sources/servers-bind.ts';
-import type { SourceContext } from '../discovery/sources/source.ts';
+import type { FoundServer, SourceContext } from '../discovery/sources/source.ts';
 import { type Cloud, recogniseCloud } from './cloud.ts';
 import { findCorefiles, readClusterDns } from './cluster-dns.ts';
 import type { Corefile } from './corefile.ts';
 import { DEFAULT_RESOLV_CONF, readKubelet } from './kubelet.ts';
 import type { KubeletFacts } from './kubelet-facts.ts';
-import { findCleanFile, type LocalServers, readLocalServers } from './local-servers.ts';
-import { type Service, type Target, toTarget } from './service.ts';
+import { findCleanFile, findRealServers, type LocalServers, readLocalServers } from './local-servers.ts';
+import { listensOn, type Service, type Target, toTarget } from './service.ts';
 import { readUnloop, type UnloopServer } from './unloop-server.ts';
 
 /** libc and kubelet take no more servers than that from a resolv.conf. */
 export const MAX_NAMESERVERS = 3;
+
+/** This container's own file, when the files inspected are the node's. */
+const OWN_RESOLV_CONF = "this pod's /etc/resolv.conf";
 
 /** What to inspect. */
 export interface InspectOptions {
   readonly root: string;
   /** This very process runs in a pod. */
   readonly isPod: boolean;
+  /** Where this pod's own files are. */
+  readonly podRoot: string;
   readonly corefile: Corefile | null;
   readonly config: { readonly config: Config; readonly path: string } | null;
   /** Cluster DNS addresses, for when kubelet's files do not say. */
@@ -40,6 +45,10 @@ export interface PodConf {
   readonly state: ResolvConf['state'];
   readonly detail: string;
   readonly servers: readonly Target[];
+  /** The file itself; null where there is none. */
+  readonly conf: ResolvConf | null;
+  /** files: kubelet's files say so. pod: kubelet gave it to this very pod. guess: kubelet's default, for want of anything better. */
+  readonly basis: 'files' | 'pod' | 'guess';
 }
 
 /** What was found. */
@@ -57,6 +66,10 @@ export interface Facts {
   readonly corefiles: readonly Corefile[];
   readonly services: readonly Service[];
   readonly unloop: UnloopServer | null;
+  /** Servers behind this machine's that some file names, of the first source that has any: what discovery would take. */
+  readonly realServers: readonly FoundServer[];
+  /** Whether a server leads away from this machine and the cluster. */
+  readonly isUsable: (address: string, port: number) => boolean;
   /** A file that kubelet could use as it is; ''. */
   readonly cleanFile: string;
   readonly cloud: Cloud | null;
@@ -72,13 +85,16 @@ export async function inspect(options: InspectOptions): Promise<Facts> {
   const isPod = options.isPod && !files.isBelowRoot;
   const resolvConf = await readResolvConf(files, DEFAULT_RESOLV_CONF);
   const servers = toTargets(resolvConf);
-  const ownServers =
+  const ownConf =
     options.isPod && files.isBelowRoot
-      ? toTargets(await readResolvConf(new NodeFiles('/'), DEFAULT_RESOLV_CONF))
-      : [];
+      ? await readResolvConf(new NodeFiles(options.podRoot), DEFAULT_RESOLV_CONF)
+      : null;
   const found = await readKubelet(files);
   const kubelet = options.clusterDns.length === 0 ? found : { ...found, clusterDns: options.clusterDns };
-  const podConf = await readPodConf(files, kubelet);
+  const podConf =
+    kubelet.unknown !== '' && ownConf !== null && isKubeletCopy(ownConf, kubelet.clusterDns)
+      ? fromOwnConf(ownConf)
+      : await readPodConf(files, kubelet);
 
   const ownAddresses = new Set(files.isBelowRoot || isPod ? [] : readOwnAddresses());
   const isHere = (address: string) => isLoopback(address) || ownAddresses.has(canonicalAddress(address));
@@ -89,31 +105,38 @@ export async function inspect(options: InspectOptions): Promise<Facts> {
     askServersBind,
     wallClockMs: options.wallClockMs,
   };
-  const local = await readLocalServers(context, named.filter(isLoopback), isHere);
+  const local = await readLocalServers(context, named, isHere);
   const corefiles = [
     ...(options.corefile === null ? [] : [options.corefile]),
-    ...(await findCorefiles(files)),
+    ...(await findCorefiles(files, kubelet.distribution.root)),
   ];
-  const clusterServices = await readClusterDns(files, kubelet, corefiles, podConf.servers);
+  const clusterServices = await readClusterDns(files, kubelet, corefiles, podConf);
   const unloop = await readOwnServer(options, isPod);
+  // What was told beats what was guessed.
+  const services = [...(unloop === null ? [] : [unloop.service]), ...clusterServices, ...local.services];
+  const isUsable = (address: string, port: number) =>
+    !isHere(address) && !services.some((service) => listensOn(service, address, port || 53));
   return {
     root: options.root,
     isPod,
     resolvConf,
     servers,
-    ownServers,
+    ownServers: ownConf === null || podConf.basis === 'pod' ? [] : toTargets(ownConf),
     kubelet,
     podConf,
     local,
     corefiles,
-    // What was told beats what was guessed.
-    services: [...(unloop === null ? [] : [unloop.service]), ...clusterServices, ...local.services],
+    services,
     unloop,
-    cleanFile: await findCleanFile(files),
+    realServers: (await findRealServers(context, isUsable))?.servers ?? [],
+    isUsable,
+    cleanFile: await findCleanFile(files, isUsable),
     cloud: await recogniseCloud(files),
     isMusl: (await files.read('/etc/alpine-release')).kind === 'text',
     ownAddresses,
-    unreadable: files.unreadable.filter(({ path }) => path !== resolvConf.path && path !== podConf.path),
+    unreadable: files.unreadable.filter(
+      ({ path }) => path !== resolvConf.path && path !== podConf.path && !path.startsWith('/proc/'),
+    ),
   };
 }
 
@@ -140,14 +163,28 @@ async function readPodConf(files: NodeFiles, kubelet: KubeletFacts): Promise<Pod
   const { resolvConf: path, setBy, generatedServers } = kubelet;
   // Told to use no file, kubelet writes 127.0.0.1 into the pod.
   if (path === '') {
-    return { path, state: 'read', detail: '', servers: [toTarget('127.0.0.1', 53, setBy)] };
+    const servers = [toTarget('127.0.0.1', 53, setBy)];
+    return { path, state: 'read', detail: '', servers, conf: null, basis: 'files' };
   }
   if (generatedServers.length > 0) {
     const servers = generatedServers.map((address) => toTarget(address, 53, path));
-    return { path, state: 'read', detail: '', servers };
+    return { path, state: 'read', detail: '', servers, conf: null, basis: 'files' };
   }
   const conf = await readResolvConf(files, path);
-  return { path, state: conf.state, detail: conf.detail, servers: toTargets(conf) };
+  const basis = kubelet.unknown === '' ? 'files' : 'guess';
+  return { path, state: conf.state, detail: conf.detail, servers: toTargets(conf), conf, basis };
+}
+
+/** A pod with another dnsPolicy gets the cluster's DNS and its search domains. */
+function isKubeletCopy(own: ResolvConf, clusterDns: readonly string[]): boolean {
+  const isClusters = own.search.some((domain) => /^svc\./i.test(domain) || /\.svc\./i.test(domain));
+  const isNamed = own.nameservers.some(({ address }) => clusterDns.includes(address));
+  return own.nameservers.length > 0 && !isClusters && !isNamed;
+}
+
+function fromOwnConf(own: ResolvConf): PodConf {
+  const conf = { ...own, path: OWN_RESOLV_CONF };
+  return { path: conf.path, state: 'read', detail: '', servers: toTargets(conf), conf, basis: 'pod' };
 }
 
 function toTargets({ path, nameservers }: ResolvConf): Target[] {

@@ -5,10 +5,10 @@ import { posix } from 'node:path';
 import type { NodeFiles } from '../discovery/node-files.ts';
 import { readResolvConf } from '../discovery/resolv-conf.ts';
 import { canonicalAddress } from '../discovery/server-address.ts';
+import { findFlag, splitCommand } from './command-line.ts';
+import type { Distribution } from './distributions.ts';
 import { asTexts, type KubeletFacts, readYamlKeys } from './kubelet-facts.ts';
-import { findFlag } from './kubelet-flags.ts';
 
-const FLAVOURS = ['k3s', 'rke2'] as const;
 const CANDIDATES = ['/etc/resolv.conf', '/run/systemd/resolve/resolv.conf'];
 const UNIT_DIRECTORIES = ['/usr/local/lib/systemd/system', '/etc/systemd/system'];
 const LAST_RESORT = '8.8.8.8';
@@ -18,31 +18,17 @@ interface Setting {
   readonly setBy: string;
 }
 
-/** What k3s or RKE2 has kubelet use; null when neither is installed. */
-export async function readK3s(files: NodeFiles): Promise<KubeletFacts | null> {
-  for (const flavour of FLAVOURS) {
-    const etc = `/etc/rancher/${flavour}`;
-    const agentEtc = `/var/lib/rancher/${flavour}/agent/etc`;
-    const units = [`${flavour}.service`, `${flavour}-agent.service`, `${flavour}-server.service`].flatMap(
-      (unit) => [
-        ...UNIT_DIRECTORIES.map((directory) => `${directory}/${unit}`),
-        `/etc/systemd/system/${unit}.env`,
-      ],
-    );
-    let isPresent = (await files.list(etc)).length + (await files.list(agentEtc)).length > 0;
-    for (const unit of units) isPresent ||= (await files.read(unit)).kind === 'text';
-    if (isPresent) return readFlavour(files, flavour, etc, agentEtc, units);
-  }
-  return null;
-}
-
-async function readFlavour(
-  files: NodeFiles,
-  flavour: 'k3s' | 'rke2',
-  etc: string,
-  agentEtc: string,
-  units: readonly string[],
-): Promise<KubeletFacts> {
+/** What k3s or RKE2 has kubelet use. */
+export async function readK3s(files: NodeFiles, distribution: Distribution): Promise<KubeletFacts> {
+  const flavour = distribution.rancher as 'k3s' | 'rke2';
+  const etc = `/etc/rancher/${flavour}`;
+  const agentEtc = `/var/lib/rancher/${flavour}/agent/etc`;
+  const units = [`${flavour}.service`, `${flavour}-agent.service`, `${flavour}-server.service`].flatMap(
+    (unit) => [
+      ...UNIT_DIRECTORIES.map((directory) => `${directory}/${unit}`),
+      `/etc/systemd/system/${unit}.env`,
+    ],
+  );
   const faults: string[] = [];
   let own: Setting | null = null;
   let kubeletArg: Setting | null = null;
@@ -72,8 +58,8 @@ async function readFlavour(
   }
   for (const file of units) {
     const text = (await files.text(file)).replaceAll(/['"]/g, ' ');
-    const flag = findFlag(text, 'resolv-conf');
-    if (flag !== null && flag.value !== '') own = { value: flag.value, setBy: `${file}:${flag.line}` };
+    const flag = findFlag(splitCommand(text, file, 1), 'resolv-conf');
+    if (flag !== null && flag.value !== '') own = flag;
     const variable = new RegExp(`^\\s*${flavour.toUpperCase()}_RESOLV_CONF=\\s*(\\S+)`, 'm').exec(text)?.[1];
     if (variable !== undefined) own = { value: variable, setBy: file };
     const argument = /--kubelet-arg[=\s]+(?:--)?resolv-conf=(\S+)/.exec(text)?.[1];
@@ -91,9 +77,10 @@ async function readFlavour(
   }
 
   const base = {
-    flavour,
+    distribution,
+    unknown: '',
     unit: await findUnit(files, flavour),
-    configFile: `${etc}/config.yaml`,
+    configFile: distribution.configs[0]!,
     clusterDns,
     faults,
   };

@@ -1,12 +1,14 @@
 // What the doctor knows of a node's kubelet, and the YAML that says so. Made by kubelet and k3s.
 import { isMap, isScalar, LineCounter, parseDocument } from 'yaml';
+import type { Distribution } from './distributions.ts';
 
 /** What is known of the kubelet of this node. */
 export interface KubeletFacts {
-  /** none: no file of a kubelet was found. */
-  readonly flavour: 'kubelet' | 'k3s' | 'rke2' | 'none';
-  /** The file it copies into pods; '' when it is told to use none. */
+  readonly distribution: Distribution;
+  /** The file it copies into pods; '' when it is told to use none. Its default where `unknown` says why. */
   readonly resolvConf: string;
+  /** Why it is not known which file it copies: a clause; '' when it is known. */
+  readonly unknown: string;
   /** Who says so, "FILE:LINE"; '' when it is the default. */
   readonly setBy: string;
   /** config: resolvConf in a YAML file. flag: --resolv-conf. distribution: the setting of k3s or RKE2; argument: their kubelet-arg. */

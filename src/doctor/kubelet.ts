@@ -1,73 +1,168 @@
-// Which file kubelet copies into a pod with dnsPolicy: Default, and who says so: its flags, its KubeletConfiguration, or k3s
-// and RKE2 around it. Called by inspect.
+// Which file kubelet copies into a pod with dnsPolicy: Default, and who says so: the command line of the running kubelet, else
+// that of its unit, its KubeletConfiguration and the drop-ins of that, or k3s and RKE2 around it. Called by inspect.
 import { posix } from 'node:path';
 import type { NodeFiles } from '../discovery/node-files.ts';
+import { type FlagValue, findFlag, splitCommand, type Word } from './command-line.ts';
+import { type Distribution, NONE, PLAIN, recognizeDistribution } from './distributions.ts';
 import { readK3s } from './k3s.ts';
 import { asTexts, type KubeletFacts, readYamlKeys, type YamlValue } from './kubelet-facts.ts';
-import { listFlagFiles, readFlag } from './kubelet-flags.ts';
+import { readUnit } from './systemd-unit.ts';
 
-/** Where kubeadm keeps it; other installers say --config. */
-const DEFAULT_CONFIG = '/var/lib/kubelet/config.yaml';
 /** What kubelet reads when nothing says otherwise. */
 export const DEFAULT_RESOLV_CONF = '/etc/resolv.conf';
+/** More processes than a node has. */
+const MAX_PROCESSES = 4096;
+
+/** The unit that kubeadm's packages bring, for a tree that holds its environment files and not the unit. */
+const KUBEADM_UNIT = `[Service]
+EnvironmentFile=-/var/lib/kubelet/kubeadm-flags.env
+EnvironmentFile=-/etc/default/kubelet
+EnvironmentFile=-/etc/sysconfig/kubelet
+ExecStart=/usr/bin/kubelet $KUBELET_KUBEADM_ARGS $KUBELET_EXTRA_ARGS
+`;
+
+/** kubelet's arguments. */
+interface CommandLine {
+  readonly words: readonly Word[];
+  /** Where a flag would be added; ''. */
+  readonly path: string;
+  /** A command that is no kubelet, which may start one with flags of its own; ''. */
+  readonly wrapper: string;
+}
+
+/** kubelet's configuration file and its drop-ins, as one mapping. */
+interface Configuration {
+  readonly keys: ReadonlyMap<string, YamlValue & { readonly file: string }>;
+  readonly isPresent: boolean;
+  /** Why the file could not be read: "does not exist"; ''. */
+  readonly detail: string;
+  readonly faults: readonly string[];
+}
 
 /** Reads what the node's files say of its kubelet. Never throws. */
 export async function readKubelet(files: NodeFiles): Promise<KubeletFacts> {
-  const distribution = await readK3s(files);
-  if (distribution !== null) return distribution;
+  const distribution = await recognizeDistribution(files);
+  if (distribution.rancher !== '') return readK3s(files, distribution);
 
-  const flagFiles = await listFlagFiles(files);
-  const faults: string[] = [];
-  const configFile = (await readFlag(files, flagFiles, 'config'))?.value || DEFAULT_CONFIG;
-  const dropInDirectory = (await readFlag(files, flagFiles, 'config-dir'))?.value ?? '';
-  const configFiles = [configFile];
-  if (dropInDirectory.startsWith('/')) {
-    const names = (await files.list(dropInDirectory)).filter((name) => name.endsWith('.conf'));
-    configFiles.push(...names.map((name) => posix.join(dropInDirectory, name)));
-  }
-  const config = new Map<string, YamlValue & { readonly file: string }>();
-  let isPresent = false;
-  for (const file of configFiles) {
-    const reading = await files.read(file);
-    if (reading.kind !== 'text') continue;
-    isPresent = true;
-    const keys = readYamlKeys(reading.text);
-    if (keys === null) faults.push(`${file}: is no YAML mapping`);
-    else for (const [key, value] of keys) config.set(key, { ...value, file });
-  }
-  for (const file of flagFiles) isPresent ||= (await files.read(file)).kind === 'text';
+  const { words, path, wrapper } = await readCommandLine(files, distribution);
+  const configFlag = findFlag(words, 'config');
+  const configFile = configFlag?.value || (await firstPresent(files, distribution.configs));
+  const config = await readConfiguration(files, configFile, findFlag(words, 'config-dir')?.value ?? '');
+  const isFound = words.length > 0 || config.isPresent;
+  const isPlaceKnown = (isFound && (wrapper === '' || config.isPresent)) || distribution !== PLAIN;
 
-  const clusterDnsFlag = await readFlag(files, flagFiles, 'cluster-dns');
-  const clusterDns = clusterDnsFlag?.value.split(',') ?? asTexts(config.get('clusterDNS')?.value);
+  const clusterDns =
+    findFlag(words, 'cluster-dns')?.value.split(',') ?? asTexts(config.keys.get('clusterDNS')?.value);
   const base = {
-    flavour: isPresent ? ('kubelet' as const) : ('none' as const),
-    unit: 'kubelet',
-    configFile,
+    distribution: isPlaceKnown ? distribution : NONE,
+    unknown: '',
+    unit: distribution.units.length > 0 ? await findOwnUnit(files, distribution) : 'kubelet',
+    configFile: configFile || path,
     clusterDns: clusterDns.filter((address) => address !== ''),
     generatedServers: [],
-    faults,
+    faults: config.faults,
   };
-  // Flags win over the file (kubelet --help).
-  const flag = await readFlag(files, flagFiles, 'resolv-conf');
-  if (flag !== null) {
-    return {
-      ...base,
-      how: 'flag',
-      resolvConf: flag.value,
-      setBy: `${flag.file}:${flag.line}`,
-      configFile: flag.file,
-    };
+  const set = findSetting(words, config);
+  if (set !== null) return { ...base, ...set };
+  let unknown = '';
+  if (!isFound) {
+    unknown = distribution === PLAIN ? 'no kubelet was found here' : `${configFile} does not exist here`;
+  } else if (wrapper !== '' && !config.isPresent)
+    unknown = `${wrapper} starts kubelet, with flags of its own`;
+  else if (configFlag !== null && config.detail !== '') {
+    unknown = `kubelet's configuration ${configFile} (${configFlag.setBy}) ${config.detail}`;
   }
-  const setting = config.get('resolvConf');
-  if (setting !== undefined && typeof setting.value === 'string') {
-    const { value, file, line } = setting;
-    return {
-      ...base,
-      how: 'config',
-      resolvConf: value as string,
-      setBy: `${file}:${line}`,
-      configFile: file,
-    };
+  return { ...base, unknown, how: 'default', resolvConf: DEFAULT_RESOLV_CONF, setBy: '' };
+}
+
+/** What sets the file. Flags win over the configuration (kubelet --help). */
+function findSetting(
+  words: readonly Word[],
+  config: Configuration,
+): Pick<KubeletFacts, 'how' | 'resolvConf' | 'setBy'> | null {
+  const flag: FlagValue | null = findFlag(words, 'resolv-conf');
+  if (flag !== null) return { how: 'flag', resolvConf: flag.value, setBy: flag.setBy };
+  const setting = config.keys.get('resolvConf');
+  if (typeof setting?.value !== 'string') return null;
+  return { how: 'config', resolvConf: setting.value, setBy: `${setting.file}:${setting.line}` };
+}
+
+/** The running kubelet's arguments, else those that its unit or its file of arguments gives it. */
+async function readCommandLine(files: NodeFiles, distribution: Distribution): Promise<CommandLine> {
+  const { argumentFile, units } = distribution;
+  const written: Word[] = [];
+  let path = argumentFile;
+  let wrapper = '';
+  if (argumentFile !== '') {
+    written.push(...splitCommand(await files.text(argumentFile), argumentFile, 1));
+  } else if (units.length > 0) {
+    for (const unit of units) {
+      const { command } = await readUnit(files, unit, '');
+      const extra = findFlag(command, 'kubelet-extra-args');
+      const [file = '', line = '0'] = extra?.setBy.split(/:(?=\d+$)/) ?? [];
+      written.push(...splitCommand(extra?.value ?? '', file, Number(line)));
+    }
+  } else {
+    const unit = await readUnit(files, 'kubelet', KUBEADM_UNIT);
+    path = unit.path;
+    // The binary itself is no argument; without a unit file it is a guess that says nothing of a kubelet here.
+    const isKubelet = unit.command.some(({ text }) => posix.basename(text) === 'kubelet');
+    if (!isKubelet && unit.command.length > 0) wrapper = unit.command[0]!.text;
+    written.push(...(path === '' ? unit.command.slice(1) : unit.command));
   }
-  return { ...base, how: 'default', resolvConf: DEFAULT_RESOLV_CONF, setBy: '' };
+  const running = await findRunning(files);
+  if (running === null) return { words: written, path, wrapper };
+  // Where a file has the same word, that is the place to change it.
+  const words = running.map((word) => written.find(({ text }) => text === word.text) ?? word);
+  return { words, path, wrapper: '' };
+}
+
+/** The arguments of the kubelet that runs, where /proc is the node's. */
+async function findRunning(files: NodeFiles): Promise<Word[] | null> {
+  for (const name of await files.list('/proc', MAX_PROCESSES)) {
+    if (!/^\d+$/.test(name)) continue;
+    const path = `/proc/${name}/cmdline`;
+    const [program = '', ...rest] = (await files.text(path)).split('\0');
+    const base = posix.basename(program);
+    if (base !== 'kubelet' && !(base === 'hyperkube' && rest[0] === 'kubelet')) continue;
+    return [program, ...rest.filter((text) => text !== '')].map((text) => ({ text, file: path, line: 0 }));
+  }
+  return null;
+}
+
+/** Drop-ins come after the file, in the order of their names (kubelet --config-dir). */
+async function readConfiguration(files: NodeFiles, file: string, directory: string): Promise<Configuration> {
+  const keys = new Map<string, YamlValue & { readonly file: string }>();
+  const faults: string[] = [];
+  const paths = file === '' ? [] : [file];
+  if (directory.startsWith('/')) {
+    const names = (await files.list(directory)).filter((name) => name.endsWith('.conf'));
+    paths.push(...names.map((name) => posix.join(directory, name)));
+  }
+  let isPresent = false;
+  let detail = '';
+  for (const path of paths) {
+    const reading = await files.read(path);
+    if (reading.kind !== 'text') {
+      if (path === file) detail = reading.kind === 'missing' ? 'does not exist here' : reading.detail;
+      continue;
+    }
+    isPresent = true;
+    const found = readYamlKeys(reading.text);
+    if (found === null) faults.push(`${path}: is no YAML mapping`);
+    else for (const [key, value] of found) keys.set(key, { ...value, file: path });
+  }
+  return { keys, isPresent, detail, faults };
+}
+
+/** The first file that is there, else the first. */
+async function firstPresent(files: NodeFiles, paths: readonly string[]): Promise<string> {
+  for (const path of paths) if ((await files.read(path)).kind !== 'missing') return path;
+  return paths[0] ?? '';
+}
+
+/** The unit of the distribution that is installed on this node. */
+async function findOwnUnit(files: NodeFiles, { units }: Distribution): Promise<string> {
+  for (const unit of units) if ((await readUnit(files, unit, '')).path !== '') return unit;
+  return units[0]!;
 }

@@ -1,4 +1,4 @@
-// The DNS servers of the node itself and whom they ask: systemd-resolved, AdGuard Home, dnsmasq, or whatever answers on a
+// The DNS servers of the node itself and whom they ask: systemd-resolved, dnsmasq, those of READERS, or whatever answers on a
 // loopback address while some file of the node still names the real servers. Called by inspect.
 import { isLoopback } from '../discovery/loopback.ts';
 import type { NodeFiles } from '../discovery/node-files.ts';
@@ -11,25 +11,40 @@ import { RESOLVED_FILE, readResolvedFileSource } from '../discovery/sources/reso
 import { readResolvedStateSource } from '../discovery/sources/resolved-state.ts';
 import type { FoundServer, SourceContext, SourceFacts } from '../discovery/sources/source.ts';
 import { readAdGuardHome } from './adguard-home.ts';
-import { type Route, type Service, toTarget } from './service.ts';
+import { readDnscryptProxy } from './dnscrypt-proxy.ts';
+import { readOpenShiftCoreDns, readTailscale, readTalosHostDns } from './host-dns.ts';
+import { readPihole } from './pihole.ts';
+import { listensOn, type Route, type Service, toTarget } from './service.ts';
+import { readUnbound } from './unbound.ts';
 
 /** One dnsmasq after another is asked whom it asks, so many times. */
 const MAX_ASKED = 8;
 const STUB_FILE = '/run/systemd/resolve/stub-resolv.conf';
+
+/** Each reads one kind of server, null where it is not installed. Where two answer on one address, the first counts. */
+const READERS: readonly ((files: NodeFiles, named: readonly string[]) => Promise<Service | null>)[] = [
+  readTalosHostDns,
+  readAdGuardHome,
+  readPihole,
+  readUnbound,
+  readDnscryptProxy,
+  readOpenShiftCoreDns,
+  readTailscale,
+];
 
 /** What runs on the node, as far as its files tell. */
 export interface LocalServers {
   readonly services: readonly Service[];
   /** resolved is there and told not to listen on 127.0.0.53. */
   readonly isStubOff: boolean;
-  /** Servers beyond loopback that some file names, most trusted first: what to use when the stub cannot be. */
-  readonly realServers: readonly FoundServer[];
+  /** DNS= and FallbackDNS= of resolved.conf, with the files that set them. */
+  readonly resolvedServers: readonly FoundServer[];
 }
 
-/** Reads them all. `stubs`: the loopback servers that resolv.conf names. `isHere`: whether an address is this machine's. */
+/** Reads them all. `named`: the servers that resolv.conf names. `isHere`: whether an address is this machine's. */
 export async function readLocalServers(
   context: SourceContext,
-  stubs: readonly string[],
+  named: readonly string[],
   isHere: (address: string) => boolean,
 ): Promise<LocalServers> {
   const { files } = context;
@@ -37,37 +52,39 @@ export async function readLocalServers(
   const isStubOff = /^(no|off|false|0)$/i.test(conf.stubListener);
   const services: Service[] = [];
   const resolved = await readResolved(context, conf.paths.length > 0);
-  if (resolved !== null) services.push(isStubOff ? { ...resolved, listens: [] } : resolved);
-  const adGuardHome = await readAdGuardHome(files);
-  if (adGuardHome !== null) services.push(adGuardHome);
+  if (resolved !== null) {
+    const stub = isStubOff ? [] : resolved.listens;
+    services.push({ ...resolved, listens: [...stub, ...conf.stubListenerExtra] });
+  }
+  for (const read of READERS) {
+    const service = await read(files, named);
+    if (service !== null) services.push(service);
+  }
   services.push(...(await readDnsmasqs(context, isHere)));
 
-  const realGroup = await findRealServers(context);
-  const realServers = realGroup?.servers.filter((server) => !isLoopback(server.address)) ?? [];
-  for (const stub of stubs) {
+  const real = await findRealServers(context, (address) => !isLoopback(address));
+  for (const stub of named.filter(isLoopback)) {
     const address = canonicalAddress(stub);
-    const isKnown = services.some((service) => service.listens.some((listen) => listen.address === address));
-    const isWild = adGuardHome?.listens.some(
-      ({ address: a, port }) => port === 53 && (a === '0.0.0.0' || a === '::'),
-    );
+    const isKnown = services.some((service) => service.place === 'node' && listensOn(service, address, 53));
     const isOff = isStubOff && /^127\.0\.0\.5[34]$/.test(address);
-    if (isKnown || isWild === true || isOff || realServers.length === 0) continue;
+    if (isKnown || isOff || real === null) continue;
     services.push({
       role: roleOf(address) || 'a server on this node',
       place: 'node',
       listens: [{ address, port: 53 }],
       ownZones: [],
-      routes: toRoutes({ ...realGroup!, servers: realServers }),
+      routes: toRoutes(real),
       isAssumed: true,
     });
   }
-  return { services, isStubOff, realServers };
+  return { services, isStubOff, resolvedServers: [...conf.dns, ...conf.fallbackDns] };
 }
 
 /** What usually answers on a loopback address. */
 export function roleOf(address: string): string {
   if (address === '127.0.0.53' || address === '127.0.0.54') return 'systemd-resolved';
   if (address === '127.0.1.1') return 'dnsmasq';
+  if (address === '127.0.2.1') return 'dnscrypt-proxy';
   return address === '127.0.0.11' ? "Docker's DNS" : '';
 }
 
@@ -126,11 +143,15 @@ function toDnsmasq(addresses: readonly string[], facts: SourceFacts): Service {
   };
 }
 
-/** The first source that knows a server beyond loopback. */
-async function findRealServers(context: SourceContext): Promise<SourceFacts | null> {
+/** The first source that knows a usable server, with no other servers. */
+export async function findRealServers(
+  context: SourceContext,
+  isUsable: (address: string, port: number) => boolean,
+): Promise<SourceFacts | null> {
   for (const reader of SOURCE_READERS) {
     for (const facts of await reader(context)) {
-      if (facts.servers.some((server) => !isLoopback(server.address))) return facts;
+      const servers = facts.servers.filter(({ address, port }) => isUsable(address, port));
+      if (servers.length > 0) return { ...facts, servers };
     }
   }
   return null;
@@ -148,8 +169,11 @@ function toRoutes({ servers, zones }: Pick<SourceFacts, 'servers' | 'zones'>): R
   return routes;
 }
 
-/** Files in resolv.conf's format that name no loopback server, for kubelet to use; '' when there is none. */
-export async function findCleanFile(files: NodeFiles): Promise<string> {
+/** A file in resolv.conf's format that names usable servers only, for kubelet to copy; '' when there is none. */
+export async function findCleanFile(
+  files: NodeFiles,
+  isUsable: (address: string, port: number) => boolean,
+): Promise<string> {
   const candidates = [
     RESOLVED_FILE,
     '/run/NetworkManager/no-stub-resolv.conf',
@@ -158,7 +182,7 @@ export async function findCleanFile(files: NodeFiles): Promise<string> {
   ];
   for (const path of candidates) {
     const { nameservers } = await readResolvConf(files, path);
-    if (nameservers.length > 0 && !nameservers.some(({ address }) => isLoopback(address))) return path;
+    if (nameservers.length > 0 && nameservers.every(({ address }) => isUsable(address, 53))) return path;
   }
   return '';
 }

@@ -27,8 +27,12 @@ export async function main(args: string[]): Promise<number> {
   return report.exitCode;
 }
 
-/** Inspects, asks, and judges. */
-export async function examine(flags: DoctorFlags, environment: NodeJS.ProcessEnv): Promise<Report> {
+/** Inspects, asks, and judges. `podRoot`: this pod's own files; for tests. */
+export async function examine(
+  flags: DoctorFlags,
+  environment: NodeJS.ProcessEnv,
+  podRoot = '/',
+): Promise<Report> {
   const corefile = flags.corefile === null ? null : await openCorefile(flags.corefile);
   const config =
     flags.config === null ? null : { config: loadConfig({ path: flags.config }).config, path: flags.config };
@@ -36,6 +40,7 @@ export async function examine(flags: DoctorFlags, environment: NodeJS.ProcessEnv
   const facts = await inspect({
     root: flags.root,
     isPod: Boolean(environment.KUBERNETES_SERVICE_HOST),
+    podRoot,
     corefile,
     config,
     clusterDns: flags.clusterDns,

@@ -45,6 +45,7 @@ export type FindingCode =
   | 'cluster-dns-loops'
   | 'unloop-loops'
   | 'kubelet-no-resolv-conf'
+  | 'kubelet-unknown'
   | 'server-reports-loop'
   | 'resolv-conf-missing'
   | 'resolv-conf-empty'
@@ -62,6 +63,9 @@ export type FindingCode =
   | 'new-names-silent'
   | 'nat-resolver'
   | 'musl'
+  | 'search-too-long'
+  | 'ndots'
+  | 'tailscale'
   | 'own-notice';
 
 /** One way to mend it. */

@@ -16,6 +16,9 @@ import {
 /** More servers in a row than anyone chains; bounds the picture, the visited set already ends circles. */
 const MAX_DEPTH = 8;
 
+/** What loopback is in a pod. */
+export const POD_ITSELF = 'the pod itself';
+
 /** What the walk knows. */
 export interface Surroundings {
   readonly services: readonly Service[];
@@ -57,7 +60,7 @@ export function followTarget(target: Target, label: string, at: Position, around
     return hop(at.passed.at(-1) === service ? `${service.role} itself` : `${service.role} again`, circle);
   }
   if (service === null) {
-    if (at.place === 'pod' && isLocal && target.port === 53) return hop('the pod itself', 'wouldLoop');
+    if (at.place === 'pod' && isLocal && target.port === 53) return hop(POD_ITSELF, 'wouldLoop');
     if (around.isDead(target)) return hop(around.describe(target.address), 'dead');
     return hop(around.describe(target.address), isLocal || isOwn ? 'unknown' : 'ok');
   }
@@ -129,6 +132,11 @@ function findOwn(target: Target, { services }: Surroundings): Service | null {
     service.place === 'node' &&
     (listensOn(service, target.address, target.port) || listensOn(service, '127.0.0.1', target.port));
   return services.find(answers) ?? null;
+}
+
+/** Every hop on all the ways. */
+export function allHops(hops: readonly Hop[]): Hop[] {
+  return hops.flatMap((hop) => [hop, ...allHops(hop.next)]);
 }
 
 /** The ends of all the ways from a hop. */

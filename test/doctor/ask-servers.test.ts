@@ -126,6 +126,7 @@ describe('a report with answers', () => {
     const root = await makeTree({ '/etc/resolv.conf': resolvConf });
     const options = {
       isPod: false,
+      podRoot: '/',
       corefile: null,
       config: null,
       clusterDns: [],

@@ -66,13 +66,13 @@ describe('a node', () => {
   });
 
   it('of IPv6 loops in a pod as one of IPv4 does', async () => {
-    expect(await examineTree({ [RESOLV_CONF]: 'nameserver ::1\n' })).toMatchObject({ verdict: 'wouldLoop' });
-    expect(await examineTree({ [RESOLV_CONF]: 'nameserver ::ffff:127.0.0.1\n' })).toMatchObject({
-      verdict: 'wouldLoop',
-    });
-    expect(await examineTree({ [RESOLV_CONF]: 'nameserver fd00::53\n' })).toMatchObject({
-      verdict: 'healthy',
-    });
+    const verdictOf = async (server: string) => {
+      const tree = { [RESOLV_CONF]: `nameserver ${server}\n`, '/var/lib/kubelet/config.yaml': '' };
+      return (await examineTree(tree)).verdict;
+    };
+    expect(await verdictOf('::1')).toBe('wouldLoop');
+    expect(await verdictOf('::ffff:127.0.0.1')).toBe('wouldLoop');
+    expect(await verdictOf('fd00::53')).toBe('healthy');
   });
 
   it('counts a loopback server beyond the third for nothing, as libc and kubelet do', async () => {
@@ -181,10 +181,19 @@ describe('a Corefile', () => {
 });
 
 describe('a pod', () => {
+  async function examineInPod(own: string, node: Tree) {
+    const args = parseDoctorFlags(['--root', await makeTree(node)]);
+    return examine(args, { KUBERNETES_SERVICE_HOST: '10.96.0.1' }, await makeTree({ [RESOLV_CONF]: own }));
+  }
+  const STUB = {
+    [RESOLV_CONF]: 'nameserver 127.0.0.53\n',
+    '/run/systemd/resolve/resolv.conf': 'nameserver 10.0.0.2\n',
+  };
+
   it('with the node mounted has both looked at', async () => {
-    const root = await makeTree({ [RESOLV_CONF]: 'nameserver 10.0.0.2\n' });
-    const report = await examine(parseDoctorFlags(['--root', root]), {
-      KUBERNETES_SERVICE_HOST: '10.96.0.1',
+    const report = await examineInPod('nameserver 10.0.0.3\n', {
+      [RESOLV_CONF]: 'nameserver 10.0.0.2\n',
+      '/var/lib/kubelet/config.yaml': '',
     });
     expect(report.paths.map(({ from }) => from)).toEqual([
       'process in this pod',
@@ -193,5 +202,17 @@ describe('a pod', () => {
     ]);
     const node = report.paths[1]!;
     expect(leavesOf(node.hops)).toMatchObject([{ server: '10.0.0.2', state: 'ok' }]);
+  });
+
+  it('shows what kubelet copies, where kubelet itself is not to be seen', async () => {
+    expect(await examineInPod('nameserver 10.0.0.2\n', STUB)).toMatchObject({ exitCode: 0 });
+    expect(await examineInPod('nameserver 127.0.0.53\n', STUB)).toMatchObject({ exitCode: 1 });
+  });
+
+  it('that gets the cluster’s DNS shows nothing of that', async () => {
+    const own = 'nameserver 10.96.0.10\nsearch default.svc.cluster.local svc.cluster.local cluster.local\n';
+    const report = await examineInPod(own, STUB);
+    expect(report.exitCode).toBe(2);
+    expect(codes(report)).toEqual(['kubelet-unknown']);
   });
 });

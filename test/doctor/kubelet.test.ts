@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { NodeFiles } from '../../src/discovery/node-files.ts';
+import { findFlag, splitCommand } from '../../src/doctor/command-line.ts';
 import { readKubelet } from '../../src/doctor/kubelet.ts';
-import { findFlag } from '../../src/doctor/kubelet-flags.ts';
+import { readUnit } from '../../src/doctor/systemd-unit.ts';
 import { makeTree, type Tree } from '../discovery/temp-tree.ts';
 
 async function kubeletOf(tree: Tree) {
@@ -11,34 +12,80 @@ async function kubeletOf(tree: Tree) {
 const STUB = 'nameserver 127.0.0.53\n';
 const REAL = 'nameserver 10.0.0.2\n';
 
-describe('a flag in a file', () => {
+describe('a flag', () => {
   it.each([
     ['--resolv-conf=/a', '/a'],
     ['--resolv-conf /a', '/a'],
-    ['KUBELET_EXTRA_ARGS=--resolv-conf=/a', '/a'],
-    ['KUBELET_EXTRA_ARGS="--v=2 --resolv-conf=/a --x=y"', '/a'],
-    ['KUBELET_EXTRA_ARGS="--resolv-conf="', ''],
+    ['--resolv_conf=/a', '/a'],
+    ['-resolv-conf=/a', '/a'],
+    ['--v=2 --resolv-conf=/a --x=y', '/a'],
+    ["'--resolv-conf=/a'", '/a'],
+    ['--resolv-conf="/a b"', '/a b'],
     ['--resolv-conf=""', ''],
+    ['--resolv-conf=', ''],
     ['--resolv-conf=/a --resolv-conf=/b', '/b'],
   ])('%s', (text, value) => {
-    expect(findFlag(`# first line\n${text}\n`, 'resolv-conf')).toEqual({ value, line: 2 });
+    const words = splitCommand(`kubelet \\\n ${text}\n`, '/f', 1);
+    expect(findFlag(words, 'resolv-conf')).toEqual({ value, setBy: '/f:2' });
   });
 
-  it.each(['# --resolv-conf=/a', '--resolv-config=/a', '--no-resolv-conf=/a', ''])('is not in %j', (text) => {
-    expect(findFlag(text, 'resolv-conf')).toBeNull();
+  it.each(['--resolv-config=/a', '--no-resolv-conf=/a', ''])('is not in %j', (text) => {
+    expect(findFlag(splitCommand(text, '/f', 1), 'resolv-conf')).toBeNull();
+  });
+});
+
+describe('a unit', () => {
+  async function commandOf(tree: Tree) {
+    const unit = await readUnit(
+      new NodeFiles(await makeTree(tree)),
+      'kubelet',
+      '[Service]\nExecStart=/lost\n',
+    );
+    return unit.command.map(({ text, file, line }) => `${text} ${file}:${line}`);
+  }
+
+  it('has its variables put in, from its environment files over its own', async () => {
+    const command = await commandOf({
+      '/usr/lib/systemd/system/kubelet.service':
+        // biome-ignore lint/suspicious/noTemplateCurlyInString: systemd's own spelling
+        '[Service]\nEnvironment="A=--a --b" B=/c\nEnvironmentFile=-/env\nExecStart=/kubelet $A --x=${B} $NONE\n',
+      '/env': '# comment\nA="--d \\\n  --e"\n',
+    });
+    expect(command).toEqual([
+      '/kubelet /usr/lib/systemd/system/kubelet.service:4',
+      '--d /env:2',
+      '--e /env:3',
+      '--x=/c /usr/lib/systemd/system/kubelet.service:4',
+    ]);
+  });
+
+  it('is that of /etc, with the drop-ins of every directory in the order of their names', async () => {
+    const command = await commandOf({
+      '/usr/lib/systemd/system/kubelet.service': '[Service]\nExecStart=/one\n',
+      '/etc/systemd/system/kubelet.service': '[Service]\nExecStart=/two\n',
+      '/etc/systemd/system/kubelet.service.d/10-a.conf': '[Service]\nExecStart=\nExecStart=/four\n',
+      '/usr/lib/systemd/system/kubelet.service.d/10-a.conf': '[Service]\nExecStart=\nExecStart=/three\n',
+      '/usr/lib/systemd/system/kubelet.service.d/05-b.conf': '[Service]\nExecStart=\nExecStart=/five\n',
+      '/usr/lib/systemd/system/kubelet.service.d/README': 'ExecStart=/no\n',
+    });
+    expect(command).toEqual(['/four /etc/systemd/system/kubelet.service.d/10-a.conf:3']);
+  });
+
+  it('that no file has is the one given for it', async () => {
+    expect(await commandOf({})).toEqual(['/lost :2']);
   });
 });
 
 describe('kubelet', () => {
   it('reads /etc/resolv.conf where nobody says otherwise', async () => {
     expect(await kubeletOf({})).toMatchObject({
-      flavour: 'none',
+      unknown: 'no kubelet was found here',
       how: 'default',
       resolvConf: '/etc/resolv.conf',
     });
     const tree = { '/var/lib/kubelet/config.yaml': 'kind: KubeletConfiguration\n' };
     expect(await kubeletOf(tree)).toMatchObject({
-      flavour: 'kubelet',
+      unknown: '',
       how: 'default',
       resolvConf: '/etc/resolv.conf',
     });
@@ -47,7 +94,7 @@ describe('kubelet', () => {
   it('has its configuration where --config says, in JSON too', async () => {
     const facts = await kubeletOf({
       '/etc/systemd/system/kubelet.service.d/10.conf':
-        'Environment="ARGS=--config=/etc/kubernetes/kubelet/kubelet-config.json"\n',
+        'Environment="ARGS=--config=/etc/kubernetes/kubelet/kubelet-config.json"\nExecStart=/usr/bin/kubelet $ARGS\n',
       '/etc/kubernetes/kubelet/kubelet-config.json':
         '{\n "clusterDNS": ["172.20.0.10"],\n "resolvConf": "/run/a"\n}\n',
     });
@@ -72,11 +119,54 @@ describe('kubelet', () => {
   it('takes a flag over the file, and the last of the flags', async () => {
     const facts = await kubeletOf({
       '/var/lib/kubelet/config.yaml': 'resolvConf: /a\n',
-      '/etc/systemd/system/kubelet.service.d/20.conf': 'Environment="X=--resolv-conf=/b"\n',
       '/var/lib/kubelet/kubeadm-flags.env': 'KUBELET_KUBEADM_ARGS="--resolv-conf=/c"\n',
       '/etc/sysconfig/kubelet': 'KUBELET_EXTRA_ARGS=--resolv-conf=/d\n',
     });
     expect(facts).toMatchObject({ how: 'flag', resolvConf: '/d', setBy: '/etc/sysconfig/kubelet:1' });
+  });
+
+  it('that runs is believed over its files, with the line of the file where the two agree', async () => {
+    const tree = {
+      '/etc/default/kubelet': 'KUBELET_EXTRA_ARGS=--resolv-conf=/a\n',
+      '/proc/7/cmdline': '/usr/bin/kubelet\0--resolv-conf=/a\0',
+      '/proc/6/cmdline': '/usr/bin/vi\0/kubelet\0--resolv-conf=/z\0',
+    };
+    expect(await kubeletOf(tree)).toMatchObject({ resolvConf: '/a', setBy: '/etc/default/kubelet:1' });
+    const other = { ...tree, '/proc/7/cmdline': '/usr/bin/kubelet\0--resolv-conf\0/b\0' };
+    expect(await kubeletOf(other)).toMatchObject({ resolvConf: '/b', setBy: '/proc/7/cmdline' });
+  });
+
+  it.each([
+    [
+      'whose configuration is not here',
+      { '/etc/systemd/system/kubelet.service': 'ExecStart=/usr/bin/kubelet --config=/c.yaml\n' },
+      "kubelet's configuration /c.yaml (/etc/systemd/system/kubelet.service:1) does not exist here",
+    ],
+    [
+      'that a script starts',
+      { '/etc/systemd/system/kubelet.service': 'ExecStart=/opt/start.sh\n' },
+      '/opt/start.sh starts kubelet, with flags of its own',
+    ],
+    [
+      'of k0s that has not run yet',
+      { '/etc/systemd/system/k0sworker.service': 'ExecStart=/usr/local/bin/k0s worker\n' },
+      '/run/k0s/kubelet/config.yaml does not exist here',
+    ],
+  ])('%s is not guessed at', async (_title, tree, unknown) => {
+    expect(await kubeletOf(tree)).toMatchObject({ unknown, how: 'default' });
+  });
+
+  it('of k0s obeys --kubelet-extra-args', async () => {
+    const facts = await kubeletOf({
+      '/etc/systemd/system/k0scontroller.service':
+        'ExecStart=/usr/local/bin/k0s controller "--kubelet-extra-args=--v=2 --resolv-conf=/a"\n',
+      '/run/k0s/kubelet/config.yaml': 'resolvConf: /b\n',
+    });
+    expect(facts).toMatchObject({
+      resolvConf: '/a',
+      setBy: '/etc/systemd/system/k0scontroller.service:1',
+      unit: 'k0scontroller',
+    });
   });
 
   it.each([
@@ -95,7 +185,7 @@ describe('kubelet', () => {
     '---\n',
   ])('with a file that sets nothing has its defaults: %j', async (text) => {
     const facts = await kubeletOf({ '/var/lib/kubelet/config.yaml': text });
-    expect(facts).toMatchObject({ flavour: 'kubelet', how: 'default', faults: [] });
+    expect(facts).toMatchObject({ unknown: '', how: 'default', faults: [] });
   });
 });
 
@@ -124,7 +214,7 @@ describe('k3s', () => {
     ],
   ])('gives pods %s', async (_title, tree, resolvConf, generatedServers) => {
     expect(await kubeletOf({ ...K3S, ...tree })).toMatchObject({
-      flavour: 'k3s',
+      distribution: { name: 'k3s' },
       how: 'default',
       resolvConf,
       generatedServers,
@@ -166,7 +256,7 @@ describe('k3s', () => {
       '/var/lib/rancher/k3s/agent/etc/kubelet.conf.d/00-k3s-defaults.conf:1',
     ],
   ])('obeys %s', async (_title, tree, setBy) => {
-    expect(await kubeletOf(tree)).toMatchObject({ flavour: 'k3s', resolvConf: '/a', setBy });
+    expect(await kubeletOf(tree)).toMatchObject({ distribution: { name: 'k3s' }, resolvConf: '/a', setBy });
   });
 
   it('as an agent is restarted as one', async () => {

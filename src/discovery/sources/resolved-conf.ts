@@ -2,8 +2,14 @@
 // doctor, who wants to know who wrote DNS=127.0.0.1.
 import { posix } from 'node:path';
 import type { NodeFiles } from '../node-files.ts';
-import { parseResolvedServer } from '../server-address.ts';
+import { canonicalAddress, parseResolvedServer } from '../server-address.ts';
 import { type FoundServer, type OverTls, splitWords } from './source.ts';
+
+/** Where it answers besides its stub. */
+export interface ListenAddress {
+  readonly address: string;
+  readonly port: number;
+}
 
 export interface ResolvedConf {
   readonly dns: readonly FoundServer[];
@@ -13,6 +19,8 @@ export interface ResolvedConf {
   readonly overTls: OverTls;
   /** '': not set, which means yes. */
   readonly stubListener: string;
+  /** More addresses that it answers on (DNSStubListenerExtra=). */
+  readonly stubListenerExtra: readonly ListenAddress[];
   /** The files that were read, in the order in which they count. */
   readonly paths: readonly string[];
 }
@@ -26,6 +34,7 @@ export async function readResolvedConf(files: NodeFiles): Promise<ResolvedConf> 
   const values = { dns: [] as FoundServer[], fallbackDns: [] as FoundServer[], domains: [] as string[] };
   let overTls: OverTls = '';
   let stubListener = '';
+  let stubListenerExtra: ListenAddress[] = [];
   for (const path of await configurationPaths(files)) {
     const reading = await files.read(path);
     if (reading.kind !== 'text') continue;
@@ -37,9 +46,11 @@ export async function readResolvedConf(files: NodeFiles): Promise<ResolvedConf> 
         values.domains = value === '' ? [] : [...values.domains, ...splitWords(value)];
       else if (key === 'DNSOverTLS') overTls = parseOverTls(value);
       else if (key === 'DNSStubListener') stubListener = value;
+      else if (key === 'DNSStubListenerExtra')
+        stubListenerExtra = value === '' ? [] : [...stubListenerExtra, ...parseExtraListener(value)];
     }
   }
-  return { ...values, overTls, stubListener, paths };
+  return { ...values, overTls, stubListener, stubListenerExtra, paths };
 }
 
 /** The first main file there is, then the drop-ins sorted by their name alone. */
@@ -74,6 +85,12 @@ function resolveSection(text: string): [string, string][] {
       assignments.push([assignment[1]!, assignment[2]!.trim()]);
   }
   return assignments;
+}
+
+/** [udp:|tcp:]ADDRESS[:PORT], an IPv6 address with a port in brackets. TCP alone serves no resolver. */
+function parseExtraListener(value: string): ListenAddress[] {
+  const server = parseResolvedServer(value.replace(/^udp:/, ''));
+  return server === null ? [] : [{ address: canonicalAddress(server.address), port: server.port || 53 }];
 }
 
 /** An empty assignment forgets what stood before. */
