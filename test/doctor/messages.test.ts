@@ -17,9 +17,13 @@ const CLEAN = { '/etc/resolv.conf': 'nameserver 10.0.0.2\n' };
 const CASES: readonly [FindingCode, Tree, string, string][] = [
   [
     'unloop-loops',
-    CLEAN,
-    'listen: ["127.0.0.1:5300"]\nupstreams: ["127.0.0.1:5300"]\n',
-    'a query goes round in a circle: unloop → 127.0.0.1:5300 is unloop itself (unloop.yaml)',
+    {
+      ...CLEAN,
+      '/etc/unbound/unbound.conf':
+        'server:\n port: 5335\nforward-zone:\n name: .\n forward-addr: 127.0.0.1@5300\n',
+    },
+    'listen: ["127.0.0.1:5300"]\nupstreams: ["127.0.0.1:5335"]\n',
+    'a query goes round in a circle: unloop → 127.0.0.1:5335 → 127.0.0.1:5300 is unloop again (/etc/unbound/unbound.conf:5)',
   ],
   [
     'resolv-conf-bad-lines',
