@@ -252,6 +252,8 @@ export class MessageCache {
   /**
    * Notes that the upstreams failed on this question (SERVFAIL, REFUSED, nothing at all …): for failureTtl, twice as long
    * each time in a row, it is not asked again (RFC 9520 §3.2). Data that is there stays, and is not refreshed for 30 s.
+   * @param isOutage no upstream answered anything: that says nothing of this question, which is kept for the least time there may
+   *   be (1 s), so that it is asked again soon after their return
    */
   storeFailure(
     query: Uint8Array,
@@ -260,12 +262,10 @@ export class MessageCache {
     rcode: number,
     edeCode: number,
     nowMs: number,
+    isOutage = false,
   ): void {
     this.#found = NONE;
-    this.#delayRefreshOf(this.#positives.find(q.keyHash, query, q, false, partition), nowMs);
-    this.#delayRefreshOf(this.#negatives.find(q.keyHash, query, q, false, partition), nowMs);
-    const nameHash = hashNameAndClass(q);
-    this.#delayRefreshOf(this.#negatives.find(nameHash, query, q, true, partition), nowMs);
+    if (!isOutage) this.#delayRefreshes(query, q, partition, nowMs);
 
     const arena = this.#arena;
     let ref = this.#failures.find(q.keyHash, query, q, false, partition);
@@ -275,7 +275,8 @@ export class MessageCache {
       // The same failure, heard of twice.
       if (remaining > 0) return;
       // What failed long ago and was not asked for since begins anew.
-      if (remaining > -MAX_FAILURE_SECONDS * 1000) failuresBefore = Math.min(hitsOf(arena, ref) + 1, 16);
+      if (!isOutage && remaining > -MAX_FAILURE_SECONDS * 1000)
+        failuresBefore = Math.min(hitsOf(arena, ref) + 1, 16);
     } else {
       const questionEnd = HEADER_LENGTH + q.qnameLength + 4;
       ref = this.#classes.makeRoom(this.#failures, segmentsFor(questionEnd, 0), nowMs);
@@ -285,7 +286,9 @@ export class MessageCache {
       this.#classes.insert(this.#failures, ref);
     }
     const first = Math.max(MIN_FAILURE_SECONDS, this.#options.failureTtlSeconds);
-    const lifetime = Math.min(first * 2 ** failuresBefore, MAX_FAILURE_SECONDS);
+    const lifetime = isOutage
+      ? MIN_FAILURE_SECONDS
+      : Math.min(first * 2 ** failuresBefore, MAX_FAILURE_SECONDS);
     writeLifetime(arena, ref, nowMs, lifetime, rcode, edeCode);
     setHits(arena, ref, failuresBefore);
     this.#classes.publish();
@@ -310,6 +313,13 @@ export class MessageCache {
     this.#found = NONE;
     this.#classes.publish();
     return dropped;
+  }
+
+  #delayRefreshes(query: Uint8Array, q: QuestionKey, partition: number, nowMs: number): void {
+    this.#delayRefreshOf(this.#positives.find(q.keyHash, query, q, false, partition), nowMs);
+    this.#delayRefreshOf(this.#negatives.find(q.keyHash, query, q, false, partition), nowMs);
+    const nameHash = hashNameAndClass(q);
+    this.#delayRefreshOf(this.#negatives.find(nameHash, query, q, true, partition), nowMs);
   }
 
   #delayRefreshOf(ref: number, nowMs: number): void {

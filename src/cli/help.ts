@@ -1,6 +1,7 @@
 // `unloop help [COMMAND]` and --help: text made from the table of commands and the table of settings. Called by dispatch.
 import { UnloopError } from '../base/errors.ts';
-import { SETTINGS, type Setting } from '../config/schema.ts';
+import { SETTINGS } from '../config/schema.ts';
+import type { Setting } from '../config/setting.ts';
 import { suggest } from '../config/suggest.ts';
 import { COMMANDS, type Command } from './commands.ts';
 

@@ -2,7 +2,7 @@
 // read-yaml and read-overrides, merged by load.
 import * as v from 'valibot';
 import { type Fault, faultAt, type Place } from './fault.ts';
-import type { Setting } from './schema.ts';
+import type { Setting } from './setting.ts';
 
 /** One value for one setting. */
 export interface Assignment {

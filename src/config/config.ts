@@ -25,9 +25,20 @@ export interface ListenAddress {
   readonly port: number;
 }
 
+/** Types that a health check may ask for. */
+export type CheckType = 'A' | 'AAAA' | 'CNAME' | 'HINFO' | 'MX' | 'NS' | 'PTR' | 'SOA' | 'SRV' | 'TXT';
+
+/** What an upstream in doubt is asked. */
+export interface CheckQuestion {
+  /** Without trailing dot; '.' for the root. */
+  readonly name: string;
+  readonly type: CheckType;
+}
+
 export interface ZoneConfig {
   readonly upstreams: 'auto' | readonly UpstreamAddress[];
   readonly policy: Policy;
+  readonly healthCheck: CheckQuestion;
 }
 
 export interface Config {
@@ -45,7 +56,7 @@ export interface Config {
     readonly policy: Policy;
     readonly deadlineMs: number;
     readonly maxInFlight: number;
-    readonly healthCheck: { readonly intervalMs: number; readonly maxFails: number };
+    readonly healthCheck: CheckQuestion & { readonly intervalMs: number; readonly maxFails: number };
   };
   readonly cache: {
     readonly maxEntries: number;

@@ -1,7 +1,8 @@
 // docs/configuration.md, made from the table of settings. A test fails when the file and the table differ, and writes the
 // file anew when UPDATE_GENERATED=1 is set (`npm run docs`).
 import { Document, isSeq, visit } from 'yaml';
-import { SETTINGS, type Setting } from './schema.ts';
+import { SETTINGS } from './schema.ts';
+import type { Setting } from './setting.ts';
 
 /** The text of docs/configuration.md. */
 export function renderConfigurationPage(): string {
@@ -46,6 +47,7 @@ function describe(setting: Setting): string {
   const facts = [`Takes ${setting.type.expected.replaceAll('|', '\\|')}.`];
   if (setting.default !== undefined) facts.push(`Default: \`${inline(setting.default)}\`.`);
   else if (setting.sameAs !== undefined) facts.push(`Default: that of \`${setting.sameAs}\`.`);
+  else if (setting.defaultText !== undefined) facts.push(`Default: ${setting.defaultText}.`);
   else if (setting.fileOf === undefined) facts.push('Required in a zone.');
   if (setting.flag !== undefined) facts.push(`Flag: \`--${setting.flag}\`.`);
   if (setting.environment !== undefined) facts.push(`Environment: \`${setting.environment}\`.`);
@@ -61,10 +63,10 @@ function exampleYaml(setting: Setting): string {
   const leaf: unknown = setting.example;
   let value = keys.reduceRight((below, key) => ({ [key]: below }), leaf) as Record<string, unknown>;
   // A zone needs its upstreams to be one.
-  if (setting.path === 'zones.*.policy') {
-    value = {
-      zones: { 'cluster.local': { upstreams: ['10.96.0.10', '10.96.0.11'], policy: setting.example } },
-    };
+  const [, , key, field] = keys;
+  if (keys[0] === 'zones' && key !== 'upstreams') {
+    const own = field === undefined ? setting.example : { [field]: setting.example };
+    value = { zones: { 'cluster.local': { upstreams: ['10.96.0.10', '10.96.0.11'], [key!]: own } } };
   }
   const document = new Document(value);
   visit(document, {

@@ -1,7 +1,7 @@
 // The configuration back in the shape of the file, secrets masked: for `unloop check --print` and the admin page /config.
 import { Document, isSeq, visit } from 'yaml';
 import type { Config } from './config.ts';
-import type { Setting } from './schema.ts';
+import type { Setting } from './setting.ts';
 import { SETTING_TREE, type SettingTree } from './setting-tree.ts';
 
 /** What stands in a secret's place. */

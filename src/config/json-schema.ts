@@ -1,6 +1,6 @@
 // The table of settings as a JSON Schema, so that editors complete and check the file (config/unloop.schema.json, held in
 // step by a test). Syntax inside a text (addresses) is left to `unloop check`.
-import type { Setting } from './schema.ts';
+import type { Setting } from './setting.ts';
 import { SETTING_TREE, type SettingTree } from './setting-tree.ts';
 import type { JsonSchema } from './setting-type.ts';
 

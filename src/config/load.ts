@@ -2,7 +2,7 @@
 // the server at each reload. Finds every fault, not only the first.
 import { UnloopError } from '../base/errors.ts';
 import { type Assignment, assign, type Reading, type Settings } from './assignment.ts';
-import type { Config, ZoneConfig } from './config.ts';
+import type { Config } from './config.ts';
 import { checkTogether, collectWarnings, findOwnUpstreams } from './cross-checks.ts';
 import { ConfigInvalid, type Fault, faultAt } from './fault.ts';
 import { type Override, readEnvironment, readFlags } from './read-overrides.ts';
@@ -117,23 +117,28 @@ function readSecretFiles(
 
 function buildConfig(settings: Settings): Config {
   const root: Record<string, unknown> = {};
-  const zones = new Map<string, Partial<Record<keyof ZoneConfig, unknown>>>();
+  const zones = new Map<string, Record<string, unknown>>();
   for (const { keys, value, setting } of settings.values()) {
-    if (keys[0] === 'zones') {
-      const [, suffix, field] = keys as [string, string, keyof ZoneConfig];
-      zones.set(suffix, { ...zones.get(suffix), [field]: value });
-      continue;
-    }
+    const [first, suffix] = keys as [string, string];
     let level = root;
-    for (const key of keys.slice(0, -1)) {
+    let below = keys;
+    if (first === 'zones') {
+      if (!zones.has(suffix)) zones.set(suffix, {});
+      level = zones.get(suffix)!;
+      below = keys.slice(2);
+    }
+    for (const key of below.slice(0, -1)) {
       level[key] ??= {};
       level = level[key] as Record<string, unknown>;
     }
-    level[keys.at(-1)! + setting.type.unitSuffix] = value;
+    level[below.at(-1)! + setting.type.unitSuffix] = value;
   }
-  const policy = settings.get('forward\npolicy')!.value;
+  const { policy, healthCheck } = root.forward as Config['forward'];
   // Object.fromEntries defines properties, so that even a zone named __proto__ is only a zone.
-  const entries = [...zones].map(([suffix, zone]) => [suffix, { policy, ...zone }] as const);
+  const entries = [...zones].map(([suffix, zone]) => {
+    const check = { name: suffix, type: healthCheck.type, ...(zone.healthCheck as object) };
+    return [suffix, { policy, ...zone, healthCheck: check }] as const;
+  });
   return { ...root, zones: Object.fromEntries(entries) } as unknown as Config;
 }
 

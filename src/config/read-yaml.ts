@@ -14,7 +14,8 @@ import {
 import { assign, type Reading, showKeys } from './assignment.ts';
 import { faultAt, type Place } from './fault.ts';
 import { InvalidValue, showValue } from './invalid-value.ts';
-import { SETTINGS, type Setting } from './schema.ts';
+import { SETTINGS } from './schema.ts';
+import type { Setting } from './setting.ts';
 import { SETTING_TREE, type SettingTree } from './setting-tree.ts';
 import { suggest } from './suggest.ts';
 import { parseZoneSuffix } from './zone-suffix.ts';

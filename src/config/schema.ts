@@ -1,6 +1,8 @@
 // The one table of settings. Validation (load), `unloop help`, docs/configuration.md (docs), the editors' JSON Schema
 // (json-schema) and `check --print` (effective) are all made from it, so none of them can drift from another.
-import type { LogLevel, Policy } from './config.ts';
+import type { LogLevel } from './config.ts';
+import { FORWARD_SETTINGS, ZONE_SETTINGS } from './schema-forward.ts';
+import type { Setting } from './setting.ts';
 import {
   autoOrInteger,
   choice,
@@ -12,37 +14,11 @@ import {
   listenAddresses,
   listenAddressOrOff,
   percent,
-  type SettingType,
   size,
   text,
   upstreams,
 } from './setting-type.ts';
 
-/** One setting, as a user meets it. */
-export interface Setting {
-  /** "forward.healthCheck.interval"; '*' stands for a zone's suffix. */
-  readonly path: string;
-  // biome-ignore lint/suspicious/noExplicitAny: a table of settings of many types; load checks each through its schema.
-  readonly type: SettingType<any>;
-  /** As it would stand in YAML. `undefined`: required (only within a zone) or, with `sameAs`, taken from another setting. */
-  readonly default: unknown;
-  /** What it is for: whole sentences, present tense. */
-  readonly description: string;
-  /** A value worth showing, as it would stand in YAML. */
-  readonly example?: unknown;
-  /** The `run` flag that overrides it. */
-  readonly flag?: string;
-  /** The environment variable that overrides the file. */
-  readonly environment?: string;
-  /** Never shown by `check --print`, /config or a message. */
-  readonly secret?: true;
-  /** The value is the path of a file whose first line is the value of the setting named here. */
-  readonly fileOf?: string;
-  /** Where the default comes from when none is written. */
-  readonly sameAs?: string;
-}
-
-const POLICIES = ['random', 'roundRobin', 'sequential', 'fastest'] as const satisfies readonly Policy[];
 const LOG_LEVELS = [
   'trace',
   'debug',
@@ -81,22 +57,7 @@ export const SETTINGS: readonly Setting[] = [
     example: ['10.0.0.2', 'tls://1.1.1.1#one.one.one.one'],
     flag: 'upstream',
   },
-  {
-    path: 'zones.*.upstreams',
-    type: upstreams(),
-    default: undefined,
-    description: 'Servers for this suffix and all names below it. The longest suffix wins.',
-    example: ['10.96.0.10'],
-    flag: 'zone',
-  },
-  {
-    path: 'zones.*.policy',
-    type: choice(POLICIES),
-    default: undefined,
-    sameAs: 'forward.policy',
-    description: 'How one of the upstreams of this zone is chosen.',
-    example: 'sequential',
-  },
+  ...ZONE_SETTINGS,
   {
     path: 'discovery.resolvConf',
     type: text('a file path', FILE_PATH),
@@ -117,40 +78,7 @@ export const SETTINGS: readonly Setting[] = [
     description:
       'What becomes of a loopback server on port 53. `auto`: replaced by the servers behind it where they are found; `always`: dropped when they are not; `never`: kept as written.',
   },
-  {
-    path: 'forward.policy',
-    type: choice(POLICIES),
-    default: 'random',
-    description:
-      'How one of the upstreams is chosen: any, in turn, the first that is up, or the one that answers fastest.',
-    example: 'fastest',
-  },
-  {
-    path: 'forward.deadline',
-    type: durationMs('100ms', '30s'),
-    default: '1800ms',
-    description:
-      'A client has an answer by then, whatever happens. CoreDNS gives an upstream 2 s, so the answer must leave before.',
-  },
-  {
-    path: 'forward.maxInFlight',
-    type: integer(1, 1_000_000),
-    default: 10_000,
-    description:
-      'Queries waiting for upstreams at once, all workers together. One more is REFUSED, or the oldest of the client that has most of them waiting, if the newcomer has fewer.',
-  },
-  {
-    path: 'forward.healthCheck.interval',
-    type: durationMs('50ms', '1h'),
-    default: '500ms',
-    description: 'How often an upstream that failed is asked whether it is back. Healthy ones are not asked.',
-  },
-  {
-    path: 'forward.healthCheck.maxFails',
-    type: integer(1, 100),
-    default: 2,
-    description: 'Failures in a row that take an upstream out of use.',
-  },
+  ...FORWARD_SETTINGS,
   {
     path: 'cache.maxEntries',
     type: integer(0, 100_000_000),

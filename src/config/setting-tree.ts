@@ -1,6 +1,7 @@
 // Ways into the table of settings (schema): by path, and as a tree by keys, as YAML nests them. Called by whatever reads or
 // writes a configuration.
-import { SETTINGS, type Setting } from './schema.ts';
+import { SETTINGS } from './schema.ts';
+import type { Setting } from './setting.ts';
 
 const SETTING_BY_PATH = new Map(SETTINGS.map((setting) => [setting.path, setting]));
 

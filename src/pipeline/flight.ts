@@ -58,6 +58,10 @@ export class Attempt extends UpstreamQuery {
   answersBefore = 0;
   /** Its time is over and was counted; a late reply is welcome all the same. */
   timedOut = false;
+  /** Slot of the upstream, if it was down when it was asked: one of its trials (upstream/trials.ts); else −1. */
+  trialSlot = -1;
+  /** Sent beside another attempt, to see whether the upstream is back: that it fails changes nothing for the flight. */
+  isBeside = false;
   /** The next free one in the pool. */
   nextFree: Attempt | null = null;
 }

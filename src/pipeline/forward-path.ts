@@ -7,9 +7,9 @@ import type { Counters } from '../metrics/counters.ts';
 import { FailureReason, type ReplyOwner } from '../upstream/exchange.ts';
 import { attemptTimeoutMs } from '../upstream/retry-timeout.ts';
 import type { SharedUpstreamState } from '../upstream/shared-state.ts';
-import { EdeCode, Rcode } from '../wire/codes.ts';
+import { Trials } from '../upstream/trials.ts';
 import type { ParsedQuery } from '../wire/query.ts';
-import { type Answers, NO_EDE } from './answers.ts';
+import type { Answers } from './answers.ts';
 import { Displacement } from './displacement.ts';
 import {
   type Attempt,
@@ -19,6 +19,7 @@ import {
   MAX_ATTEMPTS,
   MAX_ATTEMPTS_WITH_REPEATS,
 } from './flight.ts';
+import { FlightFailures } from './flight-failures.ts';
 import { FlightTable } from './flight-table.ts';
 import type { OutgoingQuery } from './outgoing-query.ts';
 import type { Zone } from './zone.ts';
@@ -50,6 +51,8 @@ export class ForwardPath {
   readonly table = new FlightTable();
   readonly pool: FlightPool;
   readonly displacement: Displacement;
+  /** Questions to upstreams that are down. */
+  readonly trials = new Trials();
   /** Told of replies and failures; set once by ResponsePath. */
   replyOwner: ReplyOwner | null = null;
   times: ForwardTimes;
@@ -57,10 +60,10 @@ export class ForwardPath {
   closing = false;
   readonly #clock: Clock;
   readonly #wheel: TimerWheel;
-  readonly #cache: MessageCache;
   readonly #counters: Counters;
   readonly #state: SharedUpstreamState;
   readonly #answers: Answers;
+  readonly #failures: FlightFailures;
   readonly #outgoing: OutgoingQuery;
 
   constructor(
@@ -78,10 +81,10 @@ export class ForwardPath {
     this.times = times;
     this.#clock = clock;
     this.#wheel = wheel;
-    this.#cache = cache;
     this.#counters = counters;
     this.#state = state;
     this.#answers = answers;
+    this.#failures = new FlightFailures(clock, cache, answers);
     this.#outgoing = outgoing;
     this.displacement = new Displacement(this, counters, answers);
   }
@@ -106,18 +109,22 @@ export class ForwardPath {
     flight.begin(bytes, length, q, zone);
     if (q.opaque) this.pool.opaqueBytes += length;
     flight.retryMs = Number.POSITIVE_INFINITY;
-    flight.staleMs = hasStale ? nowMs + this.times.staleAfterMs : Number.POSITIVE_INFINITY;
+    flight.staleMs = hasStale ? nowMs + this.#staleAfterMs(zone) : Number.POSITIVE_INFINITY;
     flight.deadlineMs = nowMs + this.times.deadlineMs;
     zone.load.flights++;
     this.table.add(flight);
     return flight;
   }
 
+  /** Where all upstreams are down, nobody waits for one of them as long as there is stale data. */
+  #staleAfterMs(zone: Zone): number {
+    return zone.selection.allDown() ? 0 : this.times.staleAfterMs;
+  }
+
   /** Sends an attempt to the next upstream; ends the flight when there is none left and nothing is outstanding. */
   tryNext(flight: Flight): void {
-    const selection = flight.zone!.selection;
     if (flight.attemptCount < MAX_ATTEMPTS && !flight.settled && !this.closing) {
-      let index = selection.pick(flight.triedMask);
+      let index = this.#pick(flight);
       if (index < 0 && flight.timedOut && flight.round + 1 < MAX_ROUNDS) {
         const { deadlineMs } = this.times;
         const lastRoundMs =
@@ -129,10 +136,11 @@ export class ForwardPath {
         }
         flight.round++;
         flight.triedMask = 0;
-        index = selection.pick(0);
+        index = this.#pick(flight);
       }
       if (index >= 0) {
         flight.triedMask |= 1 << index;
+        if (flight.attemptCount === 0) this.#askBeside(flight, index);
         const overStream = this.#wantsStream(flight, index);
         this.attempt(flight, index, overStream ? Dress.tagged : this.#dressFor(flight, index), overStream);
         return;
@@ -150,9 +158,26 @@ export class ForwardPath {
       flight.triedMask = 0;
       this.tryNext(flight);
     } else {
-      if (!flight.settled) this.#fail(flight);
+      if (!flight.settled) this.#failures.fail(flight);
       this.release(flight);
     }
+  }
+
+  /** The upstream to ask next: one that is up, or, while all are down, one that may be back. −1: there is none. */
+  #pick({ zone, triedMask }: Flight): number {
+    const { selection } = zone!;
+    const index = selection.pick(triedMask);
+    return index >= 0 ? index : selection.pickTrial(triedMask, this.trials);
+  }
+
+  /** Asks an upstream that is out of favor as well, if it is its turn: its answer, not a client's patience, brings it back. */
+  #askBeside(flight: Flight, index: number): void {
+    if (flight.opaque) return;
+    const beside = flight.zone!.selection.pickBeside(index, this.trials, this.#clock.nowMs);
+    if (beside < 0) return;
+    this.attempt(flight, beside, Dress.tagged, false);
+    const attempt = flight.attempts[flight.attemptCount - 1];
+    if (attempt) attempt.isBeside = true;
   }
 
   /** Whether the last round can wait: all are silent to everybody, so that a question more would meet the same outage. */
@@ -212,6 +237,12 @@ export class ForwardPath {
     attempt.timedOut = false;
     attempt.missed = false;
     attempt.late = false;
+    attempt.isBeside = false;
+    attempt.trialSlot = -1;
+    if (!this.#state.isUp(upstream.slot)) {
+      attempt.trialSlot = upstream.slot;
+      this.trials.begin(upstream.slot);
+    }
     attempt.answersBefore = this.#state.answers(upstream.slot);
     attempt.sentAtMs = nowMs;
     this.#outgoing.write(attempt, flight, upstream, dress);
@@ -272,7 +303,7 @@ export class ForwardPath {
   /** The deadline: everybody is answered, whoever asks from now on begins anew, and the flight waits for a late reply. */
   #settle(flight: Flight): void {
     this.#countTimeouts(flight);
-    this.#fail(flight);
+    this.#failures.fail(flight);
     const lingers = flight.outstanding > 0 && this.pool.settled < Math.min(this.pool.limit, MAX_LINGERING);
     flight.settled = true;
     this.pool.settled++;
@@ -291,7 +322,10 @@ export class ForwardPath {
     this.#arm(flight);
   }
 
-  /** Every attempt that is out too long counts once against its upstream. */
+  /**
+   * Every attempt that is out too long is counted once. It is a reason to check its upstream and no more: who owns the name may
+   * be the one who is silent.
+   */
   #countTimeouts(flight: Flight): void {
     flight.timedOut = true;
     for (let i = 0; i < flight.attemptCount; i++) {
@@ -300,46 +334,8 @@ export class ForwardPath {
       attempt.timedOut = true;
       const slot = flight.zone!.upstreams[attempt.upstreamIndex]!.slot;
       this.#counters.upstreamFailure(slot, FailureReason.timeout);
-      this.#state.failed(slot);
+      if (!flight.opaque) this.#state.doubt(slot);
     }
-  }
-
-  /** Gives the waiters stale data or an error, and remembers the failure (RFC 9520 §3.2) if it is the upstreams'. */
-  #fail(flight: Flight): void {
-    let rcode: number = Rcode.SERVFAIL;
-    let edeCode: number = EdeCode.noReachableAuthority;
-    let edeText: Uint8Array | null = null;
-    if (flight.attemptCount === 0) {
-      edeCode = EdeCode.networkError;
-      edeText = flight.zone!.unusableText();
-    } else if (flight.failedRcode >= 0) {
-      rcode = flight.failedRcode;
-      const said = flight.failedEdeCode !== NO_EDE;
-      // Servers that answered, but refused to say (RFC 8914 §4.23).
-      const refused = rcode === Rcode.SERVFAIL || rcode === Rcode.REFUSED;
-      edeCode = !said && refused ? EdeCode.noReachableAuthority : flight.failedEdeCode;
-      edeText = flight.failedEdeText;
-    } else if (flight.loopText !== null) {
-      edeCode = EdeCode.notReady;
-      edeText = flight.loopText;
-    } else if (flight.unreachable) {
-      edeCode = EdeCode.networkError;
-    }
-    // That a route loops says nothing about the name: once the route is mended the name is asked for again at once. Nor
-    // does want of room here.
-    const hasFailed = flight.failedRcode >= 0 || flight.timedOut || flight.unreachable;
-    const isAboutName = flight.loopText === null && !flight.toldOfLoop && !flight.carriesTags;
-    if (hasFailed && !flight.opaque && isAboutName) {
-      this.#cache.storeFailure(
-        flight.query,
-        flight,
-        flight.zone!.partition,
-        rcode,
-        edeCode,
-        this.#clock.nowMs,
-      );
-    }
-    this.#answers.failure(flight, rcode, edeCode, edeText);
   }
 
   /** A route of the flight's zone loops: what was sent by it will not be answered, the next upstream is asked at once. */
@@ -365,6 +361,11 @@ export class ForwardPath {
       if (flight.attempts[i] === attempt) flight.attempts[i] = null;
     }
     flight.outstanding--;
+    this.#releaseAttempt(attempt);
+  }
+
+  #releaseAttempt(attempt: Attempt): void {
+    if (attempt.trialSlot >= 0) this.trials.end(attempt.trialSlot);
     this.pool.releaseAttempt(attempt);
   }
 
@@ -375,7 +376,7 @@ export class ForwardPath {
       if (attempt === null) continue;
       attempt.exchange?.cancel(attempt);
       flight.attempts[i] = null;
-      this.pool.releaseAttempt(attempt);
+      this.#releaseAttempt(attempt);
     }
     this.#wheel.cancel(flight);
     this.table.remove(flight);

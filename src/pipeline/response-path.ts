@@ -3,8 +3,13 @@
 import type { Clock } from '../base/clock.ts';
 import type { MessageCache } from '../cache/message-cache.ts';
 import { Counter, type Counters } from '../metrics/counters.ts';
-import { FailureReason, type ReplyOwner, type UpstreamQuery } from '../upstream/exchange.ts';
-import { type SharedUpstreamState, UpstreamState } from '../upstream/shared-state.ts';
+import {
+  FailureReason,
+  isConnectFailure,
+  type ReplyOwner,
+  type UpstreamQuery,
+} from '../upstream/exchange.ts';
+import type { SharedUpstreamState } from '../upstream/shared-state.ts';
 import { EdeCode, Rcode } from '../wire/codes.ts';
 import { cutForeignRecords } from '../wire/foreign-records.ts';
 import { HEADER_LENGTH } from '../wire/header.ts';
@@ -20,8 +25,6 @@ import { LOOP_TEXT, type LoopGuard } from './loop-guard.ts';
 const MAX_EDE_TEXT = 96;
 
 export class ResponsePath implements ReplyOwner {
-  /** Failures in a row (of the network, not of names) that take an upstream out of use until a health check succeeds. */
-  maxFails: number;
   /** Told of upstreams that say that they loop; set once, before the first reply. */
   loopGuard: LoopGuard | null = null;
   readonly #forward: ForwardPath;
@@ -34,7 +37,6 @@ export class ResponsePath implements ReplyOwner {
 
   constructor(
     forward: ForwardPath,
-    maxFails: number,
     clock: Clock,
     cache: MessageCache,
     counters: Counters,
@@ -42,7 +44,6 @@ export class ResponsePath implements ReplyOwner {
     answers: Answers,
   ) {
     this.#forward = forward;
-    this.maxFails = maxFails;
     this.#clock = clock;
     this.#cache = cache;
     this.#counters = counters;
@@ -61,12 +62,17 @@ export class ResponsePath implements ReplyOwner {
     }
     const attempt = query as Attempt;
     const flight = attempt.flight!;
-    const { upstreamIndex, dress, overStream, isRedressed, carriesTags } = attempt;
+    const { upstreamIndex, dress, overStream, isRedressed, carriesTags, isBeside } = attempt;
     const slot = flight.zone!.upstreams[upstreamIndex]!.slot;
     this.#measure(attempt, slot, bytes);
     this.loopGuard?.onReply(attempt);
     this.#forward.dropAttempt(attempt);
 
+    // It was asked whether it is back, and it is. Only a good answer is of use beside that.
+    if (isBeside && !isWholeAnswer(scanned)) {
+      if (flight.outstanding === 0) this.#forward.tryNext(flight);
+      return true;
+    }
     if (scanned.truncated && !overStream) {
       flight.truncated = true;
       this.#forward.askOverStream(flight, upstreamIndex, dress);
@@ -88,7 +94,7 @@ export class ResponsePath implements ReplyOwner {
       this.#forward.release(flight);
       return true;
     }
-    if ((scanned.rcode !== Rcode.NOERROR && scanned.rcode !== Rcode.NXDOMAIN) || scanned.truncated) {
+    if (!isWholeAnswer(scanned)) {
       this.#refused(flight, upstreamIndex, slot, bytes);
       return true;
     }
@@ -101,7 +107,7 @@ export class ResponsePath implements ReplyOwner {
     const rttMs = this.#clock.nowMs - attempt.sentAtMs;
     this.#counters.upstreamDuration(slot, rttMs);
     this.#state.measured(slot, rttMs);
-    this.#state.succeeded(slot);
+    this.#state.answered(slot);
     // Over a stream nobody forges: if the case is lost there, the server loses it (see onSuspicious).
     const hasQuestion = this.#scanned.questionEnd === attempt.questionEnd;
     if (attempt.overStream && hasQuestion && this.#state.keepsCase(slot) && !attempt.flight!.opaque) {
@@ -193,23 +199,36 @@ export class ResponsePath implements ReplyOwner {
       return;
     }
     this.#counters.upstreamFailure(slot, reason);
-    flight.crowdedOut = reason === FailureReason.overload;
-    if (!flight.crowdedOut) {
-      flight.unreachable = true;
-      // A server of datagrams that has no TCP is not down.
-      const isAside = attempt.overStream && transport === 'udp';
-      if (!isAside && !attempt.timedOut && this.#state.failed(slot) >= this.maxFails) {
-        this.#state.setState(slot, UpstreamState.down);
-      }
+    // A server of datagrams that has no TCP is not out of reach.
+    const isAside = attempt.overStream && transport === 'udp';
+    if (!isAside && !flight.opaque) this.#judge(slot, reason);
+    if (attempt.isBeside) {
+      this.#forward.dropAttempt(attempt);
+      if (flight.outstanding === 0) this.#forward.tryNext(flight);
+      return;
     }
+    flight.crowdedOut = reason === FailureReason.overload;
+    if (!flight.crowdedOut) flight.unreachable = true;
     this.#forward.dropAttempt(attempt);
     const { overStream } = attempt;
-    if (overStream && transport === 'udp' && !flight.truncated && !flight.streamRefused && !flight.opaque) {
+    // Where a connection stood the question has left by it: that was its third try.
+    const wantsDatagram = isConnectFailure(reason) && !flight.truncated && !flight.streamRefused;
+    if (overStream && transport === 'udp' && wantsDatagram && !flight.opaque) {
       flight.streamRefused = true;
       this.#forward.attempt(flight, upstreamIndex, dress, false);
       return;
     }
     this.#forward.tryNext(flight);
+  }
+
+  /**
+   * What one question provokes says nothing about the server: a connection that ends, a stream that is reset, an answer that is
+   * none may all be the question's own doing. At most they are a reason to check. Only who cannot be reached is suspect.
+   */
+  #judge(slot: number, reason: FailureReason): void {
+    if (reason === FailureReason.overload) return;
+    if (isConnectFailure(reason)) this.#state.suspect(slot);
+    this.#state.doubt(slot);
   }
 
   mayRepeat(query: UpstreamQuery): boolean {
@@ -223,13 +242,17 @@ export class ResponsePath implements ReplyOwner {
    */
   onSuspicious(query: UpstreamQuery): void {
     const attempt = query as Attempt;
-    if (attempt.overStream) return;
+    if (attempt.overStream || attempt.isBeside) return;
     const flight = attempt.flight!;
     if (flight.streamRefused) return;
     const { upstreamIndex, dress } = attempt;
     this.#forward.dropAttempt(attempt);
     this.#forward.askOverStream(flight, upstreamIndex, dress);
   }
+}
+
+function isWholeAnswer({ rcode, truncated }: ScannedResponse): boolean {
+  return (rcode === Rcode.NOERROR || rcode === Rcode.NXDOMAIN) && !truncated;
 }
 
 /** What an upstream's EDE says besides its code; null when that is nothing. */

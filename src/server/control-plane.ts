@@ -102,10 +102,10 @@ export class ControlPlane implements ServerFacts {
       (message) => this.#onReport(message),
     );
     this.#health = new HealthChecker({
-      ...config.forward.healthCheck,
+      settings: config.forward.healthCheck,
       state: this.state,
       clock: this.#clock,
-      open: (spec) => this.#upstreams.get(spec),
+      open: (spec) => this.#upstreams.openOnce(spec),
       onChange: (change) => logHealthChange(log, change),
     });
     this.loop = this.#openLoopControl();
@@ -199,7 +199,7 @@ export class ControlPlane implements ServerFacts {
     this.registry.update(plan.zones);
     await this.supervisor.useRouting(this.registry.routing);
     this.#upstreams.keep(this.registry.routing.upstreams);
-    this.#health.setUpstreams(this.registry.routing.upstreams);
+    this.#health.setUpstreams(this.registry.upstreams);
     this.loop.setRoutes(this.registry.routes);
   }
 
@@ -258,6 +258,8 @@ export class ControlPlane implements ServerFacts {
       try {
         const previous = this.config;
         await this.#useConfig(load());
+        // Whoever reloads may have mended the way to a server.
+        this.#health.checkNow();
         this.reloads.ok++;
         const changes = describeChanges(previous, this.config);
         this.#log.info({ changes }, 'the configuration was reloaded');
@@ -296,7 +298,7 @@ export class ControlPlane implements ServerFacts {
       this.loop.close();
       this.loop = this.#openLoopControl();
     }
-    this.#health.configure(config.forward.healthCheck.intervalMs, config.forward.healthCheck.maxFails);
+    this.#health.configure(config.forward.healthCheck);
     await this.#usePlan(sources.plan());
     sources.follow();
     await admin.commit();

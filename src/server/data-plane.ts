@@ -113,7 +113,7 @@ export class DataPlane {
     this.#forward = forward;
     this.#waiters = waiters;
     this.#outgoing = outgoing;
-    this.#responses = new ResponsePath(forward, maxFailsOf(config), clock, cache, counters, state, answers);
+    this.#responses = new ResponsePath(forward, clock, cache, counters, state, answers);
     this.#loopGuard = new LoopGuard({
       detector,
       clock,
@@ -234,7 +234,6 @@ export class DataPlane {
   /** Takes over those settings that can change under way; for the others the supervisor starts new workers. */
   async #useConfig(config: Config): Promise<void> {
     this.#forward.times = timesOf(config);
-    this.#responses.maxFails = maxFailsOf(config);
     this.#outgoing.policy = config.loop;
     this.#allow = config.limits.allow;
     this.#queryPath.gate = gateFor(config, this.#start.workers);
@@ -322,12 +321,6 @@ export class DataPlane {
 
 function timesOf(config: Config) {
   return { deadlineMs: config.forward.deadlineMs, staleAfterMs: config.cache.serveStale.afterMs };
-}
-
-/** Without health checks nothing would bring an upstream back, so nothing takes it out either. */
-function maxFailsOf(config: Config): number {
-  const { intervalMs, maxFails } = config.forward.healthCheck;
-  return intervalMs === 0 ? Number.POSITIVE_INFINITY : maxFails;
 }
 
 function gateFor(config: Config, workers: number): ClientGate {

@@ -1,5 +1,5 @@
-// The main thread's own way to the upstreams, for its few health checks and probes. One socket each, opened when
-// first needed.
+// The main thread's own way to the upstreams: one for its probes, opened when first needed and kept, and one for each health
+// check.
 import type { Clock } from '../base/clock.ts';
 import { RandomPool } from '../base/random.ts';
 import { Counters, createCounterBlock } from '../metrics/counters.ts';
@@ -21,10 +21,15 @@ export class MainUpstreams {
     const known = this.#open.get(spec.slot);
     if (known?.spec.text === spec.text) return known.upstream;
     if (known !== undefined) closeLater(known.upstream);
-    const options = { random: this.#random, clock: this.#clock, counters: this.#counters, sockets: 1 };
-    const upstream = Upstream.open(spec, options);
+    const upstream = this.openOnce(spec);
     this.#open.set(spec.slot, { spec, upstream });
     return upstream;
+  }
+
+  /** A way of the caller's own, who closes it. */
+  openOnce(spec: UpstreamSpec): Promise<Upstream> {
+    const options = { random: this.#random, clock: this.#clock, counters: this.#counters, sockets: 1 };
+    return Upstream.open(spec, options);
   }
 
   /** Closes those that are no longer wanted. */

@@ -1,7 +1,7 @@
 // Gives every upstream and every route (a zone's use of an upstream) its slot in shared memory, and makes the routing that
 // workers use. An upstream that stays keeps its slot, and with it its state and its counters. Main thread.
 
-import type { Policy, Transport } from '../config/config.ts';
+import type { CheckQuestion, Policy, Transport } from '../config/config.ts';
 import { type CounterTotals, MAX_ROUTES, MAX_UPSTREAMS } from '../metrics/counters.ts';
 import { MAX_CANDIDATES } from '../upstream/selection.ts';
 import type { SharedUpstreamState } from '../upstream/shared-state.ts';
@@ -28,6 +28,8 @@ export interface PlannedZone {
   /** Lower case, no trailing dot; '.' for the root. */
   readonly suffix: string;
   readonly policy: Policy;
+  /** What its servers are asked when in doubt. */
+  readonly check: CheckQuestion;
   readonly servers: readonly PlannedServer[];
 }
 
@@ -35,6 +37,8 @@ export interface PlannedZone {
 export interface RegisteredUpstream {
   readonly spec: UpstreamSpec;
   readonly server: PlannedServer;
+  /** That of the first zone that uses it. */
+  readonly check: CheckQuestion;
 }
 
 /** A route in use. */
@@ -108,7 +112,8 @@ export class UpstreamRegistry {
       if (slot === undefined) continue;
       const { transport, host, port, serverName, path } = server;
       const spec = { slot, text, transport, host, port, serverName, path };
-      registered.set(text, { spec, server });
+      const { check } = zones.find((zone) => zone.servers.some((other) => other.text === text))!;
+      registered.set(text, { spec, server, check });
     }
     const routeNames = zones.flatMap((zone) => zone.servers.map((server) => `${zone.suffix} ${server.text}`));
     const routeSlots = this.#routeSlots.assign(routeNames, (slot) => {

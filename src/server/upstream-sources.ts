@@ -105,16 +105,23 @@ export class UpstreamSources {
 
   /** What is known now. */
   plan(): UpstreamPlan {
-    const { policy } = this.#config.forward;
-    const zones: PlannedZone[] = [{ suffix: '.', policy, servers: this.#serversOf('.') }];
+    const { policy, healthCheck } = this.#config.forward;
+    const { type } = healthCheck;
+    const check = { name: healthCheck.name, type };
+    const zones: PlannedZone[] = [{ suffix: '.', policy, check, servers: this.#serversOf('.') }];
     for (const [suffix, zone] of Object.entries(this.#config.zones)) {
-      zones.push({ suffix, policy: zone.policy, servers: this.#serversOf(suffix) });
+      zones.push({
+        suffix,
+        policy: zone.policy,
+        check: zone.healthCheck,
+        servers: this.#serversOf(suffix),
+      });
     }
     // Split DNS that the stub did is done here (the configuration's own zones come first).
     const imported = this.#config.upstreams === 'auto' ? (this.#auto?.zones ?? []) : [];
     for (const { suffix, servers } of imported) {
       if (suffix in this.#config.zones) continue;
-      zones.push({ suffix, policy, servers: servers.map(fromDiscovery) });
+      zones.push({ suffix, policy, check: { name: suffix, type }, servers: servers.map(fromDiscovery) });
     }
     const notices = [this.#auto, ...[...this.#explicit.values()].map((list) => list.found)].flatMap(
       (discovery) => discovery?.notices ?? [],

@@ -1,32 +1,38 @@
-// Finds out whether upstreams that failed are alive, and takes them out of use and back into it. Runs on the main thread; the
-// workers only count failures in the shared state and read the verdict there.
+// Finds out whether upstreams that give cause for doubt are alive, and takes them out of use. Runs on the main thread; the workers
+// raise doubts and note answers in the shared state, and read the verdict there.
 //
-//   up, no failures ──a worker's query fails──▶ up, failing ──checks fail, maxFails in a row──▶ down
-//          ▲                                       │  ▲                                          │
-//          └──────────── any answer ───────────────┘  └─ a worker itself: ICMP unreachable ──────┤
-//          └──────────────────────── a check succeeds (tried ever less often, at least each 5 s) ┘
+//   any answer, to a client's question or to a check, whatever it says ─────────────▶ up, at once
+//   a question came to nothing (doubt) ─────▶ a check, once an interval until something is answered
+//   out of reach, or a check without an answer for a moment ────────────────────────▶ suspect: others are asked first
+//   maxFails checks in a row failed, and nothing was answered meanwhile ────────────▶ down: trials alone (selection.ts)
+//
+// A check is a few octets each half second, and only while there is doubt: the pause does not grow, so that an outage of ten
+// minutes ends as soon as one of three seconds.
 import type { Clock } from '../base/clock.ts';
-import { FAILURE_REASON_NAMES, type FailureReason, type ReplyOwner, UpstreamQuery } from './exchange.ts';
+import type { CheckQuestion } from '../config/config.ts';
+import { writeQuestion } from '../wire/build-query.ts';
+import { Class, Type } from '../wire/codes.ts';
+import { FLAG_RD } from '../wire/header.ts';
+import { textToName } from '../wire/text.ts';
+import { HealthCheck } from './health-check.ts';
 import { type SharedUpstreamState, UpstreamState } from './shared-state.ts';
 import type { Upstream, UpstreamSpec } from './upstream.ts';
 
 /** More than a client waits: a slow server's late answers still help those who ask again. */
 const CHECK_TIMEOUT_MS = 2500;
-/** Longest pause between checks of a server that is down. */
-const MAX_PAUSE_MS = 5000;
-const RCODE = 0x0f;
-const SERVFAIL = 2;
+/** How often doubts are looked for, at the most. */
+const LOOK_MS = 100;
+/** With less than this between two looks, silence counts: else the thread was stopped, and answers may wait unread. */
+const STANDSTILL_MS = 1000;
+/** A check that is silent for two round trips makes the upstream suspect; within these bounds, ms. */
+const SUSPECT_MIN_MS = 200;
+const SUSPECT_MAX_MS = 1000;
+const SUSPECT_UNKNOWN_MS = 500;
 
-/** `. NS`, RD=1: every server knows something about the root, and if not, refuses. */
-// biome-ignore format: a field a line
-const CHECK = Uint8Array.of(
-  0, 0, // ID
-  0x01, 0x00, // RD
-  0, 1, 0, 0, 0, 0, 0, 0, // one question
-  0, // .
-  0, 2, // NS
-  0, 1, // IN
-);
+export interface CheckedUpstream {
+  readonly spec: UpstreamSpec;
+  readonly check: CheckQuestion;
+}
 
 /** An upstream went out of use, or came back. */
 export interface HealthChange {
@@ -38,51 +44,54 @@ export interface HealthChange {
   readonly downMs: number;
 }
 
+export interface HealthSettings {
+  /** Pause between checks of an upstream. */
+  readonly intervalMs: number;
+  /** Failed checks in a row that take an upstream out of use; 0: nothing does, and nothing is checked. */
+  readonly maxFails: number;
+}
+
 export interface HealthCheckerOptions {
   readonly state: SharedUpstreamState;
   readonly clock: Clock;
-  /** The main thread's own way to an upstream, opened when first needed. */
+  /** Opens a way to an upstream that is used for one check and then closed. */
   readonly open: (spec: UpstreamSpec) => Promise<Upstream>;
-  /** Pause between checks; 0: none are made. */
-  readonly intervalMs: number;
-  /** Failures in a row, queries' and checks', that take an upstream out of use. */
-  readonly maxFails: number;
+  readonly settings: HealthSettings;
   readonly onChange: (change: HealthChange) => void;
-  /** How long a check may take. Default 2.5 s. */
-  readonly timeoutMs?: number;
 }
 
 /** Checks all upstreams that give cause to. */
 export class HealthChecker {
   readonly #options: HealthCheckerOptions;
-  #intervalMs: number;
-  #maxFails: number;
-  readonly #checks = new Map<number, HealthCheck>();
+  #settings: HealthSettings;
+  readonly #watched = new Map<number, WatchedUpstream>();
   #timer: NodeJS.Timeout | null = null;
+  #lastLookMs: number;
 
   constructor(options: HealthCheckerOptions) {
     this.#options = options;
-    this.#intervalMs = options.intervalMs;
-    this.#maxFails = options.maxFails;
+    this.#settings = options.settings;
+    this.#lastLookMs = options.clock.nowMs;
   }
 
-  /** The upstreams to look after from now on. One whose slot and address stay the same goes on as it was. */
-  setUpstreams(specs: readonly UpstreamSpec[]): void {
-    const wanted = new Map(specs.map((spec) => [spec.slot, spec]));
-    for (const [slot, check] of this.#checks) {
-      if (wanted.get(slot)?.text === check.spec.text) continue;
-      check.stop();
-      this.#checks.delete(slot);
+  /** The upstreams to look after from now on. One whose slot, address and question stay the same goes on as it was. */
+  setUpstreams(upstreams: readonly CheckedUpstream[]): void {
+    const wanted = new Map(upstreams.map((upstream) => [upstream.spec.slot, upstream]));
+    for (const [slot, known] of this.#watched) {
+      const upstream = wanted.get(slot);
+      if (upstream !== undefined && known.isFor(upstream)) continue;
+      known.stop();
+      this.#watched.delete(slot);
     }
-    for (const spec of specs) {
-      if (!this.#checks.has(spec.slot)) this.#checks.set(spec.slot, new HealthCheck(spec, this.#options));
+    for (const upstream of upstreams) {
+      const { slot } = upstream.spec;
+      if (!this.#watched.has(slot)) this.#watched.set(slot, new WatchedUpstream(upstream, this.#options));
     }
   }
 
   /** Takes over changed settings. */
-  configure(intervalMs: number, maxFails: number): void {
-    this.#intervalMs = intervalMs;
-    this.#maxFails = maxFails;
+  configure(settings: HealthSettings): void {
+    this.#settings = settings;
     if (this.#timer === null) return;
     clearInterval(this.#timer);
     this.#timer = null;
@@ -90,164 +99,177 @@ export class HealthChecker {
   }
 
   start(): void {
-    if (this.#intervalMs === 0 || this.#timer !== null) return;
-    this.#timer = setInterval(() => this.poll(), this.#intervalMs);
+    if (this.#timer !== null) return;
+    this.#timer = setInterval(() => this.look(), Math.min(LOOK_MS, this.#settings.intervalMs));
     // Checks alone are no reason to keep the process.
     this.#timer.unref();
   }
 
   /** Looks at all upstreams once and begins the checks that are due. */
-  poll(): void {
+  look(): void {
     const nowMs = this.#options.clock.refresh();
-    for (const check of this.#checks.values()) check.poll(nowMs, this.#intervalMs, this.#maxFails);
+    const wasStopped = nowMs - this.#lastLookMs > STANDSTILL_MS;
+    this.#lastLookMs = nowMs;
+    for (const upstream of this.#watched.values()) {
+      if (!wasStopped) upstream.judgeSilence(nowMs, this.#settings);
+      upstream.look(nowMs, this.#settings);
+    }
+  }
+
+  /** Checks at once whoever is in doubt, whenever the next check would be due. */
+  checkNow(): void {
+    for (const upstream of this.#watched.values()) upstream.hurry();
+    this.look();
+  }
+
+  /** What went wrong last with an upstream that is suspect or down; '' if nothing did. */
+  reasonOf(slot: number): string {
+    return this.#watched.get(slot)?.reason ?? '';
   }
 
   /** Ends all checks; no onChange after it. */
   stop(): void {
     if (this.#timer !== null) clearInterval(this.#timer);
     this.#timer = null;
-    for (const check of this.#checks.values()) check.stop();
-    this.#checks.clear();
+    for (const upstream of this.#watched.values()) upstream.stop();
+    this.#watched.clear();
   }
 }
 
-/** One upstream's checks. */
-class HealthCheck implements ReplyOwner {
-  readonly spec: UpstreamSpec;
+/** One upstream, and its checks under way. */
+class WatchedUpstream {
+  /** What the last check that failed failed of; '' since the last answer. */
+  reason = '';
+  readonly #upstream: CheckedUpstream;
   readonly #options: HealthCheckerOptions;
-  readonly #query = new UpstreamQuery();
+  readonly #message: Uint8Array;
+  /** Oldest first. One begins each interval, however long those before it are silent: a slow server has its time. */
+  readonly #checks: HealthCheck[] = [];
+  /** As SharedUpstreamState.answers() and doubts() at the last look. */
+  #answersSeen: number;
+  #doubtsSeen: number;
+  /** Failed checks in a row. */
+  #failures = 0;
+  #nextMs = 0;
   /** As last reported by onChange. */
   #down = false;
   #downSinceMs = 0;
-  #pauseMs = 0;
-  #nextMs = 0;
-  #intervalMs = 0;
   #maxFails = 0;
-  #running = false;
-  /** The check went over TCP, as the replies by datagram were not to be believed … */
-  #aside = false;
-  /** … and there was none. */
-  #asideFailed = false;
   #stopped = false;
-  /** As SharedUpstreamState.answers() when the check was sent. */
-  #answersBefore = 0;
-  #timer: NodeJS.Timeout | null = null;
-  #upstream: Upstream | null = null;
 
-  constructor(spec: UpstreamSpec, options: HealthCheckerOptions) {
-    this.spec = spec;
+  constructor(upstream: CheckedUpstream, options: HealthCheckerOptions) {
+    this.#upstream = upstream;
     this.#options = options;
-    const query = this.#query;
-    query.bytes = CHECK;
-    query.length = CHECK.length;
-    query.questionEnd = CHECK.length;
-    query.owner = this;
+    this.#message = messageOf(upstream.check);
+    this.#answersSeen = options.state.answers(upstream.spec.slot);
+    this.#doubtsSeen = options.state.doubts(upstream.spec.slot);
   }
 
-  poll(nowMs: number, intervalMs: number, maxFails: number): void {
-    this.#intervalMs = intervalMs;
+  isFor({ spec, check }: CheckedUpstream): boolean {
+    const own = this.#upstream;
+    return own.spec.text === spec.text && own.check.name === check.name && own.check.type === check.type;
+  }
+
+  /** Gives up the checks that were silent for too long. */
+  judgeSilence(nowMs: number, settings: HealthSettings): void {
+    this.#maxFails = settings.maxFails;
+    for (const check of [...this.#checks]) {
+      const silentMs = nowMs - check.sentAtMs;
+      if (silentMs >= CHECK_TIMEOUT_MS) {
+        check.end();
+        this.#onOutcome(check, `no answer in ${CHECK_TIMEOUT_MS} ms`);
+      } else if (silentMs >= this.#suspectAfterMs() && !this.#answeredMeanwhile()) {
+        this.#options.state.suspect(this.#upstream.spec.slot);
+      }
+    }
+  }
+
+  look(nowMs: number, { intervalMs, maxFails }: HealthSettings): void {
     this.#maxFails = maxFails;
     const { state } = this.#options;
-    const { slot } = this.spec;
-    if (!state.isUp(slot)) this.#reportDown(nowMs, 'queries found it unreachable');
-    if (this.#running || nowMs < this.#nextMs) return;
-    if (!this.#down && state.failures(slot) === 0) return;
-    this.#running = true;
-    void this.#begin();
+    const { slot } = this.#upstream.spec;
+    if (maxFails === 0 && state.stateOf(slot) !== UpstreamState.up) state.setState(slot, UpstreamState.up);
+    if (maxFails === 0 || this.#answeredMeanwhile()) {
+      this.#isAlive(nowMs);
+      return;
+    }
+    const isInDoubt = state.stateOf(slot) !== UpstreamState.up || state.doubts(slot) !== this.#doubtsSeen;
+    if (!isInDoubt || nowMs < this.#nextMs) return;
+    // Looks come a little early or late.
+    this.#nextMs = nowMs + intervalMs - Math.min(LOOK_MS, intervalMs) / 2;
+    const check = new HealthCheck(this.#message, nowMs, (ended, failure) => this.#onOutcome(ended, failure));
+    this.#checks.push(check);
+    void check.begin(this.#upstream.spec, this.#options.open);
+  }
+
+  hurry(): void {
+    this.#nextMs = 0;
   }
 
   stop(): void {
     this.#stopped = true;
-    this.#end();
+    this.#endChecks();
   }
 
-  onReply(_query: UpstreamQuery, bytes: Uint8Array): boolean {
-    if ((bytes[3]! & RCODE) === SERVFAIL) this.#failed('it answers SERVFAIL');
-    else this.#succeeded();
-    return true;
+  #answeredMeanwhile(): boolean {
+    return this.#options.state.answers(this.#upstream.spec.slot) !== this.#answersSeen;
   }
 
-  onFailure(query: UpstreamQuery, reason: FailureReason): void {
-    if (this.#aside && !this.#stopped) {
-      // No TCP is no fault of a server of datagrams: one of them may still be a good answer.
-      this.#aside = false;
-      this.#asideFailed = true;
-      this.#upstream!.send(query, false);
-      return;
-    }
-    const error = this.#upstream?.lastError ?? '';
-    this.#failed(error === '' ? FAILURE_REASON_NAMES[reason] : `${FAILURE_REASON_NAMES[reason]}: ${error}`);
+  #suspectAfterMs(): number {
+    const roundTripMs = this.#options.state.retransmissionTimeoutMs(this.#upstream.spec.slot);
+    if (roundTripMs === 0) return SUSPECT_UNKNOWN_MS;
+    return Math.min(SUSPECT_MAX_MS, Math.max(SUSPECT_MIN_MS, 2 * roundTripMs));
   }
 
-  /** Perhaps it answers with a bare header, which a datagram is not believed. */
-  onSuspicious(query: UpstreamQuery): void {
-    if (this.#asideFailed) return;
-    this.#aside = true;
-    this.#upstream!.send(query, true);
-  }
-
-  async #begin(): Promise<void> {
-    try {
-      this.#upstream = await this.#options.open(this.spec);
-    } catch (error) {
-      this.#failed(error instanceof Error ? error.message : String(error));
-      return;
-    }
+  #onOutcome(check: HealthCheck, failure: string | null): void {
     if (this.#stopped) return;
-    const timeoutMs = this.#options.timeoutMs ?? CHECK_TIMEOUT_MS;
-    this.#aside = false;
-    this.#asideFailed = false;
-    this.#answersBefore = this.#options.state.answers(this.spec.slot);
-    this.#timer = setTimeout(() => this.#onTimeout(timeoutMs), timeoutMs);
-    this.#upstream.send(this.#query, false);
-  }
-
-  #end(): void {
-    if (this.#timer !== null) clearTimeout(this.#timer);
-    this.#timer = null;
-    this.#running = false;
-    this.#query.exchange?.cancel(this.#query);
-  }
-
-  #onTimeout(timeoutMs: number): void {
-    const answered = this.#options.state.answers(this.spec.slot) !== this.#answersBefore;
-    // Clients' queries were answered meanwhile: the check got lost on the way, and the next poll tries again.
-    if (answered) this.#end();
-    else this.#failed(`no answer in ${timeoutMs} ms`);
-  }
-
-  #succeeded(): void {
-    this.#end();
-    if (this.#stopped) return;
-    const { state, clock, onChange } = this.#options;
-    state.succeeded(this.spec.slot);
-    state.setState(this.spec.slot, UpstreamState.up);
-    this.#pauseMs = 0;
-    this.#nextMs = 0;
-    if (!this.#down) return;
-    this.#down = false;
-    onChange({ spec: this.spec, state: 'up', reason: '', downMs: clock.refresh() - this.#downSinceMs });
+    const { state, clock } = this.#options;
+    const { slot } = this.#upstream.spec;
+    this.#checks.splice(this.#checks.indexOf(check), 1);
+    if (failure === '') {
+      state.answered(slot);
+      this.#isAlive(clock.refresh());
+    } else if (failure !== null && !this.#answeredMeanwhile()) {
+      this.#failed(failure);
+    }
   }
 
   #failed(reason: string): void {
-    this.#end();
-    if (this.#stopped) return;
-    const { state, clock } = this.#options;
-    const nowMs = clock.refresh();
-    const failures = state.failed(this.spec.slot);
-    if (failures >= this.#maxFails) {
-      state.setState(this.spec.slot, UpstreamState.down);
-      this.#reportDown(nowMs, reason);
-    }
-    // While there is doubt, check at each poll; once it is down, ever less often.
-    this.#pauseMs = this.#down ? Math.min(MAX_PAUSE_MS, Math.max(this.#intervalMs, this.#pauseMs * 2)) : 0;
-    this.#nextMs = nowMs + this.#pauseMs;
-  }
-
-  #reportDown(nowMs: number, reason: string): void {
+    const { state, clock, onChange } = this.#options;
+    const { spec } = this.#upstream;
+    this.reason = reason;
+    this.#failures++;
+    state.suspect(spec.slot);
+    if (this.#failures < this.#maxFails) return;
+    state.setState(spec.slot, UpstreamState.down);
     if (this.#down) return;
     this.#down = true;
-    this.#downSinceMs = nowMs;
-    this.#options.onChange({ spec: this.spec, state: 'down', reason, downMs: 0 });
+    this.#downSinceMs = clock.refresh();
+    onChange({ spec, state: 'down', reason, downMs: 0 });
   }
+
+  /** Something was answered: what was doubted before is forgotten. */
+  #isAlive(nowMs: number): void {
+    const { state, onChange } = this.#options;
+    const { spec } = this.#upstream;
+    this.#answersSeen = state.answers(spec.slot);
+    this.#doubtsSeen = state.doubts(spec.slot);
+    this.#failures = 0;
+    this.reason = '';
+    this.#endChecks();
+    if (!this.#down) return;
+    this.#down = false;
+    onChange({ spec, state: 'up', reason: '', downMs: nowMs - this.#downSinceMs });
+  }
+
+  #endChecks(): void {
+    for (const check of this.#checks.splice(0)) check.end();
+  }
+}
+
+function messageOf({ name, type }: CheckQuestion): Uint8Array {
+  const wire = textToName(name);
+  const message = new Uint8Array(12 + wire.length + 4);
+  writeQuestion(message, wire, Type[type], Class.IN, FLAG_RD);
+  return message;
 }

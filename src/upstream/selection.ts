@@ -1,7 +1,8 @@
 // Which upstream of a zone a query goes to. Called by the pipeline for each attempt; one Selection per zone and thread.
 import type { RandomPool } from '../base/random.ts';
 import type { Policy } from '../config/config.ts';
-import type { SharedUpstreamState } from './shared-state.ts';
+import { type SharedUpstreamState, UpstreamState } from './shared-state.ts';
+import type { Trials } from './trials.ts';
 
 /** Upstreams of one zone: attempts already made are bits of one small integer. */
 export const MAX_CANDIDATES = 30;
@@ -17,6 +18,11 @@ export class Selection {
   readonly #random: RandomPool;
   readonly #count: number;
   #turn = 0;
+  // As of the last survey, bit i for upstream i.
+  /** Not quarantined. */
+  #open = 0;
+  #down = 0;
+  #suspect = 0;
 
   /** upstreamSlots[i] and routeSlots[i] are where the shared state of upstream i, and of its use by this zone, stand. */
   constructor(
@@ -38,15 +44,66 @@ export class Selection {
   }
 
   /**
-   * The upstream to ask next, or −1 when none is usable: up, not quarantined, not tried yet (bit i of triedMask). The
-   * caller sets the bit. One whose last query failed is asked only when there is no other: its next answer, or its health
-   * check, clears it within moments.
+   * The upstream to ask next, or −1 when none is usable: not down, not quarantined, not tried yet (bit i of triedMask). The
+   * caller sets the bit. A suspect one is asked only when there is no other: an answer clears it within moments. That a
+   * question came to nothing says nothing here: whoever owns a name could steer everybody's queries by it.
    */
   pick(triedMask: number): number {
-    let usable = this.#usableOf(triedMask);
+    this.#survey();
+    const usable = this.#open & ~this.#down & ~triedMask;
     if (usable === 0) return -1;
-    const unblemished = this.#withoutFailures(usable);
-    if (unblemished !== 0) usable = unblemished;
+    const plain = usable & ~this.#suspect;
+    return this.#choose(plain === 0 ? usable : plain);
+  }
+
+  /**
+   * When every upstream is down: one to try all the same, or −1 when there is none left or as many trials are under way as may
+   * be. A quarantined one is none: it loops.
+   */
+  pickTrial(triedMask: number, trials: Trials): number {
+    if (!this.allDown()) return -1;
+    let usable = this.#open & ~triedMask;
+    for (let i = 0; i < this.#count; i++) {
+      if ((usable & (1 << i)) !== 0 && !trials.hasRoom(this.#upstreamSlots[i]!)) usable &= ~(1 << i);
+    }
+    return usable === 0 ? -1 : this.#pickRandom(usable);
+  }
+
+  /**
+   * One that is suspect or down, to be asked beside `index`, which is asked in earnest; −1: none is due. So one that is silent to
+   * its check alone comes back, and no client waits for it.
+   * Right after pick(): it judges by the same survey.
+   */
+  pickBeside(index: number, trials: Trials, nowMs: number): number {
+    if ((this.#down | this.#suspect) === 0) return -1;
+    for (let i = 0; i < this.#count; i++) {
+      if (i === index || ((this.#down | this.#suspect) & this.#open & (1 << i)) === 0) continue;
+      if (trials.takeTurn(this.#upstreamSlots[i]!, nowMs)) return i;
+    }
+    return -1;
+  }
+
+  /** Whether none is known to answer: a failure now says nothing about the name that was asked for. */
+  isOutage(): boolean {
+    this.#survey();
+    return (this.#open & ~this.#down & ~this.#suspect) === 0;
+  }
+
+  /** Whether every upstream that does not loop is down. */
+  allDown(): boolean {
+    this.#survey();
+    return (this.#open & ~this.#down) === 0;
+  }
+
+  /** Whether every upstream is quarantined: no answer can be had, and the cause is a loop. */
+  allQuarantined(): boolean {
+    for (let i = 0; i < this.#count; i++) {
+      if (!this.#state.isQuarantined(this.#routeSlots[i]!)) return false;
+    }
+    return this.#count > 0;
+  }
+
+  #choose(usable: number): number {
     switch (this.#policy) {
       case 'sequential':
         return lowestBit(usable);
@@ -59,32 +116,21 @@ export class Selection {
     }
   }
 
-  /** Whether every upstream is quarantined: no answer can be had, and the cause is a loop. */
-  allQuarantined(): boolean {
+  /** Looks at all upstreams. */
+  #survey(): void {
+    let open = 0;
+    let down = 0;
+    let suspect = 0;
     for (let i = 0; i < this.#count; i++) {
-      if (!this.#state.isQuarantined(this.#routeSlots[i]!)) return false;
+      const bit = 1 << i;
+      if (!this.#state.isQuarantined(this.#routeSlots[i]!)) open |= bit;
+      const state = this.#state.stateOf(this.#upstreamSlots[i]!);
+      if (state === UpstreamState.down) down |= bit;
+      else if (state === UpstreamState.suspect) suspect |= bit;
     }
-    return this.#count > 0;
-  }
-
-  /** The untried, unquarantined upstreams that are up. */
-  #usableOf(triedMask: number): number {
-    let mask = 0;
-    for (let i = 0; i < this.#count; i++) {
-      if ((triedMask & (1 << i)) !== 0) continue;
-      if (this.#state.isQuarantined(this.#routeSlots[i]!)) continue;
-      if (this.#state.isUp(this.#upstreamSlots[i]!)) mask |= 1 << i;
-    }
-    return mask;
-  }
-
-  /** Those of a mask that have answered since they last failed. */
-  #withoutFailures(mask: number): number {
-    let rest = mask;
-    for (let i = 0; i < this.#count; i++) {
-      if (this.#state.failures(this.#upstreamSlots[i]!) > 0) rest &= ~(1 << i);
-    }
-    return rest;
+    this.#open = open;
+    this.#down = down;
+    this.#suspect = suspect;
   }
 
   #pickRandom(mask: number): number {

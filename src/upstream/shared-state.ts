@@ -1,12 +1,21 @@
 // What all threads know about each upstream and each route (a zone's use of an upstream): up, down, quarantined, its
 // round-trip time. One Int32Array in shared memory; whoever learns something writes it, everybody sees it at once.
 //
-//   slot of an upstream:  [ state | consecutive failures | smoothed RTT µs | RTT variation µs | caseUnkept | plainUntil s | answeredEdns | tagsRefused | answers | plainAnswers ]
+//   slot of an upstream:  [ state | doubts | smoothed RTT µs | RTT variation µs | caseUnkept | plainUntil s | answeredEdns | tagsRefused | answers | plainAnswers ]
 //   slot of a route:      [ quarantined | – ]
 import { MAX_ROUTES, MAX_UPSTREAMS } from '../metrics/counters.ts';
 
-/** Whether an upstream may be asked. Kept by the main thread's health checks and by every worker's failures. */
-export const UpstreamState = { up: 0, down: 1 } as const;
+/**
+ * Whether an upstream may be asked. Any answer, to whatever question and thread, makes it up. Workers make it suspect where it
+ * cannot be reached; silence and the way down are for the main thread's checks to find (health.ts).
+ */
+export const UpstreamState = {
+  up: 0,
+  /** Asked by trials only: see selection.ts. */
+  down: 1,
+  /** Out of reach a moment ago, or silent to a check: asked where no other is plainly up. */
+  suspect: 2,
+} as const;
 export type UpstreamState = (typeof UpstreamState)[keyof typeof UpstreamState];
 
 const UPSTREAM_WORDS = 10;
@@ -15,7 +24,7 @@ const ROUTES_AT = MAX_UPSTREAMS * UPSTREAM_WORDS;
 const WORDS = ROUTES_AT + MAX_ROUTES * ROUTE_WORDS;
 
 const STATE = 0;
-const FAILURES = 1;
+const DOUBTS = 1;
 const SRTT = 2;
 const RTTVAR = 3;
 const CASE_UNKEPT = 4;
@@ -50,33 +59,46 @@ export class SharedUpstreamState {
     Atomics.store(this.#words, ROUTES_AT + slot * ROUTE_WORDS, 0);
   }
 
+  /** It may be asked: it is not down. */
   isUp(slot: number): boolean {
-    return this.#words[slot * UPSTREAM_WORDS + STATE] === UpstreamState.up;
+    return this.#words[slot * UPSTREAM_WORDS + STATE] !== UpstreamState.down;
+  }
+
+  stateOf(slot: number): UpstreamState {
+    return this.#words[slot * UPSTREAM_WORDS + STATE] as UpstreamState;
   }
 
   setState(slot: number, state: UpstreamState): void {
     Atomics.store(this.#words, slot * UPSTREAM_WORDS + STATE, state);
   }
 
-  /** A sign of life: failures start again from none. Does not bring a server that is down up: its health check does. */
-  succeeded(slot: number): void {
-    const at = slot * UPSTREAM_WORDS + FAILURES;
-    if (this.#words[at] !== 0) Atomics.store(this.#words, at, 0);
+  /** A sign of life: an answer to whatever question. The server is up at once, for all threads. */
+  answered(slot: number): void {
+    const at = slot * UPSTREAM_WORDS;
+    this.#words[at + ANSWERS]!++;
+    if (this.#words[at + STATE] !== UpstreamState.up)
+      Atomics.store(this.#words, at + STATE, UpstreamState.up);
   }
 
-  /** One more failure in a row; returns how many that makes. */
-  failed(slot: number): number {
-    return Atomics.add(this.#words, slot * UPSTREAM_WORDS + FAILURES, 1) + 1;
+  /** It could not be reached: others are asked first until it answers. */
+  suspect(slot: number): void {
+    const at = slot * UPSTREAM_WORDS + STATE;
+    Atomics.compareExchange(this.#words, at, UpstreamState.up, UpstreamState.suspect);
   }
 
-  failures(slot: number): number {
-    return this.#words[slot * UPSTREAM_WORDS + FAILURES]!;
+  /** A question came to nothing. That says nothing of the server; it is a reason to check it. */
+  doubt(slot: number): void {
+    this.#words[slot * UPSTREAM_WORDS + DOUBTS]!++;
+  }
+
+  /** Changes with every doubt; as a count it is not exact. */
+  doubts(slot: number): number {
+    return this.#words[slot * UPSTREAM_WORDS + DOUBTS]!;
   }
 
   /** Takes a measured round trip into the smoothed estimate (RFC 6298 §2). Threads may overwrite each other: an estimate bears it. */
   measured(slot: number, rttMs: number): void {
     const at = slot * UPSTREAM_WORDS;
-    this.#words[at + ANSWERS]!++;
     const rtt = Math.max(1, Math.min(60_000_000, Math.round(rttMs * 1000)));
     const srtt = this.#words[at + SRTT]!;
     if (srtt === 0) {
@@ -89,7 +111,7 @@ export class SharedUpstreamState {
     this.#words[at + SRTT]! += (rtt - srtt) >> 3;
   }
 
-  /** Changes with every answer measured; as a count it is not exact (threads overwrite each other, and it wraps). */
+  /** Changes with every answer; as a count it is not exact (threads overwrite each other, and it wraps). */
   answers(slot: number): number {
     return this.#words[slot * UPSTREAM_WORDS + ANSWERS]!;
   }

@@ -28,6 +28,9 @@ const SEARCH_PERIOD_MS = 100;
 /** No two replacements within this time, whatever happens. Also the pause before opening is tried again. */
 const REPLACE_PAUSE_MS = 500;
 
+/** Errors of opening a socket that say nothing of the way to the server. */
+const OWN_SHORTAGES = new Set(['EMFILE', 'ENFILE', 'ENOBUFS', 'ENOMEM', 'EADDRINUSE', 'EAGAIN']);
+
 export interface UdpExchangeOptions {
   /** IP literal of the server, zone kept. */
   readonly address: string;
@@ -63,6 +66,8 @@ export class UdpExchange implements Exchange, UdpChannelOwner {
   #searchesLeft = MAX_SEARCHES;
   #searchPeriodEndMs = 0;
   #opening = false;
+  /** Why there is no socket, while there is none. */
+  #openFailure: FailureReason = FailureReason.overload;
   #nextOpenMs = 0;
   #closing = false;
   #forced = false;
@@ -81,7 +86,7 @@ export class UdpExchange implements Exchange, UdpChannelOwner {
 
   /**
    * An exchange that can send: its first socket is open, the others open in the background. It never fails: where no socket can be had
-   * now, queries fail as `overload` until one can.
+   * now, queries fail until one can: as `overload` if this host has none left, as `unreachable` if there is no way to the server.
    */
   static async open(options: UdpExchangeOptions): Promise<UdpExchange> {
     const exchange = new UdpExchange(options);
@@ -108,7 +113,7 @@ export class UdpExchange implements Exchange, UdpChannelOwner {
     if (query.exchange !== null) query.exchange.cancel(query);
     const channel = this.#turnChannel ?? this.#beginTurn();
     if (channel === null || this.#closing) {
-      this.#failures.push(query, this.#closing ? FailureReason.closed : FailureReason.overload);
+      this.#failures.push(query, this.#closing ? FailureReason.closed : this.#openFailure);
       return;
     }
     const length = query.length;
@@ -305,7 +310,9 @@ export class UdpExchange implements Exchange, UdpChannelOwner {
       );
     } catch (error) {
       this.#channels[index] = null;
-      this.lastError = error instanceof Error ? error.message : String(error);
+      const { code = String(error) } = error as NodeJS.ErrnoException;
+      this.lastError = code;
+      this.#openFailure = OWN_SHORTAGES.has(code) ? FailureReason.overload : FailureReason.unreachable;
       this.#nextOpenMs = this.#clock.nowMs + REPLACE_PAUSE_MS;
       return false;
     }

@@ -29,6 +29,8 @@ it('names a zone that came or went', () => {
   expect(describeChanges(configOf(''), after)).toEqual([
     'zones.corp.example.upstreams: unset → ["192.0.2.1:53"]',
     'zones.corp.example.policy: unset → random',
+    'zones.corp.example.healthCheck.name: unset → corp.example',
+    'zones.corp.example.healthCheck.type: unset → NS',
   ]);
 });
 
@@ -43,5 +45,5 @@ it('counts what is too much for a line', () => {
   const zones = Array.from({ length: 30 }, (_, i) => `  z${i}.example: { upstreams: ["192.0.2.1"] }`);
   const changes = describeChanges(configOf(''), configOf(`zones:\n${zones.join('\n')}\n`));
   expect(changes).toHaveLength(21);
-  expect(changes.at(-1)).toBe('and 40 more');
+  expect(changes.at(-1)).toBe('and 100 more');
 });

@@ -51,7 +51,7 @@ const DEFAULTS: Config = {
     policy: 'random',
     deadlineMs: 1800,
     maxInFlight: 10_000,
-    healthCheck: { intervalMs: 500, maxFails: 2 },
+    healthCheck: { intervalMs: 500, maxFails: 2, name: '.', type: 'NS' },
   },
   cache: {
     maxEntries: 100_000,
@@ -137,7 +137,7 @@ log: { level: *foo }
       'unloop.yaml:4:13: forward.deadline: 1800 is not a duration; it has no unit: write 1800ms or 1800s',
       'unloop.yaml:5:11: forward.policy: "fast" is not one of random, roundRobin, sequential, fastest',
       'unloop.yaml:6:3: duplicate key "forward.policy"; it stands on line 5 already',
-      'unloop.yaml:7:16: forward.healthCheck: expected a mapping (interval, maxFails), not a list',
+      'unloop.yaml:7:16: forward.healthCheck: expected a mapping (interval, maxFails, name, type), not a list',
       'unloop.yaml:9:3: zones: "*.corp" is not a zone suffix; a zone holds the name and all below it: write corp',
       'unloop.yaml:10:3: zones.foo: upstreams is missing; write for example ["10.96.0.10"]',
       'unloop.yaml:11:3: duplicate key "zones.foo"; it stands on line 10 already',

@@ -182,7 +182,7 @@ export class PipelineFixture {
       answers,
       this.outgoing,
     );
-    this.responses = new ResponsePath(this.forward, 2, clock, cache, counters, state, answers);
+    this.responses = new ResponsePath(this.forward, clock, cache, counters, state, answers);
     this.guard = new LoopGuard({
       detector,
       clock,

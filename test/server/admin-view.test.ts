@@ -22,7 +22,10 @@ function view() {
     source: 'configuration',
     replaces: null,
   } as const;
-  registry.update(['.', 'local'].map((suffix) => ({ suffix, policy: 'random' as const, servers: [server] })));
+  const check = { name: '.', type: 'NS' } as const;
+  registry.update(
+    ['.', 'local'].map((suffix) => ({ suffix, policy: 'random' as const, check, servers: [server] })),
+  );
   const orders: unknown[] = [];
   const supervisor = {
     running: 1,

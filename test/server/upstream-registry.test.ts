@@ -25,6 +25,7 @@ function server(host: string, source = 'configuration'): PlannedServer {
 const zone = (suffix: string, ...hosts: string[]): PlannedZone => ({
   suffix,
   policy: 'random',
+  check: { name: suffix, type: 'NS' },
   servers: hosts.map((host) => server(host)),
 });
 
@@ -97,6 +98,8 @@ describe('upstream-registry', () => {
     const [root, local] = registry.routing.zones;
     expect(local!.routes[0]!.upstreamSlot).toBe(root!.routes[0]!.upstreamSlot);
     expect(local!.routes[0]!.routeSlot).not.toBe(root!.routes[0]!.routeSlot);
+    // When in doubt it is asked for what its first zone chooses.
+    expect(registry.upstreams.map(({ check }) => check.name)).toEqual(['.', 'local']);
   });
 
   it('changes a zone’s partition exactly when its set of servers changes', () => {

@@ -1,230 +1,395 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { ManualClock } from '../../src/base/clock.ts';
 import { RandomPool } from '../../src/base/random.ts';
 import { Counters, createCounterBlock } from '../../src/metrics/counters.ts';
-import { type HealthChange, HealthChecker } from '../../src/upstream/health.ts';
+import { FailureReason, type UpstreamQuery } from '../../src/upstream/exchange.ts';
+import { type HealthChange, HealthChecker, type HealthSettings } from '../../src/upstream/health.ts';
 import { SharedUpstreamState, UpstreamState } from '../../src/upstream/shared-state.ts';
 import { Upstream, type UpstreamSpec } from '../../src/upstream/upstream.ts';
+import { nameToText } from '../../src/wire/text.ts';
+import { freePort } from '../support/real-server.ts';
 import {
   answer,
   errorAnswer,
+  type Script,
   type ScriptedUpstream,
-  servfail,
   startScriptedUpstream,
+  withOtherCase,
   withoutQuestion,
 } from '../support/scripted-upstream.ts';
-import { SkewedClock } from './skewed-clock.ts';
 
 const SLOT = 3;
-let server: ScriptedUpstream;
-let spec: UpstreamSpec;
-let state: SharedUpstreamState;
-let clock: SkewedClock;
-let checker: HealthChecker;
-let changes: HealthChange[];
-let opened: Map<number, Promise<Upstream>>;
-/** Patience of checks: short only where no answer is coming. */
-let patience: { timeoutMs: number };
+const INTERVAL_MS = 500;
+const ROOT = { name: '.', type: 'NS' } as const;
 
-async function until(condition: () => boolean): Promise<void> {
-  while (!condition()) await new Promise((resolve) => setImmediate(resolve));
+function specOf(port: number, host = '127.0.0.1'): UpstreamSpec {
+  return { slot: SLOT, text: `${host}:${port}`, transport: 'udp', host, port, serverName: '', path: '' };
 }
 
-/** The server answers no more. */
-function fallSilent(): void {
-  server.script = () => undefined;
-  patience.timeoutMs = 40;
-}
+/** A server behind a clock that the test moves: what it is asked, and what becomes of that. */
+class FakeServer {
+  asked: string[] = [];
+  askedAtMs: number[] = [];
+  /** Ways to it that are open now. */
+  open = 0;
+  /** Called for each check: an answer, a failure, or nothing. */
+  behave: (query: UpstreamQuery) => void = () => {};
+  lastError = '';
+  readonly #clock: ManualClock;
 
-function specOf(text: string, port: number): UpstreamSpec {
-  return { slot: SLOT, text, transport: 'udp', host: '127.0.0.1', port, serverName: '', path: '' };
-}
+  constructor(clock: ManualClock) {
+    this.#clock = clock;
+  }
 
-/** Polls, and lets the check that this begins end. */
-async function check(): Promise<void> {
-  const { length } = server.queries;
-  checker.poll();
-  await until(() => server.queries.length > length);
-  const upstream = await opened.get(SLOT)!;
-  await until(() => upstream.inFlight === 0);
-}
-
-beforeEach(async () => {
-  server = await startScriptedUpstream((query) => answer(query));
-  spec = specOf(`127.0.0.1:${server.port}`, server.port);
-  state = new SharedUpstreamState();
-  clock = new SkewedClock();
-  changes = [];
-  opened = new Map();
-  patience = { timeoutMs: 10_000 };
-  const options = {
-    state,
-    clock,
-    intervalMs: 500,
-    maxFails: 2,
-    get timeoutMs() {
-      return patience.timeoutMs;
-    },
-    onChange: (change: HealthChange) => changes.push(change),
-    open(wanted: UpstreamSpec) {
-      const counters = new Counters(createCounterBlock());
-      const upstream =
-        opened.get(wanted.slot) ??
-        Upstream.open(wanted, { random: new RandomPool(), clock, counters, sockets: 1 });
-      opened.set(wanted.slot, upstream);
-      return upstream;
-    },
+  readonly answer = (query: UpstreamQuery) => {
+    query.exchange = null;
+    query.owner!.onReply(query, query.bytes, query.length);
   };
-  checker = new HealthChecker(options);
-  checker.setUpstreams([spec]);
-});
 
-afterEach(async () => {
-  checker.stop();
-  for (const upstream of opened.values()) await (await upstream).close(true);
-  await server.close();
-});
+  readonly fail = (reason: FailureReason) => (query: UpstreamQuery) => {
+    query.exchange = null;
+    query.owner!.onFailure(query, reason);
+  };
+
+  readonly way = async (): Promise<Upstream> => {
+    this.open++;
+    const way = {
+      lastError: '',
+      send: (query: UpstreamQuery) => {
+        this.asked.push(nameToText(query.bytes, 12));
+        this.askedAtMs.push(this.#clock.nowMs);
+        way.lastError = this.lastError;
+        query.exchange = { cancel: () => {} } as never;
+        this.behave(query);
+      },
+      close: async () => {
+        this.open--;
+      },
+    };
+    return way as never;
+  };
+}
 
 describe('HealthChecker', () => {
-  it('leaves an upstream alone that gives no cause', () => {
-    checker.poll();
-    expect(opened.size).toBe(0);
-  });
+  let clock: ManualClock;
+  let state: SharedUpstreamState;
+  let server: FakeServer;
+  let checker: HealthChecker;
+  let changes: HealthChange[];
+  let settings: HealthSettings;
 
-  it('asks for the root after a failure; an answer makes it good', async () => {
-    state.failed(SLOT);
-    await check();
-    expect(server.queries[0]).toMatchObject({ name: '.', type: 'NS' });
-    expect(state.failures(SLOT)).toBe(0);
-    expect(state.isUp(SLOT)).toBe(true);
-    expect(changes).toEqual([]);
-  });
+  const start = (check: Parameters<HealthChecker['setUpstreams']>[0][0]['check'] = ROOT) => {
+    checker = new HealthChecker({
+      state,
+      clock,
+      settings,
+      open: server.way,
+      onChange: (change) => changes.push(change),
+    });
+    checker.setUpstreams([{ spec: specOf(53), check }]);
+  };
 
-  it('takes out a silent upstream after two failures in a row, queries counted', async () => {
-    fallSilent();
-    state.failed(SLOT);
-    await check();
-    expect(state.isUp(SLOT)).toBe(false);
-    expect(changes).toEqual([{ spec, state: 'down', reason: 'no answer in 40 ms', downMs: 0 }]);
-  });
-
-  it('takes a check that was lost while queries are answered for no failure', async () => {
-    state.failed(SLOT);
-    state.failed(SLOT);
-    patience.timeoutMs = 400;
-    server.script = () => {
-      state.measured(SLOT, 5);
-      return undefined;
-    };
-    await check();
-    expect(state.isUp(SLOT)).toBe(true);
-    expect(state.failures(SLOT)).toBe(2);
-    expect(changes).toEqual([]);
-  });
-
-  it('brings it back at the first answer, and says how long it was away', async () => {
-    state.setState(SLOT, UpstreamState.down);
-    fallSilent();
-    await check();
-    server.script = (query) => answer(query);
-    patience.timeoutMs = 10_000;
-    clock.skip(2000);
-    await check();
-    expect(state.isUp(SLOT)).toBe(true);
-    expect(state.failures(SLOT)).toBe(0);
-    expect(changes.map((change) => change.state)).toEqual(['down', 'up']);
-    expect(changes[1]!.downMs).toBeGreaterThanOrEqual(2000);
-  });
-
-  it('reports an upstream that a worker took out', () => {
-    state.setState(SLOT, UpstreamState.down);
-    checker.poll();
-    expect(changes).toMatchObject([{ state: 'down', reason: 'queries found it unreachable' }]);
-  });
-
-  it('takes SERVFAIL for a failure', async () => {
-    server.script = servfail;
-    state.failed(SLOT);
-    await check();
-    expect(state.isUp(SLOT)).toBe(false);
-    expect(changes).toMatchObject([{ reason: 'it answers SERVFAIL' }]);
-  });
-
-  it.each([1, 3, 4, 5])('takes RCODE %d for a sign of life', async (rcode) => {
-    server.script = (query) => errorAnswer(query, rcode);
-    state.failed(SLOT);
-    state.setState(SLOT, UpstreamState.down);
-    await check();
-    expect(state.isUp(SLOT)).toBe(true);
-  });
-
-  it('asks over TCP a server that answers with a bare header', async () => {
-    server.script = (query) => withoutQuestion(errorAnswer(query, 5));
-    state.setState(SLOT, UpstreamState.down);
-    checker.poll();
-    await until(() => changes.length === 2);
-    expect(changes[1]!.state).toBe('up');
-    expect(server.queries.map((query) => query.transport)).toEqual(['udp', 'tcp']);
-  });
-
-  it('says why nobody could be reached', async () => {
-    await server.close();
-    state.failed(SLOT);
-    checker.poll();
-    await until(() => changes.length === 1);
-    expect(changes[0]!.reason).toBe('unreachable: ECONNREFUSED');
-  });
-
-  it('checks a dead server ever less often, but at least every 5 s', async () => {
-    fallSilent();
-    state.setState(SLOT, UpstreamState.down);
-    const pauses: number[] = [];
-    await check();
-    for (let round = 0; round < 6; round++) {
-      let pauseMs = 0;
-      const { length } = server.queries;
-      const upstream = await opened.get(SLOT)!;
-      while (upstream.inFlight === 0) {
-        clock.skip(250);
-        pauseMs += 250;
-        checker.poll();
-        await Promise.resolve();
-        await Promise.resolve();
-      }
-      pauses.push(pauseMs);
-      await until(() => server.queries.length > length && upstream.inFlight === 0);
+  /** Lets time pass, with a look every 100 ms. */
+  const pass = async (ms: number, each: () => void = () => {}) => {
+    for (let passed = 0; passed < ms; passed += 100) {
+      clock.advance(100);
+      each();
+      checker.look();
+      // Ways are opened and closed.
+      await new Promise((resolve) => setImmediate(resolve));
     }
-    // In steps of 250 ms, and the real time passes as well.
-    expect(pauses[0]).toBeLessThanOrEqual(500);
-    expect(pauses.at(-1)).toBeLessThanOrEqual(5000);
-    expect(pauses.at(-1)).toBeGreaterThan(4 * pauses[0]!);
-    expect(changes.length).toBe(1);
+  };
+
+  beforeEach(() => {
+    clock = new ManualClock();
+    state = new SharedUpstreamState();
+    server = new FakeServer(clock);
+    changes = [];
+    settings = { intervalMs: INTERVAL_MS, maxFails: 2 };
+    start();
+  });
+
+  afterEach(() => checker.stop());
+
+  it('leaves an upstream alone that gives no cause', async () => {
+    state.answered(SLOT);
+    await pass(10_000);
+    expect(server.asked).toEqual([]);
+  });
+
+  it('asks for the root once a question came to nothing; an answer ends the doubt', async () => {
+    server.behave = server.answer;
+    state.doubt(SLOT);
+    await pass(10_000);
+    expect(server.asked).toEqual(['.']);
+    expect(changes).toEqual([]);
+    expect(server.open).toBe(0);
+  });
+
+  it('does not ask while clients are answered, however many of their questions come to nothing', async () => {
+    await pass(10_000, () => {
+      state.answered(SLOT);
+      state.doubt(SLOT);
+    });
+    expect(server.asked).toEqual([]);
+    expect(state.stateOf(SLOT)).toBe(UpstreamState.up);
+  });
+
+  it('asks once an interval at the most, however many questions come to nothing', async () => {
+    server.behave = server.answer;
+    await pass(10_000, () => state.doubt(SLOT));
+    expect(server.asked.length).toBeLessThanOrEqual(20);
+    expect(server.asked.length).toBeGreaterThanOrEqual(15);
+    expect(state.stateOf(SLOT)).toBe(UpstreamState.up);
+  });
+
+  it('makes a silent one suspect soon, and takes it out after two checks without an answer', async () => {
+    state.doubt(SLOT);
+    await pass(700);
+    expect(state.stateOf(SLOT)).toBe(UpstreamState.suspect);
+    expect(changes).toEqual([]);
+    await pass(3000);
+    expect(state.stateOf(SLOT)).toBe(UpstreamState.down);
+    expect(changes).toMatchObject([{ state: 'down', reason: 'no answer in 2500 ms', downMs: 0 }]);
+    expect(checker.reasonOf(SLOT)).toBe('no answer in 2500 ms');
+  });
+
+  it('holds silence to the check against nobody whose answers to clients come', async () => {
+    state.doubt(SLOT);
+    await pass(600);
+    expect(server.asked.length).toBeGreaterThan(0);
+    await pass(20_000, () => {
+      state.answered(SLOT);
+      state.doubt(SLOT);
+    });
+    expect(state.stateOf(SLOT)).toBe(UpstreamState.up);
+    expect(changes).toEqual([]);
+    expect(server.open).toBe(0);
+  });
+
+  it('says that one is back whom a client’s answer brought back, though checks stay silent', async () => {
+    state.doubt(SLOT);
+    await pass(5000);
+    expect(changes).toHaveLength(1);
+    // A worker's trial is answered.
+    state.answered(SLOT);
+    expect(state.isUp(SLOT)).toBe(true);
+    await pass(200);
+    expect(changes.map((change) => change.state)).toEqual(['down', 'up']);
+  });
+
+  it.each([
+    ['3 s', 3_000],
+    ['20 s', 20_000],
+    ['10 minutes', 600_000],
+  ])('notices within an interval that a server is back after %s', async (_, outageMs) => {
+    state.doubt(SLOT);
+    await pass(outageMs + 3100);
+    expect(state.stateOf(SLOT)).toBe(UpstreamState.down);
+    // What it costs a dead server: one check an interval, a handful of them under way.
+    expect(server.asked.length).toBeLessThanOrEqual((outageMs + 3100) / INTERVAL_MS + 1);
+    expect(server.open).toBeLessThanOrEqual(6);
+    server.behave = server.answer;
+    const backMs = clock.nowMs;
+    let upMs = Number.POSITIVE_INFINITY;
+    await pass(1000, () => {
+      if (state.stateOf(SLOT) === UpstreamState.up) upMs = Math.min(upMs, clock.nowMs);
+    });
+    // Looks come each 100 ms.
+    expect(upMs - backMs).toBeLessThanOrEqual(INTERVAL_MS + 200);
+    expect(changes.map((change) => change.state)).toEqual(['down', 'up']);
+    expect(changes[1]!.downMs).toBeGreaterThanOrEqual(outageMs - 500);
+  });
+
+  it('gives a slow server its time, though the next check has begun', async () => {
+    const waiting: [number, UpstreamQuery][] = [];
+    server.behave = (query) => waiting.push([clock.nowMs + 2000, query]);
+    state.doubt(SLOT);
+    await pass(10_000, () => {
+      while (waiting.length > 0 && waiting[0]![0] <= clock.nowMs) server.answer(waiting.shift()![1]);
+    });
+    expect(state.stateOf(SLOT)).toBe(UpstreamState.up);
+    expect(changes).toEqual([]);
+  });
+
+  it.each([
+    [FailureReason.closed, 'closed: closed by the server'],
+    [FailureReason.protocol, 'protocol: closed by the server'],
+  ])('takes one out that fails its own checks (%d)', async (reason, text) => {
+    server.lastError = 'closed by the server';
+    server.behave = server.fail(reason);
+    state.doubt(SLOT);
+    await pass(1200);
+    expect(changes).toMatchObject([{ state: 'down', reason: text }]);
+  });
+
+  it.each([
+    ['ENETUNREACH', 'network unreachable'],
+    ['EHOSTUNREACH', 'host unreachable'],
+    ['ECONNREFUSED: connect ECONNREFUSED 127.0.0.1:853', 'connection refused'],
+  ])('says what %s means', async (error, text) => {
+    server.lastError = error;
+    server.behave = server.fail(FailureReason.unreachable);
+    state.suspect(SLOT);
+    await pass(1200);
+    expect(changes).toMatchObject([{ state: 'down', reason: text }]);
+  });
+
+  it('holds want of sockets here against nobody', async () => {
+    server.behave = server.fail(FailureReason.overload);
+    state.doubt(SLOT);
+    await pass(5000);
+    expect(state.stateOf(SLOT)).toBe(UpstreamState.up);
+  });
+
+  it('checks a suspect until it answers', async () => {
+    state.suspect(SLOT);
+    server.behave = server.answer;
+    await pass(200);
+    expect(state.stateOf(SLOT)).toBe(UpstreamState.up);
+  });
+
+  it('with maxFails 0 checks nobody, and lets nobody stay suspect or down', async () => {
+    checker.configure({ ...settings, maxFails: 0 });
+    state.suspect(SLOT);
+    state.doubt(SLOT);
+    await pass(100);
+    expect(state.stateOf(SLOT)).toBe(UpstreamState.up);
+    await pass(10_000, () => state.doubt(SLOT));
+    expect(server.asked).toEqual([]);
+    expect(changes).toEqual([]);
+  });
+
+  it('asks for the name of the zone’s choosing', async () => {
+    checker.stop();
+    start({ name: 'check.corp.example', type: 'SOA' });
+    state.doubt(SLOT);
+    await pass(100);
+    expect(server.asked).toEqual(['check.corp.example.']);
+    checker.setUpstreams([{ spec: specOf(53), check: { name: 'other.example', type: 'A' } }]);
+    state.suspect(SLOT);
+    await pass(600);
+    expect(server.asked.at(-1)).toBe('other.example.');
+  });
+
+  it('judges no silence after a standstill of the thread: the answer may wait to be read', async () => {
+    let check: UpstreamQuery | null = null;
+    server.behave = (query) => {
+      check = query;
+    };
+    state.doubt(SLOT);
+    await pass(100);
+    clock.advance(60_000);
+    checker.look();
+    expect(state.stateOf(SLOT)).toBe(UpstreamState.up);
+    server.answer(check!);
+    await pass(5000);
+    expect(changes).toEqual([]);
+  });
+
+  it('checks at once when told to', async () => {
+    checker.configure({ ...settings, intervalMs: 3_600_000 });
+    state.doubt(SLOT);
+    await pass(20_000);
+    expect(server.asked).toHaveLength(1);
+    server.behave = server.answer;
+    checker.checkNow();
+    await pass(100);
+    expect(server.asked).toHaveLength(2);
   });
 
   it('forgets an upstream whose slot another server got', async () => {
-    state.setState(SLOT, UpstreamState.down);
-    checker.poll();
+    state.doubt(SLOT);
+    await pass(5000);
     state.resetUpstream(SLOT);
-    checker.setUpstreams([specOf('192.0.2.1:53', 53)]);
-    checker.poll();
+    checker.setUpstreams([{ spec: specOf(54), check: ROOT }]);
+    await pass(5000);
     expect(changes.map((change) => change.state)).toEqual(['down']);
+    expect(server.open).toBe(0);
   });
 
-  it('tells nothing after stop()', async () => {
-    server.script = () => undefined;
-    state.failed(SLOT);
-    checker.poll();
-    await server.received(1);
-    const upstream = await opened.get(SLOT)!;
+  it('tells nothing after stop(), and leaves nothing open', async () => {
+    state.doubt(SLOT);
+    await pass(200);
     checker.stop();
-    expect(upstream.inFlight).toBe(0);
+    await pass(5000);
+    expect(server.open).toBe(0);
     expect(changes).toEqual([]);
   });
 
-  it('polls by itself at its interval', async () => {
-    checker.configure(5, 2);
+  it('looks by itself', async () => {
+    checker.configure({ intervalMs: 5, maxFails: 2 });
+    server.behave = server.answer;
     checker.start();
-    state.setState(SLOT, UpstreamState.down);
-    await until(() => changes.length === 2);
-    expect(state.isUp(SLOT)).toBe(true);
+    state.suspect(SLOT);
+    while (state.stateOf(SLOT) !== UpstreamState.up) await new Promise((resolve) => setTimeout(resolve, 2));
+  });
+});
+
+describe('a check, asked of a real socket', () => {
+  let server: ScriptedUpstream;
+  let state: SharedUpstreamState;
+  let checker: HealthChecker;
+  let changes: HealthChange[];
+
+  const start = async (spec: UpstreamSpec, check: { name: string; type: 'A' | 'NS' } = ROOT) => {
+    const clock = new ManualClock();
+    state = new SharedUpstreamState();
+    changes = [];
+    const counters = new Counters(createCounterBlock());
+    checker = new HealthChecker({
+      state,
+      clock,
+      settings: { intervalMs: 5, maxFails: 1 },
+      open: (wanted) => Upstream.open(wanted, { random: new RandomPool(), clock, counters, sockets: 1 }),
+      onChange: (change) => changes.push(change),
+    });
+    checker.setUpstreams([{ spec, check }]);
+    state.suspect(SLOT);
+    checker.look();
+  };
+
+  /** The state once the first check has been judged. */
+  const judged = async (): Promise<UpstreamState> => {
+    while (state.stateOf(SLOT) === UpstreamState.suspect)
+      await new Promise((resolve) => setImmediate(resolve));
+    return state.stateOf(SLOT);
+  };
+
+  afterEach(() => checker.stop());
+
+  const ask = async (script: Script) => {
+    server = await startScriptedUpstream(script);
+    await start(specOf(server.port), { name: 'check.example', type: 'A' });
+    const result = await judged();
+    await server.close();
+    return result;
+  };
+
+  it.each([0, 1, 2, 3, 4, 5])('takes RCODE %d for a sign of life', async (rcode) => {
+    expect(await ask((query) => errorAnswer(query, rcode))).toBe(UpstreamState.up);
+    expect(server.queries[0]).toMatchObject({ name: 'check.example', type: 'A', hasOpt: false });
+  });
+
+  it('does not mind a name that comes back in another case', async () => {
+    expect(await ask((query) => withOtherCase(answer(query)))).toBe(UpstreamState.up);
+  });
+
+  it('asks over TCP a server that answers with a bare header', async () => {
+    expect(await ask((query) => withoutQuestion(errorAnswer(query, 5)))).toBe(UpstreamState.up);
+    expect(server.queries.map((query) => query.transport)).toEqual(['udp', 'tcp']);
+  });
+
+  it('says that nobody listens', async () => {
+    await start(specOf(await freePort()));
+    expect(await judged()).toBe(UpstreamState.down);
+    expect(changes[0]!.reason).toBe('connection refused');
+  });
+
+  it('holds it against the server when no socket toward it can be had, and says why', async () => {
+    // The kernel lets nobody in without SO_BROADCAST. A network without a route is in the laboratory.
+    await start(specOf(53, '255.255.255.255'));
+    expect(await judged()).toBe(UpstreamState.down);
+    expect(changes[0]!.reason).toBe('unreachable: EACCES');
   });
 });

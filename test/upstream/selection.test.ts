@@ -3,6 +3,7 @@ import { RandomPool } from '../../src/base/random.ts';
 import type { Policy } from '../../src/config/config.ts';
 import { MAX_CANDIDATES, Selection } from '../../src/upstream/selection.ts';
 import { SharedUpstreamState, UpstreamState } from '../../src/upstream/shared-state.ts';
+import { Trials } from '../../src/upstream/trials.ts';
 
 /** Upstream i stands in slot 10 + i, its route in slot 20 + i. */
 const SLOT = 10;
@@ -98,13 +99,73 @@ describe('Selection', () => {
     expect(countOf(chosen, 2)).toBeGreaterThan(300);
   });
 
-  it('asks one whose last query failed only when there is no other', () => {
+  it('asks a suspect one only when there is no other', () => {
     const selection = create('random', 2);
-    state.failed(SLOT + 0);
+    state.suspect(SLOT + 0);
     expect(new Set(picks(selection, 100))).toEqual(new Set([1]));
     expect(selection.pick(1 << 1)).toBe(0);
-    state.succeeded(SLOT + 0);
+    state.answered(SLOT + 0);
     expect(new Set(picks(selection, 100))).toEqual(new Set([0, 1]));
+  });
+
+  it.each([
+    'sequential',
+    'fastest',
+  ] as const)('by %s: questions that come to nothing steer nobody', (policy) => {
+    const selection = create(policy, 2);
+    state.measured(SLOT + 0, 1);
+    state.measured(SLOT + 1, 100);
+    for (let i = 0; i < 1000; i++) state.doubt(SLOT + 0);
+    expect(countOf(picks(selection, 1000), 0)).toBeGreaterThan(900);
+  });
+
+  describe('when all are down', () => {
+    it('tries any of them, but none that loops, none twice, and no more at a time than is bounded', () => {
+      const selection = create('sequential', 3);
+      const trials = new Trials();
+      down(0);
+      down(1);
+      down(2);
+      state.setQuarantined(ROUTE + 2, true);
+      expect(selection.pick(0)).toBe(-1);
+      const tried = new Set(Array.from({ length: 100 }, () => selection.pickTrial(0, trials)));
+      expect(tried).toEqual(new Set([0, 1]));
+      expect(selection.pickTrial(1 << 0, trials)).toBe(1);
+      expect(selection.pickTrial(0b11, trials)).toBe(-1);
+      while (trials.hasRoom(SLOT + 0)) trials.begin(SLOT + 0);
+      expect(selection.pickTrial(0, trials)).toBe(1);
+      while (trials.hasRoom(SLOT + 1)) trials.begin(SLOT + 1);
+      expect(selection.pickTrial(0, trials)).toBe(-1);
+      trials.end(SLOT + 0);
+      expect(selection.pickTrial(0, trials)).toBe(0);
+      expect(selection.isOutage()).toBe(true);
+      expect(selection.allDown()).toBe(true);
+    });
+
+    it('but tries none while another is up, tried or not', () => {
+      const selection = create('sequential', 2);
+      down(0);
+      expect(selection.pickTrial(1 << 1, new Trials())).toBe(-1);
+      expect(selection.isOutage()).toBe(false);
+      state.suspect(SLOT + 1);
+      expect(selection.pickTrial(1 << 1, new Trials())).toBe(-1);
+      expect(selection.isOutage()).toBe(true);
+    });
+  });
+
+  it('has one that is down or suspect asked beside another, each half second at the most', () => {
+    const selection = create('sequential', 3);
+    const trials = new Trials();
+    const beside = (nowMs: number) => selection.pickBeside(selection.pick(0), trials, nowMs);
+    expect(beside(1000)).toBe(-1);
+    down(0);
+    expect(beside(1000)).toBe(0);
+    expect(beside(1400)).toBe(-1);
+    expect(beside(1500)).toBe(0);
+    state.suspect(SLOT + 2);
+    expect(beside(1600)).toBe(2);
+    state.setQuarantined(ROUTE + 0, true);
+    expect(beside(2050)).toBe(-1);
   });
 
   it('knows when all are quarantined', () => {

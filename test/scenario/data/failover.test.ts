@@ -121,7 +121,7 @@ describe.each(WAYS)('failover over $transport, $socket', ({ native, ask }) => {
 });
 
 describe('an upstream that is down', () => {
-  it('is found out by two failures, costs no waiting, and comes back by itself', async () => {
+  it('is found out by two checks, costs no waiting, and comes back by itself', async () => {
     const { port, upstreams, unloop } = await startChain([silent, good], {
       forward: { policy: 'sequential', healthCheck: { interval: '100ms', maxFails: 2 } },
     });
@@ -137,10 +137,12 @@ describe('an upstream that is down', () => {
       (is) => is,
     );
     const askedBefore = upstreams[0]!.queries.length;
+    const startMs = Date.now();
     for (let i = 0; i < 20; i++)
       expect(await askUdp(port, { name: `m${i}.example` })).toMatchObject({ rcode: 0 });
     const asked = upstreams[0]!.queries.slice(askedBefore).filter((query) => /^m\d/i.test(query.name));
-    expect(asked).toHaveLength(0);
+    // One question in half a second goes to it beside the other, which nobody waits for.
+    expect(asked.length).toBeLessThanOrEqual(1 + (Date.now() - startMs) / 500);
     upstreams[0]!.script = good;
     await until(
       () => isUp(1),

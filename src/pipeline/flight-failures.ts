@@ -1,0 +1,58 @@
+// What clients are told when a flight ends without an answer, and whether that is remembered against the name. Belongs to
+// forward-path.
+import type { Clock } from '../base/clock.ts';
+import type { MessageCache } from '../cache/message-cache.ts';
+import { EdeCode, Rcode } from '../wire/codes.ts';
+import { type Answers, NO_EDE } from './answers.ts';
+import type { Flight } from './flight.ts';
+
+export class FlightFailures {
+  readonly #clock: Clock;
+  readonly #cache: MessageCache;
+  readonly #answers: Answers;
+
+  constructor(clock: Clock, cache: MessageCache, answers: Answers) {
+    this.#clock = clock;
+    this.#cache = cache;
+    this.#answers = answers;
+  }
+
+  /** Gives the waiters stale data or an error, and remembers the failure (RFC 9520 §3.2) if it is the upstreams'. */
+  fail(flight: Flight): void {
+    let rcode: number = Rcode.SERVFAIL;
+    let edeCode: number = EdeCode.noReachableAuthority;
+    let edeText: Uint8Array | null = null;
+    if (flight.attemptCount === 0) {
+      edeCode = EdeCode.networkError;
+      edeText = flight.zone!.unusableText();
+    } else if (flight.failedRcode >= 0) {
+      rcode = flight.failedRcode;
+      const said = flight.failedEdeCode !== NO_EDE;
+      // Servers that answered, but refused to say (RFC 8914 §4.23).
+      const refused = rcode === Rcode.SERVFAIL || rcode === Rcode.REFUSED;
+      edeCode = !said && refused ? EdeCode.noReachableAuthority : flight.failedEdeCode;
+      edeText = flight.failedEdeText;
+    } else if (flight.loopText !== null) {
+      edeCode = EdeCode.notReady;
+      edeText = flight.loopText;
+    } else if (flight.unreachable) {
+      edeCode = EdeCode.networkError;
+    }
+    // That a route loops says nothing about the name: once the route is mended the name is asked for again at once. Nor
+    // does want of room here.
+    const hasFailed = flight.failedRcode >= 0 || flight.timedOut || flight.unreachable;
+    const isAboutName = flight.loopText === null && !flight.toldOfLoop && !flight.carriesTags;
+    if (hasFailed && !flight.opaque && isAboutName) {
+      this.#cache.storeFailure(
+        flight.query,
+        flight,
+        flight.zone!.partition,
+        rcode,
+        edeCode,
+        this.#clock.nowMs,
+        flight.failedRcode < 0 && flight.zone!.selection.isOutage(),
+      );
+    }
+    this.#answers.failure(flight, rcode, edeCode, edeText);
+  }
+}

@@ -1,0 +1,107 @@
+// One question to one upstream on the main thread's own account: whether it is alive. It goes by a way of its own, opened for it
+// and closed after it: what an earlier connection came to (a pause, a silent black hole) says nothing. Begun by health.
+import { FAILURE_REASON_NAMES, FailureReason, type ReplyOwner, UpstreamQuery } from './exchange.ts';
+import type { Upstream, UpstreamSpec } from './upstream.ts';
+
+/** What the codes of the system mean to people. */
+const CODE_TEXTS: Readonly<Record<string, string>> = {
+  ENETUNREACH: 'network unreachable',
+  EHOSTUNREACH: 'host unreachable',
+  EADDRNOTAVAIL: 'network unreachable',
+  EAFNOSUPPORT: 'network unreachable',
+  ECONNREFUSED: 'connection refused',
+};
+
+/** What came of a check. `failure`: in words; '' when the upstream answered; null when nothing can be said. */
+export type CheckOutcome = (check: HealthCheck, failure: string | null) => void;
+
+export class HealthCheck implements ReplyOwner {
+  readonly sentAtMs: number;
+  readonly #query = new UpstreamQuery();
+  readonly #onOutcome: CheckOutcome;
+  #upstream: Upstream | null = null;
+  #ended = false;
+  /** The check went over TCP, as the replies by datagram were not to be believed … */
+  #aside = false;
+  /** … and there was none. */
+  #asideFailed = false;
+
+  /** `message`: a query with ID 0 and a question, nothing else. */
+  constructor(message: Uint8Array, sentAtMs: number, onOutcome: CheckOutcome) {
+    this.sentAtMs = sentAtMs;
+    this.#onOutcome = onOutcome;
+    const query = this.#query;
+    query.bytes = message;
+    query.length = message.length;
+    query.questionEnd = message.length;
+    // A server that does not repeat QNAME's case is alive.
+    query.matchCase = false;
+    query.owner = this;
+  }
+
+  /** Sends it. Never rejects. */
+  async begin(spec: UpstreamSpec, open: (spec: UpstreamSpec) => Promise<Upstream>): Promise<void> {
+    try {
+      this.#upstream = await open(spec);
+    } catch (error) {
+      this.#finish(error instanceof Error ? error.message : String(error));
+      return;
+    }
+    if (this.#ended) this.#close();
+    else this.#upstream.send(this.#query, false);
+  }
+
+  /** Nobody waits for it any more; no outcome after this. */
+  end(): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    this.#query.exchange?.cancel(this.#query);
+    // Not from within a callback of its own exchange.
+    setImmediate(() => this.#close());
+  }
+
+  /** Whatever the reply says, somebody is there. */
+  onReply(): boolean {
+    this.#finish('');
+    return true;
+  }
+
+  onFailure(query: UpstreamQuery, reason: FailureReason): void {
+    if (this.#ended) return;
+    if (this.#aside) {
+      // No TCP is no fault of a server of datagrams: one of them may still be a good answer.
+      this.#aside = false;
+      this.#asideFailed = true;
+      this.#upstream!.send(query, false);
+      return;
+    }
+    // Want of sockets here says nothing of the server.
+    if (reason === FailureReason.overload) this.#finish(null);
+    else this.#finish(describe(reason, this.#upstream!.lastError));
+  }
+
+  /** Perhaps it answers with a bare header, which a datagram is not believed. */
+  onSuspicious(query: UpstreamQuery): void {
+    if (this.#asideFailed || this.#aside) return;
+    this.#aside = true;
+    this.#upstream!.send(query, true);
+  }
+
+  #finish(failure: string | null): void {
+    if (this.#ended) return;
+    this.end();
+    this.#onOutcome(this, failure);
+  }
+
+  #close(): void {
+    void this.#upstream?.close(true);
+    this.#upstream = null;
+  }
+}
+
+function describe(reason: FailureReason, error: string): string {
+  const code = /^E[A-Z]+/.exec(error)?.[0] ?? '';
+  const text = CODE_TEXTS[code];
+  if (text !== undefined) return text;
+  return error === '' ? FAILURE_REASON_NAMES[reason] : `${FAILURE_REASON_NAMES[reason]}: ${error}`;
+}
