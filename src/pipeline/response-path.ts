@@ -14,6 +14,7 @@ import { EdeCode, Rcode } from '../wire/codes.ts';
 import { cutForeignRecords } from '../wire/foreign-records.ts';
 import { HEADER_LENGTH } from '../wire/header.ts';
 import { equalBytes, readUint16 } from '../wire/octets.ts';
+import { hideOurLetters, hideOurLettersInText } from '../wire/question-names.ts';
 import { ScannedResponse, ScanVerdict, scanResponse, stripOpt } from '../wire/response.ts';
 import { mendTtls } from '../wire/rrset-ttl.ts';
 import { type Answers, NO_EDE } from './answers.ts';
@@ -23,6 +24,7 @@ import { LOOP_TEXT, type LoopGuard } from './loop-guard.ts';
 
 /** Octets of an upstream's EDE text that are relayed: a short hint, not a letter (RFC 8914 §3). */
 const MAX_EDE_TEXT = 96;
+const MAX_LABEL_LENGTH = 63;
 
 export class ResponsePath implements ReplyOwner {
   /** Told of upstreams that say that they loop; set once, before the first reply. */
@@ -174,11 +176,13 @@ export class ResponsePath implements ReplyOwner {
       edeCode = readUint16(bytes, scanned.edeOffset);
       edeText = edeTextOf(bytes, scanned);
     }
+    let end = length;
     if (!scanned.signed) {
-      cutForeignRecords(bytes, length, scanned);
+      if (!uncacheable) end = hideOurLetters(bytes, length, scanned);
+      cutForeignRecords(bytes, end, scanned);
       mendTtls(bytes, scanned);
     }
-    const bareLength = stripOpt(bytes, length, scanned);
+    const bareLength = stripOpt(bytes, end, scanned);
     if (!uncacheable) {
       const { partition } = flight.zone!;
       this.#cache.store(flight.query, flight, partition, bytes, bareLength, scanned, this.#clock.nowMs);
@@ -259,6 +263,9 @@ function isWholeAnswer({ rcode, truncated }: ScannedResponse): boolean {
 function edeTextOf(bytes: Uint8Array, scanned: ScannedResponse): Uint8Array | null {
   const textOffset = scanned.edeOffset + 2;
   const textLength = Math.min(scanned.edeLength - 2, MAX_EDE_TEXT);
+  // Some name the question in it, spelled as they got it; what is cut off at the end may be half a label.
+  const whole = Math.min(scanned.edeLength - 2, MAX_EDE_TEXT + MAX_LABEL_LENGTH);
+  if (scanned.questionEnd > HEADER_LENGTH) hideOurLettersInText(bytes, textOffset, textOffset + whole);
   return textLength > 0 ? bytes.slice(textOffset, textOffset + textLength) : null;
 }
 

@@ -1,0 +1,331 @@
+// QNAME goes out in letters of our own choosing (loop/case-pattern.ts), and only its copy in the question is given back as the
+// client wrote it. Servers that do not compress (CoreDNS) write it out again as owner, and with it our letters; so does who makes
+// names up from it (DNAME). Here such names become pointers to the question, which has each client's own letters. Called once per
+// reply, before it is stored and given out (RFC 1035 §4.1.4; RFC 3597 §4 on where RDATA may be compressed).
+//
+//   3 w W w 7 E x A m p l e 0     all of QNAME, or the end of it    ─▶  C0 0C
+//   3 f o o 7 E x A m p l e 0                                       ─▶  3 f o o C0 10
+//   3 w W w 5 o t h e r 0         labels in front that are QNAME's  ─▶  3 w w w 5 o t h e r 0
+import { Type } from './codes.ts';
+import { HEADER_LENGTH } from './header.ts';
+import { FOLD } from './name.ts';
+import { equalBytes, readUint16, writeUint16 } from './octets.ts';
+import type { ScannedResponse } from './response.ts';
+import { RR_FIXED_LENGTH } from './rr.ts';
+
+/** TYPE stands this far before TTL; RDLENGTH this far behind TYPE. */
+const TYPE_BEFORE_TTL = 4;
+const RDLENGTH_BEHIND_TYPE = 8;
+/** The first byte of a compression pointer, at least. */
+const POINTER = 0xc0;
+const MAX_LABELS = 128;
+/** Names shortened in one reply; those beyond have their letters folded. */
+const MAX_CUTS = 64;
+
+/** Where the names of a type's RDATA begin, in types whose names may be compressed; −1: it is none of these. */
+function compressibleAt(type: number): number {
+  switch (type) {
+    case Type.NS:
+    case Type.CNAME:
+    case Type.PTR:
+    case Type.SOA:
+      return 0;
+    case Type.MX:
+      return 2;
+    default:
+      return -1;
+  }
+}
+
+/** Where the name begins that a type writes out, and that signatures take in lower case (RFC 4034 §6.2); −1: it has none. */
+function writtenOutAt(type: number): number {
+  switch (type) {
+    case Type.DNAME:
+      return 0;
+    case Type.SRV:
+      return 6;
+    case Type.RRSIG:
+      return 18;
+    default:
+      return -1;
+  }
+}
+
+/** Types besides whose RDATA never points elsewhere in the message, so that what stands before them may become shorter. */
+const WITHOUT_POINTERS: ReadonlySet<number> = new Set([
+  Type.A,
+  Type.AAAA,
+  Type.TXT,
+  Type.HINFO,
+  Type.DS,
+  Type.DNSKEY,
+  Type.NSEC,
+  Type.NSEC3,
+  Type.NSEC3PARAM,
+  Type.TLSA,
+  Type.SVCB,
+  Type.HTTPS,
+  Type.CAA,
+  Type.DNAME,
+  Type.RRSIG,
+]);
+
+/** Reads at #from and writes at #to, never ahead of it. One per thread. */
+class QuestionNames {
+  #bytes: Uint8Array = new Uint8Array(0);
+  #scanned: ScannedResponse | null = null;
+  #from = 0;
+  #to = 0;
+  /** Where QNAME's labels begin, the root's zero byte last. */
+  readonly #qname = new Uint16Array(MAX_LABELS);
+  #qnameLast = 0;
+  /** Where the labels begin of the name at hand. */
+  readonly #labels = new Uint16Array(MAX_LABELS);
+  // What was cut out: from where to where it stood, what of QNAME it was, and how much is cut so far.
+  readonly #cutStart = new Uint16Array(MAX_CUTS);
+  readonly #cutEnd = new Uint16Array(MAX_CUTS);
+  readonly #cutTarget = new Uint16Array(MAX_CUTS);
+  readonly #cutTotal = new Uint16Array(MAX_CUTS);
+  #cutCount = 0;
+  // Of the name at hand: its labels, where its closing zero or pointer stands, where that pointer leads now (−1: it is a zero), and which
+  // of QNAME's labels begins there (−1: none).
+  #labelCount = 0;
+  #tailOffset = 0;
+  #pointer = -1;
+  #tail = -1;
+  /** Whether records may move; null: not looked at yet. */
+  #mayMove: boolean | null = null;
+
+  /** Returns the message's length; the offsets in `scanned` are brought up to date. */
+  rewrite(bytes: Uint8Array, length: number, scanned: ScannedResponse): number {
+    this.#bytes = bytes;
+    this.#scanned = scanned;
+    this.#cutCount = 0;
+    this.#mayMove = null;
+    this.#readQname();
+    this.#from = scanned.questionEnd;
+    this.#to = scanned.questionEnd;
+    for (let i = 0; i < scanned.ttlCount; i++) this.#record(i);
+    this.#copyTo(length);
+    const cut = this.#from - this.#to;
+    scanned.endOffset -= cut;
+    if (scanned.hasOpt) {
+      scanned.optOffset -= cut;
+      scanned.optEnd -= cut;
+      if (scanned.edeOffset !== 0) scanned.edeOffset -= cut;
+    }
+    return this.#to;
+  }
+
+  #readQname(): void {
+    let count = 0;
+    let at = HEADER_LENGTH;
+    for (; this.#bytes[at] !== 0; at += this.#bytes[at]! + 1) this.#qname[count++] = at;
+    this.#qname[count] = at;
+    this.#qnameLast = count;
+  }
+
+  #record(index: number): void {
+    const { ttlOffsets } = this.#scanned!;
+    const typeOffset = ttlOffsets[index]! - TYPE_BEFORE_TTL;
+    const type = readUint16(this.#bytes, typeOffset);
+    const rdataOffset = typeOffset + RR_FIXED_LENGTH;
+    const end = rdataOffset + readUint16(this.#bytes, typeOffset + RDLENGTH_BEHIND_TYPE);
+    this.#name(typeOffset);
+    const newTypeOffset = this.#to;
+    ttlOffsets[index] = newTypeOffset + TYPE_BEFORE_TTL;
+    this.#copyTo(rdataOffset);
+    const nameOffset = rdataOffset + compressibleAt(type);
+    if (nameOffset >= rdataOffset && nameOffset < end) {
+      this.#copyTo(nameOffset);
+      if (this.#name(end) && type === Type.SOA) this.#name(end);
+    }
+    const writtenOffset = rdataOffset + writtenOutAt(type);
+    if (writtenOffset >= rdataOffset && this.#readLabels(writtenOffset, end) > 0)
+      this.#fold(this.#ownLabels());
+    this.#copyTo(end);
+    writeUint16(
+      this.#bytes,
+      newTypeOffset + RDLENGTH_BEHIND_TYPE,
+      this.#to - newTypeOffset - RR_FIXED_LENGTH,
+    );
+  }
+
+  /** Copies what stands before an offset. */
+  #copyTo(end: number): void {
+    if (this.#from !== this.#to) this.#bytes.copyWithin(this.#to, this.#from, end);
+    this.#to += end - this.#from;
+    this.#from = end;
+  }
+
+  /** Reads the name at an offset; returns where it ends, 0 when it does not end by `limit`. */
+  #readLabels(offset: number, limit: number): number {
+    const bytes = this.#bytes;
+    let count = 0;
+    let at = offset;
+    while (at < limit && bytes[at] !== 0 && bytes[at]! < POINTER && count < MAX_LABELS) {
+      this.#labels[count++] = at;
+      at += bytes[at]! + 1;
+    }
+    const isPointer = at < limit && bytes[at]! >= POINTER;
+    const end = at + (isPointer ? 2 : 1);
+    if (end > limit || count === MAX_LABELS) return 0;
+    this.#labelCount = count;
+    this.#tailOffset = at;
+    this.#pointer = isPointer ? this.#moved(readUint16(bytes, at) & 0x3fff) : -1;
+    this.#tail = isPointer ? this.#labelAt(this.#pointer) : this.#qnameLast;
+    return end;
+  }
+
+  /** Which of QNAME's labels begins there; −1: none. */
+  #labelAt(offset: number): number {
+    if (offset > this.#qname[this.#qnameLast]!) return -1;
+    for (let i = 0; i <= this.#qnameLast; i++) if (this.#qname[i] === offset) return i;
+    return -1;
+  }
+
+  /** Where what stood at an offset stands now; within a name cut out, where QNAME has the same. */
+  #moved(offset: number): number {
+    let cut = this.#cutCount - 1;
+    while (cut >= 0 && this.#cutStart[cut]! > offset) cut--;
+    if (cut < 0) return offset;
+    if (offset < this.#cutEnd[cut]!) return this.#cutTarget[cut]! + offset - this.#cutStart[cut]!;
+    return offset - this.#cutTotal[cut]!;
+  }
+
+  /** How many labels of the name at hand are its own: those behind them are QNAME's last, letters' case aside. */
+  #ownLabels(): number {
+    let own = this.#labelCount;
+    for (let q = this.#tail; own > 0 && q > 0; q--, own--) {
+      if (!this.#isSameLabel(this.#labels[own - 1]!, this.#qname[q - 1]!)) break;
+    }
+    return own;
+  }
+
+  #isSameLabel(a: number, b: number): boolean {
+    const bytes = this.#bytes;
+    for (let i = 0; i <= bytes[b]!; i++) if (FOLD[bytes[a + i]!] !== FOLD[bytes[b + i]!]) return false;
+    return true;
+  }
+
+  /** Gives labels lower case: those in front that are spelled as QNAME's first, and those from `own` on. */
+  #fold(own: number): void {
+    let front = 0;
+    while (front < Math.min(own, this.#qnameLast)) {
+      const [start, asked] = [this.#labels[front]!, this.#qname[front]!];
+      if (!equalBytes(this.#bytes, start, this.#bytes, asked, this.#bytes[asked]! + 1)) break;
+      this.#foldLabel(front++);
+    }
+    for (let label = own; label < this.#labelCount; label++) this.#foldLabel(label);
+  }
+
+  #foldLabel(label: number): void {
+    const bytes = this.#bytes;
+    const start = this.#labels[label]!;
+    for (let i = bytes[start]!; i > 0; i--) bytes[start + i] = FOLD[bytes[start + i]!]!;
+  }
+
+  /** Takes the name at #from, which ends by `limit`; false, and nothing is done, when it does not. */
+  #name(limit: number): boolean {
+    const end = this.#readLabels(this.#from, limit);
+    if (end === 0) return false;
+    const own = this.#ownLabels();
+    this.#fold(own);
+    const pointer = this.#pointer;
+    if (own === this.#labelCount || this.#cutCount === MAX_CUTS) {
+      this.#copyTo(pointer < 0 ? end : this.#tailOffset);
+      if (pointer >= 0) this.#writePointer(pointer, end);
+      return true;
+    }
+    const target = this.#qname[this.#tail - this.#labelCount + own]!;
+    const cutOffset = this.#labels[own]!;
+    const tailOffset = this.#tailOffset;
+    this.#mayMove ??= this.#canMove();
+    if (!this.#mayMove) {
+      this.#copyTo(pointer < 0 ? end : tailOffset);
+      if (pointer >= 0) this.#writePointer(pointer, end);
+      return true;
+    }
+    this.#copyTo(cutOffset);
+    this.#writePointer(target, end);
+    const cut = this.#cutCount++;
+    this.#cutStart[cut] = cutOffset;
+    this.#cutEnd[cut] = end;
+    this.#cutTarget[cut] = target;
+    this.#cutTotal[cut] = this.#from - this.#to;
+    return true;
+  }
+
+  /** Ends a name that ended at `end` with a pointer. */
+  #writePointer(target: number, end: number): void {
+    writeUint16(this.#bytes, this.#to, (POINTER << 8) | target);
+    this.#to += 2;
+    this.#from = end;
+  }
+
+  /** Whether all pointers of the message stand where they are looked for and can be changed. Reads names: of the one at hand nothing is left. */
+  #canMove(): boolean {
+    const { ttlOffsets, ttlCount } = this.#scanned!;
+    for (let i = 0; i < ttlCount; i++) {
+      if (ttlOffsets[i]! < this.#from) continue;
+      const typeOffset = ttlOffsets[i]! - TYPE_BEFORE_TTL;
+      const type = readUint16(this.#bytes, typeOffset);
+      if (compressibleAt(type) >= 0 || WITHOUT_POINTERS.has(type)) continue;
+      const rdataOffset = typeOffset + RR_FIXED_LENGTH;
+      const end = rdataOffset + readUint16(this.#bytes, typeOffset + RDLENGTH_BEHIND_TYPE);
+      if (type !== Type.SRV || this.#readLabels(rdataOffset + writtenOutAt(type), end) === 0) return false;
+      if (this.#pointer >= 0) return false;
+    }
+    return true;
+  }
+}
+
+const rewriter = new QuestionNames();
+
+/**
+ * Takes our letters out of the names in the reply that was scanned, in place; returns its length, and brings the offsets in `scanned` up to
+ * date. Not for a signed message. Costs a look at each record where the server has compressed all names.
+ */
+export function hideOurLetters(bytes: Uint8Array, length: number, scanned: ScannedResponse): number {
+  if (scanned.ttlCount === 0 || !hasUpperCase(bytes, scanned.questionEnd)) return length;
+  return hasWrittenName(bytes, scanned) ? rewriter.rewrite(bytes, length, scanned) : length;
+}
+
+function hasUpperCase(bytes: Uint8Array, questionEnd: number): boolean {
+  for (let at = HEADER_LENGTH; at < questionEnd - 4; at++) if (FOLD[bytes[at]!] !== bytes[at]) return true;
+  return false;
+}
+
+/** Whether a name stands there that begins with a label, and not with a pointer. */
+function hasWrittenName(bytes: Uint8Array, scanned: ScannedResponse): boolean {
+  const { ttlOffsets, ttlCount } = scanned;
+  let ownerOffset = scanned.questionEnd;
+  for (let i = 0; i < ttlCount; i++) {
+    if (isLabel(bytes[ownerOffset]!)) return true;
+    const typeOffset = ttlOffsets[i]! - TYPE_BEFORE_TTL;
+    const type = readUint16(bytes, typeOffset);
+    const rdataOffset = typeOffset + RR_FIXED_LENGTH;
+    const nameAt = Math.max(compressibleAt(type), writtenOutAt(type));
+    ownerOffset = rdataOffset + readUint16(bytes, typeOffset + RDLENGTH_BEHIND_TYPE);
+    if (nameAt >= 0 && rdataOffset + nameAt < ownerOffset && isLabel(bytes[rdataOffset + nameAt]!))
+      return true;
+    // The second name of SOA.
+    if (type === Type.SOA) return true;
+  }
+  return false;
+}
+
+function isLabel(byte: number): boolean {
+  return byte !== 0 && byte < POINTER;
+}
+
+/** The same for text that may name the question (RFC 8914 §2): bytes[offset … end−1], in place. */
+export function hideOurLettersInText(bytes: Uint8Array, offset: number, end: number): void {
+  for (let label = HEADER_LENGTH; bytes[label] !== 0; label += bytes[label]! + 1) {
+    const length = bytes[label]!;
+    for (let at = offset; at + length <= end; at++) {
+      if (!equalBytes(bytes, at, bytes, label + 1, length)) continue;
+      for (let i = at; i < at + length; i++) bytes[i] = FOLD[bytes[i]!]!;
+    }
+  }
+}

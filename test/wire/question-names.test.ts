@@ -1,0 +1,242 @@
+import { decode } from 'dns-packet';
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { hideOurLetters, hideOurLettersInText } from '../../src/wire/question-names.ts';
+import { ScannedResponse, ScanVerdict, scanResponse } from '../../src/wire/response.ts';
+import { asWords } from '../support/as-words.ts';
+import {
+  header,
+  name,
+  octets,
+  opt,
+  option,
+  QNAME_POINTER,
+  question,
+  record,
+  toHex,
+  uint16,
+  uint32,
+} from './build-message.ts';
+
+const [A, NS, CNAME, SOA, MX, AAAA, SRV, DNAME, RRSIG, TXT, NAPTR] = [1, 2, 5, 6, 15, 28, 33, 39, 46, 16, 35];
+const QNAME = 'wWw.sHoP.eXaMpLe';
+const QNAME_AT = 12;
+const SHOP_AT = QNAME_AT + 4;
+const ADDRESS = octets('c0000201');
+const soaNumbers = octets(...[1, 2, 3, 4, 60].map(uint32));
+/** Without the root's zero byte. */
+const label = (text: string) => name(text).slice(0, -1);
+const pointer = (offset: number) => uint16(0xc000 | offset);
+
+/** The answer to QNAME with these records, after our letters were hidden. */
+function hidden(
+  answers: readonly Uint8Array[],
+  authorities: readonly Uint8Array[] = [],
+  extra: readonly Uint8Array[] = [],
+): Uint8Array {
+  const bytes = asWords(
+    octets(
+      header(0x8180, 1, answers.length, authorities.length, extra.length),
+      question(QNAME),
+      ...answers,
+      ...authorities,
+      ...extra,
+    ),
+  );
+  const scanned = new ScannedResponse();
+  expect(scanResponse(bytes, bytes.length, scanned)).toBe(ScanVerdict.ok);
+  const end = hideOurLetters(bytes, bytes.length, scanned);
+  // What was known of the message holds of what it has become.
+  const again = new ScannedResponse();
+  expect(scanResponse(bytes, end, again)).toBe(ScanVerdict.ok);
+  const known = ({ ttlOffsets, ttlCount, ...others }: ScannedResponse) => [
+    others,
+    [...ttlOffsets.slice(0, ttlCount)],
+  ];
+  expect(known(scanned)).toEqual(known(again));
+  return bytes.slice(0, end);
+}
+
+/** The records behind the question. */
+const records = (message: Uint8Array): string => toHex(message.subarray(12 + name(QNAME).length + 4));
+const hex = (...parts: readonly (string | number | Uint8Array)[]): string => toHex(octets(...parts));
+
+describe('names that are the question’s', () => {
+  it('as owners become pointers to it, as a whole and in part', () => {
+    expect(records(hidden([record(name(QNAME), A, 60, ADDRESS)]))).toBe(
+      hex(record(QNAME_POINTER, A, 60, ADDRESS)),
+    );
+    expect(records(hidden([], [record(name('ShOp.eXaMpLe'), NS, 60, name('ns.other.net'))]))).toBe(
+      hex(record(pointer(SHOP_AT), NS, 60, name('ns.other.net'))),
+    );
+    expect(records(hidden([], [], [record(name('ns.sHoP.eXaMpLe'), A, 60, ADDRESS)]))).toBe(
+      hex(record(octets(label('ns'), pointer(SHOP_AT)), A, 60, ADDRESS)),
+    );
+  });
+
+  it('in RDATA too, and what is behind them moves', () => {
+    const message = hidden(
+      [
+        record(name(QNAME), CNAME, 60, name('alias.sHoP.eXaMpLe')),
+        record(name('alias.sHoP.eXaMpLe'), A, 60, ADDRESS),
+      ],
+      [
+        record(
+          name('sHoP.eXaMpLe'),
+          SOA,
+          60,
+          octets(name('ns.sHoP.eXaMpLe'), name('host.eXaMpLe'), soaNumbers),
+        ),
+        record(name('sHoP.eXaMpLe'), MX, 60, octets(uint16(10), name('sHoP.eXaMpLe'))),
+      ],
+      [opt(1232, { options: option(15, octets(uint16(22), 0x61)) })],
+    );
+    expect(records(message)).toBe(
+      hex(
+        record(QNAME_POINTER, CNAME, 60, octets(label('alias'), pointer(SHOP_AT))),
+        record(octets(label('alias'), pointer(SHOP_AT)), A, 60, ADDRESS),
+        record(
+          pointer(SHOP_AT),
+          SOA,
+          60,
+          octets(label('ns'), pointer(SHOP_AT), label('host'), pointer(SHOP_AT + 5), soaNumbers),
+        ),
+        record(pointer(SHOP_AT), MX, 60, octets(uint16(10), pointer(SHOP_AT))),
+        opt(1232, { options: option(15, octets(uint16(22), 0x61)) }),
+      ),
+    );
+  });
+
+  it('that others point to are found in the question', () => {
+    // The second owner points to "sHoP" within the first, the third to "eXaMpLe".
+    const ownerAt = 12 + name(QNAME).length + 4;
+    const message = hidden([
+      record(name(QNAME), A, 60, ADDRESS),
+      record(octets(label('foo'), pointer(ownerAt + 4)), A, 60, ADDRESS),
+      record(pointer(ownerAt + 9), A, 60, ADDRESS),
+    ]);
+    expect((decode(Buffer.from(message)).answers ?? []).map(({ name: owner }) => owner)).toEqual([
+      QNAME,
+      'foo.sHoP.eXaMpLe',
+      'eXaMpLe',
+    ]);
+  });
+
+  it('that must be written out are in lower case', () => {
+    const signature = octets(uint16(A), 13, 3, uint32(60), uint32(2), uint32(1), uint16(7));
+    const message = hidden([
+      record(QNAME_POINTER, SRV, 60, octets(uint16(1), uint16(2), uint16(3), name('host.sHoP.eXaMpLe'))),
+      record(QNAME_POINTER, RRSIG, 60, octets(signature, name('sHoP.eXaMpLe'), 'abcd')),
+      record(pointer(SHOP_AT), DNAME, 60, name('sHoP.other.net')),
+    ]);
+    expect(records(message)).toBe(
+      hex(
+        record(QNAME_POINTER, SRV, 60, octets(uint16(1), uint16(2), uint16(3), name('host.shop.example'))),
+        record(QNAME_POINTER, RRSIG, 60, octets(signature, name('shop.example'), 'abcd')),
+        record(pointer(SHOP_AT), DNAME, 60, name('sHoP.other.net')),
+      ),
+    );
+  });
+
+  it('made up from its first labels, as a DNAME does, are in lower case there', () => {
+    expect(records(hidden([record(QNAME_POINTER, CNAME, 60, name('wWw.sHoP.Other.Net'))]))).toBe(
+      hex(record(QNAME_POINTER, CNAME, 60, name('www.shop.Other.Net'))),
+    );
+  });
+
+  it('behind which a type stands whose pointers nobody knows are in lower case, and nothing moves', () => {
+    const message = hidden([
+      record(name(QNAME), A, 60, ADDRESS),
+      record(QNAME_POINTER, NAPTR, 60, octets('0001 0001 00 00 00', pointer(QNAME_AT))),
+    ]);
+    expect(records(message)).toBe(
+      hex(
+        record(name(QNAME.toLowerCase()), A, 60, ADDRESS),
+        record(QNAME_POINTER, NAPTR, 60, octets('0001 0001 00 00 00', pointer(QNAME_AT))),
+      ),
+    );
+  });
+
+  it('leave other names, other text and broken RDATA alone', () => {
+    for (const answers of [
+      [record(name('WWW.Other.Net'), AAAA, 60, octets('20010db8000000000000000000000001'))],
+      [record(QNAME_POINTER, TXT, 60, octets(3, Uint8Array.from(Buffer.from('wWw'))))],
+      [record(QNAME_POINTER, CNAME, 60, octets(63, 'aa'))],
+      [record(QNAME_POINTER, CNAME, 60, octets())],
+      [record(QNAME_POINTER, MX, 60, octets(1))],
+    ]) {
+      expect(records(hidden(answers))).toBe(hex(...answers));
+    }
+  });
+
+  it('are as many as they may be', () => {
+    const answers = Array.from({ length: 100 }, () => record(name(QNAME), A, 60, ADDRESS));
+    const spelt = decode(Buffer.from(hidden(answers))).answers!.map(({ name: owner }) => owner);
+    expect(spelt.slice(0, 64)).toEqual(Array.from({ length: 64 }, () => QNAME));
+    expect(spelt.slice(64)).toEqual(Array.from({ length: 36 }, () => QNAME.toLowerCase()));
+  });
+
+  it('mean the same as before, whatever the message', () => {
+    const anyLabel = fc.constantFrom('wWw', 'sHoP', 'eXaMpLe', 'other', 'a');
+    const anyName = fc.array(anyLabel, { maxLength: 4 });
+    const anyRecord = fc.tuple(anyName, fc.constantFrom(A, CNAME, MX, SOA, SRV, TXT), anyName, fc.nat(3));
+    fc.assert(
+      fc.property(fc.array(anyRecord, { maxLength: 8 }), (all) => {
+        // Some names end in a pointer to an earlier one.
+        const seen = [QNAME_AT, SHOP_AT];
+        let at = 12 + name(QNAME).length + 4;
+        const write = (labels: readonly string[], pick: number): Uint8Array => {
+          const own = name(labels.join('.'));
+          const written =
+            pick === 0 || own.length === 1
+              ? own
+              : octets(own.slice(0, -1), pointer(seen[pick % seen.length]!));
+          if (written.length > 2) seen.push(at);
+          return written;
+        };
+        const answers = all.map(([owner, type, target, pick]) => {
+          const ownerBytes = write(owner, pick);
+          at += ownerBytes.length + 10;
+          const before =
+            type === MX ? uint16(5) : type === SRV ? octets(uint16(1), uint16(1), uint16(1)) : octets();
+          at += before.length;
+          const named = (): Uint8Array => {
+            const bytes = write(target, type === SRV ? 0 : pick);
+            at += bytes.length;
+            return bytes;
+          };
+          let rdata = ADDRESS;
+          if (type === TXT) rdata = octets(1, 0x61);
+          else if (type === SOA) rdata = octets(named(), named(), soaNumbers);
+          else if (type !== A) rdata = octets(before, named());
+          if (type === A || type === TXT) at += rdata.length;
+          if (type === SOA) at += soaNumbers.length;
+          return record(ownerBytes, type, 60, rdata);
+        });
+        const whole = octets(header(0x8180, 1, answers.length, 0, 0), question(QNAME), ...answers);
+        fc.pre(scanResponse(whole, whole.length, new ScannedResponse()) === ScanVerdict.ok);
+        const lower = (message: Uint8Array) =>
+          JSON.stringify(decode(Buffer.from(message)).answers).toLowerCase();
+        const message = hidden(answers);
+        expect(lower(message)).toBe(lower(whole));
+        // The question spelled another way, as for a client: none of our letters is left in a name.
+        const given = message.slice();
+        given.set(name(QNAME.toLowerCase()), QNAME_AT);
+        const names = JSON.stringify(decode(Buffer.from(given)).answers);
+        expect(names).not.toMatch(/sHoP.eXaMpLe"|"wWw/);
+      }),
+      { numRuns: 2000 },
+    );
+  });
+});
+
+describe('text that names the question', () => {
+  it('has its labels in lower case', () => {
+    const text = Buffer.from('no answer for wWw.sHoP.eXaMpLe. A, Said Example');
+    const bytes = octets(header(0x8180, 1, 0, 0, 0), question(QNAME), text);
+    hideOurLettersInText(bytes, bytes.length - text.length, bytes.length);
+    expect(Buffer.from(bytes.subarray(-text.length)).toString()).toBe(
+      'no answer for www.shop.example. A, Said Example',
+    );
+  });
+});
