@@ -87,7 +87,10 @@ export class NodeFiles {
     return reading.kind === 'text' ? reading.text : '';
   }
 
-  /** The names in a directory, sorted, hidden and editors' files left out, at most `limit`; empty when there is none. Never throws. */
+  /**
+   * The names in a directory, sorted, hidden and editors' files left out, at most `limit`. Empty
+   * when there is none. Never throws.
+   */
   async list(path: string, limit = MAX_ENTRIES): Promise<string[]> {
     const located = await this.#follow(path);
     if (located.kind !== 'found') return [];

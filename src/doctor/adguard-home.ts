@@ -1,4 +1,5 @@
-// AdGuard Home on the node: where it listens and whom it asks (the dns section of AdGuardHome.yaml). Called by local-servers.
+// AdGuard Home on the node: where it listens and whom it asks (the dns section of
+// AdGuardHome.yaml). Called by local-servers.
 import { parse } from 'yaml';
 import type { NodeFiles } from '../discovery/node-files.ts';
 import { canonicalAddress } from '../discovery/server-address.ts';
@@ -43,7 +44,10 @@ export async function readAdGuardHome(files: NodeFiles): Promise<Service | null>
   return null;
 }
 
-/** "10.0.0.2", "https://dns.example/dns-query", "[/corp.example/lab.example/]10.1.0.2"; '#' makes a comment. */
+/**
+ * "10.0.0.2", "https://dns.example/dns-query", "[/corp.example/lab.example/]10.1.0.2"; '#' makes a
+ * comment.
+ */
 function readUpstreams(lines: readonly string[], path: string): Route[] {
   const routes = new Map<string, Target[]>();
   for (const line of lines) {

@@ -1,5 +1,6 @@
-// Live questions to the servers that the files name: one everybody may ask (. NS), and, of servers that are not public, one for
-// a name nobody ever asked for, which no cache can answer. Called by main; a few packets, two seconds at most.
+// Live questions to the servers that the files name: one everybody may ask (. NS), and, of servers
+// that are not public, one for a name nobody ever asked for, which no cache can answer. Called by
+// main; a few packets, two seconds at most.
 import { randomBytes } from 'node:crypto';
 import { createSocket } from 'node:dgram';
 import { isIPv6 } from 'node:net';
@@ -35,7 +36,10 @@ interface Answer {
   readonly extendedError: string;
 }
 
-/** Asks all of them at once. Servers that are no plain address and port (tls://…) are left out. Never rejects. */
+/**
+ * Asks all of them at once. Servers that are no plain address and port (tls://…) are left out.
+ * Never rejects.
+ */
 export async function askServers(targets: readonly Target[], options: AskOptions): Promise<Probe[]> {
   const plain = targets.filter(({ text, port }) => port > 0 && !text.includes('://')).slice(0, MAX_SERVERS);
   return Promise.all(plain.map((target) => askServer(target, options)));

@@ -1,5 +1,5 @@
-// Which cloud a machine runs in (what its firmware says, sysfs DMI) and the resolver that cloud gives every machine. Only ever
-// suggested by the doctor; nothing uses these addresses unasked.
+// Which cloud a machine runs in (what its firmware says, sysfs DMI) and the resolver that cloud
+// gives every machine. Only ever suggested by the doctor; nothing uses these addresses unasked.
 import type { NodeFiles } from '../discovery/node-files.ts';
 
 /** A cloud and its resolvers. */

@@ -1,5 +1,6 @@
-// The cluster's DNS as a server to look into: CoreDNS and NodeLocal DNSCache by their Corefiles, which are given or lie among
-// kubelet's mounted volumes; without one, what every distribution's Corefile does. Called by inspect.
+// The cluster's DNS as a server to look into: CoreDNS and NodeLocal DNSCache by their Corefiles,
+// which are given or lie among kubelet's mounted volumes; without one, what every distribution's
+// Corefile does. Called by inspect.
 import { posix } from 'node:path';
 import type { NodeFiles } from '../discovery/node-files.ts';
 import { readResolvConf } from '../discovery/resolv-conf.ts';
@@ -21,7 +22,10 @@ const COREFILE_NAMES = ['Corefile', 'Corefile.base'];
 /** Corefiles of more pods than that say nothing new. */
 const MAX_COREFILES = 8;
 
-/** What a Corefile calls the servers that kubelet gave its pod; NodeLocal DNSCache fills in the second itself. */
+/**
+ * What a Corefile calls the servers that kubelet gave its pod; NodeLocal DNSCache fills in the
+ * second itself.
+ */
 const POD_SERVERS = new Set(['/etc/resolv.conf', '__PILLAR__UPSTREAM__SERVERS__']);
 
 /** Finds the Corefiles that kubelet mounts into pods of this node, below its --root-dir. */
@@ -44,7 +48,10 @@ export async function findCorefiles(files: NodeFiles, kubeletRoot: string): Prom
   return found;
 }
 
-/** The services that the Corefiles describe, and those that kubelet's cluster DNS addresses stand for. */
+/**
+ * The services that the Corefiles describe, and those that kubelet's cluster DNS addresses stand
+ * for.
+ */
 export async function readClusterDns(
   files: NodeFiles,
   kubelet: KubeletFacts,
@@ -77,7 +84,8 @@ export async function readClusterDns(
       place: 'node',
       listens: [{ address, port: 53 }],
       ownZones: [],
-      // In kubelet's own file it cannot be what NodeLocal DNSCache asks: only its Corefile says what lies behind.
+      // In kubelet's own file it cannot be what NodeLocal DNSCache asks: only its Corefile says
+      // what lies behind.
       routes: [
         podAddresses.includes(address)
           ? { zone: '.', targets: [], unknown: 'only its Corefile tells whom it asks' }
@@ -121,7 +129,10 @@ function isGuessed({ blocks }: Corefile, { basis }: PodConf): boolean {
   return basis === 'guess' && blocks.some(({ forwards }) => forwards.some(takesFile));
 }
 
-/** NodeLocal DNSCache binds to a link-local address of the node; a cluster's DNS binds to every address of its pod. */
+/**
+ * NodeLocal DNSCache binds to a link-local address of the node; a cluster's DNS binds to every
+ * address of its pod.
+ */
 export function isNodeLocal(corefile: Corefile): boolean {
   return corefile.blocks.some((block) => block.binds.some((address) => address.startsWith('169.254.')));
 }
@@ -178,13 +189,15 @@ async function readTarget(
     const plain = toTarget(target.address, target.port, source);
     return [to.includes('://') && !to.startsWith('dns://') ? { ...plain, text: to } : plain];
   }
-  // The pod's own /etc/resolv.conf is what kubelet made of its file; any other path is a mount that may be the node's.
+  // The pod's own /etc/resolv.conf is what kubelet made of its file; any other path is a mount that
+  // may be the node's.
   if (target.kind === 'file') {
     if (to === '/etc/resolv.conf') return podServers;
     const { nameservers } = await readResolvConf(files, to);
     if (nameservers.length === 0) return null;
     return nameservers.map(({ address, line }) => toTarget(address, 53, `${to}:${line}`));
   }
-  // NodeLocal DNSCache fills this in with its pod's servers, unless the cluster's DNS has stub domains.
+  // NodeLocal DNSCache fills this in with its pod's servers, unless the cluster's DNS has stub
+  // domains.
   return to === '__PILLAR__UPSTREAM__SERVERS__' ? podServers : null;
 }

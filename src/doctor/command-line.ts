@@ -1,5 +1,5 @@
-// A command line as the files of a node put it together: each word with the file and line it comes from, so that a cure can
-// name the line. Made by systemd-unit, kubelet and k3s.
+// A command line as the files of a node put it together: each word with the file and line it comes
+// from, so that a cure can name the line. Made by systemd-unit, kubelet and k3s.
 
 /** One word of a command line. */
 export interface Word {
@@ -16,7 +16,10 @@ export interface FlagValue {
   readonly setBy: string;
 }
 
-/** Splits at white space outside quotes; a backslash at the end of a line continues it. Quotes are taken off. */
+/**
+ * Splits at white space outside quotes; a backslash at the end of a line continues it. Quotes are
+ * taken off.
+ */
 export function splitCommand(text: string, file: string, firstLine: number): Word[] {
   const words: Word[] = [];
   let line = firstLine;

@@ -1,5 +1,5 @@
-// What a Corefile means for the way of a query: what its server blocks bind to, where they forward, what they answer themselves.
-// Called by cluster-dns; config/corefile knows the syntax.
+// What a Corefile means for the way of a query: what its server blocks bind to, where they forward,
+// what they answer themselves. Called by cluster-dns; config/corefile knows the syntax.
 import { isIP } from 'node:net';
 import { type Directive, parseCorefile } from '../config/corefile.ts';
 
@@ -101,7 +101,10 @@ export type ForwardTarget =
   | { readonly kind: 'file'; readonly path: string }
   | { readonly kind: 'unknown' };
 
-/** An address, a file in resolv.conf's format, or something that only CoreDNS's surroundings can fill in. */
+/**
+ * An address, a file in resolv.conf's format, or something that only CoreDNS's surroundings can
+ * fill in.
+ */
 export function parseForwardTarget(text: string): ForwardTarget {
   if (text.startsWith('/')) return { kind: 'file', path: text };
   const scheme = SCHEMES.exec(text)?.[1] ?? 'dns';

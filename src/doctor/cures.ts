@@ -1,5 +1,5 @@
-// The exact words that cure what the doctor found: kubelet's line (distributions has them), the Corefile's, unloop's. Called by
-// findings.
+// The exact words that cure what the doctor found: kubelet's line (distributions has them), the
+// Corefile's, unloop's. Called by findings.
 import { isIP } from 'node:net';
 import { isLoopback } from '../discovery/loopback.ts';
 import type { Forward } from './corefile.ts';
@@ -10,7 +10,10 @@ import { toTarget } from './service.ts';
 /** Where a resolv.conf for pods goes when no file of the node will do. */
 const OWN_FILE = '/etc/kubernetes/resolv.conf';
 
-/** Servers to name, as text: those that some file of the node names, else those that its own servers ask, else the cloud's, else a blank. */
+/**
+ * Servers to name, as text: those that some file of the node names, else those that its own servers
+ * ask, else the cloud's, else a blank.
+ */
 export function serversToName(facts: Facts): string[] {
   const real = facts.realServers.map(({ address, port }) => toTarget(address, port || 53, ''));
   const asked = facts.services.flatMap(({ routes }) =>
@@ -26,7 +29,10 @@ export function serversToName(facts: Facts): string[] {
   return facts.cloud === null ? ['<your network’s DNS server>'] : [...facts.cloud.resolvers];
 }
 
-/** Has kubelet copy a file whose servers lead away from the node, as its distribution wants it; writes that file first if there is none. */
+/**
+ * Has kubelet copy a file whose servers lead away from the node, as its distribution wants it;
+ * writes that file first if there is none.
+ */
 export function cureKubelet(facts: Facts): Cure[] {
   const { kubelet, cleanFile } = facts;
   const { cure, settings } = kubelet.distribution;
@@ -39,7 +45,10 @@ export function cureKubelet(facts: Facts): Cure[] {
   return [{ what, where: OWN_FILE, lines, commands: [], isAlternative: false }, ...cures];
 }
 
-/** Has unloop stand between, which takes the real servers in the place of a stub; nothing where it stands there already. */
+/**
+ * Has unloop stand between, which takes the real servers in the place of a stub; nothing where it
+ * stands there already.
+ */
 export function cureWithUnloop(facts: Facts, stubs: readonly string[]): Cure[] {
   if (facts.unloop !== null) return [];
   const servers = serversToName(facts);

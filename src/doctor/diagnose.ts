@@ -1,5 +1,5 @@
-// From what was found to what it means: follows a query of each kind of client, names the circles and the blind spots, and
-// decides on the verdict. Called by main; findings words what it sees.
+// From what was found to what it means: follows a query of each kind of client, names the circles
+// and the blind spots, and decides on the verdict. Called by main; findings words what it sees.
 
 import { describeAddress } from './cloud.ts';
 import { CLUSTER_DNS_ROLE } from './cluster-dns.ts';

@@ -1,5 +1,5 @@
-// The path of a query as a drawing in text: from left to right, branches below one another, ⟲ where it goes round. Called by
-// render-text, and by whoever shows one path alone.
+// The path of a query as a drawing in text: from left to right, branches below one another, ⟲ where
+// it goes round. Called by render-text, and by whoever shows one path alone.
 import type { Hop, QueryPath } from './report.ts';
 
 /** A drawing wider than this stands upright instead. */

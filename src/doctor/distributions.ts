@@ -1,5 +1,6 @@
-// The Kubernetes distributions that the doctor knows, as a table: how a node of each is recognized, where its kubelet keeps its
-// settings, and what changes them for good. docs/doctor.md says where each row comes from. Called by kubelet and cures.
+// The Kubernetes distributions that the doctor knows, as a table: how a node of each is recognized,
+// where its kubelet keeps its settings, and what changes them for good. docs/doctor.md says where
+// each row comes from. Called by kubelet and cures.
 import type { NodeFiles } from '../discovery/node-files.ts';
 import type { KubeletFacts } from './kubelet-facts.ts';
 import type { Cure } from './report.ts';
@@ -28,7 +29,10 @@ export interface Distribution {
   readonly units: readonly string[];
   /** kubelet's --root-dir. */
   readonly root: string;
-  /** Has every node ask these servers, where the distribution writes the node's files from settings of its own; else null. */
+  /**
+   * Has every node ask these servers, where the distribution writes the node's files from settings
+   * of its own; else null.
+   */
   readonly settings: ((servers: readonly string[]) => Cure[]) | null;
   /** Has kubelet copy that file; null where the settings do it all. */
   readonly cure: ((change: Change) => Cure[]) | null;

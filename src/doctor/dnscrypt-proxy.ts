@@ -1,5 +1,5 @@
-// dnscrypt-proxy on the node: where it listens, and which encrypted resolvers it asks. Debian has systemd listen for it, on
-// 127.0.2.1. Called by local-servers.
+// dnscrypt-proxy on the node: where it listens, and which encrypted resolvers it asks. Debian has
+// systemd listen for it, on 127.0.2.1. Called by local-servers.
 import { posix } from 'node:path';
 import type { NodeFiles } from '../discovery/node-files.ts';
 import { canonicalAddress } from '../discovery/server-address.ts';

@@ -1,4 +1,5 @@
-// The wording of what the doctor sees in the paths, the files and the answers, each with its cure. Called by diagnose.
+// The wording of what the doctor sees in the paths, the files and the answers, each with its cure.
+// Called by diagnose.
 import { describeResolvConf } from '../discovery/notices.ts';
 import { NODE_LOCAL_ROLE } from './cluster-dns.ts';
 import {
@@ -15,7 +16,10 @@ import { type Facts, MAX_NAMESERVERS } from './inspect.ts';
 import type { Cure, Finding, FindingCode, Hop, Probe, QueryPath, Severity } from './report.ts';
 import { allHops, leavesOf, POD_ITSELF, wayTo } from './walk.ts';
 
-/** What older resolvers and kubelets take of a search list (resolv.conf(5), kubelet's validation.go). */
+/**
+ * What older resolvers and kubelets take of a search list (resolv.conf(5), kubelet's
+ * validation.go).
+ */
 const MAX_SEARCH_DOMAINS = 6;
 const MAX_SEARCH_CHARACTERS = 256;
 /** glibc takes no more for ndots (RES_MAXNDOTS). */
@@ -64,7 +68,8 @@ function describePaths(facts: Facts, paths: readonly QueryPath[], probes: readon
     for (const leaf of circles) told.add(`${leaf.server} ${leaf.source}`);
     const itself = leaves.filter(isPodItself);
     if (path.kind === 'podDefault') {
-      // The cluster's DNS is such a pod: where it is known to loop by the same line, that says it all.
+      // The cluster's DNS is such a pod: where it is known to loop by the same line, that says it
+      // all.
       const said = new Set(clusterLeaves.filter((leaf) => leaf.state === 'loops').map((leaf) => leaf.source));
       const unsaid = itself.filter((leaf) => !said.has(leaf.source));
       if (unsaid.length > 0) findings.push(describePodRisk(facts, unsaid));
@@ -86,7 +91,10 @@ function isPodItself({ role, state }: Hop): boolean {
   return state === 'wouldLoop' && role === POD_ITSELF;
 }
 
-/** A circle through a server whose configuration is not seen, which is taken to be the usual one: told once, from the cluster's side. */
+/**
+ * A circle through a server whose configuration is not seen, which is taken to be the usual one:
+ * told once, from the cluster's side.
+ */
 function describeAssumedCircle(facts: Facts, paths: readonly QueryPath[]): Finding[] {
   // What makes the pod itself the answer is told already.
   const said = new Set(
@@ -200,12 +208,12 @@ function describeDeadEnds(
   hops: readonly Hop[] = path.hops,
   before: Hop | null = null,
 ): Finding[] {
-  const answers = new Set(
-    probes.filter((probe) => probe.answersNewNames === true).map(({ server }) => server),
-  );
+  const isAnswer = ({ rcode, answersNewNames }: Probe) => rcode === 'NOERROR' && answersNewNames === true;
+  const answers = new Set(probes.filter(isAnswer).map(({ server }) => server));
   return hops.flatMap((hop) => {
     if (hop.next.length > 0) return describeDeadEnds(path, probes, hop.next, hop);
-    // What answers a name that it never saw asks somebody who is not itself, whatever the files say.
+    // What answers a name that it never saw asks somebody who is not itself, whatever the files
+    // say.
     if (hop.state === 'unknown' && answers.has(hop.server === '?' ? (before?.server ?? '') : hop.server))
       return [];
     if (hop.state === 'unknown') {

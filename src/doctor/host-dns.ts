@@ -1,5 +1,5 @@
-// The DNS servers that come with an operating system or a VPN and answer on addresses of their own: Talos's host DNS,
-// OpenShift's CoreDNS on the node, Tailscale's MagicDNS. Called by local-servers.
+// The DNS servers that come with an operating system or a VPN and answer on addresses of their own:
+// Talos's host DNS, OpenShift's CoreDNS on the node, Tailscale's MagicDNS. Called by local-servers.
 import { parseAllDocuments } from 'yaml';
 import type { NodeFiles } from '../discovery/node-files.ts';
 import { readResolvConf } from '../discovery/resolv-conf.ts';
@@ -8,7 +8,10 @@ import { parseForwardTarget, readCorefile } from './corefile.ts';
 import { asTexts } from './kubelet-facts.ts';
 import { type Route, type Service, type Target, toTarget } from './service.ts';
 
-/** Talos answers pods here where forwardKubeDNSToHost is on, and processes on 127.0.0.53 (its constants.go). */
+/**
+ * Talos answers pods here where forwardKubeDNSToHost is on, and processes on 127.0.0.53 (its
+ * constants.go).
+ */
 const TALOS_HOST_DNS = ['169.254.116.108', 'fd54:616c:6f73:0:204f:5320:444e:531'].map(canonicalAddress);
 /** The machine's configuration, on the partition STATE. */
 const TALOS_CONFIG = '/system/state/config.yaml';
@@ -60,7 +63,10 @@ function readTalosNameservers(text: string): string[] {
   return asTexts(servers).filter((server) => parseForwardTarget(server).kind === 'server');
 }
 
-/** On bare metal and in virtual machines every OpenShift node runs a CoreDNS on its own address, first in /etc/resolv.conf. */
+/**
+ * On bare metal and in virtual machines every OpenShift node runs a CoreDNS on its own address,
+ * first in /etc/resolv.conf.
+ */
 export async function readOpenShiftCoreDns(files: NodeFiles): Promise<Service | null> {
   const reading = await files.read(OPENSHIFT_COREFILE);
   if (reading.kind !== 'text') return null;
@@ -88,7 +94,10 @@ export async function readOpenShiftCoreDns(files: NodeFiles): Promise<Service | 
   };
 }
 
-/** tailscaled answers its own names, and asks the tailnet's servers or those it found before it came for the others. */
+/**
+ * tailscaled answers its own names, and asks the tailnet's servers or those it found before it came
+ * for the others.
+ */
 export async function readTailscale(files: NodeFiles, named: readonly string[]): Promise<Service | null> {
   const backup = await readResolvConf(files, TAILSCALE_BACKUP);
   const isNamed = named.some((address) => TAILSCALE_ADDRESSES.includes(canonicalAddress(address)));

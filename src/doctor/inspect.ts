@@ -1,5 +1,5 @@
-// Reads everything the doctor judges by: the node's files below a root, a Corefile, unloop's configuration. Called by main;
-// diagnose draws the conclusions.
+// Reads everything the doctor judges by: the node's files below a root, a Corefile, unloop's
+// configuration. Called by main; diagnose draws the conclusions.
 import type { Config } from '../config/config.ts';
 import { isLoopback, readInterfaceAddresses } from '../discovery/loopback.ts';
 import { NodeFiles, type Unreadable } from '../discovery/node-files.ts';
@@ -47,7 +47,10 @@ export interface PodConf {
   readonly servers: readonly Target[];
   /** The file itself; null where there is none. */
   readonly conf: ResolvConf | null;
-  /** files: kubelet's files say so. pod: kubelet gave it to this very pod. guess: kubelet's default, for want of anything better. */
+  /**
+   * files: kubelet's files say so. pod: kubelet gave it to this very pod. guess: kubelet's default,
+   * for want of anything better.
+   */
   readonly basis: 'files' | 'pod' | 'guess';
 }
 
@@ -66,7 +69,10 @@ export interface Facts {
   readonly corefiles: readonly Corefile[];
   readonly services: readonly Service[];
   readonly unloop: UnloopServer | null;
-  /** Servers behind this machine's that some file names, of the first source that has any: what discovery would take. */
+  /**
+   * Servers behind this machine's that some file names, of the first source that has any: what
+   * discovery would take.
+   */
   readonly realServers: readonly FoundServer[];
   /** Whether a server leads away from this machine and the cluster. */
   readonly isUsable: (address: string, port: number) => boolean;
@@ -75,7 +81,10 @@ export interface Facts {
   readonly cloud: Cloud | null;
   readonly isMusl: boolean;
   readonly unreadable: readonly Unreadable[];
-  /** Addresses of this machine beyond loopback; empty for another machine's files, where they are not known. */
+  /**
+   * Addresses of this machine beyond loopback; empty for another machine's files, where they are
+   * not known.
+   */
   readonly ownAddresses: ReadonlySet<string>;
 }
 

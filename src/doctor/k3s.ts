@@ -1,5 +1,6 @@
-// k3s and RKE2, which start kubelet themselves: their own settings, and how they choose a resolv.conf when none is set (the
-// first of two files whose servers are all unicast, else a file of their own with 8.8.8.8). Called by kubelet.
+// k3s and RKE2, which start kubelet themselves: their own settings, and how they choose a
+// resolv.conf when none is set (the first of two files whose servers are all unicast, else a file
+// of their own with 8.8.8.8). Called by kubelet.
 import { isIP } from 'node:net';
 import { posix } from 'node:path';
 import type { NodeFiles } from '../discovery/node-files.ts';
@@ -110,7 +111,10 @@ async function findUnit(files: NodeFiles, flavour: 'k3s' | 'rke2'): Promise<stri
   return flavour === 'k3s' ? 'k3s' : 'rke2-server';
 }
 
-/** Whether all its servers are what Go calls global unicast: no loopback, no link-local, no multicast. */
+/**
+ * Whether all its servers are what Go calls global unicast: no loopback, no link-local, no
+ * multicast.
+ */
 async function isUsable(files: NodeFiles, path: string): Promise<boolean> {
   const { nameservers, badLines } = await readResolvConf(files, path);
   if (badLines.some((bad) => bad.text.startsWith('nameserver'))) return false;

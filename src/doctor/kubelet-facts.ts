@@ -5,13 +5,19 @@ import type { Distribution } from './distributions.ts';
 /** What is known of the kubelet of this node. */
 export interface KubeletFacts {
   readonly distribution: Distribution;
-  /** The file it copies into pods; '' when it is told to use none. Its default where `unknown` says why. */
+  /**
+   * The file it copies into pods; '' when it is told to use none. Its default where `unknown` says
+   * why.
+   */
   readonly resolvConf: string;
   /** Why it is not known which file it copies: a clause; '' when it is known. */
   readonly unknown: string;
   /** Who says so, "FILE:LINE"; '' when it is the default. */
   readonly setBy: string;
-  /** config: resolvConf in a YAML file. flag: --resolv-conf. distribution: the setting of k3s or RKE2; argument: their kubelet-arg. */
+  /**
+   * config: resolvConf in a YAML file. flag: --resolv-conf. distribution: the setting of k3s or
+   * RKE2; argument: their kubelet-arg.
+   */
   readonly how: 'config' | 'flag' | 'distribution' | 'argument' | 'default';
   /** The systemd unit to restart: "kubelet", "k3s-agent". */
   readonly unit: string;
@@ -19,7 +25,10 @@ export interface KubeletFacts {
   readonly configFile: string;
   /** Cluster DNS addresses that pods get; empty when not known. */
   readonly clusterDns: readonly string[];
-  /** The servers come from the distribution itself, not from a file of the node (k3s without a usable file: 8.8.8.8). */
+  /**
+   * The servers come from the distribution itself, not from a file of the node (k3s without a
+   * usable file: 8.8.8.8).
+   */
   readonly generatedServers: readonly string[];
   /** Files of kubelet that are there and make no sense: "FILE: reason". */
   readonly faults: readonly string[];

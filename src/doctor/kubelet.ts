@@ -1,5 +1,6 @@
-// Which file kubelet copies into a pod with dnsPolicy: Default, and who says so: the command line of the running kubelet, else
-// that of its unit, its KubeletConfiguration and the drop-ins of that, or k3s and RKE2 around it. Called by inspect.
+// Which file kubelet copies into a pod with dnsPolicy: Default, and who says so: the command line
+// of the running kubelet, else that of its unit, its KubeletConfiguration and the drop-ins of that,
+// or k3s and RKE2 around it. Called by inspect.
 import { posix } from 'node:path';
 import type { NodeFiles } from '../discovery/node-files.ts';
 import { type FlagValue, findFlag, splitCommand, type Word } from './command-line.ts';
@@ -13,7 +14,10 @@ export const DEFAULT_RESOLV_CONF = '/etc/resolv.conf';
 /** More processes than a node has. */
 const MAX_PROCESSES = 4096;
 
-/** The unit that kubeadm's packages bring, for a tree that holds its environment files and not the unit. */
+/**
+ * The unit that kubeadm's packages bring, for a tree that holds its environment files and not the
+ * unit.
+ */
 const KUBEADM_UNIT = `[Service]
 EnvironmentFile=-/var/lib/kubelet/kubeadm-flags.env
 EnvironmentFile=-/etc/default/kubelet
@@ -105,7 +109,8 @@ async function readCommandLine(files: NodeFiles, distribution: Distribution): Pr
   } else {
     const unit = await readUnit(files, 'kubelet', KUBEADM_UNIT);
     path = unit.path;
-    // The binary itself is no argument; without a unit file it is a guess that says nothing of a kubelet here.
+    // The binary itself is no argument; without a unit file it is a guess that says nothing of a
+    // kubelet here.
     const isKubelet = unit.command.some(({ text }) => posix.basename(text) === 'kubelet');
     if (!isKubelet && unit.command.length > 0) wrapper = unit.command[0]!.text;
     written.push(...(path === '' ? unit.command.slice(1) : unit.command));

@@ -1,5 +1,6 @@
-// The DNS servers of the node itself and whom they ask: systemd-resolved, dnsmasq, those of READERS, or whatever answers on a
-// loopback address while some file of the node still names the real servers. Called by inspect.
+// The DNS servers of the node itself and whom they ask: systemd-resolved, dnsmasq, those of
+// READERS, or whatever answers on a loopback address while some file of the node still names the
+// real servers. Called by inspect.
 import { isLoopback } from '../discovery/loopback.ts';
 import type { NodeFiles } from '../discovery/node-files.ts';
 import { readResolvConf } from '../discovery/resolv-conf.ts';
@@ -21,7 +22,10 @@ import { readUnbound } from './unbound.ts';
 const MAX_ASKED = 8;
 const STUB_FILE = '/run/systemd/resolve/stub-resolv.conf';
 
-/** Each reads one kind of server, null where it is not installed. Where two answer on one address, the first counts. */
+/**
+ * Each reads one kind of server, null where it is not installed. Where two answer on one address,
+ * the first counts.
+ */
 const READERS: readonly ((files: NodeFiles, named: readonly string[]) => Promise<Service | null>)[] = [
   readTalosHostDns,
   readAdGuardHome,
@@ -41,7 +45,10 @@ export interface LocalServers {
   readonly resolvedServers: readonly FoundServer[];
 }
 
-/** Reads them all. `named`: the servers that resolv.conf names. `isHere`: whether an address is this machine's. */
+/**
+ * Reads them all. `named`: the servers that resolv.conf names. `isHere`: whether an address is this
+ * machine's.
+ */
 export async function readLocalServers(
   context: SourceContext,
   named: readonly string[],
@@ -108,7 +115,10 @@ async function readResolved(context: SourceContext, hasConf: boolean): Promise<S
   };
 }
 
-/** Those that say themselves whom they ask, one address at a time, then the one of the configuration files. */
+/**
+ * Those that say themselves whom they ask, one address at a time, then the one of the configuration
+ * files.
+ */
 async function readDnsmasqs(
   context: SourceContext,
   isHere: (address: string) => boolean,
@@ -169,7 +179,10 @@ function toRoutes({ servers, zones }: Pick<SourceFacts, 'servers' | 'zones'>): R
   return routes;
 }
 
-/** A file in resolv.conf's format that names usable servers only, for kubelet to copy; '' when there is none. */
+/**
+ * A file in resolv.conf's format that names usable servers only, for kubelet to copy; '' when there
+ * is none.
+ */
 export async function findCleanFile(
   files: NodeFiles,
   isUsable: (address: string, port: number) => boolean,

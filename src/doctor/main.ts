@@ -1,5 +1,6 @@
-// `unloop doctor`: inspects this node or pod, or a saved tree of its files; says whether DNS loops or would, and what cures it.
-// Imported by cli/dispatch. Exit code: 0 healthy, 1 loop or risk, 2 cannot tell.
+// `unloop doctor`: inspects this node or pod, or a saved tree of its files; says whether DNS loops
+// or would, and what cures it. Imported by cli/dispatch. Exit code: 0 healthy, 1 loop or risk, 2
+// cannot tell.
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { text } from 'node:stream/consumers';

@@ -1,7 +1,10 @@
-// What the doctor finds out, as data: `unloop doctor --json` prints it as it is (docs/doctor.md describes it), and
-// render-text makes a page of it. Filled in by diagnose.
+// What the doctor finds out, as data: `unloop doctor --json` prints it as it is (docs/doctor.md
+// describes it), and render-text makes a page of it. Filled in by diagnose.
 
-/** loops: it does, with what is set up here. wouldLoop: it does as soon as a pod with dnsPolicy: Default runs a DNS server. */
+/**
+ * loops: it does, with what is set up here. wouldLoop: it does as soon as a pod with dnsPolicy:
+ * Default runs a DNS server.
+ */
 export type Verdict = 'healthy' | 'wouldLoop' | 'loops' | 'unknown';
 
 /** Exit codes of `unloop doctor`. */

@@ -1,5 +1,5 @@
-// DNS servers that the doctor can look into: which addresses they answer on and where they send what they do not know. Made by
-// local-servers, cluster-dns and unloop-server; followed by walk.
+// DNS servers that the doctor can look into: which addresses they answer on and where they send
+// what they do not know. Made by local-servers, cluster-dns and unloop-server; followed by walk.
 import { canonicalAddress } from '../discovery/server-address.ts';
 
 /** In whose network a server or client is. A pod in the node's network counts as the node. */

@@ -1,5 +1,6 @@
-// What systemd would run for a unit: its ExecStart with the variables of Environment= and EnvironmentFile= put in, from the
-// unit file and its drop-ins (systemd.unit(5), systemd.exec(5), systemd.service(5)). Called by kubelet and k3s.
+// What systemd would run for a unit: its ExecStart with the variables of Environment= and
+// EnvironmentFile= put in, from the unit file and its drop-ins (systemd.unit(5), systemd.exec(5),
+// systemd.service(5)). Called by kubelet and k3s.
 import { posix } from 'node:path';
 import type { NodeFiles } from '../discovery/node-files.ts';
 import { splitCommand, type Word } from './command-line.ts';
@@ -17,7 +18,10 @@ const MAX_ENVIRONMENT_FILES = 16;
 
 /** A unit as it stands in files. */
 export interface Unit {
-  /** The file that a change to the unit goes to: the unit file, or the drop-in that has the command; '' without one. */
+  /**
+   * The file that a change to the unit goes to: the unit file, or the drop-in that has the command;
+   * '' without one.
+   */
   readonly path: string;
   /** The words of the last ExecStart; empty when no file has one. */
   readonly command: readonly Word[];

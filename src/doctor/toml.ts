@@ -1,5 +1,5 @@
-// As much of TOML as the settings of DNS servers need: sections, and keys with texts, numbers or lists of texts. Called by
-// pihole and dnscrypt-proxy.
+// As much of TOML as the settings of DNS servers need: sections, and keys with texts, numbers or
+// lists of texts. Called by pihole and dnscrypt-proxy.
 
 /** A setting: its texts (a number as written), and its line. */
 export interface TomlValue {
@@ -7,7 +7,10 @@ export interface TomlValue {
   readonly line: number;
 }
 
-/** "section.key" (or "key" before the first section) to its value. What is not understood is left out. */
+/**
+ * "section.key" (or "key" before the first section) to its value. What is not understood is left
+ * out.
+ */
 export function readToml(text: string): Map<string, TomlValue> {
   const values = new Map<string, TomlValue>();
   const lines = text.split(/\r?\n/).map(withoutComment);

@@ -1,5 +1,5 @@
-// unbound on the node: where it listens, and whom it asks: the root servers unless a forward-zone says otherwise
-// (unbound.conf(5)). Called by local-servers.
+// unbound on the node: where it listens, and whom it asks: the root servers unless a forward-zone
+// says otherwise (unbound.conf(5)). Called by local-servers.
 import { isIP } from 'node:net';
 import { posix } from 'node:path';
 import type { NodeFiles } from '../discovery/node-files.ts';

@@ -1,5 +1,5 @@
-// Follows a query from server to server until it leaves this node, comes back, or disappears where no file says more.
-// Called by diagnose for each kind of client.
+// Follows a query from server to server until it leaves this node, comes back, or disappears where
+// no file says more. Called by diagnose for each kind of client.
 import { isLoopback, isUnspecified } from '../discovery/loopback.ts';
 import { canonicalAddress } from '../discovery/server-address.ts';
 import type { Hop, HopState } from './report.ts';
@@ -13,7 +13,10 @@ import {
   type Target,
 } from './service.ts';
 
-/** More servers in a row than anyone chains; bounds the picture, the visited set already ends circles. */
+/**
+ * More servers in a row than anyone chains; bounds the picture, the visited set already ends
+ * circles.
+ */
 const MAX_DEPTH = 8;
 
 /** What loopback is in a pod. */
@@ -22,7 +25,10 @@ export const POD_ITSELF = 'the pod itself';
 /** What the walk knows. */
 export interface Surroundings {
   readonly services: readonly Service[];
-  /** What an address is known to be, where no service answers there ("NAT of the virtual machine's host"). */
+  /**
+   * What an address is known to be, where no service answers there ("NAT of the virtual machine's
+   * host").
+   */
   readonly describe: (address: string) => string;
   /** Addresses of this machine beyond loopback, canonical; a pod reaches them too. */
   readonly ownAddresses: ReadonlySet<string>;
@@ -126,7 +132,10 @@ function findService(
   );
 }
 
-/** The server of the node that answers on its addresses, where one does on loopback; resolved's stub does not. */
+/**
+ * The server of the node that answers on its addresses, where one does on loopback; resolved's stub
+ * does not.
+ */
 function findOwn(target: Target, { services }: Surroundings): Service | null {
   const answers = (service: Service) =>
     service.place === 'node' &&
@@ -144,7 +153,9 @@ export function leavesOf(hops: readonly Hop[]): Hop[] {
   return hops.flatMap((hop) => (hop.next.length === 0 ? [hop] : leavesOf(hop.next)));
 }
 
-/** The servers from the first hop to the first end in that state, as text; empty when there is none. */
+/**
+ * The servers from the first hop to the first end in that state, as text; empty when there is none.
+ */
 export function wayTo(state: HopState, hops: readonly Hop[]): string[] {
   for (const hop of hops) {
     if (hop.state === state) return [hop.server];

@@ -1,5 +1,5 @@
-// docs/doctor.md: its examples are what the doctor prints, its codes those of the program. UPDATE_GENERATED=1 writes the examples
-// anew from the golden files.
+// docs/doctor.md: its examples are what the doctor prints, its codes those of the program.
+// UPDATE_GENERATED=1 writes the examples anew from the golden files.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';

@@ -1,5 +1,7 @@
-// Whole reports over saved trees of nodes: fixtures/<name>/tree is the node's root, with a Corefile and an unloop.yaml beside it
-// where the case has them, and the files of the pod that the doctor runs in below fixtures/<name>/pod. UPDATE_GENERATED=1 writes the golden files anew; read the difference before committing it.
+// Whole reports over saved trees of nodes: fixtures/<name>/tree is the node's root, with a Corefile
+// and an unloop.yaml beside it where the case has them, and the files of the pod that the doctor
+// runs in below fixtures/<name>/pod. UPDATE_GENERATED=1 writes the golden files anew; read the
+// difference before committing it.
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
@@ -53,6 +55,7 @@ const VERDICTS: Readonly<Record<string, readonly [string, number]>> = {
   'node-local-dns-alone': ['unknown', 2],
   'node-local-dns-loop': ['loops', 1],
   'node-uses-cluster-dns': ['wouldLoop', 1],
+  'node-uses-cluster-dns-known': ['healthy', 0],
   openshift: ['healthy', 0],
   'openshift-loop': ['wouldLoop', 1],
   pihole: ['healthy', 0],
@@ -122,6 +125,20 @@ describe('the report on a saved tree', () => {
     expectGolden(`${FIXTURES}/${name}/report.golden.json`, data.out);
     expect(data).toMatchObject({ code, err: '' });
     expect(JSON.parse(data.out)).toMatchObject({ verdict, exitCode: code, probes: [] });
+  });
+
+  it('names a cure that the distribution has, for every node', () => {
+    const textOf = (name: string) => readFileSync(`${FIXTURES}/${name}/report.golden.txt`, 'utf8');
+    // None of them has a unit "kubelet" to restart.
+    for (const name of ['talos-loop', 'bottlerocket-loop', 'microk8s-stub', 'k0s-stub', 'openshift-loop']) {
+      expect(textOf(name), name).not.toContain('systemctl restart kubelet');
+      expect(textOf(name), name).toMatch(/\bevery node\b/);
+    }
+    for (const name of Object.keys(VERDICTS)) {
+      expect(textOf(name), name).not.toMatch(/(?<![\w.])(\S+) +in place of \1(?![\w.])/);
+      if (VERDICTS[name]![1] === 0)
+        expect(textOf(name), name).not.toMatch(/^(would loop|loops|cannot tell)/m);
+    }
   });
 
   it('says the verdict in its first line, in plain text', async () => {

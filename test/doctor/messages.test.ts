@@ -1,4 +1,5 @@
-// What the doctor says word for word, where no golden file has it; every code is quoted in one place or the other.
+// What the doctor says word for word, where no golden file has it; every code is quoted in one
+// place or the other.
 import { readdirSync, readFileSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
