@@ -11,7 +11,7 @@ import { type LinkNetwork, readLinkNetworks } from './link-networks.ts';
  * Loopback, private (RFC 1918, RFC 4193), shared (RFC 6598) and link-local networks, and those that clusters use though
  * they were set aside: 198.18.0.0/15 (RFC 2544) and 240.0.0.0/4 (RFC 1112 §4), not globally reachable either (RFC 6890).
  */
-const NON_PUBLIC_NETWORKS = [
+export const NON_PUBLIC_NETWORKS = [
   '127.0.0.0/8',
   '10.0.0.0/8',
   '172.16.0.0/12',

@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parseAllDocuments } from 'yaml';
+import { NON_PUBLIC_NETWORKS } from '../../../src/server/client-networks.ts';
 import { goTool, kubernetesValidate, operatorReader } from './tools.ts';
 
 const KUBERNETES = fileURLToPath(new URL('../../../config/kubernetes/', import.meta.url));
@@ -83,6 +84,21 @@ describe.each(MODES)('the chart as %s', (mode) => {
     expect(out).toMatch(/clusterKeyFile: secrets\/cluster-key\n\s+maxHops: 4/);
     expect(kinds(out)).not.toContain('Secret');
     expect(out).toContain('name: keys');
+  });
+});
+
+describe('podNetworks', () => {
+  it('are served beside all that is served by default', () => {
+    const configOf = (text: string) =>
+      parseAllDocuments(text)
+        .map((document) => document.toJS())
+        .find((manifest) => manifest?.kind === 'ConfigMap' && manifest.data['config.yaml'] !== undefined)
+        .data['config.yaml'] as string;
+    expect(configOf(template('clusterWide').out)).not.toContain('limits:');
+    const text = configOf(template('clusterWide', 'podNetworks={11.0.0.0/8,2600:1f00::/24}').out);
+    const { limits } = parseAllDocuments(text)[0]!.toJS() as { limits: { allow: string[] } };
+    expect(limits.allow.sort()).toEqual([...NON_PUBLIC_NETWORKS, '11.0.0.0/8', '2600:1f00::/24'].sort());
+    expect(template('clusterWide', 'podNetworks={anywhere}').status).not.toBe(0);
   });
 });
 

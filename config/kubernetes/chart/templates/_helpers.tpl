@@ -56,6 +56,11 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- $_ := set $loop "ring" "cluster-wide" -}}
 {{- end -}}
 {{- $_ := set $config "loop" $loop -}}
+{{- with .Values.podNetworks -}}
+{{- /* limits.allow takes the place of the default, whose networks are these. */ -}}
+{{- $private := list "127.0.0.0/8" "10.0.0.0/8" "172.16.0.0/12" "192.168.0.0/16" "100.64.0.0/10" "169.254.0.0/16" "198.18.0.0/15" "240.0.0.0/4" "::1/128" "fc00::/7" "fe80::/10" -}}
+{{- $_ := set $config "limits" (dict "allow" (concat $private .)) -}}
+{{- end -}}
 {{- mergeOverwrite $config (deepCopy .Values.config) | toYaml -}}
 {{- end -}}
 
