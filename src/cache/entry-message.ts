@@ -1,7 +1,7 @@
 // The message of an entry: written into its segments, copied out of them with its TTLs aged. Called by MessageCache; the
 // layout is in entry.ts. RFC 1035 §3.2.1 (TTLs count down), RFC 8767 §4 (the TTL of stale answers).
 import { copyOctets } from '../base/word-octets.ts';
-import { HEADER_LENGTH } from '../wire/header.ts';
+import { FLAG_AA, HEADER_LENGTH } from '../wire/header.ts';
 import { ageTtls, setTtls } from '../wire/ttl.ts';
 import {
   lengthOf,
@@ -59,9 +59,14 @@ export function writeMessage(
   }
 }
 
+/** Clears AA of the entry's message: what comes from a cache is not authoritative (RFC 1035 §4.1.1, RFC 2181 §5.4.1). */
+export function clearAuthoritative(arena: SegmentArena, ref: number): void {
+  arena.bytes[(ref << SEGMENT_SHIFT) + MESSAGE_OFFSET + 2]! &= ~(FLAG_AA >>> 8);
+}
+
 /**
  * Copies the message into out[0 …] with its TTLs aged to now, or, once expired, all at staleTtlSeconds. Returns its
- * length, −1 when it does not fit.
+ * length; when that is more than `out` has, the message's beginning stands there.
  */
 export function copyMessage(
   arena: SegmentArena,
@@ -72,7 +77,10 @@ export function copyMessage(
 ): number {
   const { bytes, halves, links } = arena;
   const length = lengthOf(arena, ref);
-  if (length > out.length) return -1;
+  if (length > out.length) {
+    copyBeginning(arena, ref, out, nowMs, staleTtlSeconds);
+    return length;
+  }
   let segment = ref;
   let from = (ref << SEGMENT_WORD_SHIFT) + MESSAGE_WORD;
   let end = (ref + 1) << SEGMENT_WORD_SHIFT;
@@ -109,6 +117,48 @@ export function copyMessage(
     from = end;
   }
   return length;
+}
+
+/** copyMessage() for a message that is longer than `out`: as much of it as goes in. */
+function copyBeginning(
+  arena: SegmentArena,
+  ref: number,
+  out: Uint8Array,
+  nowMs: number,
+  staleTtlSeconds: number,
+): void {
+  const { bytes, halves, links } = arena;
+  const length = lengthOf(arena, ref);
+  let segment = ref;
+  let from = (ref << SEGMENT_WORD_SHIFT) + MESSAGE_WORD;
+  let end = (ref + 1) << SEGMENT_WORD_SHIFT;
+  for (let passed = 0; passed < length; ) {
+    if (from === end) {
+      segment = links[segment]!;
+      from = segment << SEGMENT_WORD_SHIFT;
+      end = from + SEGMENT_WORDS;
+    }
+    const run = Math.min((end - from) << 2, length - passed);
+    const room = out.length - passed;
+    if (room > 0) copyOctets(bytes, from << 2, out, passed, Math.min(run, room));
+    passed += run;
+    from += (run + 3) >> 2;
+  }
+
+  const ageMs = nowMs - storedAtMs(arena, ref);
+  const stale = ageMs >= lifetimeMs(arena, ref);
+  const ageSeconds = Math.floor(ageMs / 1000);
+  // TTLs are listed in their order: the first that lies behind the cut ends it.
+  for (let left = ttlCountOf(arena, ref), half = from << 1; left > 0; left--, half++) {
+    if (half === end << 1) {
+      segment = links[segment]!;
+      half = segment << (SEGMENT_WORD_SHIFT + 1);
+      end = (segment + 1) << SEGMENT_WORD_SHIFT;
+    }
+    if (halves[half]! + 4 > out.length) return;
+    if (stale) setTtls(out, 0, halves, half, 1, staleTtlSeconds);
+    else ageTtls(out, 0, halves, half, 1, ageSeconds, 1);
+  }
 }
 
 /** Copies QNAME into out and returns its length. For the flush, which asks which names there are. */

@@ -26,7 +26,7 @@ import {
   writeLifetime,
 } from './entry.ts';
 import { EntryClasses } from './entry-classes.ts';
-import { copyMessage, copyQname, writeMessage } from './entry-message.ts';
+import { clearAuthoritative, copyMessage, copyQname, writeMessage } from './entry-message.ts';
 import type { EntryStore } from './entry-store.ts';
 import { hashNameAndClass, type QuestionKey } from './question-key.ts';
 import { NONE, type SegmentArena } from './segment-arena.ts';
@@ -190,13 +190,14 @@ export class MessageCache {
 
   /**
    * Copies the message found into out[0 …], its TTLs aged (a stale one's set to serveStale.ttl), its QTYPE the one asked,
-   * and returns its length; −1 when it does not fit. Call it right after a look-up that found data.
+   * and returns its length; of one that is longer than `out`, the beginning is copied. Call it right after a look-up that
+   * found data.
    */
   copyFound(out: Uint8Array, nowMs: number): number {
     const staleTtlSeconds = this.#options.serveStale.ttlSeconds;
     const length = copyMessage(this.#arena, this.#found, out, nowMs, staleTtlSeconds);
     // An NXDOMAIN answers questions for every type, and was stored with one.
-    if (length > 0) writeUint16(out, this.#foundTypeOffset, this.#foundQtype);
+    writeUint16(out, this.#foundTypeOffset, this.#foundQtype);
     return length;
   }
 
@@ -243,6 +244,7 @@ export class MessageCache {
         writeKey(this.#arena, ref, anyType ? nameHash : q.keyHash, q, anyType, partition);
         writeLifetime(this.#arena, ref, nowMs, lifetime, scanned.rcode, -1);
         writeMessage(this.#arena, ref, reply, length, scanned.ttlOffsets, ttlCount);
+        clearAuthoritative(this.#arena, ref);
         this.#classes.insert(store, ref);
       }
     }

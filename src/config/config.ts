@@ -84,11 +84,23 @@ export interface Config {
   readonly limits: {
     /** 0: no limit. */
     readonly perClientQps: number;
+    /** UDP queries of one client that may wait for upstreams; 0: no limit. */
+    readonly perClientWaiting: number;
     readonly tcpConnections: number;
     readonly tcpIdleMs: number;
     /** CIDR texts, canonical; empty allow: networks that are not public, and our own. deny wins. */
     readonly allow: readonly string[];
     readonly deny: readonly string[];
+    /** Private addresses are kept from the answers of upstreams that belong to no zone. */
+    readonly rebindProtection: boolean;
+    /** Suffixes that may lead to private addresses all the same; lower case, no trailing dot. */
+    readonly rebindExceptions: readonly string[];
+  };
+  /** What questions for this server itself are told (version.bind, id.server). */
+  readonly identity: {
+    readonly version: boolean;
+    /** Empty: not told. */
+    readonly name: string;
   };
   readonly admin: {
     /** null: off. */

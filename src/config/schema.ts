@@ -1,12 +1,12 @@
 // The one table of settings. Validation (load), `unloop help`, docs/configuration.md (docs), the editors' JSON Schema
 // (json-schema) and `check --print` (effective) are all made from it, so none of them can drift from another.
 import type { LogLevel } from './config.ts';
+import { CLIENT_SETTINGS } from './schema-clients.ts';
 import { FORWARD_SETTINGS, ZONE_SETTINGS } from './schema-forward.ts';
 import type { Setting } from './setting.ts';
 import {
   autoOrInteger,
   choice,
-  cidrs,
   durationMs,
   durationSeconds,
   flag,
@@ -220,39 +220,7 @@ export const SETTINGS: readonly Setting[] = [
     default: '60s',
     description: 'How long it is out of use at most before it is tried again.',
   },
-  {
-    path: 'limits.perClientQps',
-    type: integer(0, 10_000_000),
-    default: 0,
-    description: 'Queries per second from one client address. 0: no limit.',
-  },
-  {
-    path: 'limits.tcpConnections',
-    type: integer(1, 100_000),
-    default: 1000,
-    description: 'Client TCP connections at once.',
-  },
-  {
-    path: 'limits.tcpIdle',
-    type: durationMs('100ms', '1h'),
-    default: '10s',
-    description: 'A TCP connection without a whole query is closed after this time.',
-  },
-  {
-    path: 'limits.allow',
-    type: cidrs(),
-    default: [],
-    description:
-      'Clients that are served; others get REFUSED. Empty: private, loopback and link-local addresses, and the networks this machine is in. `0.0.0.0/0` and `::/0` are everybody, and make an open resolver.',
-    example: ['10.0.0.0/8', '192.168.0.0/16', 'fd00::/8'],
-  },
-  {
-    path: 'limits.deny',
-    type: cidrs(),
-    default: [],
-    description: 'Clients that are REFUSED, even if `allow` names them.',
-    example: ['10.9.0.0/16'],
-  },
+  ...CLIENT_SETTINGS,
   {
     path: 'admin.listen',
     type: listenAddressOrOff(),

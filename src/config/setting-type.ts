@@ -16,6 +16,7 @@ import {
   SIZE_PATTERN,
 } from './units.ts';
 import { formatUpstream, parseUpstream } from './upstream-address.ts';
+import { parseZoneSuffix } from './zone-suffix.ts';
 
 /** A JSON Schema, as far as this folder writes one. */
 export type JsonSchema = { readonly [key: string]: unknown };
@@ -305,6 +306,18 @@ export function cidrs(): SettingType<readonly string[]> {
       (source) => formatCidr(parseCidr(source)),
       (block) => block,
     ),
+    unitSuffix: '',
+    jsonSchema: { type: 'array', items: { type: 'string' } },
+    toYaml: (value) => value,
+  };
+}
+
+/** Names that stand for themselves and all below them. */
+export function nameSuffixes(): SettingType<readonly string[]> {
+  const expected = 'a list of domain names such as corp.example';
+  return {
+    expected,
+    schema: listOf(expected, 0, parseZoneSuffix, (suffix) => suffix),
     unitSuffix: '',
     jsonSchema: { type: 'array', items: { type: 'string' } },
     toYaml: (value) => value,

@@ -28,6 +28,7 @@ export const Counter = {
   /** Datagrams to upstreams that the kernel did not take, and from them that the receive buffer had no room for. */
   upstreamSendFailures: 19,
   upstreamKernelDrops: 20,
+  rebindBlocked: 21,
 } as const;
 export type Counter = (typeof Counter)[keyof typeof Counter];
 const COUNTERS = 24;
@@ -58,6 +59,7 @@ export const DROP_REASONS = [
   'tcp_framing',
   'client_gone',
   'internal_error',
+  'client_waiting_limit',
 ] as const;
 export type DropReason = (typeof DROP_REASONS)[number];
 /** Position of a reason in DROP_REASONS. */

@@ -163,6 +163,11 @@ export const UNLOOP_METRICS: readonly Metric[] = [
       { labels: { reason: 'kernel' }, value: totals.counter(Counter.upstreamKernelDrops) },
     ],
   ),
+  counted(
+    'unloop_rebind_blocked_total',
+    'Answers withheld because they led a name from outside to a private address (limits.rebindProtection).',
+    Counter.rebindBlocked,
+  ),
   single(
     'gauge',
     'unloop_rewritten_upstreams',

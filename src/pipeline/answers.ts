@@ -64,6 +64,35 @@ export class Answers {
     this.#send(path, out, length, peers, peerOffset, rcode);
   }
 
+  /** Answers a query with TC and nothing else: it may come again over TCP. */
+  comeByTcp(
+    bytes: Uint8Array,
+    q: ParsedQuery,
+    path: ClientPath,
+    peers: Int32Array,
+    peerOffset: number,
+  ): void {
+    const out = path.reserve();
+    this.#send(path, out, writeTruncatedReply(bytes, q, out), peers, peerOffset, Rcode.NOERROR);
+  }
+
+  /** Answers a query with a message that was made up here, without OPT, for its question in any spelling. */
+  made(
+    message: Uint8Array,
+    bytes: Uint8Array,
+    q: ParsedQuery,
+    path: ClientPath,
+    peers: Int32Array,
+    peerOffset: number,
+  ): void {
+    const out = path.reserve();
+    const rcode = readFlags(message) & RCODE_MASK;
+    copyOctets(message, 0, out, 0, Math.min(message.length, out.length));
+    const limit = answerLimit(path.stream, q.udpSize);
+    const length = restoreForClient(out, message.length, bytes, q, rcode, NO_EDE, null, limit);
+    this.#send(path, out, length, peers, peerOffset, rcode);
+  }
+
   /** Answers another replica's probe: its query came to our ring (loop/probe.ts). */
   probeProof(
     bytes: Uint8Array,
@@ -91,13 +120,8 @@ export class Answers {
     const cache = this.#cache;
     const copied = cache.copyFound(out, this.#clock.nowMs);
     const rcode = cache.foundRcode;
-    let length: number;
-    if (copied < 0) {
-      length = writeTruncatedReply(bytes, q, out, rcode);
-    } else {
-      const limit = answerLimit(path.stream, q.udpSize);
-      length = restoreForClient(out, copied, bytes, q, rcode, edeCode, null, limit);
-    }
+    const limit = answerLimit(path.stream, q.udpSize);
+    const length = restoreForClient(out, copied, bytes, q, rcode, edeCode, null, limit);
     this.#send(path, out, length, peers, peerOffset, rcode);
   }
 
@@ -134,7 +158,7 @@ export class Answers {
   ): void {
     const path = waiter.path!;
     const out = path.reserve();
-    // What is longer than the path carries need not be copied: it is truncated to its question anyway.
+    // What is longer than the path carries need not be copied: it is cut anyway.
     copyOctets(message, 0, out, 0, Math.min(length, out.length));
     const limit = waiter.sizeLimit;
     const end = restoreForClient(out, length, waiter.named, waiter, rcode, edeCode, edeText, limit);
@@ -173,7 +197,6 @@ export class Answers {
     const found = cache.findUsable(flight.query, flight, flight.zone!.partition, nowMs);
     if (found === Lookup.miss) return false;
     const length = cache.copyFound(this.#scratch, nowMs);
-    if (length < 0) return false;
     const rcode = cache.foundRcode;
     const isStale = found !== Lookup.fresh;
     if (isStale) this.#counters.values[Counter.cacheStale]! += flight.waiterCount;
@@ -184,8 +207,25 @@ export class Answers {
   /** Gives stale data, or an error that was made up here, to the waiters of a flight. */
   failure(flight: Flight, rcode: number, edeCode: number, edeText: Uint8Array | null): void {
     if (flight.waiters === null || this.stale(flight)) return;
+    this.withoutRecords(flight, rcode, edeCode, edeText);
+  }
+
+  /** Gives an answer without records, made up here, to the waiters of a flight. */
+  withoutRecords(flight: Flight, rcode: number, edeCode: number, edeText: Uint8Array | null): void {
     this.#writeError(flight, rcode);
     this.reply(flight, this.#scratch, flight.questionEnd, rcode, edeCode, edeText);
+  }
+
+  /**
+   * Gives the waiters of a flight the truncated reply that was kept for want of the whole: with TC, they may try TCP themselves.
+   * Stale data, which is whole, is better. Nothing is stored.
+   */
+  truncated(flight: Flight): void {
+    if (flight.waiters === null || this.stale(flight)) return;
+    const reply = flight.truncatedReply!;
+    const rcode = readFlags(reply) & RCODE_MASK;
+    if (flight.opaque) this.verbatim(flight, reply, reply.length, rcode);
+    else this.reply(flight, reply, reply.length, rcode, NO_EDE, null);
   }
 
   /** An error without records to a flight's question, into #scratch. */

@@ -27,6 +27,8 @@ export function networkWords(octets: Uint8Array, prefixLength: number): NetworkW
 
 /** Clients whose rate is followed at once; a newcomer takes the place of one that is quiet. */
 const RATE_SLOTS = 16_384;
+/** Tells the allowance of a client's streams from that of its datagrams. */
+const STREAM_SALT = 0x5bd1e995;
 /** Slots looked at for one client. */
 const RATE_PROBES = 4;
 
@@ -62,14 +64,17 @@ export class ClientGate {
     }
   }
 
-  /** Drop.ok, Drop.not_allowed or Drop.rate_limited for a query from the peer at peers[offset …]. */
-  admit(peers: Int32Array, offset: number, nowMs: number): number {
+  /**
+   * Drop.ok, Drop.not_allowed or Drop.rate_limited for a query from the peer at peers[offset …]. What comes over streams has an
+   * allowance of its own: whoever forges datagrams uses up that of the address forged, and cannot forge a handshake.
+   */
+  admit(peers: Int32Array, offset: number, stream: boolean, nowMs: number): number {
     if (this.#deny.length > 0 && isIn(this.#deny, peers, offset)) return Drop.not_allowed;
     if (this.allow.length > 0 && !isIn(this.allow, peers, offset)) {
       if (!this.#hasStranger) this.#rememberStranger(peers, offset);
       return Drop.not_allowed;
     }
-    return this.#intervalMs === 0 || this.#spend(peers, offset, nowMs) ? Drop.ok : Drop.rate_limited;
+    return this.#intervalMs === 0 || this.#spend(peers, offset, stream, nowMs) ? Drop.ok : Drop.rate_limited;
   }
 
   /** Whether a client's network is served. */
@@ -91,9 +96,9 @@ export class ClientGate {
   }
 
   /** Takes one query off a client's allowance: a second's worth may come in a burst. */
-  #spend(peers: Int32Array, offset: number, nowMs: number): boolean {
+  #spend(peers: Int32Array, offset: number, stream: boolean, nowMs: number): boolean {
     // 0 is a slot that nobody has.
-    const hash = hashClient(peers, offset, this.#seed) || 1;
+    const hash = hashClient(peers, offset, this.#seed) ^ (stream ? STREAM_SALT : 0) || 1;
     let slot = -1;
     for (let probe = 0; probe < RATE_PROBES; probe++) {
       const candidate = (hash + probe) & (RATE_SLOTS - 1);

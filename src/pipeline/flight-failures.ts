@@ -1,4 +1,4 @@
-// What clients are told when a flight ends without an answer, and whether that is remembered against the name. Belongs to
+// What clients are told when a flight ends without a whole answer, and whether that is remembered against the name. Belongs to
 // forward-path.
 import type { Clock } from '../base/clock.ts';
 import type { MessageCache } from '../cache/message-cache.ts';
@@ -19,6 +19,10 @@ export class FlightFailures {
 
   /** Gives the waiters stale data or an error, and remembers the failure (RFC 9520 §3.2) if it is the upstreams'. */
   fail(flight: Flight): void {
+    if (flight.truncatedReply !== null) {
+      this.#answers.truncated(flight);
+      return;
+    }
     let rcode: number = Rcode.SERVFAIL;
     let edeCode: number = EdeCode.noReachableAuthority;
     let edeText: Uint8Array | null = null;

@@ -127,6 +127,8 @@ export class Flight implements WheelTimer {
   timedOut = false;
   /** An upstream has answered TC: only a stream brings more. */
   truncated = false;
+  /** The truncated answer, OPT taken off: given out when the whole is not to be had. Null: there is none. */
+  truncatedReply: Uint8Array | null = null;
   /** A stream that was tried in place of datagrams could not be had: datagrams it is. */
   streamRefused = false;
   /** The waiters were answered at the deadline; only a late reply is still waited for. */
@@ -185,6 +187,7 @@ export class Flight implements WheelTimer {
     this.round = 0;
     this.timedOut = false;
     this.truncated = false;
+    this.truncatedReply = null;
     this.streamRefused = false;
     this.settled = false;
     this.failedRcode = -1;
@@ -306,6 +309,7 @@ export class FlightPool {
     }
     if (flight.settled) this.settled--;
     flight.zone = null;
+    flight.truncatedReply = null;
     flight.next = this.#free;
     this.#free = flight;
     this.inUse--;

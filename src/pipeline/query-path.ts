@@ -8,8 +8,10 @@
 // Called by the listeners for each message, on its bytes in the receive buffer: no decode, no promise, no throw.
 import type { Clock } from '../base/clock.ts';
 import { Lookup, type MessageCache } from '../cache/message-cache.ts';
+import type { IdentityAnswers } from '../local/identity-answers.ts';
+import { isIdentityQuestion } from '../local/identity-question.ts';
 import { Counter, type Counters, Drop } from '../metrics/counters.ts';
-import { EdeCode, Rcode } from '../wire/codes.ts';
+import { Class, EdeCode, Rcode } from '../wire/codes.ts';
 import { ParsedQuery, parseQuery, QueryVerdict } from '../wire/query.ts';
 import { asksForKeepalive } from '../wire/tcp-keepalive.ts';
 import { type Answers, answerLimit, NO_EDE, staleEde } from './answers.ts';
@@ -32,6 +34,8 @@ export class QueryPath {
   zones: ZoneTable = NO_ZONES;
   /** Swapped when the configuration changes. */
   gate: ClientGate;
+  /** Answers to questions for what this server is; null: none is given. Swapped when the configuration changes. */
+  identity: IdentityAnswers | null = null;
   readonly #clock: Clock;
   readonly #counters: Counters;
   readonly #cache: MessageCache;
@@ -89,9 +93,13 @@ export class QueryPath {
       this.#immediate++;
       return true;
     }
-    const admitted = this.gate.admit(peers, peerOffset, this.#clock.nowMs);
+    const admitted = this.gate.admit(peers, peerOffset, path.stream, this.#clock.nowMs);
     if (admitted !== Drop.ok) return this.#turnAway(admitted, bytes, path, peers, peerOffset);
 
+    if (q.qclass !== Class.IN && isIdentityQuestion(bytes, q)) {
+      this.#answerIdentity(bytes, path, peers, peerOffset);
+      return true;
+    }
     const zone = this.zones.find(bytes, q);
     if (q.opaque) return this.#forwardFor(bytes, length, zone, false, path, peers, peerOffset);
 
@@ -149,6 +157,9 @@ export class QueryPath {
       return this.#turnAway(Drop.in_flight_limit, bytes, path, peers, peerOffset);
     }
     const clientHash = hashClient(peers, peerOffset, this.#clientSeed);
+    if (!this.#waiters.mayWait(clientHash, path.stream)) {
+      return this.#turnAway(Drop.client_waiting_limit, bytes, path, peers, peerOffset);
+    }
     if (!this.#hasRoom(zone, flight) && !this.#forward.displacement.makeRoom(zone, flight, clientHash)) {
       return this.#turnAway(Drop.in_flight_limit, bytes, path, peers, peerOffset);
     }
@@ -205,7 +216,7 @@ export class QueryPath {
     this.#counters.drop(verdict);
     if (verdict === QueryVerdict.tooShort || verdict === QueryVerdict.response) return false;
     // Strangers, and those who ask too much, get not even an error for what is no query.
-    if (this.gate.admit(peers, peerOffset, this.#clock.nowMs) !== Drop.ok) return false;
+    if (this.gate.admit(peers, peerOffset, path.stream, this.#clock.nowMs) !== Drop.ok) return false;
     let rcode: number = Rcode.FORMERR;
     switch (verdict) {
       case QueryVerdict.opcode:
@@ -221,6 +232,18 @@ export class QueryPath {
     return true;
   }
 
+  /** A question for what this server is: never sent on. REFUSED where it is not to be told (RFC 4892 §2). */
+  #answerIdentity(bytes: Uint8Array, path: ClientPath, peers: Int32Array, peerOffset: number): void {
+    const q = this.#query;
+    const message = this.identity?.find(bytes, q) ?? null;
+    if (message === null) {
+      this.#answers.error(bytes, q, path, peers, peerOffset, Rcode.REFUSED, EdeCode.notSupported, null);
+    } else {
+      this.#answers.made(message, bytes, q, path, peers, peerOffset);
+    }
+    this.#immediate++;
+  }
+
   /** A sound query that is not served: not allowed here, or more than can be borne. */
   #turnAway(
     reason: number,
@@ -230,6 +253,12 @@ export class QueryPath {
     peerOffset: number,
   ): boolean {
     this.#counters.drop(reason);
+    if (reason === Drop.rate_limited && !path.stream) {
+      // Its address may be forged: the one whose address it is can show that over TCP.
+      this.#answers.comeByTcp(bytes, this.#query, path, peers, peerOffset);
+      this.#immediate++;
+      return true;
+    }
     const edeCode = reason === Drop.not_allowed ? EdeCode.prohibited : EdeCode.other;
     this.#answers.error(bytes, this.#query, path, peers, peerOffset, Rcode.REFUSED, edeCode, null);
     this.#immediate++;

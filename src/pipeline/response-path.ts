@@ -21,14 +21,22 @@ import { type Answers, NO_EDE } from './answers.ts';
 import { type Attempt, Dress, type Flight } from './flight.ts';
 import type { ForwardPath } from './forward-path.ts';
 import { LOOP_TEXT, type LoopGuard } from './loop-guard.ts';
+import type { RebindGuard } from './rebind-guard.ts';
 
 /** Octets of an upstream's EDE text that are relayed: a short hint, not a letter (RFC 8914 §3). */
 const MAX_EDE_TEXT = 96;
 const MAX_LABEL_LENGTH = 63;
+/** Bytes of a truncated reply that are kept while the whole is asked for over a stream. */
+const MAX_TRUNCATED_BYTES = 4096;
+
+/** EDE text of an answer that was withheld. */
+const REBIND_TEXT = new TextEncoder().encode('private address of a name from outside (rebind protection)');
 
 export class ResponsePath implements ReplyOwner {
   /** Told of upstreams that say that they loop; set once, before the first reply. */
   loopGuard: LoopGuard | null = null;
+  /** Null: private addresses pass. Swapped when the configuration changes. */
+  rebindGuard: RebindGuard | null = null;
   readonly #forward: ForwardPath;
   readonly #clock: Clock;
   readonly #cache: MessageCache;
@@ -75,6 +83,7 @@ export class ResponsePath implements ReplyOwner {
       if (flight.outstanding === 0) this.#forward.tryNext(flight);
       return true;
     }
+    if (scanned.truncated) this.#keepTruncated(flight, bytes, length);
     if (scanned.truncated && !overStream) {
       flight.truncated = true;
       this.#forward.askOverStream(flight, upstreamIndex, dress);
@@ -102,6 +111,29 @@ export class ResponsePath implements ReplyOwner {
     }
     this.#land(flight, bytes, length, verdict === ScanVerdict.tooManyRecords);
     return true;
+  }
+
+  /** Takes a truncated answer down in case that no stream brings the whole: it is given out then, and never stored. */
+  #keepTruncated(flight: Flight, bytes: Uint8Array, length: number): void {
+    const scanned = this.#scanned;
+    if (scanned.rcode !== Rcode.NOERROR && scanned.rcode !== Rcode.NXDOMAIN) return;
+    // A reply without a question cannot be restored; one longer than a datagram is not worth its memory.
+    if (scanned.questionEnd !== flight.questionEnd || length > MAX_TRUNCATED_BYTES) return;
+    const kept = flight.opaque ? length : this.#trim(bytes, length, true);
+    if (!flight.opaque && this.rebindGuard?.blocks(flight, bytes, kept) === true) return;
+    flight.truncatedReply = bytes.slice(0, kept);
+  }
+
+  /** Takes off the reply that was scanned what clients do not get, evens its TTLs, and returns its length without OPT. */
+  #trim(bytes: Uint8Array, length: number, knowsAllRecords: boolean): number {
+    const scanned = this.#scanned;
+    let end = length;
+    if (!scanned.signed) {
+      if (knowsAllRecords) end = hideOurLetters(bytes, length, scanned);
+      cutForeignRecords(bytes, end, scanned);
+      mendTtls(bytes, scanned);
+    }
+    return stripOpt(bytes, end, scanned);
   }
 
   /** A matching reply is a sign of life, and a measure of the way. */
@@ -176,13 +208,13 @@ export class ResponsePath implements ReplyOwner {
       edeCode = readUint16(bytes, scanned.edeOffset);
       edeText = edeTextOf(bytes, scanned);
     }
-    let end = length;
-    if (!scanned.signed) {
-      if (!uncacheable) end = hideOurLetters(bytes, length, scanned);
-      cutForeignRecords(bytes, end, scanned);
-      mendTtls(bytes, scanned);
+    const bareLength = this.#trim(bytes, length, !uncacheable);
+    if (this.rebindGuard?.blocks(flight, bytes, bareLength) === true) {
+      this.#counters.increment(Counter.rebindBlocked);
+      this.#answers.withoutRecords(flight, Rcode.NOERROR, EdeCode.blocked, REBIND_TEXT);
+      this.#forward.release(flight);
+      return;
     }
-    const bareLength = stripOpt(bytes, end, scanned);
     if (!uncacheable) {
       const { partition } = flight.zone!;
       this.#cache.store(flight.query, flight, partition, bytes, bareLength, scanned, this.#clock.nowMs);

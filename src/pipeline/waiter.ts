@@ -45,15 +45,34 @@ export class Waiter {
   }
 }
 
+/**
+ * Counts of the datagrams that wait, by client hash: a power of two. Those few clients that share one with a flood share its limit;
+ * which ones they are nobody can choose (client-hash.ts).
+ */
+const CLIENT_SLOTS = 16_384;
+
 /** Waiters are made as they are first needed, at most `limit`, and used again for ever. */
 export class WaiterPool {
   readonly limit: number;
+  /**
+   * How many UDP queries of one client may wait; 0: no limit. Whoever forges a victim's address and has all the answers ready at one
+   * time makes a pulse of them (DNSBomb, CVE-2024-33655). A stream's client is there, and gets no more than it reads.
+   */
+  perClientLimit = 0;
+  /** UDP queries that wait, by client. */
+  readonly #datagrams = new Int32Array(CLIENT_SLOTS);
   /** Waiters in use. */
   inUse = 0;
   #free: Waiter | null = null;
 
   constructor(limit: number) {
     this.limit = limit;
+  }
+
+  /** Whether one more query of a client may wait. */
+  mayWait(clientHash: number, stream: boolean): boolean {
+    if (stream || this.perClientLimit === 0) return true;
+    return this.#datagrams[clientHash & (CLIENT_SLOTS - 1)]! < this.perClientLimit;
   }
 
   /** Takes down what a client's answer needs, but for `named`; null when the limit is reached. */
@@ -70,6 +89,7 @@ export class WaiterPool {
     const waiter = this.#free ?? new Waiter();
     this.#free = waiter.next;
     this.inUse++;
+    if (!path.stream) this.#datagrams[clientHash & (CLIENT_SLOTS - 1)]!++;
     waiter.id = q.id;
     waiter.flags = q.flags;
     waiter.qnameLength = q.qnameLength;
@@ -85,6 +105,7 @@ export class WaiterPool {
   }
 
   release(waiter: Waiter): void {
+    if (!waiter.path!.stream) this.#datagrams[waiter.clientHash & (CLIENT_SLOTS - 1)]!--;
     waiter.path = null;
     // A message that is kept whole may be 64 KiB long.
     waiter.named = NO_MESSAGE;

@@ -4,6 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Clock } from '../base/clock.ts';
 import { RandomPool } from '../base/random.ts';
 import { TimerWheel } from '../base/timer-wheel.ts';
+import { readVersion } from '../base/version.ts';
 import { MessageCache } from '../cache/message-cache.ts';
 import type { Config } from '../config/config.ts';
 import { LoopDetector } from '../loop/detector.ts';
@@ -16,6 +17,7 @@ import { LoopGuard } from '../pipeline/loop-guard.ts';
 import { OutgoingQuery } from '../pipeline/outgoing-query.ts';
 import { QueryLog } from '../pipeline/query-log.ts';
 import { QueryPath } from '../pipeline/query-path.ts';
+import { RebindGuard } from '../pipeline/rebind-guard.ts';
 import { ResponsePath } from '../pipeline/response-path.ts';
 import { WaiterPool } from '../pipeline/waiter.ts';
 import { SharedUpstreamState } from '../upstream/shared-state.ts';
@@ -67,6 +69,8 @@ export class DataPlane {
   readonly #heartbeat: Heartbeat;
   #lastTickMs = this.#clock.nowMs;
   #wasLate = false;
+  /** The exceptions of the rebinding protection in force, in one text; null: it is off. */
+  #rebindExceptions: string | null = null;
 
   private constructor(start: WorkerStart, tell: (message: FromWorker) => void) {
     const { config, workers } = start;
@@ -139,6 +143,7 @@ export class DataPlane {
       waiters,
       randomInt(2 ** 31),
     );
+    this.#useLimits(config);
     this.#routing = new Routing({ random: new RandomPool(), clock, counters, state });
     this.#publishing = setInterval(() => this.#publish(), PUBLISH_MS);
   }
@@ -147,6 +152,7 @@ export class DataPlane {
   static async open(start: WorkerStart, tell: (message: FromWorker) => void): Promise<DataPlane> {
     const plane = new DataPlane(start, tell);
     await plane.#useQueryLog(start.config);
+    await plane.#useIdentity(start.config);
     await plane.#useRouting(start.routing);
     try {
       await plane.#listen();
@@ -237,7 +243,32 @@ export class DataPlane {
     this.#outgoing.policy = config.loop;
     this.#allow = config.limits.allow;
     this.#queryPath.gate = gateFor(config, this.#start.workers);
+    this.#useLimits(config);
     await this.#useQueryLog(config);
+    await this.#useIdentity(config);
+  }
+
+  #useLimits(config: Config): void {
+    const { perClientWaiting, rebindProtection, rebindExceptions } = config.limits;
+    // As with perClientQps, each worker holds a client to its share.
+    this.#waiters.perClientLimit = Math.ceil(perClientWaiting / this.#start.workers);
+    const exceptions = rebindProtection ? rebindExceptions.join(' ') : null;
+    if (exceptions === this.#rebindExceptions) return;
+    this.#rebindExceptions = exceptions;
+    this.#responses.rebindGuard = rebindProtection ? new RebindGuard(rebindExceptions) : null;
+    // What was let pass before may be in it.
+    this.#cache.flush();
+  }
+
+  /** Loaded by those only who tell what they are. */
+  async #useIdentity({ identity }: Config): Promise<void> {
+    if (!identity.version && identity.name === '') {
+      this.#queryPath.identity = null;
+      return;
+    }
+    const { IdentityAnswers } = await import('../local/identity-answers.ts');
+    const version = identity.version ? `unloop ${readVersion()}` : '';
+    this.#queryPath.identity = new IdentityAnswers({ version, name: identity.name });
   }
 
   /** Workers write this log themselves, past the main thread. What it needs is loaded by those only who want it. */

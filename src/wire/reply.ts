@@ -2,10 +2,9 @@
 // whatever is not answered from data. Never longer than the query, save for OPT (11 octets) and an EDE option:
 // nobody can use us to make more of his packets (RFC 1035 §4.1.1, RFC 6891 §7, RFC 8914).
 import { copyOctets } from '../base/word-octets.ts';
-import { Rcode } from './codes.ts';
+import { Opcode, Rcode } from './codes.ts';
 import { appendEde, edeOptionLength, SERVER_UDP_SIZE, writeOpt } from './edns.ts';
 import {
-  FLAG_AA,
   FLAG_CD,
   FLAG_QR,
   FLAG_RA,
@@ -55,21 +54,15 @@ export function writeErrorReply(
 }
 
 /**
- * Writes an answer `rcode` (all 12 bits) without records that has TC set, so that the client comes again over TCP. AA is
- * taken from `sourceFlags`, the flags of the answer that does not fit.
+ * Writes an answer without records that has TC set, so that the client comes again over TCP. It is no longer than the query: nothing
+ * is gained by asking with somebody else's address.
  */
-export function writeTruncatedReply(
-  query: Uint8Array,
-  q: AnsweredQuery,
-  out: Uint8Array,
-  rcode: number,
-  sourceFlags = 0,
-): number {
-  const end = writeHead(query, q, out, FLAG_TC | (sourceFlags & FLAG_AA), rcode);
-  return q.hasOpt ? writeOpt(out, end, SERVER_UDP_SIZE, rcode, q.dnssecOk) : end;
+export function writeTruncatedReply(query: Uint8Array, q: AnsweredQuery, out: Uint8Array): number {
+  const end = writeHead(query, q, out, FLAG_TC, Rcode.NOERROR);
+  return q.hasOpt ? writeOpt(out, end, SERVER_UDP_SIZE, Rcode.NOERROR, q.dnssecOk) : end;
 }
 
-/** Header and question. RD and CD are the client's; RA says something about QUERY only. */
+/** Header and question. RD is the client's; RA and CD say something about QUERY only (RFC 4035 §3.2.2). */
 function writeHead(
   query: Uint8Array,
   q: AnsweredQuery,
@@ -79,9 +72,10 @@ function writeHead(
 ): number {
   const opcode = q.flags & OPCODE_MASK;
   const hasQuestion = q.questionEnd !== 0;
-  const kept = q.flags & (OPCODE_MASK | FLAG_RD | FLAG_CD);
+  const isQuery = opcode === Opcode.QUERY;
+  const kept = q.flags & (OPCODE_MASK | FLAG_RD | (isQuery ? FLAG_CD : 0));
   writeId(out, q.id);
-  writeFlags(out, FLAG_QR | kept | (opcode === 0 ? FLAG_RA : 0) | extraFlags | headerRcode(rcode, q.hasOpt));
+  writeFlags(out, FLAG_QR | kept | (isQuery ? FLAG_RA : 0) | extraFlags | headerRcode(rcode, q.hasOpt));
   writeCounts(out, hasQuestion ? 1 : 0, 0, 0, 0);
   if (!hasQuestion) return HEADER_LENGTH;
   if (query !== out) {

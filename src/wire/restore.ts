@@ -9,21 +9,16 @@ import {
   FLAG_RA,
   FLAG_RD,
   FLAG_TC,
+  FLAG_Z,
   HEADER_LENGTH,
   OPCODE_MASK,
   RCODE_MASK,
-  readAnswerCount,
-  readAuthorityCount,
   readFlags,
-  writeAdditionalCount,
-  writeCounts,
   writeFlags,
   writeId,
 } from './header.ts';
-import { skipName } from './name.ts';
-import { readUint16 } from './octets.ts';
 import { headerRcode } from './reply.ts';
-import { RR_FIXED_LENGTH } from './rr.ts';
+import { dropAdditional, keepWholeAnswers } from './shorten.ts';
 
 /** What of a client's query its answer depends on, besides QNAME's spelling. ParsedQuery has it all. */
 export interface ClientQuestion {
@@ -35,14 +30,15 @@ export interface ClientQuestion {
   readonly dnssecOk: boolean;
 }
 
-/** Flags that are the message's own; the others are the client's or set here. */
-const FOREIGN_FLAGS = FLAG_QR | OPCODE_MASK | FLAG_RD | FLAG_RA | FLAG_CD;
+/** Flags of the message that the client does not get: they are its own, set here, or must be zero (Z: RFC 1035 §4.1.1). */
+const FOREIGN_FLAGS = FLAG_QR | OPCODE_MASK | FLAG_RD | FLAG_RA | FLAG_Z | FLAG_CD;
 
 /**
  * Turns the message in out[0 … length−1] (one question, uncompressed, at 12; no OPT) into the answer to a client whose QNAME `named`, a
  * message, has as the client spelt it, and returns its length. `rcode` is the whole RCODE: its upper 8 bits go into
  * OPT, the lower 4 stand in the header already. What passes `sizeLimit` loses first its EDE (edeCode −1: there is none),
- * then additional records that nobody asked for, then all records: TC is set. `out` has room for OPT and EDE as far as sizeLimit allows, and never less than 512 octets.
+ * then additional records that nobody asked for; then TC is set, and it keeps the whole answer records that fit. `out` has room
+ * for OPT and EDE as far as sizeLimit allows, never less than 512 bytes, and holds the message as far as that is no longer.
  */
 export function restoreForClient(
   out: Uint8Array,
@@ -75,8 +71,7 @@ export function restoreForClient(
     end = dropAdditional(out, Math.min(length, room), questionEnd);
     if (end < 0) {
       flags = (flags & ~FLAG_AD) | FLAG_TC;
-      end = questionEnd;
-      writeCounts(out, 1, 0, 0, 0);
+      end = keepWholeAnswers(out, Math.min(length, room), questionEnd);
     }
   }
   writeFlags(out, flags);
@@ -84,23 +79,4 @@ export function restoreForClient(
   const optEnd = writeOpt(out, end, SERVER_UDP_SIZE, wholeRcode, q.dnssecOk);
   if (edeCode < 0 || optEnd + edeOptionLength(edeText) > limit) return optEnd;
   return appendEde(out, end, optEnd, edeCode, edeText);
-}
-
-/**
- * Leaves the additional section off an answer and returns where it ends then; −1, nothing changed, if the answer is no shorter
- * than `length` without it. Only additional records may go without TC being set (RFC 2181 §9), and they are none of these in a
- * referral: what is addressed there is needed (RFC 9471).
- */
-function dropAdditional(out: Uint8Array, length: number, questionEnd: number): number {
-  const answerCount = readAnswerCount(out);
-  if (answerCount === 0) return -1;
-  let end = questionEnd;
-  for (let left = answerCount + readAuthorityCount(out); left > 0; left--) {
-    const fixed = skipName(out, length, end);
-    if (fixed < 0 || fixed + RR_FIXED_LENGTH > length) return -1;
-    end = fixed + RR_FIXED_LENGTH + readUint16(out, fixed + 8);
-    if (end > length) return -1;
-  }
-  writeAdditionalCount(out, 0);
-  return end;
 }

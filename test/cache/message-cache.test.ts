@@ -204,16 +204,49 @@ describe('copying', () => {
     expect(out.subarray(length).every((octet) => octet === 0xee)).toBe(true);
   });
 
-  it('refuses a buffer that is too small', () => {
+  it('copies the beginning into a buffer that is too small, its TTLs aged, and says how long the whole is', () => {
+    for (const [seconds, ttl] of [
+      [0, 600],
+      [7, 593],
+      [700, 30],
+    ] as const) {
+      const fixture = new CacheFixture();
+      const answers = Array.from({ length: 40 }, () => address(600));
+      fixture.store('www.example.com', { answers });
+      const whole = answerTo(queryFor('www.example.com'), { answers });
+      const firstTtl = whole.length - 40 * 16 + 6;
+      fixture.advanceSeconds(seconds);
+      for (const size of [
+        12 + 17 + 4,
+        firstTtl + 3,
+        firstTtl + 4,
+        firstTtl + 16,
+        200,
+        333,
+        whole.length - 1,
+      ]) {
+        for (const small of [new Uint8Array(size), WordOctets.ofLength(size)]) {
+          fixture.lookup('www.example.com');
+          expect(fixture.cache.copyFound(small, fixture.nowMs)).toBe(whole.length);
+          const expected = Buffer.from(whole);
+          for (let at = firstTtl; at + 4 <= size; at += 16) expected.writeUInt32BE(ttl, at);
+          expect(Buffer.from(small), `${size}`).toEqual(expected.subarray(0, size));
+        }
+      }
+    }
+  });
+
+  it('clears AA, and no other bit: a cache is no authority', () => {
     const fixture = new CacheFixture();
-    fixture.store('www.example.com');
+    const reply = answerTo(queryFor('www.example.com'));
+    reply[2]! |= 0x04;
+    reply[3]! |= 0x20;
+    fixture.storeReply('www.example.com', reply);
     fixture.lookup('www.example.com');
-    const length = answerTo(queryFor('www.example.com')).length;
-    const now = fixture.nowMs;
-    const small = new Uint8Array(length - 1).fill(0xee);
-    expect(fixture.cache.copyFound(small, now)).toBe(-1);
-    expect(small.every((octet) => octet === 0xee)).toBe(true);
-    expect(fixture.cache.copyFound(new Uint8Array(length), now)).toBe(length);
+    const copy = fixture.copy();
+    expect([copy[2], copy[3]]).toEqual([reply[2]! & ~0x04, reply[3]]);
+    // Who waited for it is told what the server said.
+    expect(reply[2]! & 0x04).toBe(0x04);
   });
 
   it('copes with the largest message there is', () => {

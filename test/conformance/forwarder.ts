@@ -38,7 +38,8 @@ export async function startUnloopForwarder(stage: Stage, native: boolean): Promi
       },
       // Others may use the machine at the same time.
       forward: { deadline: '5s' },
-      cache: { serveStale: { after: '1500ms' } },
+      // A day by default: then nothing would show that no TTL passes seven.
+      cache: { maxTtl: '7d', serveStale: { after: '1500ms' } },
       limits: { tcpIdle: '3s', deny: [`${STRANGER}/32`] },
       loop: { probe: { onStart: false, interval: '0s' } },
     },

@@ -84,6 +84,7 @@ export const RFC_8767: readonly Requirement[] = [
       const asked = trial.ask({ name: domain.name }, 5000).catch(() => null);
       await pause(5000);
       await asked;
+      must(domain.queries.length > 0, 'not asked');
       for (const transport of ['udp', 'tcp']) {
         const tries = domain.queries.filter((query) => query.transport === transport).length;
         must(tries <= 3, `${tries} tries in 5 s`);

@@ -23,6 +23,8 @@ const PATIENCE_MS = 9_000;
 /** How long silence is listened to, where it is right. */
 const SILENCE_MS = 400;
 
+/** The upstream is waited for at least so long before a stale answer is given. */
+const STALE_AFTER_MS = 1000;
 /** Stale Answer, Stale NXDOMAIN Answer (RFC 8914 §4.4, §4.20). */
 const STALE_EDE = [3, 19];
 
@@ -73,11 +75,16 @@ export class Trial {
     return client.receive(SILENCE_MS).catch(() => null);
   }
 
-  /** Asks again, a few times, while the answer says that it is stale: on a busy machine the upstream may be slow. */
+  /**
+   * Asks again, a few times, while the answer says that it is stale: on a busy machine the upstream may be slow. A stale answer that
+   * nobody waited for is a shortfall.
+   */
   async askUntilFresh(question: Question): Promise<Answer> {
     for (let tries = 0; ; tries++) {
+      const startMs = performance.now();
       const answer = await this.ask(question);
       const isStale = answer.ede !== null && STALE_EDE.includes(answer.ede.code);
+      if (isStale && performance.now() - startMs < STALE_AFTER_MS) throw new Shortfall('stale at once');
       if (!isStale || tries === 3) return answer;
       await pause(500);
     }

@@ -15,6 +15,8 @@ export class Flooder {
   sent = 0;
   answered = 0;
   wrong = 0;
+  /** Answers with the true address. */
+  rightAnswers = 0;
   /** Answers by RCODE. */
   readonly rcodes: Record<number, number> = {};
 
@@ -58,7 +60,9 @@ export class Flooder {
     this.rcodes[rcode] = (this.rcodes[rcode] ?? 0) + 1;
     const qname = nameBytes(this.#names[bytes.readUInt16BE(0)] ?? '');
     const question = bytes.subarray(12, 12 + qname.length);
-    const isRight = question.equals(qname) && (rcode !== 0 || endsWithAddress(bytes, qname));
+    const hasAddress = endsWithAddress(bytes, qname);
+    if (hasAddress) this.rightAnswers++;
+    const isRight = question.equals(qname) && (rcode !== 0 || hasAddress || isTruncated(bytes));
     if (!isRight) this.wrong++;
   }
 
@@ -73,6 +77,11 @@ export class Flooder {
     this.stop();
     this.#socket.close();
   }
+}
+
+/** "Come again over TCP", which says nothing that could be wrong. */
+function isTruncated(bytes: Buffer): boolean {
+  return (bytes[2]! & 0x02) !== 0 && bytes.readUInt16BE(6) === 0;
 }
 
 /** Header, question, one record of 16 octets with a pointer for its owner. */

@@ -11,11 +11,11 @@ const networks = (...texts: string[]) =>
     return networkWords(bytes, prefix);
   });
 
-function judge(gate: ClientGate, address: string, nowMs = 0, port = 4000): number {
+function judge(gate: ClientGate, address: string, nowMs = 0, port = 4000, stream = false): number {
   // Behind another record, as in a batch.
   const peers = new Int32Array(24);
   peers.set(parsePeer(address, port)!, 12);
-  return gate.admit(peers, 12, nowMs);
+  return gate.admit(peers, 12, stream, nowMs);
 }
 
 describe('client-gate', () => {
@@ -89,6 +89,17 @@ describe('client-gate', () => {
       const gate = new ClientGate([], [], 50, 12_345);
       served(gate, '192.0.2.1', 1000, 10_000);
       expect(served(gate, '192.0.2.2', 10, 10_000)).toBe(10);
+    });
+
+    it('gives streams an allowance of their own: forged datagrams do not use it up', () => {
+      const gate = new ClientGate([], [], 50, 12_345);
+      served(gate, '192.0.2.1', 1000, 10_000);
+      expect(judge(gate, '192.0.2.1', 10_000)).toBe(Drop.rate_limited);
+      const overStream = () => judge(gate, '192.0.2.1', 10_000, 4000, true);
+      let ok = 0;
+      for (let i = 0; i < 1000; i++) if (overStream() === Drop.ok) ok++;
+      expect(ok).toBeGreaterThanOrEqual(50);
+      expect(ok).toBeLessThanOrEqual(51);
     });
 
     it('holds a whole IPv6 /64 to one rate', () => {

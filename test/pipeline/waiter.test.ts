@@ -61,3 +61,32 @@ describe('waiter pool', () => {
     expect(waiter.named).toHaveLength(0);
   });
 });
+
+describe('the limit of one client', () => {
+  const path = (stream: boolean): ClientPath => ({ ...PATH, stream });
+  const takeFor = (pool: WaiterPool, clientHash: number, stream: boolean) => {
+    const { q } = testQuery('host.example');
+    return pool.take(q, path(stream), new Int32Array(PEER_WORDS), 0, clientHash, 512, 0)!;
+  };
+
+  it('counts its datagrams that wait, not its streams, nor those of others', () => {
+    const pool = new WaiterPool(10);
+    pool.perClientLimit = 2;
+    const [first] = [takeFor(pool, 5, false), takeFor(pool, 5, true), takeFor(pool, 6, false)];
+    expect(pool.mayWait(5, false)).toBe(true);
+    takeFor(pool, 5, false);
+    expect(pool.mayWait(5, false)).toBe(false);
+    expect(pool.mayWait(5, true)).toBe(true);
+    expect(pool.mayWait(6, false)).toBe(true);
+    pool.release(first!);
+    expect(pool.mayWait(5, false)).toBe(true);
+  });
+
+  it('counts on while it is off, so that it holds at once when it is set', () => {
+    const pool = new WaiterPool(10);
+    takeFor(pool, -7, false);
+    expect(pool.mayWait(-7, false)).toBe(true);
+    pool.perClientLimit = 1;
+    expect(pool.mayWait(-7, false)).toBe(false);
+  });
+});

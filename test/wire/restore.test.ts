@@ -103,12 +103,52 @@ describe('restoreForClient', () => {
     expect(restore({ limit: stored.length - 1 })).toEqual(octets(head(0x8780, 1, 0, 0, 0), asked));
   });
 
+  it('but for the whole answer records that fit, without authority and additional', () => {
+    const one = record(QNAME_POINTER, 1, 60, octets('c0000201'));
+    const message = octets(header(0x8400, 1, 3, 1, 1), question('www.example'), one, one, one, one, one);
+    const start = 12 + asked.length;
+    for (const hasOpt of [false, true]) {
+      const tail = hasOpt ? opt(1232) : octets('');
+      for (let fit = 0; fit < 3; fit++) {
+        const least = start + fit * one.length + tail.length;
+        const cut = octets(
+          head(0x8780, 1, fit, 0, hasOpt ? 1 : 0),
+          asked,
+          ...Array.from({ length: fit }, () => one),
+          tail,
+        );
+        for (const limit of [least, least + one.length - 1])
+          expect(restore({ message, hasOpt, limit }), `${limit}`).toEqual(cut);
+      }
+      // All three fit, authority does not: TC says that something is missing.
+      const three = octets(head(0x8780, 1, 3, 0, hasOpt ? 1 : 0), asked, one, one, one, tail);
+      expect(restore({ message, hasOpt, limit: start + 4 * one.length - 1 + tail.length })).toEqual(three);
+    }
+  });
+
+  it('keeps whole records of a message of which only the beginning is there', () => {
+    const one = record(QNAME_POINTER, 1, 60, octets('c0000201'));
+    const message = octets(header(0x8000, 1, 100, 0, 0), question('www.example'), ...Array(100).fill(one));
+    const out = new Uint8Array(512);
+    out.set(message.subarray(0, 512));
+    const q = { id: 1, flags: 0, qnameLength: spelt.length, hasOpt: true, dnssecOk: false };
+    const named = octets('ff'.repeat(12), spelt);
+    const length = restoreForClient(out, message.length, named, q, 0, -1, null, 1232);
+    const count = Math.floor((512 - 11 - 12 - asked.length) / one.length);
+    expect(length).toBe(12 + asked.length + count * one.length + 11);
+    expect(out.slice(0, 12)).toEqual(octets('0001', header(0x8280, 1, count, 0, 1).slice(2)));
+  });
+
   it('wherever the limit cuts them', () => {
     const long = record(name('a-name-that-is-written-out.in-every.record'), 1, 60, octets('c0000201'));
     const message = octets(header(0x8400, 1, 2, 0, 1), question('www.example'), long, long, long);
     const withoutAdditional = message.length - long.length;
-    for (let limit = 40; limit < withoutAdditional; limit++) {
-      expect(restore({ message, limit })).toEqual(octets(head(0x8780, 1, 0, 0, 0), asked));
+    const start = 12 + asked.length;
+    for (let limit = start; limit < withoutAdditional; limit++) {
+      const whole = limit < start + long.length ? [] : [long];
+      expect(restore({ message, limit })).toEqual(
+        octets(head(0x8780, 1, whole.length, 0, 0), asked, ...whole),
+      );
     }
     const cut = octets(head(0x8580, 1, 2, 0, 0), asked, long, long);
     for (let limit = withoutAdditional; limit < message.length; limit++) {
@@ -140,6 +180,11 @@ describe('restoreForClient', () => {
     // A referral is of no use without the addresses in it.
     const referral = octets(header(0x8020, 1, 0, 1, 1), stored.slice(12), added);
     expect(restore({ message: referral, limit: referral.length - 1 })[2]).toBe(0x83);
+  });
+
+  it('clears Z, which an upstream may have set', () => {
+    const message = octets(header(0x8440, 1, 1, 0, 0), stored.slice(12));
+    expect(restore({ message, flags: 0x0040 })).toEqual(octets(head(0x8480, 1, 1, 0, 0), asked, answer));
   });
 
   it('keeps TC of a message that has it', () => {

@@ -137,13 +137,14 @@ describe.each(SOCKETS)('caching over the $socket', ({ native }) => {
 
     it('never keeps a truncated answer (RFC 2181 §9): TC over UDP is asked over TCP each time that fails', async () => {
       f.on(name('tc'), (query) => (query.transport === 'udp' ? truncated(query) : closeConnection()));
-      expect(await ask(f.port, { name: name('tc') })).toMatchObject({ rcode: 2, answers: [] });
+      const cut = await ask(f.port, { name: name('tc') });
+      expect(cut).toMatchObject({ rcode: 0, truncated: true, answers: [] });
       f.on(name('tc'), (query) => (query.transport === 'udp' ? truncated(query) : answer(query)));
       const whole = await until(
         () => ask(f.port, { name: name('tc') }),
-        (reply) => reply.rcode === 0,
+        (reply) => !reply.truncated,
       );
-      expect(whole).toMatchObject({ truncated: false });
+      expect(whole).toMatchObject({ rcode: 0 });
       expect(whole.answers).toHaveLength(1);
     });
 

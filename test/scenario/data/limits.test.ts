@@ -82,19 +82,35 @@ describe.each(SOCKETS)('clients over the $socket', ({ native }) => {
     const replies: Answer[] = [];
     for (let i = 0; i < 200; i++) replies.push(readAnswer(await greedy.receive()));
     greedy.close();
-    const served = replies.filter((reply) => reply.rcode === 0).length;
-    const refused = replies.filter((reply) => reply.rcode === 5).length;
-    expect(served + refused).toBe(200);
+    const served = replies.filter((reply) => !reply.truncated).length;
+    const turnedAway = replies.filter((reply) => reply.truncated);
+    expect(replies.every((reply) => reply.rcode === 0)).toBe(true);
     expect(served).toBeGreaterThanOrEqual(19);
+    expect(turnedAway.length).toBeGreaterThan(50);
+    // TC alone, no longer than the query.
+    const longest = queryBytes({ name: 'www.example' }).length;
+    expect(turnedAway.every(({ bytes, answers }) => bytes.length <= longest && answers.length === 0)).toBe(
+      true,
+    );
+    // Over TCP it has an allowance of its own, and REFUSED beyond.
+    const connection = await TcpClient.connect(f.port, '127.0.0.1', '127.0.0.9');
+    for (let i = 0; i < 200; i++) connection.send(queryBytes({ name: 'www.example', id: i }));
+    const rcodes = [];
+    for (let i = 0; i < 200; i++) rcodes.push(readAnswer(await connection.receive()).rcode);
+    connection.close();
+    expect(rcodes.slice(0, 19)).toEqual(Array(19).fill(0));
+    const refused = rcodes.filter((rcode) => rcode === 5).length;
     expect(refused).toBeGreaterThan(50);
     // Others have an allowance of their own, and the greedy one is served again after a while.
     expect(await f.udp({ name: 'www.example' })).toMatchObject({ rcode: 0 });
     await until(
       () => askUdp(f.port, { name: 'www.example' }, '127.0.0.1', '127.0.0.9'),
-      (reply) => reply.rcode === 0,
+      (reply) => !reply.truncated,
     );
     const metrics = await f.unloop.metrics();
-    expect(metrics.value('unloop_dropped_total', { reason: 'rate_limited' })).toBeGreaterThanOrEqual(refused);
+    expect(metrics.value('unloop_dropped_total', { reason: 'rate_limited' })).toBeGreaterThanOrEqual(
+      turnedAway.length + refused,
+    );
     await f.close();
   });
 });

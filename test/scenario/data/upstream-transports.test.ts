@@ -87,13 +87,13 @@ describe('TCP toward upstreams', () => {
     expect(addresses).toEqual(['192.0.2.97', '192.0.2.98', '192.0.2.99']);
   });
 
-  it('that is refused after TC makes SERVFAIL, which is cached', async () => {
+  it('that is refused after TC leaves TC, which is not cached', async () => {
     const f = await startForwarder({ upstream: { tcp: false } });
     f.upstream.script = truncated;
-    expect(await f.udp({ name: 'tc.example' })).toMatchObject({ rcode: 2, truncated: false, answers: [] });
+    expect(await f.udp({ name: 'tc.example' })).toMatchObject({ rcode: 0, truncated: true, answers: [] });
     const tries = f.asked('tc.example').length;
-    expect(await f.udp({ name: 'tc.example' })).toMatchObject({ rcode: 2, ede: { code: 13 } });
-    expect(f.asked('tc.example')).toHaveLength(tries);
+    expect(await f.udp({ name: 'tc.example' })).toMatchObject({ rcode: 0, truncated: true });
+    expect(f.asked('tc.example').length).toBeGreaterThan(tries);
     await f.close();
   });
 

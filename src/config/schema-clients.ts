@@ -1,0 +1,77 @@
+// The settings that say what clients get and how much: limits and identity. A part of the table of settings (schema).
+import type { Setting } from './setting.ts';
+import { cidrs, durationMs, flag, integer, nameSuffixes, text } from './setting-type.ts';
+
+/** In the order of the documentation. */
+export const CLIENT_SETTINGS: readonly Setting[] = [
+  {
+    path: 'limits.perClientQps',
+    type: integer(0, 10_000_000),
+    default: 0,
+    description:
+      'Queries per second from one client address, over UDP and over TCP each. Beyond, UDP is answered with TC, which sends the client to TCP, and TCP is REFUSED. 0: no limit.',
+  },
+  {
+    path: 'limits.perClientWaiting',
+    type: integer(0, 1_000_000),
+    default: 1000,
+    description:
+      'UDP queries of one client address that may wait for upstreams at once; more are REFUSED. It bounds the pulse of answers that can be aimed at a forged address. 0: no limit.',
+  },
+  {
+    path: 'limits.tcpConnections',
+    type: integer(1, 100_000),
+    default: 1000,
+    description: 'Client TCP connections at once.',
+  },
+  {
+    path: 'limits.tcpIdle',
+    type: durationMs('100ms', '1h'),
+    default: '10s',
+    description: 'A TCP connection without a whole query is closed after this time.',
+  },
+  {
+    path: 'limits.allow',
+    type: cidrs(),
+    default: [],
+    description:
+      'Clients that are served; others get REFUSED. Empty: private, loopback and link-local addresses, and the networks this machine is in. `0.0.0.0/0` and `::/0` are everybody, and make an open resolver.',
+    example: ['10.0.0.0/8', '192.168.0.0/16', 'fd00::/8'],
+  },
+  {
+    path: 'limits.deny',
+    type: cidrs(),
+    default: [],
+    description: 'Clients that are REFUSED, even if `allow` names them.',
+    example: ['10.9.0.0/16'],
+  },
+  {
+    path: 'limits.rebindProtection',
+    type: flag(),
+    default: false,
+    description:
+      'Withhold answers that lead a name to a private, loopback or link-local address (DNS rebinding). Zones of their own servers and `localhost` are exempt.',
+  },
+  {
+    path: 'limits.rebindExceptions',
+    type: nameSuffixes(),
+    default: [],
+    description: 'Names, with all below them, that may have such addresses.',
+    example: ['home.arpa', 'corp.example'],
+  },
+  {
+    path: 'identity.version',
+    type: flag(),
+    default: false,
+    description:
+      'Tell the version to clients that ask for `version.bind` or `version.server` (class CHAOS). Off: REFUSED. Such questions are never sent on.',
+  },
+  {
+    path: 'identity.name',
+    type: text('up to 255 letters, digits and signs, no spaces', /^[\x21-\x7e]{0,255}$/),
+    default: '',
+    description:
+      'What clients that ask for `id.server` or `hostname.bind` (class CHAOS) are told: which replica answers. Empty: REFUSED.',
+    example: 'node-7',
+  },
+];

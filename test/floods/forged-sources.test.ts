@@ -1,0 +1,97 @@
+// Who sends datagrams in somebody else's name: neither locks the victim out, nor makes a pulse of answers for it. On loopback every
+// address of 127/8 may be used, so the forger is a socket bound to the victim's.
+import dgram from 'node:dgram';
+import { expect, it, onTestFinished } from 'vitest';
+import { askTcp, askUdp, queryBytes, readAnswer, TcpClient } from '../support/dns-client.ts';
+import { startUnloop } from '../support/unloop-process.ts';
+import { FloodUpstream } from './flood-upstream.ts';
+import { Flooder } from './flooder.ts';
+import { PulseUpstream } from './pulse-upstream.ts';
+
+const VICTIM = '127.0.0.9';
+const REFUSED = 5;
+
+it('limits.perClientQps: while a victim’s address is forged, it has its answers over TCP', {
+  timeout: 60_000,
+}, async () => {
+  const upstream = await FloodUpstream.open();
+  onTestFinished(() => upstream.close());
+  const config = { workers: 1, upstreams: [upstream.text], limits: { perClientQps: 50 } };
+  const unloop = await startUnloop({ config });
+  const forger = await Flooder.open(unloop.port, (i) => `f${i}.example`, VICTIM);
+  onTestFinished(() => forger.close());
+  forger.start(2000);
+  await unloop.waitForMetrics(
+    (metrics) => metrics.value('unloop_dropped_total', { reason: 'rate_limited' }) > 500,
+    20_000,
+  );
+  for (let i = 0; i < 20; i++) {
+    const question = { name: `v${i}.example` };
+    const overUdp = await askUdp(unloop.port, question, '127.0.0.1', VICTIM);
+    // Now and then the victim is quicker than the forger.
+    expect(overUdp.rcode).toBe(0);
+    if (overUdp.truncated) {
+      expect(overUdp.answers).toEqual([]);
+      expect(overUdp.bytes.length).toBeLessThanOrEqual(queryBytes(question).length);
+    }
+    const overTcp = await askTcp(unloop.port, question, '127.0.0.1', VICTIM);
+    expect(overTcp).toMatchObject({ rcode: 0, truncated: false });
+    expect(overTcp.answers).toHaveLength(1);
+    expect((await askUdp(unloop.port, question, '127.0.0.1', '127.0.0.10')).answers).toHaveLength(1);
+  }
+  forger.stop();
+  expect(forger.wrong).toBe(0);
+});
+
+it('limits.perClientWaiting: answers kept back for a victim’s address are no pulse, and others are served meanwhile', {
+  timeout: 60_000,
+}, async () => {
+  const upstream = await PulseUpstream.open();
+  onTestFinished(() => upstream.close());
+  const config = {
+    workers: 1,
+    upstreams: [upstream.text],
+    forward: { deadline: '30s' },
+    limits: { perClientWaiting: 100 },
+  };
+  const unloop = await startUnloop({ config });
+  const socket = dgram.createSocket({ type: 'udp4', recvBufferSize: 8 * 1024 * 1024 });
+  onTestFinished(() => {
+    socket.close();
+  });
+  await new Promise<void>((resolve) => socket.bind(0, VICTIM, resolve));
+  const got = { refused: 0, pulse: 0, longestRefusal: 0 };
+  socket.on('message', (bytes) => {
+    if ((bytes[3]! & 15) === REFUSED) {
+      got.refused++;
+      got.longestRefusal = Math.max(got.longestRefusal, bytes.length);
+    } else got.pulse++;
+  });
+
+  // A whole batch of queries slowly, each with an answer that is kept back.
+  const question = (i: number) => ({ name: `p${i}.held.example`, type: 'TXT', id: i });
+  for (let i = 0; i < 500; i++) {
+    socket.send(queryBytes(question(i)), unloop.port, '127.0.0.1');
+    if (i % 20 === 0) await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+  const limited = { reason: 'client_waiting_limit' };
+  await unloop.waitForMetrics((metrics) => metrics.value('unloop_dropped_total', limited) === 400, 20_000);
+  await expect.poll(() => got.refused, { timeout: 10_000 }).toBe(400);
+  // An extended error and its option are all that a refusal has more than the query.
+  expect(got.longestRefusal).toBeLessThanOrEqual(queryBytes(question(499)).length + 6);
+
+  // Honest clients meanwhile, and the victim itself over TCP.
+  for (let i = 0; i < 40; i++) {
+    const reply = await askUdp(unloop.port, { name: `h${i}.example` }, '127.0.0.1', `127.0.1.${i + 1}`);
+    expect(reply.rcode).toBe(0);
+  }
+  const stream = await TcpClient.connect(unloop.port, '127.0.0.1', VICTIM);
+  stream.send(queryBytes({ name: 'stream.example' }));
+  expect(readAnswer(await stream.receive()).rcode).toBe(0);
+  stream.close();
+
+  expect(got.pulse).toBe(0);
+  upstream.release();
+  await expect.poll(() => got.pulse, { timeout: 10_000 }).toBe(100);
+  expect((await askUdp(unloop.port, { name: 'after.example' }, '127.0.0.1', VICTIM)).rcode).toBe(0);
+});
