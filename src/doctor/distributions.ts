@@ -194,6 +194,14 @@ const DISTRIBUTIONS: readonly Distribution[] = [
         ['machine:', '  network:', `    nameservers: [${servers.join(', ')}]`],
         ['talosctl patch machineconfig --nodes NODE --patch @patch.yaml'],
       ),
+      instead(
+        step('the same from Talos 1.12 on, where it is a document of its own', 'patch.yaml', [
+          'apiVersion: v1alpha1',
+          'kind: ResolverConfig',
+          'nameservers:',
+          ...servers.map((server) => `  - address: ${server}`),
+        ]),
+      ),
     ],
   },
   {
