@@ -112,8 +112,10 @@ export class NodeFiles {
   }
 
   async #readLocated(path: string, hostPath: string): Promise<FileReading> {
-    // O_NONBLOCK: opening a FIFO without a writer would otherwise wait for ever.
-    const handle = await open(hostPath, constants.O_RDONLY | constants.O_NONBLOCK);
+    // O_NONBLOCK: opening a FIFO without a writer would otherwise wait for ever. O_NOFOLLOW: all links have been followed; one
+    // that was put here since could lead out of the root.
+    const flags = constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOFOLLOW;
+    const handle = await open(hostPath, flags);
     try {
       const stat = await handle.stat();
       if (stat.isDirectory()) return this.#unusable(path, 'directory', 'is a directory');

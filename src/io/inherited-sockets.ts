@@ -6,6 +6,8 @@ import { readFileSync, readlinkSync } from 'node:fs';
 const FIRST_FD = 3;
 /** TCP_LISTEN in /proc/net/tcp. */
 const STATE_LISTEN = '0A';
+/** TCP_CLOSE, which /proc/net/udp says of a socket that is not connected. */
+const STATE_UNCONNECTED = '07';
 
 /** One address with the descriptors that serve it. */
 export interface InheritedAddress {
@@ -21,6 +23,8 @@ interface KnownSocket {
   readonly protocol: 'udp' | 'tcp';
   readonly host: string;
   readonly port: number;
+  /** False for a UDP socket that takes datagrams of one remote end alone. */
+  readonly isOpenToAll: boolean;
 }
 
 /**
@@ -32,16 +36,24 @@ export function findInheritedSockets(
   pid = process.pid,
   procRoot = '/proc',
 ): InheritedAddress[] {
-  const count = Number(environment.LISTEN_FDS ?? 0);
-  if (!(count > 0) || Number(environment.LISTEN_PID) !== pid) return [];
+  const { LISTEN_FDS = '0', LISTEN_PID = '' } = environment;
+  if (Number(LISTEN_PID) !== pid) return [];
+  const count = Number(LISTEN_FDS);
+  if (!Number.isSafeInteger(count) || count < 0) throw new Error(`LISTEN_FDS=${LISTEN_FDS} is no number`);
   const sockets = readSocketTables(procRoot);
   const addresses = new Map<string, { host: string; port: number; udpFd: number; tcpFd: number }>();
   for (let fd = FIRST_FD; fd < FIRST_FD + count; fd++) {
     const socket = sockets.get(inodeOf(procRoot, fd));
     if (socket === undefined) throw new Error(`descriptor ${fd} is no UDP socket and no TCP listener`);
+    if (!socket.isOpenToAll)
+      throw new Error(`descriptor ${fd} is connected: only one client could ask by it`);
     const key = `${socket.host} ${socket.port}`;
     const address = addresses.get(key) ?? { host: socket.host, port: socket.port, udpFd: -1, tcpFd: -1 };
-    address[socket.protocol === 'udp' ? 'udpFd' : 'tcpFd'] = fd;
+    const kind = socket.protocol === 'udp' ? 'udpFd' : 'tcpFd';
+    if (address[kind] >= 0) {
+      throw new Error(`descriptors ${address[kind]} and ${fd} are both ${socket.protocol} sockets of ${key}`);
+    }
+    address[kind] = fd;
     addresses.set(key, address);
   }
   return [...addresses.values()];
@@ -68,7 +80,12 @@ function readSocketTables(procRoot: string): Map<string, KnownSocket> {
       const [hexAddress = '', hexPort = ''] = (fields[1] ?? '').split(':');
       const inode = fields[9] ?? '';
       if (inode === '' || hexPort === '' || (protocol === 'tcp' && fields[3] !== STATE_LISTEN)) continue;
-      sockets.set(inode, { protocol, host: readAddress(hexAddress), port: Number.parseInt(hexPort, 16) });
+      sockets.set(inode, {
+        protocol,
+        host: readAddress(hexAddress),
+        port: Number.parseInt(hexPort, 16),
+        isOpenToAll: protocol === 'tcp' || fields[3] === STATE_UNCONNECTED,
+      });
     }
   }
   return sockets;

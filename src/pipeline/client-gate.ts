@@ -119,13 +119,24 @@ export class ClientGate {
   }
 }
 
+/** The third word of ::ffff:0:0/96, in the byte order of peer words. */
+const MAPPED_WORD = new Int32Array(Uint8Array.of(0, 0, 0xff, 0xff).buffer)[0]!;
+
 function isIn(networks: readonly NetworkWords[], peers: Int32Array, offset: number): boolean {
-  const family = peers[offset]! >>> 16;
+  // An IPv4 client of a socket for both families (as systemd opens them) is ::ffff:a.b.c.d there. The other words of an IPv4
+  // network's mask are 0.
+  const isMapped =
+    peers[offset]! >>> 16 === 6 &&
+    peers[offset + 1] === 0 &&
+    peers[offset + 2] === 0 &&
+    peers[offset + 3] === MAPPED_WORD;
+  const family = isMapped ? 4 : peers[offset]! >>> 16;
+  const first = peers[isMapped ? offset + 4 : offset + 1]!;
   for (let i = 0; i < networks.length; i++) {
     const { family: networkFamily, network, mask } = networks[i]!;
     if (
       family === networkFamily &&
-      (peers[offset + 1]! & mask[0]!) === network[0] &&
+      (first & mask[0]!) === network[0] &&
       (peers[offset + 2]! & mask[1]!) === network[1] &&
       (peers[offset + 3]! & mask[2]!) === network[2] &&
       (peers[offset + 4]! & mask[3]!) === network[3]

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { open, rm } from 'node:fs/promises';
+import { open, rm, symlink } from 'node:fs/promises';
 import { describe, expect, it, vi } from 'vitest';
 import { NodeFiles } from '../../src/discovery/node-files.ts';
 import { makeTree } from './temp-tree.ts';
@@ -15,6 +15,41 @@ describe('NodeFiles', () => {
   it('cannot be led out of the root by dots', async () => {
     const root = await makeTree({ '/etc/hosts': '→ ../../../../../../../../etc/hostname' });
     expect((await new NodeFiles(root).read('/etc/hosts')).kind).toBe('missing');
+  });
+
+  it('is not led out by links of any kind: whole directories, the way up from one, the root by another name', async () => {
+    const outside = await makeTree({ '/secret': 'outside' });
+    const root = await makeTree({
+      '/etc/resolv.conf': `→ ${outside}/secret`,
+      '/etc/up.conf': `→ ${'../'.repeat(40)}${outside.slice(1)}/secret`,
+      '/run/systemd': `→ ${outside}`,
+      '/run/proc': '→ /proc/self/root',
+      '/run/mixed': '→ proc/../../..',
+      '/run/self': '→ .',
+    });
+    const files = new NodeFiles(root);
+    const paths = [
+      '/etc/resolv.conf',
+      '/etc/up.conf',
+      '/run/systemd/secret',
+      `/run/proc${outside}/secret`,
+      `/run/mixed${outside}/secret`,
+      `/run/../../..${outside}/secret`,
+      `/run/${'self/'.repeat(30)}../..${outside}/secret`,
+    ];
+    for (const path of paths) expect((await files.read(path)).kind, path).toBe('missing');
+    expect(await files.list('/run/systemd')).toEqual([]);
+  });
+
+  it('opens nothing through a link that takes the place of a file that was looked at', async () => {
+    const outside = await makeTree({ '/secret': 'outside' });
+    const root = await makeTree({ '/etc/resolv.conf': 'inside' });
+    const files = new NodeFiles(root);
+    const reading = files.read('/etc/resolv.conf');
+    // lstat has been asked for; what is there changes before it is opened, or not: never is it the other file.
+    await rm(`${root}/etc/resolv.conf`);
+    await symlink(`${outside}/secret`, `${root}/etc/resolv.conf`);
+    expect(await reading).not.toMatchObject({ text: 'outside' });
   });
 
   it('reads through a linked directory', async () => {

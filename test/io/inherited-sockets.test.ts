@@ -17,7 +17,9 @@ function proc(descriptors: Readonly<Record<number, string>>): string {
   for (const [fd, target] of Object.entries(descriptors)) symlinkSync(target, join(root, 'self/fd', fd));
   writeFileSync(
     join(root, 'net/udp'),
-    `${HEAD}    0: 0100007F:0035 00000000:0000 07 ${REST} 101 2 0000000000000000 0\n`,
+    `${HEAD}    0: 0100007F:0035 00000000:0000 07 ${REST} 101 2 0000000000000000 0\n` +
+      `    1: 0100007F:0035 0100007F:9C40 01 ${REST} 105 2 0000000000000000 0\n` +
+      `    2: 0100007F:0035 00000000:0000 07 ${REST} 106 2 0000000000000000 0\n`,
   );
   writeFileSync(
     join(root, 'net/tcp'),
@@ -54,8 +56,23 @@ describe('inherited sockets', () => {
     ['a file', '/etc/passwd'],
     ['an open connection', 'socket:[103]'],
     ['a socket of another kind', 'socket:[999]'],
+    ['a UDP socket for one client', 'socket:[105]'],
   ])('that are %s are refused by number', (_what, target) => {
     const root = proc({ 3: 'socket:[101]', 4: target, 5: 'socket:[104]' });
     expect(() => findInheritedSockets(ENVIRONMENT, 7, root)).toThrow('descriptor 4 ');
+  });
+
+  it('of one kind at one address are refused: one of them would never be read', () => {
+    const root = proc({ 3: 'socket:[101]', 4: 'socket:[102]', 5: 'socket:[106]' });
+    expect(() => findInheritedSockets(ENVIRONMENT, 7, root)).toThrow(
+      'descriptors 3 and 5 are both udp sockets of 127.0.0.1 53',
+    );
+  });
+
+  it.each(['two', '-1', '1.5', '3 '])('whose number is %j are refused, if it is no number', (LISTEN_FDS) => {
+    const root = proc({ 3: 'socket:[101]', 4: 'socket:[102]', 5: 'socket:[104]' });
+    const find = () => findInheritedSockets({ LISTEN_PID: '7', LISTEN_FDS }, 7, root);
+    if (Number(LISTEN_FDS) === 3) expect(find()).toHaveLength(2);
+    else expect(find).toThrow(`LISTEN_FDS=${LISTEN_FDS} is no number`);
   });
 });

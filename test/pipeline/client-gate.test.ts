@@ -51,6 +51,21 @@ describe('client-gate', () => {
     expect(judge(all, '2001:db8::1')).toBe(Drop.not_allowed);
   });
 
+  it('knows an IPv4 client of a socket for both families by its IPv4 address', () => {
+    const gate = new ClientGate(networks('10.0.0.0/8'), networks('10.1.0.0/16'), 0, 1);
+    expect(judge(gate, '::ffff:10.2.0.1')).toBe(Drop.ok);
+    for (const address of [
+      '::ffff:10.1.0.1',
+      '::ffff:11.0.0.1',
+      '::10.2.0.1',
+      '::fffe:10.2.0.1',
+      '1::ffff:10.2.0.1',
+    ])
+      expect(judge(gate, address), address).toBe(Drop.not_allowed);
+    // A network of IPv6 that holds all of them does not count for IPv4 clients.
+    expect(judge(new ClientGate(networks('::/0'), [], 0, 1), '::ffff:10.2.0.1')).toBe(Drop.not_allowed);
+  });
+
   it('lets deny win over allow', () => {
     const gate = new ClientGate(networks('10.0.0.0/8'), networks('10.1.0.0/16'), 0, 1);
     expect(judge(gate, '10.2.0.1')).toBe(Drop.ok);
