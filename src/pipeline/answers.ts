@@ -8,7 +8,16 @@ import { writeProbeProof } from '../loop/probe.ts';
 import { Counter, type Counters } from '../metrics/counters.ts';
 import { EdeCode, Rcode } from '../wire/codes.ts';
 import { SERVER_UDP_SIZE } from '../wire/edns.ts';
-import { FLAG_QR, FLAG_TC, RCODE_MASK, readFlags, writeCounts, writeFlags, writeId } from '../wire/header.ts';
+import {
+  FLAG_QR,
+  FLAG_TC,
+  RCODE_MASK,
+  readAnswerCount,
+  readFlags,
+  writeCounts,
+  writeFlags,
+  writeId,
+} from '../wire/header.ts';
 import type { ParsedQuery } from '../wire/query.ts';
 import { writeErrorReply, writeTruncatedReply } from '../wire/reply.ts';
 import { restoreForClient } from '../wire/restore.ts';
@@ -224,8 +233,23 @@ export class Answers {
     if (flight.waiters === null || this.stale(flight)) return;
     const reply = flight.truncatedReply!;
     const rcode = readFlags(reply) & RCODE_MASK;
-    if (flight.opaque) this.verbatim(flight, reply, reply.length, rcode);
-    else this.reply(flight, reply, reply.length, rcode, NO_EDE, null);
+    if (flight.opaque) {
+      this.verbatim(flight, reply, reply.length, rcode);
+      return;
+    }
+    // Over TCP nobody minds TC: without records it would pass for "there are none".
+    const isEmpty = rcode === Rcode.NOERROR && readAnswerCount(reply) === 0;
+    if (isEmpty) this.#writeError(flight, Rcode.SERVFAIL);
+    for (let waiter = flight.takeWaiters(); waiter !== null; ) {
+      const next: Waiter | null = waiter.next;
+      if (isEmpty && waiter.path!.stream) {
+        const edeCode = EdeCode.noReachableAuthority;
+        this.#give(waiter, this.#scratch, flight.questionEnd, Rcode.SERVFAIL, edeCode, null);
+      } else {
+        this.#give(waiter, reply, reply.length, rcode, NO_EDE, null);
+      }
+      waiter = next;
+    }
   }
 
   /** An error without records to a flight's question, into #scratch. */

@@ -17,6 +17,7 @@ import {
   type Script,
   send,
   truncated,
+  withFlags,
   withId,
   withOtherCase,
   withOtherName,
@@ -96,6 +97,10 @@ const dropsEveryOther = (): Script => {
 // ------------------------------------------------------------------------------------------------------------ TCP
 
 const truncatesAll = (): Script => onDatagrams((query) => truncated(query));
+
+/** TC, and some of the records, as BIND and dnsmasq leave them in. */
+const truncatesWithRecords = (): Script =>
+  onDatagrams((query) => withFlags(answer(query), (flags) => flags | 0x0200));
 
 /**
  * Every other connection ends with its first question, as at a server that has one too many; the others end after twenty answers, with
@@ -277,6 +282,13 @@ export const FAULTS: readonly Fault[] = [
     upstreams: [truncatesAll],
     tcp: false,
     due: 'error',
+  },
+  {
+    key: 'tc-records-refused',
+    title: '… with records in it',
+    upstreams: [truncatesWithRecords],
+    tcp: false,
+    due: 'good',
   },
   {
     key: 'tc-closed',

@@ -138,13 +138,13 @@ describe.each(SOCKETS)('caching over the $socket', ({ native }) => {
     it('never keeps a truncated answer (RFC 2181 §9): TC over UDP is asked over TCP each time that fails', async () => {
       f.on(name('tc'), (query) => (query.transport === 'udp' ? truncated(query) : closeConnection()));
       const cut = await ask(f.port, { name: name('tc') });
-      expect(cut).toMatchObject({ rcode: 0, truncated: true, answers: [] });
+      const isUdp = transport === 'UDP';
+      expect(cut).toMatchObject({ rcode: isUdp ? 0 : 2, truncated: isUdp, answers: [] });
       f.on(name('tc'), (query) => (query.transport === 'udp' ? truncated(query) : answer(query)));
       const whole = await until(
         () => ask(f.port, { name: name('tc') }),
-        (reply) => !reply.truncated,
+        (reply) => !reply.truncated && reply.rcode === 0,
       );
-      expect(whole).toMatchObject({ rcode: 0 });
       expect(whole.answers).toHaveLength(1);
     });
 

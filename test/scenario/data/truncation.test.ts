@@ -48,6 +48,12 @@ describe.each(SOCKETS)('over the $socket', ({ native }) => {
       withFlags(answer(query, { answers: [], rcode: 2 }), (flags) => flags | TC),
     );
     expect(await f.udp({ name: 'bare.example' })).toMatchObject({ rcode: 0, truncated: true, answers: [] });
+    // Over TCP that would pass for "no such records": nobody looks at TC there.
+    expect(await f.tcp({ name: 'bare.example' })).toMatchObject({
+      rcode: 2,
+      truncated: false,
+      ede: { code: 22 },
+    });
     expect(await f.udp({ name: 'fails.example' })).toMatchObject({ rcode: 2 });
     await f.close();
   });
