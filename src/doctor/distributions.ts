@@ -27,6 +27,8 @@ export interface Distribution {
   readonly argumentFile: string;
   /** Units that hand --kubelet-extra-args to kubelet. */
   readonly units: readonly string[];
+  /** What its kubelet copies where nothing is seen to set it; '': kubelet's own default. */
+  readonly resolvConf: string;
   /** kubelet's --root-dir. */
   readonly root: string;
   /**
@@ -51,6 +53,7 @@ const BASE: Distribution = {
   configs: [KUBEADM_CONFIG],
   argumentFile: '',
   units: [],
+  resolvConf: '',
   root: KUBELET_ROOT,
   settings: null,
   cure: (change) => [changeKubelet(change)],
@@ -78,9 +81,15 @@ const DISTRIBUTIONS: readonly Distribution[] = [
       '/run/k0s/kubelet/config.yaml',
       '/etc/systemd/system/k0sworker.service',
       '/etc/systemd/system/k0scontroller.service',
+      '/etc/k0s/',
+      '/var/lib/k0s/',
     ],
     // Older ones keep it in the data directory.
-    configs: ['/run/k0s/kubelet/config.yaml', '/var/lib/k0s/kubelet-config.yaml'],
+    configs: [
+      '/run/k0s/kubelet/config.yaml',
+      '/var/lib/k0s/kubelet/config.yaml',
+      '/var/lib/k0s/kubelet-config.yaml',
+    ],
     units: ['k0sworker', 'k0scontroller'],
     root: '/var/lib/k0s/kubelet',
     cure: ({ file, kubelet }) => [
@@ -118,7 +127,7 @@ const DISTRIBUTIONS: readonly Distribution[] = [
   {
     ...BASE,
     name: 'Kubespray',
-    marks: ['/etc/kubernetes/kubelet.env'],
+    marks: ['/etc/kubernetes/kubelet.env', '/etc/kubernetes/kubelet-config.yaml'],
     configs: ['/etc/kubernetes/kubelet-config.yaml'],
     cure: (change) => [
       changeKubelet(change),
@@ -138,7 +147,7 @@ const DISTRIBUTIONS: readonly Distribution[] = [
   {
     ...BASE,
     name: 'EKS',
-    marks: ['/etc/eks/kubelet/environment'],
+    marks: ['/etc/eks/kubelet/environment', '/etc/kubernetes/kubelet/config.json'],
     configs: ['/etc/kubernetes/kubelet/config.json'],
     cure: (change) => [
       step("NodeConfig in the nodes' user data, for every new node", '', [
@@ -183,9 +192,11 @@ const DISTRIBUTIONS: readonly Distribution[] = [
   {
     ...BASE,
     name: 'Talos',
-    marks: ['/etc/kubernetes/kubelet.yaml'],
+    marks: ['/etc/kubernetes/kubelet.yaml', '/system/resolved/resolv.conf'],
     osId: 'talos',
     configs: ['/etc/kubernetes/kubelet.yaml'],
+    // No setting changes it (PodResolvConfPath).
+    resolvConf: '/system/resolved/resolv.conf',
     cure: null,
     settings: (servers) => [
       step(
@@ -207,7 +218,10 @@ const DISTRIBUTIONS: readonly Distribution[] = [
   {
     ...BASE,
     name: 'Bottlerocket',
+    marks: ['/run/netdog/'],
     osId: 'bottlerocket',
+    // No setting changes it, and it is a link to the file of the host's resolver.
+    resolvConf: '/run/netdog/resolv.conf',
     configs: ['/etc/kubernetes/kubelet/config'],
     cure: null,
     settings: (servers) => [
@@ -268,7 +282,8 @@ function changeKubelet({ kubelet, file }: Change): Cure {
   // What only a running process says stands in no file: the configuration is the place for it.
   const where =
     kubelet.setBy === '' || kubelet.setBy.startsWith('/proc/') ? kubelet.configFile : kubelet.setBy;
-  const isJson = /\.json(:\d+)?$/.test(where);
+  // Its drop-ins are JSON as well: config.json.d/40-nodeadm.conf.
+  const isJson = /\.json\b/.test(where);
   const setting = isJson ? `"resolvConf": "${file}"` : `resolvConf: ${file}`;
   return step(
     'kubelet, on every node',
@@ -315,5 +330,7 @@ async function hasRancher(files: NodeFiles, name: string): Promise<boolean> {
 
 async function readOsId(files: NodeFiles): Promise<string> {
   const text = (await files.text('/etc/os-release')) || (await files.text('/usr/lib/os-release'));
+  // Newer ones call themselves rhel, as what they are made of.
+  if (/^OPENSHIFT_VERSION=/m.test(text)) return 'rhcos';
   return /^ID=["']?([\w.-]+)/m.exec(text)?.[1] ?? '';
 }

@@ -38,7 +38,8 @@ interface CommandLine {
 interface Configuration {
   readonly keys: ReadonlyMap<string, YamlValue & { readonly file: string }>;
   readonly isPresent: boolean;
-  /** Why the file could not be read: "does not exist"; ''. */
+  readonly isMissing: boolean;
+  /** Why the file could not be read: "may not be read"; ''. */
   readonly detail: string;
   readonly faults: readonly string[];
 }
@@ -48,35 +49,46 @@ export async function readKubelet(files: NodeFiles): Promise<KubeletFacts> {
   const distribution = await recognizeDistribution(files);
   if (distribution.rancher !== '') return readK3s(files, distribution);
 
-  const { words, path, wrapper } = await readCommandLine(files, distribution);
+  const command = await readCommandLine(files, distribution);
+  const { words } = command;
   const configFlag = findFlag(words, 'config');
   const configFile = configFlag?.value || (await firstPresent(files, distribution.configs));
   const config = await readConfiguration(files, configFile, findFlag(words, 'config-dir')?.value ?? '');
-  const isFound = words.length > 0 || config.isPresent;
-  const isPlaceKnown = (isFound && (wrapper === '' || config.isPresent)) || distribution !== PLAIN;
-
+  const unknown = describeUnknown(command, configFlag, configFile, config);
   const clusterDns =
     findFlag(words, 'cluster-dns')?.value.split(',') ?? asTexts(config.keys.get('clusterDNS')?.value);
+  // Where nothing tells how kubelet is started, no file to change can be named either.
+  const isNone = distribution === PLAIN && unknown !== '' && configFlag === null && config.isMissing;
   const base = {
-    distribution: isPlaceKnown ? distribution : NONE,
+    distribution: isNone ? NONE : distribution,
     unknown: '',
     unit: distribution.units.length > 0 ? await findOwnUnit(files, distribution) : 'kubelet',
-    configFile: configFile || path,
+    configFile: configFile || command.path,
     clusterDns: clusterDns.filter((address) => address !== ''),
     generatedServers: [],
     faults: config.faults,
   };
   const set = findSetting(words, config);
   if (set !== null) return { ...base, ...set };
-  let unknown = '';
-  if (!isFound) {
-    unknown = distribution === PLAIN ? 'no kubelet was found here' : `${configFile} does not exist here`;
-  } else if (wrapper !== '' && !config.isPresent)
-    unknown = `${wrapper} starts kubelet, with flags of its own`;
-  else if (configFlag !== null && config.detail !== '') {
-    unknown = `kubelet's configuration ${configFile} (${configFlag.setBy}) ${config.detail}`;
-  }
+  const { resolvConf } = distribution;
+  if (resolvConf !== '') return { ...base, how: 'default', resolvConf, setBy: '' };
   return { ...base, unknown, how: 'default', resolvConf: DEFAULT_RESOLV_CONF, setBy: '' };
+}
+
+/** Why a setting may be missed; '' when kubelet's configuration was read, or is known not to be. */
+function describeUnknown(
+  { words, wrapper }: CommandLine,
+  configFlag: FlagValue | null,
+  configFile: string,
+  config: Configuration,
+): string {
+  if (config.isPresent) return '';
+  if (wrapper !== '') return `${wrapper} starts kubelet, with flags of its own`;
+  const by = configFlag === null ? '' : ` (${configFlag.setBy})`;
+  if (configFlag !== null || !config.isMissing) {
+    return `kubelet's configuration ${configFile}${by} ${config.detail}`;
+  }
+  return words.length > 0 ? '' : `no kubelet was found here (no ${configFile || 'arguments'})`;
 }
 
 /** What sets the file. Flags win over the configuration (kubelet --help). */
@@ -145,11 +157,14 @@ async function readConfiguration(files: NodeFiles, file: string, directory: stri
     paths.push(...names.map((name) => posix.join(directory, name)));
   }
   let isPresent = false;
+  let isMissing = file === '';
   let detail = '';
   for (const path of paths) {
     const reading = await files.read(path);
     if (reading.kind !== 'text') {
-      if (path === file) detail = reading.kind === 'missing' ? 'does not exist here' : reading.detail;
+      if (path !== file) continue;
+      isMissing = reading.kind === 'missing';
+      detail = reading.kind === 'missing' ? 'does not exist here' : reading.detail;
       continue;
     }
     isPresent = true;
@@ -157,7 +172,7 @@ async function readConfiguration(files: NodeFiles, file: string, directory: stri
     if (found === null) faults.push(`${path}: is no YAML mapping`);
     else for (const [key, value] of found) keys.set(key, { ...value, file: path });
   }
-  return { keys, isPresent, detail, faults };
+  return { keys, isPresent, isMissing, detail, faults };
 }
 
 /** The first file that is there, else the first. */

@@ -79,7 +79,7 @@ describe('a unit', () => {
 describe('kubelet', () => {
   it('reads /etc/resolv.conf where nobody says otherwise', async () => {
     expect(await kubeletOf({})).toMatchObject({
-      unknown: 'no kubelet was found here',
+      unknown: 'no kubelet was found here (no /var/lib/kubelet/config.yaml)',
       how: 'default',
       resolvConf: '/etc/resolv.conf',
     });
@@ -150,10 +150,42 @@ describe('kubelet', () => {
     [
       'of k0s that has not run yet',
       { '/etc/systemd/system/k0sworker.service': 'ExecStart=/usr/local/bin/k0s worker\n' },
-      '/run/k0s/kubelet/config.yaml does not exist here',
+      'no kubelet was found here (no /run/k0s/kubelet/config.yaml)',
     ],
   ])('%s is not guessed at', async (_title, tree, unknown) => {
     expect(await kubeletOf(tree)).toMatchObject({ unknown, how: 'default' });
+  });
+
+  it('whose configuration may not be read is not guessed at', async () => {
+    // A directory in its place: a file that root alone may read is read by root.
+    const facts = await kubeletOf({ '/run/k0s/kubelet/config.yaml/x': '' });
+    expect(facts.unknown).toBe("kubelet's configuration /run/k0s/kubelet/config.yaml is a directory");
+  });
+
+  it('of a distribution with one file for all has that file, though nothing of kubelet is seen', async () => {
+    const talos = { '/system/resolved/resolv.conf': 'nameserver 10.0.0.2\n' };
+    expect(await kubeletOf(talos)).toMatchObject({
+      distribution: { name: 'Talos' },
+      unknown: '',
+      resolvConf: '/system/resolved/resolv.conf',
+    });
+    const bottlerocket = { '/run/netdog/resolv.conf': '→ /run/systemd/resolve/resolv.conf' };
+    expect(await kubeletOf(bottlerocket)).toMatchObject({ resolvConf: '/run/netdog/resolv.conf' });
+  });
+
+  it('of EKS is changed by its drop-in in JSON, where that sets it', async () => {
+    const drop = '/etc/kubernetes/kubelet/config.json.d/40-nodeadm.conf';
+    const facts = await kubeletOf({
+      '/etc/eks/kubelet/environment':
+        'NODEADM_KUBELET_ARGS=--config=/etc/kubernetes/kubelet/config.json --config-dir=/etc/kubernetes/kubelet/config.json.d\n',
+      '/etc/systemd/system/kubelet.service':
+        '[Service]\nEnvironmentFile=/etc/eks/kubelet/environment\nExecStart=/usr/bin/kubelet $NODEADM_KUBELET_ARGS\n',
+      '/etc/kubernetes/kubelet/config.json': '{"kind": "KubeletConfiguration"}\n',
+      [drop]: '{\n "resolvConf": "/etc/resolv.conf"\n}\n',
+    });
+    expect(facts.setBy).toBe(`${drop}:2`);
+    const cures = facts.distribution.cure!({ kubelet: facts, file: '/f' });
+    expect(cures.at(-1)).toMatchObject({ where: `${drop}:2`, lines: ['"resolvConf": "/f"'] });
   });
 
   it('of k0s obeys --kubelet-extra-args', async () => {

@@ -71,7 +71,8 @@ const CASES: readonly [FindingCode, Tree, string, string][] = [
       '/etc/resolv.conf': 'nameserver 10.96.0.10\n',
     },
     '',
-    'which file kubelet copies into pods is not known: no kubelet was found here; /etc/resolv.conf:1 names 10.96.0.10; ' +
+    'which file kubelet copies into pods is not known: no kubelet was found here (no ' +
+      '/var/lib/kubelet/config.yaml); /etc/resolv.conf:1 names 10.96.0.10; ' +
       "if kubelet copies it (its default), that leads back to the cluster's DNS in a pod with dnsPolicy: Default: " +
       'a DNS server in there asks itself',
   ],
