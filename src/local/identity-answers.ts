@@ -6,7 +6,7 @@ import { HEADER_LENGTH } from '../wire/header.ts';
 import type { ParsedQuery } from '../wire/query.ts';
 import { nameToText } from '../wire/text.ts';
 
-/** The names of a version and of a server's own name (RFC 4892 §2; BIND's older ones). */
+/** The names of a version and of a server's own name (RFC 4892; BIND's older ones). */
 const VERSION_NAMES = ['version.bind.', 'version.server.'];
 const SERVER_NAMES = ['id.server.', 'hostname.bind.'];
 
@@ -34,7 +34,7 @@ export class IdentityAnswers {
   }
 }
 
-/** One TXT record of class CHAOS. TTL 0: it is nobody's to cache (RFC 4892 §2). */
+/** One TXT record of class CHAOS. TTL 0: it is nobody's to cache. */
 function encode(absoluteName: string, text: string): Uint8Array {
   const { Packet } = dns2;
   const name = absoluteName.slice(0, -1);

@@ -232,7 +232,7 @@ export class QueryPath {
     return true;
   }
 
-  /** A question for what this server is: never sent on. REFUSED where it is not to be told (RFC 4892 §2). */
+  /** A question for what this server is: never sent on. REFUSED where it is not to be told. */
   #answerIdentity(bytes: Uint8Array, path: ClientPath, peers: Int32Array, peerOffset: number): void {
     const q = this.#query;
     const message = this.identity?.find(bytes, q) ?? null;
