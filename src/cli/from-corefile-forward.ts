@@ -3,6 +3,7 @@
 import type { Directive } from '../config/corefile.ts';
 import { parseIp } from '../config/ip-address.ts';
 import { parseUpstream } from '../config/upstream-address.ts';
+import { parseZoneSuffix } from '../config/zone-suffix.ts';
 import { convertDuration, type Notes, quote } from './from-corefile-notes.ts';
 
 /** What one `forward` says. */
@@ -15,6 +16,8 @@ export interface ForwardSettings {
   readonly policy: string | null;
   readonly maxInFlight: number | null;
   readonly healthInterval: string | null;
+  /** The name that checks ask for; null: not said. */
+  readonly healthName: string | null;
   readonly maxFails: number | null;
   /** Options that are settings of the whole server here: of one `forward` only can they count. */
   readonly serverWide: readonly Directive[];
@@ -76,6 +79,7 @@ export function readForward(directive: Directive, notes: Notes): ForwardSettings
       interval?.args[0] === undefined
         ? null
         : convertDuration(interval, interval.args[0], notes, INTERVAL_RANGE),
+    healthName: readHealthName(options.get('health_check'), notes),
     maxFails: readMaxFails(options.get('max_fails'), notes),
     serverWide: directive.body.filter(({ name }) => SERVER_WIDE.has(name)),
   };
@@ -127,8 +131,8 @@ function noteOption(option: Directive, notes: Notes): void {
     case 'max_fails':
       return;
     case 'health_check':
-      if (option.args.length > 1)
-        notes.add(option, `${quote(option)}: no equivalent for ${option.args.slice(1).join(' ')}`);
+      if (option.args.includes('no_rec'))
+        notes.add(option, `${quote(option)}: no_rec has no equivalent: checks ask with RD set`);
       return;
     case 'next':
     case 'failover':
@@ -174,14 +178,26 @@ function readMaxConcurrent(option: Directive | undefined, notes: Notes): number 
   return null;
 }
 
+/** `health_check 0.5s no_rec domain example.org`: the name is checked as a setting would be. */
+function readHealthName(option: Directive | undefined, notes: Notes): string | null {
+  const at = option?.args.indexOf('domain') ?? -1;
+  const name = at < 0 ? undefined : option!.args[at + 1];
+  if (name === undefined || name === '.') return null;
+  try {
+    return parseZoneSuffix(name);
+  } catch (error) {
+    notes.add(option!, `${quote(option!)}: ${(error as Error).message}; left out`);
+    return null;
+  }
+}
+
 /** CoreDNS takes an upstream out when it has failed more often than max_fails, unloop when as often. */
 function readMaxFails(option: Directive | undefined, notes: Notes): number | null {
   if (option === undefined) return null;
   const value = Number(option.args[0]);
+  // In both, 0 means never.
+  if (value === 0) return 0;
   if (value >= 1 && value < 100) return value + 1;
-  notes.add(
-    option,
-    `${quote(option)}: no equivalent, health checks cannot be turned off; the default is kept`,
-  );
+  notes.add(option, `${quote(option)}: must be 0 to 99; the default is kept`);
   return null;
 }

@@ -176,9 +176,10 @@ class Conversion {
 
   #forwardSettings(from: ForwardSettings | undefined): Record<string, unknown> {
     if (from === undefined) return {};
-    const { policy, maxInFlight, healthInterval: interval, maxFails } = from;
+    const { policy, maxInFlight, healthInterval: interval, healthName: name, maxFails } = from;
     const healthCheck = {
       ...(interval === null ? {} : { interval }),
+      ...(name === null ? {} : { name }),
       ...(maxFails === null ? {} : { maxFails }),
     };
     return {

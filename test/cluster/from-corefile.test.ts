@@ -56,7 +56,7 @@ describe('a Corefile that is converted', () => {
       'max_concurrent 50: lost for split.example',
       'next SERVFAIL REFUSED: not needed',
     ];
-    for (const word of [...words, 'max_fails 0', 'max_concurrent 0', '10.9.9.9'])
+    for (const word of [...words, 'max_fails 0: lost', 'max_concurrent 0', '10.9.9.9'])
       expect(remarks).toContain(word);
   });
 });
