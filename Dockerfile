@@ -1,10 +1,10 @@
-# syntax=docker/dockerfile:1
 # The image: Node.js, unloop, and nothing else; no shell, no package manager, no root. docs/kubernetes/image.md has its sizes.
 #   docker buildx build --platform linux/amd64,linux/arm64 --build-arg VERSION=0.1.0 -t REGISTRY/unloop:0.1.0 --push .
 # A test runs these instructions without Docker (test/lab/cluster/image.lab.ts): it knows the forms that are used here.
 
+# Base images are pinned by digest (of the index of all architectures); `sh config/image/update-bases.sh` pins them anew.
 # Node 24 is the release that is supported longest. Every stage runs for the target's own architecture: the addon is compiled in it.
-FROM node:24-bookworm AS build
+FROM node:24-bookworm@sha256:6dac556d980b7f0e5498d08f08cee0ca67798b4ad6c23964a9214920e67758d0 AS build
 WORKDIR /src
 RUN command -v setcap >/dev/null || (apt-get update && apt-get install -y --no-install-recommends libcap2-bin)
 COPY package.json package-lock.json ./
@@ -17,7 +17,7 @@ RUN npm run build:native && npm run build
 RUN sh config/image/assemble.sh /image
 
 # glibc, libstdc++, certificates and time zones; the user 65532 is "nonroot" there, a number so that Kubernetes can tell it from root.
-FROM gcr.io/distroless/cc-debian12:nonroot
+FROM gcr.io/distroless/cc-debian12:nonroot@sha256:9dac0a79194e45a7da0158a9c6da57b217585af0786db3845d1f0ec1a0dd182f
 ARG VERSION=0.1.0
 ARG REVISION=unknown
 LABEL org.opencontainers.image.title="unloop" org.opencontainers.image.description="A DNS forwarder that cannot be looped" org.opencontainers.image.licenses="Apache-2.0" org.opencontainers.image.version="$VERSION" org.opencontainers.image.revision="$REVISION"
