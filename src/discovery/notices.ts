@@ -1,7 +1,7 @@
 // The wording of what discovery tells people: each notice says what was found, what was done about it and the lasting cure.
 // Called by discover and watch.
 import type { Notice } from './discovery.ts';
-import type { Unreadable } from './node-files.ts';
+import type { Unreadable, UnreadableReason } from './node-files.ts';
 import type { ResolvConf } from './resolv-conf.ts';
 import type { SourceName } from './sources/source.ts';
 
@@ -47,7 +47,8 @@ export function describeResolvConf(conf: ResolvConf): Notice[] {
     });
   } else if (conf.state === 'unreadable') {
     const message = `${conf.path} ${conf.detail}; ${libc}`;
-    notices.push({ severity: 'error', code: 'resolv-conf-unreadable', message, remedy });
+    const cure = conf.reason === undefined ? remedy : unreadableRemedy(conf.path, conf.reason);
+    notices.push({ severity: 'error', code: 'resolv-conf-unreadable', message, remedy: cure });
   }
   if (conf.badLineCount > 0) {
     const quoted = conf.badLines
@@ -62,6 +63,23 @@ export function describeResolvConf(conf: ResolvConf): Notice[] {
     });
   }
   return notices;
+}
+
+function unreadableRemedy(path: string, reason: UnreadableReason): string {
+  const otherwise = 'or list the servers under upstreams';
+  switch (reason) {
+    case 'denied':
+      return `Give the user of unloop the right to read ${path} (chmod o+r), ${otherwise}.`;
+    case 'tooLarge':
+      return `Restore ${path}, which has a few lines on a sane machine, ${otherwise}.`;
+    case 'directory':
+    case 'notAFile':
+      return `Point discovery.resolvConf at a regular file, ${otherwise}.`;
+    case 'linkLoop':
+      return `Let the symbolic link ${path} lead to a file, ${otherwise}.`;
+    case 'failed':
+      return `Make ${path} readable again, ${otherwise}.`;
+  }
 }
 
 /** A stub was replaced by the servers behind it. */

@@ -1,7 +1,7 @@
 // resolv.conf(5) as written: every server (libc stops at three), every option, every line that means nothing, each with
 // its line number. Called by discover, by the sources that keep their servers in this format, and by the doctor.
 import { isIP } from 'node:net';
-import type { FileReading, NodeFiles } from './node-files.ts';
+import type { FileReading, NodeFiles, UnreadableReason } from './node-files.ts';
 
 /** A bad line beyond this many is counted, not kept. */
 const MAX_BAD_LINES = 64;
@@ -37,6 +37,8 @@ export interface ResolvConf {
   readonly state: ResolvConfState;
   /** Why it is unreadable ("is a directory"), else ''. */
   readonly detail: string;
+  /** The same as a word. */
+  readonly reason?: UnreadableReason;
   readonly nameservers: readonly Nameserver[];
   /** The last search or domain line wins. */
   readonly search: readonly string[];
@@ -84,7 +86,12 @@ function fromReading(reading: FileReading): ResolvConf {
     case 'missing':
       return { ...parseResolvConf('', reading.path), state: 'missing', detail: 'does not exist' };
     case 'unreadable':
-      return { ...parseResolvConf('', reading.path), state: 'unreadable', detail: reading.detail };
+      return {
+        ...parseResolvConf('', reading.path),
+        state: 'unreadable',
+        detail: reading.detail,
+        reason: reading.reason,
+      };
   }
 }
 

@@ -22,6 +22,30 @@ export interface WatchTimes {
 
 export type WatchOptions = DiscoverOptions & WatchTimes;
 
+/** A directory that cannot be watched: the poll sees its changes, later. */
+export class CannotWatch extends Error {
+  /** What the operator does next, one sentence. */
+  readonly remedy: string;
+
+  constructor(path: string, cause: unknown) {
+    const { code = '', message } = cause as NodeJS.ErrnoException;
+    super(
+      `${path} cannot be watched (${code || message}): its changes are seen within seconds, not at once`,
+      {
+        cause,
+      },
+    );
+    this.name = 'CannotWatch';
+    this.remedy = WATCH_REMEDIES[code] ?? 'Nothing needs doing, unless changes must be seen at once.';
+  }
+}
+
+const WATCH_REMEDIES: Readonly<Record<string, string>> = {
+  EACCES: 'Give the user of unloop the right to read this directory (chmod o+rx), or mount it readable.',
+  ENOSPC: 'Raise fs.inotify.max_user_watches with sysctl.',
+  EMFILE: 'Raise fs.inotify.max_user_instances with sysctl.',
+};
+
 /** Stops the watch; no callback comes after it. */
 export interface DiscoveryWatch {
   close(): void;
@@ -178,7 +202,12 @@ class Watcher<Result extends Discovery> implements DiscoveryWatch {
   #watchDirectory(hostPath: string, identity: string, names: ReadonlySet<string>): boolean {
     try {
       const watcher = watch(hostPath, { persistent: false }, (_event, name) => this.#onEvent(hostPath, name));
-      watcher.on('error', (error) => this.#reportOnce(hostPath, error));
+      watcher.on('error', (error) => {
+        // The next round watches it anew, if it can.
+        watcher.close();
+        this.#watchers.delete(hostPath);
+        this.#reportOnce(hostPath, error);
+      });
       this.#watchers.set(hostPath, { identity, watcher, names });
       return true;
     } catch (error) {
@@ -199,7 +228,7 @@ class Watcher<Result extends Discovery> implements DiscoveryWatch {
   #reportOnce(hostPath: string, error: unknown): void {
     if (this.#isClosed || this.#failed.has(hostPath) || this.#failed.size > 256) return;
     this.#failed.add(hostPath);
-    this.#onError(error);
+    this.#onError(new CannotWatch(hostPath, error));
   }
 }
 

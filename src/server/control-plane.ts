@@ -9,6 +9,7 @@ import { describeChanges } from '../config/changes.ts';
 import type { Config, ListenAddress } from '../config/config.ts';
 import { formatHostAndPort } from '../config/host-and-port.ts';
 import type { Notice } from '../discovery/discovery.ts';
+import { CannotWatch } from '../discovery/watch.ts';
 import { nativeStatus, supportsReusePort } from '../io/open-socket.ts';
 import { createKeyMaterial, type LoopKeyMaterial } from '../loop/keys.ts';
 import { SentQuestions } from '../loop/sent-questions.ts';
@@ -183,8 +184,11 @@ export class ControlPlane implements ServerFacts {
       this.#enqueue(async () => {
         if (this.#sources === sources) await this.#usePlan(sources.plan());
       });
-    const onError = (error: unknown) =>
-      this.#log.error({ err: error }, 'the machine’s resolver files cannot be followed');
+    const onError = (error: unknown) => {
+      if (error instanceof CannotWatch)
+        this.#log.warn({ code: 'cannot-watch', remedy: error.remedy }, error.message);
+      else this.#log.error({ err: error }, 'the machine’s resolver files cannot be followed');
+    };
     const sources = await UpstreamSources.find(config, listenOf(config, this.#inherited), onPlan, onError);
     return sources;
   }

@@ -12,14 +12,32 @@ interface Fault {
   readonly fault: string;
   /** Leaves something bad at this path, where nothing is. */
   readonly spoil: (path: string) => void;
+  /** What the log says is to be done. */
+  readonly remedy: RegExp;
 }
 
 const FAULTS: readonly Fault[] = [
-  { fault: 'gone', spoil: () => {} },
-  { fault: 'a directory', spoil: (path) => mkdirSync(path) },
-  { fault: '10 MB long', spoil: (path) => writeFileSync(path, '# much ado\n'.repeat(MIB)) },
-  { fault: 'unreadable', spoil: (path) => symlinkSync(path, path) },
-  { fault: 'no text', spoil: (path) => writeFileSync(path, Buffer.alloc(4096, 0x80)) },
+  { fault: 'gone', spoil: () => {}, remedy: /name a DNS server/ },
+  {
+    fault: 'a directory',
+    spoil: (path) => mkdirSync(path),
+    remedy: /Point discovery.resolvConf at a regular file/,
+  },
+  {
+    fault: '10 MB long',
+    spoil: (path) => writeFileSync(path, '# much ado\n'.repeat(MIB)),
+    remedy: /which has a few lines on a sane machine/,
+  },
+  {
+    fault: 'unreadable',
+    spoil: (path) => symlinkSync(path, path),
+    remedy: /Let the symbolic link .* lead to a file/,
+  },
+  {
+    fault: 'no text',
+    spoil: (path) => writeFileSync(path, Buffer.alloc(4096, 0x80)),
+    remedy: /name a DNS server/,
+  },
 ];
 
 async function addressesOf(unloop: UnloopProcess): Promise<string> {
@@ -27,7 +45,7 @@ async function addressesOf(unloop: UnloopProcess): Promise<string> {
   return upstreams.map(({ address }) => address).join();
 }
 
-it.each(FAULTS)('$fault: the last good servers stay, until there are others', async ({ spoil }) => {
+it.each(FAULTS)('$fault: the last good servers stay, until there are others', async ({ spoil, remedy }) => {
   const root = await makeTree({ [FILE]: 'nameserver 192.0.2.1\n' });
   // Nothing is sent to the servers that are found: 192.0.2.0/24 is for documentation (RFC 5737).
   const quiet = {
@@ -39,6 +57,7 @@ it.each(FAULTS)('$fault: the last good servers stay, until there are others', as
   rmSync(root + FILE);
   spoil(root + FILE);
   await unloop.waitForLog(({ code }) => code === 'last-good-kept');
+  await unloop.waitForLog(({ remedy: said }) => remedy.test(String(said)));
   expect(await addressesOf(unloop)).toBe('192.0.2.1:53');
   expect((await unloop.admin('/ready')).status).toBe(200);
 
