@@ -30,7 +30,7 @@ const FAULTS: readonly Fault[] = [
   },
   {
     fault: 'unreadable',
-    spoil: (path) => symlinkSync(path, path),
+    spoil: (path) => symlinkSync('resolv.conf', path),
     remedy: /Let the symbolic link .* lead to a file/,
   },
   {
