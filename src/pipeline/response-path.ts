@@ -178,6 +178,12 @@ export class ResponsePath implements ReplyOwner {
   #refused(flight: Flight, upstreamIndex: number, slot: number, bytes: Uint8Array): void {
     const scanned = this.#scanned;
     this.#counters.upstreamFailure(slot, FailureReason.rcode);
+    if (this.#state.isQuarantined(flight.zone!.routeSlots[upstreamIndex]!)) {
+      // What another worker was told about the loop has come round to us: it says nothing of the name.
+      flight.loopText = flight.zone!.loopTexts[upstreamIndex]!;
+      this.#forward.tryNext(flight);
+      return;
+    }
     flight.failedRcode = scanned.truncated ? Rcode.SERVFAIL : scanned.rcode;
     flight.failedEdeCode = NO_EDE;
     flight.failedEdeText = null;

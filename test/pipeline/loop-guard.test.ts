@@ -39,6 +39,21 @@ describe('a query that we sent', () => {
   });
 });
 
+describe('SERVFAIL by a route that was just found to loop', () => {
+  it('is the loop’s, as another worker was told of it, and is not remembered for the name', () => {
+    const upstream = new FakeUpstream(1);
+    const f = new PipelineFixture({ zones: [['.', [upstream]]] });
+    f.ask(testQuery('www.example', { udpSize: 1232 }).bytes);
+    f.state.setQuarantined(1, true);
+    upstream.refuse(SERVFAIL);
+    const text = '\0\x0eforwarding loop: 192.0.2.1:53 (.)';
+    expect(Buffer.from(f.client.answers[0]!).includes(Buffer.from(text, 'latin1'))).toBe(true);
+    f.state.setQuarantined(1, false);
+    f.ask(testQuery('www.example').bytes);
+    expect(upstream.sent).toHaveLength(2);
+  });
+});
+
 describe("another replica's probe", () => {
   it('is answered with the proof that it came to its ring', () => {
     const f = new PipelineFixture({ keys: createKeyMaterial('shared secret', 'default') });

@@ -1,13 +1,19 @@
-// A server with faults that can be chosen and changed under way, for the agent: it answers itself, or sends queries back where they came
-// from: in another case, over TCP, without options, or losing the first of them. It counts what it was asked.
+// A server with faults that can be chosen and changed under way: it answers itself, or sends queries back where they came from: in
+// another case, over TCP, without options, with CD, or losing the first of them. It counts what it was asked. For the laboratory's agent,
+// and on loopback for the scenarios.
 import dgram from 'node:dgram';
 import { once } from 'node:events';
-import net from 'node:net';
+import net, { type AddressInfo } from 'node:net';
+import tls from 'node:tls';
 import { framed, TcpClient } from '../../support/dns-client.ts';
 
 export interface StandInOptions {
   readonly address: string;
-  /** Where queries are sent on to; '' (the default): it answers them itself. */
+  /** UDP and TCP. Default 53; 0: the kernel's choice. */
+  readonly port?: number;
+  /** Serves TLS, too, at tlsPort. */
+  readonly certificate?: { readonly key: string; readonly cert: string };
+  /** Where queries are sent on to, HOST or HOST:PORT; '' (the default): it answers them itself. */
   readonly target?: string;
   /** Queries for other names than those under this suffix are answered. '' (the default): all are sent on. */
   readonly targetSuffix?: string;
@@ -15,6 +21,12 @@ export interface StandInOptions {
   readonly scrambleCase?: boolean;
   /** Leaves the OPT record off what is sent on. */
   readonly dropOptions?: boolean;
+  /** Sends on with CD set, as validating forwarders do. */
+  readonly setsCd?: boolean;
+  /** Sends a question on once at a time: who asks it meanwhile gets the same answer. */
+  readonly mergesEqual?: boolean;
+  /** Sends on from this address. */
+  readonly sendsFrom?: string;
   /** Sends on over TCP. */
   readonly viaTcp?: boolean;
   /** How many messages are lost before one is served. */
@@ -41,17 +53,29 @@ export class StandIn {
   #options: StandInOptions;
   readonly #udp: dgram.Socket;
   readonly #tcp: net.Server;
+  readonly #tls: net.Server | null;
   readonly #connections = new Set<net.Socket>();
   /** Toward the target; its IDs are those of the queries it sent on. */
   readonly #outward = dgram.createSocket('udp4');
-  readonly #pending = new Map<number, { id: number; reply: Reply }>();
+  /** With mergesEqual: who waits for a question that was sent on. */
+  readonly #merged = new Map<string, { query: Buffer; end: number; reply: Reply }[]>();
+  readonly #pending = new Map<number, Reply>();
   #lastId = Math.floor(Math.random() * 65536);
   #closed = false;
 
-  private constructor(options: StandInOptions, udp: dgram.Socket, tcp: net.Server) {
+  private constructor(
+    options: StandInOptions,
+    udp: dgram.Socket,
+    tcp: net.Server,
+    secure: net.Server | null,
+  ) {
     this.#options = options;
     this.#udp = udp;
     this.#tcp = tcp;
+    this.#tls = secure;
+    secure?.on('secureConnection', (connection: net.Socket) => this.#serve(connection));
+    secure?.on('tlsClientError', () => {});
+    if (options.sendsFrom !== undefined) this.#outward.bind(0, options.sendsFrom);
     udp.on('error', () => {});
     udp.on('message', (query, from) =>
       this.#take(query, (answer) => {
@@ -65,12 +89,28 @@ export class StandIn {
   }
 
   static async open(options: StandInOptions): Promise<StandIn> {
-    const udp = dgram.createSocket({ type: 'udp4', recvBufferSize: 1 << 22 });
-    udp.bind(53, options.address);
+    const { address, port = 53, certificate } = options;
     const tcp = net.createServer();
-    tcp.listen(53, options.address);
-    await Promise.all([once(udp, 'listening'), once(tcp, 'listening')]);
-    return new StandIn(options, udp, tcp);
+    tcp.listen(port, address);
+    await once(tcp, 'listening');
+    const udp = dgram.createSocket({ type: 'udp4', recvBufferSize: 1 << 22 });
+    udp.bind((tcp.address() as AddressInfo).port, address);
+    await once(udp, 'listening');
+    let secure: net.Server | null = null;
+    if (certificate !== undefined) {
+      secure = tls.createServer({ ...certificate, ALPNProtocols: ['dot'] });
+      secure.listen(port === 53 ? 853 : 0, address);
+      await once(secure, 'listening');
+    }
+    return new StandIn(options, udp, tcp, secure);
+  }
+
+  get port(): number {
+    return this.#udp.address().port;
+  }
+
+  get tlsPort(): number {
+    return (this.#tls!.address() as AddressInfo).port;
   }
 
   change(options: Partial<StandInOptions>): void {
@@ -110,37 +150,51 @@ export class StandIn {
 
   #sendOn(query: Buffer, end: number, target: string, reply: Reply): void {
     const { scrambleCase = false, dropOptions = false, viaTcp = false } = this.#options;
+    const { setsCd = false, mergesEqual = false } = this.#options;
+    const key = query.toString('latin1', 12, end).toLowerCase();
+    const waiting = this.#merged.get(key);
+    if (mergesEqual && waiting !== undefined) {
+      waiting.push({ query, end, reply });
+      return;
+    }
+    if (mergesEqual) this.#merged.set(key, []);
     this.#lastId = (this.#lastId + 1) & 0xffff;
     const id = this.#lastId;
     const copy = Buffer.from(dropOptions ? query.subarray(0, end) : query);
     copy.writeUInt16BE(id, 0);
     if (dropOptions) copy.writeUInt16BE(0, 10);
+    if (setsCd) copy[3]! |= 0x10;
     if (scrambleCase) {
       for (let i = 12; i < end - 4; i++) {
         const letter = copy[i]! | 0x20;
         if (letter >= 0x61 && letter <= 0x7a) copy[i] = Math.random() < 0.5 ? letter : letter & ~0x20;
       }
     }
-    const original = query.readUInt16BE(0);
     const give: Reply = (answer) => {
-      answer.writeUInt16BE(original, 0);
-      // As a forwarder does: the question as it was asked.
-      query.copy(answer, 12, 12, end);
-      reply(answer);
+      const others = this.#merged.get(key) ?? [];
+      this.#merged.delete(key);
+      for (const one of [{ query, end, reply }, ...others]) {
+        const own = Buffer.from(answer);
+        own.writeUInt16BE(one.query.readUInt16BE(0), 0);
+        // As a forwarder does: the question as it was asked.
+        one.query.copy(own, 12, 12, one.end);
+        one.reply(own);
+      }
     };
+    const [host, port] = target.split(':') as [string, string?];
     if (viaTcp) {
-      void askOverTcp(copy, target).then(give, () => {});
+      void askOverTcp(copy, host, Number(port ?? 53)).then(give, () => this.#merged.delete(key));
       return;
     }
-    this.#pending.set(id, { id: original, reply: give });
-    this.#outward.send(copy, 53, target);
+    this.#pending.set(id, give);
+    this.#outward.send(copy, Number(port ?? 53), host);
   }
 
   #relay(answer: Buffer): void {
     const pending = this.#pending.get(answer.readUInt16BE(0));
     if (pending === undefined) return;
     this.#pending.delete(answer.readUInt16BE(0));
-    pending.reply(answer);
+    pending(answer);
   }
 
   async close(): Promise<void> {
@@ -149,12 +203,13 @@ export class StandIn {
     this.#outward.close();
     this.#udp.close();
     this.#tcp.close();
+    this.#tls?.close();
     await Promise.all([once(this.#udp, 'close'), once(this.#tcp, 'close')]);
   }
 }
 
-async function askOverTcp(query: Buffer, server: string): Promise<Buffer> {
-  const client = await TcpClient.connect(53, server);
+async function askOverTcp(query: Buffer, server: string, port: number): Promise<Buffer> {
+  const client = await TcpClient.connect(port, server);
   try {
     client.send(query);
     return await client.receive();
