@@ -248,7 +248,9 @@ function describeFiles(facts: Facts): Finding[] {
   if (!facts.isPod && podConf.state !== 'read' && podConf.path !== resolvConf.path) {
     const problem = podConf.state === 'empty' ? 'names no server' : podConf.detail;
     const message = `${podConf.path}, which kubelet copies into pods (${kubelet.setBy || 'its default'}), ${problem}`;
-    findings.push(finding('unknown', 'kubelet-file-unreadable', message, cureKubelet(facts)));
+    // Where no setting names the file, none can be wrong: it is just not here.
+    const cures = kubelet.setBy === '' ? [] : cureKubelet(facts);
+    findings.push(finding('unknown', 'kubelet-file-unreadable', message, cures));
   }
   for (const fault of kubelet.faults) findings.push(finding('unknown', 'file-unreadable', fault));
   if (kubelet.generatedServers.length > 0) {
