@@ -31,6 +31,31 @@ describe('the judge of the soak', () => {
     }
   });
 
+  it('takes the whole answers of a reply that was cut, from the first one on, and no others', () => {
+    for (let i = 0; i < 50; i++) {
+      const { query, hasOpt, truth, reply } = exchange((label) => label.startsWith('big-'));
+      if (truth.answers === 0) continue;
+      const start = reply.length - truth.records.length - (hasOpt ? 11 : 0);
+      const cut = (count: number, octets: number) => {
+        const opt = reply.subarray(start + truth.records.length);
+        const message = Buffer.concat([reply.subarray(0, start + octets), opt]);
+        message[2]! |= 0x02;
+        message.writeUInt16BE(count, 6);
+        return checkReply(query, hasOpt, 512, message);
+      };
+      const [, second, third] = truth.ttlOffsets.map((at) => at - 6) as [number, number, number];
+      expect([cut(0, 0), cut(1, second), cut(2, third)]).toEqual(['truncated', 'truncated', 'truncated']);
+      for (const [count, octets] of [
+        [1, 0],
+        [0, second],
+        [2, second],
+        [1, second - 1],
+        [1, third],
+      ] as const)
+        expect(cut(count, octets)).toEqual({ wrong: expect.any(String) });
+    }
+  });
+
   it('takes no reply of which one bit is another', () => {
     for (let i = 0; i < 100; i++) {
       const { query, hasOpt, truth, reply } = exchange(

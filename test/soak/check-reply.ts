@@ -6,6 +6,8 @@ import { type Truth, truthOf } from './truth.ts';
 export type Verdict = 'good' | 'stale' | 'truncated' | 'error';
 
 const OPT_FIXED_LENGTH = 11;
+/** Where TTL stands in a record: behind the pointer that is its owner, TYPE and CLASS. */
+const TTL_OFFSET = 6;
 const RCODE_SERVFAIL = 2;
 const RCODE_REFUSED = 5;
 const OPTION_EDE = 15;
@@ -44,32 +46,41 @@ export function checkReply(
   const truth = truthOf(query, query.length)!;
   const isError = rcode === RCODE_SERVFAIL || rcode === RCODE_REFUSED;
   const isCut = (flags & FLAG_TC) !== 0;
-  const recordsLength = isError || isCut ? 0 : truth.records.length;
+  if (isCut && answers > truth.answers) return { wrong: `${answers} answers, of ${truth.answers}` };
+  const recordsLength = isError ? 0 : isCut ? answersLength(truth, answers) : truth.records.length;
   const ede = hasOpt ? readEde(reply, end + recordsLength) : -1;
   if (hasOpt ? ede === -2 : reply.length !== end + recordsLength)
     return { wrong: 'OPT, or octets behind the end' };
-  if (isError || isCut) {
-    if (answers + authorities !== 0) return { wrong: 'records where there may be none' };
-    if (isError) return 'error';
+  if (isError) return answers + authorities === 0 ? 'error' : { wrong: 'records where there may be none' };
+  if (rcode !== truth.rcode) return { wrong: `RCODE ${rcode} instead of ${truth.rcode}` };
+  if (isCut) {
+    // Whole answers, from the first one on, and nothing else.
+    if (authorities !== 0) return { wrong: 'records where there may be none' };
+    const cut = checkRecords(reply, end, truth, recordsLength);
+    if (cut !== null) return { wrong: cut };
     const whole = end + truth.records.length + (hasOpt ? OPT_FIXED_LENGTH : 0);
     return whole > sizeLimit ? 'truncated' : { wrong: `TC, though ${whole} octets fit` };
   }
-  if (rcode !== truth.rcode) return { wrong: `RCODE ${rcode} instead of ${truth.rcode}` };
   if (answers !== truth.answers || authorities !== truth.authorities) return { wrong: 'counts of records' };
-  const wrong = checkRecords(reply, end, truth);
+  const wrong = checkRecords(reply, end, truth, recordsLength);
   if (wrong !== null) return { wrong };
   return ede === EDE_STALE || ede === EDE_STALE_NXDOMAIN ? 'stale' : 'good';
 }
 
-/** The TTL may have gone down, and nothing else may differ. */
-function checkRecords(reply: Buffer, start: number, truth: Truth): string | null {
-  const records = Buffer.from(reply.subarray(start, start + truth.records.length));
-  for (const offset of truth.ttlOffsets) {
+/** The octets that the first `count` answers take. */
+function answersLength({ records, ttlOffsets }: Truth, count: number): number {
+  return count < ttlOffsets.length ? ttlOffsets[count]! - TTL_OFFSET : records.length;
+}
+
+/** The TTL may have gone down, and nothing else may differ, in the first `length` octets of the records. */
+function checkRecords(reply: Buffer, start: number, truth: Truth, length: number): string | null {
+  const records = Buffer.from(reply.subarray(start, start + length));
+  for (const offset of truth.ttlOffsets.filter((at) => at < length)) {
     const ttlSeconds = records.readUInt32BE(offset);
     if (ttlSeconds > truth.ttlSeconds) return `TTL ${ttlSeconds}, more than ${truth.ttlSeconds}`;
     records.writeUInt32BE(truth.ttlSeconds, offset);
   }
-  return records.equals(truth.records) ? null : 'records';
+  return records.equals(truth.records.subarray(0, length)) ? null : 'records';
 }
 
 /** The INFO-CODE of the EDE in the OPT record that must stand here and end the message; −1: none; −2: it is not sound. */

@@ -8,6 +8,8 @@ import { cacheOptions } from '../../cache/messages.ts';
 import { check, type FuzzTarget } from '../target.ts';
 
 const MAX_BYTES = 1024 * 1024;
+/** AA in the header's third octet: a cache clears it. */
+const AA = 0x04;
 const store = new MessageCache(
   cacheOptions({ maxEntries: 50, maxBytes: MAX_BYTES, prefetch: { hits: 1000, remainingPercent: 0 } }),
   new Counters(createCounterBlock()),
@@ -39,10 +41,15 @@ export const cache: FuzzTarget = {
     }
     check(rcode === 0 || rcode === 3, 'an error was kept as an answer');
     check(store.foundRcode === rcode, 'another RCODE');
-    // What came is what goes, but for TTLs, which were brought into bounds in `reply` itself.
+    // What came is what goes, but for AA, and TTLs, which were brought into bounds in `reply` itself.
     const copied = store.copyFound(out, nowMs);
     check(copied === length, 'another length');
+    reply[2]! &= ~AA;
     for (let i = 0; i < length; i++) check(out[i] === reply[i], 'other octets than those stored');
+    // Where there is less room the beginning goes, TTLs included.
+    const beginning = out.slice(0, scanned.questionEnd + ((length - scanned.questionEnd) >> 1)).fill(0);
+    check(store.copyFound(beginning, nowMs) === length, 'the length is not told');
+    for (let i = 0; i < beginning.length; i++) check(beginning[i] === reply[i], 'another beginning');
 
     // The same question in other letters finds it; another servers' zone, another name, flag, class or type does not.
     const changed = query.slice();
