@@ -1,5 +1,4 @@
-// How a connection toward an upstream begins: TCP, or TLS that proves who answers (RFC 7858, RFC 8310). Used by stream-exchange
-// and, for its TLS, by doh-exchange.
+// How a connection toward an upstream begins: TCP, or TLS that proves who answers (RFC 7858, RFC 8310). Used by stream-link.
 import net from 'node:net';
 import tls from 'node:tls';
 
@@ -10,13 +9,24 @@ export interface StreamConnector {
   /** The event of the socket that says it can be written to. */
   readonly openEvent: 'connect' | 'secureConnect';
   readonly encrypted: boolean;
+  /** Offered by ALPN, the best first; none for TCP. */
+  readonly protocols: readonly string[];
+  /** What to check when the server speaks something else. */
+  readonly portRemedy: string;
 }
+
+const REMEDIES: Readonly<Record<string, string>> = {
+  dot: 'check the port, 853 for tls://, or use tcp://',
+  h2: 'check the port, 443 for https://',
+};
 
 /** Plain TCP to an IP literal, zone kept. */
 export function createTcpConnector(address: string, port: number): StreamConnector {
   return {
     openEvent: 'connect',
     encrypted: false,
+    protocols: [],
+    portRemedy: 'check the port',
     connect: () => net.connect({ host: address, port, noDelay: true }),
   };
 }
@@ -27,15 +37,15 @@ export interface TlsConnectorOptions {
   readonly port: number;
   /** The name that the certificate must carry; '': the address. */
   readonly serverName: string;
-  /** "dot" or "h2". */
-  readonly alpn: string;
+  /** "dot", or "h2" and "http/1.1". */
+  readonly protocols: readonly string[];
   /** Certificates (PEM) to trust in place of Node's. */
   readonly ca?: string;
 }
 
 /** TLS, verified, resuming its last session. */
 export function createTlsConnector(options: TlsConnectorOptions): StreamConnector {
-  const { address, port, serverName } = options;
+  const { address, port, serverName, protocols } = options;
   // A zone means something on this machine only, and stands in no certificate.
   const verifiedName = serverName === '' ? address.replace(/%.*$/, '') : serverName;
   const secureContext = tls.createSecureContext({
@@ -46,12 +56,14 @@ export function createTlsConnector(options: TlsConnectorOptions): StreamConnecto
   return {
     openEvent: 'secureConnect',
     encrypted: true,
+    protocols,
+    portRemedy: REMEDIES[protocols[0]!] ?? 'check the port',
     connect() {
       const socket = tls.connect({
         host: address,
         port,
         secureContext,
-        ALPNProtocols: [options.alpn],
+        ALPNProtocols: [...protocols],
         // No address in SNI (RFC 6066 §3).
         servername: net.isIP(verifiedName) === 0 ? verifiedName : '',
         checkServerIdentity: (_host, certificate) => tls.checkServerIdentity(verifiedName, certificate),

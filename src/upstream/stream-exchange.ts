@@ -1,46 +1,60 @@
-// Queries toward one upstream over TCP or TLS (RFC 7766, RFC 7858): few connections, opened on demand, kept while there is
-// traffic. Called by upstream.ts. One that dies with queries unanswered is the server's right; they are asked again.
+// Queries toward one upstream over connections: TCP, TLS (RFC 7766, RFC 7858) or HTTPS (RFC 8484). Connections are opened as
+// there is demand, up to a bound, and closed when idle. Made by upstream.ts.
 //
-//   send ─▶ entry (own copy of the message) ─▶ the least loaded connection ─▶ answer
-//              ▲                                     │ closed by the server, or dies having answered before
+//   send ─▶ waiting ─▶ the least loaded connection with room, whose server is not silent ─▶ answer
+//              ▲                                     │ closed by the server, or given up as it was silent
 //              └─────────── twice at most ───────────┘
+//
+// How many queries fit on a connection is the server's word (HTTP/2), or what its replies show (pipeline-depth.ts). A query that
+// finds no room waits here; when nothing moves, it fails by `overload`, and the pipeline makes room for those that ask least.
 import type { Clock } from '../base/clock.ts';
-import type { RandomPool } from '../base/random.ts';
-import type { Counters } from '../metrics/counters.ts';
 import { ConnectBackoff } from './connect-backoff.ts';
 import { type Exchange, FailureReason, type UpstreamQuery } from './exchange.ts';
 import { FailureQueue } from './failure-queue.ts';
-import { paddingLength, writePadding } from './padding.ts';
 import { MAX_QUESTION_LENGTH } from './question-match.ts';
-import { FRAME_HEADER_LENGTH, StreamConnection, type StreamEntry } from './stream-connection.ts';
-import type { StreamConnector } from './stream-connector.ts';
+import { createEntry, HEADER_LENGTH, type StreamEntry } from './stream-entry.ts';
+import type { LinkHandler, StreamLink } from './stream-link.ts';
 
-const HEADER_LENGTH = 12;
 const MAX_MESSAGE_LENGTH = 0xffff;
-/** Connections in use at a time. */
-const MAX_CONNECTIONS = 2;
+/** Connections in use at a time: dnsmasq serves 20. Those that only finish what they have may be as many again. */
+const MAX_CONNECTIONS = 16;
+/** Connections opening at a time while the server has not answered yet: one may be enough. */
+const MAX_FIRST_CONNECTIONS = 4;
+/** Queries without a connection. */
+const MAX_WAITING = 1024;
 /** Connections that may be lost under a query before it fails, if its owner agrees: three tries by one transport (RFC 9520 §3.1). */
 const MAX_RETRIES = 2;
-/** With more unanswered queries than this on one connection, a second one is opened. */
-const BUSY_UNANSWERED = 128;
-/** A connection whose server owes replies and has said nothing for this long is avoided … */
-const SUSPECT_SILENCE_MS = 1000;
-/** … and after this long is given up: a connection may die without a word (RFC 1122 §4.2.3.5 waits minutes). */
+/** A query's value of `id` while it waits: no ID on the wire is as large. */
+const WAITING_ID = 0x10000;
+
+const TICK_MS = 100;
+/**
+ * A connection whose server owes answers and has been silent for so long is avoided: four times what answers take at their best,
+ * within these bounds.
+ */
+const MIN_SUSPECT_MS = 250;
+const MAX_SUSPECT_MS = 1000;
+/** … and is given up after so long if queries wait and there is no other … */
+const REPLACE_SILENT_MS = 1000;
+/** … and after so long whatever waits: a connection may die without a word (RFC 1122 §4.2.3.5 waits minutes). */
 const DEAD_SILENCE_MS = 3000;
+/** A query that has waited for so long while nothing was answered fails. */
+const OVERLOAD_MS = 600;
+/** How fast a slower answer raises what is taken for the best: one part in so many. */
+const BEST_ANSWER_INERTIA = 32;
 
 export interface StreamExchangeOptions {
-  readonly connector: StreamConnector;
-  readonly random: RandomPool;
   readonly clock: Clock;
-  readonly counters: Counters;
-  /** Close a connection without traffic after this long. Default 10 s. */
-  readonly idleMs?: number;
-  /** Time to connect, TLS included. Default 2 s. */
-  readonly connectTimeoutMs?: number;
+  /** Nobody on the path can read along: queries are padded. */
+  readonly encrypted: boolean;
+  /** Queries that a connection may be thought to take before one has opened. */
+  readonly firstDepth: number;
+  /** Begins a connection. */
+  readonly connect: (serial: number, handler: LinkHandler) => StreamLink;
 }
 
-/** The TCP or TLS side of one upstream in one thread. */
-export class StreamExchange implements Exchange {
+/** The connections toward one upstream in one thread. */
+export class StreamExchange implements Exchange, LinkHandler {
   /** What went wrong last, for the log; '' if nothing did. */
   lastError = '';
   readonly #options: StreamExchangeOptions;
@@ -48,50 +62,77 @@ export class StreamExchange implements Exchange {
   readonly #failures = new FailureQueue(this);
   readonly #backoff = new ConnectBackoff();
   /** All that are not closed, retiring ones included. */
-  readonly #connections: StreamConnection[] = [];
+  readonly #links: StreamLink[] = [];
+  /** Queries without a connection, oldest first. */
+  readonly #waiting = new Map<UpstreamQuery, StreamEntry>();
+  /** Queries that a connection takes, as far as is known. */
+  #depth: number;
   #serial = 0;
+  /** What answers take at their best, ms; 0 while unknown. */
+  #bestAnswerMs = 0;
+  #answeredAtMs = 0;
+  #timer: NodeJS.Timeout | null = null;
   #closing = false;
   readonly #whenClosed: (() => void)[] = [];
 
   constructor(options: StreamExchangeOptions) {
     this.#options = options;
     this.#clock = options.clock;
+    this.#depth = options.firstDepth;
   }
 
   get inFlight(): number {
-    let count = this.#failures.length;
-    for (const connection of this.#connections) count += connection.live;
+    let count = this.#failures.length + this.#waiting.size;
+    for (const link of this.#links) count += link.live;
     return count;
   }
 
   /** Connections open or opening. */
   get connections(): number {
-    return this.#connections.length;
+    return this.#links.length;
   }
 
   send(query: UpstreamQuery): void {
     if (query.exchange !== null) query.exchange.cancel(query);
     const questionLength = query.questionEnd - HEADER_LENGTH;
-    if (query.length > MAX_MESSAGE_LENGTH || questionLength <= 0 || questionLength > MAX_QUESTION_LENGTH) {
+    if (this.#closing) {
+      this.#failures.push(query, FailureReason.closed);
+    } else if (
+      query.length > MAX_MESSAGE_LENGTH ||
+      questionLength <= 0 ||
+      questionLength > MAX_QUESTION_LENGTH
+    ) {
       this.#failures.push(query, FailureReason.protocol);
-      return;
+    } else if (this.#waiting.size >= MAX_WAITING) {
+      this.#failures.push(query, FailureReason.overload);
+    } else {
+      this.#wait(createEntry(query, this.#options.encrypted, this.#clock.nowMs));
+      this.#place();
     }
-    this.#assign({ query, frame: this.#frameOf(query), questionLength, retries: 0 });
   }
 
   cancel(query: UpstreamQuery): void {
     if (query.exchange !== this) return;
+    const { id } = query;
     query.exchange = null;
-    if (query.id < 0) return; // waits in the failure queue, which passes it over
-    this.#connections.find((connection) => connection.serial === query.channel)?.cancel(query);
     query.id = -1;
+    if (id < 0) return; // waits in the failure queue, which passes it over
+    if (id === WAITING_ID) {
+      this.#waiting.delete(query);
+    } else {
+      query.id = id;
+      this.#links.find((link) => link.serial === query.channel)?.cancel(query);
+      query.id = -1;
+      if (this.#waiting.size > 0) this.#place();
+    }
   }
 
   close(force: boolean): Promise<void> {
     this.#closing = true;
-    for (const connection of [...this.#connections]) {
-      if (force) connection.destroy();
-      else connection.retire();
+    if (force) this.#failWaiting(FailureReason.closed);
+    for (const link of [...this.#links]) {
+      if (force) link.destroy();
+      else if (this.#waiting.size === 0) link.retire();
     }
     return new Promise((resolve) => {
       this.#whenClosed.push(resolve);
@@ -99,103 +140,234 @@ export class StreamExchange implements Exchange {
     });
   }
 
-  /** The server answered: the connection was there, and so is the way to it. */
-  onOpen(): void {
+  onOpen(link: StreamLink): void {
     this.#backoff.succeeded();
+    if (this.#bestAnswerMs === 0) this.#bestAnswerMs = link.connectMs;
+    this.#place();
+    this.#finishClosing();
   }
 
   onAnswer(entry: StreamEntry, bytes: Uint8Array, length: number): void {
     const query = entry.query!;
+    const { nowMs } = this.#clock;
+    this.#answeredAtMs = nowMs;
+    const tookMs = nowMs - entry.sinceMs;
+    const slower = tookMs - this.#bestAnswerMs;
+    this.#bestAnswerMs += slower > 0 ? slower / BEST_ANSWER_INERTIA : slower;
     query.id = -1;
     query.exchange = null;
     const taken = query.owner === null || query.owner.onReply(query, bytes, length);
-    // No better reply will come by a stream. An owner that sent the query anew in the meantime has taken it.
+    // No better reply will come. An owner that sent the query anew in the meantime has taken it.
     if (!taken && query.exchange === null) this.#failures.push(query, FailureReason.protocol);
+    this.#goOn();
   }
 
-  onClosed(
-    connection: StreamConnection,
-    unanswered: StreamEntry[],
-    reason: FailureReason,
-    text: string,
-  ): void {
-    this.#connections.splice(this.#connections.indexOf(connection), 1);
-    if (unanswered.length > 0 || !connection.open) this.lastError = text;
-    if (!connection.open && !this.#closing) this.#backoff.failed(this.#clock.refresh(), reason);
-    for (const entry of unanswered) {
+  onLost(entry: StreamEntry, refused: boolean, reason: FailureReason, text: string): void {
+    this.lastError = text;
+    if (!refused || !this.#repeat(entry)) this.#fail(entry, reason);
+    this.#goOn();
+  }
+
+  onClosed(link: StreamLink, unanswered: StreamEntry[], reason: FailureReason, text: string): void {
+    this.#links.splice(this.#links.indexOf(link), 1);
+    if (unanswered.length > 0 || !link.open) this.lastError = text;
+    if (!link.open && !this.#closing) this.#backoff.failed(this.#clock.nowMs, reason);
+    // A server that has never sent DNS has no better answer over the next connection.
+    const mayRepeat = link.answered > 0 || reason !== FailureReason.protocol;
+    for (const [index, entry] of unanswered.entries()) {
       const query = entry.query!;
       // Its owner may have cancelled it when told of an earlier one's failure.
-      if (query.exchange !== this || query.channel !== connection.serial) continue;
-      const worthIt = connection.answered > 0 || (connection.open && !connection.givenUp);
-      const mayRepeat = worthIt && entry.retries < MAX_RETRIES && !this.#closing;
-      if (mayRepeat && query.owner?.mayRepeat?.(query) !== false) {
-        entry.retries++;
-        this.#assign(entry);
-        continue;
-      }
-      query.id = -1;
-      query.exchange = null;
-      query.owner?.onFailure(query, reason);
+      if (query.exchange !== this || query.channel !== link.serial || query.id === WAITING_ID) continue;
+      // The server may be silent about the oldest one only: the others wait behind it.
+      const isCulprit = link.wasSilent && index === 0;
+      entry.alone = !link.wasSilent;
+      if (!mayRepeat || isCulprit || !this.#repeat(entry)) this.#fail(entry, reason);
     }
+    this.#goOn();
+  }
+
+  /** Something has changed: room for those that wait, or the last one done. */
+  #goOn(): void {
+    if (this.#waiting.size > 0) this.#place();
     if (this.#closing) this.#finishClosing();
   }
 
-  /** Puts an entry on a connection, or fails it a little later. */
-  #assign(entry: StreamEntry): void {
+  #wait(entry: StreamEntry): void {
     const query = entry.query!;
-    if (this.#closing) {
-      this.#failures.push(query, FailureReason.closed);
-      return;
-    }
-    const connection = this.#pick();
-    if (connection === null) {
-      const unreachable = this.#connections.every(({ retiring }) => retiring);
-      this.#failures.push(query, unreachable ? this.#backoff.reason : FailureReason.overload);
-      return;
-    }
     query.exchange = this;
-    connection.send(entry);
+    query.id = WAITING_ID;
+    entry.sinceMs = this.#clock.nowMs;
+    this.#waiting.set(query, entry);
   }
 
-  /** The least loaded connection whose server is not silent, or a new one; null when none can take a query now. */
-  #pick(): StreamConnection | null {
-    const nowMs = this.#clock.nowMs;
-    let best: StreamConnection | null = null;
-    let suspect: StreamConnection | null = null;
-    let counted = 0;
-    // Backwards: giving one up may take it out of the list.
-    for (let i = this.#connections.length - 1; i >= 0; i--) {
-      const connection = this.#connections[i]!;
-      const silentMs = connection.silentMs(nowMs);
-      if (silentMs > DEAD_SILENCE_MS) connection.destroy();
-      if (connection.retiring) continue;
-      counted++;
-      if (!connection.usable) continue;
-      if (silentMs > SUSPECT_SILENCE_MS) suspect = connection;
-      else if (best === null || connection.unanswered < best.unanswered) best = connection;
+  /** Lets an entry leave once more, if it may. */
+  #repeat(entry: StreamEntry): boolean {
+    const query = entry.query!;
+    if (this.#closing || entry.retries >= MAX_RETRIES) return false;
+    if (query.owner?.mayRepeat?.(query) === false) return false;
+    entry.retries++;
+    this.#wait(entry);
+    return true;
+  }
+
+  /** Tells the owner; called from events only, never from within send(). */
+  #fail({ query }: StreamEntry, reason: FailureReason): void {
+    query!.id = -1;
+    query!.exchange = null;
+    query!.owner?.onFailure(query!, reason);
+  }
+
+  /** Puts those that wait on connections, as far as there is room, and opens more connections for the rest. */
+  #place(): void {
+    for (const [query, entry] of this.#waiting) {
+      const link = this.#pick(entry.alone);
+      if (link === null) {
+        if (entry.alone) continue;
+        break;
+      }
+      this.#waiting.delete(query);
+      link.send(entry);
+      link.exclusive = entry.alone;
     }
-    if (best !== null && (best.unanswered < BUSY_UNANSWERED || counted >= MAX_CONNECTIONS)) return best;
-    if (counted >= MAX_CONNECTIONS || !this.#backoff.mayConnect(nowMs)) return best ?? suspect;
-    const connection = new StreamConnection(this.#serial++, this, this.#options);
-    this.#connections.push(connection);
-    return connection;
+    if (this.#waiting.size > 0) this.#grow();
   }
 
-  /** The message with its length before it and, where nobody can read it, padding behind it. */
-  #frameOf(query: UpstreamQuery): Buffer {
-    const { bytes, length, questionEnd } = query;
-    const padding = this.#options.connector.encrypted ? paddingLength(bytes, length, questionEnd) : 0;
-    const messageLength = length + padding;
-    const frame = Buffer.alloc(FRAME_HEADER_LENGTH + messageLength);
-    frame.writeUInt16BE(messageLength, 0);
-    for (let i = 0; i < length; i++) frame[FRAME_HEADER_LENGTH + i] = bytes[i]!;
-    if (padding > 0) writePadding(frame, FRAME_HEADER_LENGTH, length, questionEnd, padding);
-    return frame;
+  /** The least loaded connection that has room and is not silent; alone: one without any query. */
+  #pick(alone: boolean): StreamLink | null {
+    const { nowMs } = this.#clock;
+    const suspectMs = this.#suspectMs;
+    let best: StreamLink | null = null;
+    for (const link of this.#links) {
+      if (!link.hasRoom || (alone && link.load > 0)) continue;
+      if (link.silentMs(nowMs) > suspectMs) continue;
+      if (best === null || link.load < best.load) best = link;
+    }
+    return best;
+  }
+
+  get #suspectMs(): number {
+    return Math.min(MAX_SUSPECT_MS, Math.max(MIN_SUSPECT_MS, 4 * this.#bestAnswerMs));
+  }
+
+  /** Opens as many connections as those that wait need; where that is not to be, they go on waiting, or fail. */
+  #grow(): void {
+    const { nowMs } = this.#clock;
+    let inUse = 0;
+    let opening = 0;
+    for (const link of this.#links) {
+      if (link.retiring) continue;
+      inUse++;
+      if (link.open) this.#depth = Math.max(1, link.limit);
+      else opening++;
+    }
+    const wanted = Math.min(MAX_CONNECTIONS, this.#connectionsWanted());
+    const mostOpening = this.#answeredAtMs === 0 ? MAX_FIRST_CONNECTIONS : MAX_CONNECTIONS;
+    while (
+      opening < wanted &&
+      opening < mostOpening &&
+      inUse < MAX_CONNECTIONS &&
+      this.#links.length < 2 * MAX_CONNECTIONS &&
+      this.#backoff.mayConnect(nowMs)
+    ) {
+      this.#links.push(this.#options.connect(this.#serial++, this));
+      opening++;
+      inUse++;
+    }
+    if (this.#timer === null && this.#links.length > 0) {
+      this.#timer = setInterval(this.#tick, TICK_MS);
+      this.#timer.unref();
+    }
+    if (inUse === 0)
+      this.#failWaiting(this.#backoff.mayConnect(nowMs) ? FailureReason.overload : this.#backoff.reason);
+  }
+
+  /** Those that are to be alone need a connection each, the others share. */
+  #connectionsWanted(): number {
+    let alone = 0;
+    for (const entry of this.#waiting.values()) if (entry.alone && ++alone === MAX_CONNECTIONS) return alone;
+    return alone + Math.ceil((this.#waiting.size - alone) / this.#depth);
+  }
+
+  #failWaiting(reason: FailureReason): void {
+    const entries = [...this.#waiting.values()];
+    this.#waiting.clear();
+    for (const { query } of entries) this.#failures.push(query!, reason);
+  }
+
+  /** Time goes by: connections that are idle, silent or not opened, and queries that wait in vain. */
+  readonly #tick = (): void => {
+    const nowMs = this.#clock.refresh();
+    for (const link of [...this.#links]) {
+      link.tick(nowMs);
+      this.#judgeSilence(link, nowMs);
+    }
+    this.#letOthersIn(nowMs);
+    if (this.#waiting.size > 0) this.#place();
+    if (this.#waiting.size > 0) this.#makeRoom(nowMs);
+    if (this.#links.length > 0 || this.#waiting.size > 0 || this.#timer === null) return;
+    clearInterval(this.#timer);
+    this.#timer = null;
+  };
+
+  /** Gives up a connection that brings nothing any more. */
+  #judgeSilence(link: StreamLink, nowMs: number): void {
+    const silentMs = link.silentMs(nowMs);
+    const isUseless = link.live === 0 && silentMs > this.#suspectMs;
+    if (isUseless || silentMs > DEAD_SILENCE_MS) giveUp(link);
+  }
+
+  /** A server that serves one connection after the other cannot get at the next one while we keep this one open. */
+  #letOthersIn(nowMs: number): void {
+    const isKeptOut = this.#links.some(
+      (link) => link.live > 0 && link.answered === 0 && link.silentMs(nowMs) > this.#suspectMs,
+    );
+    if (!isKeptOut) return;
+    for (const link of this.#links) if (link.open && link.load === 0) link.retire();
+  }
+
+  /** Every connection is full or silent, and there may be no more of them. */
+  #makeRoom(nowMs: number): void {
+    this.#dropLate();
+    if (this.#waiting.size > 0) this.#place();
+    if (this.#waiting.size === 0 || this.#links.some((link) => !link.open)) return;
+    const [longest] = this.#links
+      .filter((link) => !link.retiring)
+      .sort((a, b) => b.silentMs(nowMs) - a.silentMs(nowMs));
+    const allSilent =
+      this.#pick(false) === null && this.#links.every((link) => link.silentMs(nowMs) > this.#suspectMs);
+    if (allSilent && longest !== undefined && longest.silentMs(nowMs) > REPLACE_SILENT_MS) {
+      giveUp(longest);
+      return;
+    }
+    if (nowMs - this.#answeredAtMs < OVERLOAD_MS) return;
+    for (const [query, entry] of [...this.#waiting]) {
+      if (nowMs - entry.sinceMs < OVERLOAD_MS) break;
+      this.#waiting.delete(query);
+      this.#failures.push(query, FailureReason.overload);
+    }
+  }
+
+  /** Nobody waits for these any more. */
+  #dropLate(): void {
+    for (const link of this.#links) {
+      for (const { query } of link.entries()) {
+        if (query === null || !query.late) continue;
+        link.cancel(query);
+        this.#failures.push(query, FailureReason.overload);
+      }
+    }
   }
 
   #finishClosing(): void {
-    if (this.#connections.length > 0) return;
+    if (!this.#closing) return;
+    if (this.#waiting.size === 0) for (const link of [...this.#links]) if (!link.retiring) link.retire();
+    if (this.#links.length > 0 || this.#waiting.size > 0) return;
     if (this.#failures.length > 0) setImmediate(() => this.#finishClosing());
     else for (const resolve of this.#whenClosed.splice(0)) resolve();
   }
+}
+
+function giveUp(link: StreamLink): void {
+  link.wasSilent = true;
+  link.destroy(FailureReason.closed, 'no answer for too long');
 }

@@ -5,11 +5,11 @@ import type { RandomPool } from '../base/random.ts';
 import type { Transport } from '../config/config.ts';
 import { parsePeer } from '../io/peer.ts';
 import type { Counters } from '../metrics/counters.ts';
-import { DohExchange } from './doh-exchange.ts';
 import type { Exchange, UpstreamQuery } from './exchange.ts';
+import { openDohExchange, openStreamExchange } from './open-exchange.ts';
 import { isPublicAddress } from './public-address.ts';
 import { createTcpConnector, createTlsConnector } from './stream-connector.ts';
-import { StreamExchange } from './stream-exchange.ts';
+import type { StreamExchange } from './stream-exchange.ts';
 import { UdpExchange } from './udp-exchange.ts';
 
 /** What a thread needs to know to talk to an upstream. Plain data: it travels to workers in messages. */
@@ -48,6 +48,12 @@ interface UpstreamExchange extends Exchange {
 /** Addresses that a server has in common with all that runs beside it. */
 const SHARED_ADDRESSES = new Set(['127.0.0.1', '::1']);
 
+/**
+ * A udp:// server's TCP connection is kept for so long after its last answer, ms: enough for a burst of truncated answers. A server
+ * that serves one connection at a time (dnsmasq --no-daemon) answers nobody else meanwhile, not even over UDP.
+ */
+const ASIDE_IDLE_MS = 50;
+
 /** One upstream in one thread. */
 export class Upstream {
   readonly spec: UpstreamSpec;
@@ -84,9 +90,10 @@ export class Upstream {
     if (spec.transport === 'udp') {
       const datagrams = await UdpExchange.open({ ...options, address: spec.host, port: spec.port });
       const connector = createTcpConnector(spec.host, spec.port);
-      return new Upstream(spec, datagrams, new StreamExchange({ ...options, connector }));
+      const aside = openStreamExchange(connector, options.random, { ...options, idleMs: ASIDE_IDLE_MS });
+      return new Upstream(spec, datagrams, aside);
     }
-    const exchange = spec.transport === 'https' ? openDoh(spec, options) : openStream(spec, options);
+    const exchange = openExchange(spec, options);
     return new Upstream(spec, exchange, exchange);
   }
 
@@ -121,16 +128,13 @@ export class Upstream {
   }
 }
 
-function openStream(spec: UpstreamSpec, options: UpstreamOptions): StreamExchange {
-  const { host: address, port, serverName } = spec;
+/** tcp, tls, https. */
+function openExchange(spec: UpstreamSpec, options: UpstreamOptions): StreamExchange {
+  const { host: address, port, serverName, path } = spec;
+  if (spec.transport === 'https') return openDohExchange({ ...options, address, port, serverName, path });
   const connector =
     spec.transport === 'tls'
-      ? createTlsConnector({ ...options, address, port, serverName, alpn: 'dot' })
+      ? createTlsConnector({ ...options, address, port, serverName, protocols: ['dot'] })
       : createTcpConnector(address, port);
-  return new StreamExchange({ ...options, connector });
-}
-
-function openDoh(spec: UpstreamSpec, options: UpstreamOptions): DohExchange {
-  const { host: address, port, serverName, path } = spec;
-  return new DohExchange({ ...options, address, port, serverName, path });
+  return openStreamExchange(connector, options.random, options);
 }

@@ -5,7 +5,9 @@
 //   upstream.script = (query) => [later(50, withId(answer(query), 7)), later(60, answer(query))];
 //   upstream.queries[0]?.name
 import dgram from 'node:dgram';
-import { createSecureServer, type Http2SecureServer, type ServerHttp2Session } from 'node:http2';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { createSecureServer, type ServerHttp2Session } from 'node:http2';
+import { createServer as createHttpsServer } from 'node:https';
 import net from 'node:net';
 import tls from 'node:tls';
 import dnsPacket from 'dns-packet';
@@ -42,6 +44,10 @@ export type Action =
   | { readonly kind: 'raw'; readonly bytes: Buffer; readonly delayMs: number }
   /** Ends the connection (https: resets the stream); with `reset` it breaks (https: the whole session). */
   | { readonly kind: 'close'; readonly reset: boolean; readonly delayMs: number }
+  /** https: resets the stream with REFUSED_STREAM. */
+  | { readonly kind: 'refuse'; readonly delayMs: number }
+  /** https: GOAWAY, as a server sends that is about to restart; what it has taken is answered. The socket stays open. */
+  | { readonly kind: 'goaway'; readonly delayMs: number }
   /** https: answers with this status and content type. */
   | {
       readonly kind: 'http';
@@ -65,6 +71,10 @@ export interface ScriptedUpstreamOptions {
   readonly udp?: boolean;
   /** Also serve TLS and HTTPS, with this certificate. */
   readonly certificate?: TestCertificate;
+  /** HTTPS: streams at a time. Default: no limit. */
+  readonly maxStreams?: number;
+  /** HTTPS: HTTP/1.1 and nothing else. */
+  readonly http1Only?: boolean;
 }
 
 export interface ScriptedUpstream {
@@ -199,6 +209,16 @@ export function closeConnection(): Action {
 /** Breaks the connection. */
 export function resetConnection(): Action {
   return { kind: 'close', reset: true, delayMs: 0 };
+}
+
+/** https: the server has not looked at the request (RFC 9113 §8.7). */
+export function refuseStream(): Action {
+  return { kind: 'refuse', delayMs: 0 };
+}
+
+/** https: the server takes no more requests on this session. */
+export function goAway(): Action {
+  return { kind: 'goaway', delayMs: 0 };
 }
 
 export function httpAnswer(status: number, contentType: string, bytes: Uint8Array = Buffer.alloc(0)): Action {
@@ -367,7 +387,7 @@ class Server implements ScriptedUpstream {
   readonly #connections = new Set<net.Socket>();
   /** By the client's port: HTTP/2 does not let go of a session's socket. */
   readonly #secureSockets = new Map<number, net.Socket>();
-  readonly #servers: (net.Server | Http2SecureServer)[] = [];
+  readonly #servers: net.Server[] = [];
   #udp: dgram.Socket | null = null;
   #otherUdp: dgram.Socket | null = null;
   #waiting: { count: number; resolve: () => void }[] = [];
@@ -397,12 +417,26 @@ class Server implements ScriptedUpstream {
       });
       tlsServer.on('tlsClientError', () => {});
       this.tlsPort = await this.#listen(tlsServer, 0);
-      const httpsServer = createSecureServer({ ...certificate });
-      httpsServer.on('secureConnection', (socket) => this.#secureSockets.set(socket.remotePort ?? 0, socket));
-      httpsServer.on('session', (session) => this.#serveSession(session));
-      httpsServer.on('tlsClientError', () => {});
-      this.httpsPort = await this.#listen(httpsServer, 0);
+      this.httpsPort = await this.#listen(this.#createHttpsServer(certificate), 0);
     }
+  }
+
+  #createHttpsServer(certificate: TestCertificate): net.Server {
+    const { http1Only = false, maxStreams } = this.#options;
+    if (http1Only) {
+      const server = createHttpsServer({ ...certificate, ALPNProtocols: ['http/1.1'] }, (request, response) =>
+        this.#serveRequest(request, response),
+      );
+      server.on('secureConnection', (socket) => this.#addConnection(socket));
+      server.on('tlsClientError', () => {});
+      return server;
+    }
+    const settings = maxStreams === undefined ? {} : { settings: { maxConcurrentStreams: maxStreams } };
+    const server = createSecureServer({ ...certificate, ...settings });
+    server.on('secureConnection', (socket) => this.#secureSockets.set(socket.remotePort ?? 0, socket));
+    server.on('session', (session) => this.#serveSession(session));
+    server.on('tlsClientError', () => {});
+    return server;
   }
 
   received(count: number): Promise<void> {
@@ -464,7 +498,7 @@ class Server implements ScriptedUpstream {
     this.#otherUdp = await bindUdp(family, 0, this.address);
   }
 
-  async #listen(server: net.Server | Http2SecureServer, port: number): Promise<number> {
+  async #listen(server: net.Server, port: number): Promise<number> {
     await new Promise<void>((resolve, reject) => {
       server.once('error', reject);
       server.listen(port, this.address, resolve);
@@ -498,6 +532,8 @@ class Server implements ScriptedUpstream {
       this.#secureSockets.delete(remotePort);
       this.connectionsOpen--;
     });
+    // A second GOAWAY may not name a later stream than the first (RFC 9113 §6.8).
+    let isLeaving = false;
     session.on('stream', (stream, headers) => {
       const chunks: Buffer[] = [];
       stream.on('error', () => {});
@@ -519,12 +555,37 @@ class Server implements ScriptedUpstream {
               else stream.close(2);
               return;
             }
+            if (action.kind === 'refuse') {
+              stream.close(7);
+              return;
+            }
+            if (action.kind === 'goaway') {
+              if (!isLeaving) session.goaway(0, stream.id ?? 0);
+              isLeaving = true;
+              return;
+            }
             const status = action.kind === 'http' ? action.status : 200;
             const contentType = action.kind === 'http' ? action.contentType : 'application/dns-message';
             stream.respond({ ':status': status, 'content-type': contentType });
             stream.end(action.bytes);
           },
         });
+      });
+    });
+  }
+
+  #serveRequest(request: IncomingMessage, response: ServerResponse): void {
+    const chunks: Buffer[] = [];
+    request.on('data', (chunk: Buffer) => chunks.push(chunk));
+    request.on('end', () => {
+      this.#handle('https', Buffer.concat(chunks), request.socket.remotePort ?? 0, 0, {
+        act: (action) => {
+          if (action.kind === 'close') request.socket.destroy();
+          if (action.kind !== 'send' && action.kind !== 'http') return;
+          const status = action.kind === 'http' ? action.status : 200;
+          const contentType = action.kind === 'http' ? action.contentType : 'application/dns-message';
+          response.writeHead(status, { 'content-type': contentType }).end(action.bytes);
+        },
       });
     });
   }

@@ -1,28 +1,33 @@
-import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeAll, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { Counter, Counters, createCounterBlock } from '../../src/metrics/counters.ts';
-import { DohExchange } from '../../src/upstream/doh-exchange.ts';
 import { FailureReason } from '../../src/upstream/exchange.ts';
+import { openDohExchange } from '../../src/upstream/open-exchange.ts';
+import type { StreamExchange } from '../../src/upstream/stream-exchange.ts';
 import {
   answer,
   asQuery,
   closeConnection,
   createTestCertificate,
   cutTo,
+  goAway,
   httpAnswer,
   later,
+  refuseStream,
   resetConnection,
   type ScriptedUpstream,
+  type ScriptedUpstreamOptions,
   startScriptedUpstream,
   type TestCertificate,
   withOtherCase,
   withOtherName,
 } from '../support/scripted-upstream.ts';
+import { startTcpRelay } from '../support/tcp-relay.ts';
 import { SkewedClock } from './skewed-clock.ts';
 import { createQuery, RecordingOwner } from './test-queries.ts';
 
 let certificate: TestCertificate;
 let server: ScriptedUpstream;
-let exchange: DohExchange;
+let exchange: StreamExchange;
 let owner: RecordingOwner;
 let counters: Counters;
 let clock: SkewedClock;
@@ -30,7 +35,7 @@ let clock: SkewedClock;
 function open(
   options: { serverName?: string; path?: string; port?: number; idleMs?: number; ca?: string } = {},
 ): void {
-  exchange = new DohExchange({
+  exchange = openDohExchange({
     address: '127.0.0.1',
     port: server.httpsPort,
     serverName: 'dns.test',
@@ -40,6 +45,12 @@ function open(
     counters,
     ...options,
   });
+}
+
+/** Serves anew, otherwise. */
+async function restart(options: ScriptedUpstreamOptions): Promise<void> {
+  await server.close();
+  server = await startScriptedUpstream((query) => answer(query), { certificate, ...options });
 }
 
 async function until(condition: () => boolean): Promise<void> {
@@ -62,7 +73,7 @@ afterEach(async () => {
   await server.close();
 });
 
-describe('DohExchange', () => {
+describe('HTTPS exchange', () => {
   it.each([
     'dns.test',
     '',
@@ -177,7 +188,7 @@ describe('DohExchange', () => {
     expect(server.connectionsAccepted).toBe(1);
   });
 
-  it('asks again, once, what a used session left unanswered', async () => {
+  it('asks again what a session left unanswered, each by one of its own', async () => {
     open();
     exchange.send(createQuery('first.example', owner));
     await owner.told(1);
@@ -185,15 +196,15 @@ describe('DohExchange', () => {
     for (let i = 0; i < 5; i++) exchange.send(createQuery(`lost${i}.example`, owner));
     await owner.told(6);
     expect(owner.replies).toBe(6);
-    expect(server.connectionsAccepted).toBe(2);
+    expect(server.queries.filter(({ connection }) => connection > 0).length).toBe(5);
   });
 
-  it('does not ask again what a fresh session left unanswered', async () => {
+  it('does not ask a fourth time', async () => {
     server.script = () => resetConnection();
     open();
     exchange.send(createQuery('fresh.example', owner));
-    expect((await owner.outcome(0)).kind).toBe('failure');
-    expect(server.queries.length).toBe(1);
+    expect(await owner.outcome(0)).toMatchObject({ kind: 'failure', reason: FailureReason.closed });
+    expect(server.queries.length).toBe(3);
   });
 
   it('calls nobody after cancel', async () => {
@@ -217,19 +228,36 @@ describe('DohExchange', () => {
     expect(await owner.outcome(0)).toMatchObject({ kind: 'failure', reason: FailureReason.protocol });
   });
 
-  it('leaves a session that has gone silent', async () => {
-    open();
+  it('leaves a session that has become a black hole', async () => {
+    const relay = await startTcpRelay(server.httpsPort);
+    onTestFinished(() => relay.close());
+    open({ port: relay.port });
     exchange.send(createQuery('warm.example', owner));
     await owner.told(1);
-    server.script = (query) => (query.connection === 0 ? undefined : answer(query));
+    relay.swallow();
     const lost = createQuery('lost.example', owner);
     exchange.send(lost);
-    await server.received(2);
-    exchange.cancel(lost);
-    clock.skip(2100);
+    clock.skip(300);
     exchange.send(createQuery('next.example', owner));
-    expect((await owner.outcome(1)).kind).toBe('reply');
-    expect(server.connectionsAccepted).toBe(2);
+    expect((await owner.outcome(1)).query).not.toBe(lost);
+    expect(relay.accepted).toBe(2);
+    exchange.cancel(lost);
+    await until(() => exchange.connections === 1);
+  });
+
+  it('stays with a session whose server is silent about some names only', async () => {
+    server.script = (query) => (query.name === 'silent.example' ? undefined : answer(query));
+    open();
+    exchange.send(createQuery('silent.example', owner));
+    await server.received(1);
+    for (let i = 0; i < 4; i++) {
+      // Longer than a server may be silent, with time for a PING to be answered.
+      await new Promise((resolve) => setTimeout(resolve, 300));
+      exchange.send(createQuery(`n${i}.example`, owner));
+      await owner.told(i + 1);
+    }
+    expect(owner.replies).toBe(4);
+    expect(server.connectionsAccepted).toBe(1);
   });
 
   it('closes an idle session', async () => {
@@ -257,5 +285,134 @@ describe('DohExchange', () => {
     await server.received(1);
     await exchange.close(false);
     expect(owner.outcomes).toMatchObject([{ kind: 'reply' }]);
+  });
+
+  it('loses nothing to a server that allows few streams at a time', async () => {
+    await restart({ maxStreams: 4 });
+    server.script = (query) => later(20, answer(query));
+    open();
+    for (let i = 0; i < 200; i++) exchange.send(createQuery(`n${i}.example`, owner));
+    await owner.told(200);
+    expect(owner.replies).toBe(200);
+    expect(server.queries.length).toBe(200);
+    expect(server.connectionsAccepted).toBeLessThanOrEqual(16);
+  });
+
+  it('asks again what a server has not looked at', async () => {
+    const refused = new Set<string>();
+    server.script = (query) => {
+      if (refused.has(query.name)) return answer(query);
+      refused.add(query.name);
+      return refuseStream();
+    };
+    open();
+    for (let i = 0; i < 50; i++) exchange.send(createQuery(`n${i}.example`, owner));
+    await owner.told(50);
+    expect(owner.replies).toBe(50);
+  });
+
+  it('loses nothing to GOAWAY after each answer, and keeps no descriptor for it', async () => {
+    server.script = (query) => [answer(query), goAway()];
+    open();
+    for (let round = 0; round < 40; round++) {
+      for (let i = 0; i < 5; i++) exchange.send(createQuery(`r${round}-${i}.example`, owner));
+      await owner.told((round + 1) * 5);
+    }
+    expect(owner.replies).toBe(200);
+    expect(server.connectionsAccepted).toBeGreaterThanOrEqual(40);
+    expect(exchange.connections).toBeLessThanOrEqual(16);
+    await exchange.close(false);
+    expect(exchange.connections).toBe(0);
+  });
+
+  it('closes without force after GOAWAY, though the server keeps its end open', async () => {
+    server.script = (query) => [goAway(), later(50, answer(query))];
+    open();
+    exchange.send(createQuery('last.example', owner));
+    await server.received(1);
+    await exchange.close(false);
+    expect(owner.replies).toBe(1);
+  });
+
+  it('fails by overload what waits in vain for a stream', async () => {
+    await restart({ maxStreams: 1 });
+    server.script = () => undefined;
+    open();
+    for (let i = 0; i < 16; i++) exchange.send(createQuery(`full${i}.example`, owner));
+    await server.received(16);
+    expect(server.connectionsAccepted).toBe(16);
+    const waiting = createQuery('waiting.example', owner);
+    exchange.send(waiting);
+    clock.skip(700);
+    expect(await owner.outcome(0)).toMatchObject({ kind: 'failure', reason: FailureReason.overload });
+    expect(owner.outcomes[0]!.query).toBe(waiting);
+  });
+
+  it('resets the stream of a query that is cancelled, so that it takes no room', async () => {
+    await restart({ maxStreams: 1 });
+    server.script = (query) => (query.name === 'kept.example' ? answer(query) : undefined);
+    open();
+    for (let i = 0; i < 50; i++) {
+      const cancelled = createQuery(`cancelled${i}.example`, owner);
+      exchange.send(cancelled);
+      await server.received(i + 1);
+      exchange.cancel(cancelled);
+    }
+    exchange.send(createQuery('kept.example', owner));
+    expect((await owner.outcome(0)).kind).toBe('reply');
+    expect(server.connectionsAccepted).toBe(1);
+  });
+});
+
+describe('HTTPS exchange toward a server with nothing but HTTP/1.1', () => {
+  beforeEach(() => restart({ http1Only: true }));
+
+  it('asks one query after the other on each connection, and keeps them', async () => {
+    server.script = (query) => later(10, answer(query));
+    open();
+    for (let i = 0; i < 30; i++) exchange.send(createQuery(`n${i}.example`, owner));
+    await owner.told(30);
+    expect(owner.replies).toBe(30);
+    expect(server.connectionsAccepted).toBeLessThanOrEqual(16);
+    await until(() => server.connectionsOpen === exchange.connections);
+    const accepted = server.connectionsAccepted;
+    exchange.send(createQuery('more.example', owner));
+    await owner.told(31);
+    expect(server.connectionsAccepted).toBe(accepted);
+  });
+
+  it.each([
+    ['status 404', httpAnswer(404, 'text/plain'), 'HTTP status 404: check the path'],
+    ['another content type', httpAnswer(200, 'text/html', Buffer.from('<html>')), 'content type "text/html"'],
+    ['too much', httpAnswer(200, 'application/dns-message', Buffer.alloc(70_000)), '65535'],
+  ])('fails a query on %s', async (_, action, text) => {
+    server.script = () => action;
+    open();
+    exchange.send(createQuery('bad.example', owner));
+    expect(await owner.outcome(0)).toMatchObject({ kind: 'failure', reason: FailureReason.protocol });
+    expect(exchange.lastError).toContain(text);
+    await until(() => server.connectionsOpen === 0);
+  });
+
+  it('asks again what a broken connection left unanswered, three times in all', async () => {
+    server.script = (query) => (query.index === 0 ? closeConnection() : answer(query));
+    open();
+    exchange.send(createQuery('lost.example', owner));
+    expect((await owner.outcome(0)).kind).toBe('reply');
+    server.script = () => closeConnection();
+    exchange.send(createQuery('lost-for-good.example', owner));
+    expect(await owner.outcome(1)).toMatchObject({ kind: 'failure', reason: FailureReason.closed });
+    expect(server.queries.length).toBe(2 + 3);
+  });
+
+  it('takes a query back by closing', async () => {
+    server.script = () => undefined;
+    open();
+    const query = createQuery('cancelled.example', owner);
+    exchange.send(query);
+    await server.received(1);
+    exchange.cancel(query);
+    await until(() => server.connectionsOpen === 0);
+    expect(owner.outcomes).toEqual([]);
   });
 });

@@ -2,8 +2,9 @@ import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { RandomPool } from '../../src/base/random.ts';
 import { Counter, Counters, createCounterBlock } from '../../src/metrics/counters.ts';
 import { FailureReason } from '../../src/upstream/exchange.ts';
+import { openStreamExchange } from '../../src/upstream/open-exchange.ts';
 import { createTcpConnector, createTlsConnector } from '../../src/upstream/stream-connector.ts';
-import { StreamExchange } from '../../src/upstream/stream-exchange.ts';
+import type { StreamExchange } from '../../src/upstream/stream-exchange.ts';
 import {
   answer,
   asQuery,
@@ -46,7 +47,7 @@ let clock: SkewedClock;
 
 function open(options: { idleMs?: number; connectTimeoutMs?: number } = {}): void {
   const connector = createTcpConnector('127.0.0.1', server.port);
-  exchange = new StreamExchange({ connector, random: new RandomPool(), clock, counters, ...options });
+  exchange = openStreamExchange(connector, new RandomPool(), { clock, counters, ...options });
 }
 
 /** Lets the event loop turn until a condition holds. */
@@ -97,12 +98,12 @@ describe('StreamExchange over TCP', () => {
       return undefined;
     };
     open();
-    const queries = Array.from({ length: 20 }, (_, i) => createQuery(`n${i}.example`, owner));
+    const queries = Array.from({ length: 4 }, (_, i) => createQuery(`n${i}.example`, owner));
     for (const query of queries) exchange.send(query);
-    await server.received(20);
-    expect(new Set(held.map((query) => query.id)).size).toBe(20);
+    await server.received(4);
+    expect(new Set(held.map((query) => query.id)).size).toBe(4);
     for (const query of held.toReversed()) server.act(query, answer(query));
-    await owner.told(20);
+    await owner.told(4);
     expect(owner.outcomes.map((outcome) => outcome.query)).toEqual(queries.toReversed());
     for (const outcome of owner.outcomes) expect(outcome.kind).toBe('reply');
     expect(server.connectionsAccepted).toBe(1);
@@ -149,7 +150,7 @@ describe('StreamExchange over TCP', () => {
     expect(exchange.inFlight).toBe(0);
   });
 
-  it('asks again, once, what a used connection left unanswered', async () => {
+  it('asks again what a used connection left unanswered, each by a connection of its own', async () => {
     open();
     exchange.send(createQuery('first.example', owner));
     await owner.told(1);
@@ -157,7 +158,8 @@ describe('StreamExchange over TCP', () => {
     for (let i = 0; i < 5; i++) exchange.send(createQuery(`lost${i}.example`, owner));
     await owner.told(6);
     expect(owner.replies).toBe(6);
-    expect(server.connectionsAccepted).toBe(2);
+    const repeated = server.queries.filter(({ connection }) => connection > 0);
+    expect(repeated.length).toBe(5);
   });
 
   it('does not ask a fourth time', async () => {
@@ -241,7 +243,7 @@ describe('StreamExchange over TCP', () => {
   it('calls nobody after cancel, and gives a cancelled ID to nobody until its reply has come', async () => {
     server.script = () => undefined;
     const connector = createTcpConnector('127.0.0.1', server.port);
-    exchange = new StreamExchange({ connector, random: new ScriptedRandom([7, 7, 8, 7]), clock, counters });
+    exchange = openStreamExchange(connector, new ScriptedRandom([7, 7, 8, 7]), { clock, counters });
     const cancelled = await sendOne('cancelled.example');
     exchange.cancel(cancelled);
     exchange.cancel(cancelled);
@@ -284,22 +286,64 @@ describe('StreamExchange over TCP', () => {
     expect(owner.replies).toBe(3);
   });
 
-  it('opens a second connection under load, and no third', async () => {
+  it('opens as many connections as there is demand for, and no more than 16', async () => {
     server.script = () => undefined;
     open();
-    for (let i = 0; i < 1000; i++) exchange.send(createQuery(`n${i}.example`, owner));
-    await server.received(1000);
-    expect(server.connectionsAccepted).toBe(2);
-    const counts = [0, 1].map((c) => server.queries.filter((query) => query.connection === c).length);
-    expect(Math.min(...counts)).toBeGreaterThan(300);
+    for (let i = 0; i < 4; i++) exchange.send(createQuery(`few${i}.example`, owner));
+    await server.received(4);
+    expect(server.connectionsAccepted).toBe(1);
+    for (let i = 0; i < 1000; i++) exchange.send(createQuery(`many${i}.example`, owner));
+    await server.received(64);
+    expect(server.connectionsAccepted).toBe(16);
+    expect(exchange.inFlight).toBe(1004);
   });
 
-  it('fails by overload when all connections are full', async () => {
+  it('gives a server that overtakes itself many queries per connection', async () => {
     server.script = () => undefined;
     open();
-    for (let i = 0; i < 2049; i++) exchange.send(createQuery(`n${i}.example`, owner));
+    for (let i = 0; i < 4; i++) exchange.send(createQuery(`few${i}.example`, owner));
+    await server.received(4);
+    for (const query of server.queries.toReversed()) server.act(query, answer(query));
+    await owner.told(4);
+    for (let i = 0; i < 64; i++) exchange.send(createQuery(`many${i}.example`, owner));
+    await server.received(68);
+    expect(server.connectionsAccepted).toBe(1);
+  });
+
+  it('fails by overload when too many wait', async () => {
+    server.script = () => undefined;
+    open();
+    for (let i = 0; i < 1025; i++) exchange.send(createQuery(`n${i}.example`, owner));
     expect(await owner.outcome(0)).toMatchObject({ kind: 'failure', reason: FailureReason.overload });
-    expect(exchange.inFlight).toBe(2048);
+    expect(exchange.inFlight).toBe(1024);
+  });
+
+  it('without room gives up first what nobody waits for', async () => {
+    server.script = () => undefined;
+    open();
+    const full = Array.from({ length: 64 }, (_, i) => createQuery(`full${i}.example`, owner));
+    for (const query of full) exchange.send(query);
+    await server.received(64);
+    const late = full[10]!;
+    late.late = true;
+    exchange.send(createQuery('waiting.example', owner));
+    expect(await owner.outcome(0)).toMatchObject({ kind: 'failure', reason: FailureReason.overload });
+    expect(owner.outcomes[0]!.query).toBe(late);
+  });
+
+  it('gives up the connection that is silent longest when all are, and asks again but its oldest', async () => {
+    server.script = () => undefined;
+    open();
+    const full = Array.from({ length: 64 }, (_, i) => createQuery(`full${i}.example`, owner));
+    for (const query of full) exchange.send(query);
+    await server.received(64);
+    server.script = (query) => answer(query);
+    exchange.send(createQuery('waiting.example', owner));
+    clock.skip(1100);
+    const first = await owner.outcome(0);
+    expect(first).toMatchObject({ kind: 'failure', reason: FailureReason.closed });
+    await owner.told(5);
+    expect(owner.replies).toBe(4);
   });
 
   it('closes an idle connection', async () => {
@@ -337,11 +381,11 @@ describe('StreamExchange over TLS', () => {
       address: '127.0.0.1',
       port: server.tlsPort,
       serverName: 'dns.test',
-      alpn: 'dot',
+      protocols: ['dot'],
       ca: certificate.cert,
       ...options,
     });
-    exchange = new StreamExchange({ connector, random: new RandomPool(), clock, counters });
+    exchange = openStreamExchange(connector, new RandomPool(), { clock, counters });
   }
 
   beforeAll(async () => {
@@ -381,16 +425,10 @@ describe('StreamExchange over TLS', () => {
       address: '127.0.0.1',
       port: server.port,
       serverName: 'dns.test',
-      alpn: 'dot',
+      protocols: ['dot'],
     });
     server.script = () => raw(Buffer.from('this is no TLS'));
-    exchange = new StreamExchange({
-      connector,
-      random: new RandomPool(),
-      clock,
-      counters,
-      connectTimeoutMs: 300,
-    });
+    exchange = openStreamExchange(connector, new RandomPool(), { clock, counters, connectTimeoutMs: 300 });
     // A ClientHello begins with 0x16 0x03, which a DNS server takes for a length and waits for the rest.
     exchange.send(createQuery('private.example', owner));
     const outcome = await owner.outcome(0);
@@ -409,7 +447,7 @@ describe('StreamExchange over TLS', () => {
     expect(server.sessionsResumed).toBe(1);
   });
 
-  it('asks again, once, what a used connection left unanswered', async () => {
+  it('asks again what a used connection left unanswered, each by a connection of its own', async () => {
     openTls();
     exchange.send(createQuery('first.example', owner));
     await owner.told(1);

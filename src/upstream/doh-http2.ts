@@ -1,0 +1,111 @@
+// DNS over HTTP/2 on one connection (RFC 8484 §5.2, RFC 9113). Nothing that the server sends costs more than a few kilobytes and
+// one request; how much it may send at all is bounded by stream-link.
+import { type ClientHttp2Session, type ClientHttp2Stream, connect, constants } from 'node:http2';
+import {
+  BodyBuffer,
+  DNS_MESSAGE,
+  type DohClient,
+  type DohClientOwner,
+  type DohServer,
+  describeRefusal,
+  MAX_HEADER_BYTES,
+  type ResponseHandler,
+} from './doh-client.ts';
+
+/** Requests at a time where the server allows more. */
+const MAX_STREAMS = 256;
+/** Header fields of one response. */
+const MAX_HEADER_FIELDS = 64;
+/** Interim responses (1xx) before the final one. */
+const MAX_INTERIM = 4;
+
+export class Http2Client implements DohClient {
+  /** None until the server has said how many (RFC 9113 §6.5.2: its settings come first). */
+  limit = 0;
+  readonly #session: ClientHttp2Session;
+  readonly #server: DohServer;
+  readonly #owner: DohClientOwner;
+  #ready = false;
+  #sounding = false;
+
+  constructor(server: DohServer, owner: DohClientOwner) {
+    this.#server = server;
+    this.#owner = owner;
+    const session = connect(`https://${server.authority}`, {
+      createConnection: () => server.socket,
+      settings: { enablePush: false, maxHeaderListSize: MAX_HEADER_BYTES },
+      maxHeaderListPairs: MAX_HEADER_FIELDS,
+      maxReservedRemoteStreams: 0,
+    });
+    this.#session = session;
+    session.on('remoteSettings', ({ maxConcurrentStreams }) => {
+      this.limit = Math.min(MAX_STREAMS, maxConcurrentStreams ?? MAX_STREAMS);
+      if (this.#ready) return;
+      this.#ready = true;
+      owner.onReady();
+    });
+    session.on('goaway', () => owner.onGoingAway());
+    session.on('error', (error: Error) => owner.onBroken(error.message));
+    session.on('close', () => owner.onBroken('the server ended the HTTP/2 session'));
+  }
+
+  post(body: Buffer, handler: ResponseHandler): () => void {
+    const stream = this.#open(body);
+    if (stream === null) {
+      // The session is about to end: what becomes of the query is decided then.
+      setImmediate(() => handler.onLost(true, 'the HTTP/2 session takes no more requests'));
+      return () => {};
+    }
+    const content = new BodyBuffer();
+    let isGood = false;
+    let interim = 0;
+    const refuse = (text: string) => {
+      isGood = false;
+      handler.onUseless(text);
+    };
+    stream.on('response', (headers) => {
+      const refusal = describeRefusal(headers[':status'], headers['content-type']);
+      if (refusal === '') isGood = true;
+      else refuse(refusal);
+    });
+    stream.on('headers', () => {
+      if (++interim > MAX_INTERIM) refuse('too many interim responses (HTTP status 1xx)');
+    });
+    stream.on('data', (chunk: Buffer) => {
+      if (!content.add(chunk)) refuse('a response of more than 65535 bytes');
+    });
+    stream.on('end', () => {
+      // A stream that was cut off ends too, after what had come of it.
+      if (isGood && stream.rstCode === constants.NGHTTP2_NO_ERROR) handler.onResponse(content.take());
+    });
+    // What became of the stream is read at its close; without a listener the error would be thrown.
+    stream.on('error', () => {});
+    stream.on('close', () => {
+      if (this.#session.destroyed) return;
+      const code = stream.rstCode;
+      handler.onLost(code === constants.NGHTTP2_REFUSED_STREAM, `HTTP/2 stream closed with code ${code}`);
+    });
+    return () => stream.close(constants.NGHTTP2_CANCEL);
+  }
+
+  sound(): void {
+    if (this.#sounding || this.#session.destroyed || this.#session.closed) return;
+    this.#sounding = this.#session.ping((error) => {
+      this.#sounding = false;
+      if (error === null) this.#owner.onAlive();
+    });
+  }
+
+  #open(body: Buffer): ClientHttp2Stream | null {
+    if (this.#session.closed || this.#session.destroyed) return null;
+    const stream = this.#session.request({
+      [constants.HTTP2_HEADER_METHOD]: 'POST',
+      [constants.HTTP2_HEADER_PATH]: this.#server.path,
+      [constants.HTTP2_HEADER_ACCEPT]: DNS_MESSAGE,
+      [constants.HTTP2_HEADER_CONTENT_TYPE]: DNS_MESSAGE,
+      [constants.HTTP2_HEADER_CONTENT_LENGTH]: body.length,
+    });
+    stream.end(body);
+    return stream;
+  }
+}

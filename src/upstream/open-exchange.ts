@@ -1,0 +1,65 @@
+// The exchange over connections for each transport: TCP, TLS, HTTPS. Called by upstream.ts.
+import { isIPv6 } from 'node:net';
+import type { Clock } from '../base/clock.ts';
+import type { RandomPool } from '../base/random.ts';
+import type { Counters } from '../metrics/counters.ts';
+import { DohConnection } from './doh-connection.ts';
+import { PipelineDepth } from './pipeline-depth.ts';
+import { StreamConnection } from './stream-connection.ts';
+import { createTlsConnector, type StreamConnector } from './stream-connector.ts';
+import { StreamExchange } from './stream-exchange.ts';
+
+/** Servers should allow no fewer HTTP/2 streams (RFC 9113 §6.5.2). */
+const COMMON_STREAM_LIMIT = 100;
+
+export interface ExchangeOptions {
+  readonly clock: Clock;
+  readonly counters: Counters;
+  /** Close a connection without queries after this long. Default 10 s. */
+  readonly idleMs?: number;
+  /** Time to connect, TLS and HTTP included. Default 2 s. */
+  readonly connectTimeoutMs?: number;
+}
+
+export interface DohOptions extends ExchangeOptions {
+  /** IP literal. */
+  readonly address: string;
+  readonly port: number;
+  /** The URL's host, the name in the certificate; '': the address. */
+  readonly serverName: string;
+  /** The URL's path. */
+  readonly path: string;
+  /** Certificates (PEM) to trust in place of Node's. */
+  readonly ca?: string;
+}
+
+/** TCP, or TLS, as the connector has it. */
+export function openStreamExchange(
+  connector: StreamConnector,
+  random: RandomPool,
+  options: ExchangeOptions,
+): StreamExchange {
+  const depth = new PipelineDepth();
+  const linkOptions = { ...options, connector, random, depth };
+  return new StreamExchange({
+    clock: options.clock,
+    encrypted: connector.encrypted,
+    firstDepth: depth.limit,
+    connect: (serial, handler) => new StreamConnection(serial, handler, linkOptions),
+  });
+}
+
+export function openDohExchange(options: DohOptions): StreamExchange {
+  const { address, port, serverName } = options;
+  const connector = createTlsConnector({ ...options, protocols: ['h2', 'http/1.1'] });
+  const host = serverName === '' ? address.replace(/%.*$/, '') : serverName;
+  // The port of https:// is left out (RFC 9110 §4.2.3).
+  const authority = `${isIPv6(host) ? `[${host}]` : host}${port === 443 ? '' : `:${port}`}`;
+  const linkOptions = { ...options, connector, authority, depth: new PipelineDepth() };
+  return new StreamExchange({
+    clock: options.clock,
+    encrypted: true,
+    firstDepth: COMMON_STREAM_LIMIT,
+    connect: (serial, handler) => new DohConnection(serial, handler, linkOptions),
+  });
+}
