@@ -92,7 +92,7 @@ export class DohConnection extends StreamLink {
         this.clock.refresh();
         if (isOver()) return;
         this.heardAnswer();
-        this.depth.answered(this.answered, false);
+        this.depth.answered(this.answered);
         this.#refusedAbove++;
         if (!answersEntry(entry, body, body.length, this.#options.counters.values)) {
           this.#options.counters.values[Counter.upstreamMismatches]!++;

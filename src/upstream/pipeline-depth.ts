@@ -1,9 +1,13 @@
 // How many queries one connection may have unanswered. Servers differ: some answer one query per connection and close, some work
 // on one query after the other, some on many at a time. Shared by the connections of one upstream in one thread.
 
-/** Nothing is known: enough to fill the wire, so few that a burst spreads over connections. */
-const UNKNOWN_DEPTH = 4;
-const CONCURRENT_DEPTH = 64;
+/** Messages on a TCP or TLS connection while nothing is known: enough to fill the wire, so few that a burst spreads. */
+const LEAST_DEPTH = 4;
+const MOST_DEPTH = 64;
+/** A server that works on one query after the other is given what it answers in this time, ms. */
+const SERIAL_WORK_MS = 100;
+/** How fast a gap between answers changes what is taken for the usual one: one part in so many. */
+const GAP_INERTIA = 4;
 
 /** What a server's replies show. */
 export class PipelineDepth {
@@ -11,16 +15,29 @@ export class PipelineDepth {
   isConcurrent = false;
   /** It closed a connection that had brought one answer, and no connection has brought two since. */
   isSingle = false;
+  /** Usual time between answers while more than one is owed, ms. */
+  #gapMs = Number.POSITIVE_INFINITY;
 
   /** Messages that may be unanswered on a TCP or TLS connection. */
   get limit(): number {
-    return this.isConcurrent ? CONCURRENT_DEPTH : UNKNOWN_DEPTH;
+    if (this.isConcurrent) return MOST_DEPTH;
+    return Math.floor(Math.min(MOST_DEPTH, Math.max(LEAST_DEPTH, SERIAL_WORK_MS / this.#gapMs)));
   }
 
-  /** An answer came, the n-th of its connection; `overtaken`: a later query was answered before it. */
-  answered(count: number, overtaken: boolean): void {
+  /** An answer came, the n-th of its connection. */
+  answered(count: number): void {
     if (count > 1) this.isSingle = false;
-    if (overtaken) this.isConcurrent = true;
+  }
+
+  /** An answer came although a later query had been answered before it. */
+  overtaken(): void {
+    this.isConcurrent = true;
+  }
+
+  /** Two answers came, this time apart, and both were owed meanwhile. */
+  gap(ms: number): void {
+    if (this.#gapMs === Number.POSITIVE_INFINITY) this.#gapMs = ms;
+    else this.#gapMs += (ms - this.#gapMs) / GAP_INERTIA;
   }
 
   /** The server ended a connection with queries unanswered. */

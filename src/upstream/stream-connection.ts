@@ -29,6 +29,7 @@ export class StreamConnection extends StreamLink {
   #orders = 0;
   /** The highest order that was answered. */
   #answeredOrder = -1;
+  #answeredMs = 0;
   #strays = 0;
   #corked = false;
 
@@ -110,8 +111,13 @@ export class StreamConnection extends StreamLink {
       return;
     }
     this.#pending.delete(id);
+    // What was sent before the last answer came was owed all the while.
+    if (this.answered > 0 && entry.sinceMs <= this.#answeredMs)
+      this.depth.gap(this.clock.nowMs - this.#answeredMs);
+    this.#answeredMs = this.clock.nowMs;
     this.heardAnswer();
-    this.depth.answered(this.answered, entry.order < this.#answeredOrder);
+    this.depth.answered(this.answered);
+    if (entry.order < this.#answeredOrder) this.depth.overtaken();
     this.#answeredOrder = Math.max(this.#answeredOrder, entry.order);
     if (this.#blocking > 0) this.#blocking = this.#countBlocking();
     if (entry.query === null) return;

@@ -28,6 +28,10 @@ const MAX_RETRIES = 2;
 const WAITING_ID = 0x10000;
 
 const TICK_MS = 100;
+/** Where connections bring answers, another one is opened for a query that has waited for so long, ms … */
+const MIN_PATIENCE_MS = 30;
+/** … or for so many times what an answer takes at its best. */
+const PATIENCE_PER_ANSWER = 1.5;
 /**
  * A connection whose server owes answers and has been silent for so long is avoided: four times what answers take at their best,
  * within these bounds.
@@ -72,6 +76,8 @@ export class StreamExchange implements Exchange, LinkHandler {
   #bestAnswerMs = 0;
   #answeredAtMs = 0;
   #timer: NodeJS.Timeout | null = null;
+  /** A timer runs that opens connections for those that still wait then. */
+  #isPatient = false;
   #closing = false;
   readonly #whenClosed: (() => void)[] = [];
 
@@ -172,8 +178,8 @@ export class StreamExchange implements Exchange, LinkHandler {
     this.#links.splice(this.#links.indexOf(link), 1);
     if (unanswered.length > 0 || !link.open) this.lastError = text;
     if (!link.open && !this.#closing) this.#backoff.failed(this.#clock.nowMs, reason);
-    // A server that has never sent DNS has no better answer over the next connection.
-    const mayRepeat = link.answered > 0 || reason !== FailureReason.protocol;
+    // A server that has never sent DNS, or nothing at all, has no better answer over the next connection.
+    const mayRepeat = link.answered > 0 || (reason !== FailureReason.protocol && !link.wasSilent);
     for (const [index, entry] of unanswered.entries()) {
       const query = entry.query!;
       // Its owner may have cancelled it when told of an earlier one's failure.
@@ -203,7 +209,7 @@ export class StreamExchange implements Exchange, LinkHandler {
   /** Lets an entry leave once more, if it may. */
   #repeat(entry: StreamEntry): boolean {
     const query = entry.query!;
-    if (this.#closing || entry.retries >= MAX_RETRIES) return false;
+    if (this.#closing || query.late || entry.retries >= MAX_RETRIES) return false;
     if (query.owner?.mayRepeat?.(query) === false) return false;
     entry.retries++;
     this.#wait(entry);
@@ -254,12 +260,17 @@ export class StreamExchange implements Exchange, LinkHandler {
     const { nowMs } = this.#clock;
     let inUse = 0;
     let opening = 0;
+    let proven = false;
     for (const link of this.#links) {
+      // One that could not be opened: in a moment it is closed, and more is known.
+      if (link.retiring && !link.open) return;
       if (link.retiring) continue;
       inUse++;
+      if (link.answered > 0 && link.limit > 0 && link.silentMs(nowMs) <= this.#suspectMs) proven = true;
       if (link.open) this.#depth = Math.max(1, link.limit);
       else opening++;
     }
+    if (proven && !this.#isPatienceOver(nowMs)) return;
     const wanted = Math.min(MAX_CONNECTIONS, this.#connectionsWanted());
     const mostOpening = this.#answeredAtMs === 0 ? MAX_FIRST_CONNECTIONS : MAX_CONNECTIONS;
     while (
@@ -280,6 +291,23 @@ export class StreamExchange implements Exchange, LinkHandler {
     if (inUse === 0)
       this.#failWaiting(this.#backoff.mayConnect(nowMs) ? FailureReason.overload : this.#backoff.reason);
   }
+
+  /** Connections that bring answers may have room before another one is open. */
+  #isPatienceOver(nowMs: number): boolean {
+    const [oldest] = this.#waiting.values();
+    const patienceMs = Math.max(MIN_PATIENCE_MS, this.#bestAnswerMs * PATIENCE_PER_ANSWER);
+    const leftMs = oldest!.sinceMs + patienceMs - nowMs;
+    if (leftMs <= 0) return true;
+    if (!this.#isPatient) setTimeout(this.#onPatienceOver, leftMs + 1).unref();
+    this.#isPatient = true;
+    return false;
+  }
+
+  readonly #onPatienceOver = (): void => {
+    this.#isPatient = false;
+    this.#clock.refresh();
+    if (this.#waiting.size > 0) this.#place();
+  };
 
   /** Those that are to be alone need a connection each, the others share. */
   #connectionsWanted(): number {

@@ -70,7 +70,8 @@ describe('TCP toward upstreams', () => {
     for (let i = 0; i < 100; i++) client.send(queryBytes({ name: `n${i}.example`, id: i }));
     for (let i = 0; i < 100; i++) expect((await client.receive()).readUInt16BE(2) & 15).toBe(0);
     client.close();
-    expect(upstream.connectionsAccepted).toBeLessThanOrEqual(4);
+    // 16 of the worker's, and the main thread's.
+    expect(upstream.connectionsAccepted).toBeLessThanOrEqual(17);
   });
 
   it('brings answers in any order', async () => {
@@ -140,7 +141,7 @@ describe.each([
   { scheme: 'tls', text: (u: ScriptedUpstream) => `tls://127.0.0.1:${u.tlsPort}` },
   { scheme: 'https', text: (u: ScriptedUpstream) => `https://127.0.0.1:${u.httpsPort}/dns-query` },
 ])('$scheme:// toward upstreams', ({ scheme, text }) => {
-  it('answers over UDP and TCP, large answers too, on one connection', async () => {
+  it('answers over UDP and TCP, large answers too, on few connections', async () => {
     const { upstream, env } = await startSecure((query) =>
       /^large/i.test(query.name)
         ? answer(query, {
@@ -166,7 +167,8 @@ describe.each([
       ),
     );
     expect(upstream.queries.every((query) => query.transport === scheme)).toBe(true);
-    expect(upstream.connectionsAccepted).toBeLessThanOrEqual(2);
+    // HTTP/2 says how much it takes; else a burst may open 16, and the main thread has one.
+    expect(upstream.connectionsAccepted).toBeLessThanOrEqual(scheme === 'https' ? 2 : 17);
   });
 
   it('comes back after the server broke its connections', async () => {
