@@ -8,6 +8,7 @@
 // How many queries fit on a connection is the server's word (HTTP/2), or what its replies show (pipeline-depth.ts). A query that
 // finds no room waits here; when nothing moves, it fails by `overload`, and the pipeline makes room for those that ask least.
 import type { Clock } from '../base/clock.ts';
+import { AnswerPace } from './answer-pace.ts';
 import { ConnectBackoff } from './connect-backoff.ts';
 import { type Exchange, FailureReason, type UpstreamQuery } from './exchange.ts';
 import { FailureQueue } from './failure-queue.ts';
@@ -28,25 +29,12 @@ const MAX_RETRIES = 2;
 const WAITING_ID = 0x10000;
 
 const TICK_MS = 100;
-/** Where connections bring answers, another one is opened for a query that has waited for so long, ms … */
-const MIN_PATIENCE_MS = 30;
-/** … or for so many times what an answer takes at its best. */
-const PATIENCE_PER_ANSWER = 1.5;
-/**
- * A connection whose server owes answers and has been silent for so long is avoided: four times what answers take at their best,
- * within these bounds.
- */
-const MIN_SUSPECT_MS = 250;
-const MAX_SUSPECT_MS = 1000;
-/** … and is given up after so long if queries wait and there is no other … */
+/** A silent connection is given up after so long if queries wait and there is no other … */
 const REPLACE_SILENT_MS = 1000;
 /** … and after so long whatever waits: a connection may die without a word (RFC 1122 §4.2.3.5 waits minutes). */
 const DEAD_SILENCE_MS = 3000;
 /** A query that has waited for so long while nothing was answered fails. */
 const OVERLOAD_MS = 600;
-/** How fast a slower answer raises what is taken for the best: one part in so many. */
-const BEST_ANSWER_INERTIA = 32;
-
 export interface StreamExchangeOptions {
   readonly clock: Clock;
   /** Nobody on the path can read along: queries are padded. */
@@ -72,8 +60,7 @@ export class StreamExchange implements Exchange, LinkHandler {
   /** Queries that a connection takes, as far as is known. */
   #depth: number;
   #serial = 0;
-  /** What answers take at their best, ms; 0 while unknown. */
-  #bestAnswerMs = 0;
+  readonly #pace = new AnswerPace();
   #answeredAtMs = 0;
   #timer: NodeJS.Timeout | null = null;
   /** A timer runs that opens connections for those that still wait then. */
@@ -148,7 +135,7 @@ export class StreamExchange implements Exchange, LinkHandler {
 
   onOpen(link: StreamLink): void {
     this.#backoff.succeeded();
-    if (this.#bestAnswerMs === 0) this.#bestAnswerMs = link.connectMs;
+    this.#pace.connected(link.connectMs);
     this.#place();
     this.#finishClosing();
   }
@@ -157,9 +144,7 @@ export class StreamExchange implements Exchange, LinkHandler {
     const query = entry.query!;
     const { nowMs } = this.#clock;
     this.#answeredAtMs = nowMs;
-    const tookMs = nowMs - entry.sinceMs;
-    const slower = tookMs - this.#bestAnswerMs;
-    this.#bestAnswerMs += slower > 0 ? slower / BEST_ANSWER_INERTIA : slower;
+    this.#pace.answered(nowMs - entry.sinceMs);
     query.id = -1;
     query.exchange = null;
     const taken = query.owner === null || query.owner.onReply(query, bytes, length);
@@ -241,7 +226,7 @@ export class StreamExchange implements Exchange, LinkHandler {
   /** The least loaded connection that has room and is not silent; alone: one without any query. */
   #pick(alone: boolean): StreamLink | null {
     const { nowMs } = this.#clock;
-    const suspectMs = this.#suspectMs;
+    const suspectMs = this.#pace.suspectMs;
     let best: StreamLink | null = null;
     for (const link of this.#links) {
       if (!link.hasRoom || (alone && link.load > 0)) continue;
@@ -249,10 +234,6 @@ export class StreamExchange implements Exchange, LinkHandler {
       if (best === null || link.load < best.load) best = link;
     }
     return best;
-  }
-
-  get #suspectMs(): number {
-    return Math.min(MAX_SUSPECT_MS, Math.max(MIN_SUSPECT_MS, 4 * this.#bestAnswerMs));
   }
 
   /** Opens as many connections as those that wait need; where that is not to be, they go on waiting, or fail. */
@@ -266,7 +247,7 @@ export class StreamExchange implements Exchange, LinkHandler {
       if (link.retiring && !link.open) return;
       if (link.retiring) continue;
       inUse++;
-      if (link.answered > 0 && link.limit > 0 && link.silentMs(nowMs) <= this.#suspectMs) proven = true;
+      if (link.answered > 0 && link.limit > 0 && link.silentMs(nowMs) <= this.#pace.suspectMs) proven = true;
       if (link.open) this.#depth = Math.max(1, link.limit);
       else opening++;
     }
@@ -295,8 +276,7 @@ export class StreamExchange implements Exchange, LinkHandler {
   /** Connections that bring answers may have room before another one is open. */
   #isPatienceOver(nowMs: number): boolean {
     const [oldest] = this.#waiting.values();
-    const patienceMs = Math.max(MIN_PATIENCE_MS, this.#bestAnswerMs * PATIENCE_PER_ANSWER);
-    const leftMs = oldest!.sinceMs + patienceMs - nowMs;
+    const leftMs = oldest!.sinceMs + this.#pace.patienceMs - nowMs;
     if (leftMs <= 0) return true;
     if (!this.#isPatient) setTimeout(this.#onPatienceOver, leftMs + 1).unref();
     this.#isPatient = true;
@@ -340,14 +320,14 @@ export class StreamExchange implements Exchange, LinkHandler {
   /** Gives up a connection that brings nothing any more. */
   #judgeSilence(link: StreamLink, nowMs: number): void {
     const silentMs = link.silentMs(nowMs);
-    const isUseless = link.live === 0 && silentMs > this.#suspectMs;
+    const isUseless = link.live === 0 && silentMs > this.#pace.suspectMs;
     if (isUseless || silentMs > DEAD_SILENCE_MS) giveUp(link);
   }
 
   /** A server that serves one connection after the other cannot get at the next one while we keep this one open. */
   #letOthersIn(nowMs: number): void {
     const isKeptOut = this.#links.some(
-      (link) => link.live > 0 && link.answered === 0 && link.silentMs(nowMs) > this.#suspectMs,
+      (link) => link.live > 0 && link.answered === 0 && link.silentMs(nowMs) > this.#pace.suspectMs,
     );
     if (!isKeptOut) return;
     for (const link of this.#links) if (link.open && link.load === 0) link.retire();
@@ -362,7 +342,7 @@ export class StreamExchange implements Exchange, LinkHandler {
       .filter((link) => !link.retiring)
       .sort((a, b) => b.silentMs(nowMs) - a.silentMs(nowMs));
     const allSilent =
-      this.#pick(false) === null && this.#links.every((link) => link.silentMs(nowMs) > this.#suspectMs);
+      this.#pick(false) === null && this.#links.every((link) => link.silentMs(nowMs) > this.#pace.suspectMs);
     if (allSilent && longest !== undefined && longest.silentMs(nowMs) > REPLACE_SILENT_MS) {
       giveUp(longest);
       return;
