@@ -35,6 +35,7 @@ export const COMMANDS: readonly Command[] = [
     details: [
       'Ends with 0 after SIGTERM or SIGINT, 1 when it cannot start, 2 on bad usage or configuration.',
       'SIGHUP, or the file changing, loads the configuration anew; a faulty one is refused and the old one kept.',
+      'SIGUSR1 and SIGUSR2 write statistics to the log.',
     ],
     takesRunFlags: true,
     ownHelp: false,

@@ -35,7 +35,7 @@ export const CLIENT_SETTINGS: readonly Setting[] = [
     type: cidrs(),
     default: [],
     description:
-      'Clients that are served; others get REFUSED. Empty: private, loopback and link-local addresses, and the networks this machine is in. `0.0.0.0/0` and `::/0` are everybody, and make an open resolver.',
+      'Clients that are served; others get REFUSED. Empty: networks that are not globally reachable (private, shared, loopback, link-local, 198.18.0.0/15, 240.0.0.0/4), those of our own interfaces, and those on their links. `0.0.0.0/0` and `::/0` are everybody, and make an open resolver.',
     example: ['10.0.0.0/8', '192.168.0.0/16', 'fd00::/8'],
   },
   {
