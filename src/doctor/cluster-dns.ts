@@ -58,7 +58,7 @@ export async function readClusterDns(
   corefiles: readonly Corefile[],
   podConf: PodConf,
 ): Promise<Service[]> {
-  const podServers = podConf.servers;
+  const podServers = podConf.basis === 'none' ? null : podConf.servers;
   const services: Service[] = [];
   const nodeLocal = corefiles.filter(isNodeLocal);
   const cluster = corefiles.filter((corefile) => !isNodeLocal(corefile));
@@ -76,8 +76,9 @@ export async function readClusterDns(
     });
   }
   const localAddresses = NODE_LOCAL_ADDRESSES.filter((address) => !bound.has(address));
-  const podAddresses = podServers.map((server) => canonicalAddress(server.address));
-  const usual: Route = { zone: '.', targets: podServers, unknown: '' };
+  const podAddresses = podConf.servers.map((server) => canonicalAddress(server.address));
+  const unseen = podServers === null ? 'what kubelet gave it to ask is not to be seen from here' : '';
+  const usual: Route = { zone: '.', targets: podServers ?? [], unknown: unseen };
   for (const address of localAddresses) {
     services.push({
       role: NODE_LOCAL_ROLE,
@@ -154,7 +155,7 @@ function listOwnZones({ blocks }: Corefile, routes: readonly Route[]): string[] 
 async function readRoutes(
   files: NodeFiles,
   corefile: Corefile,
-  podServers: readonly Target[],
+  podServers: readonly Target[] | null,
 ): Promise<Route[]> {
   const routes: Route[] = [];
   for (const block of corefile.blocks) {
@@ -181,7 +182,7 @@ async function readTarget(
   corefile: Corefile,
   forward: Forward,
   to: string,
-  podServers: readonly Target[],
+  podServers: readonly Target[] | null,
 ): Promise<readonly Target[] | null> {
   const source = `${corefile.path}:${forward.line}`;
   const target = parseForwardTarget(to);

@@ -62,6 +62,7 @@ function followAll(facts: Facts, isAsked: (target: Target) => boolean): QueryPat
       files: 'pod, dnsPolicy: Default',
       pod: 'this pod, by kubelet',
       guess: "pod, kubelet's default",
+      none: 'pod, dnsPolicy: Default',
     }[basis];
     paths.push({ kind: 'podDefault', from, hops: follow(servers, 'pod') });
   }

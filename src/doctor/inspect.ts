@@ -1,5 +1,6 @@
 // Reads everything the doctor judges by: the node's files below a root, a Corefile, unloop's
 // configuration. Called by main; diagnose draws the conclusions.
+import { resolve } from 'node:path';
 import type { Config } from '../config/config.ts';
 import { isLoopback, readInterfaceAddresses } from '../discovery/loopback.ts';
 import { NodeFiles, type Unreadable } from '../discovery/node-files.ts';
@@ -49,10 +50,13 @@ export interface PodConf {
   readonly conf: ResolvConf | null;
   /**
    * files: kubelet's files say so. pod: kubelet gave it to this very pod. guess: kubelet's default,
-   * for want of anything better.
+   * for want of anything better. none: this pod has another dnsPolicy, and sees nothing of it.
    */
-  readonly basis: 'files' | 'pod' | 'guess';
+  readonly basis: 'files' | 'pod' | 'guess' | 'none';
 }
+
+/** For a pod with another dnsPolicy. */
+const UNSEEN: PodConf = { path: '', state: 'missing', detail: '', servers: [], conf: null, basis: 'none' };
 
 /** What was found. */
 export interface Facts {
@@ -90,20 +94,22 @@ export interface Facts {
 
 /** Reads it all. Never rejects for what is wrong with a file: that is a finding. */
 export async function inspect(options: InspectOptions): Promise<Facts> {
-  const files = new NodeFiles(options.root);
-  const isPod = options.isPod && !files.isBelowRoot;
+  const isOwnRoot = resolve(options.root) === '/';
+  const files = new NodeFiles(isOwnRoot ? options.podRoot : options.root);
+  const isPod = options.isPod && isOwnRoot;
   const resolvConf = await readResolvConf(files, DEFAULT_RESOLV_CONF);
   const servers = toTargets(resolvConf);
   const ownConf =
-    options.isPod && files.isBelowRoot
+    options.isPod && !isOwnRoot
       ? await readResolvConf(new NodeFiles(options.podRoot), DEFAULT_RESOLV_CONF)
       : null;
   const found = await readKubelet(files);
   const kubelet = options.clusterDns.length === 0 ? found : { ...found, clusterDns: options.clusterDns };
-  const podConf =
-    kubelet.unknown !== '' && ownConf !== null && isKubeletCopy(ownConf, kubelet.clusterDns)
-      ? fromOwnConf(ownConf)
-      : await readPodConf(files, kubelet);
+  // A file that kubelet made is better proof than kubelet's default.
+  const copy = isPod ? resolvConf : kubelet.unknown === '' ? null : ownConf;
+  let podConf: PodConf;
+  if (copy !== null && isKubeletCopy(copy, kubelet.clusterDns)) podConf = fromCopy(copy, isPod);
+  else podConf = isPod ? UNSEEN : await readPodConf(files, kubelet);
 
   const ownAddresses = new Set(files.isBelowRoot || isPod ? [] : readOwnAddresses());
   const isHere = (address: string) => isLoopback(address) || ownAddresses.has(canonicalAddress(address));
@@ -191,8 +197,9 @@ function isKubeletCopy(own: ResolvConf, clusterDns: readonly string[]): boolean 
   return own.nameservers.length > 0 && !isClusters && !isNamed;
 }
 
-function fromOwnConf(own: ResolvConf): PodConf {
-  const conf = { ...own, path: OWN_RESOLV_CONF };
+function fromCopy(own: ResolvConf, isOnly: boolean): PodConf {
+  // Below another root, the same path is the node's file.
+  const conf = isOnly ? own : { ...own, path: OWN_RESOLV_CONF };
   return { path: conf.path, state: 'read', detail: '', servers: toTargets(conf), conf, basis: 'pod' };
 }
 

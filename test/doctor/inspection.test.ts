@@ -209,6 +209,30 @@ describe('a pod', () => {
     expect(await examineInPod('nameserver 127.0.0.53\n', STUB)).toMatchObject({ exitCode: 1 });
   });
 
+  async function examineFromInside(own: string, ...more: string[]) {
+    const args = parseDoctorFlags(['--no-probe', ...more]);
+    return examine(args, { KUBERNETES_SERVICE_HOST: '10.96.0.1' }, await makeTree({ [RESOLV_CONF]: own }));
+  }
+  const CLUSTERS = 'nameserver 10.96.0.10\nsearch a.svc.cluster.local svc.cluster.local cluster.local\n';
+
+  it('alone says nothing of whom the cluster’s DNS asks', async () => {
+    const report = await examineFromInside(CLUSTERS);
+    expect(report.exitCode).toBe(2);
+    expect(report.findings[0]).toMatchObject({
+      code: 'stub-unknown',
+      message:
+        '/etc/resolv.conf:1 names 10.96.0.10, cluster DNS: what kubelet gave it to ask is not to be seen from here',
+    });
+  });
+
+  it('alone with dnsPolicy: Default is what the cluster’s DNS is too', async () => {
+    expect(await examineFromInside('nameserver 10.0.0.2\n')).toMatchObject({ exitCode: 0 });
+    expect(await examineFromInside('nameserver 127.0.0.53\n')).toMatchObject({
+      exitCode: 1,
+      summary: 'would loop: what this pod asks is the pod itself',
+    });
+  });
+
   it('that gets the cluster’s DNS shows nothing of that', async () => {
     const own = 'nameserver 10.96.0.10\nsearch default.svc.cluster.local svc.cluster.local cluster.local\n';
     const report = await examineInPod(own, STUB);
