@@ -25,6 +25,8 @@ export interface UpstreamStatus {
   readonly replaces: string | null;
   /** Smoothed round-trip time; null while nothing was measured. */
   readonly rttMs: number | null;
+  /** Why a connection toward it, or a query over one, failed last; null when none did. */
+  readonly lastFault: { readonly text: string; readonly at: string } | null;
 }
 
 /** A loop through one upstream for one zone, as `GET /loops` shows it. */

@@ -73,8 +73,8 @@ export const ROUTES: ReadonlyMap<string, Route> = new Map<string, Route>([
 
 /** Exactly the public fields, whatever else the server's objects carry. */
 function upstreamJson(upstream: UpstreamStatus): UpstreamStatus {
-  const { address, transport, zones, state, source, replaces, rttMs } = upstream;
-  return { address, transport, zones, state, source, replaces, rttMs };
+  const { address, transport, zones, state, source, replaces, rttMs, lastFault } = upstream;
+  return { address, transport, zones, state, source, replaces, rttMs, lastFault };
 }
 
 function episodeJson(episode: LoopEpisodeStatus): LoopEpisodeStatus {

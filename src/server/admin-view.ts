@@ -58,10 +58,11 @@ export class AdminView implements AdminSource {
   }
 
   upstreams(): readonly UpstreamStatus[] {
-    const { registry, state } = this.#plane;
+    const { registry, state, faults } = this.#plane;
     return registry.upstreams.map((upstream) => {
       const { spec, server } = upstream;
       const rttMs = state.rttMs(spec.slot);
+      const fault = faults.last(spec.text);
       return {
         address: spec.text,
         transport: spec.transport,
@@ -70,6 +71,7 @@ export class AdminView implements AdminSource {
         source: server.source,
         replaces: server.replaces,
         rttMs: rttMs === 0 ? null : Math.round(rttMs * 1000) / 1000,
+        lastFault: fault === null ? null : { text: fault.text, at: new Date(fault.atMs).toISOString() },
       };
     });
   }

@@ -22,6 +22,7 @@ import { LoopControl } from './loop-control.ts';
 import { MainUpstreams } from './main-upstreams.ts';
 import type { ServerFacts } from './server-facts.ts';
 import { Supervisor } from './supervisor.ts';
+import { UpstreamFaults } from './upstream-faults.ts';
 import { logHealthChange, UpstreamLog } from './upstream-log.ts';
 import { UpstreamRegistry } from './upstream-registry.ts';
 import { type UpstreamPlan, UpstreamSources } from './upstream-sources.ts';
@@ -62,6 +63,8 @@ export class ControlPlane implements ServerFacts {
   readonly #limiter: RepeatLimiter;
   readonly #upstreams = new MainUpstreams(this.#clock);
   readonly #upstreamLog: UpstreamLog;
+  /** Why upstreams failed, in words. */
+  readonly faults = new UpstreamFaults();
   readonly #health: HealthChecker;
   /** Sockets that a supervisor of services opened for us; where there are any, listen: is not used. */
   readonly #inherited: readonly BoundAddress[];
@@ -82,7 +85,7 @@ export class ControlPlane implements ServerFacts {
     this.#inherited = inherited;
     this.#log = log;
     this.#limiter = new RepeatLimiter(log, this.#clock);
-    this.#upstreamLog = new UpstreamLog(this.#limiter, this.totals);
+    this.#upstreamLog = new UpstreamLog(this.#limiter, this.totals, this.faults);
     this.#loopKeys = createKeyMaterial(config.loop.clusterKey, config.loop.ring);
     // The first block: what workers counted that are gone is added to it.
     const counterBlock = createCounterBlock();
@@ -203,6 +206,7 @@ export class ControlPlane implements ServerFacts {
     this.registry.update(plan.zones);
     await this.supervisor.useRouting(this.registry.routing);
     this.#upstreams.keep(this.registry.routing.upstreams);
+    this.faults.keep(this.registry.routing.upstreams.map(({ text }) => text));
     this.#health.setUpstreams(this.registry.upstreams);
     this.loop.setRoutes(this.registry.routes);
   }
@@ -228,6 +232,8 @@ export class ControlPlane implements ServerFacts {
     if (message.type === 'sighted') this.loop.sighted(message.sightings);
     else if (message.type === 'suspected') this.loop.suspected(message.routeSlot, message.isWeak);
     else if (message.type === 'stranger') this.#reportStranger(message.client);
+    else if (message.type === 'upstream-fault')
+      this.faults.add(message.upstream, message.reason, message.text);
   }
 
   /** Whom we refuse may be a pod whose network we cannot know: the only sign of it would be a counter. */

@@ -144,7 +144,14 @@ export class DataPlane {
       randomInt(2 ** 31),
     );
     this.#useLimits(config);
-    this.#routing = new Routing({ random: new RandomPool(), clock, counters, state });
+    this.#routing = new Routing({
+      random: new RandomPool(),
+      clock,
+      counters,
+      state,
+      onFault: (upstream, reason, text) =>
+        tell({ type: 'upstream-fault', upstream: upstream.text, reason, text }),
+    });
     this.#publishing = setInterval(() => this.#publish(), PUBLISH_MS);
   }
 

@@ -6,7 +6,7 @@ import type { Counters } from '../metrics/counters.ts';
 import { Zone, ZoneTable } from '../pipeline/zone.ts';
 import { Selection } from '../upstream/selection.ts';
 import type { SharedUpstreamState } from '../upstream/shared-state.ts';
-import { Upstream } from '../upstream/upstream.ts';
+import { Upstream, type UpstreamOptions } from '../upstream/upstream.ts';
 import { textToName } from '../wire/text.ts';
 import type { RoutingSpec, ZoneSpec } from './routing-spec.ts';
 
@@ -15,6 +15,8 @@ export interface RoutingOptions {
   readonly clock: Clock;
   readonly counters: Counters;
   readonly state: SharedUpstreamState;
+  /** Told why connections toward upstreams, or queries over them, failed. */
+  readonly onFault: NonNullable<UpstreamOptions['onFault']>;
 }
 
 export class Routing {

@@ -4,6 +4,7 @@ import type { CounterTotals } from '../metrics/counters.ts';
 import type { SharedUpstreamState } from '../upstream/shared-state.ts';
 import type { LoopControl } from './loop-control.ts';
 import type { Supervisor } from './supervisor.ts';
+import type { UpstreamFaults } from './upstream-faults.ts';
 import type { UpstreamRegistry } from './upstream-registry.ts';
 
 export interface ServerFacts {
@@ -20,4 +21,5 @@ export interface ServerFacts {
   readonly registry: UpstreamRegistry;
   readonly supervisor: Supervisor;
   readonly loop: LoopControl;
+  readonly faults: UpstreamFaults;
 }

@@ -5,13 +5,14 @@ import type { RepeatLimiter } from '../base/repeat-limiter.ts';
 import type { CounterTotals } from '../metrics/counters.ts';
 import { FAILURE_REASON_NAMES, FailureReason } from '../upstream/exchange.ts';
 import type { HealthChange } from '../upstream/health.ts';
+import type { UpstreamFaults } from './upstream-faults.ts';
 import type { RegisteredUpstream } from './upstream-registry.ts';
 
 const EXPLANATIONS: Readonly<Record<FailureReason, string>> = {
   [FailureReason.timeout]: 'did not answer in time',
-  [FailureReason.unreachable]: 'cannot be reached: nobody listens there',
+  [FailureReason.unreachable]: 'cannot be reached',
   [FailureReason.closed]: 'closed the connection with queries unanswered',
-  [FailureReason.tls]: 'failed the TLS handshake: certificate or server name is wrong',
+  [FailureReason.tls]: 'failed the TLS handshake',
   [FailureReason.overload]: 'has too many queries in flight',
   [FailureReason.protocol]: 'did not answer with DNS',
   [FailureReason.rcode]: 'answered SERVFAIL, REFUSED or the like',
@@ -20,12 +21,14 @@ const EXPLANATIONS: Readonly<Record<FailureReason, string>> = {
 export class UpstreamLog {
   readonly #limiter: RepeatLimiter;
   readonly #totals: CounterTotals;
+  readonly #faults: UpstreamFaults;
   /** Failures per slot and reason at the last look. */
   readonly #seen = new Map<number, number>();
 
-  constructor(limiter: RepeatLimiter, totals: CounterTotals) {
+  constructor(limiter: RepeatLimiter, totals: CounterTotals, faults: UpstreamFaults) {
     this.#limiter = limiter;
     this.#totals = totals;
+    this.#faults = faults;
   }
 
   /** Compares the counters with the last time's. */
@@ -39,11 +42,12 @@ export class UpstreamLog {
         if (count <= 0) continue;
         // A server that answers with an error is at work: its errors are about names, not about itself.
         const level = reason === FailureReason.rcode ? 'debug' : 'warn';
+        const cause = this.#faults.textOf(spec.text, reason);
         this.#limiter.report(
           `upstream ${spec.text} ${FAILURE_REASON_NAMES[reason]}`,
           level,
           { upstream: spec.text, reason: FAILURE_REASON_NAMES[reason], count, source: server.source },
-          `upstream ${spec.text} ${EXPLANATIONS[reason]}`,
+          `upstream ${spec.text} ${EXPLANATIONS[reason]}${cause === '' ? '' : `: ${cause}`}`,
         );
       }
     }

@@ -2,6 +2,7 @@
 import type { Config } from '../config/config.ts';
 import type { LoopKeyMaterial } from '../loop/keys.ts';
 import type { LoopSighting } from '../loop/sightings.ts';
+import type { FailureReason } from '../upstream/exchange.ts';
 import type { RoutingSpec } from './routing-spec.ts';
 
 export interface BoundAddress {
@@ -57,5 +58,12 @@ export type FromWorker =
   | { readonly type: 'sighted'; readonly sightings: readonly LoopSighting[] }
   /** A client that is REFUSED, its network not being served. */
   | { readonly type: 'stranger'; readonly client: string }
+  /** Why a connection toward an upstream, or a query over one, failed. */
+  | {
+      readonly type: 'upstream-fault';
+      readonly upstream: string;
+      readonly reason: FailureReason;
+      readonly text: string;
+    }
   /** −1: any route. */
   | { readonly type: 'suspected'; readonly routeSlot: number; readonly isWeak: boolean };

@@ -7,7 +7,7 @@ import { DohConnection } from './doh-connection.ts';
 import { PipelineDepth } from './pipeline-depth.ts';
 import { StreamConnection } from './stream-connection.ts';
 import { createTlsConnector, type StreamConnector } from './stream-connector.ts';
-import { StreamExchange } from './stream-exchange.ts';
+import { type FaultListener, StreamExchange } from './stream-exchange.ts';
 
 /** Servers should allow no fewer HTTP/2 streams (RFC 9113 §6.5.2). */
 const COMMON_STREAM_LIMIT = 100;
@@ -19,6 +19,8 @@ export interface ExchangeOptions {
   readonly idleMs?: number;
   /** Time to connect, TLS and HTTP included. Default 2 s. */
   readonly connectTimeoutMs?: number;
+  /** Told what went wrong, in words. */
+  readonly onFault?: FaultListener;
 }
 
 export interface DohOptions extends ExchangeOptions {
@@ -43,6 +45,7 @@ export function openStreamExchange(
   const linkOptions = { ...options, connector, random, depth };
   return new StreamExchange({
     clock: options.clock,
+    ...(options.onFault === undefined ? {} : { onFault: options.onFault }),
     encrypted: connector.encrypted,
     firstDepth: depth.limit,
     connect: (serial, handler) => new StreamConnection(serial, handler, linkOptions),
@@ -58,6 +61,7 @@ export function openDohExchange(options: DohOptions): StreamExchange {
   const linkOptions = { ...options, connector, authority, depth: new PipelineDepth() };
   return new StreamExchange({
     clock: options.clock,
+    ...(options.onFault === undefined ? {} : { onFault: options.onFault }),
     encrypted: true,
     firstDepth: COMMON_STREAM_LIMIT,
     connect: (serial, handler) => new DohConnection(serial, handler, linkOptions),

@@ -29,18 +29,25 @@ const MAX_RETRIES = 2;
 const WAITING_ID = 0x10000;
 
 const TICK_MS = 100;
+/** The same kind of fault is told once in so long. */
+const FAULT_PAUSE_MS = 1000;
 /** A silent connection is given up after so long if queries wait and there is no other … */
 const REPLACE_SILENT_MS = 1000;
 /** … and after so long whatever waits: a connection may die without a word (RFC 1122 §4.2.3.5 waits minutes). */
 const DEAD_SILENCE_MS = 3000;
 /** A query that has waited for so long while nothing was answered fails. */
 const OVERLOAD_MS = 600;
+/** Hears why connecting, or a query, failed. */
+export type FaultListener = (reason: FailureReason, text: string) => void;
+
 export interface StreamExchangeOptions {
   readonly clock: Clock;
   /** Nobody on the path can read along: queries are padded. */
   readonly encrypted: boolean;
   /** Queries that a connection may be thought to take before one has opened. */
   readonly firstDepth: number;
+  /** Told what went wrong, in words; once a second at most while it is the same kind. */
+  readonly onFault?: FaultListener;
   /** Begins a connection. */
   readonly connect: (serial: number, handler: LinkHandler) => StreamLink;
 }
@@ -60,6 +67,8 @@ export class StreamExchange implements Exchange, LinkHandler {
   /** Queries that a connection takes, as far as is known. */
   #depth: number;
   #serial = 0;
+  #faultReason: FailureReason | null = null;
+  #faultToldMs = 0;
   readonly #pace = new AnswerPace();
   #answeredAtMs = 0;
   #timer: NodeJS.Timeout | null = null;
@@ -154,14 +163,14 @@ export class StreamExchange implements Exchange, LinkHandler {
   }
 
   onLost(entry: StreamEntry, refused: boolean, reason: FailureReason, text: string): void {
-    this.lastError = text;
+    this.#note(reason, text);
     if (!refused || !this.#repeat(entry)) this.#fail(entry, reason);
     this.#goOn();
   }
 
   onClosed(link: StreamLink, unanswered: StreamEntry[], reason: FailureReason, text: string): void {
     this.#links.splice(this.#links.indexOf(link), 1);
-    if (unanswered.length > 0 || !link.open) this.lastError = text;
+    if (unanswered.length > 0 || !link.open) this.#note(reason, text);
     if (!link.open && !this.#closing) this.#backoff.failed(this.#clock.nowMs, reason);
     // A server that has never sent DNS, or nothing at all, has no better answer over the next connection.
     const mayRepeat = link.answered > 0 || (reason !== FailureReason.protocol && !link.wasSilent);
@@ -175,6 +184,15 @@ export class StreamExchange implements Exchange, LinkHandler {
       if (!mayRepeat || isCulprit || !this.#repeat(entry)) this.#fail(entry, reason);
     }
     this.#goOn();
+  }
+
+  #note(reason: FailureReason, text: string): void {
+    this.lastError = text;
+    const { nowMs } = this.#clock;
+    if (this.#closing || (reason === this.#faultReason && nowMs - this.#faultToldMs < FAULT_PAUSE_MS)) return;
+    this.#faultReason = reason;
+    this.#faultToldMs = nowMs;
+    this.#options.onFault?.(reason, text);
   }
 
   /** Something has changed: room for those that wait, or the last one done. */

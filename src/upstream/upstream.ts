@@ -5,8 +5,8 @@ import type { RandomPool } from '../base/random.ts';
 import type { Transport } from '../config/config.ts';
 import { parsePeer } from '../io/peer.ts';
 import type { Counters } from '../metrics/counters.ts';
-import type { Exchange, UpstreamQuery } from './exchange.ts';
-import { openDohExchange, openStreamExchange } from './open-exchange.ts';
+import type { Exchange, FailureReason, UpstreamQuery } from './exchange.ts';
+import { type ExchangeOptions, openDohExchange, openStreamExchange } from './open-exchange.ts';
 import { isPublicAddress } from './public-address.ts';
 import { createTcpConnector, createTlsConnector } from './stream-connector.ts';
 import type { StreamExchange } from './stream-exchange.ts';
@@ -36,6 +36,8 @@ export interface UpstreamOptions {
   readonly sockets?: number;
   /** Certificates (PEM) to trust in place of Node's. */
   readonly ca?: string;
+  /** Told why a connection toward it, or a query over one, failed: what people are to read. */
+  readonly onFault?: (spec: UpstreamSpec, reason: FailureReason, text: string) => void;
 }
 
 /** An exchange that remembers what went wrong. */
@@ -90,7 +92,10 @@ export class Upstream {
     if (spec.transport === 'udp') {
       const datagrams = await UdpExchange.open({ ...options, address: spec.host, port: spec.port });
       const connector = createTcpConnector(spec.host, spec.port);
-      const aside = openStreamExchange(connector, options.random, { ...options, idleMs: ASIDE_IDLE_MS });
+      const aside = openStreamExchange(connector, options.random, {
+        ...exchangeOptions(spec, options),
+        idleMs: ASIDE_IDLE_MS,
+      });
       return new Upstream(spec, datagrams, aside);
     }
     const exchange = openExchange(spec, options);
@@ -131,10 +136,18 @@ export class Upstream {
 /** tcp, tls, https. */
 function openExchange(spec: UpstreamSpec, options: UpstreamOptions): StreamExchange {
   const { host: address, port, serverName, path } = spec;
-  if (spec.transport === 'https') return openDohExchange({ ...options, address, port, serverName, path });
+  const common = exchangeOptions(spec, options);
+  const ca = options.ca === undefined ? {} : { ca: options.ca };
+  if (spec.transport === 'https')
+    return openDohExchange({ ...common, ...ca, address, port, serverName, path });
   const connector =
     spec.transport === 'tls'
-      ? createTlsConnector({ ...options, address, port, serverName, protocols: ['dot'] })
+      ? createTlsConnector({ ...ca, address, port, serverName, protocols: ['dot'] })
       : createTcpConnector(address, port);
-  return openStreamExchange(connector, options.random, options);
+  return openStreamExchange(connector, options.random, common);
+}
+
+function exchangeOptions(spec: UpstreamSpec, { clock, counters, onFault }: UpstreamOptions): ExchangeOptions {
+  if (onFault === undefined) return { clock, counters };
+  return { clock, counters, onFault: (reason, text) => onFault(spec, reason, text) };
 }

@@ -20,6 +20,7 @@ export const UPSTREAM: UpstreamStatus = {
   source: '/run/systemd/resolve/resolv.conf',
   replaces: '127.0.0.53:53',
   rttMs: 1.2,
+  lastFault: null,
 };
 
 export const EPISODE: LoopEpisodeStatus = {

@@ -39,6 +39,7 @@ describe('routing', () => {
       clock: new Clock(),
       counters: new Counters(createCounterBlock()),
       state: new SharedUpstreamState(),
+      onFault: () => {},
     });
     open.push(routing);
     return routing;
