@@ -29,9 +29,13 @@ export const Counter = {
   upstreamSendFailures: 19,
   upstreamKernelDrops: 20,
   rebindBlocked: 21,
+  /** Questions asked again without a mark, in the order of the marks' bits (upstream/marks.ts). */
+  fallbacksCase: 24,
+  fallbacksOptions: 25,
+  fallbacksEdns: 26,
 } as const;
 export type Counter = (typeof Counter)[keyof typeof Counter];
-const COUNTERS = 24;
+const COUNTERS = 40;
 
 /** Why a packet got no answer, or none but an error made without looking further: unloop_dropped_total{reason}. Append only. */
 export const DROP_REASONS = [
@@ -146,6 +150,12 @@ export class Counters {
     const at = UPSTREAMS_AT + slot * UPSTREAM_STRIDE;
     this.values[at + 1]! += durationMs / 1000;
     this.values[at + 2 + FAILURE_SLOTS + bucketOf(durationMs)]!++;
+  }
+
+  /** A question is asked again without these marks. */
+  fallback(marks: number): void {
+    for (let bit = 0; bit < 3; bit++)
+      if ((marks & (1 << bit)) !== 0) this.values[Counter.fallbacksCase + bit]!++;
   }
 
   loopDetected(route: number, evidence: number): void {

@@ -10,8 +10,9 @@ import type { WheelTimer } from '../base/timer-wheel.ts';
 import { copyOctets, WordOctets } from '../base/word-octets.ts';
 import { type LoopDetector, MAX_CARRIED_TAGS, MAX_FILLER_LENGTH, TAG_LENGTH } from '../loop/detector.ts';
 import { UpstreamQuery } from '../upstream/exchange.ts';
-import { MAX_CANDIDATES } from '../upstream/selection.ts';
+import { domainHash, domainLabel } from '../wire/domain.ts';
 import { MAX_NAME_LENGTH, type ParsedQuery } from '../wire/query.ts';
+import { Outcome } from './fallback.ts';
 import type { Waiter } from './waiter.ts';
 import type { Zone } from './zone.ts';
 
@@ -22,38 +23,35 @@ const MAX_CARRIED_BYTES = MAX_CARRIED_TAGS * TAG_LENGTH;
 /** A query, our OPT, our tag and those carried, each with its option header. */
 const ATTEMPT_BYTES = QUERY_BYTES + 11 + (MAX_CARRIED_TAGS + 1) * (TAG_LENGTH + 4) + MAX_FILLER_LENGTH;
 
-/** Attempts at the upstreams of one flight: the hard budget of RFC 9520 §3.1 and against retry storms. */
+/**
+ * Messages about one question, to all upstreams together, in whatever marks and over whatever transport; what a stream repeats counts. RFC
+ * 9520 §3.1 allows three for each server and transport: then one name that fails is a flood for somebody.
+ */
+export const MAX_MESSAGES = 3;
+/** With TC, which is no failure but sends the question over TCP: one more. */
+export const MAX_MESSAGES_AFTER_TC = 4;
+/** Attempts, those included that no message came of: no connection, no room. */
 export const MAX_ATTEMPTS = 8;
-/** The same with those that put an attempt in another way to the same upstream: over TCP after TC, in another dress. */
-export const MAX_ATTEMPTS_WITH_REPEATS = 12;
-/** Messages about one question to one server over connections, those repeated because a connection was lost included (RFC 9520 §3.1). */
-const MAX_STREAM_TRIES = 3;
-
-/** How the message of an attempt is dressed. An upstream that stumbles over one dress is asked in the next. */
-export const Dress = {
-  /** OPT with our loop tag (where the tag policy says so). */
-  tagged: 0,
-  /** OPT without options. */
-  edns: 1,
-  /** No OPT at all. */
-  plain: 2,
-} as const;
-export type Dress = (typeof Dress)[keyof typeof Dress];
 
 /** One message to one upstream, on behalf of a flight. */
 export class Attempt extends UpstreamQuery {
   /** Memory of its message: question, OPT and tag. */
   readonly buffer = WordOctets.ofLength(ATTEMPT_BYTES);
   flight: Flight | null = null;
-  dress: Dress = Dress.tagged;
+  /** What it carries (upstream/marks.ts). */
+  marks = 0;
+  /** Under which what is learnt of its upstream by its domain is found (upstream/domain-lessons.ts). */
+  lessonKey = 0;
   overStream = false;
   /** Tags or hops of tiers before us are in it: a failure may be about those. */
   carriesTags = false;
   /** Where it stands in loop/sent-questions.ts, and the first word of its hash; −1: nowhere, as it is opaque. */
   sentSlot = -1;
   sentMark = 0;
-  /** The upstream has refused a richer dress just before. */
-  isRedressed = false;
+  /** What became of the message before it to the same upstream, if it is sent because of that. */
+  cause: Outcome = Outcome.none;
+  /** That message's marks. */
+  marksBefore = 0;
   /** SharedUpstreamState.answers() of its upstream when it was sent: whether others were answered since. */
   answersBefore = 0;
   /** Its time is over and was counted; a late reply is welcome all the same. */
@@ -91,6 +89,10 @@ export class Flight implements WheelTimer {
   keyFlags = 0;
   nameHash = 0;
   dnssecOk = false;
+  hasUpperCase = false;
+  /** The part of QNAME that stands for its owner (wire/domain.ts): where it begins, and its hash. */
+  domainOffset = 0;
+  domainHash = 0;
   /** Tiers of our own kind that this query passed before us (loop/tag.ts). */
   hops = 0;
   /** Tags of such tiers, TAG_LENGTH octets each, to be carried on; null while there never were any. */
@@ -113,12 +115,12 @@ export class Flight implements WheelTimer {
   deadlineMs = 0;
 
   readonly attempts: (Attempt | null)[] = [null];
+  /** Messages sent, or about to be: never more than MAX_MESSAGES or MAX_MESSAGES_AFTER_TC. */
+  messages = 0;
   /** Attempts made; those in flight are not null in `attempts`. */
   attemptCount = 0;
   /** Attempts neither answered nor failed nor cancelled. */
   outstanding = 0;
-  /** [i]: messages to zone.upstreams[i] over a stream; null while there never were any. */
-  #streamTries: Uint8Array | null = null;
   /** Bit i: zone.upstreams[i] was tried in this round. */
   triedMask = 0;
   /** Rounds through the upstreams: each is more patient than the one before. */
@@ -129,8 +131,14 @@ export class Flight implements WheelTimer {
   truncated = false;
   /** The truncated answer, OPT taken off: given out when the whole is not to be had. Null: there is none. */
   truncatedReply: Uint8Array | null = null;
+  /** Bit i: zone.upstreams[i], a server of datagrams, was asked over TCP: once is enough, TCP repeats what is lost. */
+  streamMask = 0;
   /** A stream that was tried in place of datagrams could not be had: datagrams it is. */
   streamRefused = false;
+  /** zone.upstreams[…] has said FORMERR or the like to a message of this flight; −1: none has. */
+  dislikedBy = -1;
+  /** Bit i: zone.upstreams[i] has replied in another letter case. */
+  miscasedMask = 0;
   /** The waiters were answered at the deadline; only a late reply is still waited for. */
   settled = false;
   /** The last rcode that an upstream gave and that was not taken for an answer; −1: none. */
@@ -173,6 +181,10 @@ export class Flight implements WheelTimer {
     this.keyFlags = q.keyFlags;
     this.nameHash = q.nameHash;
     this.dnssecOk = q.dnssecOk;
+    this.hasUpperCase = q.hasUpperCase;
+    const firstLabel = domainLabel(bytes, q);
+    this.domainOffset = q.labelOffsets[firstLabel]!;
+    this.domainHash = domainHash(bytes, q, firstLabel);
     this.hops = 0;
     this.carriedCount = 0;
     this.zone = zone;
@@ -182,8 +194,11 @@ export class Flight implements WheelTimer {
     this.waiterCount = 0;
     this.attemptCount = 0;
     this.outstanding = 0;
-    this.#streamTries?.fill(0);
+    this.messages = 0;
     this.triedMask = 0;
+    this.streamMask = 0;
+    this.miscasedMask = 0;
+    this.dislikedBy = -1;
     this.round = 0;
     this.timedOut = false;
     this.truncated = false;
@@ -222,17 +237,14 @@ export class Flight implements WheelTimer {
     this.carriedCount = 0;
   }
 
-  /** Whether zone.upstreams[index] may be sent one more message over a stream. */
-  hasStreamTry(index: number): boolean {
-    return this.#streamTries === null || this.#streamTries[index]! < MAX_STREAM_TRIES;
+  /** Messages that may still be sent. */
+  get messagesLeft(): number {
+    return (this.truncated ? MAX_MESSAGES_AFTER_TC : MAX_MESSAGES) - this.messages;
   }
 
-  /** Counts a message to zone.upstreams[index] over a stream; false: there were as many as there may be. */
-  takeStreamTry(index: number): boolean {
-    if (!this.hasStreamTry(index)) return false;
-    this.#streamTries ??= new Uint8Array(MAX_CANDIDATES);
-    this.#streamTries[index]!++;
-    return true;
+  /** Whether one more message may be sent. */
+  get mayAsk(): boolean {
+    return this.messagesLeft > 0 && this.attemptCount < MAX_ATTEMPTS;
   }
 
   addWaiter(waiter: Waiter): void {
@@ -315,7 +327,7 @@ export class FlightPool {
     this.inUse--;
   }
 
-  /** An attempt for a flight; there are never more than MAX_ATTEMPTS_WITH_REPEATS per flight. */
+  /** An attempt for a flight; there are never more than MAX_ATTEMPTS per flight. */
   takeAttempt(): Attempt {
     const attempt = this.#freeAttempts;
     if (attempt === null) return new Attempt();

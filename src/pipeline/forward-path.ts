@@ -4,33 +4,27 @@ import type { Clock } from '../base/clock.ts';
 import type { TimerWheel } from '../base/timer-wheel.ts';
 import type { MessageCache } from '../cache/message-cache.ts';
 import type { Counters } from '../metrics/counters.ts';
+import type { DomainLessons } from '../upstream/domain-lessons.ts';
 import { FailureReason, type ReplyOwner } from '../upstream/exchange.ts';
+import { ALL_MARKS } from '../upstream/marks.ts';
 import { attemptTimeoutMs } from '../upstream/retry-timeout.ts';
 import type { SharedUpstreamState } from '../upstream/shared-state.ts';
 import { Trials } from '../upstream/trials.ts';
 import type { ParsedQuery } from '../wire/query.ts';
 import type { Answers } from './answers.ts';
 import { Displacement } from './displacement.ts';
-import {
-  type Attempt,
-  Dress,
-  type Flight,
-  FlightPool,
-  MAX_ATTEMPTS,
-  MAX_ATTEMPTS_WITH_REPEATS,
-} from './flight.ts';
+import { type Attempt, type Flight, FlightPool } from './flight.ts';
 import { FlightFailures } from './flight-failures.ts';
 import { FlightTable } from './flight-table.ts';
 import type { OutgoingQuery } from './outgoing-query.ts';
+import { type Before, lessonKeyOf, NOTHING, Silence } from './silence.ts';
 import type { Zone } from './zone.ts';
 
 /** A late reply is still stored this long after the deadline: the client's own retry then finds it (RFC 8767 §5). */
 const LINGER_MS = 3000;
 /** Flights that linger at once: with three attempts each they leave most of what an upstream takes (id-table.ts) to those waited for. */
 const MAX_LINGERING = 2048;
-/** Rounds through a zone's upstreams that silence is worth: 3 tries each (RFC 9520 §3.1). */
-const MAX_ROUNDS = 3;
-/** The last of them begins after this share of the deadline, or this time: so it outlives an outage that the first ones fell into. */
+/** The last message about a question that was met with silence leaves after this share of the deadline, or this time: so it outlives an outage that the first ones fell into. */
 const LAST_ROUND_SHARE = 0.6;
 const LAST_ROUND_MS = 1100;
 /** An opaque query longer than this goes over a stream: in one datagram it might not arrive (RFC 9715 §3.2). */
@@ -65,6 +59,7 @@ export class ForwardPath {
   readonly #answers: Answers;
   readonly #failures: FlightFailures;
   readonly #outgoing: OutgoingQuery;
+  readonly #silence: Silence;
 
   constructor(
     maxFlights: number,
@@ -86,6 +81,7 @@ export class ForwardPath {
     this.#answers = answers;
     this.#failures = new FlightFailures(clock, cache, answers);
     this.#outgoing = outgoing;
+    this.#silence = new Silence(state, outgoing.domains);
     this.displacement = new Displacement(this, counters, answers);
   }
 
@@ -121,39 +117,35 @@ export class ForwardPath {
     return zone.selection.allDown() ? 0 : this.times.staleAfterMs;
   }
 
-  /** Sends an attempt to the next upstream; ends the flight when there is none left and nothing is outstanding. */
+  /** What this thread knows of the upstreams' ways, domain by domain. */
+  get domains(): DomainLessons {
+    return this.#outgoing.domains;
+  }
+
+  /** Sends a message to the next upstream; ends the flight when there may be none and nothing is outstanding. */
   tryNext(flight: Flight): void {
-    if (flight.attemptCount < MAX_ATTEMPTS && !flight.settled && !this.closing) {
+    if (flight.mayAsk && !flight.settled && !this.closing) {
       let index = this.#pick(flight);
-      if (index < 0 && flight.timedOut && flight.round + 1 < MAX_ROUNDS) {
-        const { deadlineMs } = this.times;
-        const lastRoundMs =
-          flight.deadlineMs - deadlineMs + Math.min(LAST_ROUND_MS, deadlineMs * LAST_ROUND_SHARE);
-        if (this.#awaitsLife(flight, lastRoundMs)) {
-          flight.retryMs = lastRoundMs;
-          this.#arm(flight);
-          return;
-        }
+      const allTried = index < 0;
+      if (flight.timedOut && this.#awaitsLife(flight, index)) return;
+      if (allTried && flight.timedOut) {
         flight.round++;
         flight.triedMask = 0;
-        index = this.#pick(flight);
+        index = this.#silence.pickAlive(flight);
+        if (index < 0) index = this.#pick(flight);
       }
       if (index >= 0) {
         flight.triedMask |= 1 << index;
         if (flight.attemptCount === 0) this.#askBeside(flight, index);
-        const overStream = this.#wantsStream(flight, index);
-        this.attempt(flight, index, overStream ? Dress.tagged : this.#dressFor(flight, index), overStream);
+        if (allTried && !flight.opaque) this.#repeat(flight, index);
+        else this.attempt(flight, index, ALL_MARKS, this.#isLongOpaque(flight));
         return;
       }
     }
     flight.retryMs = Number.POSITIVE_INFINITY;
     if (flight.outstanding > 0) {
       this.#arm(flight);
-    } else if (
-      flight.crowdedOut &&
-      flight.attemptCount < MAX_ATTEMPTS &&
-      this.displacement.makeRoomUpstream(flight)
-    ) {
+    } else if (flight.crowdedOut && flight.mayAsk && this.displacement.makeRoomUpstream(flight)) {
       flight.crowdedOut = false;
       flight.triedMask = 0;
       this.tryNext(flight);
@@ -175,67 +167,54 @@ export class ForwardPath {
     if (flight.opaque) return;
     const beside = flight.zone!.selection.pickBeside(index, this.trials, this.#clock.nowMs);
     if (beside < 0) return;
-    this.attempt(flight, beside, Dress.tagged, false);
+    this.attempt(flight, beside, ALL_MARKS, false);
     const attempt = flight.attempts[flight.attemptCount - 1];
     if (attempt) attempt.isBeside = true;
   }
 
-  /** Whether the last round can wait: all are silent to everybody, so that a question more would meet the same outage. */
-  #awaitsLife(flight: Flight, lastRoundMs: number): boolean {
-    if (flight.round + 2 < MAX_ROUNDS || flight.outstanding === 0 || this.#clock.nowMs >= lastRoundMs)
-      return false;
-    for (let i = 0; i < flight.attemptCount; i++) {
-      const attempt = flight.attempts[i]!;
-      if (attempt === null) continue;
-      const slot = flight.zone!.upstreams[attempt.upstreamIndex]!.slot;
-      if (attempt.missed || this.#state.answers(slot) !== attempt.answersBefore) return false;
-    }
+  /** Has the last message wait for its time, if that is worth it. `next`: the upstream it would go to; −1: all were tried. */
+  #awaitsLife(flight: Flight, next: number): boolean {
+    const { deadlineMs } = this.times;
+    const lastMs = flight.deadlineMs - deadlineMs + Math.min(LAST_ROUND_MS, deadlineMs * LAST_ROUND_SHARE);
+    if (this.#clock.nowMs >= lastMs || !this.#silence.mayPass(flight, next)) return false;
+    flight.retryMs = lastMs;
+    this.#arm(flight);
     return true;
   }
 
-  /**
-   * A server that never answered EDNS may be one that drops it: the question goes out plain, but in one round only, as the others
-   * carry our tag. Over a stream silence says nothing of that, and an encrypted query without OPT could not be padded (RFC 8467).
-   */
-  #dressFor(flight: Flight, index: number): Dress {
-    const { slot, transport } = flight.zone!.upstreams[index]!;
-    if (flight.round !== 1 || transport !== 'udp') return Dress.tagged;
-    return this.#state.hasAnsweredEdns(slot) ? Dress.tagged : Dress.plain;
+  /** Asks an upstream again that was silent: with what it is known to take, and at last over TCP. */
+  #repeat(flight: Flight, index: number): void {
+    const silence = this.#silence;
+    silence.consider(flight, index, this.#clock.nowMs);
+    this.attempt(flight, index, silence.marks, silence.overStream, silence.before);
+  }
+
+  #isLongOpaque(flight: Flight): boolean {
+    return flight.opaque && flight.queryLength > MAX_OPAQUE_DATAGRAM;
   }
 
   /**
-   * Whether datagrams are not good enough: they did not bring an answer twice, or brought what was none. Over TCP nothing is lost,
-   * forged or too long.
+   * Sends one message to zone.upstreams[index], or, when there were too many already, does what is to be done without.
+   * @param before the message to the same upstream that it is sent because of
    */
-  #wantsStream(flight: Flight, index: number): boolean {
-    if (flight.opaque) return flight.queryLength > MAX_OPAQUE_DATAGRAM;
-    if (flight.streamRefused || !flight.hasStreamTry(index)) return false;
-    if (flight.round === MAX_ROUNDS - 1) return true;
-    for (let i = 0; i < flight.attemptCount; i++) {
-      const attempt = flight.attempts[i]!;
-      if (attempt?.missed && attempt.upstreamIndex === index) return true;
-    }
-    return false;
-  }
-
-  /** Sends one attempt to zone.upstreams[index], or, when there were too many already, does what is to be done without. */
-  attempt(flight: Flight, index: number, dress: Dress, overStream: boolean, isRedressed = false): void {
-    const upstream = flight.zone!.upstreams[index]!;
-    const goesByStream = overStream || upstream.transport !== 'udp';
-    const hasTooMany = flight.attemptCount === MAX_ATTEMPTS_WITH_REPEATS;
-    if (hasTooMany || (goesByStream && !flight.takeStreamTry(index))) {
+  attempt(flight: Flight, index: number, marks: number, overStream: boolean, before: Before = NOTHING): void {
+    if (!flight.mayAsk) {
       this.tryNext(flight);
       return;
     }
+    const upstream = flight.zone!.upstreams[index]!;
     const nowMs = this.#clock.nowMs;
     const attempt = this.pool.takeAttempt();
     attempt.flight = flight;
     attempt.owner = this.replyOwner;
     attempt.upstreamIndex = index;
-    attempt.overStream = goesByStream;
-    attempt.isRedressed = isRedressed;
+    attempt.overStream = overStream || upstream.transport !== 'udp';
+    attempt.lessonKey = lessonKeyOf(flight, upstream.slot);
+    attempt.cause = before.outcome;
+    attempt.marksBefore = before.marks;
     attempt.timedOut = false;
     attempt.missed = false;
+    attempt.miscased = false;
     attempt.late = false;
     attempt.isBeside = false;
     attempt.trialSlot = -1;
@@ -245,9 +224,11 @@ export class ForwardPath {
     }
     attempt.answersBefore = this.#state.answers(upstream.slot);
     attempt.sentAtMs = nowMs;
-    this.#outgoing.write(attempt, flight, upstream, dress);
+    this.#outgoing.write(attempt, flight, upstream, marks);
     flight.attempts[flight.attemptCount++] = attempt;
     flight.outstanding++;
+    flight.messages++;
+    if (overStream) flight.streamMask |= 1 << index;
     // A settled flight is in no hurry: nobody waits for it.
     if (!flight.settled) flight.retryMs = nowMs + this.#patienceMs(flight, attempt, upstream.slot);
     this.#counters.upstreamRequest(upstream.slot);
@@ -255,18 +236,23 @@ export class ForwardPath {
     this.#arm(flight);
   }
 
-  /** The answer is to be had over a stream only: asks there, unless that was done already. */
-  askOverStream(flight: Flight, index: number, dress: Dress): void {
+  /** The answer is to be had over TCP only: asks there, unless that was done already. */
+  askOverStream(flight: Flight, index: number, marks: number): void {
+    if ((flight.streamMask & (1 << index)) === 0) this.attempt(flight, index, marks, true);
+    else if (!this.#isOutOverStream(flight, index)) this.tryNext(flight);
+  }
+
+  #isOutOverStream(flight: Flight, index: number): boolean {
     for (let i = 0; i < flight.attemptCount; i++) {
       const attempt = flight.attempts[i]!;
-      if (attempt?.overStream && attempt.upstreamIndex === index) return;
+      if (attempt?.overStream && attempt.upstreamIndex === index) return true;
     }
-    this.attempt(flight, index, dress, true);
+    return false;
   }
 
   /** For how long an attempt is waited for before the next one. */
   #patienceMs(flight: Flight, attempt: Attempt, slot: number): number {
-    const roundTripMs = this.#state.retransmissionTimeoutMs(slot);
+    const roundTripMs = this.#state.rttMs(slot);
     return attemptTimeoutMs(
       attempt.overStream ? roundTripMs * STREAM_ROUND_TRIPS : roundTripMs,
       flight.round,

@@ -9,11 +9,15 @@ import {
   TAG_OPTION,
 } from '../loop/detector.ts';
 import { NO_ROUTE } from '../loop/sent-questions.ts';
+import { DomainLessons } from '../upstream/domain-lessons.ts';
+import { Mark, withoutMarks } from '../upstream/marks.ts';
 import type { SharedUpstreamState } from '../upstream/shared-state.ts';
 import type { Upstream } from '../upstream/upstream.ts';
 import { writeUpstreamQuery } from '../wire/build-query.ts';
 import { appendOption, OPTION_HEADER_LENGTH, SERVER_UDP_SIZE, writeOpt } from '../wire/edns.ts';
-import { type Attempt, Dress, type Flight } from './flight.ts';
+import { HEADER_LENGTH } from '../wire/header.ts';
+import { FOLD } from '../wire/name.ts';
+import type { Attempt, Flight } from './flight.ts';
 
 /** Octets of an option with a tag but no filler. */
 const TAGGED_OPTION_LENGTH = OPTION_HEADER_LENGTH + TAG_LENGTH;
@@ -26,6 +30,8 @@ export interface MarkPolicy {
 
 export class OutgoingQuery {
   policy: MarkPolicy;
+  /** What this thread knows of the upstreams' ways, domain by domain. */
+  readonly domains = new DomainLessons();
   readonly #detector: LoopDetector;
   readonly #state: SharedUpstreamState;
   readonly #clock: Clock;
@@ -37,13 +43,14 @@ export class OutgoingQuery {
     this.#clock = clock;
   }
 
-  /** Fills the attempt's message. `dress` is the most that goes on; what the upstream is known not to take is left off. */
-  write(attempt: Attempt, flight: Flight, upstream: Upstream, dress: Dress): void {
+  /** Fills the attempt's message. `marks` are the most that go on; what the upstream is known not to take is left off. */
+  write(attempt: Attempt, flight: Flight, upstream: Upstream, marks: number): void {
+    const learned = this.#state.learned(upstream.slot, this.#clock.nowMs);
     attempt.questionEnd = flight.questionEnd;
-    attempt.matchCase = !flight.opaque && this.#state.keepsCase(upstream.slot) && !attempt.overStream;
+    attempt.matchCase = !flight.opaque && (learned & Mark.case) === 0 && !attempt.overStream;
+    attempt.marks = 0;
     if (flight.opaque) {
       // Signed as it is: not an octet may change but the ID (RFC 5625 §4.5).
-      attempt.dress = Dress.plain;
       attempt.bytes = flight.query;
       attempt.length = flight.queryLength;
       attempt.sentSlot = -1;
@@ -52,32 +59,45 @@ export class OutgoingQuery {
     }
     // Tags of others may be a client's invention: they go along once, and every further message is the plain question.
     if (flight.attemptCount > 0) flight.dropTags();
+    const wanted = withoutMarks(marks, learned | this.domains.learned(attempt.lessonKey, this.#clock.nowMs));
     const out = attempt.buffer;
     attempt.bytes = out;
     let length = writeUpstreamQuery(out, flight.query, flight);
     const routeSlot = flight.zone!.routeSlots[attempt.upstreamIndex]!;
-    this.#detector.markSent(out, flight.qnameLength, flight.qtype, routeSlot, this.policy.case);
+    const withCase = (wanted & Mark.case) !== 0;
+    if (this.#writeCase(out, flight, routeSlot, withCase)) attempt.marks |= Mark.case;
     attempt.sentSlot = this.#detector.sent.slot;
     attempt.sentMark = this.#detector.sentMark;
     // That a flight's own earlier attempt is under way says nothing.
     if (flight.attemptCount > 0) this.#detector.sent.earlierRoute = NO_ROUTE;
-    attempt.dress = Dress.plain;
-    if (dress !== Dress.plain && !this.#state.isPlainOnly(upstream.slot, this.#clock.nowMs)) {
+    if ((wanted & Mark.edns) !== 0) {
       const optOffset = length;
       length = writeOpt(out, length, SERVER_UDP_SIZE, 0, flight.dnssecOk);
-      attempt.dress = Dress.edns;
-      if (dress === Dress.tagged && this.#isTagged(upstream)) {
-        attempt.dress = Dress.tagged;
+      attempt.marks |= Mark.edns;
+      if ((wanted & Mark.options) !== 0 && this.#isTagged(upstream)) {
+        attempt.marks |= Mark.options;
         length = this.#appendTags(out, optOffset, length, flight, routeSlot);
       }
     }
-    attempt.carriesTags = attempt.dress === Dress.tagged && flight.carriesTags;
+    attempt.carriesTags = (attempt.marks & Mark.options) !== 0 && flight.carriesTags;
     attempt.length = length;
+  }
+
+  /** Spells the question in our case pattern, as the client did, or in lower case; returns whether it has upper-case letters. */
+  #writeCase(out: Uint8Array, flight: Flight, routeSlot: number, withCase: boolean): boolean {
+    const { qnameLength, qtype, hasUpperCase } = flight;
+    const inPattern = withCase && this.policy.case;
+    if (!withCase && hasUpperCase) {
+      const nameEnd = HEADER_LENGTH + qnameLength;
+      for (let at = HEADER_LENGTH; at < nameEnd; at++) out[at] = FOLD[out[at]!]!;
+    }
+    this.#detector.markSent(out, qnameLength, qtype, routeSlot, inPattern);
+    return inPattern ? isMixed(out, qnameLength) : withCase && hasUpperCase;
   }
 
   /** A public resolver learns nothing of us, unless it is told to. */
   #isTagged(upstream: Upstream): boolean {
-    if (this.policy.tag === 'never' || !this.#state.takesTags(upstream.slot)) return false;
+    if (this.policy.tag === 'never') return false;
     return this.policy.tag === 'always' || !upstream.isPublic;
   }
 
@@ -103,4 +123,11 @@ export class OutgoingQuery {
     }
     return end;
   }
+}
+
+/** Whether QNAME has an upper-case letter. */
+function isMixed(message: Uint8Array, qnameLength: number): boolean {
+  const end = HEADER_LENGTH + qnameLength;
+  for (let at = HEADER_LENGTH; at < end; at++) if (message[at] !== FOLD[message[at]!]) return true;
+  return false;
 }

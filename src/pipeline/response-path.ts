@@ -18,9 +18,11 @@ import { hideOurLetters, hideOurLettersInText } from '../wire/question-names.ts'
 import { ScannedResponse, ScanVerdict, scanResponse, stripOpt } from '../wire/response.ts';
 import { mendTtls } from '../wire/rrset-ttl.ts';
 import { type Answers, NO_EDE } from './answers.ts';
-import { type Attempt, Dress, type Flight } from './flight.ts';
+import { NO_STEP, Outcome, stepDown } from './fallback.ts';
+import type { Attempt, Flight } from './flight.ts';
 import type { ForwardPath } from './forward-path.ts';
 import { LOOP_TEXT, type LoopGuard } from './loop-guard.ts';
+import { type MarkLessons, outcomeOf } from './mark-lessons.ts';
 import type { RebindGuard } from './rebind-guard.ts';
 
 /** Octets of an upstream's EDE text that are relayed: a short hint, not a letter (RFC 8914 §3). */
@@ -43,6 +45,7 @@ export class ResponsePath implements ReplyOwner {
   readonly #counters: Counters;
   readonly #state: SharedUpstreamState;
   readonly #answers: Answers;
+  readonly #lessons: MarkLessons;
   readonly #scanned = new ScannedResponse();
 
   constructor(
@@ -52,6 +55,7 @@ export class ResponsePath implements ReplyOwner {
     counters: Counters,
     state: SharedUpstreamState,
     answers: Answers,
+    lessons: MarkLessons,
   ) {
     this.#forward = forward;
     this.#clock = clock;
@@ -59,6 +63,7 @@ export class ResponsePath implements ReplyOwner {
     this.#counters = counters;
     this.#state = state;
     this.#answers = answers;
+    this.#lessons = lessons;
     forward.replyOwner = this;
   }
 
@@ -66,16 +71,20 @@ export class ResponsePath implements ReplyOwner {
   onReply(query: UpstreamQuery, bytes: Uint8Array, length: number): boolean {
     const scanned = this.#scanned;
     const verdict = scanResponse(bytes, length, scanned);
+    const attempt = query as Attempt;
     if (verdict === ScanVerdict.malformed) {
       this.#counters.increment(Counter.upstreamMismatches);
+      this.#askPlainer(attempt);
       return false;
     }
-    const attempt = query as Attempt;
     const flight = attempt.flight!;
-    const { upstreamIndex, dress, overStream, isRedressed, carriesTags, isBeside } = attempt;
+    const { upstreamIndex, marks, overStream, carriesTags, isBeside } = attempt;
     const slot = flight.zone!.upstreams[upstreamIndex]!.slot;
-    this.#measure(attempt, slot, bytes);
+    const outcome = outcomeOf(scanned);
+    this.#measure(attempt, slot);
     this.loopGuard?.onReply(attempt);
+    if (!flight.opaque) this.#lessons.learn(attempt, slot, outcome, scanned, bytes);
+    const fewer = this.#lessons.stepAfter(attempt, outcome, scanned);
     this.#forward.dropAttempt(attempt);
 
     // It was asked whether it is back, and it is. Only a good answer is of use beside that.
@@ -86,19 +95,22 @@ export class ResponsePath implements ReplyOwner {
     if (scanned.truncated) this.#keepTruncated(flight, bytes, length);
     if (scanned.truncated && !overStream) {
       flight.truncated = true;
-      this.#forward.askOverStream(flight, upstreamIndex, dress);
+      this.#forward.askOverStream(flight, upstreamIndex, marks);
       return true;
     }
     // Perhaps it disliked tags that the first client brought along: that is no answer to the question (attempt() leaves them off).
-    if (carriesTags && scanned.rcode !== Rcode.NOERROR && scanned.rcode !== Rcode.NXDOMAIN) {
-      this.#forward.attempt(flight, upstreamIndex, dress, overStream);
+    const isError = scanned.rcode !== Rcode.NOERROR && scanned.rcode !== Rcode.NXDOMAIN;
+    if (carriesTags && isError && flight.mayAsk) {
+      this.#forward.attempt(flight, upstreamIndex, marks, overStream);
       return true;
     }
-    if (dress !== Dress.plain && dislikesDress(scanned) && !flight.opaque) {
-      this.#forward.attempt(flight, upstreamIndex, (dress + 1) as Dress, overStream, true);
+    if (fewer !== NO_STEP) {
+      if (isError) this.#noteRefusal(flight, upstreamIndex, slot, bytes);
+      if (outcome === Outcome.disliked) flight.dislikedBy = upstreamIndex;
+      this.#counters.fallback(marks & ~fewer);
+      this.#forward.attempt(flight, upstreamIndex, fewer, overStream, { outcome, marks });
       return true;
     }
-    this.#learnDress(slot, dress, isRedressed, scanned, flight);
     // What is signed is relayed as it is, whatever it says (RFC 5625 §4.5).
     if (flight.opaque) {
       this.#answers.verbatim(flight, bytes, length, scanned.rcode);
@@ -136,52 +148,38 @@ export class ResponsePath implements ReplyOwner {
     return stripOpt(bytes, end, scanned);
   }
 
-  /** A matching reply is a sign of life, and a measure of the way. */
-  #measure(attempt: Attempt, slot: number, bytes: Uint8Array): void {
-    const rttMs = this.#clock.nowMs - attempt.sentAtMs;
-    this.#counters.upstreamDuration(slot, rttMs);
-    this.#state.measured(slot, rttMs);
-    this.#state.answered(slot);
-    // Over a stream nobody forges: if the case is lost there, the server loses it (see onSuspicious).
-    const hasQuestion = this.#scanned.questionEnd === attempt.questionEnd;
-    if (attempt.overStream && hasQuestion && this.#state.keepsCase(slot) && !attempt.flight!.opaque) {
-      const nameLength = attempt.questionEnd - HEADER_LENGTH;
-      if (!equalBytes(bytes, HEADER_LENGTH, attempt.buffer, HEADER_LENGTH, nameLength)) {
-        this.#state.setCaseUnkept(slot);
-      }
-    }
+  /** A datagram that cannot be read, the first for its query. The query waits for a better one as well. */
+  #askPlainer(attempt: Attempt): void {
+    if (attempt.missed || attempt.overStream) return;
+    const flight = attempt.flight!;
+    const { marks, upstreamIndex } = attempt;
+    const fewer = this.#lessons.stepAfterMalformed(attempt, flight.zone!.upstreams[upstreamIndex]!.slot);
+    if (fewer === NO_STEP) return;
+    this.#counters.fallback(marks & ~fewer);
+    this.#forward.attempt(flight, upstreamIndex, fewer, false, { outcome: Outcome.malformed, marks });
   }
 
-  /** Remembers what a server stumbled over, once it has answered without it. */
-  #learnDress(
-    slot: number,
-    dress: Dress,
-    isRedressed: boolean,
-    scanned: ScannedResponse,
-    flight: Flight,
-  ): void {
-    if (flight.opaque) return;
+  /** A matching reply is a sign of life, and a measure of the way. */
+  #measure(attempt: Attempt, slot: number): void {
     const { nowMs } = this.#clock;
-    const isGood = scanned.rcode === Rcode.NOERROR || scanned.rcode === Rcode.NXDOMAIN;
-    if (scanned.hasOpt) {
-      this.#state.setAnsweredEdns(slot);
-    } else if (dress === Dress.plain && isGood && !this.#state.hasAnsweredEdns(slot)) {
-      // Refused with OPT and answered without is plain enough. What was sent plain because the server is known for that shows nothing.
-      if (isRedressed) this.#state.setPlainOnly(slot, nowMs);
-      else if (!this.#state.isPlainOnly(slot, nowMs)) this.#state.answeredPlain(slot, nowMs);
-    }
-    if (isRedressed && dress === Dress.edns && scanned.rcode !== Rcode.FORMERR)
-      this.#state.setTagsRefused(slot);
+    const rttMs = nowMs - attempt.sentAtMs;
+    this.#counters.upstreamDuration(slot, rttMs);
+    this.#state.measured(slot, rttMs, attempt.flight!.domainHash, nowMs);
+    this.#state.answered(slot);
   }
 
   /** SERVFAIL, REFUSED and their like: the next upstream may know better. */
   #refused(flight: Flight, upstreamIndex: number, slot: number, bytes: Uint8Array): void {
+    this.#noteRefusal(flight, upstreamIndex, slot, bytes);
+    this.#forward.tryNext(flight);
+  }
+
+  #noteRefusal(flight: Flight, upstreamIndex: number, slot: number, bytes: Uint8Array): void {
     const scanned = this.#scanned;
     this.#counters.upstreamFailure(slot, FailureReason.rcode);
     if (this.#state.isQuarantined(flight.zone!.routeSlots[upstreamIndex]!)) {
       // What another worker was told about the loop has come round to us: it says nothing of the name.
       flight.loopText = flight.zone!.loopTexts[upstreamIndex]!;
-      this.#forward.tryNext(flight);
       return;
     }
     flight.failedRcode = scanned.truncated ? Rcode.SERVFAIL : scanned.rcode;
@@ -192,7 +190,6 @@ export class ResponsePath implements ReplyOwner {
       flight.failedEdeCode = readUint16(bytes, scanned.edeOffset);
       flight.failedEdeText = edeTextOf(bytes, scanned);
     }
-    this.#forward.tryNext(flight);
   }
 
   /** Our own words, from an upstream: the loop was cut at another worker or replica, or further up. A probe tells which. */
@@ -233,7 +230,7 @@ export class ResponsePath implements ReplyOwner {
   onFailure(query: UpstreamQuery, reason: FailureReason): void {
     const attempt = query as Attempt;
     const flight = attempt.flight!;
-    const { upstreamIndex, dress } = attempt;
+    const { upstreamIndex, marks } = attempt;
     const { slot, transport } = flight.zone!.upstreams[upstreamIndex]!;
     if (this.#forward.closing) {
       this.#forward.dropAttempt(attempt);
@@ -251,16 +248,29 @@ export class ResponsePath implements ReplyOwner {
     }
     flight.crowdedOut = reason === FailureReason.overload;
     if (!flight.crowdedOut) flight.unreachable = true;
-    this.#forward.dropAttempt(attempt);
     const { overStream } = attempt;
-    // Where a connection stood the question has left by it: that was its third try.
-    const wantsDatagram = isConnectFailure(reason) && !flight.truncated && !flight.streamRefused;
-    if (overStream && transport === 'udp' && wantsDatagram && !flight.opaque) {
+    // No message has left where there was no room for it, or no connection.
+    if (flight.crowdedOut || (overStream && isConnectFailure(reason))) flight.messages--;
+    this.#forward.dropAttempt(attempt);
+    if (overStream && transport === 'udp' && !flight.truncated && !flight.streamRefused && !flight.opaque) {
       flight.streamRefused = true;
-      this.#forward.attempt(flight, upstreamIndex, dress, false);
+      this.#askWithoutStream(flight, upstreamIndex, marks);
       return;
     }
     this.#forward.tryNext(flight);
+  }
+
+  /** TCP was to be asked as datagrams were not to be believed, or lost, and it does not answer either. */
+  #askWithoutStream(flight: Flight, upstreamIndex: number, marks: number): void {
+    const isMiscased = (flight.miscasedMask & (1 << upstreamIndex)) !== 0;
+    const fewer = isMiscased ? stepDown(marks, Outcome.miscased, 0, false) : NO_STEP;
+    if (fewer === NO_STEP) {
+      this.#forward.attempt(flight, upstreamIndex, marks, false);
+      return;
+    }
+    // A server that turns all letters into lower case repeats this exactly; ID and port are new.
+    this.#counters.fallback(marks & ~fewer);
+    this.#forward.attempt(flight, upstreamIndex, fewer, false, { outcome: Outcome.miscased, marks });
   }
 
   /**
@@ -273,9 +283,17 @@ export class ResponsePath implements ReplyOwner {
     this.#state.doubt(slot);
   }
 
+  /** A connection was lost under a query: what leaves again is one message more. */
   mayRepeat(query: UpstreamQuery): boolean {
-    const { flight, upstreamIndex } = query as Attempt;
-    return flight!.takeStreamTry(upstreamIndex);
+    const { flight: ours, upstreamIndex } = query as Attempt;
+    const flight = ours!;
+    // The last one is for an upstream that was not asked, or for a datagram where TCP was to stand in for one.
+    const { transport } = flight.zone!.upstreams[upstreamIndex]!;
+    const hasOther = flight.zone!.selection.pick(flight.triedMask) >= 0;
+    const reserved = hasOther || (transport === 'udp' && !flight.truncated) ? 1 : 0;
+    if (flight.messagesLeft <= reserved) return false;
+    flight.messages++;
+    return true;
   }
 
   /**
@@ -286,10 +304,15 @@ export class ResponsePath implements ReplyOwner {
     const attempt = query as Attempt;
     if (attempt.overStream || attempt.isBeside) return;
     const flight = attempt.flight!;
-    if (flight.streamRefused) return;
-    const { upstreamIndex, dress } = attempt;
+    const { upstreamIndex, marks } = attempt;
+    if (query.miscased && !flight.opaque) {
+      flight.miscasedMask |= 1 << upstreamIndex;
+      this.#lessons.miscased(flight, flight.zone!.upstreams[upstreamIndex]!.slot);
+    }
+    const wasAsked = (flight.streamMask & (1 << upstreamIndex)) !== 0;
+    if (flight.streamRefused || wasAsked || !flight.mayAsk) return;
     this.#forward.dropAttempt(attempt);
-    this.#forward.askOverStream(flight, upstreamIndex, dress);
+    this.#forward.askOverStream(flight, upstreamIndex, marks);
   }
 }
 
@@ -305,13 +328,4 @@ function edeTextOf(bytes: Uint8Array, scanned: ScannedResponse): Uint8Array | nu
   const whole = Math.min(scanned.edeLength - 2, MAX_EDE_TEXT + MAX_LABEL_LENGTH);
   if (scanned.questionEnd > HEADER_LENGTH) hideOurLettersInText(bytes, textOffset, textOffset + whole);
   return textLength > 0 ? bytes.slice(textOffset, textOffset + textLength) : null;
-}
-
-/** Answers that servers give to an OPT record, or to an option in it, that they do not know (RFC 6891 §7). */
-function dislikesDress(scanned: ScannedResponse): boolean {
-  return (
-    scanned.rcode === Rcode.FORMERR ||
-    (scanned.rcode === Rcode.NOTIMP && !scanned.hasOpt) ||
-    scanned.rcode === Rcode.BADVERS
-  );
 }

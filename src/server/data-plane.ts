@@ -14,6 +14,7 @@ import { Answers } from '../pipeline/answers.ts';
 import { ClientGate } from '../pipeline/client-gate.ts';
 import { ForwardPath } from '../pipeline/forward-path.ts';
 import { LoopGuard } from '../pipeline/loop-guard.ts';
+import { MarkLessons } from '../pipeline/mark-lessons.ts';
 import { OutgoingQuery } from '../pipeline/outgoing-query.ts';
 import { QueryLog } from '../pipeline/query-log.ts';
 import { QueryPath } from '../pipeline/query-path.ts';
@@ -117,7 +118,17 @@ export class DataPlane {
     this.#forward = forward;
     this.#waiters = waiters;
     this.#outgoing = outgoing;
-    this.#responses = new ResponsePath(forward, clock, cache, counters, state, answers);
+    this.#responses = new ResponsePath(
+      forward,
+      clock,
+      cache,
+      counters,
+      state,
+      answers,
+      new MarkLessons(clock, state, outgoing.domains, (slot, marks, domain) =>
+        tell({ type: 'stumbled', slot, marks, domain }),
+      ),
+    );
     this.#loopGuard = new LoopGuard({
       detector,
       clock,

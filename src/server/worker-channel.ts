@@ -64,6 +64,12 @@ export type FromWorker =
       readonly upstream: string;
       readonly reason: FailureReason;
       readonly text: string;
+  /** A server, or whoever owns `domain`, does not take some marks (upstream/marks.ts). */
+  | {
+      readonly type: 'stumbled';
+      readonly slot: number;
+      readonly marks: number;
+      readonly domain: string;
     }
   /** −1: any route. */
   | { readonly type: 'suspected'; readonly routeSlot: number; readonly isWeak: boolean };

@@ -76,6 +76,8 @@ export class UpstreamQuery {
   owner: ReplyOwner | null = null;
   /** Replies came by UDP that claim to answer it and do not. Set by the exchange, cleared by the owner. */
   missed = false;
+  /** … and one of them differed in QNAME's letter case only. Set by the exchange, cleared by the owner. */
+  miscased = false;
   /** Nobody waits for it any more; a late reply is welcome. Set by the owner: an exchange without room gives it up first. */
   late = false;
   /** Free for the owner: which upstream, which attempt. */

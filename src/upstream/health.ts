@@ -24,7 +24,8 @@ const CHECK_TIMEOUT_MS = 2500;
 const LOOK_MS = 100;
 /** With less than this between two looks, silence counts: else the thread was stopped, and answers may wait unread. */
 const STANDSTILL_MS = 1000;
-/** A check that is silent for two round trips makes the upstream suspect; within these bounds, ms. */
+/** Silence to a check for so many round trips, as the estimate has the quick ones, makes a server suspect, within these bounds. */
+const SUSPECT_ROUND_TRIPS = 6;
 const SUSPECT_MIN_MS = 200;
 const SUSPECT_MAX_MS = 1000;
 const SUSPECT_UNKNOWN_MS = 500;
@@ -216,9 +217,9 @@ class WatchedUpstream {
   }
 
   #suspectAfterMs(): number {
-    const roundTripMs = this.#options.state.retransmissionTimeoutMs(this.#upstream.spec.slot);
+    const roundTripMs = this.#options.state.rttMs(this.#upstream.spec.slot);
     if (roundTripMs === 0) return SUSPECT_UNKNOWN_MS;
-    return Math.min(SUSPECT_MAX_MS, Math.max(SUSPECT_MIN_MS, 2 * roundTripMs));
+    return Math.min(SUSPECT_MAX_MS, Math.max(SUSPECT_MIN_MS, SUSPECT_ROUND_TRIPS * roundTripMs));
   }
 
   #onOutcome(check: HealthCheck, failure: string | null): void {

@@ -7,17 +7,19 @@ const MAX_TIMEOUT_MS = 700;
 const UNKNOWN_TIMEOUT_MS = 400;
 
 /**
- * Time-out of one attempt, ms: what the round trip takes at its worst (SRTT + 4 × RTTVAR, RFC 6298 §2.3; 0 if unknown), doubled
- * for each attempt before it, and never more than what is left until the query's deadline.
+ * Round trips, as the estimate has them (shared-state.ts: the quick ones), that an answer may take before it is taken for lost. A resolver
+ * that has to ask others is slower than that; what is asked again meanwhile costs a message, and waiting for it would cost the client time.
  */
-export function attemptTimeoutMs(
-  retransmissionTimeoutMs: number,
-  attempt: number,
-  remainingMs: number,
-): number {
+const ROUND_TRIPS = 3;
+
+/**
+ * Time-out of one attempt, ms: some round trips (0: unknown), doubled for each round before it, and never more than what is left until the
+ * query's deadline.
+ */
+export function attemptTimeoutMs(rttMs: number, round: number, remainingMs: number): number {
   const first =
-    retransmissionTimeoutMs === 0
+    rttMs === 0
       ? UNKNOWN_TIMEOUT_MS
-      : Math.min(MAX_TIMEOUT_MS, Math.max(MIN_TIMEOUT_MS, retransmissionTimeoutMs));
-  return Math.max(0, Math.min(first * 2 ** attempt, remainingMs));
+      : Math.min(MAX_TIMEOUT_MS, Math.max(MIN_TIMEOUT_MS, rttMs * ROUND_TRIPS));
+  return Math.max(0, Math.min(first * 2 ** round, remainingMs));
 }

@@ -1,9 +1,11 @@
 // What all threads know about each upstream and each route (a zone's use of an upstream): up, down, quarantined, its
 // round-trip time. One Int32Array in shared memory; whoever learns something writes it, everybody sees it at once.
 //
-//   slot of an upstream:  [ state | doubts | smoothed RTT µs | RTT variation µs | caseUnkept | plainUntil s | answeredEdns | tagsRefused | answers | plainAnswers ]
+//   slot of an upstream:  [ state | doubts | RTT µs | answeredEdns | answers |
+//                           without case until s | without options until s | without EDNS until s ]
 //   slot of a route:      [ quarantined | – ]
 import { MAX_ROUTES, MAX_UPSTREAMS } from '../metrics/counters.ts';
+import { LESSON_SECONDS, MARK_COUNT } from './marks.ts';
 
 /**
  * Whether an upstream may be asked. Any answer, to whatever question and thread, makes it up. Workers make it suspect where it
@@ -18,31 +20,26 @@ export const UpstreamState = {
 } as const;
 export type UpstreamState = (typeof UpstreamState)[keyof typeof UpstreamState];
 
-const UPSTREAM_WORDS = 10;
+const UPSTREAM_WORDS = 5 + MARK_COUNT;
 const ROUTE_WORDS = 2;
 const ROUTES_AT = MAX_UPSTREAMS * UPSTREAM_WORDS;
 const WORDS = ROUTES_AT + MAX_ROUTES * ROUTE_WORDS;
 
 const STATE = 0;
 const DOUBTS = 1;
-const SRTT = 2;
-const RTTVAR = 3;
-const CASE_UNKEPT = 4;
-const PLAIN_UNTIL = 5;
-const ANSWERED_EDNS = 6;
-const TAGS_REFUSED = 7;
-const ANSWERS = 8;
-const PLAIN_ANSWERS = 9;
-
-/** A server that stumbled over EDNS is tried with it again after this long, as unbound does. */
-const PLAIN_SECONDS = 900;
-/** Plain answers after silence that make a server plain-only: one may come of a lost datagram. */
-const ENOUGH_PLAIN_ANSWERS = 3;
+const RTT = 2;
+const ANSWERED_EDNS = 3;
+const ANSWERS = 4;
+/** One word for each mark, in the order of their bits. */
+const LEARNED_UNTIL = 5;
 
 /** A view of the shared state; any thread may hold one. */
 export class SharedUpstreamState {
   readonly buffer: SharedArrayBuffer;
   readonly #words: Int32Array;
+  // This thread's own, as hashes of names are: by slot, whose answer was last measured, and when one last raised the estimate, s.
+  readonly #rttDomains = new Int32Array(MAX_UPSTREAMS);
+  readonly #rttRaised = new Int32Array(MAX_UPSTREAMS);
 
   /** Wraps the buffer of another thread's state, or makes a new one. */
   constructor(buffer: SharedArrayBuffer = new SharedArrayBuffer(WORDS * 4)) {
@@ -96,19 +93,27 @@ export class SharedUpstreamState {
     return this.#words[slot * UPSTREAM_WORDS + DOUBTS]!;
   }
 
-  /** Takes a measured round trip into the smoothed estimate (RFC 6298 §2). Threads may overwrite each other: an estimate bears it. */
-  measured(slot: number, rttMs: number): void {
+  /**
+   * Takes a measured round trip into the estimate: about the fastest tenth of what is measured. A slow answer may be slow because of the name,
+   * so it raises the estimate by little, and answers for one domain (`domainHash`) in a row raise it once a second; a quick
+   * one is the server's merit alone. Threads may overwrite each other: an estimate bears it.
+   */
+  measured(slot: number, rttMs: number, domainHash: number, nowMs: number): void {
     const at = slot * UPSTREAM_WORDS;
+    const words = this.#words;
     const rtt = Math.max(1, Math.min(60_000_000, Math.round(rttMs * 1000)));
-    const srtt = this.#words[at + SRTT]!;
-    if (srtt === 0) {
-      this.#words[at + SRTT] = rtt;
-      this.#words[at + RTTVAR] = rtt >> 1;
-      return;
+    const known = words[at + RTT]!;
+    if (known === 0) {
+      words[at + RTT] = rtt;
+    } else if (rtt <= known) {
+      words[at + RTT] = known - ((known - rtt) >> 2);
+    } else {
+      const second = Math.floor(nowMs / 1000);
+      if (this.#rttDomains[slot] === domainHash && this.#rttRaised[slot] === second) return;
+      this.#rttRaised[slot] = second;
+      words[at + RTT] = known + Math.min((rtt - known) >> 3, Math.max(1, known >> 5));
     }
-    const deviation = Math.abs(srtt - rtt);
-    this.#words[at + RTTVAR]! += (deviation - this.#words[at + RTTVAR]!) >> 2;
-    this.#words[at + SRTT]! += (rtt - srtt) >> 3;
+    this.#rttDomains[slot] = domainHash;
   }
 
   /** Changes with every answer; as a count it is not exact (threads overwrite each other, and it wraps). */
@@ -116,24 +121,9 @@ export class SharedUpstreamState {
     return this.#words[slot * UPSTREAM_WORDS + ANSWERS]!;
   }
 
-  /** Smoothed round-trip time, ms; 0 while nothing was measured. */
+  /** Round-trip time, ms; 0 while nothing was measured. */
   rttMs(slot: number): number {
-    return this.#words[slot * UPSTREAM_WORDS + SRTT]! / 1000;
-  }
-
-  /** SRTT + 4 × RTTVAR (RFC 6298 §2.3), ms; 0 while nothing was measured. */
-  retransmissionTimeoutMs(slot: number): number {
-    const at = slot * UPSTREAM_WORDS;
-    return (this.#words[at + SRTT]! + 4 * this.#words[at + RTTVAR]!) / 1000;
-  }
-
-  /** The server does not repeat QNAME's case (shown over TCP, where nobody can forge): 0x20 is off toward it. */
-  keepsCase(slot: number): boolean {
-    return this.#words[slot * UPSTREAM_WORDS + CASE_UNKEPT] === 0;
-  }
-
-  setCaseUnkept(slot: number): void {
-    Atomics.store(this.#words, slot * UPSTREAM_WORDS + CASE_UNKEPT, 1);
+    return this.#words[slot * UPSTREAM_WORDS + RTT]! / 1000;
   }
 
   /** The server has answered with an OPT record of its own: silence is not for want of EDNS. */
@@ -146,31 +136,24 @@ export class SharedUpstreamState {
     if (this.#words[at] === 0) Atomics.store(this.#words, at, 1);
   }
 
-  /** The server answers FORMERR, or not at all, to EDNS: for a while it is asked without OPT. */
-  isPlainOnly(slot: number, nowMs: number): boolean {
-    const untilSeconds = this.#words[slot * UPSTREAM_WORDS + PLAIN_UNTIL]!;
-    return untilSeconds !== 0 && nowMs < untilSeconds * 1000;
+  /** The marks that the server as a whole is asked without, for now (marks.ts). The main thread alone decides so. */
+  learned(slot: number, nowMs: number): number {
+    const at = slot * UPSTREAM_WORDS + LEARNED_UNTIL;
+    let marks = 0;
+    for (let i = 0; i < MARK_COUNT; i++) {
+      const untilSeconds = this.#words[at + i]!;
+      if (untilSeconds !== 0 && nowMs < untilSeconds * 1000) marks |= 1 << i;
+    }
+    return marks;
   }
 
-  setPlainOnly(slot: number, nowMs: number): void {
-    const at = slot * UPSTREAM_WORDS;
-    Atomics.store(this.#words, at + PLAIN_ANSWERS, 0);
-    Atomics.store(this.#words, at + PLAIN_UNTIL, Math.ceil(nowMs / 1000) + PLAIN_SECONDS);
-  }
-
-  /** A question that was met with silence was answered without OPT: once more, and the server is taken for plain-only. */
-  answeredPlain(slot: number, nowMs: number): void {
-    const count = Atomics.add(this.#words, slot * UPSTREAM_WORDS + PLAIN_ANSWERS, 1) + 1;
-    if (count >= ENOUGH_PLAIN_ANSWERS) this.setPlainOnly(slot, nowMs);
-  }
-
-  /** The server takes OPT, but not with our tag in it. */
-  takesTags(slot: number): boolean {
-    return this.#words[slot * UPSTREAM_WORDS + TAGS_REFUSED] === 0;
-  }
-
-  setTagsRefused(slot: number): void {
-    Atomics.store(this.#words, slot * UPSTREAM_WORDS + TAGS_REFUSED, 1);
+  /** The server is asked without these marks for LESSON_SECONDS. */
+  learn(slot: number, marks: number, nowMs: number): void {
+    const at = slot * UPSTREAM_WORDS + LEARNED_UNTIL;
+    const untilSeconds = Math.ceil(nowMs / 1000) + LESSON_SECONDS;
+    for (let i = 0; i < MARK_COUNT; i++) {
+      if ((marks & (1 << i)) !== 0) Atomics.store(this.#words, at + i, untilSeconds);
+    }
   }
 
   isQuarantined(route: number): boolean {

@@ -170,8 +170,12 @@ export class UdpExchange implements Exchange, UdpChannelOwner {
       this.#deliver(channel, query, bytes, length);
       return;
     }
-    if (match === QuestionMatch.caseDiffers) this.#counterValues[Counter.upstreamCaseMismatches]!++;
-    else this.#stray(channel);
+    if (match === QuestionMatch.caseDiffers) {
+      this.#counterValues[Counter.upstreamCaseMismatches]!++;
+      query.miscased = true;
+    } else {
+      this.#stray(channel);
+    }
     // A wrong case, or a bare header, is how some honest servers are: the owner learns of it at once.
     this.#suspect(query, match === QuestionMatch.differs ? SUSPICIOUS_MISMATCHES : 1);
   }

@@ -290,7 +290,7 @@ describe('names outside the question', () => {
     }
     const before = asked.length;
     await askUdp(unloop.port, { name: 'example', type: 'NS' });
-    expect(asked.length).toBe(before + 1);
+    expect(asked.length).toBeGreaterThan(before);
   });
 });
 

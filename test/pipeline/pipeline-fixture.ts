@@ -16,6 +16,7 @@ import { ClientGate } from '../../src/pipeline/client-gate.ts';
 import type { ClientPath } from '../../src/pipeline/client-path.ts';
 import { ForwardPath } from '../../src/pipeline/forward-path.ts';
 import { LoopGuard } from '../../src/pipeline/loop-guard.ts';
+import { MarkLessons } from '../../src/pipeline/mark-lessons.ts';
 import { OutgoingQuery } from '../../src/pipeline/outgoing-query.ts';
 import { QueryPath } from '../../src/pipeline/query-path.ts';
 import { ResponsePath } from '../../src/pipeline/response-path.ts';
@@ -35,6 +36,14 @@ export interface Sent {
   readonly overStream: boolean;
   /** A copy of the message. */
   readonly bytes: Uint8Array;
+}
+
+/** NOERROR with one record of the asked type, four zero bytes of data. */
+export function withRecord(message: Uint8Array): Uint8Array {
+  const record = Uint8Array.of(0xc0, 12, ...message.slice(-4), 0, 0, 0, 60, 0, 4, 0, 0, 0, 0);
+  const whole = Uint8Array.from([...message, ...record]);
+  whole[7] = 1; // ANCOUNT
+  return whole;
 }
 
 /** An upstream that keeps what it is sent. Nothing is answered until the test says so. */
@@ -74,9 +83,13 @@ export class FakeUpstream implements Exchange {
 
   async close(): Promise<void> {}
 
-  /** Answers the last query that still waits; `change` writes into a copy of it, with QR set. */
-  reply(change: (message: Uint8Array) => Uint8Array = (message) => message): boolean {
-    const sent = this.last();
+  /** Answers the last query that still waits, with one record of the asked type unless `change` says otherwise. */
+  reply(change: (message: Uint8Array) => Uint8Array = withRecord): boolean {
+    return this.replyTo(this.last(), change);
+  }
+
+  /** Answers a query; `change` writes into a copy of it without OPT, with QR set. */
+  replyTo(sent: Sent, change: (message: Uint8Array) => Uint8Array = withRecord): boolean {
     const message = sent.bytes.slice(0, sent.query.questionEnd);
     message[2]! |= 0x80;
     message.fill(0, 6, 12);
@@ -158,6 +171,7 @@ export class PipelineFixture {
   readonly suspected: number[] = [];
   /** Routes of questions that came again while they were under way. */
   readonly weaklySuspected: number[] = [];
+  readonly stumbles: { slot: number; marks: number; domain: string }[] = [];
   readonly outgoing: OutgoingQuery;
   readonly #peers = new Int32Array(PEER_WORDS);
 
@@ -182,7 +196,17 @@ export class PipelineFixture {
       answers,
       this.outgoing,
     );
-    this.responses = new ResponsePath(this.forward, clock, cache, counters, state, answers);
+    this.responses = new ResponsePath(
+      this.forward,
+      clock,
+      cache,
+      counters,
+      state,
+      answers,
+      new MarkLessons(clock, state, this.outgoing.domains, (slot, marks, domain) =>
+        this.stumbles.push({ slot, marks, domain }),
+      ),
+    );
     this.guard = new LoopGuard({
       detector,
       clock,

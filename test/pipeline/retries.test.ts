@@ -1,7 +1,9 @@
-// How a question is repeated: when, over what, in which dress, and what is learnt of the server by it.
+// How a question is repeated: when, over what, and how often. With which marks, and what is learnt of the server by it:
+// marks.test.ts.
 import { describe, expect, it } from 'vitest';
-import { type Attempt, Dress } from '../../src/pipeline/flight.ts';
+import type { Attempt } from '../../src/pipeline/flight.ts';
 import { FailureReason } from '../../src/upstream/exchange.ts';
+import { ALL_MARKS, Mark } from '../../src/upstream/marks.ts';
 import { UpstreamState } from '../../src/upstream/shared-state.ts';
 import { answerTo } from '../cache/messages.ts';
 import { FakeUpstream, PipelineFixture } from './pipeline-fixture.ts';
@@ -9,14 +11,13 @@ import { testQuery } from './queries.ts';
 
 const SERVFAIL = 2;
 const NOERROR = 0;
-const REFUSED = 5;
 const FORMERR = 1;
 
 /** One upstream whose round trip is known to be short, and unloop before it. */
 function start(): { upstream: FakeUpstream; f: PipelineFixture } {
   const upstream = new FakeUpstream(1);
   const f = new PipelineFixture({ zones: [['.', [upstream]]] });
-  f.state.measured(1, 5);
+  f.state.measured(1, 5, 0, 0);
   return { upstream, f };
 }
 
@@ -77,34 +78,153 @@ describe('the last round', () => {
 });
 
 describe('a question over a stream', () => {
-  it('leaves three times at most for each server, lost connections included (RFC 9520 §3.1)', () => {
-    const upstreams = [new FakeUpstream(1, 'tcp'), new FakeUpstream(2, 'tcp')];
-    const f = new PipelineFixture({ zones: [['.', upstreams]] });
+  it('leaves three times at most, lost connections included (RFC 9520 §3.1)', () => {
+    const upstream = new FakeUpstream(1, 'tcp');
+    const f = new PipelineFixture({ zones: [['.', [upstream]]] });
     for (const name of ['first.example', 'second.example']) {
       f.ask(testQuery(name).bytes);
-      for (let i = 0; i < upstreams.length; i++) {
-        const asked = upstreams.find(({ waiting }) => waiting.size > 0)!;
-        expect(repeats(asked)).toEqual([true, true, false]);
-        asked.fail(FailureReason.closed);
-      }
+      expect(repeats(upstream)).toEqual([true, true, false]);
+      upstream.fail(FailureReason.closed);
     }
     expect(f.client.rcodes).toEqual([SERVFAIL, SERVFAIL]);
-    expect(upstreams.map(({ sent }) => sent.length)).toEqual([2, 2]);
+    expect(upstream.sent).toHaveLength(2);
   });
 
-  it('goes on over datagrams when it has left three times', () => {
+  it('leaves the last message to an upstream that was not asked', () => {
+    const upstreams = [new FakeUpstream(1, 'tcp'), new FakeUpstream(2, 'tcp')] as const;
+    const f = new PipelineFixture({ zones: [['.', upstreams]] });
+    f.ask(testQuery('closes.example').bytes);
+    expect(repeats(upstreams[0])).toEqual([true, false, false]);
+    upstreams[0].fail(FailureReason.closed);
+    expect(repeats(upstreams[1])).toEqual([false, false, false]);
+    upstreams[1].reply();
+    expect(f.client.rcodes).toEqual([NOERROR]);
+  });
+
+  it('leaves four times with the datagram that was answered TC, then nothing more', () => {
     const { upstream, f } = start();
     f.ask(testQuery('breaks.example').bytes);
     upstream.reply(truncated);
     expect(repeats(upstream)).toEqual([true, true, false]);
-    f.pass(200);
-    expect(upstream.sent.map(({ overStream }) => overStream)).toEqual([false, true, false]);
-    upstream.reply(truncated);
-    f.pass(1500);
-    expect(upstream.sent.filter(({ overStream }) => overStream)).toHaveLength(1);
     f.pass(4000);
+    expect(upstream.sent.map(({ overStream }) => overStream)).toEqual([false, true]);
     expect(f.client.rcodes).toEqual([NOERROR]);
     expect(isTruncated(f.client.answers[0]!)).toBe(true);
+  });
+
+  it('counts no message where no connection came about', () => {
+    const { upstream, f } = start();
+    f.ask(testQuery('no-tcp.example').bytes);
+    const flight = attemptOf(upstream).flight!;
+    f.pass(1200);
+    expect([upstream.last().overStream, flight.messages]).toEqual([true, 3]);
+    upstream.fail(FailureReason.unreachable);
+    expect([upstream.last().overStream, flight.messages]).toEqual([false, 3]);
+  });
+});
+
+describe('messages about one question', () => {
+  /** All upstreams do this whenever they owe an answer, until nothing more is sent. */
+  const exhaust = (upstreams: readonly FakeUpstream[], act: (upstream: FakeUpstream) => void) => {
+    const f = new PipelineFixture({ zones: [['.', upstreams]] });
+    f.ask(testQuery('flood.example').bytes);
+    for (let turn = 0; turn < 100; turn++) {
+      const busy = upstreams.find(({ waiting }) => waiting.size > 0);
+      if (busy === undefined) break;
+      act(busy);
+    }
+    f.pass(6000);
+    expect(f.client.rcodes).toHaveLength(1);
+    expect(f.forward.pool.inUse).toBe(0);
+    return upstreams.reduce((sum, { sent }) => sum + sent.length, 0);
+  };
+  const three = () => [1, 2, 3].map((slot) => new FakeUpstream(slot));
+
+  it.each([FORMERR, SERVFAIL, 3, 4, 5, 9])('are three when three upstreams say RCODE %d', (rcode) => {
+    expect(exhaust(three(), (upstream) => upstream.refuse(rcode))).toBeLessThanOrEqual(3);
+  });
+
+  it('are three when three upstreams are silent', () => {
+    const upstreams = three();
+    const f = new PipelineFixture({ zones: [['.', upstreams]] });
+    f.ask(testQuery('silent.example').bytes);
+    f.pass(6000);
+    expect(upstreams.map(({ sent }) => sent.length)).toEqual([1, 1, 1]);
+  });
+
+  it('are four at most after silence, TC and FORMERR', () => {
+    const upstreams = three();
+    const f = new PipelineFixture({ zones: [['.', upstreams]] });
+    f.ask(testQuery('mixed.example').bytes);
+    f.pass(450);
+    for (let turn = 0; turn < 100; turn++) {
+      const busy = upstreams.find(({ waiting }) => waiting.size > 0);
+      if (busy === undefined) break;
+      if (busy.last().overStream) busy.refuse(FORMERR);
+      else busy.reply(truncated);
+    }
+    f.pass(6000);
+    expect(upstreams.reduce((sum, { sent }) => sum + sent.length, 0)).toBeLessThanOrEqual(4);
+  });
+
+  it('are four at most after TC when TCP connections are closed, those repeated by the exchange counted', () => {
+    let repeated = 0;
+    const sent = exhaust(three(), (upstream) => {
+      const { query, overStream } = upstream.last();
+      if (!overStream) {
+        upstream.reply(truncated);
+        return;
+      }
+      while (query.owner!.mayRepeat!(query)) repeated++;
+      upstream.fail(FailureReason.closed);
+    });
+    expect(sent + repeated).toBeLessThanOrEqual(4);
+  });
+
+  it('are three when nothing that comes can be read', () => {
+    const upstream = new FakeUpstream(1);
+    const f = new PipelineFixture({ zones: [['.', [upstream]]] });
+    f.ask(testQuery('garbled.example').bytes);
+    for (let passed = 0; passed < 3000; passed += 10) {
+      for (const sent of upstream.sent.filter(({ query }) => upstream.waiting.has(query))) {
+        if (sent.query.missed) continue;
+        const { query } = sent;
+        const reply = sent.bytes.slice(0, query.questionEnd);
+        reply[2]! |= 0x80;
+        reply.fill(0, 6, 12);
+        reply[7] = 1; // a record that is not there
+        const taken = query.owner!.onReply(query, reply, reply.length);
+        expect(taken).toBe(false);
+        query.missed = true;
+        if (sent.overStream) {
+          upstream.waiting.delete(query);
+          query.exchange = null;
+          query.owner!.onFailure(query, FailureReason.protocol);
+        }
+      }
+      f.pass(10);
+    }
+    expect(upstream.sent.length).toBeLessThanOrEqual(3);
+    expect(f.client.rcodes).toEqual([SERVFAIL]);
+  });
+
+  it('are three when QNAME comes back in another case and there is no TCP', () => {
+    const { upstream, f } = start();
+    f.ask(testQuery('recased.example').bytes);
+    const suspect = () => {
+      const { query } = upstream.last();
+      query.missed = true;
+      query.miscased = true;
+      query.owner!.onSuspicious!(query);
+    };
+    suspect();
+    expect(upstream.last().overStream).toBe(true);
+    upstream.fail(FailureReason.unreachable);
+    expect(attemptOf(upstream).marks & Mark.case).toBe(0);
+    suspect();
+    f.pass(6000);
+    expect(upstream.sent.filter(({ overStream }) => !overStream)).toHaveLength(3);
+    expect(upstream.sent.filter(({ overStream }) => overStream)).toHaveLength(1);
   });
 });
 
@@ -116,7 +236,7 @@ describe('a question that was missed', () => {
     f.pass(200);
     expect(upstream.sent.map(({ overStream }) => overStream)).toEqual([false, true]);
     // Silence over datagrams says nothing of EDNS over TCP.
-    expect(attemptOf(upstream).dress).toBe(Dress.tagged);
+    expect(attemptOf(upstream).marks).toBe(ALL_MARKS);
     // This server is not silent: there is nothing to wait for.
     f.pass(700);
     expect(upstream.sent).toHaveLength(3);
@@ -160,50 +280,4 @@ it('TCP that is refused after TC does not take a server of datagrams out of use'
   f.ask(testQuery('tcp.example').bytes);
   stream.fail(FailureReason.unreachable);
   expect(f.state.stateOf(2)).toBe(UpstreamState.suspect);
-});
-
-describe('a server that never answered EDNS', () => {
-  it('is asked plain in the second round alone: the others carry our tag', () => {
-    const { upstream, f } = start();
-    f.ask(testQuery('silent.example').bytes);
-    f.pass(1200);
-    expect(upstream.sent.map(({ query }) => (query as Attempt).dress)).toEqual([
-      Dress.tagged,
-      Dress.plain,
-      Dress.tagged,
-    ]);
-  });
-
-  it('is plain-only after three plain answers, not after one: datagrams get lost', () => {
-    const { upstream, f } = start();
-    for (let i = 0; i < 3; i++) {
-      expect(f.state.isPlainOnly(1, f.clock.nowMs)).toBe(false);
-      f.ask(testQuery(`n${i}.example`).bytes);
-      expect(attemptOf(upstream).dress).toBe(Dress.tagged);
-      f.pass(200);
-      expect(attemptOf(upstream).dress).toBe(Dress.plain);
-      upstream.reply();
-    }
-    expect(f.state.isPlainOnly(1, f.clock.nowMs)).toBe(true);
-    f.ask(testQuery('plain.example').bytes);
-    expect(attemptOf(upstream).dress).toBe(Dress.plain);
-    upstream.reply();
-    // For a while: answers in between do not make it longer.
-    f.clock.advance(901_000);
-    expect(f.state.isPlainOnly(1, f.clock.nowMs)).toBe(false);
-  });
-
-  it('is not taken for plain-only for plain errors', () => {
-    const { upstream, f } = start();
-    for (let i = 0; i < 5; i++) {
-      f.ask(testQuery(`n${i}.example`).bytes);
-      f.pass(200);
-      upstream.refuse(i % 2 === 0 ? SERVFAIL : REFUSED);
-    }
-    f.ask(testQuery('formerr.example').bytes);
-    upstream.refuse(FORMERR);
-    upstream.refuse(FORMERR);
-    upstream.refuse(SERVFAIL);
-    expect(f.state.isPlainOnly(1, f.clock.nowMs)).toBe(false);
-  });
 });

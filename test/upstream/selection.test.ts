@@ -81,9 +81,9 @@ describe('Selection', () => {
   });
 
   it('by fastest: mostly the fastest, now and then another', () => {
-    state.measured(SLOT + 0, 20);
-    state.measured(SLOT + 1, 5);
-    state.measured(SLOT + 2, 50);
+    state.measured(SLOT + 0, 20, 0, 0);
+    state.measured(SLOT + 1, 5, 0, 0);
+    state.measured(SLOT + 2, 50, 0, 0);
     const chosen = picks(create('fastest', 3), 3000);
     // One in 20 goes to any of three: 100 to the two others, σ 9.8.
     const others = countOf(chosen, 0) + countOf(chosen, 2);
@@ -92,7 +92,7 @@ describe('Selection', () => {
   });
 
   it('by fastest: measures first what nobody has measured', () => {
-    state.measured(SLOT + 0, 1);
+    state.measured(SLOT + 0, 1, 0, 0);
     const chosen = picks(create('fastest', 3), 1000);
     expect(countOf(chosen, 0)).toBeLessThan(100);
     expect(countOf(chosen, 1)).toBeGreaterThan(300);
@@ -113,8 +113,8 @@ describe('Selection', () => {
     'fastest',
   ] as const)('by %s: questions that come to nothing steer nobody', (policy) => {
     const selection = create(policy, 2);
-    state.measured(SLOT + 0, 1);
-    state.measured(SLOT + 1, 100);
+    state.measured(SLOT + 0, 1, 0, 0);
+    state.measured(SLOT + 1, 100, 0, 0);
     for (let i = 0; i < 1000; i++) state.doubt(SLOT + 0);
     expect(countOf(picks(selection, 1000), 0)).toBeGreaterThan(900);
   });

@@ -184,7 +184,7 @@ describe('retries', () => {
     await f.close();
   });
 
-  it('ask it three times at most over TCP too, when its connections end and its datagrams get lost', async () => {
+  it('ask it four times at most after TC, when its connections end and its datagrams get lost', async () => {
     const name = 'breaks.example';
     const script: Script = (query) => {
       if (query.name.toLowerCase() !== name) return answer(query);
@@ -195,12 +195,12 @@ describe('retries', () => {
     };
     const { port, upstreams } = await startChain([(query) => script(query)]);
     const upstream: ScriptedUpstream | undefined = upstreams[0];
-    expect(await askUdp(port, { name })).toMatchObject({ rcode: 2 });
+    expect(await askUdp(port, { name })).toMatchObject({ truncated: true });
     const asked = askedOf(upstreams[0]!, name);
     const over = (transport: string) => asked.filter((query) => query.transport === transport).length;
     expect(over('udp')).toBeGreaterThanOrEqual(2);
-    expect(over('udp')).toBeLessThanOrEqual(3);
-    expect(over('tcp')).toBe(3);
+    expect(over('tcp')).toBeGreaterThanOrEqual(1);
+    expect(asked.length).toBeLessThanOrEqual(4);
   });
 
   it('make good what gets lost on the way', async () => {

@@ -1,0 +1,131 @@
+// What replies teach about the marks of queries (upstream/marks.ts), and whether one is worth asking again without some. Called
+// by response-path for every reply.
+import type { Clock } from '../base/clock.ts';
+import type { DomainLessons } from '../upstream/domain-lessons.ts';
+import { Mark } from '../upstream/marks.ts';
+import type { SharedUpstreamState } from '../upstream/shared-state.ts';
+import { Rcode } from '../wire/codes.ts';
+import { HEADER_LENGTH } from '../wire/header.ts';
+import { equalBytes } from '../wire/octets.ts';
+import type { ScannedResponse } from '../wire/response.ts';
+import { nameToText } from '../wire/text.ts';
+import { NO_STEP, Outcome, stepDown } from './fallback.ts';
+import type { Attempt, Flight } from './flight.ts';
+
+/** Stumbles that the main thread is told of in a second: it needs few, and there may be thousands. */
+const MAX_REPORTS_PER_SECOND = 5;
+
+/** Told that a server, or whoever owns `domain`, does not take some marks. */
+export type StumbleReporter = (slot: number, marks: number, domain: string) => void;
+
+export class MarkLessons {
+  readonly #clock: Clock;
+  readonly #state: SharedUpstreamState;
+  readonly #domains: DomainLessons;
+  readonly #tell: StumbleReporter;
+  #reportSecond = 0;
+  #reports = 0;
+
+  constructor(clock: Clock, state: SharedUpstreamState, domains: DomainLessons, tell: StumbleReporter) {
+    this.#clock = clock;
+    this.#state = state;
+    this.#domains = domains;
+    this.#tell = tell;
+  }
+
+  /** The marks of a message more to the same upstream, which may know better without some; NO_STEP: what it said counts. */
+  stepAfter(attempt: Attempt, outcome: Outcome, scanned: ScannedResponse): number {
+    if (outcome === Outcome.none || scanned.truncated) return NO_STEP;
+    // Who gives a reason (RFC 8914) does not stumble over an option; and "forwarding loop" is what the tag is for.
+    if (outcome === Outcome.refused && scanned.edeOffset !== 0) return NO_STEP;
+    return this.#step(attempt, outcome, scanned.hasOpt);
+  }
+
+  /** The same after a reply that cannot be read: some servers answer EDNS so. */
+  stepAfterMalformed(attempt: Attempt, slot: number): number {
+    return this.#state.hasAnsweredEdns(slot) ? NO_STEP : this.#step(attempt, Outcome.malformed, false);
+  }
+
+  #step(attempt: Attempt, outcome: Outcome, saidOpt: boolean): number {
+    const flight = attempt.flight!;
+    if (flight.opaque || attempt.isBeside || !flight.mayAsk) return NO_STEP;
+    // It was just found to loop: whatever it says is the loop's.
+    if (this.#state.isQuarantined(flight.zone!.routeSlots[attempt.upstreamIndex]!)) return NO_STEP;
+    const { nowMs } = this.#clock;
+    const proven = this.#domains.proven(attempt.lessonKey, nowMs);
+    const fewer = stepDown(attempt.marks, outcome, proven, saidOpt);
+    if (fewer === NO_STEP || outcome === Outcome.disliked) return fewer;
+    // What is a sound answer most of the time is checked so often only.
+    return this.#domains.mayCheck(attempt.lessonKey, nowMs) ? fewer : NO_STEP;
+  }
+
+  /** Remembers for the domain which marks the server takes, and which it stumbled over once it has answered without them. */
+  learn(attempt: Attempt, slot: number, outcome: Outcome, scanned: ScannedResponse, bytes: Uint8Array): void {
+    const { marks, marksBefore, cause, lessonKey } = attempt;
+    const { nowMs } = this.#clock;
+    const domains = this.#domains;
+    if (scanned.hasOpt) this.#state.setAnsweredEdns(slot);
+    if (isCaseLost(attempt, scanned, bytes)) {
+      this.#stumbled(attempt, slot, Mark.case);
+      return;
+    }
+    const isAnswer = outcome === Outcome.none && !scanned.truncated;
+    if (isAnswer) domains.prove(lessonKey, marks, nowMs);
+    else if (scanned.hasOpt && outcome === Outcome.negative)
+      domains.prove(lessonKey, marks & ~Mark.case, nowMs);
+    // A negative answer that was checked is shown wrong by records alone; of errors and silence, a negative one is as good.
+    if (!isAnswer && (cause === Outcome.negative || outcome !== Outcome.negative)) return;
+    if (cause === Outcome.silent) {
+      const shown = domains.answeredAfterSilence(lessonKey, marks, marksBefore);
+      if (shown !== 0) this.#stumbled(attempt, slot, shown);
+    } else if (cause !== Outcome.none) {
+      this.#stumbled(attempt, slot, marksBefore & ~marks);
+    }
+  }
+
+  /** A reply came in another letter case. It is not believed, so nothing is learnt of it here; whether the server does so is found out. */
+  miscased(flight: Flight, slot: number): void {
+    this.#report(flight, slot, Mark.case);
+  }
+
+  /** The server, or whoever answers for the name, does not take these marks: the domain is asked without them for a while. */
+  #stumbled(attempt: Attempt, slot: number, marks: number): void {
+    if (!this.#domains.learn(attempt.lessonKey, marks, this.#clock.nowMs)) return;
+    this.#report(attempt.flight!, slot, marks);
+  }
+
+  #report(flight: Flight, slot: number, marks: number): void {
+    const second = Math.floor(this.#clock.nowMs / 1000);
+    if (second !== this.#reportSecond) {
+      this.#reportSecond = second;
+      this.#reports = 0;
+    }
+    if (this.#reports++ >= MAX_REPORTS_PER_SECOND) return;
+    const domain = nameToText(flight.query, flight.domainOffset, flight.questionEnd).toLowerCase();
+    this.#tell(slot, marks, domain);
+  }
+}
+
+/** Whether a reply over a stream, where nobody forges, repeats the question in another case. */
+function isCaseLost(attempt: Attempt, scanned: ScannedResponse, bytes: Uint8Array): boolean {
+  const { marks, overStream, questionEnd, buffer } = attempt;
+  if (!overStream || (marks & Mark.case) === 0 || scanned.questionEnd !== questionEnd) return false;
+  return !equalBytes(bytes, HEADER_LENGTH, buffer, HEADER_LENGTH, questionEnd - HEADER_LENGTH);
+}
+
+/** What a reply says, as far as it may be due to the marks of the query. */
+export function outcomeOf(scanned: ScannedResponse): Outcome {
+  switch (scanned.rcode) {
+    case Rcode.NOERROR:
+      return scanned.hasAskedType || scanned.hasAlias || scanned.truncated ? Outcome.none : Outcome.negative;
+    case Rcode.NXDOMAIN:
+      return scanned.hasAlias ? Outcome.none : Outcome.negative;
+    case Rcode.FORMERR:
+    case Rcode.BADVERS:
+      return Outcome.disliked;
+    case Rcode.NOTIMP:
+      return scanned.hasOpt ? Outcome.refused : Outcome.disliked;
+    default:
+      return Outcome.refused;
+  }
+}

@@ -1,0 +1,187 @@
+// What one thread knows of how a server treats the marks of queries for one domain: those it was seen to take, and those it
+// stumbled over. A domain's owner decides what a resolver answers for it, so such a lesson never leaves that domain; for all
+// names something is learnt in server-lessons.ts alone. Asked for every query to an upstream, so: one probe of a table.
+//
+// The table is direct-mapped: a domain that is pushed out is learnt anew, at one message more for a question.
+import { avalanche } from '../wire/name-hash.ts';
+import { LESSON_SECONDS, Mark } from './marks.ts';
+
+const ENTRIES = 4096;
+const ENTRY_WORDS = 8;
+const KEY = 0;
+/** Marks given up, and until when, s. */
+const LEARNED = 1;
+const LEARNED_UNTIL = 2;
+/** Marks that a good answer came with, and until when that counts, s. */
+const PROVEN = 3;
+const PROVEN_UNTIL = 4;
+/** Answers in a row that came without a mark only, after silence with it. */
+const AFTER_SILENCE = 5;
+/** What may be sent after silence: Repeat. */
+const REPEAT = 6;
+/** Checks of doubtful answers left, and the second they are of: CHECKS_LEFT in the low 8 bits. */
+const CHECKS = 7;
+
+/** As many show that it is not loss of datagrams. */
+const ENOUGH_AFTER_SILENCE = 3;
+/** Checks of doubtful answers (NXDOMAIN, SERVFAIL …) by one domain in a row, and how many more a second. */
+const DOMAIN_CHECKS = 10;
+/** … by all domains at all servers, a second: a flood of bad names costs no more than this. */
+const CHECKS_PER_SECOND = 100;
+
+/** What a question was last answered with after silence. */
+const Repeat = { unknown: 0, plain: 1, trying: 2, edns: 3, plainOnly: 4 } as const;
+
+export class DomainLessons {
+  readonly #words = new Int32Array(ENTRIES * ENTRY_WORDS);
+  #checksLeft = CHECKS_PER_SECOND;
+  #checkSecond = 0;
+
+  /** The marks to leave off for a domain at a server. `key`: see keyOf(). */
+  learned(key: number, nowMs: number): number {
+    const at = offsetOf(key);
+    const words = this.#words;
+    if (words[at + KEY] !== key || nowMs >= words[at + LEARNED_UNTIL]! * 1000) return 0;
+    return words[at + LEARNED]!;
+  }
+
+  /** The marks that the server was seen to take for a domain. */
+  proven(key: number, nowMs: number): number {
+    const at = offsetOf(key);
+    const words = this.#words;
+    if (words[at + KEY] !== key || nowMs >= words[at + PROVEN_UNTIL]! * 1000) return 0;
+    return words[at + PROVEN]!;
+  }
+
+  /** A good answer came to a message with these marks. */
+  prove(key: number, marks: number, nowMs: number): void {
+    if (marks === 0) return;
+    const at = this.#entry(key);
+    const words = this.#words;
+    if (nowMs >= words[at + PROVEN_UNTIL]! * 1000) words[at + PROVEN] = 0;
+    words[at + PROVEN]! |= marks;
+    words[at + PROVEN_UNTIL] = secondOf(nowMs) + LESSON_SECONDS;
+    if ((marks & Mark.options) !== 0) {
+      words[at + AFTER_SILENCE] = 0;
+      words[at + REPEAT] = Repeat.unknown;
+    }
+  }
+
+  /** The server stumbled over these marks, and not without them. Returns whether that is news. */
+  learn(key: number, marks: number, nowMs: number): boolean {
+    const at = this.#entry(key);
+    const words = this.#words;
+    if (nowMs >= words[at + LEARNED_UNTIL]! * 1000) words[at + LEARNED] = 0;
+    const isNews = (marks & ~words[at + LEARNED]!) !== 0;
+    if (!isNews) return false;
+    words[at + LEARNED]! |= marks;
+    words[at + LEARNED_UNTIL] = secondOf(nowMs) + LESSON_SECONDS;
+    words[at + PROVEN]! &= ~marks;
+    return true;
+  }
+
+  /**
+   * The marks for a message after silence: those that the server is known to take, so that one question finds out whether any is in the way.
+   * Which one, the next questions find out: they try EDNS without options, one at a time, as only EDNS brings DNSSEC.
+   */
+  marksAfterSilence(key: number, knowsEdns: boolean, wantsDnssec: boolean, nowMs: number): number {
+    const at = this.#entry(key);
+    const proven = this.proven(key, nowMs);
+    if ((proven & Mark.options) !== 0) return proven | Mark.edns;
+    const letters = proven & Mark.case;
+    if (knowsEdns || (proven & Mark.edns) !== 0) return letters | Mark.edns;
+    const words = this.#words;
+    switch (words[at + REPEAT]) {
+      case Repeat.edns:
+        return letters | Mark.edns;
+      case Repeat.plainOnly:
+        return letters;
+      case Repeat.plain:
+        words[at + REPEAT] = Repeat.trying;
+        return letters | Mark.edns;
+      case Repeat.trying:
+        return letters;
+      default:
+        return wantsDnssec ? letters | Mark.edns : letters;
+    }
+  }
+
+  /** Whether a question without OPT was answered for this domain after silence: a last try goes that way. */
+  isPlainAnswered(key: number): boolean {
+    const at = offsetOf(key);
+    if (this.#words[at + KEY] !== key) return false;
+    const repeat = this.#words[at + REPEAT]!;
+    return repeat !== Repeat.unknown && repeat !== Repeat.edns;
+  }
+
+  /** A message with these marks, after silence, met with silence too. */
+  silentAgain(key: number, marks: number): void {
+    const at = this.#entry(key);
+    const words = this.#words;
+    if ((marks & Mark.edns) !== 0 && words[at + REPEAT] === Repeat.trying)
+      words[at + REPEAT] = Repeat.plainOnly;
+  }
+
+  /**
+   * A message with these marks was answered after silence with more. One may come of a lost datagram; returns the marks to give up once it is
+   * shown, 0 before.
+   */
+  answeredAfterSilence(key: number, marks: number, silentMarks: number): number {
+    const at = this.#entry(key);
+    const words = this.#words;
+    if ((marks & Mark.edns) !== 0) words[at + REPEAT] = Repeat.edns;
+    else if (words[at + REPEAT] === Repeat.unknown) words[at + REPEAT] = Repeat.plain;
+    const missing = silentMarks & ~marks;
+    if (missing === 0 || ++words[at + AFTER_SILENCE]! < ENOUGH_AFTER_SILENCE) return 0;
+    words[at + AFTER_SILENCE] = 0;
+    // One at a time: with the rest in force again, the next silence shows whether it was not this one.
+    if ((missing & Mark.options) !== 0) {
+      return words[at + REPEAT] === Repeat.plainOnly ? Mark.options | Mark.edns : Mark.options;
+    }
+    return (missing & Mark.edns) !== 0 ? Mark.edns : Mark.case;
+  }
+
+  /** Whether a doubtful answer may be checked by one message more: so many by one domain and by all, in time. */
+  mayCheck(key: number, nowMs: number): boolean {
+    const second = secondOf(nowMs);
+    if (second !== this.#checkSecond) {
+      this.#checkSecond = second;
+      this.#checksLeft = CHECKS_PER_SECOND;
+    }
+    if (this.#checksLeft === 0) return false;
+    const at = this.#entry(key) + CHECKS;
+    const words = this.#words;
+    const spent = words[at]! & 0xff;
+    const elapsed = (second - (words[at]! >> 8)) & 0x7f_ffff;
+    const left = Math.min(DOMAIN_CHECKS, DOMAIN_CHECKS - spent + elapsed);
+    if (left <= 0) return false;
+    this.#checksLeft--;
+    words[at] = (second << 8) | (DOMAIN_CHECKS - left + 1);
+    return true;
+  }
+
+  /** The entry of a key, cleared if another one had it. */
+  #entry(key: number): number {
+    const at = offsetOf(key);
+    const words = this.#words;
+    if (words[at + KEY] !== key) {
+      words.fill(0, at, at + ENTRY_WORDS);
+      words[at + KEY] = key;
+    }
+    return at;
+  }
+}
+
+/** The key of a domain at a server; `partition` changes when a zone's servers do, so that a new one in a slot starts afresh. */
+export function lessonKey(domainHash: number, slot: number, partition: number): number {
+  // Never 0, the key of an empty entry.
+  return avalanche(domainHash + Math.imul(partition, 0x9e3779b1), slot) | 1;
+}
+
+function offsetOf(key: number): number {
+  return ((key >>> 1) & (ENTRIES - 1)) * ENTRY_WORDS;
+}
+
+function secondOf(nowMs: number): number {
+  return Math.floor(nowMs / 1000);
+}

@@ -1,0 +1,40 @@
+// Which part of a name stands for its owner: what one owner's server answers says nothing about other owners' names. There is no
+// list of public suffixes here, so it is a guess, on the narrow side: too narrow a part is learnt once more, too wide a one
+// would let one owner speak for another.
+import { hashLabel, ROOT_HASH } from './name-hash.ts';
+import type { ParsedQuery } from './query.ts';
+
+/** Two labels name an owner, three below a short one (co.uk, com.au, eu.org): of 2 letters, or 3 below a country's. */
+const LABELS = 2;
+const COUNTRY_LENGTH = 2;
+/** 2.0.192.in-addr.arpa is one owner's. */
+const ARPA_LABELS = 5;
+
+/** Position in labelOffsets of the first label of the part of QNAME that stands for its owner. */
+export function domainLabel(bytes: Uint8Array, q: ParsedQuery): number {
+  const { labelCount: count, labelOffsets } = q;
+  if (count <= LABELS) return 0;
+  if (isArpa(bytes, labelOffsets[count - 1]!)) return Math.max(0, count - ARPA_LABELS);
+  const isCountry = bytes[labelOffsets[count - 1]!] === COUNTRY_LENGTH;
+  const isShort = bytes[labelOffsets[count - LABELS]!]! <= (isCountry ? 3 : 2);
+  return count - LABELS - (isShort ? 1 : 0);
+}
+
+/** Hash of QNAME from a label on, letters' case aside. Means nothing outside its thread. */
+export function domainHash(bytes: Uint8Array, q: ParsedQuery, firstLabel: number): number {
+  let hash = ROOT_HASH;
+  for (let label = q.labelCount - 1; label >= firstLabel; label--)
+    hash = hashLabel(hash, bytes, q.labelOffsets[label]!, q.labelOffsets[label + 1]!);
+  return hash;
+}
+
+/** "arpa", in any case: a label length is no letter, so folding by one bit is enough here. */
+function isArpa(bytes: Uint8Array, at: number): boolean {
+  return (
+    bytes[at] === 4 &&
+    (bytes[at + 1]! | 0x20) === 0x61 &&
+    (bytes[at + 2]! | 0x20) === 0x72 &&
+    (bytes[at + 3]! | 0x20) === 0x70 &&
+    (bytes[at + 4]! | 0x20) === 0x61
+  );
+}
