@@ -64,6 +64,7 @@ export type FromWorker =
       readonly upstream: string;
       readonly reason: FailureReason;
       readonly text: string;
+    }
   /** A server, or whoever owns `domain`, does not take some marks (upstream/marks.ts). */
   | {
       readonly type: 'stumbled';
