@@ -19,6 +19,13 @@ export interface UpstreamStatus {
   /** The zones it serves; `.` for everything else. */
   readonly zones: readonly string[];
   readonly state: UpstreamStateName;
+  /**
+   * `unasked`: nobody asked it yet; `unheard`: it was asked and has answered nothing yet; `answers`; `degraded`: its latest
+   * answers are errors, all of them.
+   */
+  readonly condition: 'unasked' | 'unheard' | 'answers' | 'degraded';
+  /** What its last health check failed of, such as `network unreachable`; '' if none has since it last answered. */
+  readonly lastError: string;
   /** The file it was found in, or `configuration`. */
   readonly source: string;
   /** The loopback stub it stands in for; null for none. */

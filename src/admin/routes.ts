@@ -73,8 +73,9 @@ export const ROUTES: ReadonlyMap<string, Route> = new Map<string, Route>([
 
 /** Exactly the public fields, whatever else the server's objects carry. */
 function upstreamJson(upstream: UpstreamStatus): UpstreamStatus {
-  const { address, transport, zones, state, source, replaces, rttMs, lastFault } = upstream;
-  return { address, transport, zones, state, source, replaces, rttMs, lastFault };
+  const { address, transport, zones, state, source, replaces, rttMs } = upstream;
+  const { lastFault, condition, lastError } = upstream;
+  return { address, transport, zones, state, source, replaces, rttMs, lastFault, condition, lastError };
 }
 
 function episodeJson(episode: LoopEpisodeStatus): LoopEpisodeStatus {

@@ -101,13 +101,20 @@ function renderUpstreams(upstreams: readonly UpstreamStatus[]): Html {
   if (upstreams.length === 0) return html`<h2>Upstreams</h2><p class="quiet">None.</p>`;
   const rows = upstreams.map(
     (upstream) => html`<tr>
-<td><code>${upstream.address}</code></td><td><span class="state ${upstream.state}">${upstream.state}</span></td><td>${upstream.transport}</td>
+<td><code>${upstream.address}</code></td><td><span class="state ${upstream.state}">${upstream.state}</span>${renderCondition(upstream)}</td><td>${upstream.transport}</td>
 <td>${upstream.zones.map((zone) => (zone === '.' ? 'everything' : zone)).join(', ')}</td><td class="number">${formatMs(upstream.rttMs)}</td>
 <td>${upstream.source}${upstream.replaces === null ? '' : html`<br><span class="quiet">in place of <code>${upstream.replaces}</code></span>`}</td></tr>`,
   );
   return html`<h2>Upstreams</h2><div class="table"><table>
 <thead><tr><th scope="col">address</th><th scope="col">state</th><th scope="col">over</th><th scope="col">asked for</th><th scope="col" class="number">round trip</th><th scope="col">found in</th></tr></thead>
 <tbody>${rows}</tbody></table></div>`;
+}
+
+/** What the state alone does not say. */
+function renderCondition({ state, condition, lastError }: UpstreamStatus): Html | string {
+  const notes = { unasked: 'not asked yet', unheard: 'no answer yet', degraded: 'errors only', answers: '' };
+  const note = state === 'up' ? notes[condition] : lastError;
+  return note === '' ? '' : html`<br><span class="quiet">${note}</span>`;
 }
 
 function renderEpisodes(episodes: readonly LoopEpisodeStatus[], wallMs: number): Html {

@@ -25,10 +25,25 @@ export function judge(
   if (!readiness.ready) {
     return { level: 'warning', headline: 'Not ready', detail: `${capitalise(readiness.reason)}.`, cure: '' };
   }
-  const down = upstreams.filter((upstream) => upstream.state !== 'up');
-  if (down.length > 0) return judgeDegraded(down, upstreams.length);
-  const count = upstreams.length === 1 ? 'The upstream answers' : `All ${upstreams.length} upstreams answer`;
-  return { level: 'good', headline: 'Healthy', detail: `${count}; no loop.`, cure: '' };
+  const bad = upstreams.filter((upstream) => upstream.state !== 'up' || upstream.condition === 'degraded');
+  if (bad.length > 0) return judgeDegraded(bad, upstreams);
+  return { level: 'good', headline: 'Healthy', detail: `${describeAnswers(upstreams)}; no loop.`, cure: '' };
+}
+
+/** Who answers, as far as anybody asked. */
+function describeAnswers(upstreams: readonly UpstreamStatus[]): string {
+  const count = upstreams.length;
+  const answering = upstreams.filter((upstream) => upstream.condition === 'answers').length;
+  if (answering === 0) {
+    const isAsked = upstreams.some((upstream) => upstream.condition === 'unheard');
+    const subject = count === 1 ? 'The upstream' : 'No upstream';
+    if (isAsked) return count === 1 ? `${subject} has not answered yet` : `${subject} has answered yet`;
+    return count === 1 ? `${subject} was not asked yet` : `${subject} was asked yet`;
+  }
+  if (answering < count) {
+    return `${answering} of ${count} upstreams ${answering === 1 ? 'answers' : 'answer'}, the rest was not heard yet`;
+  }
+  return count === 1 ? 'The upstream answers' : `All ${count} upstreams answer`;
 }
 
 /** Zones that no upstream can answer for. A quarantined upstream still serves the zones it does not loop in. */
@@ -65,7 +80,8 @@ function judgeDeadZones(
   open: readonly LoopEpisodeStatus[],
 ): Verdict {
   const names = describeNames(dead, upstreams);
-  const outcome = 'Clients get stale answers where there are any, else SERVFAIL at once.';
+  const outcome =
+    'Clients get stale answers where there are any; some questions are tried all the same, the others get SERVFAIL at once.';
   const loop = open.find((episode) => dead.includes(episode.zone));
   if (loop !== undefined) {
     return {
@@ -78,9 +94,19 @@ function judgeDeadZones(
   return {
     level: 'bad',
     headline: dead.includes('.') ? 'No upstream answers' : `No upstream for ${dead[0]}`,
-    detail: `Every upstream for ${names} is down. ${outcome}`,
+    detail: `Every upstream for ${names} is down${describeReasons(dead, upstreams)}. ${outcome}`,
     cure: 'Check that the servers below can be reached from here; they are asked again until they answer.',
   };
+}
+
+/** What is wrong with the upstreams of dead zones: " (10.0.0.2:53: network unreachable)". */
+function describeReasons(dead: readonly string[], upstreams: readonly UpstreamStatus[]): string {
+  const reasons = upstreams
+    .filter(({ state, zones, lastError }) => {
+      return state === 'down' && lastError !== '' && zones.some((zone) => dead.includes(zone));
+    })
+    .map(({ address, lastError }) => `${address}: ${lastError}`);
+  return reasons.length === 0 ? '' : ` (${reasons.join('; ')})`;
 }
 
 /** Which names the dead zones are, in words. */
@@ -104,14 +130,30 @@ function judgeContainedLoops(open: readonly LoopEpisodeStatus[]): Verdict {
   };
 }
 
-function judgeDegraded(down: readonly UpstreamStatus[], count: number): Verdict {
-  const names = down.map((upstream) => upstream.address).join(', ');
+function judgeDegraded(bad: readonly UpstreamStatus[], all: readonly UpstreamStatus[]): Verdict {
+  const names = bad.map((upstream) => `${upstream.address} ${describeTrouble(upstream)}`).join(', ');
+  const good = all.filter((upstream) => !bad.includes(upstream));
+  const rest = good.length === 0 ? '' : ` ${describeRest(good)}.`;
   return {
     level: 'warning',
     headline: 'Degraded',
-    detail: `${names} ${down.length === 1 ? 'does' : 'do'} not answer; ${count - down.length} of ${count} upstreams do.`,
-    cure: 'Check that it can be reached from here, or take it out of the configuration if it is gone for good.',
+    detail: `${names}.${rest}`,
+    cure: bad.every((upstream) => upstream.condition === 'degraded' && upstream.state === 'up')
+      ? 'Ask it yourself for a name that it should know, and see in its log why it fails.'
+      : 'Check that it can be reached from here, or take it out of the configuration if it is gone for good.',
   };
+}
+
+function describeTrouble({ state, condition, lastError }: UpstreamStatus): string {
+  if (state === 'up' && condition === 'degraded') return 'answers with errors only';
+  return lastError === '' ? `is ${state}` : `is ${state} (${lastError})`;
+}
+
+/** "The other one answers", "Of the 3 others 2 answer". */
+function describeRest(good: readonly UpstreamStatus[]): string {
+  const answering = good.filter((upstream) => upstream.condition === 'answers').length;
+  if (good.length === 1) return `The other one ${answering === 1 ? 'answers' : 'was not heard yet'}`;
+  return `Of the ${good.length} others ${answering} ${answering === 1 ? 'answers' : 'answer'}`;
 }
 
 function capitalise(text: string): string {

@@ -48,17 +48,20 @@ export class AdminView implements AdminSource {
     if (this.workers() === 0) return { ready: false, reason: 'no worker is running' };
     const { registry, state } = this.#plane;
     if (registry.upstreams.length === 0) return { ready: false, reason: 'no upstream is known' };
-    // One that loops for one zone may work for another.
-    const works = registry.routes.some(
-      (route) => state.isUp(route.upstream.spec.slot) && !state.isQuarantined(route.slot),
-    );
-    if (works) return { ready: true, reason: '' };
+    // One that loops for one zone may work for another. One that is down and has answered before is tried all the same: an outage
+    // that all replicas see must not leave their clients without the answers that they keep.
+    const mayWork = registry.routes.some(({ slot, upstream }) => {
+      const upstreamSlot = upstream.spec.slot;
+      if (state.isQuarantined(slot)) return false;
+      return state.isUp(upstreamSlot) || state.answers(upstreamSlot) !== 0;
+    });
+    if (mayWork) return { ready: true, reason: '' };
     const states = this.#numbers.upstreams().map((upstream) => upstream.state);
     return { ready: false, reason: `every upstream is ${[...new Set(states)].join(' or ')}` };
   }
 
   upstreams(): readonly UpstreamStatus[] {
-    const { registry, state, faults } = this.#plane;
+    const { registry, state, faults, conduct, health } = this.#plane;
     return registry.upstreams.map((upstream) => {
       const { spec, server } = upstream;
       const rttMs = state.rttMs(spec.slot);
@@ -68,6 +71,8 @@ export class AdminView implements AdminSource {
         transport: spec.transport,
         zones: registry.routes.filter((route) => route.upstream === upstream).map((route) => route.zone),
         state: this.#numbers.stateOf(upstream),
+        condition: conduct.conditionOf(spec.slot),
+        lastError: health.reasonOf(spec.slot),
         source: server.source,
         replaces: server.replaces,
         rttMs: rttMs === 0 ? null : Math.round(rttMs * 1000) / 1000,

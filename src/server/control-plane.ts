@@ -22,8 +22,9 @@ import { LoopControl } from './loop-control.ts';
 import { MainUpstreams } from './main-upstreams.ts';
 import type { ServerFacts } from './server-facts.ts';
 import { Supervisor } from './supervisor.ts';
+import { UpstreamConduct } from './upstream-conduct.ts';
 import { UpstreamFaults } from './upstream-faults.ts';
-import { logHealthChange, UpstreamLog } from './upstream-log.ts';
+import { logConduct, logHealthChange, UpstreamLog } from './upstream-log.ts';
 import { UpstreamRegistry } from './upstream-registry.ts';
 import { type UpstreamPlan, UpstreamSources } from './upstream-sources.ts';
 import type { BoundAddress, FromWorker } from './worker-channel.ts';
@@ -57,6 +58,8 @@ export class ControlPlane implements ServerFacts {
   readonly state = new SharedUpstreamState();
   readonly registry = new UpstreamRegistry(this.state, this.totals);
   readonly supervisor: Supervisor;
+  readonly health: HealthChecker;
+  readonly conduct = new UpstreamConduct(this.totals);
   loop: LoopControl;
   readonly #log: Log;
   readonly #clock = new Clock();
@@ -65,7 +68,6 @@ export class ControlPlane implements ServerFacts {
   readonly #upstreamLog: UpstreamLog;
   /** Why upstreams failed, in words. */
   readonly faults = new UpstreamFaults();
-  readonly #health: HealthChecker;
   /** Sockets that a supervisor of services opened for us; where there are any, listen: is not used. */
   readonly #inherited: readonly BoundAddress[];
   /** Set before anything else is done with the control plane. */
@@ -105,7 +107,7 @@ export class ControlPlane implements ServerFacts {
       log,
       (message) => this.#onReport(message),
     );
-    this.#health = new HealthChecker({
+    this.health = new HealthChecker({
       settings: config.forward.healthCheck,
       state: this.state,
       clock: this.#clock,
@@ -160,7 +162,7 @@ export class ControlPlane implements ServerFacts {
     }
     this.listen = await this.supervisor.start(claimed(this.config, this.#inherited, []));
     this.#sources.follow();
-    this.#health.start();
+    this.health.start();
     await this.#admin.open(this.config);
     this.#timer = setInterval(() => this.#look(), LOOK_MS);
     this.#log.info(
@@ -207,7 +209,7 @@ export class ControlPlane implements ServerFacts {
     await this.supervisor.useRouting(this.registry.routing);
     this.#upstreams.keep(this.registry.routing.upstreams);
     this.faults.keep(this.registry.routing.upstreams.map(({ text }) => text));
-    this.#health.setUpstreams(this.registry.upstreams);
+    this.health.setUpstreams(this.registry.upstreams);
     this.loop.setRoutes(this.registry.routes);
   }
 
@@ -259,6 +261,7 @@ export class ControlPlane implements ServerFacts {
   #look(): void {
     this.#clock.refresh();
     this.#upstreamLog.look(this.registry.upstreams);
+    logConduct(this.#log, this.conduct.look(this.registry.upstreams));
     this.#limiter.tick();
   }
 
@@ -269,7 +272,7 @@ export class ControlPlane implements ServerFacts {
         const previous = this.config;
         await this.#useConfig(load());
         // Whoever reloads may have mended the way to a server.
-        this.#health.checkNow();
+        this.health.checkNow();
         this.reloads.ok++;
         const changes = describeChanges(previous, this.config);
         this.#log.info({ changes }, 'the configuration was reloaded');
@@ -308,7 +311,7 @@ export class ControlPlane implements ServerFacts {
       this.loop.close();
       this.loop = this.#openLoopControl();
     }
-    this.#health.configure(config.forward.healthCheck);
+    this.health.configure(config.forward.healthCheck);
     await this.#usePlan(sources.plan());
     sources.follow();
     await admin.commit();
@@ -368,7 +371,7 @@ export class ControlPlane implements ServerFacts {
     await this.supervisor.drain(graceMs);
     if (this.#timer !== null) clearInterval(this.#timer);
     this.loop.close();
-    this.#health.stop();
+    this.health.stop();
     await this.#upstreams.close();
     await this.#admin.close();
   }

@@ -1,9 +1,11 @@
 // What the views of the running server (admin-view, metrics-view) read of it. The control plane has it all.
 import type { Config, ListenAddress } from '../config/config.ts';
 import type { CounterTotals } from '../metrics/counters.ts';
+import type { HealthChecker } from '../upstream/health.ts';
 import type { SharedUpstreamState } from '../upstream/shared-state.ts';
 import type { LoopControl } from './loop-control.ts';
 import type { Supervisor } from './supervisor.ts';
+import type { UpstreamConduct } from './upstream-conduct.ts';
 import type { UpstreamFaults } from './upstream-faults.ts';
 import type { UpstreamRegistry } from './upstream-registry.ts';
 
@@ -22,4 +24,6 @@ export interface ServerFacts {
   readonly supervisor: Supervisor;
   readonly loop: LoopControl;
   readonly faults: UpstreamFaults;
+  readonly health: HealthChecker;
+  readonly conduct: UpstreamConduct;
 }

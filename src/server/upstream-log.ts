@@ -5,6 +5,7 @@ import type { RepeatLimiter } from '../base/repeat-limiter.ts';
 import type { CounterTotals } from '../metrics/counters.ts';
 import { FAILURE_REASON_NAMES, FailureReason } from '../upstream/exchange.ts';
 import type { HealthChange } from '../upstream/health.ts';
+import type { UpstreamConduct } from './upstream-conduct.ts';
 import type { UpstreamFaults } from './upstream-faults.ts';
 import type { RegisteredUpstream } from './upstream-registry.ts';
 
@@ -51,6 +52,17 @@ export class UpstreamLog {
         );
       }
     }
+  }
+}
+
+/** Says that all that an upstream answers are errors, and that it is over. */
+export function logConduct(log: Log, conduct: ReturnType<UpstreamConduct['look']>): void {
+  for (const { spec, server } of conduct.worse) {
+    const fields = { upstream: spec.text, reason: 'rcode', source: server.source };
+    log.warn(fields, `upstream ${spec.text} answers, but with errors only (SERVFAIL, REFUSED or the like)`);
+  }
+  for (const { spec } of conduct.better) {
+    log.info({ upstream: spec.text }, `upstream ${spec.text} gives answers again`);
   }
 }
 

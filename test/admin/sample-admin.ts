@@ -17,6 +17,8 @@ export const UPSTREAM: UpstreamStatus = {
   transport: 'udp',
   zones: ['.'],
   state: 'up',
+  condition: 'answers',
+  lastError: '',
   source: '/run/systemd/resolve/resolv.conf',
   replaces: '127.0.0.53:53',
   rttMs: 1.2,

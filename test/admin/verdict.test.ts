@@ -19,6 +19,29 @@ describe('the verdict', () => {
     expect(judge(READY, [UPSTREAM, OTHER], []).detail).toBe('All 2 upstreams answer; no loop.');
   });
 
+  it.each([
+    [['unasked'], 'The upstream was not asked yet'],
+    [['unheard'], 'The upstream has not answered yet'],
+    [['unasked', 'unasked'], 'No upstream was asked yet'],
+    [['unasked', 'unheard'], 'No upstream has answered yet'],
+    [['answers', 'unasked'], '1 of 2 upstreams answers, the rest was not heard yet'],
+    [['answers', 'unheard', 'answers'], '2 of 3 upstreams answer, the rest was not heard yet'],
+  ] as const)('says "answers" of those alone that were asked: %j', (conditions, detail) => {
+    const upstreams = conditions.map((condition) => ({ ...UPSTREAM, condition }));
+    expect(judge(READY, upstreams, [])).toMatchObject({ headline: 'Healthy', detail: `${detail}; no loop.` });
+  });
+
+  it('is degraded while one answers with errors only', () => {
+    const erring = { ...OTHER, condition: 'degraded' as const };
+    const verdict = judge(READY, [erring], []);
+    expect(verdict).toMatchObject({ level: 'warning', headline: 'Degraded' });
+    expect(verdict.detail).toBe('10.0.0.3:53 answers with errors only.');
+    expect(verdict.cure).toContain('its log');
+    expect(judge(READY, [UPSTREAM, erring], []).detail).toBe(
+      '10.0.0.3:53 answers with errors only. The other one answers.',
+    );
+  });
+
   it('is healthy again once a loop is over', () => {
     expect(judge(READY, [UPSTREAM], [{ ...EPISODE, state: 'closed' }]).headline).toBe('Healthy');
   });
@@ -68,9 +91,14 @@ describe('the verdict', () => {
   });
 
   it('names the upstreams that are down while others answer', () => {
-    const verdict = judge(READY, [UPSTREAM, { ...OTHER, state: 'down' }], []);
+    const down: UpstreamStatus = { ...OTHER, state: 'down', lastError: 'network unreachable' };
+    const verdict = judge(READY, [UPSTREAM, down], []);
     expect(verdict).toMatchObject({ level: 'warning', headline: 'Degraded' });
-    expect(verdict.detail).toBe('10.0.0.3:53 does not answer; 1 of 2 upstreams do.');
+    expect(verdict.detail).toBe('10.0.0.3:53 is down (network unreachable). The other one answers.');
+    expect(judge(READY, [UPSTREAM, { ...CORP, condition: 'unasked' }, down], []).detail).toBe(
+      '10.0.0.3:53 is down (network unreachable). Of the 2 others 1 answers.',
+    );
+    expect(judge(READY, [down], []).detail).toContain('(10.0.0.3:53: network unreachable)');
   });
 
   it('says why it is not ready', () => {

@@ -85,6 +85,19 @@ const slow = (delayMs: number) => (): Script => (query) => later(delayMs, answer
 const flapping = (): Script => (query) =>
   Math.floor(Date.now() / 1000) % 2 === 0 ? answer(query) : undefined;
 
+/** Three seconds of every ten, by the clock, it is away. */
+const awayForThreeSeconds = (): Script => (query) =>
+  Math.floor(Date.now() / 1000) % 10 < 3 ? undefined : answer(query);
+
+/** Loses every other question of clients, and says nothing to any other name, as behind a firewall. */
+const deafToChecks = (): Script => {
+  let count = 0;
+  return onDatagrams((query) => {
+    if (!/^q\d+\./i.test(query.name)) return undefined;
+    return count++ % 2 === 0 ? undefined : answer(query);
+  });
+};
+
 /** Loses this share of all datagrams that come in; TCP repeats what is lost by itself. */
 const lossy = (share: number) => (): Script =>
   onDatagrams((query) => (Math.random() < share ? undefined : answer(query)));
@@ -242,6 +255,19 @@ export const FAULTS: readonly Fault[] = [
     upstreams: [flapping],
     due: 'good',
     timed: true,
+  },
+  {
+    key: 'away',
+    title: 'away for three seconds of ten',
+    upstreams: [awayForThreeSeconds],
+    due: 'goodWhenAskedAgain',
+    timed: true,
+  },
+  {
+    key: 'deaf-to-checks',
+    title: 'every other datagram dropped, and all health checks',
+    upstreams: [deafToChecks],
+    due: 'good',
   },
   { key: 'loses-5', title: '5 % of datagrams lost', upstreams: [lossy(0.05)], due: 'good' },
   { key: 'loses-30', title: '30 % of datagrams lost', upstreams: [lossy(0.3)], due: 'good' },

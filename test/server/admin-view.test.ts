@@ -4,6 +4,7 @@ import { loadConfig } from '../../src/config/load.ts';
 import { CounterTotals } from '../../src/metrics/counters.ts';
 import { AdminView } from '../../src/server/admin-view.ts';
 import type { ServerFacts } from '../../src/server/server-facts.ts';
+import { UpstreamConduct } from '../../src/server/upstream-conduct.ts';
 import { UpstreamRegistry } from '../../src/server/upstream-registry.ts';
 import { SharedUpstreamState, UpstreamState } from '../../src/upstream/shared-state.ts';
 
@@ -45,6 +46,9 @@ function view() {
     draining: false,
     reloads: { ok: 0, failed: 0 },
     startedAtMs: 0,
+    faults: { last: () => null },
+    conduct: new UpstreamConduct(totals),
+    health: { reasonOf: () => 'network unreachable' },
   };
   const [root, local] = registry.routes.map((route) => route.slot) as [number, number];
   return { admin: new AdminView(facts as unknown as ServerFacts, false), state, orders, root, local };
@@ -59,10 +63,20 @@ describe('readiness', () => {
     expect(admin.readiness()).toEqual({ ready: false, reason: 'every upstream is quarantined' });
   });
 
-  it('ends when no upstream is up', () => {
+  it('is not there while no upstream is up and none has ever answered', () => {
     const { admin, state } = view();
     state.setState(0, UpstreamState.down);
     expect(admin.readiness()).toEqual({ ready: false, reason: 'every upstream is down' });
+  });
+
+  it('stays through an outage: questions are tried, and the cache answers', () => {
+    const { admin, state } = view();
+    state.answered(0);
+    state.setState(0, UpstreamState.down);
+    expect(admin.readiness()).toEqual({ ready: true, reason: '' });
+    expect(admin.upstreams()).toMatchObject([
+      { state: 'down', condition: 'unasked', lastError: 'network unreachable' },
+    ]);
   });
 });
 

@@ -1,8 +1,8 @@
 // The admin listener in front of a running server: the shapes that scripts rely on, real numbers, and the flush.
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { askTcp, askUdp } from '../../support/dns-client.ts';
 import { freePort } from '../../support/real-server.ts';
-import { answer } from '../../support/scripted-upstream.ts';
+import { answer, servfail, startScriptedUpstream } from '../../support/scripted-upstream.ts';
 import { startUnloop, type UnloopProcess } from '../../support/unloop-process.ts';
 import { QUIET_LOOP, until, upstreamDoing, upstreamSaying } from './scene.ts';
 
@@ -84,6 +84,39 @@ describe('/metrics', () => {
   });
 });
 
+describe('an upstream that answers with errors only', () => {
+  it('is degraded, not healthy, with one line in the log, until it gives an answer', async () => {
+    const upstream = await startScriptedUpstream(servfail);
+    onTestFinished(() => upstream.close());
+    const unloop = await startUnloop({
+      config: { workers: 1, upstreams: [`127.0.0.1:${upstream.port}`], loop: QUIET_LOOP },
+    });
+    const condition = async () =>
+      (await unloop.adminJson<{ upstreams: { condition: string }[] }>('/upstreams')).upstreams[0]!.condition;
+    const page = async () => (await unloop.admin('/')).text();
+    expect(await condition()).toBe('unasked');
+    expect(await page()).toContain('was not asked yet');
+    let asked = 0;
+    const askUntil = (wanted: string) =>
+      until(
+        async () => {
+          await askUdp(unloop.port, { name: `n${asked++}.example` });
+          return condition();
+        },
+        (is) => is === wanted,
+      );
+    await askUntil('degraded');
+    expect(await page()).toMatch(/Degraded.*answers with errors only/s);
+    for (let i = 0; i < 30; i++) await askUdp(unloop.port, { name: `more${i}.example` });
+    upstream.script = (query) => answer(query);
+    await askUntil('answers');
+    expect(await page()).toMatch(/Healthy.*The upstream answers/s);
+    await unloop.waitForLog((line) => /gives answers again/.test(line.msg));
+    const lines = unloop.log.filter((line) => /answers, but with errors only/.test(line.msg));
+    expect(lines.map((line) => line.level)).toEqual(['warn']);
+  });
+});
+
 describe('JSON', () => {
   it('/upstreams has the contract’s fields, and the state as it is', async () => {
     const upstream = await upstreamSaying('192.0.2.1');
@@ -114,6 +147,9 @@ describe('JSON', () => {
         source: 'configuration',
         replaces: null,
         rttMs: expect.any(Number),
+        lastFault: null,
+        condition: 'answers',
+        lastError: '',
       },
       {
         address: dead,
@@ -123,6 +159,9 @@ describe('JSON', () => {
         source: 'configuration',
         replaces: null,
         rttMs: null,
+        lastFault: null,
+        condition: 'unheard',
+        lastError: 'connection refused',
       },
     ]);
     // One server of two works: the service is ready.
