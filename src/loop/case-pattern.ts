@@ -1,6 +1,7 @@
-// The case pattern: the letters of an outgoing QNAME take upper or lower case by a keyed hash of the folded name and QTYPE.
-// A query that arrives in our own pattern is likely ours, through boxes that drop options; and a forged reply must guess it
-// (draft-vixie-dnsext-dns0x20). detector.ts calls apply() for what leaves and match() for what comes in.
+// The case pattern: the letters of an outgoing QNAME take upper or lower case by a keyed hash of
+// the folded name and QTYPE. A query that arrives in our own pattern is likely ours, through boxes
+// that drop options; and a forged reply must guess it (draft-vixie-dnsext-dns0x20). detector.ts
+// calls apply() for what leaves and match() for what comes in.
 //
 //   folded name, QTYPE ──Chaskey, the ring's key──▶ hash ──Chaskey, the key of these five minutes──▶ pattern
 import { copyOctets, FIRST_OCTETS, samePrefix, WordOctets, wordsOf } from '../base/word-octets.ts';
@@ -8,7 +9,9 @@ import { foldWord, lettersOf } from '../wire/name.ts';
 import { keyedHash } from './keyed-hash.ts';
 import type { KeyRing } from './keys.ts';
 
-/** Octets that take part: the hash has as many bits. Later letters of a longer name stay lower case. */
+/**
+ * Octets that take part: the hash has as many bits. Later letters of a longer name stay lower case.
+ */
 export const MAX_PATTERN_OCTETS = 128;
 const MAX_PATTERN_WORDS = MAX_PATTERN_OCTETS / 4;
 /** The longest name, QTYPE, and the hash's padding. */
@@ -18,7 +21,10 @@ const HASH_BYTES = 16;
 
 /** Draws and recognises patterns. One per thread. */
 export class CasePattern {
-  /** What identify() found: 128 bits that stand for (name without case, QTYPE), at any time. Overwritten by the next call. */
+  /**
+   * What identify() found: 128 bits that stand for (name without case, QTYPE), at any time.
+   * Overwritten by the next call.
+   */
   readonly hash: Int32Array;
   /** The memory of `hash`. */
   readonly #hashBytes = WordOctets.ofLength(HASH_BYTES);
@@ -36,8 +42,8 @@ export class CasePattern {
   }
 
   /**
-   * Gives the name at bytes[nameOffset …] (uncompressed, any spelling) our pattern, in place; returns its letters among the first
-   * MAX_PATTERN_OCTETS octets.
+   * Gives the name at bytes[nameOffset …] (uncompressed, any spelling) our pattern, in place;
+   * returns its letters among the first MAX_PATTERN_OCTETS octets.
    */
   apply(bytes: Uint8Array, nameOffset: number, nameLength: number, qtype: number): number {
     this.identify(bytes, nameOffset, nameLength, qtype);
@@ -55,7 +61,10 @@ export class CasePattern {
     keyedHash(this.#keys.nameSchedule, input, nameLength + 2, this.hash);
   }
 
-  /** How many letters stand in the pattern of an accepted key; 0 unless all do (and there are two at least). Identifies the question. */
+  /**
+   * How many letters stand in the pattern of an accepted key; 0 unless all do (and there are two at
+   * least). Identifies the question.
+   */
   match(bytes: Uint8Array, nameOffset: number, nameLength: number, qtype: number): number {
     this.identify(bytes, nameOffset, nameLength, qtype);
     const count = this.#keys.caseKeys.length;
@@ -77,8 +86,8 @@ export class CasePattern {
   }
 
   /**
-   * Writes the folded name into #spelling, in upper case each letter whose bit is set by this key (bit i is octet i's), and returns
-   * the number of letters that take part.
+   * Writes the folded name into #spelling, in upper case each letter whose bit is set by this key
+   * (bit i is octet i's), and returns the number of letters that take part.
    */
   #spell(nameLength: number, keyIndex: number): number {
     keyedHash(this.#keys.caseKeys[keyIndex]!.schedule, this.#hashBytes, HASH_BYTES, this.#bits);
@@ -127,7 +136,10 @@ function foldName(bytes: Uint8Array, nameOffset: number, nameLength: number, out
   folded[last] = foldWord(words[first + last]! & FIRST_OCTETS[nameLength - (last << 2)]!);
 }
 
-/** The lowest four bits, one to an octet, as the bit that tells a letter's case: bit 0 for the lowest octet. */
+/**
+ * The lowest four bits, one to an octet, as the bit that tells a letter's case: bit 0 for the
+ * lowest octet.
+ */
 function caseBitsOf(bits: number): number {
   // Copies at 0, 7, 14 and 21 put bit i at 8 i.
   return (Math.imul(bits & 15, 0x00204081) & 0x01010101) << 5;

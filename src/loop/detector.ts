@@ -1,5 +1,6 @@
-// Looks at each query that comes in for evidence that we sent it ourselves, and puts that evidence on what goes out. One
-// per worker; the pipeline calls check() right after parsing and markSent() for each query to an upstream.
+// Looks at each query that comes in for evidence that we sent it ourselves, and puts that evidence
+// on what goes out. One per worker; the pipeline calls check() right after parsing and markSent()
+// for each query to an upstream.
 import type { Clock } from '../base/clock.ts';
 import { OPTION_HEADER_LENGTH } from '../wire/edns.ts';
 import { HEADER_LENGTH } from '../wire/header.ts';
@@ -22,7 +23,10 @@ export const LoopVerdict = {
   pass: 0,
   /** Go on with it as with any other, and have `routeSlot` probed (−1: every route of its zone). */
   suspect: 1,
-  /** It is ours: SERVFAIL with EDE 14, neither cached nor coalesced. `certain` says whether the route may be quarantined on it. */
+  /**
+   * It is ours: SERVFAIL with EDE 14, neither cached nor coalesced. `certain` says whether the
+   * route may be quarantined on it.
+   */
   loop: 2,
   /** It went through too many tiers: the same answer; no route of ours is known to be at fault. */
   tooManyHops: 3,
@@ -30,19 +34,20 @@ export const LoopVerdict = {
 export type LoopVerdict = (typeof LoopVerdict)[keyof typeof LoopVerdict];
 
 /**
- * Fewer letters than this in our pattern say no more than the question itself does: of a client that draws case at random, every
- * 1024th query has ten of them so.
+ * Fewer letters than this in our pattern say no more than the question itself does: of a client
+ * that draws case at random, every 1024th query has ten of them so.
  */
 export const SUSPECT_LETTERS = 16;
 /**
- * Tags of others that are carried on behind our own; of more, the last, which came the furthest, stay behind. A client may write as many as it
- * likes: their number is never held against the query, and one more tier finds room for its own.
+ * Tags of others that are carried on behind our own; of more, the last, which came the furthest,
+ * stay behind. A client may write as many as it likes: their number is never held against the
+ * query, and one more tier finds room for its own.
  */
 export const MAX_CARRIED_TAGS = 3;
 
 /**
- * Own tags of one batch that are held against what was sent: some prove the loop, the rest of a storm needs no more
- * than its answer, and is to cost less than one from the cache.
+ * Own tags of one batch that are held against what was sent: some prove the loop, the rest of a
+ * storm needs no more than its answer, and is to cost less than one from the cache.
  */
 const MAX_TIED_PER_INSTANT = 8;
 
@@ -58,19 +63,26 @@ export interface DetectorOptions {
 
 export class LoopDetector {
   // What the last check() found. Valid until the next.
-  /** By what the query was recognized; meaningful with the verdicts suspect, loop and tooManyHops. */
+  /**
+   * By what the query was recognized; meaningful with the verdicts suspect, loop and tooManyHops.
+   */
   evidence: Evidence = Evidence.edns;
   /** Our route by which the query left; −1 when unknown or another replica's. */
   routeSlot = -1;
   /** Proof: authentic, ours, by a route of ours, and sent moments ago. */
   certain = false;
-  /** The query is another replica's probe: the answer is writeProbeProof()'s in place of SERVFAIL. */
+  /**
+   * The query is another replica's probe: the answer is writeProbeProof()'s in place of SERVFAIL.
+   */
   wantsProof = false;
   /** With evidence probe: which. */
   probeNonce = 0;
   /** HOPS for the tag of the query that we send in turn. */
   hops = 0;
-  /** Tags of others to append to that query: `carriedCount` of TAG_LENGTH octets each, at carriedOffsets in the incoming query. */
+  /**
+   * Tags of others to append to that query: `carriedCount` of TAG_LENGTH octets each, at
+   * carriedOffsets in the incoming query.
+   */
   carriedCount = 0;
   readonly carriedOffsets = new Int32Array(MAX_CARRIED_TAGS);
 
@@ -97,15 +109,19 @@ export class LoopDetector {
     this.#pattern = new CasePattern(this.keys);
   }
 
-  /** The option data of the tag for a query that leaves by a route, to TAG_OPTION: see TagReader.tagFor(). */
+  /**
+   * The option data of the tag for a query that leaves by a route, to TAG_OPTION: see
+   * TagReader.tagFor().
+   */
   tagFor(routeSlot: number, hops: number): Uint8Array {
     this.keys.advance(this.#clock.nowMs);
     return this.tags.tagFor(routeSlot, hops);
   }
 
   /**
-   * Notes that a query leaves by a route, and (withCase) gives its QNAME at octet 12 our case pattern. Every query to an upstream passes
-   * here, tagged or not: what was not noted cannot be proof when it comes back. `sent` then says whether the question was under way already.
+   * Notes that a query leaves by a route, and (withCase) gives its QNAME at octet 12 our case
+   * pattern. Every query to an upstream passes here, tagged or not: what was not noted cannot be
+   * proof when it comes back. `sent` then says whether the question was under way already.
    */
   markSent(
     message: Uint8Array,
@@ -121,12 +137,18 @@ export class LoopDetector {
     this.sent.add(this.#pattern.hash, routeSlot, nowMs);
   }
 
-  /** Of the question that markSent() noted last: what setAnswered() and isUnanswered() in `sent` know it by. */
+  /**
+   * Of the question that markSent() noted last: what setAnswered() and isUnanswered() in `sent`
+   * know it by.
+   */
   get sentMark(): number {
     return this.#pattern.hash[0]!;
   }
 
-  /** Judges a query. One without options, upper-case letters and the type HINFO can carry no evidence and costs three comparisons. */
+  /**
+   * Judges a query. One without options, upper-case letters and the type HINFO can carry no
+   * evidence and costs three comparisons.
+   */
   check(bytes: Uint8Array, q: ParsedQuery): LoopVerdict {
     this.hops = 0;
     this.carriedCount = 0;
@@ -147,7 +169,10 @@ export class LoopDetector {
     return verdict;
   }
 
-  /** Walks the options: octets of code, length and data one after the other; a broken one ends the walk. */
+  /**
+   * Walks the options: octets of code, length and data one after the other; a broken one ends the
+   * walk.
+   */
   #checkOptions(bytes: Uint8Array, q: ParsedQuery, nowMs: number): LoopVerdict {
     const end = q.optionsOffset + q.optionsLength;
     let hops = 0;
@@ -177,7 +202,10 @@ export class LoopDetector {
     return LoopVerdict.tooManyHops;
   }
 
-  /** The tag is ours. That the question left by the tag's route moments ago tells a loop from a tag that somebody copied. */
+  /**
+   * The tag is ours. That the question left by the tag's route moments ago tells a loop from a tag
+   * that somebody copied.
+   */
   #ownTagSeen(bytes: Uint8Array, q: ParsedQuery, nowMs: number): LoopVerdict {
     this.evidence = Evidence.edns;
     this.routeSlot = this.tags.routeSlot;
@@ -205,7 +233,9 @@ export class LoopDetector {
     return LoopVerdict.loop;
   }
 
-  /** Never proof: somebody may have seen the pattern where an answer showed it. A probe finds out. */
+  /**
+   * Never proof: somebody may have seen the pattern where an answer showed it. A probe finds out.
+   */
   #checkCase(bytes: Uint8Array, q: ParsedQuery, nowMs: number): LoopVerdict {
     const letters = this.#pattern.match(bytes, HEADER_LENGTH, q.qnameLength, q.qtype);
     if (letters < SUSPECT_LETTERS) return LoopVerdict.pass;

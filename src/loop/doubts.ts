@@ -1,5 +1,6 @@
-// Questions that came a second time while they were under way, for a moment each: an upstream that is sound answers meanwhile. What
-// is still unanswered then, and by an upstream that has answered nobody since, is worth a probe. Filled by pipeline/loop-guard.ts.
+// Questions that came a second time while they were under way, for a moment each: an upstream that
+// is sound answers meanwhile. What is still unanswered then, and by an upstream that has answered
+// nobody since, is worth a probe. Filled by pipeline/loop-guard.ts.
 import type { Clock } from '../base/clock.ts';
 import type { TimerWheel, WheelTimer } from '../base/timer-wheel.ts';
 import type { SentQuestions } from './sent-questions.ts';

@@ -1,5 +1,6 @@
-// The record of loops: one episode per route and loop, open while the route is out of use, and the lines that people read
-// about it: one when it opens, one when it closes, a summary a minute between. Kept by episodes.ts on the main thread, read by GET /loops.
+// The record of loops: one episode per route and loop, open while the route is out of use, and the
+// lines that people read about it: one when it opens, one when it closes, a summary a minute
+// between. Kept by episodes.ts on the main thread, read by GET /loops.
 import { isIP } from 'node:net';
 import { Evidence } from './evidence.ts';
 import type { LoopSighting } from './sightings.ts';
@@ -36,7 +37,10 @@ export interface EpisodeRoute {
 
 /** Episodes kept; the oldest closed one makes room, else the oldest. */
 export const MAX_EPISODES = 256;
-/** One line about what is still open, at the most; a loop that is back within this time is the same episode. */
+/**
+ * One line about what is still open, at the most; a loop that is back within this time is the same
+ * episode.
+ */
 export const SUMMARY_INTERVAL_MS = 60_000;
 /** Open loops named in a summary line. */
 const SUMMARY_NAMES = 8;
@@ -81,7 +85,10 @@ export class EpisodeBook {
     return this.#episodes.map(viewOf);
   }
 
-  /** Takes down that a route loops: adds to its open episode, goes on with one just closed, or opens a new one. */
+  /**
+   * Takes down that a route loops: adds to its open episode, goes on with one just closed, or opens
+   * a new one.
+   */
   record(route: EpisodeRoute, sighting: LoopSighting, nowMs: number): void {
     if (this.count(sighting)) return;
     const earlier = this.#episodes.findLast((episode) => episode.slot === route.slot);
@@ -144,7 +151,10 @@ export class EpisodeBook {
     for (const episode of this.#episodes) if (episode.slot === slot) episode.slot = NO_SLOT;
   }
 
-  /** Writes the line about what is still open, if something came back since the last and a minute is over. */
+  /**
+   * Writes the line about what is still open, if something came back since the last and a minute is
+   * over.
+   */
   summarise(nowMs: number): void {
     if (this.#openBySlot.size === 0 || nowMs - this.#summaryMs < SUMMARY_INTERVAL_MS) return;
     const names: string[] = [];
@@ -194,7 +204,10 @@ function evidenceText(evidence: Evidence): EpisodeView['evidence'] {
   return evidence === Evidence.case ? 'case' : 'probe';
 }
 
-/** The way round, as far as it shows: from us to the upstream and back, by way of the last sender if that is another host. */
+/**
+ * The way round, as far as it shows: from us to the upstream and back, by way of the last sender if
+ * that is another host.
+ */
 function pathOf(listen: string, upstream: string, peer: string): string[] {
   const path = [listen, upstream];
   const sender = isIP(peer) === 0 ? hostOf(peer) : peer;

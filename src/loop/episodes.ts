@@ -1,5 +1,6 @@
-// The loop guard's decisions, on the main thread: which route is out of use, for how long, when it is probed, what is
-// logged. Fed with the workers' sightings and the probes' fate; acts through callbacks only.
+// The loop guard's decisions, on the main thread: which route is out of use, for how long, when it
+// is probed, what is logged. Fed with the workers' sightings and the probes' fate; acts through
+// callbacks only.
 //
 //            proof (edns, case) or probe back                     probe back: twice as long
 //    in use ──────────────────────────────────▶ quarantined ◀──────────────────────────────┐
@@ -12,15 +13,16 @@ import type { LoopSighting } from './sightings.ts';
 import { WorkBudget } from './work-budget.ts';
 
 /**
- * After a quarantine that no probe confirmed, evidence on queries is taken for suspicion for this long: whoever can copy a tag
- * in time could otherwise keep a sound upstream out of use.
+ * After a quarantine that no probe confirmed, evidence on queries is taken for suspicion for this
+ * long: whoever can copy a tag in time could otherwise keep a sound upstream out of use.
  */
 export const DISTRUST_MS = 60_000;
 /** Without a route to blame, all are probed; at most this often. */
 const PROBE_ALL_INTERVAL_MS = 5000;
 /**
- * Probes of one route for no more than a question that came while it was under way: so many at once, and so many a second in the long
- * run. Many clients that want the same names do not become a stream of probes; a loop that begins later finds some to spare.
+ * Probes of one route for no more than a question that came while it was under way: so many at
+ * once, and so many a second in the long run. Many clients that want the same names do not become a
+ * stream of probes; a loop that begins later finds some to spare.
  */
 const WEAK_PROBES = 5;
 const WEAK_PROBES_PER_SECOND = 0.1;
@@ -41,11 +43,17 @@ export interface LoopRoute extends EpisodeRoute {
 }
 
 export interface EpisodeEffects {
-  /** Takes a route out of use, for all workers. Nobody else does: a worker alone cannot know whom to trust. */
+  /**
+   * Takes a route out of use, for all workers. Nobody else does: a worker alone cannot know whom to
+   * trust.
+   */
   quarantine(route: number): void;
   /** Puts it back. */
   release(route: number): void;
-  /** Sends makeProbeName(…) by the route; replied() when an answer comes. A probe that cannot be sent is as good as lost. */
+  /**
+   * Sends makeProbeName(…) by the route; replied() when an answer comes. A probe that cannot be
+   * sent is as good as lost.
+   */
   sendProbe(route: number, nonce: number): void;
   /** The upstream answers its health checks. */
   isHealthy(route: number): boolean;
@@ -110,7 +118,10 @@ export class LoopEpisodes {
     return this.#book.list();
   }
 
-  /** The routes from now on. One that stays (same slot, upstream and zone) keeps its state; one that goes is released and forgotten. */
+  /**
+   * The routes from now on. One that stays (same slot, upstream and zone) keeps its state; one that
+   * goes is released and forgotten.
+   */
   setRoutes(routes: readonly LoopRoute[], nowMs: number): void {
     this.#nowMs = nowMs;
     const wanted = new Map(routes.map((route) => [route.slot, route]));
@@ -171,7 +182,10 @@ export class LoopEpisodes {
     this.#runs.request(sighting.route, nowMs);
   }
 
-  /** A worker's suspicion (SuspicionGate): a probe finds out. −1: no route in particular. `isWeak`: while there are any to spare. */
+  /**
+   * A worker's suspicion (SuspicionGate): a probe finds out. −1: no route in particular. `isWeak`:
+   * while there are any to spare.
+   */
   suspected(route: number, isWeak: boolean, nowMs: number): void {
     this.#nowMs = nowMs;
     if (route < 0) {
@@ -184,7 +198,10 @@ export class LoopEpisodes {
     if (!isWeak || state.weak.take(nowMs)) this.#runs.request(route, nowMs);
   }
 
-  /** A probe was answered; `proven`: with a replica's proof that it came to our ring (hasProbeProof). */
+  /**
+   * A probe was answered; `proven`: with a replica's proof that it came to our ring
+   * (hasProbeProof).
+   */
   probeReplied(route: number, nonce: number, proven: boolean, nowMs: number): void {
     this.#nowMs = nowMs;
     if (proven)

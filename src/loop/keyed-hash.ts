@@ -1,6 +1,6 @@
-// Chaskey-12 (Mouha et al., ISO/IEC 29192-6): a MAC with a 128-bit key and a 128-bit result in 32-bit additions, rotations
-// and exclusive-ors, which JavaScript does at full speed. case-pattern.ts calls it once per query sent; node:crypto
-// costs more than the whole query there.
+// Chaskey-12 (Mouha et al., ISO/IEC 29192-6): a MAC with a 128-bit key and a 128-bit result in
+// 32-bit additions, rotations and exclusive-ors, which JavaScript does at full speed.
+// case-pattern.ts calls it once per query sent; node:crypto costs more than the whole query there.
 import { type WordOctets, wordsOf } from '../base/word-octets.ts';
 
 /** Octets of a key. */
@@ -8,7 +8,10 @@ export const HASH_KEY_LENGTH = 16;
 const ROUNDS = 12;
 const BLOCK_LENGTH = 16;
 
-/** The key's words, and the two words-of-four derived from it for the last block: 12 words. Octets are taken little-endian, as all common machines have them. */
+/**
+ * The key's words, and the two words-of-four derived from it for the last block: 12 words. Octets
+ * are taken little-endian, as all common machines have them.
+ */
 export function expandHashKey(key: Uint8Array): Int32Array {
   const schedule = new Int32Array(12);
   for (let i = 0; i < 4; i++) schedule[i] = wordAt(key, i * 4);
@@ -17,7 +20,9 @@ export function expandHashKey(key: Uint8Array): Int32Array {
   return schedule;
 }
 
-/** Doubles in GF(2¹²⁸): shifts four words left by one bit; a bit that falls out comes back as 0x87. */
+/**
+ * Doubles in GF(2¹²⁸): shifts four words left by one bit; a bit that falls out comes back as 0x87.
+ */
 function double(words: Int32Array, from: number, to: number): void {
   words[to] = (words[from]! << 1) ^ (words[from + 3]! < 0 ? 0x87 : 0);
   for (let i = 1; i < 4; i++) words[to + i] = (words[from + i]! << 1) | (words[from + i - 1]! >>> 31);

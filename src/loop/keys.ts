@@ -1,6 +1,6 @@
-// The secrets behind every piece of loop evidence. The main thread makes the material once (createKeyMaterial) and posts
-// it to the workers; each thread derives the keys of an hour (an epoch) from it, so that nothing seen outside
-// stays valid for long.
+// The secrets behind every piece of loop evidence. The main thread makes the material once
+// (createKeyMaterial) and posts it to the workers; each thread derives the keys of an hour (an
+// epoch) from it, so that nothing seen outside stays valid for long.
 import { createHmac, hkdfSync, randomBytes } from 'node:crypto';
 import type { WordOctets } from '../base/word-octets.ts';
 import { expandHashKey, HASH_KEY_LENGTH } from './keyed-hash.ts';
@@ -8,11 +8,15 @@ import { expandHashKey, HASH_KEY_LENGTH } from './keyed-hash.ts';
 /** An epoch's length. */
 export const EPOCH_MS = 3_600_000;
 /**
- * How long one case pattern of a name is used. Shorter than the other keys: whoever sees a pattern (docs/adr/0003-loop-evidence.md says who
- * may) can use it against forged replies' odds for this long only.
+ * How long one case pattern of a name is used. Shorter than the other keys: whoever sees a pattern
+ * (docs/adr/0003-loop-evidence.md says who may) can use it against forged replies' odds for this
+ * long only.
  */
 export const CASE_EPOCH_MS = 300_000;
-/** How long before and after its epoch a key of this process alone is still taken: threads rotate within a second of each other. */
+/**
+ * How long before and after its epoch a key of this process alone is still taken: threads rotate
+ * within a second of each other.
+ */
 const OWN_OVERLAP_MS = 10_000;
 /** How often the time is looked at. */
 const CHECK_MS = 1000;
@@ -30,7 +34,9 @@ export interface LoopKeyMaterial {
   readonly ringId: number;
 }
 
-/** Makes the material at start. An empty cluster key: a random secret, known to this process alone. */
+/**
+ * Makes the material at start. An empty cluster key: a random secret, known to this process alone.
+ */
 export function createKeyMaterial(clusterKey: string, ring: string): LoopKeyMaterial {
   const shared = clusterKey !== '';
   const input = shared ? Buffer.from(clusterKey, 'utf8') : randomBytes(32);
@@ -78,10 +84,12 @@ interface CaseKey {
 }
 
 /**
- * The keys that count now: one set to send with, and those that are taken on arrival. One per thread.
+ * The keys that count now: one set to send with, and those that are taken on arrival. One per
+ * thread.
  *
- * Replicas agree on the epoch by the wall clock, and take the neighbouring epochs too: clocks may be an hour apart. A
- * process that shares its secret with nobody counts by the monotonic clock, which never jumps.
+ * Replicas agree on the epoch by the wall clock, and take the neighbouring epochs too: clocks may
+ * be an hour apart. A process that shares its secret with nobody counts by the monotonic clock,
+ * which never jumps.
  */
 export class KeyRing {
   readonly material: LoopKeyMaterial;
@@ -89,9 +97,15 @@ export class KeyRing {
   current: EpochKeys;
   /** What arrives may carry these; the first is `current`. At most four. */
   accepted: readonly EpochKeys[];
-  /** Names a question (sent-questions.ts). Never rotated, as nothing made with it leaves the process but through caseKeys. */
+  /**
+   * Names a question (sent-questions.ts). Never rotated, as nothing made with it leaves the process
+   * but through caseKeys.
+   */
   readonly nameSchedule: Int32Array;
-  /** Draw case patterns: the first what is sent, all what arrives. Another in each ring: another ring's query passing by is no loop. */
+  /**
+   * Draw case patterns: the first what is sent, all what arrives. Another in each ring: another
+   * ring's query passing by is no loop.
+   */
   caseKeys: readonly CaseKey[] = [];
   readonly #wallNowMs: () => number;
   readonly #overlapMs: number;
@@ -110,7 +124,9 @@ export class KeyRing {
     this.advance(nowMs);
   }
 
-  /** The time that epochs and probes are counted in: wall time with a shared secret, else monotonic. */
+  /**
+   * The time that epochs and probes are counted in: wall time with a shared secret, else monotonic.
+   */
   timeMs(nowMs: number): number {
     return this.material.shared ? this.#wallNowMs() : nowMs;
   }

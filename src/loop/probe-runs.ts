@@ -1,5 +1,6 @@
-// Runs of probes on the main thread: up to three probes by one route, and what became of them. episodes.ts starts runs and
-// acts on their outcome; sending is its callback's. Why so: docs/adr/0003-loop-evidence.md.
+// Runs of probes on the main thread: up to three probes by one route, and what became of them.
+// episodes.ts starts runs and acts on their outcome; sending is its callback's. Why so:
+// docs/adr/0003-loop-evidence.md.
 import { PROBE_LIFETIME_MS } from './probe.ts';
 import { WorkBudget } from './work-budget.ts';
 
@@ -9,7 +10,10 @@ export const PROBE_TRIES = 3;
 export const PROBE_PATIENCE_MS = 700;
 /** After an answer: time for a returned copy to be reported by the worker that saw it. */
 export const PROBE_GRACE_MS = 250;
-/** Runs of one route in a second, in the long run, and at once: a loop may begin just after a probe went round. */
+/**
+ * Runs of one route in a second, in the long run, and at once: a loop may begin just after a probe
+ * went round.
+ */
 export const RUNS_PER_SECOND = 1;
 export const RUNS_AT_ONCE = 3;
 /** Nonces remembered per route: a probe that comes back after its run is proof all the same. */
@@ -34,7 +38,10 @@ interface RouteProbes {
   /** When the next probe is due or the run ends; Infinity: no run. */
   dueMs: number;
   answered: boolean;
-  /** A run was asked for when there were too many, or while one was under way: what its probe saw may be over. */
+  /**
+   * A run was asked for when there were too many, or while one was under way: what its probe saw
+   * may be over.
+   */
   requested: boolean;
   readonly budget: WorkBudget;
   nonces: Nonce[];
@@ -58,15 +65,19 @@ export class ProbeRuns {
     this.#options = options;
   }
 
-  /** Begins a run, unless one is under way or there were too many of late. Returns whether one is under way now. */
+  /**
+   * Begins a run, unless one is under way or there were too many of late. Returns whether one is
+   * under way now.
+   */
   start(route: number, nowMs: number): boolean {
     const probes = this.#probesOf(route, nowMs);
     return probes.dueMs !== Infinity || this.#begin(route, probes, nowMs);
   }
 
   /**
-   * Has a probe sent after this moment: begins a run now, or as soon as there may be one. A run whose probe is out already goes on; but once
-   * that is answered it says nothing of what has begun since, so another one follows.
+   * Has a probe sent after this moment: begins a run now, or as soon as there may be one. A run
+   * whose probe is out already goes on; but once that is answered it says nothing of what has begun
+   * since, so another one follows.
    */
   request(route: number, nowMs: number): void {
     const probes = this.#probesOf(route, nowMs);
@@ -93,7 +104,10 @@ export class ProbeRuns {
     return true;
   }
 
-  /** A probe came back as a query. False: none of ours, or one too old: then it is no proof. Each counts once per copy; the run ends. */
+  /**
+   * A probe came back as a query. False: none of ours, or one too old: then it is no proof. Each
+   * counts once per copy; the run ends.
+   */
   returned(route: number, nonce: number, nowMs: number): boolean {
     const probes = this.#routes.get(route);
     if (probes === undefined || !this.#knows(probes, nonce, nowMs)) return false;
@@ -102,7 +116,10 @@ export class ProbeRuns {
     return true;
   }
 
-  /** A reply to a probe: no more probes of this run; it ends well after a moment, unless the probe is seen back by then. */
+  /**
+   * A reply to a probe: no more probes of this run; it ends well after a moment, unless the probe
+   * is seen back by then.
+   */
   replied(route: number, nonce: number, nowMs: number): void {
     const probes = this.#routes.get(route);
     if (probes === undefined || probes.dueMs === Infinity || probes.answered) return;

@@ -1,6 +1,6 @@
-// Probe names: random names that only we can have made. The main thread sends a HINFO query for one by each route; if
-// the name comes back as a query, that route loops, whatever the boxes in between did to case and options. Any worker
-// recognises it without having been told.
+// Probe names: random names that only we can have made. The main thread sends a HINFO query for one
+// by each route; if the name comes back as a query, that route loops, whatever the boxes in between
+// did to case and options. Any worker recognises it without having been told.
 import { createHmac, timingSafeEqual } from 'node:crypto';
 import { copyOctets } from '../base/word-octets.ts';
 import { MAX_ROUTES } from '../metrics/counters.ts';
@@ -19,7 +19,8 @@ export const PROBE_LIFETIME_MS = 30_000;
 const CLOCK_SKEW_MS = EPOCH_MS;
 
 /**
- * The name is two labels of 20 octets, base32 (RFC 4648 §6, without case) of 25 octets, under the zone's suffix:
+ * The name is two labels of 20 octets, base32 (RFC 4648 §6, without case) of 25 octets, under the
+ * zone's suffix:
  * ```
  *   0        4          8       10        14                      25
  *   | NONCE  | INSTANCE | ROUTE | SECONDS | HMAC-SHA256, 88 bits  |
@@ -44,13 +45,16 @@ for (let value = 0; value < 32; value++) {
   if (digit >= 0x61) DIGIT_VALUE[digit & ~0x20] = value;
 }
 
-/** HMACs a second for probes in our own instance's name (strangers cannot guess it), and in other replicas'. */
+/**
+ * HMACs a second for probes in our own instance's name (strangers cannot guess it), and in other
+ * replicas'.
+ */
 const OWN_HMACS_PER_SECOND = 2000;
 const REPLICA_HMACS_PER_SECOND = 200;
 
 /**
- * Makes the QNAME of a probe for a route, on the wire, under a zone's suffix (on the wire with its root octet; for the root zone
- * that octet alone). Null when the suffix leaves no room.
+ * Makes the QNAME of a probe for a route, on the wire, under a zone's suffix (on the wire with its
+ * root octet; for the root zone that octet alone). Null when the suffix leaves no room.
  */
 export function makeProbeName(
   keys: KeyRing,
@@ -65,7 +69,8 @@ export function makeProbeName(
   payload.writeUInt32BE(keys.material.instance, INSTANCE_OFFSET);
   payload.writeUInt16BE(routeSlot, ROUTE_OFFSET);
   payload.writeUInt32BE(Math.floor(keys.timeMs(nowMs) / 1000) >>> 0, SECONDS_OFFSET);
-  // The epoch is that of the seconds, which the reader sees, and not that of a key ring a moment behind.
+  // The epoch is that of the seconds, which the reader sees, and not that of a key ring a moment
+  // behind.
   const epochKeys = keysOfSeconds(keys, payload.readUInt32BE(SECONDS_OFFSET)) ?? keys.current;
   computeMac(epochKeys, payload).copy(payload, MAC_OFFSET);
   const name = new Uint8Array(LABELS_LENGTH + zoneSuffix.length);
@@ -97,8 +102,9 @@ function keysOfSeconds(keys: KeyRing, seconds: number): EpochKeys | null {
 }
 
 /**
- * Writes the answer to another replica's probe into `out`: a HINFO record that only its ring can make, by which the prober learns
- * that its query came to the ring. Returns the message's length; 0 when the query is no probe of an accepted epoch.
+ * Writes the answer to another replica's probe into `out`: a HINFO record that only its ring can
+ * make, by which the prober learns that its query came to the ring. Returns the message's length; 0
+ * when the query is no probe of an accepted epoch.
  */
 export function writeProbeProof(keys: KeyRing, query: Uint8Array, q: ParsedQuery, out: Uint8Array): number {
   const rdata = makeProof(keys, query.subarray(HEADER_LENGTH, q.questionEnd));
@@ -117,7 +123,10 @@ export function writeProbeProof(keys: KeyRing, query: Uint8Array, q: ParsedQuery
   return at + rdata.length;
 }
 
-/** RDATA of that record: two character-strings (RFC 1035 §3.3.2), our name and 128 bits of HMAC in hexadecimal. `name` in any case. */
+/**
+ * RDATA of that record: two character-strings (RFC 1035 §3.3.2), our name and 128 bits of HMAC in
+ * hexadecimal. `name` in any case.
+ */
 function makeProof(keys: KeyRing, name: Uint8Array): Buffer | null {
   const payload = Buffer.alloc(PAYLOAD_LENGTH);
   if (!decodeName(name, 0, payload)) return null;
@@ -183,7 +192,10 @@ export class ProbeReader {
     this.replicaBudget = new WorkBudget(REPLICA_HMACS_PER_SECOND, REPLICA_HMACS_PER_SECOND, nowMs);
   }
 
-  /** Judges a query. Whatever is not HINFO with two first labels of 20 octets costs a comparison or two. */
+  /**
+   * Judges a query. Whatever is not HINFO with two first labels of 20 octets costs a comparison or
+   * two.
+   */
   read(bytes: Uint8Array, q: ParsedQuery, nowMs: number): ProbeVerdict {
     if (q.qtype !== PROBE_QTYPE || q.qnameLength <= LABELS_LENGTH) return ProbeVerdict.none;
     const payload = this.#payload;

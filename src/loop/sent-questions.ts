@@ -1,6 +1,7 @@
-// Which questions left by which route in the last seconds, and whether they were answered, in memory that all workers share: a query
-// sent by one worker may come back to another. Written by detector.ts for each query sent and answered, read when evidence comes in.
-// Lossy: a full bucket forgets its oldest, and what is forgotten makes proof into suspicion, never the reverse.
+// Which questions left by which route in the last seconds, and whether they were answered, in
+// memory that all workers share: a query sent by one worker may come back to another. Written by
+// detector.ts for each query sent and answered, read when evidence comes in. Lossy: a full bucket
+// forgets its oldest, and what is forgotten makes proof into suspicion, never the reverse.
 
 /** Entries of a bucket. */
 const WAYS = 4;
@@ -9,11 +10,17 @@ const BUCKETS = 8192;
 const BUCKET_WORDS = WAYS * ENTRY_WORDS;
 const WORDS = BUCKETS * BUCKET_WORDS;
 
-/** Longer than any deadline of ours: what comes back later than this proves nothing at once (but is probed). */
+/**
+ * Longer than any deadline of ours: what comes back later than this proves nothing at once (but is
+ * probed).
+ */
 export const SENT_WINDOW_MS = 4000;
 const TICK_MS = 64;
 const WINDOW_TICKS = Math.ceil(SENT_WINDOW_MS / TICK_MS);
-/** In an entry's second word: the upstream has answered. Not under the third word, so that one store sets it. */
+/**
+ * In an entry's second word: the upstream has answered. Not under the third word, so that one store
+ * sets it.
+ */
 const ANSWERED = 0x80000000 | 0;
 const ROUTE_BITS = 0x7fff;
 
@@ -25,16 +32,16 @@ export const SEVERAL_ROUTES = -2;
  * ```
  *  entry:  [ hash₀ | answered << 31, route << 16, tick | hash₁ ⊕ mix(route, tick) ]     tick: 64 ms, mod 2¹⁶ (70 minutes)
  * ```
- * Two workers may write one entry at the same time: the third word, which ties the other two together, then fits neither, and the
- * entry counts as empty.
+ * Two workers may write one entry at the same time: the third word, which ties the other two
+ * together, then fits neither, and the entry counts as empty.
  */
 export class SentQuestions {
   readonly buffer: SharedArrayBuffer;
   /** Of the last add(): where the entry stands. */
   slot = 0;
   /**
-   * Of the last add(): the route by which the question was under way already, not answered yet. NO_ROUTE, or SEVERAL_ROUTES when it was by
-   * more than one.
+   * Of the last add(): the route by which the question was under way already, not answered yet.
+   * NO_ROUTE, or SEVERAL_ROUTES when it was by more than one.
    */
   earlierRoute = NO_ROUTE;
   /** Where the entry of earlierRoute stands. */
@@ -47,7 +54,10 @@ export class SentQuestions {
     this.#words = new Int32Array(buffer);
   }
 
-  /** Notes that the question with this hash (CasePattern.hash) leaves by a route now; the fields above say what was known of it. */
+  /**
+   * Notes that the question with this hash (CasePattern.hash) leaves by a route now; the fields
+   * above say what was known of it.
+   */
   add(hash: Int32Array, routeSlot: number, nowMs: number): void {
     const words = this.#words;
     const tick = tickOf(nowMs);
@@ -85,7 +95,10 @@ export class SentQuestions {
     this.earlierSlot = at;
   }
 
-  /** The upstream has answered the question that add() wrote to `slot`; `mark`: the first word of its hash. */
+  /**
+   * The upstream has answered the question that add() wrote to `slot`; `mark`: the first word of
+   * its hash.
+   */
   setAnswered(slot: number, mark: number): void {
     const words = this.#words;
     if (words[slot] === mark) words[slot + 1]! |= ANSWERED;
@@ -107,7 +120,10 @@ export class SentQuestions {
     return false;
   }
 
-  /** The route by which the question left within SENT_WINDOW_MS; NO_ROUTE, or SEVERAL_ROUTES when it left by more than one. */
+  /**
+   * The route by which the question left within SENT_WINDOW_MS; NO_ROUTE, or SEVERAL_ROUTES when it
+   * left by more than one.
+   */
   findRoute(hash: Int32Array, nowMs: number): number {
     const bucket = bucketOf(hash);
     let found = NO_ROUTE;

@@ -1,9 +1,12 @@
-// A worker's side of what happens after evidence: it gathers sightings and suspicions so that a storm of packets becomes
-// a handful of messages to the main thread (episodes.ts), and notices questions that repeat faster than clients ask.
+// A worker's side of what happens after evidence: it gathers sightings and suspicions so that a
+// storm of packets becomes a handful of messages to the main thread (episodes.ts), and notices
+// questions that repeat faster than clients ask.
 import { EVIDENCE_NAMES, MAX_ROUTES } from '../metrics/counters.ts';
 import type { Evidence } from './evidence.ts';
 
-/** Sightings of one kind on one route since the last message. Plain data: posted to the main thread. */
+/**
+ * Sightings of one kind on one route since the last message. Plain data: posted to the main thread.
+ */
 export interface LoopSighting {
   /** −1: not known which (a replica's query, too many hops). */
   readonly route: number;
@@ -11,7 +14,9 @@ export interface LoopSighting {
   /** At least one was proof (LoopDetector.certain). */
   readonly certain: boolean;
   readonly count: number;
-  /** Address of whoever sent the last one, as text, with or without its port; empty when not known. */
+  /**
+   * Address of whoever sent the last one, as text, with or without its port; empty when not known.
+   */
   readonly peer: string;
   /** Nonce of the last probe, with evidence probe. */
   readonly nonce: number;
@@ -34,7 +39,10 @@ export class SightingLog {
   #peer = '';
   #reportedMs = -Infinity;
 
-  /** Takes one sighting down. Whether a report is due at once: then call drain() and post what it gives. */
+  /**
+   * Takes one sighting down. Whether a report is due at once: then call drain() and post what it
+   * gives.
+   */
   note(route: number, evidence: Evidence, certain: boolean, nonce: number, nowMs: number): boolean {
     const place = (route < 0 ? UNKNOWN_ROUTE : route) * KINDS + evidence;
     if (this.#counts[place]!++ === 0) this.#touched[this.#touchedCount++] = place;
@@ -43,7 +51,10 @@ export class SightingLog {
     return this.isDue(nowMs);
   }
 
-  /** Says who sent the sighting just noted. Makes a string of it, so: only when note() said that a report is due. */
+  /**
+   * Says who sent the sighting just noted. Makes a string of it, so: only when note() said that a
+   * report is due.
+   */
   notePeer(peer: string): void {
     this.#peer = peer;
   }
@@ -53,7 +64,10 @@ export class SightingLog {
     return this.#touchedCount > 0;
   }
 
-  /** Something waits and the last report is long enough ago. Ask now and then: the last ones of a storm wait too. */
+  /**
+   * Something waits and the last report is long enough ago. Ask now and then: the last ones of a
+   * storm wait too.
+   */
   isDue(nowMs: number): boolean {
     return this.isPending && nowMs - this.#reportedMs >= REPORT_INTERVAL_MS;
   }
@@ -90,15 +104,18 @@ export const Suspicion = {
   upstreamAsks: 1,
   /** One question again and again, faster than any client retries. */
   repetition: 2,
-  /** A tag, pattern or probe of ours that cannot be tied to a query in flight, or of another replica. */
+  /**
+   * A tag, pattern or probe of ours that cannot be tied to a query in flight, or of another
+   * replica.
+   */
   untied: 3,
   /** An upstream answered SERVFAIL with EDE 14 and our own words. */
   upstreamSaysSo: 4,
   /** A question came that is under way, and the upstream has been silent to everybody since. */
   unanswered: 5,
   /**
-   * A question came that is under way already. Two clients that want the same do that too, so it has little weight: few probes are spent
-   * on it (episodes.ts).
+   * A question came that is under way already. Two clients that want the same do that too, so it
+   * has little weight: few probes are spent on it (episodes.ts).
    */
   askedAgain: 6,
 } as const;
@@ -108,7 +125,10 @@ const SUSPICIONS = Object.keys(Suspicion).length;
 /** The main thread says when a probe is due: here the number of messages to it is bounded. */
 const SUSPECT_INTERVAL_MS = 50;
 
-/** Lets one suspicion per route, kind of weight and interval through to the main thread. One per worker. */
+/**
+ * Lets one suspicion per route, kind of weight and interval through to the main thread. One per
+ * worker.
+ */
 export class SuspicionGate {
   /** counts[Suspicion.…]: all suspicions, let through or not. */
   readonly counts = new Float64Array(SUSPICIONS);
@@ -126,20 +146,26 @@ export class SuspicionGate {
 
 const REPETITION_PLACES = 4096;
 const REPETITION_WINDOW_MS = 1000;
-/** A client asks again after a second or more; a host that merges nothing may well ask a few times at once. */
+/**
+ * A client asks again after a second or more; a host that merges nothing may well ask a few times
+ * at once.
+ */
 export const REPETITION_LIMIT = 16;
 
 /**
- * Notices one question from one address again and again. For questions that join one in flight: what the cache answers
- * may be asked as often as anybody likes. A place per hash, the newer pushes out the older; a collision can at most delay a probe
- * or cause one.
+ * Notices one question from one address again and again. For questions that join one in flight:
+ * what the cache answers may be asked as often as anybody likes. A place per hash, the newer pushes
+ * out the older; a collision can at most delay a probe or cause one.
  */
 export class RepetitionDetector {
   readonly #hashes = new Int32Array(REPETITION_PLACES);
   readonly #counts = new Uint16Array(REPETITION_PLACES);
   readonly #sinceMs = new Float64Array(REPETITION_PLACES);
 
-  /** Counts a question (ParsedQuery.keyHash) from an address (any hash of it without the port); true when it is one too many. */
+  /**
+   * Counts a question (ParsedQuery.keyHash) from an address (any hash of it without the port); true
+   * when it is one too many.
+   */
   observe(keyHash: number, addressHash: number, nowMs: number): boolean {
     const hash = keyHash ^ Math.imul(addressHash, 0x9e3779b1);
     const place = (hash ^ (hash >>> 16)) & (REPETITION_PLACES - 1);

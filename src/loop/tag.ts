@@ -1,5 +1,6 @@
-// The loop tag: an EDNS option on queries that go out, saying who sent them, by which route, and how many of our kind they
-// passed. detector.ts reads it on queries that come in; the pipeline appends it (RFC 6891 §6.1.2, local use: §9).
+// The loop tag: an EDNS option on queries that go out, saying who sent them, by which route, and
+// how many of our kind they passed. detector.ts reads it on queries that come in; the pipeline
+// appends it (RFC 6891 §6.1.2, local use: §9).
 import { createHmac, timingSafeEqual } from 'node:crypto';
 import { WordOctets } from '../base/word-octets.ts';
 import { MAX_ROUTES } from '../metrics/counters.ts';
@@ -8,8 +9,9 @@ import type { EpochKeys, KeyRing, LoopKeyMaterial } from './keys.ts';
 import { WorkBudget } from './work-budget.ts';
 
 /**
- * EDNS option code, of the range for local use (65001–65534). 65001, 65073, 65074, 65500 and 65518 are in use by others;
- * this one is near neither those nor an end of the range, where people begin to pick.
+ * EDNS option code, of the range for local use (65001–65534). 65001, 65073, 65074, 65500 and 65518
+ * are in use by others; this one is near neither those nor an end of the range, where people begin
+ * to pick.
  */
 export const TAG_OPTION = 65353;
 
@@ -32,15 +34,20 @@ export const TAG_OPTION = 65353;
  * 12 |                    EPOCH                      |   which hour's key
  * 14 |                                               |
  *    +--+--+--+--+--+--+--+--+--+--+--+--+--+--+--+--+
- * 16 |                     MAC                       |   HMAC-SHA256 of the octets before it but HOPS, its first 96 bits
+ * 16 |                     MAC                       |   HMAC-SHA256 of the octets before it but
+ * HOPS, its first 96 bits
  *  … |                                               |
  *    +--+--+--+--+--+--+--+--+--+--+--+--+--+--+--+--+
  * ```
- * HOPS changes on the way, like a TTL, and like a TTL it is not under the MAC: who can change it can strip the option as well. The filler
- * says nothing, and is not looked at. Standing first, it has the tag begin on a word.
+ * HOPS changes on the way, like a TTL, and like a TTL it is not under the MAC: who can change it
+ * can strip the option as well. The filler says nothing, and is not looked at. Standing first, it
+ * has the tag begin on a word.
  */
 export const TAG_LENGTH = 28;
-/** Of the filler, at most. One less than a power of two: messages are filled up to a multiple of that. */
+/**
+ * Of the filler, at most. One less than a power of two: messages are filled up to a multiple of
+ * that.
+ */
 export const MAX_FILLER_LENGTH = 15;
 /** Where the tag begins in what tagFor() returns; before it stand octets of 0 for the filler. */
 export const FILLED_TAG_OFFSET = MAX_FILLER_LENGTH + 1;
@@ -56,12 +63,17 @@ const MAC_LENGTH = TAG_LENGTH - MAC_OFFSET;
 /** HMACs a second for tags of strangers: about 0.3 % of a core. */
 const HMACS_PER_SECOND = 1000;
 const HMAC_BURST = 200;
-/** Tags of other processes whose HMAC was computed, good and bad apart, so that bad ones cannot push out good ones. */
+/**
+ * Tags of other processes whose HMAC was computed, good and bad apart, so that bad ones cannot push
+ * out good ones.
+ */
 const REMEMBERED = 256;
 
 /** What a tag is. */
 export const TagVerdict = {
-  /** No tag of this version, or one in our name that is not ours (forged, or older than two epochs). */
+  /**
+   * No tag of this version, or one in our name that is not ours (forged, or older than two epochs).
+   */
   none: 0,
   /** Ours: this process sent the query. */
   own: 1,
@@ -69,7 +81,10 @@ export const TagVerdict = {
   ring: 2,
   /** Authentic: another ring's. The query passes, one hop older. */
   hop: 3,
-  /** A tag that we cannot judge: another key's, or no time left to check it. It proves nothing; it is carried on. */
+  /**
+   * A tag that we cannot judge: another key's, or no time left to check it. It proves nothing; it
+   * is carried on.
+   */
   foreign: 4,
 } as const;
 export type TagVerdict = (typeof TagVerdict)[keyof typeof TagVerdict];
@@ -98,7 +113,9 @@ function computeMac(keys: EpochKeys, tag: Uint8Array): Buffer {
 
 /** Gives out tags to send and judges those that arrive. One per thread. */
 export class TagReader {
-  /** Of the tag read last: the sender's route slot. Meaningful to us only when the verdict is `own`. */
+  /**
+   * Of the tag read last: the sender's route slot. Meaningful to us only when the verdict is `own`.
+   */
   routeSlot = -1;
   /** Of the tag read last: HOPS. */
   hops = 0;
@@ -116,8 +133,8 @@ export class TagReader {
   }
 
   /**
-   * The option's data for a query that leaves by a route: the tag at FILLED_TAG_OFFSET, behind as much filler as is wanted. Valid until the
-   * next call; copy it at once.
+   * The option's data for a query that leaves by a route: the tag at FILLED_TAG_OFFSET, behind as
+   * much filler as is wanted. Valid until the next call; copy it at once.
    */
   tagFor(routeSlot: number, hops: number): WordOctets {
     const tag = this.#ownTag(this.#keys.current, routeSlot);
@@ -176,7 +193,10 @@ function equalTags(a: Uint8Array, aOffset: number, b: Uint8Array, bOffset: numbe
   return a[aOffset] === b[bOffset];
 }
 
-/** A bounded memory of tags: each has one place, by its MAC's last octet, and pushes out who was there. */
+/**
+ * A bounded memory of tags: each has one place, by its MAC's last octet, and pushes out who was
+ * there.
+ */
 class TagMemory {
   readonly #tags = new Uint8Array(REMEMBERED * TAG_LENGTH);
 

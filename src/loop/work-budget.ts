@@ -1,5 +1,6 @@
-// A bound on expensive work that strangers can ask for: so many units a second, with a small burst. tag.ts and probe.ts
-// spend one per HMAC, so that a flood of forged tags costs a fixed share of a core and no more.
+// A bound on expensive work that strangers can ask for: so many units a second, with a small burst.
+// tag.ts and probe.ts spend one per HMAC, so that a flood of forged tags costs a fixed share of a
+// core and no more.
 
 /** A token bucket in numbers, one per thread and purpose. */
 export class WorkBudget {

@@ -1,6 +1,6 @@
-// What happens when a query of ours comes back (loop/detector.ts notices): it is answered at once, and the query in flight
-// that it is the echo of goes another way. The main thread hears of it and decides about the route. Called by query-path for
-// every query.
+// What happens when a query of ours comes back (loop/detector.ts notices): it is answered at once,
+// and the query in flight that it is the echo of goes another way. The main thread hears of it and
+// decides about the route. Called by query-path for every query.
 import type { Clock } from '../base/clock.ts';
 import type { TimerWheel, WheelTimer } from '../base/timer-wheel.ts';
 import { formatPeer, hashAddress, isLoopbackPeer, sameAddress } from '../io/peer.ts';
@@ -28,7 +28,10 @@ import { NO_ZONES, type Zone, type ZoneTable } from './zone.ts';
 export interface LoopReporter {
   /** Queries that came back since the last call. */
   sighted(sightings: readonly LoopSighting[]): void;
-  /** A route that a probe should clear; −1: all of them. `isWeak`: only if few such probes were sent of late. */
+  /**
+   * A route that a probe should clear; −1: all of them. `isWeak`: only if few such probes were sent
+   * of late.
+   */
   suspected(routeSlot: number, isWeak: boolean): void;
 }
 
@@ -50,7 +53,10 @@ export const LOOP_TEXT = encoder.encode('forwarding loop: ');
 const UNKNOWN_ROUTE_TEXT = encoder.encode('forwarding loop: a query of this group came back');
 const TOO_MANY_HOPS_TEXT = encoder.encode('forwarding loop: too many hops');
 
-/** When the last sightings of a storm are reported: a returned probe is awaited for 250 ms (loop/probe-runs.ts). */
+/**
+ * When the last sightings of a storm are reported: a returned probe is awaited for 250 ms
+ * (loop/probe-runs.ts).
+ */
 const REPORT_MS = 50;
 
 export class LoopGuard implements WheelTimer, DoubtOwner {
@@ -97,7 +103,10 @@ export class LoopGuard implements WheelTimer, DoubtOwner {
     return true;
   }
 
-  /** Answered before anything else is done, so that the loop unwinds within a round trip. Never cached, never coalesced. */
+  /**
+   * Answered before anything else is done, so that the loop unwinds within a round trip. Never
+   * cached, never coalesced.
+   */
   #shed(
     verdict: LoopVerdict,
     bytes: Uint8Array,
@@ -138,14 +147,18 @@ export class LoopGuard implements WheelTimer, DoubtOwner {
     else if (this.#sightings.isPending) this.#wheel.arm(this, nowMs + REPORT_MS);
   }
 
-  /** A query that cannot carry our marks came again, octet by octet, while it is in flight: a retransmission, or a loop. */
+  /**
+   * A query that cannot carry our marks came again, octet by octet, while it is in flight: a
+   * retransmission, or a loop.
+   */
   onRepeated(): void {
     this.#suspect(-1, Suspicion.repetition);
   }
 
   /**
-   * A query asks what is in flight already: a client in a hurry, or that very query come back with all marks lost. Any such one is
-   * suspect; more so when an upstream that was asked sends it, or when it comes again and again.
+   * A query asks what is in flight already: a client in a hurry, or that very query come back with
+   * all marks lost. Any such one is suspect; more so when an upstream that was asked sends it, or
+   * when it comes again and again.
    */
   onJoined(flight: Flight, peers: Int32Array, peerOffset: number): void {
     const zone = flight.zone!;
@@ -170,8 +183,9 @@ export class LoopGuard implements WheelTimer, DoubtOwner {
   }
 
   /**
-   * It has left. It may have been under way already, by another worker or with other flags (CD, DO): then it is suspect like one that
-   * joins a flight. Noting it as sent has shown that, at no cost.
+   * It has left. It may have been under way already, by another worker or with other flags (CD,
+   * DO): then it is suspect like one that joins a flight. Noting it as sent has shown that, at no
+   * cost.
    */
   afterSending(zone: Zone, peers: Int32Array, peerOffset: number): void {
     const { earlierRoute, earlierSlot } = this.detector.sent;
@@ -191,14 +205,20 @@ export class LoopGuard implements WheelTimer, DoubtOwner {
     if (attempt.sentSlot >= 0) this.detector.sent.setAnswered(attempt.sentSlot, attempt.sentMark);
   }
 
-  /** A question that is under way by zone.upstreams[index] has come again: a probe if one is to spare, and a closer look in a moment. */
+  /**
+   * A question that is under way by zone.upstreams[index] has come again: a probe if one is to
+   * spare, and a closer look in a moment.
+   */
   #doubt(zone: Zone, index: number, sentSlot: number, sentMark: number): void {
     const routeSlot = zone.routeSlots[index]!;
     this.#suspect(routeSlot, Suspicion.askedAgain);
     this.#doubts.add({ sentSlot, sentMark, routeSlot, upstreamSlot: zone.upstreams[index]!.slot });
   }
 
-  /** The upstream asks what it is being asked. On loopback an address says nothing: this host's clients have the same. */
+  /**
+   * The upstream asks what it is being asked. On loopback an address says nothing: this host's
+   * clients have the same.
+   */
   #suspectSender(zone: Zone, index: number, peers: Int32Array, peerOffset: number): void {
     const { peer } = zone.upstreams[index]!;
     if (!peer || !sameAddress(peer, 0, peers, peerOffset) || isLoopbackPeer(peers, peerOffset)) return;

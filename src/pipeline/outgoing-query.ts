@@ -1,5 +1,5 @@
-// Builds the message of an attempt: the client's question in our case pattern, our own OPT, our loop tag. EDNS ends at
-// each leg (RFC 6891 §6.2.6): of the client's OPT nothing but DO goes on.
+// Builds the message of an attempt: the client's question in our case pattern, our own OPT, our
+// loop tag. EDNS ends at each leg (RFC 6891 §6.2.6): of the client's OPT nothing but DO goes on.
 import type { Clock } from '../base/clock.ts';
 import {
   FILLED_TAG_OFFSET,
@@ -43,7 +43,10 @@ export class OutgoingQuery {
     this.#clock = clock;
   }
 
-  /** Fills the attempt's message. `marks` are the most that go on; what the upstream is known not to take is left off. */
+  /**
+   * Fills the attempt's message. `marks` are the most that go on; what the upstream is known not to
+   * take is left off.
+   */
   write(attempt: Attempt, flight: Flight, upstream: Upstream, marks: number): void {
     const learned = this.#state.learned(upstream.slot, this.#clock.nowMs);
     attempt.questionEnd = flight.questionEnd;
@@ -57,7 +60,8 @@ export class OutgoingQuery {
       attempt.carriesTags = false;
       return;
     }
-    // Tags of others may be a client's invention: they go along once, and every further message is the plain question.
+    // Tags of others may be a client's invention: they go along once, and every further message is
+    // the plain question.
     if (flight.attemptCount > 0) flight.dropTags();
     const wanted = withoutMarks(marks, learned | this.domains.learned(attempt.lessonKey, this.#clock.nowMs));
     const out = attempt.buffer;
@@ -83,7 +87,10 @@ export class OutgoingQuery {
     attempt.length = length;
   }
 
-  /** Spells the question in our case pattern, as the client did, or in lower case; returns whether it has upper-case letters. */
+  /**
+   * Spells the question in our case pattern, as the client did, or in lower case; returns whether
+   * it has upper-case letters.
+   */
   #writeCase(out: Uint8Array, flight: Flight, routeSlot: number, withCase: boolean): boolean {
     const { qnameLength, qtype, hasUpperCase } = flight;
     const inPattern = withCase && this.policy.case;
@@ -102,8 +109,9 @@ export class OutgoingQuery {
   }
 
   /**
-   * Our tag, and those of the tiers before us: whoever of them sees the query again knows it. Filled up, so that queries are of few lengths:
-   * the kernel takes those of one length together (docs/adr/0009-sends-cut-by-the-kernel.md).
+   * Our tag, and those of the tiers before us: whoever of them sees the query again knows it.
+   * Filled up, so that queries are of few lengths: the kernel takes those of one length together
+   * (docs/adr/0009-sends-cut-by-the-kernel.md).
    */
   #appendTags(out: Uint8Array, optOffset: number, length: number, flight: Flight, routeSlot: number): number {
     const tag = this.#detector.tagFor(routeSlot, flight.hops);

@@ -1,7 +1,9 @@
-// QNAME goes out in letters of our own choosing (loop/case-pattern.ts), and only its copy in the question is given back as the
-// client wrote it. Servers that do not compress (CoreDNS) write it out again as owner, and with it our letters; so does who makes
-// names up from it (DNAME). Here such names become pointers to the question, which has each client's own letters. Called once per
-// reply, before it is stored and given out (RFC 1035 §4.1.4; RFC 3597 §4 on where RDATA may be compressed).
+// QNAME goes out in letters of our own choosing (loop/case-pattern.ts), and only its copy in the
+// question is given back as the client wrote it. Servers that do not compress (CoreDNS) write it
+// out again as owner, and with it our letters; so does who makes names up from it (DNAME). Here
+// such names become pointers to the question, which has each client's own letters. Called once per
+// reply, before it is stored and given out (RFC 1035 §4.1.4; RFC 3597 §4 on where RDATA may be
+// compressed).
 //
 //   3 w W w 7 E x A m p l e 0     all of QNAME, or the end of it    ─▶  C0 0C
 //   3 f o o 7 E x A m p l e 0                                       ─▶  3 f o o C0 10
@@ -22,7 +24,10 @@ const MAX_LABELS = 128;
 /** Names shortened in one reply; those beyond have their letters folded. */
 const MAX_CUTS = 64;
 
-/** Where the names of a type's RDATA begin, in types whose names may be compressed; −1: it is none of these. */
+/**
+ * Where the names of a type's RDATA begin, in types whose names may be compressed; −1: it is none
+ * of these.
+ */
 function compressibleAt(type: number): number {
   switch (type) {
     case Type.NS:
@@ -37,7 +42,10 @@ function compressibleAt(type: number): number {
   }
 }
 
-/** Where the name begins that a type writes out, and that signatures take in lower case (RFC 4034 §6.2); −1: it has none. */
+/**
+ * Where the name begins that a type writes out, and that signatures take in lower case (RFC 4034
+ * §6.2); −1: it has none.
+ */
 function writtenOutAt(type: number): number {
   switch (type) {
     case Type.DNAME:
@@ -51,7 +59,10 @@ function writtenOutAt(type: number): number {
   }
 }
 
-/** Types besides whose RDATA never points elsewhere in the message, so that what stands before them may become shorter. */
+/**
+ * Types besides whose RDATA never points elsewhere in the message, so that what stands before them
+ * may become shorter.
+ */
 const WITHOUT_POINTERS: ReadonlySet<number> = new Set([
   Type.A,
   Type.AAAA,
@@ -81,14 +92,15 @@ class QuestionNames {
   #qnameLast = 0;
   /** Where the labels begin of the name at hand. */
   readonly #labels = new Uint16Array(MAX_LABELS);
-  // What was cut out: from where to where it stood, what of QNAME it was, and how much is cut so far.
+  // What was cut out: from where to where it stood, what of QNAME it was, and how much is cut so
+  // far.
   readonly #cutStart = new Uint16Array(MAX_CUTS);
   readonly #cutEnd = new Uint16Array(MAX_CUTS);
   readonly #cutTarget = new Uint16Array(MAX_CUTS);
   readonly #cutTotal = new Uint16Array(MAX_CUTS);
   #cutCount = 0;
-  // Of the name at hand: its labels, where its closing zero or pointer stands, where that pointer leads now (−1: it is a zero), and which
-  // of QNAME's labels begins there (−1: none).
+  // Of the name at hand: its labels, where its closing zero or pointer stands, where that pointer
+  // leads now (−1: it is a zero), and which of QNAME's labels begins there (−1: none).
   #labelCount = 0;
   #tailOffset = 0;
   #pointer = -1;
@@ -193,7 +205,10 @@ class QuestionNames {
     return offset - this.#cutTotal[cut]!;
   }
 
-  /** How many labels of the name at hand are its own: those behind them are QNAME's last, letters' case aside. */
+  /**
+   * How many labels of the name at hand are its own: those behind them are QNAME's last, letters'
+   * case aside.
+   */
   #ownLabels(): number {
     let own = this.#labelCount;
     for (let q = this.#tail; own > 0 && q > 0; q--, own--) {
@@ -208,7 +223,10 @@ class QuestionNames {
     return true;
   }
 
-  /** Gives labels lower case: those in front that are spelled as QNAME's first, and those from `own` on. */
+  /**
+   * Gives labels lower case: those in front that are spelled as QNAME's first, and those from `own`
+   * on.
+   */
   #fold(own: number): void {
     let front = 0;
     while (front < Math.min(own, this.#qnameLast)) {
@@ -225,7 +243,9 @@ class QuestionNames {
     for (let i = bytes[start]!; i > 0; i--) bytes[start + i] = FOLD[bytes[start + i]!]!;
   }
 
-  /** Takes the name at #from, which ends by `limit`; false, and nothing is done, when it does not. */
+  /**
+   * Takes the name at #from, which ends by `limit`; false, and nothing is done, when it does not.
+   */
   #name(limit: number): boolean {
     const end = this.#readLabels(this.#from, limit);
     if (end === 0) return false;
@@ -263,7 +283,10 @@ class QuestionNames {
     this.#from = end;
   }
 
-  /** Whether all pointers of the message stand where they are looked for and can be changed. Reads names: of the one at hand nothing is left. */
+  /**
+   * Whether all pointers of the message stand where they are looked for and can be changed. Reads
+   * names: of the one at hand nothing is left.
+   */
   #canMove(): boolean {
     const { ttlOffsets, ttlCount } = this.#scanned!;
     for (let i = 0; i < ttlCount; i++) {
@@ -283,8 +306,9 @@ class QuestionNames {
 const rewriter = new QuestionNames();
 
 /**
- * Takes our letters out of the names in the reply that was scanned, in place; returns its length, and brings the offsets in `scanned` up to
- * date. Not for a signed message. Costs a look at each record where the server has compressed all names.
+ * Takes our letters out of the names in the reply that was scanned, in place; returns its length,
+ * and brings the offsets in `scanned` up to date. Not for a signed message. Costs a look at each
+ * record where the server has compressed all names.
  */
 export function hideOurLetters(bytes: Uint8Array, length: number, scanned: ScannedResponse): number {
   if (scanned.ttlCount === 0 || !hasUpperCase(bytes, scanned.questionEnd)) return length;

@@ -65,7 +65,8 @@ describe.each(BOXES)('a loop that begins later, through $name ($trait)', ({
     // Where the query itself comes back, a round trip and what this machine is slow by; else a probe must go round first.
     if (trait === 'keeps everything') expect(first.ms).toBeLessThan(100 + 5 * before.ms);
     expect(first.ms).toBeLessThan(PROVEN_WITHIN_MS);
-    expect(packets).toBeLessThanOrEqual(2);
+    // One that had to wait for the probe longer than an attempt's patience is sent again.
+    expect(packets).toBeLessThanOrEqual(2 + Math.floor(first.ms / 100));
     expect(outside.rcodes).toEqual({ 2: 50 });
     expect(inside.rcodes).toEqual({ 0: 50 });
   });

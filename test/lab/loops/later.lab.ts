@@ -1,5 +1,6 @@
-// Loops that begin later, through each kind of box, in a chain of three: unloop ─▶ the box ─▶ a stand-in, which answers at first and then
-// sends all back to unloop. What comes back comes from an address that is no upstream of ours. The schedule of probes is off.
+// Loops that begin later, through each kind of box, in a chain of three: unloop ─▶ the box ─▶ a
+// stand-in, which answers at first and then sends all back to unloop. What comes back comes from an
+// address that is no upstream of ours. The schedule of probes is off.
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { type Routing, startUnloopIn, type Unloop } from '../support/contenders.ts';
 import { recordLater } from '../support/later-figures.ts';
@@ -7,7 +8,10 @@ import { Lab, NODE, POD, UPSTREAM } from '../support/namespace.ts';
 import { BOXES } from '../support/real-servers.ts';
 
 const SECOND_UPSTREAM = '10.91.1.3';
-/** Well before the deadline of 1.8 s, which ends what nobody finds; some 10 ms on a machine with nothing else to do. */
+/**
+ * Well before the deadline of 1.8 s, which ends what nobody finds; some 10 ms on a machine with
+ * nothing else to do.
+ */
 const FOUND_WITHIN_MS = 1000;
 
 let lab: Lab;

@@ -26,7 +26,7 @@ describe('no alarm', () => {
   it('for a client that sends each query five times, of a slow upstream', async () => {
     const [agent, upstream] = await Promise.all([lab.pod.agent(), lab.upstream.agent()]);
     await upstream.call('serve', { address: UPSTREAM, delayMs: 100 });
-    const unloop = await startUnloopIn(lab, { upstreams: [UPSTREAM] });
+    const unloop = await startUnloopIn(lab, { upstreams: [UPSTREAM] }, { limits: { perClientWaiting: 0 } });
     const load = { server: POD, name: 'n*.some-service.outside.example', count: 1500, rate: 500, copies: 5 };
     const figures = await agent.call('load', { ...load, inFlight: 500 });
     record('retransmits', 'unloop', { answers: describeLoad(figures), note: await alarmsOf(unloop) });

@@ -1,5 +1,6 @@
-// The table of docs/loops.md about loops that begin later: one row per box, one column per setting, in each cell the time to proof. Kept in
-// build/lab/later-loops.json; with UPDATE_GENERATED=1 the table is written again from that file.
+// The table of docs/loops.md about loops that begin later: one row per box, one column per setting,
+// in each cell the time to proof. Kept in build/lab/later-loops.json; with UPDATE_GENERATED=1 the
+// table is written again from that file.
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 

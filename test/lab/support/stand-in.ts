@@ -1,6 +1,7 @@
-// A server with faults that can be chosen and changed under way: it answers itself, or sends queries back where they came from: in
-// another case, over TCP, without options, with CD, or losing the first of them. It counts what it was asked. For the laboratory's agent,
-// and on loopback for the scenarios.
+// A server with faults that can be chosen and changed under way: it answers itself, or sends
+// queries back where they came from: in another case, over TCP, without options, with CD, or losing
+// the first of them. It counts what it was asked. For the laboratory's agent, and on loopback for
+// the scenarios.
 import dgram from 'node:dgram';
 import { once } from 'node:events';
 import net, { type AddressInfo } from 'node:net';
@@ -15,7 +16,10 @@ export interface StandInOptions {
   readonly certificate?: { readonly key: string; readonly cert: string };
   /** Where queries are sent on to, HOST or HOST:PORT; '' (the default): it answers them itself. */
   readonly target?: string;
-  /** Queries for other names than those under this suffix are answered. '' (the default): all are sent on. */
+  /**
+   * Queries for other names than those under this suffix are answered. '' (the default): all are
+   * sent on.
+   */
   readonly targetSuffix?: string;
   /** Draws each letter's case anew in what is sent on. */
   readonly scrambleCase?: boolean;

@@ -1,5 +1,6 @@
-// Clients that put marks of ours on queries of their own: a case pattern that an answer showed them, tags that they made up. What they
-// provoke is theirs alone. Attacker and honest client in one run each.
+// Clients that put marks of ours on queries of their own: a case pattern that an answer showed
+// them, tags that they made up. What they provoke is theirs alone. Attacker and honest client in
+// one run each.
 import { randomBytes } from 'node:crypto';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { StandIn, type StandInOptions } from '../../lab/support/stand-in.ts';

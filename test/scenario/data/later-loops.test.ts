@@ -1,6 +1,7 @@
-// A loop that begins after the start, through a box on loopback that keeps nothing of what unloop marks its queries with but the name:
-// it drops OPT, scrambles case, sets CD or not, and merges equal questions. The schedule of probes is off, and the deadline far away: what
-// is answered here was found by the question that came back.
+// A loop that begins after the start, through a box on loopback that keeps nothing of what unloop
+// marks its queries with but the name: it drops OPT, scrambles case, sets CD or not, and merges
+// equal questions. The schedule of probes is off, and the deadline far away: what is answered here
+// was found by the question that came back.
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -47,7 +48,9 @@ async function start({ workers = 2, loop = {}, upstreams, env = {} }: Setting): 
 
 const isLoopLine = ({ msg }: LogLine): boolean => msg.startsWith('DNS forwarding loop: ');
 
-/** Asks a name before the loop, has it begin, and asks another: it must come to an end by itself. */
+/**
+ * Asks a name before the loop, has it begin, and asks another: it must come to an end by itself.
+ */
 async function expectFound(unloop: UnloopProcess, begin: () => void, ask = askUdp): Promise<void> {
   expect((await ask(unloop.port, { name: 'before.example.com' })).rcode).toBe(0);
   begin();
@@ -138,7 +141,8 @@ describe('no loop, but much that looks like one', () => {
     expect(answered).toBe(800);
     const metrics = await unloop.metrics();
     expect(metrics.value('unloop_loop_suspicions_total')).toBeGreaterThan(100);
-    // Five at once and one in ten seconds for the question alone; where nobody was answered meanwhile, one a second.
+    // Five at once and one in ten seconds for the question alone; where nobody was answered
+    // meanwhile, one a second.
     expect(metrics.value('unloop_loop_probes_total')).toBeLessThan(25);
     expect(metrics.value('unloop_loop_detected_total')).toBe(0);
     expect(unloop.log.some(isLoopLine)).toBe(false);
