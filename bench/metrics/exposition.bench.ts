@@ -23,7 +23,8 @@ function createSource(upstreamCount: number): MetricsSource {
     build: { version: '0', node: process.versions.node, socket: 'batch' },
     failureReasons: FAILURE_REASON_NAMES,
     listen: () => ['127.0.0.1:5300'],
-    upstreams: () => slots.map((slot) => ({ slot, text: `10.0.0.${slot}:53`, state: 'up', rttMs: 1 })),
+    upstreams: () =>
+      slots.map((slot) => ({ slot, text: `10.0.0.${slot}:53`, state: 'up', rttMs: 1, learned: [] })),
     routes: () =>
       slots.map((slot) => ({ slot, upstream: `10.0.0.${slot}:53`, zone: '.', quarantined: false })),
     workers: () => WORKERS,

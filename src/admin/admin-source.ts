@@ -12,6 +12,15 @@ export interface Readiness {
   readonly reason: string;
 }
 
+/** A mark of queries that a server was found not to handle. */
+export interface LearnedOfUpstream {
+  readonly what: 'case' | 'options' | 'edns';
+  /** ISO 8601, wall clock. */
+  readonly since: string;
+  /** When it is tried again. */
+  readonly until: string;
+}
+
 /** One upstream, as `GET /upstreams` shows it. */
 export interface UpstreamStatus {
   readonly address: string;
@@ -32,6 +41,8 @@ export interface UpstreamStatus {
   readonly replaces: string | null;
   /** Smoothed round-trip time; null while nothing was measured. */
   readonly rttMs: number | null;
+  /** What it is asked without, for all names, since and until when: it does not handle upper case, options or EDNS. */
+  readonly learned: readonly LearnedOfUpstream[];
   /** Why a connection toward it, or a query over one, failed last; null when none did. */
   readonly lastFault: { readonly text: string; readonly at: string } | null;
 }

@@ -74,8 +74,20 @@ export const ROUTES: ReadonlyMap<string, Route> = new Map<string, Route>([
 /** Exactly the public fields, whatever else the server's objects carry. */
 function upstreamJson(upstream: UpstreamStatus): UpstreamStatus {
   const { address, transport, zones, state, source, replaces, rttMs } = upstream;
-  const { lastFault, condition, lastError } = upstream;
-  return { address, transport, zones, state, source, replaces, rttMs, lastFault, condition, lastError };
+  const { learned, lastFault, condition, lastError } = upstream;
+  return {
+    address,
+    transport,
+    zones,
+    state,
+    source,
+    replaces,
+    rttMs,
+    learned,
+    lastFault,
+    condition,
+    lastError,
+  };
 }
 
 function episodeJson(episode: LoopEpisodeStatus): LoopEpisodeStatus {

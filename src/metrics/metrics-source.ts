@@ -14,6 +14,8 @@ export interface MetricsUpstream {
   readonly state: UpstreamStateName;
   /** Smoothed round-trip time, ms; 0 while nothing was measured. */
   readonly rttMs: number;
+  /** What it is asked without (MARK_NAMES of upstream/marks). */
+  readonly learned: readonly string[];
 }
 
 /** A route slot in use: a zone's use of an upstream. */

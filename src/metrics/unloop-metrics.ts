@@ -23,6 +23,9 @@ function drops(totals: CounterTotals): Sample[] {
   return samples;
 }
 
+/** In the order of the marks' bits (upstream/marks.ts). */
+const LEARNED_NAMES = ['case', 'options', 'edns'] as const;
+
 function states(upstreams: readonly MetricsUpstream[]): Sample[] {
   // Two slots of one text (a server used by two zones' lists) show the worse state; a sum would show 2.
   const worst = new Map<string, number>();
@@ -34,6 +37,16 @@ function states(upstreams: readonly MetricsUpstream[]): Sample[] {
       labels: { upstream, state },
       value: index === current ? 1 : 0,
     })),
+  );
+}
+
+function lessons(upstreams: readonly MetricsUpstream[]): Sample[] {
+  // As for states: what one of two slots of one text is asked without, the text is shown with.
+  const learnedBy = new Map<string, Set<string>>();
+  for (const { text, learned } of upstreams)
+    learnedBy.set(text, new Set([...(learnedBy.get(text) ?? []), ...learned]));
+  return [...learnedBy].flatMap(([upstream, learned]) =>
+    LEARNED_NAMES.map((what) => ({ labels: { upstream, what }, value: learned.has(what) ? 1 : 0 })),
   );
 }
 
@@ -142,6 +155,24 @@ export const UNLOOP_METRICS: readonly Metric[] = [
     ['upstream'],
     'Smoothed round-trip time of an upstream; absent until measured.',
     (source) => rtts(source.upstreams()),
+  ),
+  labelled(
+    'gauge',
+    'unloop_upstream_learned',
+    ['upstream', 'what'],
+    '1 while a server is asked without something that it does not handle, for all names: case, options, edns.',
+    (source) => lessons(source.upstreams()),
+  ),
+  labelled(
+    'counter',
+    'unloop_upstream_fallbacks_total',
+    ['what'],
+    'Questions asked again in lower case (case), without our option (options) or without EDNS (edns).',
+    ({ totals }) =>
+      LEARNED_NAMES.map((what, bit) => ({
+        labels: { what },
+        value: totals.counter((Counter.fallbacksCase + bit) as Counter),
+      })),
   ),
   labelled(
     'counter',

@@ -61,7 +61,7 @@ export class AdminView implements AdminSource {
   }
 
   upstreams(): readonly UpstreamStatus[] {
-    const { registry, state, faults, conduct, health } = this.#plane;
+    const { registry, state, faults, conduct, health, lessons } = this.#plane;
     return registry.upstreams.map((upstream) => {
       const { spec, server } = upstream;
       const rttMs = state.rttMs(spec.slot);
@@ -76,6 +76,7 @@ export class AdminView implements AdminSource {
         source: server.source,
         replaces: server.replaces,
         rttMs: rttMs === 0 ? null : Math.round(rttMs * 1000) / 1000,
+        learned: lessons.lessons(spec),
         lastFault: fault === null ? null : { text: fault.text, at: new Date(fault.atMs).toISOString() },
       };
     });

@@ -17,6 +17,7 @@ import { Counters, CounterTotals, createCounterBlock } from '../metrics/counters
 import { HealthChecker } from '../upstream/health.ts';
 import { SharedUpstreamState } from '../upstream/shared-state.ts';
 import { AdminListener } from './admin-listener.ts';
+import { LessonControl } from './lesson-control.ts';
 import { claimed, listenOf, takeInherited } from './listen-addresses.ts';
 import { LoopControl } from './loop-control.ts';
 import { MainUpstreams } from './main-upstreams.ts';
@@ -61,6 +62,7 @@ export class ControlPlane implements ServerFacts {
   readonly health: HealthChecker;
   readonly conduct = new UpstreamConduct(this.totals);
   loop: LoopControl;
+  readonly lessons: LessonControl;
   readonly #log: Log;
   readonly #clock = new Clock();
   readonly #limiter: RepeatLimiter;
@@ -107,6 +109,12 @@ export class ControlPlane implements ServerFacts {
       log,
       (message) => this.#onReport(message),
     );
+    this.lessons = new LessonControl({
+      clock: this.#clock,
+      log,
+      state: this.state,
+      upstreams: this.#upstreams,
+    });
     this.health = new HealthChecker({
       settings: config.forward.healthCheck,
       state: this.state,
@@ -233,9 +241,15 @@ export class ControlPlane implements ServerFacts {
   #onReport(message: FromWorker): void {
     if (message.type === 'sighted') this.loop.sighted(message.sightings);
     else if (message.type === 'suspected') this.loop.suspected(message.routeSlot, message.isWeak);
+    else if (message.type === 'stumbled') this.#onStumble(message.slot, message.marks, message.domain);
     else if (message.type === 'stranger') this.#reportStranger(message.client);
     else if (message.type === 'upstream-fault')
       this.faults.add(message.upstream, message.reason, message.text);
+  }
+
+  #onStumble(slot: number, marks: number, domain: string): void {
+    const upstream = this.registry.upstreams.find(({ spec }) => spec.slot === slot);
+    if (upstream !== undefined) void this.lessons.stumbled(upstream.spec, marks, domain);
   }
 
   /** Whom we refuse may be a pod whose network we cannot know: the only sign of it would be a counter. */

@@ -38,6 +38,7 @@ export class MetricsView implements MetricsSource {
       text: upstream.spec.text,
       state: this.stateOf(upstream),
       rttMs: this.#plane.state.rttMs(upstream.spec.slot),
+      learned: this.#plane.lessons.lessons(upstream.spec).map(({ what }) => what),
     }));
   }
 

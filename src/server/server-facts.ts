@@ -3,6 +3,7 @@ import type { Config, ListenAddress } from '../config/config.ts';
 import type { CounterTotals } from '../metrics/counters.ts';
 import type { HealthChecker } from '../upstream/health.ts';
 import type { SharedUpstreamState } from '../upstream/shared-state.ts';
+import type { LessonControl } from './lesson-control.ts';
 import type { LoopControl } from './loop-control.ts';
 import type { Supervisor } from './supervisor.ts';
 import type { UpstreamConduct } from './upstream-conduct.ts';
@@ -23,6 +24,7 @@ export interface ServerFacts {
   readonly registry: UpstreamRegistry;
   readonly supervisor: Supervisor;
   readonly loop: LoopControl;
+  readonly lessons: LessonControl;
   readonly faults: UpstreamFaults;
   readonly health: HealthChecker;
   readonly conduct: UpstreamConduct;

@@ -22,6 +22,7 @@ export const UPSTREAM: UpstreamStatus = {
   source: '/run/systemd/resolve/resolv.conf',
   replaces: '127.0.0.53:53',
   rttMs: 1.2,
+  learned: [],
   lastFault: null,
 };
 

@@ -162,7 +162,7 @@ describe('exposition', () => {
   it('escapes label values', async () => {
     const source = new SampleSource();
     const text = 'https://h/"x"\\y\nz';
-    source.upstreamList = [{ slot: 0, text, state: 'up', rttMs: 0 }];
+    source.upstreamList = [{ slot: 0, text, state: 'up', rttMs: 0, learned: [] }];
     const families = await scrape(source);
     expect(seriesValue(families, 'unloop_upstream_requests_total', { upstream: text })).toBe(0);
   });

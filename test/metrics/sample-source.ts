@@ -17,9 +17,9 @@ export class SampleSource implements MetricsSource {
   readonly failureReasons = FAILURE_REASON_NAMES;
   readonly workerCounters: readonly Counters[];
   upstreamList: MetricsUpstream[] = [
-    { slot: 0, text: '10.0.0.2:53', state: 'down', rttMs: 2 },
-    { slot: 3, text: '127.0.0.1:5398', state: 'quarantined', rttMs: 0 },
-    { slot: 4, text: '10.0.0.2:53', state: 'up', rttMs: 1.5 },
+    { slot: 0, text: '10.0.0.2:53', state: 'down', rttMs: 2, learned: [] },
+    { slot: 3, text: '127.0.0.1:5398', state: 'quarantined', rttMs: 0, learned: [] },
+    { slot: 4, text: '10.0.0.2:53', state: 'up', rttMs: 1.5, learned: [] },
   ];
   routeList: MetricsRoute[] = [
     { slot: 0, upstream: '10.0.0.2:53', zone: '.', quarantined: false },
