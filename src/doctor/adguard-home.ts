@@ -22,7 +22,11 @@ export async function readAdGuardHome(files: NodeFiles): Promise<Service | null>
     let dns: Record<string, unknown>;
     try {
       dns =
-        (parse(reading.text, { logLevel: 'silent' }) as { dns?: Record<string, unknown> } | null)?.dns ?? {};
+        (
+          parse(reading.text, { logLevel: 'silent', prettyErrors: false }) as {
+            dns?: Record<string, unknown>;
+          } | null
+        )?.dns ?? {};
     } catch {
       // The stub is then one of which nothing is known, which the report says.
       return null;

@@ -17,24 +17,47 @@ export interface FlagValue {
 }
 
 /**
- * Splits at white space outside quotes; a backslash at the end of a line continues it. Quotes are
- * taken off.
+ * Splits at white space outside quotes, and takes quotes and backslashes off (systemd.syntax(7)). A
+ * backslash at the end of a line continues it.
  */
 export function splitCommand(text: string, file: string, firstLine: number): Word[] {
   const words: Word[] = [];
+  let word: string | null = null;
+  let quote = '';
   let line = firstLine;
-  const pattern = /\\\r?\n|\n|[^\S\n]+|(?:"(?:\\.|[^"\\])*"|'[^']*'|\\[^\n]|[^\s"'\\]|["'\\])+/g;
-  for (const [token] of text.matchAll(pattern)) {
-    if (token.trim() !== '' && !/^\\\r?\n$/.test(token)) words.push({ text: unquote(token), file, line });
-    line += token.split('\n').length - 1;
+  let startLine = firstLine;
+  const append = (piece: string) => {
+    if (word === null) startLine = line;
+    word = (word ?? '') + piece;
+  };
+  const end = () => {
+    if (word !== null) words.push({ text: word, file, line: startLine });
+    word = null;
+  };
+  for (let index = 0; index < text.length; index++) {
+    const char = text[index]!;
+    if (char === '\r') continue;
+    if (char === '\\' && /^\r?\n/.test(text.slice(index + 1, index + 3))) {
+      index = text.indexOf('\n', index);
+      if (quote === '') end();
+      else append(' ');
+      line++;
+    } else if (char === '\\' && quote !== "'" && index + 1 < text.length) {
+      const next = text[++index]!;
+      append(quote === '' || '"\\$`'.includes(next) ? next : char + next);
+    } else if (quote === '' && /\s/.test(char)) {
+      end();
+      if (char === '\n') line++;
+    } else if (char === quote || (quote === '' && (char === '"' || char === "'"))) {
+      quote = quote === '' ? char : '';
+      append('');
+    } else {
+      append(char);
+      if (char === '\n') line++;
+    }
   }
+  end();
   return words;
-}
-
-function unquote(token: string): string {
-  return token.replaceAll(/"((?:\\.|[^"\\])*)"|'([^']*)'/gs, (_all, double?: string, single?: string) =>
-    double === undefined ? single! : double.replaceAll(/\\(["\\$`])/g, '$1'),
-  );
 }
 
 /** "FILE:LINE", or the file alone. */

@@ -44,7 +44,7 @@ export async function readDnscryptProxy(files: NodeFiles): Promise<Service | nul
 
 async function readSocket(files: NodeFiles): Promise<string[]> {
   for (const path of SOCKETS) {
-    const listens = [...(await files.text(path)).matchAll(/^\s*Listen(?:Stream|Datagram)=\s*(\S+)/gm)];
+    const listens = [...(await files.text(path)).matchAll(/^[ \t]*Listen(?:Stream|Datagram)=[ \t]*(\S+)/gm)];
     if (listens.length > 0) return [...new Set(listens.map((match) => match[1]!))];
   }
   return [DEBIAN_LISTEN];

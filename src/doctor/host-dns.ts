@@ -46,7 +46,7 @@ export async function readTalosHostDns(files: NodeFiles, named: readonly string[
 function readTalosNameservers(text: string): string[] {
   const servers: unknown[] = [];
   try {
-    for (const document of parseAllDocuments(text, { logLevel: 'silent' })) {
+    for (const document of parseAllDocuments(text, { logLevel: 'silent', prettyErrors: false })) {
       const value = (document as { toJS(options: object): unknown }).toJS({ maxAliasCount: 10 });
       const root = value as {
         kind?: unknown;

@@ -61,7 +61,9 @@ export async function readK3s(files: NodeFiles, distribution: Distribution): Pro
     const text = (await files.text(file)).replaceAll(/['"]/g, ' ');
     const flag = findFlag(splitCommand(text, file, 1), 'resolv-conf');
     if (flag !== null && flag.value !== '') own = flag;
-    const variable = new RegExp(`^\\s*${flavour.toUpperCase()}_RESOLV_CONF=\\s*(\\S+)`, 'm').exec(text)?.[1];
+    const variable = new RegExp(`^[ \\t]*${flavour.toUpperCase()}_RESOLV_CONF=\\s*(\\S+)`, 'm').exec(
+      text,
+    )?.[1];
     if (variable !== undefined) own = { value: variable, setBy: file };
     const argument = /--kubelet-arg[=\s]+(?:--)?resolv-conf=(\S+)/.exec(text)?.[1];
     if (argument !== undefined) kubeletArg = { value: argument, setBy: file };

@@ -42,21 +42,25 @@ export interface YamlValue {
 
 /** Top-level keys of a YAML (or JSON) mapping, with their lines; null when the text is none. */
 export function readYamlKeys(text: string): Map<string, YamlValue> | null {
+  try {
+    return collectKeys(text);
+  } catch {
+    // An alias of nothing or too many of them, or nesting deeper than the stack.
+    return null;
+  }
+}
+
+function collectKeys(text: string): Map<string, YamlValue> | null {
   const lines = new LineCounter();
-  const document = parseDocument(text, { lineCounter: lines, logLevel: 'silent' });
+  // Pretty errors take the square of the file's length, and nobody reads them.
+  const document = parseDocument(text, { lineCounter: lines, logLevel: 'silent', prettyErrors: false });
   if (document.errors.length > 0) return null;
   const keys = new Map<string, YamlValue>();
   const { contents } = document;
   // Nothing but comments is an empty mapping.
   if (contents === null || (isScalar(contents) && contents.value === null)) return keys;
   if (!isMap(contents)) return null;
-  let values: Record<string, unknown>;
-  try {
-    values = document.toJS({ maxAliasCount: 10 }) as Record<string, unknown>;
-  } catch {
-    // An alias of nothing, or too many of them.
-    return null;
-  }
+  const values = document.toJS({ maxAliasCount: 10 }) as Record<string, unknown>;
   for (const item of contents.items) {
     if (!isScalar(item.key) || typeof item.key.value !== 'string') continue;
     keys.set(item.key.value, {

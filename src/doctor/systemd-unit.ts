@@ -45,7 +45,8 @@ export async function readUnit(files: NodeFiles, name: string, lost: string): Pr
   const fromUnit = new Map<string, Assignment>();
   let environmentFiles: string[] = [];
   const texts = await readUnitFiles(files, name);
-  if (!texts.some(({ text }) => /^\s*ExecStart=\s*\S/m.test(text))) texts.unshift({ file: '', text: lost });
+  if (!texts.some(({ text }) => /^[ \t]*ExecStart=[ \t]*\S/m.test(text)))
+    texts.unshift({ file: '', text: lost });
   for (const { file, text } of texts) {
     for (const assignment of readAssignments(text, file)) {
       const { key, value } = assignment;

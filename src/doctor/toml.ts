@@ -21,12 +21,12 @@ export function readToml(text: string): Map<string, TomlValue> {
     const match = /^\s*([\w-]+)\s*=\s*(.*)$/.exec(lines[index]!);
     if (match === null) continue;
     const line = index + 1;
-    let value = match[2]!;
+    const parts = [match[2]!];
     // A list may go on for lines.
-    while (value.startsWith('[') && !value.includes(']') && index + 1 < lines.length) {
-      index++;
-      value += ` ${lines[index]!.trim()}`;
+    if (parts[0]!.startsWith('[')) {
+      while (!parts.at(-1)!.includes(']') && index + 1 < lines.length) parts.push(lines[++index]!);
     }
+    const value = parts.join(' ');
     const quoted = [...value.matchAll(/"([^"]*)"|'([^']*)'/g)].map((found) => found[1] ?? found[2]!);
     const isBare = quoted.length === 0 && !value.startsWith('[') && !/^["']/.test(value);
     values.set(section + match[1]!, { texts: isBare ? [value.trim()] : quoted, line });

@@ -63,9 +63,9 @@ async function readLines(files: NodeFiles, path: string, seen: Set<string>): Pro
   if (reading.kind !== 'text') return null;
   const lines: Line[] = [];
   for (const [index, written] of reading.text.split(/\r?\n/).entries()) {
-    const match = /^\s*([\w-]+):\s*(.*?)\s*$/.exec(written.replace(/(^|\s)#.*$/, ''));
+    const match = /^\s*([\w-]+):(.*)$/.exec(written.replace(/(^|\s)#.*$/, ''));
     if (match === null) continue;
-    const value = match[2]!.replaceAll(/^["']|["']$/g, '');
+    const value = match[2]!.trim().replaceAll(/^["']|["']$/g, '');
     if (!/^include(-toplevel)?$/.test(match[1]!)) {
       lines.push({ name: match[1]!, value, source: `${path}:${index + 1}` });
       continue;

@@ -104,3 +104,19 @@ it('comes to a verdict, whatever the files hold', { timeout: 120_000 }, async ()
     { numRuns: 30 },
   );
 });
+
+it('reads a long file in time, whatever it repeats', { timeout: 120_000 }, async () => {
+  // biome-ignore lint/suspicious/noTemplateCurlyInString: systemd's own spelling
+  const pieces = ['"', "'", '\\"', '"\'', '\n', ' ', '\\\n', '--a=', '${A}', '[', '= ["', 'a:', '\t#'];
+  const readers = PATHS.filter((path) => /kubelet|cmdline|pihole|unbound|dnscrypt|AdGuard|state/.test(path));
+  const root = await makeTree({
+    '/etc/resolv.conf': 'nameserver 10.0.0.2\n',
+    ...Object.fromEntries(readers.map((path) => [path, ''])),
+  });
+  const args = parseDoctorFlags(['--root', root]);
+  for (const piece of pieces) {
+    const text = piece.repeat(Math.floor(60_000 / piece.length));
+    for (const path of readers) await writeFile(root + path, text);
+    expect([0, 1, 2]).toContain((await examine(args, {})).exitCode);
+  }
+});
