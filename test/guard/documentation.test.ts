@@ -12,9 +12,10 @@ const pages = [
 ];
 const { scripts } = JSON.parse(readRepositoryFile('package.json')) as { scripts: Record<string, string> };
 
-/** Every "npm run x", "npm x" and "npx unloop x" of the pages, with its place. */
+/** Every "npm run x", "npm x" and "npx unloop x" of the pages, with its file and line. */
 function commandsIn(path: string): { place: string; tool: 'npm' | 'unloop'; name: string }[] {
   const found: { place: string; tool: 'npm' | 'unloop'; name: string }[] = [];
+  let isCode = false;
   readRepositoryFile(path)
     .split('\n')
     .forEach((line, i) => {
@@ -23,8 +24,12 @@ function commandsIn(path: string): { place: string; tool: 'npm' | 'unloop'; name
         found.push({ place, tool: 'npm', name: name! });
       for (const [, name] of line.matchAll(/\bnpm (start|test)\b/g))
         found.push({ place, tool: 'npm', name: name! });
-      for (const [, name] of line.matchAll(/(?:`|\bnpx |^\s*(?:\$ )?)unloop ([a-z]+)\b/g))
-        found.push({ place, tool: 'unloop', name: name! });
+      if (line.trimStart().startsWith('```')) isCode = !isCode;
+      // At the beginning of a line it is a command only in a block of code: prose wraps anywhere.
+      const command = isCode
+        ? /(?:`|\bnpx |^\s*(?:\$ )?)unloop ([a-z]+)\b/g
+        : /(?:`|\bnpx )unloop ([a-z]+)\b/g;
+      for (const [, name] of line.matchAll(command)) found.push({ place, tool: 'unloop', name: name! });
     });
   return found;
 }
