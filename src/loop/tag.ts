@@ -34,9 +34,8 @@ export const TAG_OPTION = 65353;
  * 12 |                    EPOCH                      |   which hour's key
  * 14 |                                               |
  *    +--+--+--+--+--+--+--+--+--+--+--+--+--+--+--+--+
- * 16 |                     MAC                       |   HMAC-SHA256 of the octets before it but
- * HOPS, its first 96 bits
- *  … |                                               |
+ * 16 |                     MAC                       |   HMAC-SHA256 of what stands before it but
+ *  … |                                               |   HOPS, its first 96 bits
  *    +--+--+--+--+--+--+--+--+--+--+--+--+--+--+--+--+
  * ```
  * HOPS changes on the way, like a TTL, and like a TTL it is not under the MAC: who can change it
