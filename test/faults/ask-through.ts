@@ -42,7 +42,26 @@ export function suffixOf(fault: Fault): string {
   return `${fault.key}.faults.example`;
 }
 
+/** Whether it is one of the questions that count. */
+export function isCounted(name: string, suffix: string): boolean {
+  return name.endsWith(`.${suffix}`) && !name.endsWith(`.before.${suffix}`);
+}
+
+/** Asks what comes before the questions that count, at its rate, and waits for no answer. */
+async function askBefore(fault: Fault, port: number): Promise<void> {
+  if (fault.before === undefined) return;
+  const { questions, perSecond, pauseMs } = fault.before;
+  const client = await UdpClient.open(port);
+  for (let i = 0; i < questions; i++) {
+    client.send(queryBytes({ name: `q${i}.before.${suffixOf(fault)}`, id: i + 1 }));
+    await sleep(1000 / perSecond);
+  }
+  await sleep(pauseMs);
+  client.close();
+}
+
 export async function askThrough(fault: Fault, port: number, patience: Patience): Promise<ClientFigures> {
+  await askBefore(fault, port);
   const client = await FaultClient.open(fault, port, patience);
   const questions: Promise<void>[] = [];
   const startMs = performance.now();

@@ -1,6 +1,6 @@
 // The table of faults that upstreams commit: for each a script (test/support/scripted-upstream.ts), one function per fault, and
 // what its answer ought to be. Run against unloop alone by faults.test.ts, beside other forwarders by test/lab/faults.
-import type dnsPacket from 'dns-packet';
+import dnsPacket from 'dns-packet';
 import type { Answer } from '../support/dns-client.ts';
 import {
   type Action,
@@ -11,7 +11,9 @@ import {
   errorAnswer,
   formerrOnEdns,
   fromOtherPort,
+  goAway,
   later,
+  nxdomain,
   type ReceivedQuery,
   resetConnection,
   type Script,
@@ -19,6 +21,7 @@ import {
   truncated,
   withFlags,
   withId,
+  withLowerCase,
   withOtherCase,
   withOtherName,
 } from '../support/scripted-upstream.ts';
@@ -56,8 +59,14 @@ export interface Fault {
   readonly transport?: Transport;
   /** false: the upstreams do not listen for TCP. */
   readonly tcp?: boolean;
+  /** Connections are served one after the other; while one is open the server answers nothing else, over UDP neither. */
+  readonly serial?: boolean;
+  /** One more upstream, named first, to which there is no route. */
+  readonly noRoute?: boolean;
+  /** What happened before the questions that count: others below `before.`, whose answers nobody waits for, then a pause. */
+  readonly before?: { readonly questions: number; readonly perSecond: number; readonly pauseMs: number };
   readonly due: Due;
-  /** What is due comes only where processes run when they want to: by the second. */
+  /** What is due comes only where processes run when they want to: by the second, or with a handshake for each question. */
   readonly timed?: boolean;
   /** Messages that unloop may send upstream about one question, over both transports. Default MOST_TRIES. */
   readonly tries?: number;
@@ -107,6 +116,19 @@ const dropsEveryOther = (): Script => {
   return onDatagrams((query) => (count++ % 2 === 0 ? undefined : answer(query)));
 };
 
+/** A DNS firewall, an air-gapped resolver: knows its names, says nothing about the root, and lost what was asked first. */
+const silentAboutTheRoot = (): Script => (query) =>
+  query.name === '.' || isBefore(query) ? undefined : answer(query);
+
+/** Silent about everything for a while from the first question on, then sound. */
+const outage = (outageMs: number) => (): Script => {
+  let returnsMs = 0;
+  return (query) => {
+    returnsMs ||= performance.now() + outageMs;
+    return performance.now() < returnsMs ? undefined : answer(query);
+  };
+};
+
 // ------------------------------------------------------------------------------------------------------------ TCP
 
 const truncatesAll = (): Script => onDatagrams((query) => truncated(query));
@@ -126,6 +148,34 @@ const endsConnections = (end: () => Action) => (): Script => {
     const count = answered.get(query.connection) ?? 0;
     if (query.connection % 2 === 0 || count === 20) return end();
     answered.set(query.connection, count + 1);
+    return answer(query);
+  };
+};
+
+/** One query on each connection, and no other that came meanwhile. */
+const oneQueryEach = (): Script => {
+  const taken = new Set<number>();
+  return (query) => {
+    if (query.transport === 'udp') return truncated(query);
+    if (taken.has(query.connection)) return undefined;
+    taken.add(query.connection);
+    return [later(20, answer(query)), later(20, closeConnection())];
+  };
+};
+
+/** Every tenth answer does not fit into a datagram. */
+const someTruncated = (): Script =>
+  onDatagrams((query) => (numberOf(query.name) % 10 === 0 ? truncated(query) : answer(query)));
+
+/** Each answer ends the session: asked meanwhile or not, the next question needs another one. */
+const goesAway = (): Script => (query) => [answer(query), goAway()];
+
+/** Connections that were used before the questions that count lead nowhere afterwards. */
+const blackHoledConnections = (): Script => {
+  const holes = new Set<number>();
+  return (query) => {
+    if (isBefore(query)) holes.add(query.connection);
+    else if (holes.has(query.connection)) return undefined;
     return answer(query);
   };
 };
@@ -158,7 +208,12 @@ const goodAfterBad = (): Script => (query) =>
       ]
     : answer(query);
 
-const lowerCase = (): Script => onDatagrams((query) => withOtherCase(answer(query)));
+const otherCase = (): Script => onDatagrams((query) => withOtherCase(answer(query)));
+const lowerCase = (): Script => onDatagrams((query) => withLowerCase(answer(query)));
+
+/** Compares names octet by octet, as small servers inside containers and VPN agents do. */
+const caseSensitive = (): Script => (query) =>
+  query.name === query.name.toLowerCase() ? answer(query) : nxdomain(query);
 
 // ---------------------------------------------------------------------------------------- replies that are broken
 
@@ -198,6 +253,13 @@ const duplicates = (): Script =>
 
 const formerrTowardEdns = (): Script => (query) => formerrOnEdns(query);
 const silentTowardEdns = (): Script => (query) => (query.hasOpt ? undefined : answer(query));
+
+/** Any option at all: what they do to queries with one. */
+const towardOptions = (script: Script) => (): Script => (query) =>
+  hasOption(query) ? script(query) : answer(query);
+/** A firewall in the way: it is none over TCP either. */
+const dropped: Script = () => undefined;
+
 const notimpTowardEdns = (): Script => (query) =>
   query.hasOpt ? answer(query, { rcode: 4, answers: [], opt: false }) : answer(query);
 
@@ -234,6 +296,17 @@ const outOfBailiwick = (): Script => (query) => {
     ],
   });
 };
+
+/** Whether it came before the questions that count. */
+function isBefore({ name }: ReceivedQuery): boolean {
+  return /\.before\./i.test(name);
+}
+
+/** Whether the OPT record has options. */
+function hasOption({ bytes, hasOpt }: ReceivedQuery): boolean {
+  const records = hasOpt ? (dnsPacket.decode(bytes).additionals ?? []) : [];
+  return records.some((record) => record.type === 'OPT' && record.options.length > 0);
+}
 
 function addressOf(name: string): dnsPacket.Answer {
   return { type: 'A', name, ttl: 300, data: TRUE_ADDRESS };
@@ -301,6 +374,28 @@ export const FAULTS: readonly Fault[] = [
     upstreams: [servfail, () => good],
     due: 'good',
   },
+  {
+    key: 'no-route',
+    title: 'two upstreams, one without a route',
+    upstreams: [() => good],
+    noRoute: true,
+    due: 'good',
+  },
+  {
+    key: 'no-root',
+    title: 'silence about the root, after five lost questions',
+    upstreams: [silentAboutTheRoot],
+    before: { questions: 5, perSecond: 5, pauseMs: 3000 },
+    due: 'good',
+  },
+  {
+    key: 'outage',
+    title: 'back for a second after an outage of 4 s',
+    upstreams: [outage(4000)],
+    before: { questions: 20, perSecond: 5, pauseMs: 1000 },
+    due: 'good',
+    timed: true,
+  },
   { key: 'tc', title: 'TC always', upstreams: [truncatesAll], due: 'good' },
   {
     key: 'tc-refused',
@@ -308,6 +403,9 @@ export const FAULTS: readonly Fault[] = [
     upstreams: [truncatesAll],
     tcp: false,
     due: 'error',
+    // The client is passed TC on, and asks over TCP: another question.
+    tries: 2 * MOST_TRIES,
+    triesByTransport: 2 * MOST_TRIES,
   },
   {
     key: 'tc-records-refused',
@@ -331,6 +429,60 @@ export const FAULTS: readonly Fault[] = [
     due: 'good',
     // TC and three connections. Who was slow to say TC is asked anew.
     tries: 2 * MOST_TRIES,
+  },
+  {
+    key: 'tc-one-query',
+    title: 'TC always, one query per TCP connection',
+    upstreams: [oneQueryEach],
+    due: 'good',
+    // TC and three connections.
+    tries: 1 + MOST_TRIES,
+  },
+  {
+    key: 'tcp-one-query',
+    title: 'TCP, one query per connection',
+    transport: 'tcp',
+    upstreams: [oneQueryEach],
+    due: 'good',
+  },
+  {
+    key: 'tls-one-query',
+    title: 'TLS, one query per connection',
+    transport: 'tls',
+    upstreams: [oneQueryEach],
+    due: 'good',
+    timed: true,
+  },
+  {
+    key: 'tc-serial',
+    title: 'one TCP connection at a time, and no datagram meanwhile',
+    upstreams: [someTruncated],
+    serial: true,
+    due: 'good',
+  },
+  {
+    key: 'https-goaway',
+    title: 'HTTPS, GOAWAY after each answer',
+    transport: 'https',
+    upstreams: [goesAway],
+    due: 'good',
+    timed: true,
+  },
+  {
+    key: 'tcp-black-hole',
+    title: 'TCP, and the connection that was in use is a black hole',
+    transport: 'tcp',
+    upstreams: [blackHoledConnections],
+    before: { questions: 5, perSecond: 5, pauseMs: 500 },
+    due: 'good',
+  },
+  {
+    key: 'tls-black-hole',
+    title: 'TLS, and the connection that was in use is a black hole',
+    transport: 'tls',
+    upstreams: [blackHoledConnections],
+    before: { questions: 5, perSecond: 5, pauseMs: 500 },
+    due: 'good',
   },
   { key: 'wrong-id', title: 'wrong ID', upstreams: [wrongId], due: 'good' },
   {
@@ -365,7 +517,20 @@ export const FAULTS: readonly Fault[] = [
   {
     key: 'lower-case',
     title: 'the name comes back in another case',
+    upstreams: [otherCase],
+    due: 'good',
+  },
+  {
+    key: 'lower-case-udp',
+    title: '… in lower case, TCP refused',
     upstreams: [lowerCase],
+    tcp: false,
+    due: 'good',
+  },
+  {
+    key: 'case-sensitive',
+    title: 'NXDOMAIN to mixed case',
+    upstreams: [caseSensitive],
     due: 'good',
   },
   { key: 'garbage', title: 'garbage', upstreams: [garbage], due: 'good' },
@@ -387,6 +552,24 @@ export const FAULTS: readonly Fault[] = [
   { key: 'formerr', title: 'FORMERR toward EDNS', upstreams: [formerrTowardEdns], due: 'good', ...REDRESSED },
   { key: 'notimp', title: 'NOTIMP toward EDNS', upstreams: [notimpTowardEdns], due: 'good', ...REDRESSED },
   { key: 'silent-edns', title: 'silence toward EDNS', upstreams: [silentTowardEdns], due: 'good' },
+  {
+    key: 'option-servfail',
+    title: 'SERVFAIL toward options',
+    upstreams: [towardOptions(servfail())],
+    due: 'good',
+  },
+  {
+    key: 'option-refused',
+    title: 'REFUSED toward options',
+    upstreams: [towardOptions(refused())],
+    due: 'good',
+  },
+  {
+    key: 'option-dropped',
+    title: 'queries with options dropped',
+    upstreams: [towardOptions(dropped)],
+    due: 'good',
+  },
   { key: 'refused', title: 'REFUSED', upstreams: [refused], due: 'error' },
   { key: 'servfail', title: 'SERVFAIL', upstreams: [servfail], due: 'error' },
   {

@@ -8,10 +8,14 @@ import {
   startScriptedUpstream,
   type TestCertificate,
 } from '../support/scripted-upstream.ts';
+import { isCounted } from './ask-through.ts';
 import type { Fault, Transport } from './faults.ts';
 
 /** The name in the certificate of every upstream that is asked over TLS or HTTPS. */
 export const TLS_NAME = 'faults.test';
+
+/** The loopback interface has no link-local network: "network is unreachable", on every host and without a packet. */
+const NO_ROUTE = 'fe80::53%lo';
 
 /** Where one upstream is asked. */
 export interface FaultyUpstream {
@@ -39,11 +43,16 @@ export async function certificateFile(): Promise<string> {
   return (await authority).caPath;
 }
 
+export function addressAndPort(address: string, port: number): string {
+  return address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`;
+}
+
 /** As unloop's configuration names it. */
 export function upstreamText({ transport, address, port }: FaultyUpstream): string {
-  if (transport === 'udp') return `${address}:${port}`;
-  if (transport === 'tls') return `tls://${address}:${port}#${TLS_NAME}`;
-  return `${transport}://${address}:${port}${transport === 'https' ? '/dns-query' : ''}`;
+  const at = addressAndPort(address, port);
+  if (transport === 'udp') return at;
+  if (transport === 'tls') return `tls://${at}#${TLS_NAME}`;
+  return `${transport}://${at}${transport === 'https' ? '/dns-query' : ''}`;
 }
 
 export interface MessageCounts {
@@ -55,32 +64,33 @@ export interface MessageCounts {
 }
 
 export class FaultyUpstreams {
-  /** One or two. */
+  /** One or two, and the one without a route. */
   readonly upstreams: readonly FaultyUpstream[];
   readonly #servers: readonly ScriptedUpstream[];
 
-  private constructor(servers: readonly ScriptedUpstream[], transport: Transport) {
+  private constructor(servers: readonly ScriptedUpstream[], { transport = 'udp', noRoute = false }: Fault) {
     this.#servers = servers;
     const portOf = ({ port, tlsPort, httpsPort }: ScriptedUpstream) =>
       transport === 'tls' ? tlsPort : transport === 'https' ? httpsPort : port;
-    this.upstreams = servers.map((server) => ({
+    const upstreams = servers.map((server) => ({
       transport,
       address: server.address,
       port: portOf(server),
     }));
+    this.upstreams = noRoute ? [{ transport, address: NO_ROUTE, port: 53 }, ...upstreams] : upstreams;
   }
 
   static async start(fault: Fault): Promise<FaultyUpstreams> {
-    const { tcp = true, transport = 'udp' } = fault;
+    const { tcp = true, serial = false, transport = 'udp' } = fault;
     const isEncrypted = transport === 'tls' || transport === 'https';
     if (isEncrypted) authority ??= makeAuthority();
     const certificate = isEncrypted ? (await authority)?.certificate : undefined;
-    const options = { tcp, ...(certificate === undefined ? {} : { certificate }) };
+    const options = { tcp, serial, ...(certificate === undefined ? {} : { certificate }) };
     const servers = fault.upstreams.map((makeScript) => startScriptedUpstream(makeScript(), options));
-    return new FaultyUpstreams(await Promise.all(servers), transport);
+    return new FaultyUpstreams(await Promise.all(servers), fault);
   }
 
-  /** Messages that came about the questions below this name. */
+  /** Messages that came about the questions below this name that count. */
   messagesBelow(suffix: string): MessageCounts {
     const perQuestion = new Map<string, number>();
     const perTransport = new Map<string, number>();
@@ -88,7 +98,7 @@ export class FaultyUpstreams {
     for (const [server, { queries }] of this.#servers.entries()) {
       for (const { name, transport } of queries) {
         const folded = name.toLowerCase();
-        if (!folded.endsWith(`.${suffix}`)) continue;
+        if (!isCounted(folded, suffix)) continue;
         countOne(perQuestion, folded);
         countOne(perTransport, `${folded} ${transport} ${server}`);
         total++;

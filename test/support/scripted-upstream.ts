@@ -67,6 +67,8 @@ export interface ScriptedUpstreamOptions {
   readonly port?: number;
   /** false: nobody listens for TCP. */
   readonly tcp?: boolean;
+  /** Connections are served one after the other; while one is open there is no answer to anything else, over UDP neither. */
+  readonly serial?: boolean;
   /** false: nobody listens for UDP. */
   readonly udp?: boolean;
   /** Also serve TLS and HTTPS, with this certificate. */
@@ -273,6 +275,15 @@ export function withOtherCase(action: SendAction): SendAction {
   });
 }
 
+/** The question in lower case, whatever it was asked in. */
+export function withLowerCase(action: SendAction): SendAction {
+  return changed(action, (bytes) => {
+    for (let i = 12; i < questionEnd(bytes) - 4; i++) {
+      if (bytes[i]! >= 0x41 && bytes[i]! <= 0x5a) bytes[i]! |= 0x20;
+    }
+  });
+}
+
 /** The header alone, QDCOUNT 0. */
 export function withoutQuestion(action: SendAction): SendAction {
   const bytes = Buffer.from(action.bytes.subarray(0, 12));
@@ -391,6 +402,8 @@ class Server implements ScriptedUpstream {
   #udp: dgram.Socket | null = null;
   #otherUdp: dgram.Socket | null = null;
   #waiting: { count: number; resolve: () => void }[] = [];
+  /** `serial`: when nothing is served any more. */
+  #turn: Promise<void> = Promise.resolve();
   #closed = false;
 
   constructor(script: Script, options: ScriptedUpstreamOptions) {
@@ -413,7 +426,7 @@ class Server implements ScriptedUpstream {
     if (certificate !== undefined) {
       const tlsServer = tls.createServer({ ...certificate, ALPNProtocols: ['dot'] }, (socket) => {
         if (socket.isSessionReused()) this.sessionsResumed++;
-        this.#serveStream(socket, 'tls');
+        this.#takeConnection(socket, 'tls');
       });
       tlsServer.on('tlsClientError', () => {});
       this.tlsPort = await this.#listen(tlsServer, 0);
@@ -475,18 +488,21 @@ class Server implements ScriptedUpstream {
     if (udp) {
       this.#udp = await bindUdp(family, port, this.address);
       this.#udp.on('message', (bytes, remote) => {
-        this.#handle('udp', bytes, remote.port, -1, {
-          act: (action) => {
-            if (action.kind !== 'send') return;
-            const socket = action.fromOtherPort ? this.#otherUdp : this.#udp;
-            socket?.send(action.bytes, remote.port, remote.address, () => {});
-          },
-        });
+        const handle = () =>
+          this.#handle('udp', bytes, remote.port, -1, {
+            act: (action) => {
+              if (action.kind !== 'send') return;
+              const socket = action.fromOtherPort ? this.#otherUdp : this.#udp;
+              socket?.send(action.bytes, remote.port, remote.address, () => {});
+            },
+          });
+        if (this.#options.serial === true) void this.#turn.then(handle);
+        else handle();
       });
       this.port = this.#udp.address().port;
     }
     if (tcp) {
-      const server = net.createServer((socket) => this.#serveStream(socket, 'tcp'));
+      const server = net.createServer((socket) => this.#takeConnection(socket, 'tcp'));
       try {
         this.port = await this.#listen(server, this.port === 0 ? port : this.port);
       } catch (error) {
@@ -507,8 +523,26 @@ class Server implements ScriptedUpstream {
     return (server.address() as net.AddressInfo).port;
   }
 
-  #serveStream(socket: net.Socket, transport: 'tcp' | 'tls'): void {
+  #takeConnection(socket: net.Socket, transport: 'tcp' | 'tls'): void {
     const connection = this.#addConnection(socket);
+    if (this.#options.serial !== true) {
+      this.#serveStream(socket, transport, connection);
+      return;
+    }
+    this.#turn = this.#turn.then(
+      () =>
+        new Promise((resolve) => {
+          if (socket.destroyed) {
+            resolve();
+            return;
+          }
+          socket.once('close', () => resolve());
+          this.#serveStream(socket, transport, connection);
+        }),
+    );
+  }
+
+  #serveStream(socket: net.Socket, transport: 'tcp' | 'tls', connection: number): void {
     let pending: Buffer = Buffer.alloc(0);
     socket.on('data', (chunk: Buffer) => {
       pending = Buffer.concat([pending, chunk]);

@@ -34,8 +34,10 @@ describe.each(FAULTS)('upstream fault: $title', (fault) => {
   });
 
   it('costs few messages upstream', () => {
-    expect(figures().mostMessages).toBeLessThanOrEqual(fault.tries ?? MOST_TRIES);
-    expect(figures().mostByTransport).toBeLessThanOrEqual(fault.triesByTransport ?? MOST_TRIES);
+    // A client that gets no true answer asks twice, 5 s apart: a failure is not remembered that long while all upstreams are out.
+    const asked = fault.due === 'good' ? 1 : 2;
+    expect(figures().mostMessages).toBeLessThanOrEqual(asked * (fault.tries ?? MOST_TRIES));
+    expect(figures().mostByTransport).toBeLessThanOrEqual(asked * (fault.triesByTransport ?? MOST_TRIES));
   });
 
   it('is borne as well as by the best peer', () => {

@@ -5,6 +5,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Transport } from '../../faults/faults.ts';
 import {
+  addressAndPort,
   certificateFile,
   type FaultyUpstream,
   TLS_NAME,
@@ -67,7 +68,7 @@ const dnsdist: System = {
       https: `${tls}, dohPath="/dns-query"`,
     };
     const serverOf = ({ transport, address, port: upstreamPort }: FaultyUpstream) =>
-      `newServer({address="${address}:${upstreamPort}"${options[transport]}})`;
+      `newServer({address="${addressAndPort(address, upstreamPort)}"${options[transport]}})`;
     // A server alone is never taken out: that would only add faults. Of two, its own checks choose.
     const checks = upstreams.length === 1 ? ':setUp()' : '';
     writeFileSync(
