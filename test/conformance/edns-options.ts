@@ -60,7 +60,7 @@ export const EDNS_OPTIONS: readonly Requirement[] = [
   },
   {
     section: 'RFC 8467 §4.1',
-    text: 'queries over TLS are padded to blocks of 128 octets',
+    text: 'queries over TLS are padded to blocks of 128 bytes',
     zone: 'tls',
     async check(trial) {
       const domain = trial.domain(undefined, 'tls');
@@ -69,7 +69,7 @@ export const EDNS_OPTIONS: readonly Requirement[] = [
       }
       for (const { transport, bytes } of domain.queries) {
         must(transport === 'tls', `over ${transport}`);
-        must(bytes.length % 128 === 0, `${bytes.length} octets`);
+        must(bytes.length % 128 === 0, `${bytes.length} bytes`);
         must(optionCodes(bytes).includes(PADDING), 'no padding option');
       }
     },
@@ -88,7 +88,7 @@ export const EDNS_OPTIONS: readonly Requirement[] = [
   },
   {
     section: 'RFC 8914 §3',
-    text: 'an extended error beside good data passes too; without OPT in the query there is none',
+    text: 'an extended error with good data passes too; without OPT in the query there is none',
     async check(trial) {
       const { name } = trial.domain((query) =>
         reply(query, { answers: [address()], options: option(EDE, octets('0004')) }),
@@ -103,7 +103,7 @@ export const EDNS_OPTIONS: readonly Requirement[] = [
   },
   {
     section: 'RFC 8914 §3',
-    text: 'where it does not fit the extended error goes first, the records stay',
+    text: 'if the answer is too long, the extended error is dropped first and the records stay',
     only: 'UDP',
     async check(trial) {
       const words = Buffer.from('a long explanation of what is wrong here '.repeat(3));
@@ -114,7 +114,7 @@ export const EDNS_OPTIONS: readonly Requirement[] = [
       const answer = await trial.ask({ name, type: 'TXT', udpSize: 512 });
       must(!answer.truncated, 'TC');
       mustAnswer(answer);
-      must(answer.bytes.length <= 512, `${answer.bytes.length} octets`);
+      must(answer.bytes.length <= 512, `${answer.bytes.length} bytes`);
     },
   },
   {

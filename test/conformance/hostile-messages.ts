@@ -17,7 +17,7 @@ import { address, reply } from './stage.ts';
 function survives(section: string, text: string, breakIt: (query: ReceivedQuery) => SendAction): Requirement {
   return {
     section: `RFC 9267 §${section}`,
-    text: `${text} is given to nobody, and the next question is answered`,
+    text: `${text} reaches no client, and the next question is answered`,
     async check(trial) {
       const { name } = trial.domain(
         (query) =>
@@ -75,21 +75,21 @@ export const HOSTILE_MESSAGES: readonly Requirement[] = [
   survives('2', 'a reply with a pointer forward', (query) =>
     reply(query, { answers: [record(pointerTo(afterQuestion(query) + 12), 1, 300, bad)] }),
   ),
-  survives('2', 'a reply with a pointer behind its end', (query) =>
+  survives('2', 'a reply with a pointer past its end', (query) =>
     reply(query, { answers: [record(octets('ffff'), 1, 300, bad)] }),
   ),
   survives('3', 'a reply with a label of a reserved kind (0x40)', (query) =>
     reply(query, { answers: [record(octets('41 6161 00'), 1, 300, bad)] }),
   ),
-  survives('3', 'a reply with a name over 255 octets', (query) =>
+  survives('3', 'a reply with a name over 255 bytes', (query) =>
     reply(query, { answers: [record(octets(...Array(5).fill(`3f${'61'.repeat(63)}`), '00'), 1, 300, bad)] }),
   ),
-  survives('5', 'a reply whose RDLENGTH leaves the message', (query) =>
+  survives('5', 'a reply whose RDLENGTH goes past the end of the message', (query) =>
     changed(reply(query, { answers: [record(QNAME_POINTER, 1, 300, bad)], opt: false }), (bytes) =>
       bytes.writeUInt16BE(60_000, bytes.length - 6),
     ),
   ),
-  survives('6', 'a reply with 65535 answers promised and one there', (query) =>
+  survives('6', 'a reply that announces 65535 answers and has one', (query) =>
     changed(reply(query, { answers: [record(QNAME_POINTER, 1, 300, bad)], opt: false }), (bytes) =>
       bytes.writeUInt16BE(65_535, 6),
     ),
@@ -125,7 +125,7 @@ export const HOSTILE_MESSAGES: readonly Requirement[] = [
   },
   {
     section: 'RFC 9267 §6',
-    text: 'a query with records promised that are not there is FORMERR',
+    text: 'a query that announces records it does not have is FORMERR',
     async check(trial) {
       const query = queryBytes({ name: trial.domain().name, edns: false });
       for (const section of [1, 2, 3] as const) {

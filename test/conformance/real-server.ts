@@ -102,7 +102,7 @@ export const REAL_SERVER: readonly Requirement[] = [
   ]),
   sayTheSame(
     'RFC 1034 §4.3.3',
-    'aliases, wildcards, names in any case, empty names and names that are not there',
+    'aliases, wildcards, names in any case, empty names and names that do not exist',
     [
       ['alias', 'CNAME'],
       ['alias', 'A'],

@@ -53,7 +53,7 @@ export const RFC_1035: readonly Requirement[] = [
   },
   {
     section: 'RFC 1035 §2.3.4',
-    text: 'a label of 63 octets and a name of 255 are forwarded',
+    text: 'a label of 63 bytes and a name of 255 are forwarded',
     async check(trial) {
       const { name } = trial.domain();
       mustAnswer(await trial.ask({ name: `${label(63)}.${name}` }));
@@ -68,7 +68,7 @@ export const RFC_1035: readonly Requirement[] = [
   },
   {
     section: 'RFC 1035 §2.3.4',
-    text: 'a name of 256 octets is FORMERR, and not forwarded',
+    text: 'a name of 256 bytes is FORMERR, and not forwarded',
     async check(trial) {
       const domain = trial.domain();
       const rest = 256 - (domain.name.length + 2);
@@ -144,7 +144,7 @@ export const RFC_1035: readonly Requirement[] = [
   },
   {
     section: 'RFC 1035 §4.1.1',
-    text: 'what cannot be read is answered FORMERR, not with silence',
+    text: 'an unreadable query is answered FORMERR, not with silence',
     async check(trial) {
       const { name } = trial.domain();
       const whole = queryBytes({ name, edns: false });
@@ -170,20 +170,20 @@ export const RFC_1035: readonly Requirement[] = [
   },
   {
     section: 'RFC 1035 §4.2.1',
-    text: 'without EDNS no answer over UDP is longer than 512 octets: TC',
+    text: 'without EDNS no answer over UDP is longer than 512 bytes: TC',
     only: 'UDP',
     async check(trial) {
       const { name } = trial.domain((query) => reply(query, { answers: [text(600)] }));
       for (let i = 0; i < 2; i++) {
         const answer = await trial.ask({ name, type: 'TXT', edns: false });
-        must(answer.bytes.length <= 512, `${answer.bytes.length} octets`);
+        must(answer.bytes.length <= 512, `${answer.bytes.length} bytes`);
         must(answer.truncated, 'TC clear');
       }
     },
   },
   {
     section: 'RFC 1035 §4.2.2',
-    text: 'over TCP an answer of 60,000 octets is whole, from the cache too',
+    text: 'over TCP an answer of 60,000 bytes is whole, from the cache too',
     only: 'TCP',
     async check(trial) {
       const { name } = trial.domain((query) =>
@@ -196,7 +196,7 @@ export const RFC_1035: readonly Requirement[] = [
       for (let i = 0; i < 2; i++) {
         const answer = await trial.ask({ name, type: 'TXT' });
         mustAnswer(answer, 3);
-        must(answer.bytes.length > 60_000, `${answer.bytes.length} octets`);
+        must(answer.bytes.length > 60_000, `${answer.bytes.length} bytes`);
       }
     },
   },
@@ -214,7 +214,7 @@ export const RFC_1035: readonly Requirement[] = [
   },
   {
     section: 'RFC 1035 §7.3',
-    text: 'a reply with QR=0 is none: the good one after it is taken',
+    text: 'a reply with QR=0 is not a reply: the good one after it is accepted',
     async check(trial) {
       const { name } = trial.domain(
         (query) => [
@@ -230,7 +230,7 @@ export const RFC_1035: readonly Requirement[] = [
   },
   {
     section: 'RFC 1035 §7.4',
-    text: 'a truncated reply is not kept: who asks over TCP afterwards gets the whole',
+    text: 'a truncated reply is not kept: a client that asks over TCP afterwards gets the whole answer',
     async check(trial) {
       const { name } = trial.domain((query) =>
         byTransport(
@@ -244,12 +244,12 @@ export const RFC_1035: readonly Requirement[] = [
       client.send(queryBytes({ name, type: 'TXT' }));
       const bytes = await client.receive().catch(() => null);
       must(bytes !== null, 'no answer over TCP');
-      must(bytes.length > 1800, `${bytes.length} octets over TCP`);
+      must(bytes.length > 1800, `${bytes.length} bytes over TCP`);
     },
   },
   {
     section: 'RFC 1123 §6.1.3.3',
-    text: 'an upstream that stays silent ends in SERVFAIL, within 9 s',
+    text: 'a silent upstream leads to SERVFAIL, within 9 s',
     zone: 'silent',
     async check(trial) {
       const { name } = trial.domain(() => undefined, 'silent');
@@ -267,7 +267,7 @@ export const RFC_1035: readonly Requirement[] = [
   },
   {
     section: 'RFC 2181 §5.2',
-    text: 'the records of a set are given one TTL, the least',
+    text: 'the records of an RRset get one TTL, the lowest',
     async check(trial) {
       const { name } = trial.domain((query) => reply(query, { answers: [address(1, 300), address(2, 60)] }));
       await trial.ask({ name });
@@ -289,7 +289,7 @@ export const RFC_1035: readonly Requirement[] = [
   },
   {
     section: 'RFC 2181 §9',
-    text: 'what stands in a truncated reply is not used: the question is asked again over TCP',
+    text: 'the records of a truncated reply are not used: the question is asked again over TCP',
     async check(trial) {
       const domain = trial.domain((query) =>
         byTransport(
@@ -306,7 +306,7 @@ export const RFC_1035: readonly Requirement[] = [
   },
   {
     section: 'RFC 2181 §10.1',
-    text: 'an alias and what it leads to pass as they are, names compressed in them',
+    text: 'an alias and its targets pass unchanged, with compressed names',
     async check(trial) {
       const { name } = trial.domain((query) => {
         // Who asks for the target himself is told.

@@ -36,7 +36,7 @@ export const RFC_2308: readonly Requirement[] = [
   },
   {
     section: 'RFC 2308 §5',
-    text: "a negative lives no longer than MINIMUM of its SOA, though the SOA's TTL is longer",
+    text: "a negative answer lives no longer than MINIMUM of its SOA, even if the SOA's TTL is longer",
     async check(trial) {
       const domain = trial.domain((query) =>
         reply(query, { rcode: NXDOMAIN, authorities: [soa(3600, 1, domain.queries.length)] }),
@@ -49,7 +49,7 @@ export const RFC_2308: readonly Requirement[] = [
   },
   {
     section: 'RFC 2308 §5',
-    text: "… nor longer than the SOA's TTL, though MINIMUM is longer; and its TTL says so",
+    text: "… nor longer than the SOA's TTL, even if MINIMUM is longer; and its TTL says so",
     async check(trial) {
       const domain = trial.domain((query) => reply(query, { rcode: NXDOMAIN, authorities: [soa(60, 3600)] }));
       for (let i = 0; i < 2; i++) {
@@ -90,7 +90,7 @@ export const RFC_2308: readonly Requirement[] = [
   },
   {
     section: 'RFC 2308 §5',
-    text: 'a negative without SOA is not kept: it would go round between two servers for ever',
+    text: 'a negative answer without SOA is not kept: two servers could pass it to each other without end',
     async check(trial) {
       for (const rcode of [NXDOMAIN, 0]) {
         const domain = trial.domain((query) => reply(query, { rcode }));
@@ -105,13 +105,13 @@ export const RFC_2308: readonly Requirement[] = [
   },
   {
     section: 'RFC 8020 §2',
-    text: 'below a name that is not there is nothing: not asked again',
+    text: 'nothing exists below a name that does not exist: not asked again',
     async check(trial) {
       must(!(await askBelow(trial)), 'asked');
     },
     deliberately: {
       does: 'asks',
-      why: 'without DNSSEC it may be a split horizon: servers that say NXDOMAIN of a name and have names below it are common inside networks',
+      why: 'without DNSSEC it may be a split horizon: inside networks, servers often say NXDOMAIN for a name and have names below it',
       async check(trial) {
         must(await askBelow(trial), 'not asked');
       },

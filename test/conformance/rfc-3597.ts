@@ -12,7 +12,7 @@ const ODD_RDATA = octets('c00c 0001 0377 7777 c00c c0ff 00');
 export const RFC_3597: readonly Requirement[] = [
   {
     section: 'RFC 3597 §3',
-    text: 'a record of an unknown type passes, every octet of its RDATA, from the cache too',
+    text: 'a record of an unknown type passes, every byte of its RDATA, from the cache too',
     async check(trial) {
       const domain = trial.domain((query) => {
         const rdata = octets(ODD_RDATA, domain.queries.length);
@@ -67,13 +67,13 @@ export const RFC_3597: readonly Requirement[] = [
   },
   {
     section: 'RFC 8482 §4',
-    text: 'ANY is answered, and over UDP with no more than 1232 octets',
+    text: 'ANY is answered, and over UDP with no more than 1232 bytes',
     async check(trial) {
       const { name } = trial.domain((query) => reply(query, { answers: [text(900), text(901), text(902)] }));
       const answer = await trial.ask({ name, type: 'ANY', udpSize: 65_535 });
       must(answer.rcode === 0, `RCODE ${answer.rcode}`);
       must(answer.truncated || answer.answers.length > 0, 'neither records nor TC');
-      if (trial.transport === 'UDP') must(answer.bytes.length <= 1232, `${answer.bytes.length} octets`);
+      if (trial.transport === 'UDP') must(answer.bytes.length <= 1232, `${answer.bytes.length} bytes`);
     },
   },
 ];

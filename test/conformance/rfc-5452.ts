@@ -20,7 +20,7 @@ import { receive } from './trial.ts';
 function forged(text: string, forge: (reply: SendAction, query: ReceivedQuery) => SendAction): Requirement {
   return {
     section: 'RFC 5452 §9.1',
-    text: `${text} is not believed, and the good reply after it is`,
+    text: `${text} is not accepted, and the good reply after it is`,
     async check(trial) {
       const { name } = trial.domain((query) => {
         const good = later(100, reply(query, { answers: [address(1)] }));
@@ -38,7 +38,7 @@ function forged(text: string, forge: (reply: SendAction, query: ReceivedQuery) =
 export const RFC_5452: readonly Requirement[] = [
   {
     section: 'RFC 5452 §5',
-    text: 'ten clients with one question do not make ten upstream queries: three tries at the most',
+    text: 'ten clients with one question do not make ten upstream queries: at most three tries',
     async check(trial) {
       const domain = trial.domain((query) => later(300, reply(query, { answers: [address()] })), 'slow');
       const clients = await Promise.all(Array.from({ length: 10 }, () => trial.client()));
@@ -49,7 +49,7 @@ export const RFC_5452: readonly Requirement[] = [
   },
   {
     section: 'RFC 5452 §6',
-    text: 'only what was asked for is kept of a reply: records of other names beside it answer nothing',
+    text: 'only the answer to the question is kept: records of other names in the reply answer nothing',
     async check(trial) {
       const domain = trial.domain((query) => {
         const victim = octets('0676 6963 7469 6d c00c');
@@ -92,7 +92,7 @@ export const RFC_5452: readonly Requirement[] = [
   },
   {
     section: 'RFC 5452 §9.3',
-    text: 'a shower of replies with wrong IDs does not win, and the question is answered',
+    text: 'a flood of replies with wrong IDs does not win, and the question is answered',
     async check(trial) {
       const { name } = trial.domain((query) => {
         const bad = reply(query, { answers: [address(66)] });

@@ -126,7 +126,7 @@ export const RFC_5625: readonly Requirement[] = [
   },
   {
     section: 'RFC 5625 §4.4',
-    text: 'TC is not lost: what was cut says so',
+    text: 'TC is not lost: a cut answer has it',
     only: 'UDP',
     async check(trial) {
       const { name } = trial.domain((query) => reply(query, { flags: FLAG.TC, answers: [text(200)] }));
@@ -145,7 +145,7 @@ export const RFC_5625: readonly Requirement[] = [
     },
     deliberately: {
       does: 'over UDP first, over TCP when the reply is truncated; the client gets the whole answer',
-      why: 'most answers fit 1232 octets and come from the cache anyway; a flood of TCP clients is no flood of TCP upstream',
+      why: 'most answers fit 1232 bytes and come from the cache anyway; a flood of TCP clients is no flood of TCP upstream',
       async check(trial) {
         const domain = trial.domain((query) =>
           byTransport(
@@ -162,7 +162,7 @@ export const RFC_5625: readonly Requirement[] = [
   },
   {
     section: 'RFC 5625 §4.4.2',
-    text: 'an answer of 3000 octets passes over UDP when the client takes 4096',
+    text: 'an answer of 3000 bytes passes over UDP when the client takes 4096',
     only: 'UDP',
     async check(trial) {
       const answer = await askLargeOverUdp(trial);
@@ -171,7 +171,7 @@ export const RFC_5625: readonly Requirement[] = [
     },
     deliberately: {
       does: 'TC, and the whole over TCP',
-      why: 'DNS flag day 2020 and RFC 9715 §3.2: nothing over 1232 octets in one datagram, it would be sent in fragments',
+      why: 'DNS flag day 2020 and RFC 9715 §3.2: nothing over 1232 bytes in one datagram, it would be sent in fragments',
       async check(trial) {
         const answer = await askLargeOverUdp(trial);
         must(answer.truncated && answer.answers.length === 0, 'TC clear');
@@ -180,7 +180,7 @@ export const RFC_5625: readonly Requirement[] = [
   },
   {
     section: 'RFC 5625 §4.4.2',
-    text: 'a query of 4000 octets is taken',
+    text: 'a query of 4000 bytes is taken',
     async check(trial) {
       const { name } = trial.domain();
       const padded = queryBytes({ name, options: [{ code: 65_101, data: new Uint8Array(3900) }] });
@@ -196,7 +196,7 @@ export const RFC_5625: readonly Requirement[] = [
   ).map(
     ([kind, type, signature]): Requirement => ({
       section: 'RFC 5625 §4.5',
-      text: `a query with ${kind} and its answer pass unchanged save for the ID, and are not kept`,
+      text: `a query with ${kind} and its answer pass unchanged except for the ID, and are not kept`,
       async check(trial) {
         const replies: Buffer[] = [];
         const domain = trial.domain((query) => {
@@ -237,7 +237,7 @@ export const RFC_5625: readonly Requirement[] = [
   },
   {
     section: 'RFC 5625 §6.2',
-    text: 'who is not to be served gets REFUSED or nothing, and has nothing asked, nor shown from the cache',
+    text: 'a client that may not ask gets REFUSED or nothing; nothing is asked for it, and it gets nothing from the cache',
     async check(trial) {
       const domain = trial.domain();
       for (const when of ['fresh', 'kept']) {

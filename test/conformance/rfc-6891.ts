@@ -41,7 +41,7 @@ export const RFC_6891: readonly Requirement[] = [
   },
   {
     section: 'RFC 6891 §6.1.1',
-    text: 'OPT is taken wherever it stands among the additional records',
+    text: 'OPT is accepted at any position among the additional records',
     async check(trial) {
       const { name } = trial.domain();
       const bare = { name, edns: false };
@@ -52,7 +52,7 @@ export const RFC_6891: readonly Requirement[] = [
   },
   {
     section: 'RFC 6891 §6.1.2',
-    text: 'an option whose length leaves its OPT record is no reason for silence',
+    text: 'an option that is longer than its OPT record is no reason for silence',
     async check(trial) {
       const { name } = trial.domain();
       const broken = queryBytes({ name, options: [{ code: 65_001, data: Buffer.from('ab') }] });
@@ -115,21 +115,21 @@ export const RFC_6891: readonly Requirement[] = [
   },
   {
     section: 'RFC 6891 §6.2.4',
-    text: 'an answer that passes the size of the client is TC, with OPT, and no longer than that',
+    text: "an answer larger than the client's size is TC, with OPT, and no longer than that size",
     only: 'UDP',
     async check(trial) {
       const { name } = trial.domain((query) => reply(query, { answers: [text(900)] }));
       for (let i = 0; i < 2; i++) {
         const answer = await trial.ask({ name, type: 'TXT', udpSize: 700 });
         must(answer.truncated, 'TC clear');
-        must(answer.bytes.length <= 700, `${answer.bytes.length} octets`);
+        must(answer.bytes.length <= 700, `${answer.bytes.length} bytes`);
         must(answer.opt !== null, 'no OPT');
       }
     },
   },
   {
     section: 'RFC 6891 §7',
-    text: 'an upstream that answers OPT with FORMERR is asked again without',
+    text: 'an upstream that answers OPT with FORMERR is asked again without OPT OPT OPT',
     async check(trial) {
       const { name } = trial.domain((query) =>
         query.hasOpt ? reply(query, { rcode: FORMERR, opt: false }) : reply(query, { answers: [address()] }),
@@ -141,20 +141,20 @@ export const RFC_6891: readonly Requirement[] = [
   },
   {
     section: 'DNS flag day 2020',
-    text: 'an answer over UDP has 1232 octets at the most, whatever size the client names',
+    text: 'an answer over UDP has at most 1232 bytes, whatever size the client gives',
     only: 'UDP',
     async check(trial) {
       const { name } = trial.domain((query) => reply(query, { answers: [text(1300)] }));
       for (const udpSize of [1233, 4096, 65_535]) {
         const answer = await trial.ask({ name, type: 'TXT', udpSize });
-        must(answer.bytes.length <= 1232, `${answer.bytes.length} octets`);
+        must(answer.bytes.length <= 1232, `${answer.bytes.length} bytes`);
         must(answer.truncated, 'TC clear');
       }
     },
   },
   {
     section: 'DNS flag day 2020',
-    text: 'an answer of just 1232 octets passes over UDP',
+    text: 'an answer of just 1232 bytes passes over UDP',
     only: 'UDP',
     async check(trial) {
       // Header, question, a record, OPT.
@@ -164,19 +164,19 @@ export const RFC_6891: readonly Requirement[] = [
       });
       const answer = await trial.ask({ name, type: 'TXT', udpSize: 1232 });
       must(!answer.truncated, 'TC');
-      must(answer.bytes.length === 1232, `${answer.bytes.length} octets`);
+      must(answer.bytes.length === 1232, `${answer.bytes.length} bytes`);
     },
   },
   {
     section: 'RFC 9715 §3.2',
-    text: 'upstreams are told a size of 1232 octets or less',
+    text: 'upstreams are told a size of 1232 bytes or less',
     async check(trial) {
       const domain = trial.domain();
       mustAnswer(await trial.ask({ name: domain.name, udpSize: 4096 }));
       const sent = firstQuery(domain).bytes;
       const offset = optOffset(sent);
       const size = offset < 0 ? 512 : sent.readUInt16BE(offset + 3);
-      must(size <= 1232, `${size} octets`);
+      must(size <= 1232, `${size} bytes`);
     },
   },
 ];

@@ -46,7 +46,7 @@ export const RFC_7766: readonly Requirement[] = [
   },
   {
     section: 'RFC 7766 §6.2.2',
-    text: 'connections upstream are used again: five TC answers one after the other, two connections at the most',
+    text: 'upstream connections are reused: five TC answers one after the other, at most two connections',
     async check(trial) {
       const domain = trial.domain((query) =>
         byTransport(
@@ -64,7 +64,7 @@ export const RFC_7766: readonly Requirement[] = [
   },
   {
     section: 'RFC 7766 §6.2.3',
-    text: 'octets that are no whole query do not keep a connection open (an octet every 100 ms, idle time 3 s)',
+    text: 'bytes that are no whole query do not keep a connection open (a byte every 100 ms, idle time 3 s)',
     only: 'TCP',
     async check(trial) {
       const client = await trial.tcpClient();
@@ -97,7 +97,7 @@ export const RFC_7766: readonly Requirement[] = [
   },
   {
     section: 'RFC 7766 §6.2.4',
-    text: 'a client that has gone is not answered, and nobody else suffers',
+    text: 'a client that has gone is not answered, and no other client is affected',
     only: 'TCP',
     async check(trial) {
       const { name } = trial.domain((query) => later(200, reply(query, { answers: [address()] })), 'slow');
@@ -158,7 +158,7 @@ export const RFC_7766: readonly Requirement[] = [
   },
   {
     section: 'RFC 7828 §3.3.2',
-    text: 'who sends edns-tcp-keepalive over TCP is told the idle time, on a kept answer and a fresh one, and on an error',
+    text: 'a client that sends edns-tcp-keepalive over TCP is told the idle time, in cached and fresh answers and in errors',
     only: 'TCP',
     async check(trial) {
       const { name } = trial.domain((query) =>
@@ -172,7 +172,7 @@ export const RFC_7766: readonly Requirement[] = [
         const answer = await receive(client);
         const found = answer.opt?.options.find(({ code }) => code === KEEPALIVE);
         must(found !== undefined, 'not told');
-        must(found.data.length === 2, `${found.data.length} octets`);
+        must(found.data.length === 2, `${found.data.length} bytes`);
         const tenths = Buffer.from(found.data).readUInt16BE();
         must(tenths >= 1 && tenths <= 1200, `${tenths / 10} s`);
       }
@@ -180,7 +180,7 @@ export const RFC_7766: readonly Requirement[] = [
   },
   {
     section: 'RFC 7828 §3.3.2',
-    text: 'who sends no OPT over TCP is not told',
+    text: 'a client that sends no OPT over TCP is not told',
     only: 'TCP',
     async check(trial) {
       const { name } = trial.domain();

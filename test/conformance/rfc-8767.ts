@@ -77,7 +77,7 @@ export const RFC_8767: readonly Requirement[] = [
   },
   {
     section: 'RFC 9520 §3.1',
-    text: 'a silent upstream gets three tries of a question at the most, over each transport',
+    text: 'a silent upstream gets at most three tries of a question over each transport',
     zone: 'silent',
     async check(trial) {
       const domain = trial.domain(() => undefined, 'silent');
@@ -131,7 +131,7 @@ export const RFC_8767: readonly Requirement[] = [
   },
   {
     section: 'RFC 9520 §3.1',
-    text: 'where one server fails the other is asked',
+    text: 'if one server fails, the other is asked',
     zone: 'pair',
     async check(trial) {
       const domain = trial.domain(

@@ -216,7 +216,7 @@ export const RFC_8906: readonly Requirement[] = [
   ),
   {
     section: 'RFC 8906 §6',
-    text: 'the cache tells DO apart: signatures are given to those who ask for them only',
+    text: 'the cache keeps DO apart: only clients that ask for signatures get them',
     async check(trial) {
       const signature = record(
         QNAME_POINTER,
@@ -236,7 +236,7 @@ export const RFC_8906: readonly Requirement[] = [
   },
   {
     section: 'RFC 8906 §6',
-    text: 'the cache tells CD apart: what failed validation upstream is given to CD=1 only',
+    text: 'the cache keeps CD apart: what failed validation upstream is given to CD=1 only',
     async check(trial) {
       const domain = trial.domain((query) => {
         const isDisabled = (query.bytes[3]! & 0x10) !== 0;
@@ -249,7 +249,7 @@ export const RFC_8906: readonly Requirement[] = [
   },
   {
     section: 'RFC 8906 §6',
-    text: 'the cache tells sizes apart: what was cut for one client is whole for the next',
+    text: 'the cache keeps sizes apart: what was cut for one client is whole for the next',
     only: 'UDP',
     async check(trial) {
       const { name } = trial.domain((query) => reply(query, { answers: [text(900)] }));

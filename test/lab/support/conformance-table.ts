@@ -16,7 +16,7 @@ export function renderTable(
     `| fulfilled, of ${requirements.length} | ${COLUMNS.map((name) => String(requirements.filter((requirement) => isFulfilled(requirement, name, results)).length)).join(' | ')} |`,
     `| no answer where one is due | ${COLUMNS.map((name) => String(requirements.filter((requirement) => isLost(requirement, name, results)).length)).join(' | ')} |`,
     `| another answer, or something else | ${COLUMNS.map((name) => String(requirements.filter((requirement) => isWrong(requirement, name, results)).length)).join(' | ')} |`,
-    `| processes or threads that ended in the run | ${COLUMNS.map((name) => String(ended[name])).join(' | ')} |`,
+    `| processes or threads that died in the run | ${COLUMNS.map((name) => String(ended[name])).join(' | ')} |`,
     `| otherwise on purpose | ${COLUMNS.map((name) => (name === 'unloop' ? String(requirements.filter(({ deliberately }) => deliberately !== undefined).length) : '')).join(' | ')} |`,
     '',
     `| requirement | ${COLUMNS.join(' | ')} |`,
@@ -31,9 +31,13 @@ export function renderTable(
       ? []
       : [`- **${section}**, ${text}. Instead: ${deliberately.does}. Why: ${deliberately.why}.`],
   );
-  return [...lines, '', 'Otherwise on purpose, and tested as what is done instead:', '', ...otherwise].join(
-    '\n',
-  );
+  return [
+    ...lines,
+    '',
+    'Different on purpose. The tests check what unloop does instead:',
+    '',
+    ...otherwise,
+  ].join('\n');
 }
 
 /** Requirements and what stands in unloop's column, of a table. */
