@@ -27,9 +27,9 @@ export const NO_STEP = -1;
 /**
  * The marks of the next message to the same upstream after an answer, or NO_STEP.
  * @param proven marks that the server was seen to take, for this domain
- * @param saidOpt the reply had an OPT record: the server knows EDNS
+ * @param knowsEdns the server has answered a question with EDNS, for whatever name
  */
-export function stepDown(marks: number, outcome: Outcome, proven: number, saidOpt: boolean): number {
+export function stepDown(marks: number, outcome: Outcome, proven: number, knowsEdns: boolean): number {
   const unproven = marks & ~proven;
   switch (outcome) {
     case Outcome.disliked:
@@ -38,14 +38,14 @@ export function stepDown(marks: number, outcome: Outcome, proven: number, saidOp
       return (marks & Mark.edns) === 0 ? NO_STEP : withoutMarks(marks, Mark.edns);
     case Outcome.refused:
       if ((unproven & Mark.options) !== 0) return withoutMarks(marks, Mark.options);
-      return (unproven & Mark.edns) === 0 || saidOpt ? NO_STEP : withoutMarks(marks, Mark.edns);
+      return (unproven & Mark.edns) === 0 || knowsEdns ? NO_STEP : withoutMarks(marks, Mark.edns);
     case Outcome.negative:
       if ((unproven & Mark.case) !== 0) return withoutMarks(marks, Mark.case);
-      return (unproven & Mark.edns) === 0 || saidOpt ? NO_STEP : withoutMarks(marks, Mark.edns);
+      return (unproven & Mark.edns) === 0 || knowsEdns ? NO_STEP : withoutMarks(marks, Mark.edns);
     case Outcome.miscased:
       return (marks & Mark.case) === 0 ? NO_STEP : withoutMarks(marks, Mark.case);
     case Outcome.malformed:
-      return (unproven & Mark.edns) === 0 ? NO_STEP : withoutMarks(marks, Mark.edns);
+      return (unproven & Mark.edns) === 0 || knowsEdns ? NO_STEP : withoutMarks(marks, Mark.edns);
     default:
       return NO_STEP;
   }

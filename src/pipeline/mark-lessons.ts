@@ -2,7 +2,7 @@
 // by response-path for every reply.
 import type { Clock } from '../base/clock.ts';
 import type { DomainLessons } from '../upstream/domain-lessons.ts';
-import { Mark } from '../upstream/marks.ts';
+import { Mark, withoutMarks } from '../upstream/marks.ts';
 import type { SharedUpstreamState } from '../upstream/shared-state.ts';
 import { Rcode } from '../wire/codes.ts';
 import { HEADER_LENGTH } from '../wire/header.ts';
@@ -38,23 +38,29 @@ export class MarkLessons {
     if (outcome === Outcome.none || scanned.truncated) return NO_STEP;
     // Who gives a reason (RFC 8914) does not stumble over an option; and "forwarding loop" is what the tag is for.
     if (outcome === Outcome.refused && scanned.edeOffset !== 0) return NO_STEP;
-    return this.#step(attempt, outcome, scanned.hasOpt);
+    return this.#step(attempt, outcome);
   }
 
   /** The same after a reply that cannot be read: some servers answer EDNS so. */
-  stepAfterMalformed(attempt: Attempt, slot: number): number {
-    return this.#state.hasAnsweredEdns(slot) ? NO_STEP : this.#step(attempt, Outcome.malformed, false);
+  stepAfterMalformed(attempt: Attempt): number {
+    return this.#step(attempt, Outcome.malformed);
   }
 
-  #step(attempt: Attempt, outcome: Outcome, saidOpt: boolean): number {
+  #step(attempt: Attempt, outcome: Outcome): number {
     const flight = attempt.flight!;
     if (flight.opaque || attempt.isBeside || !flight.mayAsk) return NO_STEP;
     // It was just found to loop: whatever it says is the loop's.
     if (this.#state.isQuarantined(flight.zone!.routeSlots[attempt.upstreamIndex]!)) return NO_STEP;
     const { nowMs } = this.#clock;
     const proven = this.#domains.proven(attempt.lessonKey, nowMs);
-    const fewer = stepDown(attempt.marks, outcome, proven, saidOpt);
-    if (fewer === NO_STEP || outcome === Outcome.disliked) return fewer;
+    const { slot } = flight.zone!.upstreams[attempt.upstreamIndex]!;
+    const hasOther = flight.zone!.selection.pick(flight.triedMask) >= 0;
+    // The last message is for an upstream that was not asked: this one may be broken.
+    if (hasOther && flight.messagesLeft === 1 && outcome !== Outcome.negative) return NO_STEP;
+    const fewer = stepDown(attempt.marks, outcome, proven, this.#state.hasAnsweredEdns(slot));
+    if (fewer === NO_STEP) return NO_STEP;
+    // There is one step then, and the one that is sure to help.
+    if (outcome === Outcome.disliked) return hasOther ? withoutMarks(fewer, Mark.edns) : fewer;
     // What is a sound answer most of the time is checked so often only.
     return this.#domains.mayCheck(attempt.lessonKey, nowMs) ? fewer : NO_STEP;
   }
@@ -64,15 +70,15 @@ export class MarkLessons {
     const { marks, marksBefore, cause, lessonKey } = attempt;
     const { nowMs } = this.#clock;
     const domains = this.#domains;
-    if (scanned.hasOpt) this.#state.setAnsweredEdns(slot);
     if (isCaseLost(attempt, scanned, bytes)) {
       this.#stumbled(attempt, slot, Mark.case);
       return;
     }
     const isAnswer = outcome === Outcome.none && !scanned.truncated;
-    if (isAnswer) domains.prove(lessonKey, marks, nowMs);
-    else if (scanned.hasOpt && outcome === Outcome.negative)
-      domains.prove(lessonKey, marks & ~Mark.case, nowMs);
+    if (isAnswer) {
+      domains.prove(lessonKey, marks, nowMs);
+      if ((marks & Mark.edns) !== 0) this.#state.setAnsweredEdns(slot);
+    }
     // A negative answer that was checked is shown wrong by records alone; of errors and silence, a negative one is as good.
     if (!isAnswer && (cause === Outcome.negative || outcome !== Outcome.negative)) return;
     if (cause === Outcome.silent) {

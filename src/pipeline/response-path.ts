@@ -153,7 +153,7 @@ export class ResponsePath implements ReplyOwner {
     if (attempt.missed || attempt.overStream) return;
     const flight = attempt.flight!;
     const { marks, upstreamIndex } = attempt;
-    const fewer = this.#lessons.stepAfterMalformed(attempt, flight.zone!.upstreams[upstreamIndex]!.slot);
+    const fewer = this.#lessons.stepAfterMalformed(attempt);
     if (fewer === NO_STEP) return;
     this.#counters.fallback(marks & ~fewer);
     this.#forward.attempt(flight, upstreamIndex, fewer, false, { outcome: Outcome.malformed, marks });

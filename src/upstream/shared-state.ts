@@ -126,7 +126,7 @@ export class SharedUpstreamState {
     return this.#words[slot * UPSTREAM_WORDS + RTT]! / 1000;
   }
 
-  /** The server has answered with an OPT record of its own: silence is not for want of EDNS. */
+  /** The server has answered a question with EDNS: neither silence nor an error is for want of it. */
   hasAnsweredEdns(slot: number): boolean {
     return this.#words[slot * UPSTREAM_WORDS + ANSWERED_EDNS] !== 0;
   }

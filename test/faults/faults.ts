@@ -12,6 +12,7 @@ import {
   formerrOnEdns,
   fromOtherPort,
   goAway,
+  isMixed,
   later,
   nxdomain,
   type ReceivedQuery,
@@ -34,8 +35,8 @@ export const FALSE_ADDRESS = '203.0.113.66';
 /** Messages that may be sent about one question to one server over one transport (RFC 9520 §3.1); unloop sends no more over both. */
 export const MOST_TRIES = 3;
 
-/** Three dresses, and one datagram more. */
-const REDRESSED = { tries: 4, triesByTransport: 4 };
+/** TC sends a question over TCP, which is one message more (src/pipeline/flight.ts). */
+const AFTER_TC = 4;
 
 /** What a question must come to, whatever the others do. */
 export type Due =
@@ -263,6 +264,24 @@ const dropped: Script = () => undefined;
 const notimpTowardEdns = (): Script => (query) =>
   query.hasOpt ? answer(query, { rcode: 4, answers: [], opt: false }) : answer(query);
 
+const servfailTowardEdns = (): Script => (query) => (query.hasOpt ? errorAnswer(query, 2) : answer(query));
+const nxdomainTowardEdns = (): Script => (query) =>
+  query.hasOpt ? answer(query, { rcode: 3, answers: [], opt: false }) : answer(query);
+const optInAnswers = (): Script => (query) =>
+  query.hasOpt ? answer(query, { opt: false, answers: [addressOf(query.name), OPT_RECORD] }) : answer(query);
+const OPT_RECORD = {
+  type: 'OPT',
+  name: '.',
+  udpPayloadSize: 1232,
+  flags: 0,
+  options: [],
+} as unknown as dnsPacket.Answer;
+
+// ----------------------------------------------------------------------------------------------------------- case
+
+const emptyTowardUpperCase = (): Script => (query) => answer(query, isMixed(query) ? { answers: [] } : {});
+const silentTowardUpperCase = (): Script => (query) => (isMixed(query) ? undefined : answer(query));
+
 // --------------------------------------------------------------------------------------------------------- errors
 
 const refused = (): Script => (query) => errorAnswer(query, 5);
@@ -419,16 +438,14 @@ export const FAULTS: readonly Fault[] = [
     title: 'TC always, and TCP connections that end at any time',
     upstreams: [endsConnections(closeConnection)],
     due: 'good',
-    // TC and three connections. Who was slow to say TC is asked anew.
-    tries: 2 * MOST_TRIES,
+    tries: AFTER_TC,
   },
   {
     key: 'tc-reset',
     title: '… that break',
     upstreams: [endsConnections(resetConnection)],
     due: 'good',
-    // TC and three connections. Who was slow to say TC is asked anew.
-    tries: 2 * MOST_TRIES,
+    tries: AFTER_TC,
   },
   {
     key: 'tc-one-query',
@@ -533,9 +550,22 @@ export const FAULTS: readonly Fault[] = [
     upstreams: [caseSensitive],
     due: 'good',
   },
+  {
+    key: 'case-empty',
+    title: 'no records toward upper case',
+    upstreams: [emptyTowardUpperCase],
+    due: 'good',
+  },
+  { key: 'case-silent', title: 'silence toward upper case', upstreams: [silentTowardUpperCase], due: 'good' },
+  {
+    key: 'one-case',
+    title: 'two upstreams, one says NXDOMAIN toward upper case',
+    upstreams: [caseSensitive, () => good],
+    due: 'good',
+  },
   { key: 'garbage', title: 'garbage', upstreams: [garbage], due: 'good' },
   { key: 'malformed', title: 'a record cut off', upstreams: [malformed], due: 'good' },
-  { key: 'malformed-tcp', title: '… over TCP too', upstreams: [malformedOverTcpToo], due: 'error', tries: 4 },
+  { key: 'malformed-tcp', title: '… over TCP too', upstreams: [malformedOverTcpToo], due: 'error' },
   {
     key: 'oversized-3000',
     title: 'datagrams of 3,000 octets',
@@ -549,8 +579,11 @@ export const FAULTS: readonly Fault[] = [
     due: 'good',
   },
   { key: 'duplicates', title: 'every answer four times', upstreams: [duplicates], due: 'good' },
-  { key: 'formerr', title: 'FORMERR toward EDNS', upstreams: [formerrTowardEdns], due: 'good', ...REDRESSED },
-  { key: 'notimp', title: 'NOTIMP toward EDNS', upstreams: [notimpTowardEdns], due: 'good', ...REDRESSED },
+  { key: 'formerr', title: 'FORMERR toward EDNS', upstreams: [formerrTowardEdns], due: 'good' },
+  { key: 'notimp', title: 'NOTIMP toward EDNS', upstreams: [notimpTowardEdns], due: 'good' },
+  { key: 'servfail-edns', title: 'SERVFAIL toward EDNS', upstreams: [servfailTowardEdns], due: 'good' },
+  { key: 'nxdomain-edns', title: 'NXDOMAIN toward EDNS', upstreams: [nxdomainTowardEdns], due: 'good' },
+  { key: 'opt-answer', title: 'OPT in the answer section', upstreams: [optInAnswers], due: 'good' },
   { key: 'silent-edns', title: 'silence toward EDNS', upstreams: [silentTowardEdns], due: 'good' },
   {
     key: 'option-servfail',

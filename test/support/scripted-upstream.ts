@@ -324,6 +324,16 @@ function defaultAnswers(query: ReceivedQuery, options: AnswerOptions): dnsPacket
   return [{ type: 'TXT', name, ttl, data: [query.name] }];
 }
 
+/** Whether a query's OPT record, the first record behind the question, has options. */
+export function hasOptions({ hasOpt, bytes }: ReceivedQuery): boolean {
+  return hasOpt && bytes.readUInt16BE(questionEnd(bytes) + 9) > 0;
+}
+
+/** Whether QNAME has an upper-case letter. */
+export function isMixed({ name }: ReceivedQuery): boolean {
+  return name !== name.toLowerCase();
+}
+
 /** First octet after the question of an uncompressed message; 12 when it cannot be read. */
 export function questionEnd(bytes: Uint8Array): number {
   let offset = 12;

@@ -4,8 +4,9 @@ import { afterEach, describe, expect, it } from 'vitest';
 import {
   answer,
   errorAnswer,
+  hasOptions,
+  isMixed,
   nxdomain,
-  questionEnd,
   type ReceivedQuery,
   type Script,
   servfail,
@@ -15,11 +16,6 @@ import { type Forwarder, startForwarder, until } from './forwarder.ts';
 
 let f: Forwarder;
 afterEach(() => f.close());
-
-const isMixed = ({ name }: ReceivedQuery) => name !== name.toLowerCase();
-/** OPT stands behind the question; its RDLENGTH in its bytes 9 and 10. */
-const hasOptions = ({ hasOpt, bytes }: ReceivedQuery) =>
-  hasOpt && bytes.readUInt16BE(questionEnd(bytes) + 9) > 0;
 
 const learned = async (): Promise<string[]> => {
   const { upstreams } = await f.unloop.adminJson<{ upstreams: { learned: { what: string }[] }[] }>(
