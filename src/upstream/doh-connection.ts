@@ -40,6 +40,10 @@ export class DohConnection extends StreamLink {
     return this.live;
   }
 
+  override get canOvertake(): boolean {
+    return true;
+  }
+
   protected override get ownLimit(): number {
     return Math.min(this.#client?.limit ?? 0, this.#refusedAbove);
   }

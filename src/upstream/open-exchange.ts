@@ -4,10 +4,11 @@ import type { Clock } from '../base/clock.ts';
 import type { RandomPool } from '../base/random.ts';
 import type { Counters } from '../metrics/counters.ts';
 import { DohConnection } from './doh-connection.ts';
+import type { FaultListener } from './fault-teller.ts';
 import { PipelineDepth } from './pipeline-depth.ts';
 import { StreamConnection } from './stream-connection.ts';
 import { createTlsConnector, type StreamConnector } from './stream-connector.ts';
-import { type FaultListener, StreamExchange } from './stream-exchange.ts';
+import { StreamExchange } from './stream-exchange.ts';
 
 /** Servers should allow no fewer HTTP/2 streams (RFC 9113 §6.5.2). */
 const COMMON_STREAM_LIMIT = 100;
@@ -19,6 +20,8 @@ export interface ExchangeOptions {
   readonly idleMs?: number;
   /** Time to connect, TLS and HTTP included. Default 2 s. */
   readonly connectTimeoutMs?: number;
+  /** What is known of the server already. */
+  readonly depth?: PipelineDepth;
   /** Told what went wrong, in words. */
   readonly onFault?: FaultListener;
 }
@@ -41,7 +44,7 @@ export function openStreamExchange(
   random: RandomPool,
   options: ExchangeOptions,
 ): StreamExchange {
-  const depth = new PipelineDepth();
+  const { depth = new PipelineDepth() } = options;
   const linkOptions = { ...options, connector, random, depth };
   return new StreamExchange({
     clock: options.clock,

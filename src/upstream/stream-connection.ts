@@ -51,6 +51,10 @@ export class StreamConnection extends StreamLink {
     return this.depth.isConcurrent ? this.live : this.live + this.#blocking;
   }
 
+  override get canOvertake(): boolean {
+    return this.depth.isConcurrent;
+  }
+
   protected override get ownLimit(): number {
     return this.depth.limit;
   }

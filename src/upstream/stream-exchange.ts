@@ -12,6 +12,7 @@ import { AnswerPace } from './answer-pace.ts';
 import { ConnectBackoff } from './connect-backoff.ts';
 import { type Exchange, FailureReason, type UpstreamQuery } from './exchange.ts';
 import { FailureQueue } from './failure-queue.ts';
+import { type FaultListener, FaultTeller } from './fault-teller.ts';
 import { MAX_QUESTION_LENGTH } from './question-match.ts';
 import { createEntry, HEADER_LENGTH, type StreamEntry } from './stream-entry.ts';
 import type { LinkHandler, StreamLink } from './stream-link.ts';
@@ -29,17 +30,12 @@ const MAX_RETRIES = 2;
 const WAITING_ID = 0x10000;
 
 const TICK_MS = 100;
-/** The same kind of fault is told once in so long. */
-const FAULT_PAUSE_MS = 1000;
 /** A silent connection is given up after so long if queries wait and there is no other … */
 const REPLACE_SILENT_MS = 1000;
 /** … and after so long whatever waits: a connection may die without a word (RFC 1122 §4.2.3.5 waits minutes). */
 const DEAD_SILENCE_MS = 3000;
 /** A query that has waited for so long while nothing was answered fails. */
 const OVERLOAD_MS = 600;
-/** Hears why connecting, or a query, failed. */
-export type FaultListener = (reason: FailureReason, text: string) => void;
-
 export interface StreamExchangeOptions {
   readonly clock: Clock;
   /** Nobody on the path can read along: queries are padded. */
@@ -54,8 +50,6 @@ export interface StreamExchangeOptions {
 
 /** The connections toward one upstream in one thread. */
 export class StreamExchange implements Exchange, LinkHandler {
-  /** What went wrong last, for the log; '' if nothing did. */
-  lastError = '';
   readonly #options: StreamExchangeOptions;
   readonly #clock: Clock;
   readonly #failures = new FailureQueue(this);
@@ -67,9 +61,8 @@ export class StreamExchange implements Exchange, LinkHandler {
   /** Queries that a connection takes, as far as is known. */
   #depth: number;
   #serial = 0;
-  #faultReason: FailureReason | null = null;
-  #faultToldMs = 0;
   readonly #pace = new AnswerPace();
+  readonly #faults: FaultTeller;
   #answeredAtMs = 0;
   #timer: NodeJS.Timeout | null = null;
   /** A timer runs that opens connections for those that still wait then. */
@@ -80,7 +73,13 @@ export class StreamExchange implements Exchange, LinkHandler {
   constructor(options: StreamExchangeOptions) {
     this.#options = options;
     this.#clock = options.clock;
+    this.#faults = new FaultTeller(options.onFault);
     this.#depth = options.firstDepth;
+  }
+
+  /** What went wrong last, for the log; '' if nothing did. */
+  get lastError(): string {
+    return this.#faults.last;
   }
 
   get inFlight(): number {
@@ -163,14 +162,15 @@ export class StreamExchange implements Exchange, LinkHandler {
   }
 
   onLost(entry: StreamEntry, refused: boolean, reason: FailureReason, text: string): void {
-    this.#note(reason, text);
+    this.#faults.note(reason, text, this.#clock.nowMs);
     if (!refused || !this.#repeat(entry)) this.#fail(entry, reason);
     this.#goOn();
   }
 
   onClosed(link: StreamLink, unanswered: StreamEntry[], reason: FailureReason, text: string): void {
     this.#links.splice(this.#links.indexOf(link), 1);
-    if (unanswered.length > 0 || !link.open) this.#note(reason, text);
+    const isFault = (unanswered.length > 0 || !link.open) && !this.#closing;
+    if (isFault) this.#faults.note(reason, text, this.#clock.nowMs);
     if (!link.open && !this.#closing) this.#backoff.failed(this.#clock.nowMs, reason);
     // A server that has never sent DNS, or nothing at all, has no better answer over the next connection.
     const mayRepeat = link.answered > 0 || (reason !== FailureReason.protocol && !link.wasSilent);
@@ -184,15 +184,6 @@ export class StreamExchange implements Exchange, LinkHandler {
       if (!mayRepeat || isCulprit || !this.#repeat(entry)) this.#fail(entry, reason);
     }
     this.#goOn();
-  }
-
-  #note(reason: FailureReason, text: string): void {
-    this.lastError = text;
-    const { nowMs } = this.#clock;
-    if (this.#closing || (reason === this.#faultReason && nowMs - this.#faultToldMs < FAULT_PAUSE_MS)) return;
-    this.#faultReason = reason;
-    this.#faultToldMs = nowMs;
-    this.#options.onFault?.(reason, text);
   }
 
   /** Something has changed: room for those that wait, or the last one done. */
@@ -229,7 +220,7 @@ export class StreamExchange implements Exchange, LinkHandler {
   /** Puts those that wait on connections, as far as there is room, and opens more connections for the rest. */
   #place(): void {
     for (const [query, entry] of this.#waiting) {
-      const link = this.#pick(entry.alone);
+      const link = this.#pick(entry);
       if (link === null) {
         if (entry.alone) continue;
         break;
@@ -241,17 +232,29 @@ export class StreamExchange implements Exchange, LinkHandler {
     if (this.#waiting.size > 0) this.#grow();
   }
 
-  /** The least loaded connection that has room and is not silent; alone: one without any query. */
-  #pick(alone: boolean): StreamLink | null {
+  /**
+   * The least loaded connection that has room and is not silent. Behind another query only where the server is known to answer
+   * many at a time, or after some patience: it might be one that is never answered.
+   */
+  #pick({ alone, sinceMs }: StreamEntry): StreamLink | null {
     const { nowMs } = this.#clock;
-    const suspectMs = this.#pace.suspectMs;
+    const mayQueue = nowMs - sinceMs >= this.#pace.patienceMs;
+    const isFull = this.#links.length >= MAX_CONNECTIONS;
     let best: StreamLink | null = null;
     for (const link of this.#links) {
-      if (!link.hasRoom || (alone && link.load > 0)) continue;
-      if (link.silentMs(nowMs) > suspectMs) continue;
+      if (!link.hasRoom) continue;
+      if (link.load > 0 && (alone || !(mayQueue || link.canOvertake))) continue;
+      // Where there can be no more connections, a server may be slow before it is passed over.
+      if (isFull ? link.silentMs(nowMs) > this.#pace.suspectMs : this.#isStuck(link)) continue;
       if (best === null || link.load < best.load) best = link;
     }
     return best;
+  }
+
+  /** Whether a query had better not be sent this way: it might wait behind one that is not answered. */
+  #isStuck(link: StreamLink): boolean {
+    const { suspectMs, patienceMs } = this.#pace;
+    return link.silentMs(this.#clock.nowMs) > (link.canOvertake ? suspectMs : patienceMs);
   }
 
   /** Opens as many connections as those that wait need; where that is not to be, they go on waiting, or fail. */
@@ -265,7 +268,7 @@ export class StreamExchange implements Exchange, LinkHandler {
       if (link.retiring && !link.open) return;
       if (link.retiring) continue;
       inUse++;
-      if (link.answered > 0 && link.limit > 0 && link.silentMs(nowMs) <= this.#pace.suspectMs) proven = true;
+      if (link.answered > 0 && link.limit > 0 && !this.#isStuck(link)) proven = true;
       if (link.open) this.#depth = Math.max(1, link.limit);
       else opening++;
     }
@@ -339,7 +342,7 @@ export class StreamExchange implements Exchange, LinkHandler {
   #judgeSilence(link: StreamLink, nowMs: number): void {
     const silentMs = link.silentMs(nowMs);
     const isUseless = link.live === 0 && silentMs > this.#pace.suspectMs;
-    if (isUseless || silentMs > DEAD_SILENCE_MS) giveUp(link);
+    if (isUseless || silentMs > DEAD_SILENCE_MS) link.giveUp();
   }
 
   /** A server that serves one connection after the other cannot get at the next one while we keep this one open. */
@@ -359,10 +362,9 @@ export class StreamExchange implements Exchange, LinkHandler {
     const [longest] = this.#links
       .filter((link) => !link.retiring)
       .sort((a, b) => b.silentMs(nowMs) - a.silentMs(nowMs));
-    const allSilent =
-      this.#pick(false) === null && this.#links.every((link) => link.silentMs(nowMs) > this.#pace.suspectMs);
+    const allSilent = this.#links.every((link) => this.#isStuck(link));
     if (allSilent && longest !== undefined && longest.silentMs(nowMs) > REPLACE_SILENT_MS) {
-      giveUp(longest);
+      longest.giveUp();
       return;
     }
     if (nowMs - this.#answeredAtMs < OVERLOAD_MS) return;
@@ -391,9 +393,4 @@ export class StreamExchange implements Exchange, LinkHandler {
     if (this.#failures.length > 0) setImmediate(() => this.#finishClosing());
     else for (const resolve of this.#whenClosed.splice(0)) resolve();
   }
-}
-
-function giveUp(link: StreamLink): void {
-  link.wasSilent = true;
-  link.destroy(FailureReason.closed, 'no answer for too long');
 }

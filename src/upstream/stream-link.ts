@@ -108,6 +108,8 @@ export abstract class StreamLink {
   abstract get load(): number;
   /** How many it may have at a time, by what this connection shows. */
   protected abstract get ownLimit(): number;
+  /** Whether the server is known to answer a query while another one waits. */
+  abstract get canOvertake(): boolean;
   /** Sends an entry. Only while it has room. */
   abstract send(entry: StreamEntry): void;
   /** Forgets a query. */
@@ -169,6 +171,12 @@ export abstract class StreamLink {
     this.fail(reason, text);
     this.retiring = true;
     this.socket.destroy();
+  }
+
+  /** The server is silent, and others wait or nobody does. */
+  giveUp(): void {
+    this.wasSilent = true;
+    this.destroy(FailureReason.closed, 'no answer for too long');
   }
 
   /** The first reason that is given is the one. */

@@ -352,6 +352,24 @@ describe('HTTPS exchange', () => {
     expect(owner.outcomes[0]!.query).toBe(waiting);
   });
 
+  it('without room gives up first what nobody waits for', async () => {
+    await restart({ maxStreams: 1 });
+    server.script = () => undefined;
+    open();
+    const full = Array.from({ length: 16 }, (_, i) => createQuery(`full${i}.example`, owner));
+    for (const query of full) exchange.send(query);
+    await server.received(16);
+    const late = full[10]!;
+    late.late = true;
+    server.script = (query) => answer(query);
+    exchange.send(createQuery('waiting.example', owner));
+    await owner.told(2);
+    const [failure] = owner.outcomes.filter(({ kind }) => kind === 'failure');
+    expect(failure).toMatchObject({ reason: FailureReason.overload });
+    expect(failure!.query).toBe(late);
+    expect(owner.replies).toBe(1);
+  });
+
   it('resets the stream of a query that is cancelled, so that it takes no room', async () => {
     await restart({ maxStreams: 1 });
     server.script = (query) => (query.name === 'kept.example' ? answer(query) : undefined);
