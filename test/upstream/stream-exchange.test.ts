@@ -328,27 +328,6 @@ describe('StreamExchange over TCP', () => {
     expect(exchange.inFlight).toBe(1024);
   });
 
-  it('gives up the connection that is silent longest when all are', async () => {
-    server.script = () => undefined;
-    open();
-    server.script = () => undefined;
-    for (let i = 0; i < 16; i++) exchange.send(createQuery(`warm${i}.example`, owner));
-    await until(() => server.connectionsAccepted === 16);
-    await server.received(16);
-    for (const query of server.queries) server.act(query, answer(query));
-    await owner.told(16);
-    // As a server does that works on one query after the other: nothing comes after a silent one.
-    server.script = (query) => (query.connection < 16 ? undefined : answer(query));
-    for (let i = 0; i < 16; i++) exchange.send(createQuery(`silent${i}.example`, owner));
-    await server.received(32);
-    clock.skip(1100);
-    exchange.send(createQuery('waiting.example', owner));
-    await owner.told(18);
-    const failures = owner.outcomes.filter(({ kind }) => kind === 'failure');
-    expect(failures).toMatchObject([{ reason: FailureReason.closed }]);
-    expect(owner.outcomes.at(-1)).toMatchObject({ kind: 'reply' });
-  });
-
   it('closes an idle connection', async () => {
     open({ idleMs: 30 });
     exchange.send(createQuery('idle.example', owner));
