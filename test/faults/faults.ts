@@ -37,6 +37,8 @@ export const MOST_TRIES = 3;
 
 /** TC sends a question over TCP, which is one message more (src/pipeline/flight.ts). */
 const AFTER_TC = 4;
+/** Where that comes to nothing the client gets TC, and asks over TCP: another question, as far as unloop can know. */
+const TC_AND_ASKED_OVER_TCP = { tries: 2 * AFTER_TC, triesByTransport: 2 * MOST_TRIES };
 
 /** What a question must come to, whatever the others do. */
 export type Due =
@@ -95,15 +97,20 @@ const slow = (delayMs: number) => (): Script => (query) => later(delayMs, answer
 const flapping = (): Script => (query) =>
   Math.floor(Date.now() / 1000) % 2 === 0 ? answer(query) : undefined;
 
-/** Three seconds of every ten, by the clock, it is away. */
-const awayForThreeSeconds = (): Script => (query) =>
-  Math.floor(Date.now() / 1000) % 10 < 3 ? undefined : answer(query);
+/** Away for four seconds from the first question that counts. */
+const awayForFourSeconds = (): Script => {
+  let returnsMs = 0;
+  return (query) => {
+    if (isQuestion(query)) returnsMs ||= performance.now() + 4000;
+    return performance.now() < returnsMs ? undefined : answer(query);
+  };
+};
 
 /** Loses every other question of clients, and says nothing to any other name, as behind a firewall. */
 const deafToChecks = (): Script => {
   let count = 0;
   return onDatagrams((query) => {
-    if (!/^q\d+\./i.test(query.name)) return undefined;
+    if (!isQuestion(query)) return undefined;
     return count++ % 2 === 0 ? undefined : answer(query);
   });
 };
@@ -316,6 +323,11 @@ const outOfBailiwick = (): Script => (query) => {
   });
 };
 
+/** Whether a client asked it: not a check of the forwarder's own. */
+function isQuestion({ name }: ReceivedQuery): boolean {
+  return /^q\d+\./i.test(name);
+}
+
 /** Whether it came before the questions that count. */
 function isBefore({ name }: ReceivedQuery): boolean {
   return /\.before\./i.test(name);
@@ -350,8 +362,8 @@ export const FAULTS: readonly Fault[] = [
   },
   {
     key: 'away',
-    title: 'away for three seconds of ten',
-    upstreams: [awayForThreeSeconds],
+    title: 'away for four seconds',
+    upstreams: [awayForFourSeconds],
     due: 'goodWhenAskedAgain',
     timed: true,
   },
@@ -422,9 +434,7 @@ export const FAULTS: readonly Fault[] = [
     upstreams: [truncatesAll],
     tcp: false,
     due: 'error',
-    // The client is passed TC on, and asks over TCP: another question.
-    tries: 2 * MOST_TRIES,
-    triesByTransport: 2 * MOST_TRIES,
+    ...TC_AND_ASKED_OVER_TCP,
   },
   {
     key: 'tc-records-refused',
@@ -438,22 +448,21 @@ export const FAULTS: readonly Fault[] = [
     title: 'TC always, and TCP connections that end at any time',
     upstreams: [endsConnections(closeConnection)],
     due: 'good',
-    tries: AFTER_TC,
+    ...TC_AND_ASKED_OVER_TCP,
   },
   {
     key: 'tc-reset',
     title: '… that break',
     upstreams: [endsConnections(resetConnection)],
     due: 'good',
-    tries: AFTER_TC,
+    ...TC_AND_ASKED_OVER_TCP,
   },
   {
     key: 'tc-one-query',
     title: 'TC always, one query per TCP connection',
     upstreams: [oneQueryEach],
     due: 'good',
-    // TC and three connections.
-    tries: 1 + MOST_TRIES,
+    ...TC_AND_ASKED_OVER_TCP,
   },
   {
     key: 'tcp-one-query',
