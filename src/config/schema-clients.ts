@@ -14,7 +14,7 @@ export const CLIENT_SETTINGS: readonly Setting[] = [
   {
     path: 'limits.perClientWaiting',
     type: integer(0, 1_000_000),
-    default: 1000,
+    default: 2000,
     description:
       'UDP queries of one client address that may wait for upstreams at once; more are REFUSED. It bounds the pulse of answers that can be aimed at a forged address. 0: no limit.',
   },

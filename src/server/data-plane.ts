@@ -268,8 +268,7 @@ export class DataPlane {
 
   #useLimits(config: Config): void {
     const { perClientWaiting, rebindProtection, rebindExceptions } = config.limits;
-    // As with perClientQps, each worker holds a client to its share.
-    this.#waiters.perClientLimit = Math.ceil(perClientWaiting / this.#start.workers);
+    this.#waiters.perClientLimit = shareOf(perClientWaiting, this.#start.workers);
     const exceptions = rebindProtection ? rebindExceptions.join(' ') : null;
     if (exceptions === this.#rebindExceptions) return;
     this.#rebindExceptions = exceptions;
@@ -377,4 +376,15 @@ function gateFor(config: Config, workers: number): ClientGate {
   // The kernel spreads a client over the workers by its source port: each holds it to its share.
   const share = perClientQps / workers;
   return new ClientGate(servedNetworks(allow), deny.map(parseNetwork), share, randomInt(2 ** 31));
+}
+
+/**
+ * One worker's share of a limit that all hold together. The kernel spreads a client's sockets over
+ * the workers at random, so a worker may get more than its part: four standard deviations are room
+ * for a client that keeps to the limit, as CoreDNS with `max_concurrent 1000` does.
+ */
+function shareOf(limit: number, workers: number): number {
+  if (workers === 1) return limit;
+  const share = limit / workers;
+  return Math.ceil(share + 4 * Math.sqrt(share));
 }

@@ -74,7 +74,7 @@ const DEFAULTS: Config = {
   },
   limits: {
     perClientQps: 0,
-    perClientWaiting: 1000,
+    perClientWaiting: 2000,
     tcpConnections: 1000,
     tcpIdleMs: 10_000,
     allow: [],

@@ -26,6 +26,9 @@ async function startSlowUpstream(): Promise<string> {
   return `127.0.0.1:${Number(port.toString())}`;
 }
 
+/** The load is one client with a thousand queries waiting, more on a machine that stands still. */
+const limits = { perClientWaiting: 0 };
+
 /** An upstream, unloop before it, and the load, once it flows. */
 async function underLoad(more: object = {}): Promise<{
   upstream: string;
@@ -35,7 +38,7 @@ async function underLoad(more: object = {}): Promise<{
 }> {
   const upstream = await startSlowUpstream();
   const port = await freePort();
-  const config = { listen: [`127.0.0.1:${port}`], workers: 2, upstreams: [upstream], ...more };
+  const config = { listen: [`127.0.0.1:${port}`], workers: 2, upstreams: [upstream], limits, ...more };
   const unloop = await startUnloop({ config });
   const client = new CountingClient(port);
   await client.answers(QUERIES_PER_SECOND / 2);
@@ -94,7 +97,7 @@ it('a ConfigMap that is swapped by its symbolic link: nothing', async () => {
     mkdirSync(join(folder, name));
     writeFileSync(
       join(folder, name, 'unloop.yaml'),
-      JSON.stringify({ workers: 2, upstreams: [upstream], cache: { maxEntries } }),
+      JSON.stringify({ workers: 2, upstreams: [upstream], cache: { maxEntries }, limits }),
     );
     symlinkSync(name, join(folder, '..data_tmp'));
     renameSync(join(folder, '..data_tmp'), join(folder, '..data'));
@@ -209,7 +212,7 @@ it('killed and started again: what was in flight, and what came until the new on
 it('a worker that dies: what it had in flight, while the other one serves on', async () => {
   const upstream = await startSlowUpstream();
   const unloop = await startUnloop({
-    config: { workers: 2, upstreams: [upstream] },
+    config: { workers: 2, upstreams: [upstream], limits },
     env: { NODE_OPTIONS: `--require ${join(import.meta.dirname, 'kill-a-worker.cjs')}` },
   });
   const client = new CountingClient(unloop.port);
