@@ -33,7 +33,7 @@ export interface UpstreamStatus {
    * answers are errors, all of them.
    */
   readonly condition: 'unasked' | 'unheard' | 'answers' | 'degraded';
-  /** What its last health check failed of, such as `network unreachable`; '' if none has since it last answered. */
+  /** Why a query, a connection or a check failed last, with the remedy; '' if none has since it last answered. */
   readonly lastError: string;
   /** The file it was found in, or `configuration`. */
   readonly source: string;
@@ -43,8 +43,6 @@ export interface UpstreamStatus {
   readonly rttMs: number | null;
   /** What it is asked without, for all names, since and until when: it does not handle upper case, options or EDNS. */
   readonly learned: readonly LearnedOfUpstream[];
-  /** Why a connection toward it, or a query over one, failed last; null when none did. */
-  readonly lastFault: { readonly text: string; readonly at: string } | null;
 }
 
 /** A loop through one upstream for one zone, as `GET /loops` shows it. */

@@ -74,7 +74,7 @@ export const ROUTES: ReadonlyMap<string, Route> = new Map<string, Route>([
 /** Exactly the public fields, whatever else the server's objects carry. */
 function upstreamJson(upstream: UpstreamStatus): UpstreamStatus {
   const { address, transport, zones, state, source, replaces, rttMs } = upstream;
-  const { learned, lastFault, condition, lastError } = upstream;
+  const { learned, condition, lastError } = upstream;
   return {
     address,
     transport,
@@ -84,7 +84,6 @@ function upstreamJson(upstream: UpstreamStatus): UpstreamStatus {
     replaces,
     rttMs,
     learned,
-    lastFault,
     condition,
     lastError,
   };

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { findRootFolder } from '../base/root-folder.ts';
 
 /** As ABI in native/module.c: an addon that was built from other sources is not used. */
-const ABI = 4;
+const ABI = 5;
 
 /** The functions of the addon; native/module.c says what each does. Failures are negative errno numbers. */
 export interface NativeAddon {

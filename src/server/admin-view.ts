@@ -61,11 +61,10 @@ export class AdminView implements AdminSource {
   }
 
   upstreams(): readonly UpstreamStatus[] {
-    const { registry, state, faults, conduct, health, lessons } = this.#plane;
+    const { registry, state, conduct, health, lessons } = this.#plane;
     return registry.upstreams.map((upstream) => {
       const { spec, server } = upstream;
       const rttMs = state.rttMs(spec.slot);
-      const fault = faults.last(spec.text);
       return {
         address: spec.text,
         transport: spec.transport,
@@ -77,7 +76,6 @@ export class AdminView implements AdminSource {
         replaces: server.replaces,
         rttMs: rttMs === 0 ? null : Math.round(rttMs * 1000) / 1000,
         learned: lessons.lessons(spec),
-        lastFault: fault === null ? null : { text: fault.text, at: new Date(fault.atMs).toISOString() },
       };
     });
   }

@@ -14,6 +14,7 @@ import { nativeStatus, supportsReusePort } from '../io/open-socket.ts';
 import { createKeyMaterial, type LoopKeyMaterial } from '../loop/keys.ts';
 import { SentQuestions } from '../loop/sent-questions.ts';
 import { Counters, CounterTotals, createCounterBlock } from '../metrics/counters.ts';
+import type { FailureReason } from '../upstream/exchange.ts';
 import { HealthChecker } from '../upstream/health.ts';
 import { SharedUpstreamState } from '../upstream/shared-state.ts';
 import { AdminListener } from './admin-listener.ts';
@@ -69,7 +70,7 @@ export class ControlPlane implements ServerFacts {
   readonly #upstreams = new MainUpstreams(this.#clock);
   readonly #upstreamLog: UpstreamLog;
   /** Why upstreams failed, in words. */
-  readonly faults = new UpstreamFaults();
+  readonly #faults = new UpstreamFaults();
   /** Sockets that a supervisor of services opened for us; where there are any, listen: is not used. */
   readonly #inherited: readonly BoundAddress[];
   /** Set before anything else is done with the control plane. */
@@ -89,7 +90,7 @@ export class ControlPlane implements ServerFacts {
     this.#inherited = inherited;
     this.#log = log;
     this.#limiter = new RepeatLimiter(log, this.#clock);
-    this.#upstreamLog = new UpstreamLog(this.#limiter, this.totals, this.faults);
+    this.#upstreamLog = new UpstreamLog(this.#limiter, this.totals, this.#faults);
     this.#loopKeys = createKeyMaterial(config.loop.clusterKey, config.loop.ring);
     // The first block: what workers counted that are gone is added to it.
     const counterBlock = createCounterBlock();
@@ -216,7 +217,7 @@ export class ControlPlane implements ServerFacts {
     this.registry.update(plan.zones);
     await this.supervisor.useRouting(this.registry.routing);
     this.#upstreams.keep(this.registry.routing.upstreams);
-    this.faults.keep(this.registry.routing.upstreams.map(({ text }) => text));
+    this.#faults.keep(this.registry.routing.upstreams.map(({ text }) => text));
     this.health.setUpstreams(this.registry.upstreams);
     this.loop.setRoutes(this.registry.routes);
   }
@@ -244,7 +245,13 @@ export class ControlPlane implements ServerFacts {
     else if (message.type === 'stumbled') this.#onStumble(message.slot, message.marks, message.domain);
     else if (message.type === 'stranger') this.#reportStranger(message.client);
     else if (message.type === 'upstream-fault')
-      this.faults.add(message.upstream, message.reason, message.text);
+      this.#onUpstreamFault(message.upstream, message.reason, message.text);
+  }
+
+  #onUpstreamFault(text: string, reason: FailureReason, cause: string): void {
+    this.#faults.add(text, reason, cause);
+    const upstream = this.registry.upstreams.find(({ spec }) => spec.text === text);
+    if (upstream !== undefined) this.health.blame(upstream.spec.slot, cause);
   }
 
   #onStumble(slot: number, marks: number, domain: string): void {

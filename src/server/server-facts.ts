@@ -7,7 +7,6 @@ import type { LessonControl } from './lesson-control.ts';
 import type { LoopControl } from './loop-control.ts';
 import type { Supervisor } from './supervisor.ts';
 import type { UpstreamConduct } from './upstream-conduct.ts';
-import type { UpstreamFaults } from './upstream-faults.ts';
 import type { UpstreamRegistry } from './upstream-registry.ts';
 
 export interface ServerFacts {
@@ -25,7 +24,6 @@ export interface ServerFacts {
   readonly supervisor: Supervisor;
   readonly loop: LoopControl;
   readonly lessons: LessonControl;
-  readonly faults: UpstreamFaults;
   readonly health: HealthChecker;
   readonly conduct: UpstreamConduct;
 }

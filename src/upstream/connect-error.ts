@@ -44,23 +44,35 @@ export function describeConnectError(error: NodeJS.ErrnoException, connector: St
     const alert = ALERT.exec(code)![1]!.toLowerCase().replaceAll('_', ' ');
     return `it ended the TLS handshake with the alert "${alert}": see its log`;
   }
+  if (code === 'ECONNRESET' || code === 'EPIPE') {
+    return connector.encrypted
+      ? `it broke the connection during the TLS handshake (${code}): ${connector.portRemedy}`
+      : `it broke the connection (${code})`;
+  }
+  const system = describeSystemCode(code);
+  if (system !== null) return system;
+  return code === '' || error.message.includes(code) ? error.message : `${code}: ${error.message}`;
+}
+
+/** What the system says of any socket, of datagrams too; null for codes that have no words here. */
+export function describeSystemCode(code: string): string | null {
   switch (code) {
     case 'ECONNREFUSED':
       return 'connection refused (ECONNREFUSED): nobody listens there; check address and port';
-    case 'ENETUNREACH':
     case 'EHOSTUNREACH':
+      return 'host unreachable (EHOSTUNREACH): it is away, or a router on the way does not reach it';
+    case 'ENETUNREACH':
     case 'EADDRNOTAVAIL':
+    case 'EAFNOSUPPORT':
       return `network unreachable (${code}): this machine has no route to it`;
+    case 'EACCES':
+    case 'EPERM':
+      return `not permitted (${code}): the firewall of this machine rejects it, or it is a broadcast address`;
     case 'EMFILE':
     case 'ENFILE':
       return `no more sockets can be opened here (${code}): raise ulimit -n`;
-    case 'ECONNRESET':
-    case 'EPIPE':
-      return connector.encrypted
-        ? `it broke the connection during the TLS handshake (${code}): ${connector.portRemedy}`
-        : `it broke the connection (${code})`;
     default:
-      return code === '' || error.message.includes(code) ? error.message : `${code}: ${error.message}`;
+      return null;
   }
 }
 

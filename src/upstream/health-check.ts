@@ -1,16 +1,8 @@
 // One question to one upstream on the main thread's own account: whether it is alive. It goes by a way of its own, opened for it
 // and closed after it: what an earlier connection came to (a pause, a silent black hole) says nothing. Begun by health.
+import { describeSystemCode } from './connect-error.ts';
 import { FAILURE_REASON_NAMES, FailureReason, type ReplyOwner, UpstreamQuery } from './exchange.ts';
 import type { Upstream, UpstreamSpec } from './upstream.ts';
-
-/** What the codes of the system mean to people. */
-const CODE_TEXTS: Readonly<Record<string, string>> = {
-  ENETUNREACH: 'network unreachable',
-  EHOSTUNREACH: 'host unreachable',
-  EADDRNOTAVAIL: 'network unreachable',
-  EAFNOSUPPORT: 'network unreachable',
-  ECONNREFUSED: 'connection refused',
-};
 
 /** What came of a check. `failure`: in words; '' when the upstream answered; null when nothing can be said. */
 export type CheckOutcome = (check: HealthCheck, failure: string | null) => void;
@@ -99,9 +91,10 @@ export class HealthCheck implements ReplyOwner {
   }
 }
 
+/** Streams tell the cause in words, datagram sockets the system's code. */
 function describe(reason: FailureReason, error: string): string {
-  const code = /^E[A-Z]+/.exec(error)?.[0] ?? '';
-  const text = CODE_TEXTS[code];
-  if (text !== undefined) return text;
-  return error === '' ? FAILURE_REASON_NAMES[reason] : `${FAILURE_REASON_NAMES[reason]}: ${error}`;
+  if (error === '') return FAILURE_REASON_NAMES[reason]!;
+  return (
+    describeSystemCode(error) ?? (/^E\w+$/.test(error) ? `${FAILURE_REASON_NAMES[reason]}: ${error}` : error)
+  );
 }

@@ -123,7 +123,12 @@ export class HealthChecker {
     this.look();
   }
 
-  /** What went wrong last with an upstream that is suspect or down; '' if nothing did. */
+  /** A worker's connection toward an upstream, or a query over it, failed: in words. */
+  blame(slot: number, reason: string): void {
+    this.#watched.get(slot)?.blame(reason);
+  }
+
+  /** What went wrong with an upstream since it last answered, to a worker or a check; '' if nothing did. */
   reasonOf(slot: number): string {
     return this.#watched.get(slot)?.reason ?? '';
   }
@@ -139,8 +144,9 @@ export class HealthChecker {
 
 /** One upstream, and its checks under way. */
 class WatchedUpstream {
-  /** What the last check that failed failed of; '' since the last answer. */
-  reason = '';
+  #reason = '';
+  /** As SharedUpstreamState.answers() when the reason was noted: any answer since then is the end of it. */
+  #reasonAnswers = 0;
   readonly #upstream: CheckedUpstream;
   readonly #options: HealthCheckerOptions;
   readonly #message: Uint8Array;
@@ -164,6 +170,15 @@ class WatchedUpstream {
     this.#message = messageOf(upstream.check);
     this.#answersSeen = options.state.answers(upstream.spec.slot);
     this.#doubtsSeen = options.state.doubts(upstream.spec.slot);
+  }
+
+  get reason(): string {
+    return this.#options.state.answers(this.#upstream.spec.slot) === this.#reasonAnswers ? this.#reason : '';
+  }
+
+  blame(reason: string): void {
+    this.#reason = reason;
+    this.#reasonAnswers = this.#options.state.answers(this.#upstream.spec.slot);
   }
 
   isFor({ spec, check }: CheckedUpstream): boolean {
@@ -238,7 +253,7 @@ class WatchedUpstream {
   #failed(reason: string): void {
     const { state, clock, onChange } = this.#options;
     const { spec } = this.#upstream;
-    this.reason = reason;
+    this.blame(reason);
     this.#failures++;
     state.suspect(spec.slot);
     if (this.#failures < this.#maxFails) return;
@@ -256,7 +271,6 @@ class WatchedUpstream {
     this.#answersSeen = state.answers(spec.slot);
     this.#doubtsSeen = state.doubts(spec.slot);
     this.#failures = 0;
-    this.reason = '';
     this.#endChecks();
     if (!this.#down) return;
     this.#down = false;

@@ -23,7 +23,6 @@ export const UPSTREAM: UpstreamStatus = {
   replaces: '127.0.0.53:53',
   rttMs: 1.2,
   learned: [],
-  lastFault: null,
 };
 
 export const EPISODE: LoopEpisodeStatus = {

@@ -46,8 +46,8 @@ function view() {
     draining: false,
     reloads: { ok: 0, failed: 0 },
     startedAtMs: 0,
-    faults: { last: () => null },
     conduct: new UpstreamConduct(totals),
+    lessons: { lessons: () => [] },
     health: { reasonOf: () => 'network unreachable' },
   };
   const [root, local] = registry.routes.map((route) => route.slot) as [number, number];

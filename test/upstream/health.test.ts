@@ -213,8 +213,8 @@ describe('HealthChecker', () => {
   });
 
   it.each([
-    [FailureReason.closed, 'closed: closed by the server'],
-    [FailureReason.protocol, 'protocol: closed by the server'],
+    [FailureReason.closed, 'closed by the server'],
+    [FailureReason.protocol, 'closed by the server'],
   ])('takes one out that fails its own checks (%d)', async (reason, text) => {
     server.lastError = 'closed by the server';
     server.behave = server.fail(reason);
@@ -224,15 +224,24 @@ describe('HealthChecker', () => {
   });
 
   it.each([
-    ['ENETUNREACH', 'network unreachable'],
-    ['EHOSTUNREACH', 'host unreachable'],
-    ['ECONNREFUSED: connect ECONNREFUSED 127.0.0.1:853', 'connection refused'],
+    ['ENETUNREACH', 'network unreachable (ENETUNREACH): this machine has no route to it'],
+    ['EHOSTUNREACH', 'host unreachable (EHOSTUNREACH): it is away, or a router on the way does not reach it'],
+    ['ECONNREFUSED', 'connection refused (ECONNREFUSED): nobody listens there; check address and port'],
   ])('says what %s means', async (error, text) => {
     server.lastError = error;
     server.behave = server.fail(FailureReason.unreachable);
     state.suspect(SLOT);
     await pass(1200);
     expect(changes).toMatchObject([{ state: 'down', reason: text }]);
+  });
+
+  it('keeps what a worker says of it until it answers, whoever is asked', async () => {
+    state.answered(SLOT);
+    checker.blame(SLOT, 'its certificate has expired');
+    await pass(200);
+    expect(checker.reasonOf(SLOT)).toBe('its certificate has expired');
+    state.answered(SLOT);
+    expect(checker.reasonOf(SLOT)).toBe('');
   });
 
   it('holds want of sockets here against nobody', async () => {
@@ -383,13 +392,15 @@ describe('a check, asked of a real socket', () => {
   it('says that nobody listens', async () => {
     await start(specOf(await freePort()));
     expect(await judged()).toBe(UpstreamState.down);
-    expect(changes[0]!.reason).toBe('connection refused');
+    expect(changes[0]!.reason).toBe(
+      'connection refused (ECONNREFUSED): nobody listens there; check address and port',
+    );
   });
 
   it('holds it against the server when no socket toward it can be had, and says why', async () => {
     // The kernel lets nobody in without SO_BROADCAST. A network without a route is in the laboratory.
     await start(specOf(53, '255.255.255.255'));
     expect(await judged()).toBe(UpstreamState.down);
-    expect(changes[0]!.reason).toBe('unreachable: EACCES');
+    expect(changes[0]!.reason).toMatch(/^not permitted \(EACCES\): the firewall/);
   });
 });

@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 // Raised with every change that native-addon.ts must know of: an addon of another number is not used.
-#define ABI 4
+#define ABI 5
 #define COUNTERS 6
 
 // ─── Opening and closing ──────────────────────────────────────────────────────────────────────────────────────────

@@ -244,7 +244,10 @@ describe('the image', () => {
         '0.0.0.0:9530',
       ],
     );
-    expect({ status: check.status, out: check.stdout }).toEqual({ status: 0, out: '{"status":"ok"}\n' });
+    expect({ status: check.status, out: check.stdout }).toEqual({
+      status: 0,
+      out: 'http://127.0.0.1:9530/health: {"status":"ok"}\n',
+    });
 
     const ended = exitOf(child);
     process.kill(Number(pid), 'SIGTERM');

@@ -147,7 +147,7 @@ describe('JSON', () => {
         source: 'configuration',
         replaces: null,
         rttMs: expect.any(Number),
-        lastFault: null,
+        learned: [],
         condition: 'answers',
         lastError: '',
       },
@@ -159,9 +159,9 @@ describe('JSON', () => {
         source: 'configuration',
         replaces: null,
         rttMs: null,
-        lastFault: null,
+        learned: [],
         condition: 'unheard',
-        lastError: 'connection refused',
+        lastError: 'connection refused (ECONNREFUSED): nobody listens there; check address and port',
       },
     ]);
     // One server of two works: the service is ready.
