@@ -470,6 +470,7 @@ export const FAULTS: readonly Fault[] = [
     transport: 'tcp',
     upstreams: [oneQueryEach],
     due: 'good',
+    timed: true,
   },
   {
     key: 'tls-one-query',
