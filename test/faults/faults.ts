@@ -482,7 +482,7 @@ export const FAULTS: readonly Fault[] = [
   },
   {
     key: 'tc-serial',
-    title: 'one TCP connection at a time, and no datagram meanwhile',
+    title: 'one TCP connection at a time, and no datagrams during it',
     upstreams: [someTruncated],
     serial: true,
     due: 'good',
@@ -578,13 +578,13 @@ export const FAULTS: readonly Fault[] = [
   { key: 'malformed-tcp', title: '… over TCP too', upstreams: [malformedOverTcpToo], due: 'error' },
   {
     key: 'oversized-3000',
-    title: 'datagrams of 3,000 octets',
+    title: 'datagrams of 3,000 bytes',
     upstreams: [oversized(3000)],
     due: 'good',
   },
   {
     key: 'oversized-9000',
-    title: 'datagrams of 9,000 octets',
+    title: 'datagrams of 9,000 bytes',
     upstreams: [oversized(9000)],
     due: 'good',
   },
@@ -625,7 +625,7 @@ export const FAULTS: readonly Fault[] = [
   { key: 'cname', title: 'a CNAME loop', upstreams: [cnameLoop], due: 'good', isTrue: isCnameLoop },
   {
     key: 'bailiwick',
-    title: "others' data in every answer",
+    title: 'data about other names in every answer',
     upstreams: [outOfBailiwick],
     due: 'good',
     isTrue: isAboutNothingElse,

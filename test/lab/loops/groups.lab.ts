@@ -76,7 +76,7 @@ describe('two tiers', () => {
     );
     record('tiers', 'unloop', {
       answers: describeLoad(figures),
-      note: `${shed} queries taken for returned ones`,
+      note: `${shed} queries mistaken for returned ones`,
     });
     expect(figures.rcodes).toEqual({ 0: 1000 });
     expect(shed).toBe('0 and 0');

@@ -40,10 +40,10 @@ describe('a pod with a resolv.conf that names the stub of its node', () => {
     ]);
     record('original', system, {
       answers: contender.hasEnded()
-        ? 'ends itself: no name is answered any more'
+        ? 'exits: no name is answered any more'
         : `first ${describeAnswer(first)}, then ${describeLoad(outside)}`,
       packets: `${packetsFirst} packets until the first answer, ${lab.packetsTo(STUB) - before} in all`,
-      note: `cluster names meanwhile: ${describeOthers(inside)}`,
+      note: `cluster names during it: ${describeOthers(inside)}`,
     });
     if (system !== 'unloop') return;
     // The loop is seen in the file already: not a packet goes into it.

@@ -46,7 +46,7 @@ describe('one of three upstreams that begins to send everything back', () => {
     record('one-of-three', system, {
       answers: describeLoad(figures!),
       packets: `${lab.packetsTo(NODE) - before} packets to it, before and after`,
-      note: `cluster names meanwhile: max ${round(control!.maxMs)} ms`,
+      note: `cluster names during it: max ${round(control!.maxMs)} ms`,
     });
     if (!(contender instanceof Unloop)) return;
     expect(figures!.rcodes).toEqual({ 0: 300 });
@@ -132,7 +132,7 @@ describe('a loop that comes back over TCP what was sent over UDP', () => {
   });
 });
 
-describe('while all that is sent to the default upstream comes back', () => {
+describe('while everything sent to the default upstream comes back', () => {
   it.each(CONTENDERS)('$system answers other names and cached ones as before', async ({ system, start }) => {
     const [pod, node, upstream] = await Promise.all([
       lab.pod.agent(),
@@ -160,8 +160,8 @@ describe('while all that is sent to the default upstream comes back', () => {
       }),
     ]);
     record('isolation', system, {
-      answers: `cluster names ${describeOthers(before[0])} before, ${describeOthers(during[0])} meanwhile`,
-      note: `cached names ${describeOthers(before[1])} before, ${describeOthers(during[1])} meanwhile; names that loop: ${describeLoad(outside)}`,
+      answers: `cluster names ${describeOthers(before[0])} before, ${describeOthers(during[0])} during it`,
+      note: `cached names ${describeOthers(before[1])} before, ${describeOthers(during[1])} during it; names that loop: ${describeLoad(outside)}`,
     });
     if (!(contender instanceof Unloop)) return;
     for (const figures of during) expect(figures.rcodes).toEqual({ 0: 300 });
@@ -189,7 +189,7 @@ describe('a loop from the start whose first message is lost', () => {
       ? null
       : await pod.call('ask', { server: POD, name: 'www.outside.example', timeoutMs: 3000 });
     record('probe-lost', system, {
-      answers: asked === null ? 'ends itself: no name is answered any more' : describeAnswer(asked),
+      answers: asked === null ? 'exits: no name is answered any more' : describeAnswer(asked),
       note: proven,
     });
     if (contender instanceof Unloop) expect(asked).toMatchObject({ rcode: 2, ede: 23 });

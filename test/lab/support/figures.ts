@@ -1,5 +1,5 @@
 // What the laboratory measures: each scenario prints its figures and puts them into build/lab/loop-figures.json; with
-// UPDATE_GENERATED=1 the table in docs/loops.md is written anew from that file.
+// UPDATE_GENERATED=1 the table in docs/loops.md is written again from that file.
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import type { LoadFigures } from './agent-asks.ts';
@@ -26,12 +26,12 @@ export const SCENARIOS = {
   'box-stand-in': 'through a box that drops options and scrambles case',
   tcp: 'over TCP, to us and back',
   'back-by-tcp': 'out over UDP, back over TCP',
-  isolation: 'all that is sent to the default upstream comes back, 500 queries a second',
+  isolation: 'everything sent to the default upstream comes back, 500 queries a second',
   'one-of-three': 'one of three upstreams loops',
   'one-zone': 'a loop in one zone only',
   replicas: 'two replicas behind one address',
-  tiers: 'two tiers of different rings: no loop',
-  'tiers-in-a-ring': 'two tiers of different rings that ask each other',
+  tiers: 'two hops with different rings: no loop',
+  'tiers-in-a-ring': 'two hops with different rings that ask each other',
   retransmits: 'a client that sends each query five times: no loop',
   'random-case': '10⁵ queries in random case: no loop',
   returns: 'an upstream that stops looping',
