@@ -22,22 +22,25 @@ import {
 import { octets, opt, QNAME_POINTER, record, uint16, uint32 } from '../wire/build-message.ts';
 import { must } from './shortfall.ts';
 
-/** The zones that a forwarder sends to servers of their own. */
+/**
+ * The zones that a forwarder sends to servers of their own. One label each: every domain below stands for an owner of its own, and
+ * what one requirement's server teaches about its domain (src/wire/domain.ts) is not believed of another's.
+ */
 export const ZONES = {
   /** Everything that needs no other: one server. */
-  plain: 'plain.conformance.example',
+  plain: 'plain-in-conformance-example',
   /** One server that takes its time. */
-  slow: 'slow.conformance.example',
+  slow: 'slow-in-conformance-example',
   /** One server whose replies are broken, or in whose name others send. */
-  hostile: 'hostile.conformance.example',
+  hostile: 'hostile-in-conformance-example',
   /** One server that often stays silent. */
-  silent: 'silent.conformance.example',
+  silent: 'silent-in-conformance-example',
   /** Two servers, the first of which is asked first. */
-  pair: 'pair.conformance.example',
+  pair: 'pair-in-conformance-example',
   /** A real authoritative server (NSD), in the laboratory. */
   real: 'real.conformance.example',
   /** One server, over TLS. */
-  tls: 'tls.conformance.example',
+  tls: 'tls-in-conformance-example',
 } as const;
 export type Zone = keyof typeof ZONES;
 
