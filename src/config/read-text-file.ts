@@ -1,4 +1,5 @@
-// Reads a small UTF-8 file, bounded. Called by load (the configuration), read-secret and watch-files.
+// Reads a UTF-8 file, bounded: a small one unless the caller says more. Called by whoever reads a file
+// that a person named.
 import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
 
 const MAX_BYTES = 1024 * 1024;
@@ -8,12 +9,12 @@ const PIPE_PATIENCE_MS = 1000;
 const PIPE_LOOK_MS = 10;
 
 /** Throws an Error whose message is fit for people: no such file, not UTF-8, too large. */
-export function readTextFile(path: string): string {
-  return decodeUtf8(readSmallFile(path));
+export function readTextFile(path: string, maxBytes = MAX_BYTES): string {
+  return decodeUtf8(readSmallFile(path, maxBytes));
 }
 
 /** The same for the bytes. Opens without blocking: a FIFO that nobody writes to would hold the process for ever. */
-export function readSmallFile(path: string): Uint8Array {
+export function readSmallFile(path: string, maxBytes = MAX_BYTES): Uint8Array {
   let descriptor: number;
   try {
     descriptor = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
@@ -23,7 +24,7 @@ export function readSmallFile(path: string): Uint8Array {
   try {
     const stat = fstatSync(descriptor);
     if (stat.isDirectory()) throw new Error('it is a directory');
-    const bytes = readBounded(descriptor);
+    const bytes = readBounded(descriptor, maxBytes);
     if (bytes.length === 0 && stat.isFIFO()) throw new Error('it is a pipe that nobody writes to');
     return bytes;
   } finally {
@@ -31,7 +32,7 @@ export function readSmallFile(path: string): Uint8Array {
   }
 }
 
-function readBounded(descriptor: number): Uint8Array {
+function readBounded(descriptor: number, maxBytes: number): Uint8Array {
   const chunks: Uint8Array[] = [];
   let length = 0;
   let waitedMs = 0;
@@ -46,7 +47,7 @@ function readBounded(descriptor: number): Uint8Array {
       continue;
     }
     length += count;
-    if (length > MAX_BYTES) throw new Error(`it is larger than ${MAX_BYTES} bytes`);
+    if (length > maxBytes) throw new Error(`it is larger than ${maxBytes} bytes`);
     chunks.push(chunk.subarray(0, count));
   }
 }

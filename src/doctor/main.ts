@@ -1,7 +1,7 @@
 // `unloop doctor`: inspects this node or pod, or a saved tree of its files; says whether DNS loops
 // or would, and what cures it. Imported by cli/dispatch. Exit code: 0 healthy, 1 loop or risk, 2
 // cannot tell.
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { UnloopError } from '../base/errors.ts';
@@ -22,10 +22,31 @@ const BOOT_ID = '/proc/sys/kernel/random/boot_id';
 /** Runs the command; resolves to the exit code. */
 export async function main(args: string[]): Promise<number> {
   const flags = parseDoctorFlags(args);
+  checkRoot(flags.root);
   const report = await examine(flags, process.env);
   const useColour = process.stdout.isTTY === true && !process.env.NO_COLOR && process.env.TERM !== 'dumb';
   process.stdout.write(flags.json ? `${JSON.stringify(report, null, 2)}\n` : renderText(report, useColour));
   return report.exitCode;
+}
+
+/** A tree that is not there has no files: that says nothing of the node. */
+function checkRoot(root: string): void {
+  try {
+    readdirSync(root);
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    const causes: Record<string, string> = {
+      ENOENT: 'no such directory',
+      ENOTDIR: 'not a directory',
+      EACCES: 'permission denied',
+    };
+    throw new UnloopError(
+      'UNLOOP_USAGE',
+      `--root ${root}: ${causes[code ?? ''] ?? message}`,
+      "Give the directory where the node's files are mounted, such as /host; without --root it is /.",
+      { cause: error },
+    );
+  }
 }
 
 /** Inspects, asks, and judges. `podRoot`: this pod's own files; for tests. */

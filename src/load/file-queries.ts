@@ -1,8 +1,8 @@
 // Questions from a file in dnsperf's format: a name and a type on each line, '#' or ';' before a comment. Asked in the
 // file's order, over and over. The file is read whole at the start, into one packed array.
-import { readFileSync, statSync } from 'node:fs';
 import { UnloopError } from '../base/errors.ts';
 import { copyOctets } from '../base/word-octets.ts';
+import { readTextFile } from '../config/read-text-file.ts';
 import { textToName } from '../wire/text.ts';
 import { FastRandom } from './fast-random.ts';
 import { parseQtype } from './qtype.ts';
@@ -70,8 +70,7 @@ export class FileQueries implements QuerySource {
 export function readQueryFile(path: string, shape: QueryShape, seed: number): FileQueries {
   let text: string;
   try {
-    if (statSync(path).size > MAX_FILE_BYTES) throw new Error('it is larger than 256 MiB');
-    text = readFileSync(path, 'utf8');
+    text = readTextFile(path, MAX_FILE_BYTES);
   } catch (error) {
     const problem = `cannot read ${path}: ${error instanceof Error ? error.message : String(error)}`;
     throw new UnloopError('UNLOOP_USAGE', problem, 'Give --names a file that can be read.', { cause: error });

@@ -1,7 +1,6 @@
 // `unloop bench --scenario loop-storm`: sets the reflector and the sound upstream up, starts unloop between them (or takes
 // --target), runs the storm, reports. Called by main.
 import { randomInt } from 'node:crypto';
-import { writeFileSync } from 'node:fs';
 import { UnloopError } from '../base/errors.ts';
 import { parseHostAndPort } from '../config/host-and-port.ts';
 import { InvalidValue } from '../config/invalid-value.ts';
@@ -9,6 +8,7 @@ import { parseIp } from '../config/ip-address.ts';
 import type { BenchFlags } from './flags.ts';
 import type { Figure } from './html-report.ts';
 import { runLoopStorm, type StormReport } from './loop-storm.ts';
+import { writePageFile } from './page-file.ts';
 import { Reflector } from './reflector.ts';
 import { Responder } from './responder.ts';
 import { resolveTarget, type Target } from './target.ts';
@@ -77,7 +77,7 @@ async function tell(report: StormReport, flags: BenchFlags): Promise<number> {
   process.stdout.write(flags.json ? `${JSON.stringify(report)}\n` : stormText(report));
   if (flags.htmlPath !== null) {
     const { htmlReport } = await import('./html-report.ts');
-    writeFileSync(
+    writePageFile(
       flags.htmlPath,
       htmlReport([report.before, report.during, report.loop], stormFigures(report)),
     );

@@ -1,13 +1,14 @@
 // `unloop bench`: loads a DNS server and measures its answers. Imported by the command line's dispatch.
 import { randomInt } from 'node:crypto';
-import { readFileSync, writeFileSync } from 'node:fs';
 import { UnloopError } from '../base/errors.ts';
+import { readTextFile } from '../config/read-text-file.ts';
 import { readQueryFile } from './file-queries.ts';
 import { bestAttempt, findMax } from './find-max.ts';
 import { type BenchFlags, benchHelp, parseBenchFlags } from './flags.ts';
 import { GeneratedQueries } from './generated-queries.ts';
 import { type LoadPlan, runLoad } from './load-run.ts';
 import { type MeasureOptions, measure } from './measure.ts';
+import { checkPageFile, writePageFile } from './page-file.ts';
 import type { QuerySource } from './query-source.ts';
 import { type LoadReport, REPORT_FORMAT } from './report.ts';
 import type { Sample } from './sampler.ts';
@@ -28,6 +29,7 @@ export const help = benchHelp;
 /** Resolves to the exit code: 0, or 1 when a limit is broken or the server does not answer. */
 export async function main(args: string[]): Promise<number> {
   const flags = parseBenchFlags(args);
+  if (flags.htmlPath !== null) checkPageFile(flags.htmlPath);
   const compared = flags.comparePaths.map(readReport);
   const stop = new AbortController();
   const interrupt = () => stop.abort();
@@ -85,7 +87,7 @@ async function load(flags: BenchFlags, compared: LoadReport[], signal: AbortSign
   process.stdout.write(flags.json ? `${JSON.stringify(report)}\n` : textReport(report));
   if (flags.htmlPath !== null) {
     const { htmlReport } = await import('./html-report.ts');
-    writeFileSync(flags.htmlPath, htmlReport([...compared, report]));
+    writePageFile(flags.htmlPath, htmlReport([...compared, report]));
   }
   return verdict(flags.limits, [report], report);
 }
@@ -149,7 +151,7 @@ function readReport(path: string): LoadReport {
 
 function readText(path: string, flag: string): string {
   try {
-    return readFileSync(path, 'utf8');
+    return readTextFile(path);
   } catch (error) {
     const problem = `${flag}: cannot read ${path}: ${error instanceof Error ? error.message : String(error)}`;
     throw new UnloopError('UNLOOP_USAGE', problem, `Give ${flag} a file that can be read.`, { cause: error });

@@ -40,10 +40,8 @@ export function describeConnectError(error: NodeJS.ErrnoException, connector: St
   if (NO_ALPN.test(code)) {
     return `it does not offer the protocol ${connector.protocols.map((name) => `"${name}"`).join(' or ')} (ALPN): ${connector.portRemedy}`;
   }
-  if (ALERT.test(code)) {
-    const alert = ALERT.exec(code)![1]!.toLowerCase().replaceAll('_', ' ');
-    return `it ended the TLS handshake with the alert "${alert}": see its log`;
-  }
+  const alert = ALERT.exec(code)?.[1];
+  if (alert !== undefined) return describeAlert(alert);
   if (code === 'ECONNRESET' || code === 'EPIPE') {
     return connector.encrypted
       ? `it broke the connection during the TLS handshake (${code}): ${connector.portRemedy}`
@@ -52,6 +50,18 @@ export function describeConnectError(error: NodeJS.ErrnoException, connector: St
   const system = describeSystemCode(code);
   if (system !== null) return system;
   return code === '' || error.message.includes(code) ? error.message : `${code}: ${error.message}`;
+}
+
+/** An error of a socket that was usable: with TLS 1.3 the server judges us only then. */
+export function describeOpenError(error: NodeJS.ErrnoException): string {
+  const alert = ALERT.exec(error.code ?? '')?.[1];
+  return alert === undefined ? error.message.trim() : describeAlert(alert);
+}
+
+function describeAlert(name: string): string {
+  if (name === 'CERTIFICATE_REQUIRED')
+    return 'it wants a certificate of its clients, which unloop does not have: let it serve us without';
+  return `it ended TLS with the alert "${name.toLowerCase().replaceAll('_', ' ')}": see its log`;
 }
 
 /** What the system says of any socket, of datagrams too; null for codes that have no words here. */

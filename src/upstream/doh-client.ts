@@ -45,7 +45,13 @@ export interface DohClient {
   sound(): void;
 }
 
+const MOVED = 'it sends us to another URL: ask it with curl -I, and configure that one';
 const STATUS_REMEDIES: Readonly<Record<number, string>> = {
+  301: MOVED,
+  302: MOVED,
+  303: MOVED,
+  307: MOVED,
+  308: MOVED,
   400: 'the server does not take the query',
   401: 'the server wants a login, which unloop does not have',
   403: 'the server does not serve this address',

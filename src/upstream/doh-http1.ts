@@ -2,6 +2,7 @@
 import { Agent, type AgentOptions, request } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { TLSSocket } from 'node:tls';
+import { describeOpenError } from './connect-error.ts';
 import {
   BodyBuffer,
   DNS_MESSAGE,
@@ -82,7 +83,7 @@ export class Http1Client implements DohClient {
       response.on('end', () => handler.onResponse(content.take()));
       response.on('error', () => {});
     });
-    sent.on('error', (error) => this.#owner.onBroken(error.message));
+    sent.on('error', (error) => this.#owner.onBroken(describeOpenError(error)));
     sent.end(body);
     // HTTP/1.1 has no way to take a request back but to close.
     return () => {

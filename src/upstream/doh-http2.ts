@@ -1,6 +1,7 @@
 // DNS over HTTP/2 on one connection (RFC 8484 §5.2, RFC 9113). Nothing that the server sends costs more than a few kilobytes and
 // one request; how much it may send at all is bounded by stream-link.
 import { type ClientHttp2Session, type ClientHttp2Stream, connect, constants } from 'node:http2';
+import { describeOpenError } from './connect-error.ts';
 import {
   BodyBuffer,
   DNS_MESSAGE,
@@ -45,7 +46,7 @@ export class Http2Client implements DohClient {
       owner.onReady();
     });
     session.on('goaway', () => owner.onGoingAway());
-    session.on('error', (error: Error) => owner.onBroken(error.message));
+    session.on('error', (error: Error) => owner.onBroken(describeOpenError(error)));
     session.on('close', () => owner.onBroken('the server ended the HTTP/2 session'));
   }
 

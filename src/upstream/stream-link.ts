@@ -6,7 +6,7 @@
 //       └──────── error, no connection in time, destroy(), the server closes ────────▶ gone (onClosed, once)
 import type { Socket } from 'node:net';
 import type { Clock } from '../base/clock.ts';
-import { describeConnectError, describeEarlyEnd, describeStall } from './connect-error.ts';
+import { describeConnectError, describeEarlyEnd, describeOpenError, describeStall } from './connect-error.ts';
 import { FailureReason, type UpstreamQuery } from './exchange.ts';
 import type { PipelineDepth } from './pipeline-depth.ts';
 import type { StreamConnector } from './stream-connector.ts';
@@ -99,7 +99,10 @@ export abstract class StreamLink {
     });
     socket.on('error', (error: NodeJS.ErrnoException) => {
       const { connector } = options;
-      this.fail(this.#reasonNow(), this.open ? error.message : describeConnectError(error, connector));
+      this.fail(
+        this.#reasonNow(),
+        this.open ? describeOpenError(error) : describeConnectError(error, connector),
+      );
     });
     socket.on('close', () => this.#onClose());
   }

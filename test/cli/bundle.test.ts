@@ -1,6 +1,6 @@
 // The built program is complete: it runs where nothing else of the repository is, without the modules it was built of and without
 // node_modules.
-import { spawnSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { cpSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -61,9 +61,16 @@ describe('the bundle by itself', () => {
         '  cure: `unloop bench --help` lists the flags.\n',
     });
     const unreadable = join(folder, 'no-such-file');
+    const pipe = join(folder, 'pipe');
+    execFileSync('mkfifo', [pipe]);
     for (const args of [
       ['--names', unreadable],
       ['--ca', unreadable],
+      ['--compare', unreadable, '--html', join(folder, 'page.html')],
+      ['--names', pipe],
+      ['--ca', pipe, '--target', 'tls://127.0.0.1:1'],
+      ['--html', join(unreadable, 'page.html')],
+      ['--html', folder],
       ['--target', 'no address'],
       ['--suffix', 'a..b'],
     ]) {

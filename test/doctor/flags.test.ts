@@ -45,6 +45,17 @@ describe('the flags', () => {
     expect(await runDoctor(...args)).toMatchObject({ code: 2, out: '', err: expect.stringMatching(problem) });
   });
 
+  it.each([
+    ['/nonexistent', /--root \/nonexistent: no such directory/],
+    ['/etc/hosts', /--root \/etc\/hosts: not a directory/],
+  ])('name a tree that is there, not %s', async (root, problem) => {
+    expect(await runDoctor('--root', root)).toMatchObject({
+      code: 2,
+      out: '',
+      err: expect.stringMatching(problem),
+    });
+  });
+
   it('name files that must be there', async () => {
     const none = '/nonexistent/Corefile';
     expect(await runDoctor('--no-probe', '--corefile', none)).toMatchObject({ code: 2, out: '' });

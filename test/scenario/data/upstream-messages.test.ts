@@ -123,6 +123,17 @@ const CASES: readonly { what: string; start: () => Promise<string>; says: string
     says: 'connection refused (ECONNREFUSED): nobody listens there; check address and port',
   },
   {
+    what: 'a wish for a certificate of ours',
+    start: async () =>
+      `tls://127.0.0.1:${await secureServer({ ...GOOD, ...authority.issue(['127.0.0.1']), requestCert: true, minVersion: 'TLSv1.3', ca: [] })}`,
+    says: 'it wants a certificate of its clients, which unloop does not have',
+  },
+  {
+    what: 'HTTP status 301',
+    start: async () => `https://127.0.0.1:${await scripted(301, 'text/html')}/dns-query`,
+    says: 'HTTP status 301: it sends us to another URL',
+  },
+  {
     what: 'HTTP status 404',
     start: async () => `https://127.0.0.1:${await scripted(404, 'text/plain')}/dns-query`,
     says: 'HTTP status 404: check the path of the URL, often /dns-query',
