@@ -54,7 +54,8 @@ export class FlightFailures {
         rcode,
         edeCode,
         this.#clock.nowMs,
-        flight.failedRcode < 0 && flight.zone!.selection.isOutage(),
+        // An outage that ended before the deadline says as little about the name as one that goes on.
+        flight.failedRcode < 0 && (flight.sawOutage || flight.zone!.selection.isOutage()),
       );
     }
     this.#answers.failure(flight, rcode, edeCode, edeText);

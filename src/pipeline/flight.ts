@@ -127,6 +127,8 @@ export class Flight implements WheelTimer {
   round = 0;
   /** An attempt was met with silence: worth another round. An error is not. */
   timedOut = false;
+  /** None of the zone's upstreams answered anybody when an attempt's time was over. */
+  sawOutage = false;
   /** An upstream has answered TC: only a stream brings more. */
   truncated = false;
   /** The truncated answer, OPT taken off: given out when the whole is not to be had. Null: there is none. */
@@ -201,6 +203,7 @@ export class Flight implements WheelTimer {
     this.dislikedBy = -1;
     this.round = 0;
     this.timedOut = false;
+    this.sawOutage = false;
     this.truncated = false;
     this.truncatedReply = null;
     this.streamRefused = false;

@@ -314,6 +314,7 @@ export class ForwardPath {
    */
   #countTimeouts(flight: Flight): void {
     flight.timedOut = true;
+    flight.sawOutage ||= flight.zone!.selection.isOutage();
     for (let i = 0; i < flight.attemptCount; i++) {
       const attempt = flight.attempts[i]!;
       if (attempt === null || attempt.timedOut) continue;

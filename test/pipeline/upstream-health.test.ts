@@ -152,6 +152,26 @@ describe('when all upstreams are down', () => {
     expect(first.sent.length).toBe(tried + 1);
   });
 
+  it('one that an outage outlived is not remembered for long either', () => {
+    const { first, f } = start();
+    // It was known to answer, and goes away under way: the first retry finds it suspect.
+    ask(f, 'before.example');
+    good(first);
+    ask(f, 'asked.example');
+    f.state.setState(1, UpstreamState.suspect);
+    f.pass(1500);
+    // It is back, for another question; this one had no luck.
+    ask(f, 'other.example');
+    good(first);
+    expect(f.state.stateOf(1)).toBe(UpstreamState.up);
+    f.pass(400);
+    expect(f.client.rcodes.at(-1)).toBe(SERVFAIL);
+    const before = first.sent.length;
+    f.pass(1100);
+    ask(f, 'asked.example');
+    expect(first.sent.length).toBe(before + 1);
+  });
+
   it('does not try one that loops', () => {
     const { upstreams, f } = start(2);
     downAll(f, 1, 2);
