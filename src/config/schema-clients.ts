@@ -16,7 +16,7 @@ export const CLIENT_SETTINGS: readonly Setting[] = [
     type: integer(0, 1_000_000),
     default: 2000,
     description:
-      'UDP queries of one client address that may wait for upstreams at once; more are REFUSED. It bounds the pulse of answers that can be aimed at a forged address. 0: no limit.',
+      'UDP queries of one client address that may wait for upstreams at once. More are answered with TC, which sends the client to TCP, where no such limit holds. It bounds the pulse of answers that can be aimed at a forged address. 0: no limit.',
   },
   {
     path: 'limits.tcpConnections',

@@ -58,6 +58,8 @@ export class Attempt extends UpstreamQuery {
   timedOut = false;
   /** Slot of the upstream, if it was down when it was asked: one of its trials (upstream/trials.ts); else −1. */
   trialSlot = -1;
+  /** Whose trial it is. */
+  trialClient = 0;
   /** Sent beside another attempt, to see whether the upstream is back: that it fails changes nothing for the flight. */
   isBeside = false;
   /** The next free one in the pool. */
@@ -238,6 +240,11 @@ export class Flight implements WheelTimer {
   dropTags(): void {
     this.hops = 0;
     this.carriedCount = 0;
+  }
+
+  /** Who waits for it, the last to join; 0: nobody, it refreshes the cache. */
+  get clientHash(): number {
+    return this.waiters === null ? 0 : this.waiters.clientHash;
   }
 
   /** Messages that may still be sent. */

@@ -156,16 +156,18 @@ export class ForwardPath {
   }
 
   /** The upstream to ask next: one that is up, or, while all are down, one that may be back. −1: there is none. */
-  #pick({ zone, triedMask }: Flight): number {
-    const { selection } = zone!;
+  #pick(flight: Flight): number {
+    const { triedMask } = flight;
+    const { selection } = flight.zone!;
     const index = selection.pick(triedMask);
-    return index >= 0 ? index : selection.pickTrial(triedMask, this.trials);
+    return index >= 0 ? index : selection.pickTrial(triedMask, this.trials, flight.clientHash);
   }
 
   /** Asks an upstream that is out of favor as well, if it is its turn: its answer, not a client's patience, brings it back. */
   #askBeside(flight: Flight, index: number): void {
     if (flight.opaque) return;
-    const beside = flight.zone!.selection.pickBeside(index, this.trials, this.#clock.nowMs);
+    const { selection } = flight.zone!;
+    const beside = selection.pickBeside(index, this.trials, flight.clientHash, this.#clock.nowMs);
     if (beside < 0) return;
     this.attempt(flight, beside, ALL_MARKS, false);
     const attempt = flight.attempts[flight.attemptCount - 1];
@@ -220,7 +222,8 @@ export class ForwardPath {
     attempt.trialSlot = -1;
     if (!this.#state.isUp(upstream.slot)) {
       attempt.trialSlot = upstream.slot;
-      this.trials.begin(upstream.slot);
+      attempt.trialClient = flight.clientHash;
+      this.trials.begin(upstream.slot, attempt.trialClient);
     }
     attempt.answersBefore = this.#state.answers(upstream.slot);
     attempt.sentAtMs = nowMs;
@@ -352,7 +355,7 @@ export class ForwardPath {
   }
 
   #releaseAttempt(attempt: Attempt): void {
-    if (attempt.trialSlot >= 0) this.trials.end(attempt.trialSlot);
+    if (attempt.trialSlot >= 0) this.trials.end(attempt.trialSlot, attempt.trialClient);
     this.pool.releaseAttempt(attempt);
   }
 

@@ -62,7 +62,7 @@ export class MarkLessons {
     // There is one step then, and the one that is sure to help.
     if (outcome === Outcome.disliked) return hasOther ? withoutMarks(fewer, Mark.edns) : fewer;
     // What is a sound answer most of the time is checked so often only.
-    return this.#domains.mayCheck(attempt.lessonKey, nowMs) ? fewer : NO_STEP;
+    return this.#domains.mayCheck(attempt.lessonKey, flight.clientHash, nowMs) ? fewer : NO_STEP;
   }
 
   /** Remembers for the domain which marks the server takes, and which it stumbled over once it has answered without them. */

@@ -150,7 +150,7 @@ export class QueryPath {
     const q = this.#query;
     const { table } = this.#forward;
     let flight = q.opaque ? table.findOpaque(bytes, length, q, zone) : table.find(bytes, q, zone);
-    if (flight === null ? q.opaque && table.alike >= MAX_OPAQUE_ALIKE : this.#isFull(flight)) {
+    if (flight === null ? q.opaque && table.alike >= MAX_OPAQUE_ALIKE : this.#isFull(flight, path.stream)) {
       return this.#turnAway(Drop.waiters_limit, bytes, path, peers, peerOffset);
     }
     if (flight === null && q.opaque && !this.#forward.mayKeepWhole(length)) {
@@ -184,8 +184,9 @@ export class QueryPath {
     return true;
   }
 
-  #isFull(flight: Flight): boolean {
-    return flight.waiterCount >= MAX_WAITERS_PER_FLIGHT;
+  /** Whether a flight takes no more datagrams; a stream's client is real, and no victim of a burst. */
+  #isFull(flight: Flight, stream: boolean): boolean {
+    return !stream && flight.waiterCount >= MAX_WAITERS_PER_FLIGHT;
   }
 
   /** Whether a place is free for one more who waits for the flight, or for one of his own (null). */
@@ -253,7 +254,7 @@ export class QueryPath {
     peerOffset: number,
   ): boolean {
     this.#counters.drop(reason);
-    if (reason === Drop.rate_limited && !path.stream) {
+    if (!path.stream && isLimitOfDatagrams(reason)) {
       // Its address may be forged: the one whose address it is can show that over TCP.
       this.#answers.comeByTcp(bytes, this.#query, path, peers, peerOffset);
       this.#immediate++;
@@ -271,4 +272,14 @@ export class QueryPath {
     this.#counters.duration(this.#clock.refresh() - startMs, this.#immediate);
     this.#immediate = 0;
   }
+}
+
+/**
+ * Limits that somebody else can use up, who forges addresses or asks the same question. They do not hold
+ * over TCP, or there is another allowance there.
+ */
+function isLimitOfDatagrams(reason: number): boolean {
+  return (
+    reason === Drop.rate_limited || reason === Drop.client_waiting_limit || reason === Drop.waiters_limit
+  );
 }

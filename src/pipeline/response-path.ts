@@ -164,7 +164,7 @@ export class ResponsePath implements ReplyOwner {
     const { nowMs } = this.#clock;
     const rttMs = nowMs - attempt.sentAtMs;
     this.#counters.upstreamDuration(slot, rttMs);
-    this.#state.measured(slot, rttMs, attempt.flight!.domainHash, nowMs);
+    this.#state.measured(slot, rttMs, nowMs);
     this.#state.answered(slot);
   }
 
@@ -252,7 +252,8 @@ export class ResponsePath implements ReplyOwner {
     // No message has left where there was no room for it, or no connection.
     if (flight.crowdedOut || (overStream && isConnectFailure(reason))) flight.messages--;
     this.#forward.dropAttempt(attempt);
-    if (overStream && transport === 'udp' && !flight.truncated && !flight.streamRefused && !flight.opaque) {
+    const mayGoOn = !flight.truncated && !flight.streamRefused && !flight.opaque && !flight.settled;
+    if (overStream && transport === 'udp' && mayGoOn) {
       flight.streamRefused = true;
       this.#askWithoutStream(flight, upstreamIndex, marks);
       return;

@@ -7,7 +7,7 @@ import { avalanche } from '../wire/name-hash.ts';
 import { LESSON_SECONDS, Mark } from './marks.ts';
 
 const ENTRIES = 4096;
-const ENTRY_WORDS = 8;
+const ENTRY_WORDS = 7;
 const KEY = 0;
 /** Marks given up, and until when, s. */
 const LEARNED = 1;
@@ -19,21 +19,29 @@ const PROVEN_UNTIL = 4;
 const AFTER_SILENCE = 5;
 /** What may be sent after silence: Repeat. */
 const REPEAT = 6;
-/** Checks of doubtful answers left, and the second they are of: CHECKS_LEFT in the low 8 bits. */
-const CHECKS = 7;
 
 /** As many show that it is not loss of datagrams. */
 const ENOUGH_AFTER_SILENCE = 3;
-/** Checks of doubtful answers (NXDOMAIN, SERVFAIL …) by one domain in a row, and how many more a second. */
+/**
+ * Checks of doubtful answers (NXDOMAIN, SERVFAIL …) for one client by one domain in a row; one more
+ * a second.
+ */
 const DOMAIN_CHECKS = 10;
-/** … by all domains at all servers, a second: a flood of bad names costs no more than this. */
+/** … in all, a second: a flood of bad names costs no more than this. */
 const CHECKS_PER_SECOND = 100;
+/** Counts of checks by client and domain, and by client; powers of two. Who shares one, shares its checks. */
+const CHECK_ENTRIES = 4096;
+const CLIENT_BUCKETS = 1024;
 
 /** What a question was last answered with after silence. */
 const Repeat = { unknown: 0, plain: 1, trying: 2, edns: 3, plainOnly: 4 } as const;
 
 export class DomainLessons {
   readonly #words = new Int32Array(ENTRIES * ENTRY_WORDS);
+  /** By client and domain: checks spent in the low 8 bits, and the second of the last one. */
+  readonly #spent = new Int32Array(CHECK_ENTRIES);
+  /** By client: checks in this second. */
+  readonly #byClient = new Uint8Array(CLIENT_BUCKETS);
   #checksLeft = CHECKS_PER_SECOND;
   #checkSecond = 0;
 
@@ -141,22 +149,27 @@ export class DomainLessons {
     return (missing & Mark.edns) !== 0 ? Mark.edns : Mark.case;
   }
 
-  /** Whether a doubtful answer may be checked by one message more: so many by one domain and by all, in time. */
-  mayCheck(key: number, nowMs: number): boolean {
+  /**
+   * Whether a doubtful answer may be checked by one message more, for a client. So many in time, and no
+   * client has more than it leaves to others: bad names of one do not use up what another needs.
+   */
+  mayCheck(key: number, clientHash: number, nowMs: number): boolean {
     const second = secondOf(nowMs);
     if (second !== this.#checkSecond) {
       this.#checkSecond = second;
       this.#checksLeft = CHECKS_PER_SECOND;
+      this.#byClient.fill(0);
     }
-    if (this.#checksLeft === 0) return false;
-    const at = this.#entry(key) + CHECKS;
-    const words = this.#words;
-    const spent = words[at]! & 0xff;
-    const elapsed = (second - (words[at]! >> 8)) & 0x7f_ffff;
+    const bucket = clientHash & (CLIENT_BUCKETS - 1);
+    if (this.#byClient[bucket]! >= this.#checksLeft) return false;
+    const at = avalanche(clientHash, key) & (CHECK_ENTRIES - 1);
+    const spent = this.#spent[at]! & 0xff;
+    const elapsed = (second - (this.#spent[at]! >> 8)) & 0x7f_ffff;
     const left = Math.min(DOMAIN_CHECKS, DOMAIN_CHECKS - spent + elapsed);
     if (left <= 0) return false;
     this.#checksLeft--;
-    words[at] = (second << 8) | (DOMAIN_CHECKS - left + 1);
+    this.#byClient[bucket]!++;
+    this.#spent[at] = (second << 8) | (DOMAIN_CHECKS - left + 1);
     return true;
   }
 

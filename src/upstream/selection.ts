@@ -60,11 +60,12 @@ export class Selection {
    * When every upstream is down: one to try all the same, or −1 when there is none left or as many trials are under way as may
    * be. A quarantined one is none: it loops.
    */
-  pickTrial(triedMask: number, trials: Trials): number {
+  pickTrial(triedMask: number, trials: Trials, clientHash: number): number {
     if (!this.allDown()) return -1;
     let usable = this.#open & ~triedMask;
     for (let i = 0; i < this.#count; i++) {
-      if ((usable & (1 << i)) !== 0 && !trials.hasRoom(this.#upstreamSlots[i]!)) usable &= ~(1 << i);
+      const isUsable = (usable & (1 << i)) !== 0;
+      if (isUsable && !trials.hasRoom(this.#upstreamSlots[i]!, clientHash)) usable &= ~(1 << i);
     }
     return usable === 0 ? -1 : this.#pickRandom(usable);
   }
@@ -74,11 +75,11 @@ export class Selection {
    * its check alone comes back, and no client waits for it.
    * Right after pick(): it judges by the same survey.
    */
-  pickBeside(index: number, trials: Trials, nowMs: number): number {
+  pickBeside(index: number, trials: Trials, clientHash: number, nowMs: number): number {
     if ((this.#down | this.#suspect) === 0) return -1;
     for (let i = 0; i < this.#count; i++) {
       if (i === index || ((this.#down | this.#suspect) & this.#open & (1 << i)) === 0) continue;
-      if (trials.takeTurn(this.#upstreamSlots[i]!, nowMs)) return i;
+      if (trials.takeTurn(this.#upstreamSlots[i]!, clientHash, nowMs)) return i;
     }
     return -1;
   }

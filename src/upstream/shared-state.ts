@@ -1,7 +1,7 @@
 // What all threads know about each upstream and each route (a zone's use of an upstream): up, down, quarantined, its
 // round-trip time. One Int32Array in shared memory; whoever learns something writes it, everybody sees it at once.
 //
-//   slot of an upstream:  [ state | doubts | RTT µs | answeredEdns | answers |
+//   slot of an upstream:  [ state | doubts | RTT µs | RTT raised | answeredEdns | answers |
 //                           without case until s | without options until s | without EDNS until s ]
 //   slot of a route:      [ quarantined | – ]
 import { MAX_ROUTES, MAX_UPSTREAMS } from '../metrics/counters.ts';
@@ -20,7 +20,7 @@ export const UpstreamState = {
 } as const;
 export type UpstreamState = (typeof UpstreamState)[keyof typeof UpstreamState];
 
-const UPSTREAM_WORDS = 5 + MARK_COUNT;
+const UPSTREAM_WORDS = 6 + MARK_COUNT;
 const ROUTE_WORDS = 2;
 const ROUTES_AT = MAX_UPSTREAMS * UPSTREAM_WORDS;
 const WORDS = ROUTES_AT + MAX_ROUTES * ROUTE_WORDS;
@@ -28,18 +28,20 @@ const WORDS = ROUTES_AT + MAX_ROUTES * ROUTE_WORDS;
 const STATE = 0;
 const DOUBTS = 1;
 const RTT = 2;
-const ANSWERED_EDNS = 3;
-const ANSWERS = 4;
+/** When a slow answer last raised it, in RAISE_MS. */
+const RTT_RAISED = 3;
+const ANSWERED_EDNS = 4;
+const ANSWERS = 5;
 /** One word for each mark, in the order of their bits. */
-const LEARNED_UNTIL = 5;
+const LEARNED_UNTIL = 6;
+
+/** A slow answer raises the round-trip time once in this time, ms. */
+const RAISE_MS = 500;
 
 /** A view of the shared state; any thread may hold one. */
 export class SharedUpstreamState {
   readonly buffer: SharedArrayBuffer;
   readonly #words: Int32Array;
-  // This thread's own, as hashes of names are: by slot, whose answer was last measured, and when one last raised the estimate, s.
-  readonly #rttDomains = new Int32Array(MAX_UPSTREAMS);
-  readonly #rttRaised = new Int32Array(MAX_UPSTREAMS);
 
   /** Wraps the buffer of another thread's state, or makes a new one. */
   constructor(buffer: SharedArrayBuffer = new SharedArrayBuffer(WORDS * 4)) {
@@ -94,11 +96,11 @@ export class SharedUpstreamState {
   }
 
   /**
-   * Takes a measured round trip into the estimate: about the fastest tenth of what is measured. A slow answer may be slow because of the name,
-   * so it raises the estimate by little, and answers for one domain (`domainHash`) in a row raise it once a second; a quick
-   * one is the server's merit alone. Threads may overwrite each other: an estimate bears it.
+   * Takes a measured round trip into the estimate. A quick answer is the server's merit alone, and halves the
+   * difference. A slow one may be slow because of its name: all of them together raise the estimate by a
+   * sixteenth, twice a second, however many they are. Threads may overwrite each other: an estimate bears it.
    */
-  measured(slot: number, rttMs: number, domainHash: number, nowMs: number): void {
+  measured(slot: number, rttMs: number, nowMs: number): void {
     const at = slot * UPSTREAM_WORDS;
     const words = this.#words;
     const rtt = Math.max(1, Math.min(60_000_000, Math.round(rttMs * 1000)));
@@ -106,14 +108,13 @@ export class SharedUpstreamState {
     if (known === 0) {
       words[at + RTT] = rtt;
     } else if (rtt <= known) {
-      words[at + RTT] = known - ((known - rtt) >> 2);
+      words[at + RTT] = known - ((known - rtt) >> 1);
     } else {
-      const second = Math.floor(nowMs / 1000);
-      if (this.#rttDomains[slot] === domainHash && this.#rttRaised[slot] === second) return;
-      this.#rttRaised[slot] = second;
-      words[at + RTT] = known + Math.min((rtt - known) >> 3, Math.max(1, known >> 5));
+      const turn = Math.floor(nowMs / RAISE_MS) | 0;
+      if (words[at + RTT_RAISED] === turn) return;
+      words[at + RTT_RAISED] = turn;
+      words[at + RTT] = known + Math.min((rtt - known) >> 1, Math.max(1, known >> 4));
     }
-    this.#rttDomains[slot] = domainHash;
   }
 
   /** Changes with every answer; as a count it is not exact (threads overwrite each other, and it wraps). */

@@ -4,30 +4,44 @@ import { MAX_UPSTREAMS } from '../metrics/counters.ts';
 
 /** Under way at once for each upstream and thread. More questions than that are answered at once: stale data, or SERVFAIL. */
 const MAX_TRIALS = 64;
+/** Clients are told apart by a keyed hash (pipeline/client-hash.ts) into so many buckets, a power of two. */
+const CLIENT_BUCKETS = 1024;
 /** While others are up: one question in this time goes to it as well. */
 const TURN_MS = 500;
 
 export class Trials {
   readonly #underWay = new Uint16Array(MAX_UPSTREAMS);
+  /** The same by upstream and client: two that share a bucket share its part. */
+  readonly #byClient = new Uint16Array(CLIENT_BUCKETS);
   /** When it may be asked beside another again. */
   readonly #nextTurnMs = new Float64Array(MAX_UPSTREAMS);
 
-  hasRoom(slot: number): boolean {
-    return this.#underWay[slot]! < MAX_TRIALS;
+  /**
+   * Whether a client may have one more. It gets no more than it leaves to others: one alone has half
+   * of the slots. Whoever asks for names that are never answered does not keep the server out for all.
+   */
+  hasRoom(slot: number, clientHash: number): boolean {
+    return this.#byClient[bucketOf(slot, clientHash)]! < MAX_TRIALS - this.#underWay[slot]!;
   }
 
-  begin(slot: number): void {
+  begin(slot: number, clientHash: number): void {
     this.#underWay[slot]!++;
+    this.#byClient[bucketOf(slot, clientHash)]!++;
   }
 
-  end(slot: number): void {
+  end(slot: number, clientHash: number): void {
     this.#underWay[slot]!--;
+    this.#byClient[bucketOf(slot, clientHash)]!--;
   }
 
   /** Whether it is due to be asked beside another; if so, the turn is taken. */
-  takeTurn(slot: number, nowMs: number): boolean {
-    if (nowMs < this.#nextTurnMs[slot]! || !this.hasRoom(slot)) return false;
+  takeTurn(slot: number, clientHash: number, nowMs: number): boolean {
+    if (nowMs < this.#nextTurnMs[slot]! || !this.hasRoom(slot, clientHash)) return false;
     this.#nextTurnMs[slot] = nowMs + TURN_MS;
     return true;
   }
+}
+
+function bucketOf(slot: number, clientHash: number): number {
+  return (clientHash + Math.imul(slot, 0x9e3779b1)) & (CLIENT_BUCKETS - 1);
 }

@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import type { Attempt } from '../../src/pipeline/flight.ts';
 import { FailureReason } from '../../src/upstream/exchange.ts';
 import { ALL_MARKS, LESSON_SECONDS, Mark } from '../../src/upstream/marks.ts';
-import { FakeUpstream, PipelineFixture } from './pipeline-fixture.ts';
+import { FakeClient, FakeUpstream, PipelineFixture } from './pipeline-fixture.ts';
 import { testQuery } from './queries.ts';
 
 const NOERROR = 0;
@@ -18,7 +18,7 @@ const { case: LETTERS, options: OPTIONS, edns: EDNS } = Mark;
 function start(): { upstream: FakeUpstream; f: PipelineFixture } {
   const upstream = new FakeUpstream(1);
   const f = new PipelineFixture({ zones: [['.', [upstream]]] });
-  f.state.measured(1, 5, 0, 0);
+  f.state.measured(1, 5, 0);
   return { upstream, f };
 }
 
@@ -129,6 +129,23 @@ it('a flood of names that do not exist is not doubled', () => {
   const before = upstream.sent.length;
   for (let i = 0; i < 2000; i++) ask(f, upstream, `www.domain${i}.com`, (server) => server.refuse(NXDOMAIN));
   expect(upstream.sent.length - before).toBeLessThanOrEqual(2000 + 200);
+});
+
+it.each([
+  ['of many domains', (i: number) => `www.domain${i}.com`],
+  ['of the same domain', (i: number) => `none${i}.strict.example`],
+])('bad names %s that one client asks for do not use up the checks of another', (_, nameOf) => {
+  const { upstream, f } = start();
+  const other = new FakeClient();
+  const behave: Behavior = (server) => server.refuse(NXDOMAIN);
+  for (let i = 0; i < 500; i++) ask(f, upstream, nameOf(i), behave);
+  // Their answers are not checked any more …
+  expect(ask(f, upstream, nameOf(500), behave)).toHaveLength(1);
+  // … and this one is, which the server gave as it compares letter for letter.
+  f.ask(testQuery('www.strict.example').bytes, other, '192.0.2.77');
+  dislikes(LETTERS, NXDOMAIN)(upstream, marksOf(upstream));
+  dislikes(LETTERS, NXDOMAIN)(upstream, marksOf(upstream));
+  expect(other.rcodes).toEqual([NOERROR]);
 });
 
 it('a case lost over TCP counts for the domain: whoever owns it may have lost it', () => {

@@ -221,3 +221,22 @@ describe('a client that takes all places', () => {
     expect(flooder.rcodes.filter((rcode) => rcode === NOERROR)).toHaveLength(4);
   });
 });
+
+describe('a question that very many wait for', () => {
+  it('takes no more datagrams, sends their clients to TCP, and takes those', () => {
+    const upstream = new FakeUpstream(1);
+    const f = new PipelineFixture({ maxInFlight: 5000, zones: [['.', [upstream]]] });
+    const { bytes } = testQuery('popular.example');
+    for (let i = 0; i < 1500; i++) f.ask(bytes, f.client, '192.0.2.1');
+    expect(f.client.answers).toHaveLength(500);
+    const honest = new FakeClient();
+    f.ask(bytes, honest, '192.0.2.2');
+    const answer = readAnswer(Buffer.from(honest.answers[0]!));
+    expect([answer.truncated, answer.rcode, answer.bytes.length]).toEqual([true, 0, bytes.length]);
+    const overTcp = new FakeClient(true);
+    f.ask(bytes, overTcp, '192.0.2.2');
+    upstream.reply();
+    expect(overTcp.rcodes).toEqual([0]);
+    expect(readAnswer(Buffer.from(overTcp.answers[0]!)).answers).toHaveLength(1);
+  });
+});

@@ -17,7 +17,7 @@ const FORMERR = 1;
 function start(): { upstream: FakeUpstream; f: PipelineFixture } {
   const upstream = new FakeUpstream(1);
   const f = new PipelineFixture({ zones: [['.', [upstream]]] });
-  f.state.measured(1, 5, 0, 0);
+  f.state.measured(1, 5, 0);
   return { upstream, f };
 }
 
@@ -75,6 +75,15 @@ describe('the last round', () => {
     expect(upstream.sent).toHaveLength(4);
     expect(f.client.rcodes).toEqual([SERVFAIL]);
   });
+});
+
+it('nothing more is sent when TCP fails after the deadline: nobody waits', () => {
+  const { upstream, f } = start();
+  f.ask(testQuery('late.example').bytes);
+  f.pass(2000);
+  expect(upstream.sent.map(({ overStream }) => overStream)).toEqual([false, false, true]);
+  upstream.fail(FailureReason.unreachable);
+  expect(upstream.sent).toHaveLength(3);
 });
 
 describe('a question over a stream', () => {

@@ -6,6 +6,9 @@ import { SharedUpstreamState, UpstreamState } from '../../src/upstream/shared-st
 import { Trials } from '../../src/upstream/trials.ts';
 
 /** Upstream i stands in slot 10 + i, its route in slot 20 + i. */
+/** Clients, by their hashes. */
+const ME = 1;
+const OTHER = 2;
 const SLOT = 10;
 const ROUTE = 20;
 let state: SharedUpstreamState;
@@ -81,9 +84,9 @@ describe('Selection', () => {
   });
 
   it('by fastest: mostly the fastest, now and then another', () => {
-    state.measured(SLOT + 0, 20, 0, 0);
-    state.measured(SLOT + 1, 5, 0, 0);
-    state.measured(SLOT + 2, 50, 0, 0);
+    state.measured(SLOT + 0, 20, 0);
+    state.measured(SLOT + 1, 5, 0);
+    state.measured(SLOT + 2, 50, 0);
     const chosen = picks(create('fastest', 3), 3000);
     // One in 20 goes to any of three: 100 to the two others, σ 9.8.
     const others = countOf(chosen, 0) + countOf(chosen, 2);
@@ -92,7 +95,7 @@ describe('Selection', () => {
   });
 
   it('by fastest: measures first what nobody has measured', () => {
-    state.measured(SLOT + 0, 1, 0, 0);
+    state.measured(SLOT + 0, 1, 0);
     const chosen = picks(create('fastest', 3), 1000);
     expect(countOf(chosen, 0)).toBeLessThan(100);
     expect(countOf(chosen, 1)).toBeGreaterThan(300);
@@ -113,8 +116,8 @@ describe('Selection', () => {
     'fastest',
   ] as const)('by %s: questions that come to nothing steer nobody', (policy) => {
     const selection = create(policy, 2);
-    state.measured(SLOT + 0, 1, 0, 0);
-    state.measured(SLOT + 1, 100, 0, 0);
+    state.measured(SLOT + 0, 1, 0);
+    state.measured(SLOT + 1, 100, 0);
     for (let i = 0; i < 1000; i++) state.doubt(SLOT + 0);
     expect(countOf(picks(selection, 1000), 0)).toBeGreaterThan(900);
   });
@@ -128,16 +131,24 @@ describe('Selection', () => {
       down(2);
       state.setQuarantined(ROUTE + 2, true);
       expect(selection.pick(0)).toBe(-1);
-      const tried = new Set(Array.from({ length: 100 }, () => selection.pickTrial(0, trials)));
+      const tried = new Set(Array.from({ length: 100 }, () => selection.pickTrial(0, trials, ME)));
       expect(tried).toEqual(new Set([0, 1]));
-      expect(selection.pickTrial(1 << 0, trials)).toBe(1);
-      expect(selection.pickTrial(0b11, trials)).toBe(-1);
-      while (trials.hasRoom(SLOT + 0)) trials.begin(SLOT + 0);
-      expect(selection.pickTrial(0, trials)).toBe(1);
-      while (trials.hasRoom(SLOT + 1)) trials.begin(SLOT + 1);
-      expect(selection.pickTrial(0, trials)).toBe(-1);
-      trials.end(SLOT + 0);
-      expect(selection.pickTrial(0, trials)).toBe(0);
+      expect(selection.pickTrial(1 << 0, trials, ME)).toBe(1);
+      expect(selection.pickTrial(0b11, trials, ME)).toBe(-1);
+      const fill = (slot: number, client: number) => {
+        let count = 0;
+        for (; trials.hasRoom(slot, client); count++) trials.begin(slot, client);
+        return count;
+      };
+      // One client leaves as much to others as it has.
+      expect(fill(SLOT + 0, ME)).toBe(32);
+      expect(selection.pickTrial(1 << 1, trials, OTHER)).toBe(0);
+      expect(fill(SLOT + 0, OTHER)).toBe(16);
+      expect(selection.pickTrial(0, trials, ME)).toBe(1);
+      fill(SLOT + 1, ME);
+      expect(selection.pickTrial(0, trials, ME)).toBe(-1);
+      trials.end(SLOT + 0, OTHER);
+      expect(selection.pickTrial(1 << 1, trials, OTHER)).toBe(0);
       expect(selection.isOutage()).toBe(true);
       expect(selection.allDown()).toBe(true);
     });
@@ -145,10 +156,10 @@ describe('Selection', () => {
     it('but tries none while another is up, tried or not', () => {
       const selection = create('sequential', 2);
       down(0);
-      expect(selection.pickTrial(1 << 1, new Trials())).toBe(-1);
+      expect(selection.pickTrial(1 << 1, new Trials(), ME)).toBe(-1);
       expect(selection.isOutage()).toBe(false);
       state.suspect(SLOT + 1);
-      expect(selection.pickTrial(1 << 1, new Trials())).toBe(-1);
+      expect(selection.pickTrial(1 << 1, new Trials(), ME)).toBe(-1);
       expect(selection.isOutage()).toBe(true);
     });
   });
@@ -156,7 +167,7 @@ describe('Selection', () => {
   it('has one that is down or suspect asked beside another, each half second at the most', () => {
     const selection = create('sequential', 3);
     const trials = new Trials();
-    const beside = (nowMs: number) => selection.pickBeside(selection.pick(0), trials, nowMs);
+    const beside = (nowMs: number) => selection.pickBeside(selection.pick(0), trials, ME, nowMs);
     expect(beside(1000)).toBe(-1);
     down(0);
     expect(beside(1000)).toBe(0);

@@ -1,0 +1,44 @@
+// How many messages one question costs, where replies over UDP are none and TCP does not help either: three at most.
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterEach, expect, it } from 'vitest';
+import {
+  type Action,
+  answer,
+  asQuery,
+  closeConnection,
+  type ReceivedQuery,
+  withOtherName,
+} from '../../support/scripted-upstream.ts';
+import { type Forwarder, startForwarder } from './forwarder.ts';
+
+let f: Forwarder;
+afterEach(() => f.close());
+
+type Fault = (query: ReceivedQuery) => Action | undefined;
+
+const DATAGRAMS: readonly (readonly [string, Fault])[] = [
+  ['another question (wrongq)', (query) => withOtherName(answer(query))],
+  ['QR=0 (qr0)', (query) => asQuery(answer(query))],
+];
+const STREAMS: readonly (readonly [string, Fault | null])[] = [
+  ['is refused', null],
+  ['is closed', closeConnection],
+  ['is silent', () => undefined],
+  ['brings another question', (query) => withOtherName(answer(query))],
+];
+
+it.each(
+  DATAGRAMS.flatMap(([wrong, overUdp]) =>
+    STREAMS.map(([fault, overTcp]) => [wrong, fault, overUdp, overTcp] as const),
+  ),
+)('%s, while TCP %s: three messages at most', async (_, _fault, overUdp, overTcp) => {
+  f = await startForwarder({ upstream: { tcp: overTcp !== null } });
+  f.upstream.script = (query) => (query.transport === 'udp' ? overUdp(query) : overTcp?.(query));
+  const reply = await f.udp({ name: 'www.example' });
+  expect(reply.rcode).toBe(2);
+  // Late messages, if there were any.
+  await sleep(200);
+  const { length } = f.asked('www.example');
+  expect(length).toBeGreaterThan(0);
+  expect(length).toBeLessThanOrEqual(3);
+});
