@@ -37,7 +37,7 @@ export function renderReadme(report: Report, results: string): string {
   const head = ['', ...columns.map(({ title }) => title)];
   return [
     table('Processor time of the server per query, µs, one data thread each', head, rows),
-    `${formatMachine(report.machine)}; ${report.date.slice(0, 10)}, medians of ${report.rounds} rounds: [all of it](${results}), [how](docs/performance.md).`,
+    `${formatMachine(report.machine)}; ${report.date.slice(0, 10)},\nmedians of ${report.rounds} rounds: [all of it](${results}), [how](docs/performance.md).`,
     '![What a query costs](docs/images/compare.svg)',
   ].join('\n\n');
 }

@@ -35,6 +35,18 @@ async function tcpListener(host: string, port: number) {
   return { fd: descriptorOf(server), port: (server.address() as net.AddressInfo).port };
 }
 
+/** UDP and TCP on one port of the kernel's choice. One that is free for UDP may be taken for TCP: then another is tried. */
+async function socketPair(host: string, options: Partial<dgram.SocketOptions> = {}) {
+  for (let attempt = 1; ; attempt++) {
+    const udp = await udpSocket(host, 0, options);
+    try {
+      return { udp, tcp: await tcpListener(host, udp.port) };
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EADDRINUSE' || attempt === 20) throw error;
+    }
+  }
+}
+
 interface Started {
   readonly child: ChildProcess;
   output: string;
@@ -87,8 +99,7 @@ const ready = (started: Started) =>
 describe.runIf(nativeStatus().available)('socket activation', () => {
   it('serves on the sockets that were handed over, and not where listen says', async () => {
     const upstream = await upstreamSaying('192.0.2.1');
-    const udp = await udpSocket('127.0.0.1');
-    const tcp = await tcpListener('127.0.0.1', udp.port);
+    const { udp, tcp } = await socketPair('127.0.0.1');
     const started = start([udp.fd, tcp.fd], upstream.text, 2);
     await ready(started);
     expect(started.output).toContain(`"listen":["127.0.0.1:${udp.port}"]`);
@@ -99,8 +110,7 @@ describe.runIf(nativeStatus().available)('socket activation', () => {
 
   it('serves IPv4 clients of a socket for both families, as systemd opens one for ListenDatagram=PORT', async () => {
     const upstream = await upstreamSaying('192.0.2.1');
-    const udp = await udpSocket('::', 0, { ipv6Only: false });
-    const tcp = await tcpListener('::', udp.port);
+    const { udp, tcp } = await socketPair('::', { ipv6Only: false });
     const started = start([udp.fd, tcp.fd], upstream.text, 2);
     await ready(started);
     for (const ask of [askUdp, askTcp]) expect((await ask(udp.port, { name: 'www.example' })).rcode).toBe(0);

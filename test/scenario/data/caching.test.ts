@@ -48,9 +48,11 @@ describe.each(SOCKETS)('caching over the $socket', ({ native }) => {
     it('asks again once the TTL is over', async () => {
       f.on(name('short'), (query) => answer(query, { ttl: 1 }));
       await ask(f.port, { name: name('short') });
+      // On a loaded machine one question may be several messages.
+      const before = f.asked(name('short')).length;
       await until(
         () => ask(f.port, { name: name('short') }),
-        () => f.asked(name('short')).length === 2,
+        () => f.asked(name('short')).length > before,
       );
     });
 
