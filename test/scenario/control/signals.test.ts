@@ -1,6 +1,9 @@
 // Signals beside those that stop and reload: SIGUSR1 and SIGUSR2 log statistics. Left to themselves, the one opens the
 // debugger of Node.js to every local user, the other ends the process.
-import { expect, it } from 'vitest';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { expect, it, onTestFinished } from 'vitest';
 import { askUdp, queryBytes, readAnswer, UdpClient } from '../../support/dns-client.ts';
 import { answer, later } from '../../support/scripted-upstream.ts';
 import { spawnUnloop, startUnloop } from '../../support/unloop-process.ts';
@@ -45,4 +48,17 @@ it('does not start with a debugger in production, however it was asked for', asy
   expect(unloop.log).toEqual([]);
   expect(unloop.stderr).toMatch(/^unloop: the debugger of Node\.js listens on 127\.0\.0\.1:\d+: /m);
   expect(unloop.stderr).toMatch(/^ {2}cure: Remove --inspect .*NODE_OPTIONS/m);
+});
+
+it('closes a debugger that a signal opened before it was heeded', async () => {
+  // What Node.js does on SIGUSR1 while it is still loading the program.
+  const opener = join(mkdtempSync(join(tmpdir(), 'unloop-debugger-')), 'open.cjs');
+  onTestFinished(() => rmSync(dirname(opener), { recursive: true }));
+  writeFileSync(opener, "require('node:worker_threads').isMainThread && require('node:inspector').open(0)");
+  const unloop = await startUnloop({
+    config: { upstreams: ['127.0.0.1:9'] },
+    env: { NODE_ENV: 'production', NODE_OPTIONS: `--require=${opener}` },
+  });
+  const [, port] = /Debugger listening on ws:\/\/127\.0\.0\.1:(\d+)/.exec(unloop.stderr)!;
+  await expect(fetch(`http://127.0.0.1:${port}/json/list`)).rejects.toThrow('fetch failed');
 });
