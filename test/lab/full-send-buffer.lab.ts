@@ -48,6 +48,8 @@ async function start(native: boolean, upstreams: readonly string[], delayMs = 0)
       workers: 1,
       upstreams,
       zones: { [ALONE]: { upstreams: [UPSTREAM] } },
+      // One client asks more at once than one may by default.
+      limits: { perClientWaiting: 0 },
       loop: { probe: { onStart: false, interval: '0s' } },
     },
   });
