@@ -8,19 +8,19 @@ import { ScannedResponse, scanResponse } from '../../src/wire/response.ts';
 import { restoreForClient } from '../../src/wire/restore.ts';
 import { ageTtls } from '../../src/wire/ttl.ts';
 import { asWords } from '../../test/support/as-words.ts';
-import { header, octets, opt, QNAME_POINTER, question, record } from '../../test/wire/build-message.ts';
+import { header, bytesOf, opt, QNAME_POINTER, question, record } from '../../test/wire/build-message.ts';
 
 const QNAME = 'kubernetes.default.svc.cluster.local';
 /** As a socket's slot has it: by words. */
 const inSlot = (message: Uint8Array): Uint8Array =>
-  asWords(octets(message, new Uint8Array(4096 - message.length)));
+  asWords(bytesOf(message, new Uint8Array(4096 - message.length)));
 
-const plainMessage = octets(header(0x0100, 1, 0, 0, 0), question(QNAME));
-const ednsMessage = octets(header(0x0100, 1, 0, 0, 1), question(QNAME), opt(1232));
-const replyMessage = octets(
+const plainMessage = bytesOf(header(0x0100, 1, 0, 0, 0), question(QNAME));
+const ednsMessage = bytesOf(header(0x0100, 1, 0, 0, 1), question(QNAME), opt(1232));
+const replyMessage = bytesOf(
   header(0x8180, 1, 4, 0, 1),
   question(QNAME),
-  ...Array.from({ length: 4 }, (_, i) => record(QNAME_POINTER, 1, 60 + i, octets('0a000001'))),
+  ...Array.from({ length: 4 }, (_, i) => record(QNAME_POINTER, 1, 60 + i, bytesOf('0a000001'))),
   opt(1232),
 );
 const plain = inSlot(plainMessage);

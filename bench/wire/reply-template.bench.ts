@@ -5,17 +5,17 @@ import { copyOctets } from '../../src/base/word-octets.ts';
 import { writeUint16 } from '../../src/wire/octets.ts';
 import { ParsedQuery, parseQuery } from '../../src/wire/query.ts';
 import { writeErrorReply } from '../../src/wire/reply.ts';
-import { header, octets, opt, question } from '../../test/wire/build-message.ts';
+import { header, bytesOf, opt, question } from '../../test/wire/build-message.ts';
 
 const SERVFAIL = 2;
 const BATCH = 1000;
 const HEADER_LENGTH = 12;
-const message = octets(
+const message = bytesOf(
   header(0x0100, 1, 0, 0, 1),
   question('kubernetes.default.svc.cluster.local'),
   opt(1232),
 );
-const query = octets(message, new Uint8Array(4096 - message.length));
+const query = bytesOf(message, new Uint8Array(4096 - message.length));
 const q = new ParsedQuery();
 parseQuery(query, message.length, q);
 const out = new Uint8Array(4096);

@@ -1,5 +1,5 @@
 // What becomes of EDNS options: RFC 7871 (client subnet), RFC 7873 (cookies), RFC 8467 (padding), RFC 8914 (extended errors).
-import { octets, option } from '../wire/build-message.ts';
+import { bytesOf, option } from '../wire/build-message.ts';
 import { contains, mustAnswer, mustBe, SERVFAIL } from './messages.ts';
 import type { Requirement } from './requirement.ts';
 import { must } from './shortfall.ts';
@@ -10,9 +10,9 @@ const COOKIE = 10;
 const PADDING = 12;
 const EDE = 15;
 
-const SUBNET = octets('0001 18 00 cb0071');
-const CLIENT_COOKIE = octets('0102030405060708');
-const SERVER_COOKIE = octets('0102030405060708 a1a2a3a4a5a6a7a8');
+const SUBNET = bytesOf('0001 18 00 cb0071');
+const CLIENT_COOKIE = bytesOf('0102030405060708');
+const SERVER_COOKIE = bytesOf('0102030405060708 a1a2a3a4a5a6a7a8');
 
 export const EDNS_OPTIONS: readonly Requirement[] = [
   {
@@ -20,7 +20,7 @@ export const EDNS_OPTIONS: readonly Requirement[] = [
     text: "a client's subnet is not sent on, and none comes back",
     async check(trial) {
       const domain = trial.domain((query) =>
-        reply(query, { answers: [address()], options: option(CLIENT_SUBNET, octets('0001 18 18 cb0071')) }),
+        reply(query, { answers: [address()], options: option(CLIENT_SUBNET, bytesOf('0001 18 18 cb0071')) }),
       );
       const answer = await trial.ask({
         name: domain.name,
@@ -41,7 +41,7 @@ export const EDNS_OPTIONS: readonly Requirement[] = [
       const answer = await trial.ask({ name: domain.name, options: [{ code: COOKIE, data: CLIENT_COOKIE }] });
       mustAnswer(answer);
       must(!contains(firstQuery(domain).bytes, CLIENT_COOKIE), 'sent on');
-      must(!contains(answer.bytes, octets('a1a2a3a4a5a6a7a8')), 'the upstream’s was given');
+      must(!contains(answer.bytes, bytesOf('a1a2a3a4a5a6a7a8')), 'the upstream’s was given');
     },
   },
   {
@@ -79,7 +79,7 @@ export const EDNS_OPTIONS: readonly Requirement[] = [
     text: "an upstream's extended error is told to a client with OPT",
     async check(trial) {
       const { name } = trial.domain((query) =>
-        reply(query, { rcode: SERVFAIL, options: option(EDE, octets('0006', Buffer.from('bogus here'))) }),
+        reply(query, { rcode: SERVFAIL, options: option(EDE, bytesOf('0006', Buffer.from('bogus here'))) }),
       );
       const answer = await trial.ask({ name });
       mustBe(answer, SERVFAIL);
@@ -91,7 +91,7 @@ export const EDNS_OPTIONS: readonly Requirement[] = [
     text: 'an extended error with good data passes too; without OPT in the query there is none',
     async check(trial) {
       const { name } = trial.domain((query) =>
-        reply(query, { answers: [address()], options: option(EDE, octets('0004')) }),
+        reply(query, { answers: [address()], options: option(EDE, bytesOf('0004')) }),
       );
       const bare = await trial.ask({ name: `bare.${name}`, edns: false });
       mustAnswer(bare);
@@ -109,7 +109,7 @@ export const EDNS_OPTIONS: readonly Requirement[] = [
       const words = Buffer.from('a long explanation of what is wrong here '.repeat(3));
       const { name } = trial.domain((query) => {
         const rest = 12 + query.name.length + 2 + 4 + 12 + 11;
-        return reply(query, { answers: [text(500 - rest)], options: option(EDE, octets('0004', words)) });
+        return reply(query, { answers: [text(500 - rest)], options: option(EDE, bytesOf('0004', words)) });
       });
       const answer = await trial.ask({ name, type: 'TXT', udpSize: 512 });
       must(!answer.truncated, 'TC');

@@ -7,7 +7,7 @@ import {
   type SendAction,
   send,
 } from '../support/scripted-upstream.ts';
-import { octets, QNAME_POINTER, record } from '../wire/build-message.ts';
+import { bytesOf, QNAME_POINTER, record } from '../wire/build-message.ts';
 import { addressesOf, FORMERR, mustAnswer, SERVFAIL, withCount, withQuestionOctets } from './messages.ts';
 import type { Requirement } from './requirement.ts';
 import { must } from './shortfall.ts';
@@ -39,8 +39,8 @@ function survives(section: string, text: string, breakIt: (query: ReceivedQuery)
 
 /** The offset of the first octet after the question. */
 const afterQuestion = (query: ReceivedQuery) => questionEnd(query.bytes);
-const pointerTo = (offset: number) => octets(0xc0 | (offset >> 8), offset & 255);
-const bad = octets(192, 0, 2, 66);
+const pointerTo = (offset: number) => bytesOf(0xc0 | (offset >> 8), offset & 255);
+const bad = bytesOf(192, 0, 2, 66);
 
 function changed(action: SendAction, change: (bytes: Buffer) => void): SendAction {
   const bytes = Buffer.from(action.bytes);
@@ -54,7 +54,7 @@ export const HOSTILE_MESSAGES: readonly Requirement[] = [
     text: 'a reply that cannot be read does not end the wait: the good one after it is given',
     async check(trial) {
       const { name } = trial.domain((query) => {
-        const broken = reply(query, { answers: [record(octets('ffff'), 1, 300, bad)] });
+        const broken = reply(query, { answers: [record(bytesOf('ffff'), 1, 300, bad)] });
         const good = later(150, reply(query, { answers: [address(1)] }));
         // Nobody but the server can write into a connection.
         return query.transport === 'udp' ? [broken, good] : good;
@@ -76,13 +76,13 @@ export const HOSTILE_MESSAGES: readonly Requirement[] = [
     reply(query, { answers: [record(pointerTo(afterQuestion(query) + 12), 1, 300, bad)] }),
   ),
   survives('2', 'a reply with a pointer past its end', (query) =>
-    reply(query, { answers: [record(octets('ffff'), 1, 300, bad)] }),
+    reply(query, { answers: [record(bytesOf('ffff'), 1, 300, bad)] }),
   ),
   survives('3', 'a reply with a label of a reserved kind (0x40)', (query) =>
-    reply(query, { answers: [record(octets('41 6161 00'), 1, 300, bad)] }),
+    reply(query, { answers: [record(bytesOf('41 6161 00'), 1, 300, bad)] }),
   ),
   survives('3', 'a reply with a name over 255 bytes', (query) =>
-    reply(query, { answers: [record(octets(...Array(5).fill(`3f${'61'.repeat(63)}`), '00'), 1, 300, bad)] }),
+    reply(query, { answers: [record(bytesOf(...Array(5).fill(`3f${'61'.repeat(63)}`), '00'), 1, 300, bad)] }),
   ),
   survives('5', 'a reply whose RDLENGTH goes past the end of the message', (query) =>
     changed(reply(query, { answers: [record(QNAME_POINTER, 1, 300, bad)], opt: false }), (bytes) =>
@@ -109,7 +109,7 @@ export const HOSTILE_MESSAGES: readonly Requirement[] = [
         '0161 c00c 0001 0001',
         'ffff 0001 0001',
       ]) {
-        await trial.mustRefuse(withQuestionOctets(octets(octetsOfName)), FORMERR);
+        await trial.mustRefuse(withQuestionOctets(bytesOf(octetsOfName)), FORMERR);
       }
       mustAnswer(await trial.ask({ name }));
     },
@@ -119,7 +119,7 @@ export const HOSTILE_MESSAGES: readonly Requirement[] = [
     text: 'a query with a label of a reserved kind (0x40, 0x80) is FORMERR',
     async check(trial) {
       for (const octetsOfName of [`41${'61'.repeat(65)}00 0001 0001`, `81${'61'.repeat(129)}00 0001 0001`]) {
-        await trial.mustRefuse(withQuestionOctets(octets(octetsOfName)), FORMERR);
+        await trial.mustRefuse(withQuestionOctets(bytesOf(octetsOfName)), FORMERR);
       }
     },
   },

@@ -1,7 +1,7 @@
 // RFC 1035, with what RFC 1123 and RFC 2181 make of it: names, TTLs, headers, sizes.
 import { queryBytes } from '../support/dns-client.ts';
 import { asQuery, later } from '../support/scripted-upstream.ts';
-import { octets, QNAME_POINTER, record } from '../wire/build-message.ts';
+import { bytesOf, QNAME_POINTER, record } from '../wire/build-message.ts';
 import {
   addressesOf,
   dataOf,
@@ -311,9 +311,9 @@ export const RFC_1035: readonly Requirement[] = [
       const { name } = trial.domain((query) => {
         // Who asks for the target himself is told.
         if (query.name.toLowerCase().startsWith('www.')) return reply(query, { answers: [address(9)] });
-        const alias = record(QNAME_POINTER, 5, 300, octets('0377 7777 c00c'));
+        const alias = record(QNAME_POINTER, 5, 300, bytesOf('0377 7777 c00c'));
         return reply(query, {
-          answers: [alias, record(octets('0377 7777 c00c'), 1, 300, octets(192, 0, 2, 9))],
+          answers: [alias, record(bytesOf('0377 7777 c00c'), 1, 300, bytesOf(192, 0, 2, 9))],
         });
       });
       for (let i = 0; i < 2; i++) {

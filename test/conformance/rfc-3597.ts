@@ -1,13 +1,13 @@
 // RFC 3597 (unknown types and classes), RFC 8482 (ANY).
 
-import { octets, QNAME_POINTER, record } from '../wire/build-message.ts';
+import { bytesOf, QNAME_POINTER, record } from '../wire/build-message.ts';
 import { contains, mustAnswer } from './messages.ts';
 import type { Requirement } from './requirement.ts';
 import { must } from './shortfall.ts';
 import { firstQuery, reply, text } from './stage.ts';
 
 /** RDATA that looks like a compression pointer, a name, and another pointer. */
-const ODD_RDATA = octets('c00c 0001 0377 7777 c00c c0ff 00');
+const ODD_RDATA = bytesOf('c00c 0001 0377 7777 c00c c0ff 00');
 
 export const RFC_3597: readonly Requirement[] = [
   {
@@ -15,7 +15,7 @@ export const RFC_3597: readonly Requirement[] = [
     text: 'a record of an unknown type passes, every byte of its RDATA, from the cache too',
     async check(trial) {
       const domain = trial.domain((query) => {
-        const rdata = octets(ODD_RDATA, domain.queries.length);
+        const rdata = bytesOf(ODD_RDATA, domain.queries.length);
         return reply(query, { answers: [record(QNAME_POINTER, 65_280, 300, rdata)] });
       });
       const first = await trial.ask({ name: domain.name, type: 'TYPE65280' });
@@ -31,21 +31,21 @@ export const RFC_3597: readonly Requirement[] = [
     text: 'a question of an unknown class passes, and its answer',
     async check(trial) {
       const domain = trial.domain((query) =>
-        reply(query, { answers: [record(QNAME_POINTER, 1, 300, octets(192, 0, 2, 1), 65_280)] }),
+        reply(query, { answers: [record(QNAME_POINTER, 1, 300, bytesOf(192, 0, 2, 1), 65_280)] }),
       );
       const answer = await trial.ask({ name: domain.name, qclass: 65_280 });
       mustAnswer(answer);
       const asked = firstQuery(domain).bytes;
-      must(contains(asked, octets('00 0001 ff00')), 'another class upstream');
+      must(contains(asked, bytesOf('00 0001 ff00')), 'another class upstream');
     },
   },
   {
     section: 'RFC 3597 §4',
     text: 'names in the RDATA of types newer than RFC 1035 are not compressed where they were not (SRV, SVCB)',
     async check(trial) {
-      const target = octets('0673 6572 7665 7207 6578 616d 706c 6500');
-      const srv = octets('0001 0002 0035', target);
-      const svcb = octets('0001', target, '0003 0002 01bb');
+      const target = bytesOf('0673 6572 7665 7207 6578 616d 706c 6500');
+      const srv = bytesOf('0001 0002 0035', target);
+      const svcb = bytesOf('0001', target, '0003 0002 01bb');
       const { name } = trial.domain((query) =>
         reply(query, {
           answers: [

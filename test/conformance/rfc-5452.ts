@@ -9,7 +9,7 @@ import {
   withOtherName,
   withOtherType,
 } from '../support/scripted-upstream.ts';
-import { octets, record } from '../wire/build-message.ts';
+import { bytesOf, record } from '../wire/build-message.ts';
 import { addressesOf, mustAnswer } from './messages.ts';
 import type { Requirement } from './requirement.ts';
 import { must } from './shortfall.ts';
@@ -52,11 +52,11 @@ export const RFC_5452: readonly Requirement[] = [
     text: 'only the answer to the question is kept: records of other names in the reply answer nothing',
     async check(trial) {
       const domain = trial.domain((query) => {
-        const victim = octets('0676 6963 7469 6d c00c');
+        const victim = bytesOf('0676 6963 7469 6d c00c');
         const isParent = query.name.split('.').length === 4;
         return reply(query, {
           answers: [address(1)],
-          ...(isParent ? { additionals: [record(victim, 1, 300, octets(192, 0, 2, 66))] } : {}),
+          ...(isParent ? { additionals: [record(victim, 1, 300, bytesOf(192, 0, 2, 66))] } : {}),
         });
       });
       mustAnswer(await trial.ask({ name: domain.name }));

@@ -1,6 +1,6 @@
 // RFC 5625, the rules for proxies: transparent to flags, types, classes, options and signatures; large answers; TCP. And who may ask.
 import { queryBytes } from '../support/dns-client.ts';
-import { octets, QNAME_POINTER, record } from '../wire/build-message.ts';
+import { bytesOf, QNAME_POINTER, record } from '../wire/build-message.ts';
 import { contains, FLAG, flagged, mustAnswer, mustBeFresh, REFUSED, withAdditional } from './messages.ts';
 import type { Requirement } from './requirement.ts';
 import { must } from './shortfall.ts';
@@ -13,15 +13,15 @@ const ANY_CLASS = 255;
 
 /** A TSIG record (RFC 8945 §4.2) whose MAC nobody here can check: algorithm hmac-sha256. */
 function tsig(filler: number): Uint8Array {
-  const algorithm = octets('0b 686d61632d736861323536 00');
+  const algorithm = bytesOf('0b 686d61632d736861323536 00');
   const mac = new Uint8Array(32).fill(filler);
-  const rdata = octets(algorithm, '000065000000 012c 0020', mac, '1234 0000 0000');
-  return record(octets('036b6579 00'), TSIG, 0, rdata, ANY_CLASS);
+  const rdata = bytesOf(algorithm, '000065000000 012c 0020', mac, '1234 0000 0000');
+  return record(bytesOf('036b6579 00'), TSIG, 0, rdata, ANY_CLASS);
 }
 
 /** A TKEY record (RFC 2930 §2). */
 function tkey(): Uint8Array {
-  const rdata = octets('0b 686d61632d736861323536 00 65000000 65000100 0003 0000 0004 deadbeef 0000');
+  const rdata = bytesOf('0b 686d61632d736861323536 00 65000000 65000100 0003 0000 0004 deadbeef 0000');
   return record(QNAME_POINTER, TKEY, 0, rdata, ANY_CLASS);
 }
 
@@ -88,12 +88,12 @@ export const RFC_5625: readonly Requirement[] = [
     async check(trial) {
       const { name } = trial.domain((query) => {
         // MX: a pointer to the question; its target's address: a pointer into the MX record.
-        const mx = record(QNAME_POINTER, 15, 300, octets('000a 046d 6169 6cc0 0c'));
+        const mx = record(QNAME_POINTER, 15, 300, bytesOf('000a 046d 6169 6cc0 0c'));
         const end = 12 + query.name.length + 2 + 4;
         const target = 0xc000 | (end + 2 + 10 + 2);
         return reply(query, {
           answers: [mx],
-          additionals: [record(octets(target >> 8, target & 255), 1, 300, octets(192, 0, 2, 25))],
+          additionals: [record(bytesOf(target >> 8, target & 255), 1, 300, bytesOf(192, 0, 2, 25))],
         });
       });
       for (const spelt of [name, name.toUpperCase()]) {
@@ -112,7 +112,7 @@ export const RFC_5625: readonly Requirement[] = [
     section: 'RFC 5625 §4.3',
     text: 'types from all of the range pass (of 12)',
     async check(trial) {
-      const rdata = octets('c00c 0001');
+      const rdata = bytesOf('c00c 0001');
       const domain = trial.domain((query) => {
         const type = query.bytes.readUInt16BE(12 + query.name.length + 2);
         return reply(query, { answers: [record(QNAME_POINTER, type, 300, rdata)] });

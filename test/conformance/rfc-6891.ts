@@ -1,7 +1,7 @@
 // RFC 6891 (EDNS), DNS flag day 2020 and RFC 9715 (sizes).
 import { queryBytes } from '../support/dns-client.ts';
 import { questionEnd } from '../support/scripted-upstream.ts';
-import { octets, opt } from '../wire/build-message.ts';
+import { bytesOf, opt } from '../wire/build-message.ts';
 import {
   addressesOf,
   BADVERS,
@@ -46,7 +46,7 @@ export const RFC_6891: readonly Requirement[] = [
       const { name } = trial.domain();
       const bare = { name, edns: false };
       mustAnswer(await trial.ask(withAdditional(bare, opt(1232))));
-      const behind = withAdditional(bare, octets('00 0001 0001 00000000 0004 c0000201'), opt(1232));
+      const behind = withAdditional(bare, bytesOf('00 0001 0001 00000000 0004 c0000201'), opt(1232));
       mustAnswer(await trial.ask(behind));
     },
   },

@@ -1,7 +1,7 @@
 // RFC 8906: answers that servers owe. Every case of §8 (header bits, opcodes, EDNS), as that section tells what to expect of a server that
 // recurses; and what the key of a cache must tell apart.
 import type { Answer, Question } from '../support/dns-client.ts';
-import { octets, option, QNAME_POINTER, record } from '../wire/build-message.ts';
+import { bytesOf, option, QNAME_POINTER, record } from '../wire/build-message.ts';
 import {
   BADVERS,
   ednsOf,
@@ -39,7 +39,7 @@ function testing(
         reply(received, {
           flags: FLAG.Z,
           answers: [soa(300, 300)],
-          options: option(UNKNOWN_OPTION.code, octets('00')),
+          options: option(UNKNOWN_OPTION.code, bytesOf('00')),
         }),
       );
       const asked = query({ name: domain.name, type: 'SOA' });
@@ -204,8 +204,8 @@ export const RFC_8906: readonly Requirement[] = [
       ...question,
       options: [
         { code: 3, data: new Uint8Array(0) },
-        { code: 10, data: octets('0102030405060708') },
-        { code: 8, data: octets('0001 0000') },
+        { code: 10, data: bytesOf('0102030405060708') },
+        { code: 8, data: bytesOf('0001 0000') },
         { code: 9, data: new Uint8Array(0) },
       ],
     }),
@@ -222,7 +222,7 @@ export const RFC_8906: readonly Requirement[] = [
         QNAME_POINTER,
         46,
         300,
-        octets('0001 0d 02 0000012c 6a000000 69000000 0001 00', 'ab'.repeat(64)),
+        bytesOf('0001 0d 02 0000012c 6a000000 69000000 0001 00', 'ab'.repeat(64)),
       );
       const domain = trial.domain((query) => {
         const isDnssecOk = query.hasOpt && (query.bytes[optFlagsOffset(query.bytes)]! & 0x80) !== 0;

@@ -19,7 +19,7 @@ import {
   send,
   startScriptedUpstream,
 } from '../support/scripted-upstream.ts';
-import { octets, opt, QNAME_POINTER, record, uint16, uint32 } from '../wire/build-message.ts';
+import { bytesOf, opt, QNAME_POINTER, record, uint16, uint32 } from '../wire/build-message.ts';
 import { must } from './shortfall.ts';
 
 /**
@@ -171,7 +171,7 @@ export function reply(query: ReceivedQuery, parts: ReplyParts = {}): SendAction 
   const hasOpt = query.hasOpt && parts.opt !== false;
   const flags = 0x8080 | (query.bytes.readUInt16BE(2) & 0x0100) | (parts.flags ?? 0) | (rcode & 15);
   const message = send(
-    octets(
+    bytesOf(
       uint16(query.id),
       uint16(flags),
       uint16(question.length > 0 ? 1 : 0),
@@ -198,7 +198,7 @@ export function reply(query: ReceivedQuery, parts: ReplyParts = {}): SendAction 
 
 /** An A record of the name asked. */
 export function address(lastOctet = 1, ttl = 300): Uint8Array {
-  return record(QNAME_POINTER, 1, ttl, octets(192, 0, 2, lastOctet));
+  return record(QNAME_POINTER, 1, ttl, bytesOf(192, 0, 2, lastOctet));
 }
 
 /** A TXT record of the name asked, `length` octets of RDATA, in strings of 99 octets. */
@@ -211,7 +211,7 @@ export function text(length: number, ttl = 300): Uint8Array {
 /** An SOA record of the name asked. */
 export function soa(ttl: number, minimum: number, serial = 1): Uint8Array {
   const numbers = [serial, 3600, 600, 86_400, minimum].map(uint32);
-  return record(QNAME_POINTER, 6, ttl, octets('026e73 c00c 0468 6f73 74 c00c', ...numbers));
+  return record(QNAME_POINTER, 6, ttl, bytesOf('026e73 c00c 0468 6f73 74 c00c', ...numbers));
 }
 
 /** The offset of OPT's root name in a query; −1 without. Only queries are read: nothing before OPT is compressed. */

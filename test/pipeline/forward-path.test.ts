@@ -8,7 +8,7 @@ import { MAX_MESSAGES_AFTER_TC } from '../../src/pipeline/flight.ts';
 import { FailureReason } from '../../src/upstream/exchange.ts';
 import { answerTo } from '../cache/messages.ts';
 import { readAnswer } from '../support/dns-client.ts';
-import { octets, opt, uint16 } from '../wire/build-message.ts';
+import { bytesOf, opt, uint16 } from '../wire/build-message.ts';
 import { FakeClient, FakeUpstream, PipelineFixture } from './pipeline-fixture.ts';
 import { testQuery } from './queries.ts';
 
@@ -211,8 +211,8 @@ describe('a flight', () => {
       message[3] = 2;
       message[11] = 1;
       const text = new TextEncoder().encode('forwarding loop: too many hops');
-      const ede = octets(uint16(15), uint16(2 + text.length), uint16(14), text);
-      return octets(message, opt(1232, { options: ede }));
+      const ede = bytesOf(uint16(15), uint16(2 + text.length), uint16(14), text);
+      return bytesOf(message, opt(1232, { options: ede }));
     });
     expect(f.client.rcodes).toEqual([2]);
     f.ask(testQuery('www.example').bytes);

@@ -5,7 +5,7 @@ import { hasProbeProof, makeProbeName } from '../../src/loop/probe.ts';
 import { REPETITION_LIMIT } from '../../src/loop/sightings.ts';
 import { writeQuestion } from '../../src/wire/build-query.ts';
 import { textToName } from '../../src/wire/text.ts';
-import { octets, opt, uint16 } from '../wire/build-message.ts';
+import { bytesOf, opt, uint16 } from '../wire/build-message.ts';
 import { FakeUpstream, PipelineFixture } from './pipeline-fixture.ts';
 import { testQuery } from './queries.ts';
 
@@ -17,8 +17,8 @@ function servfailWith(message: Uint8Array, code: number, text: string): Uint8Arr
   message[3] = SERVFAIL;
   message[11] = 1;
   const said = new TextEncoder().encode(text);
-  const ede = octets(uint16(15), uint16(2 + said.length), uint16(code), said);
-  return octets(message, opt(1232, { options: ede }));
+  const ede = bytesOf(uint16(15), uint16(2 + said.length), uint16(code), said);
+  return bytesOf(message, opt(1232, { options: ede }));
 }
 
 describe('a query that we sent', () => {

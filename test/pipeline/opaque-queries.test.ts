@@ -1,6 +1,6 @@
 // Queries with records of their own (TSIG, SIG(0)) pass as they are, and cannot be used against us (RFC 5625 §4.5).
 import { describe, expect, it } from 'vitest';
-import { header, octets, question, record, uint16 } from '../wire/build-message.ts';
+import { bytesOf, header, question, record, uint16 } from '../wire/build-message.ts';
 import { FakeClient, FakeUpstream, PipelineFixture } from './pipeline-fixture.ts';
 
 const TSIG = 250;
@@ -9,7 +9,7 @@ const NOTAUTH = 9;
 
 /** A query with a record like TSIG of `size` octets; another `mac`, another signature. */
 function signed(qname: string, size = 40, mac = 7, id = 0x1234): Uint8Array {
-  const message = octets(
+  const message = bytesOf(
     header(0x0100, 1, 0, 0, 1),
     question(qname),
     record(Uint8Array.of(0), TSIG, 0, new Uint8Array(size).fill(mac), ANY_CLASS),
@@ -59,7 +59,7 @@ describe('an opaque query', () => {
     const { upstream, f } = fixture();
     const query = signed('big.example');
     f.ask(query);
-    const answer = octets(query.slice(0, 29), record('c00c', 16, 60, new Uint8Array(900)));
+    const answer = bytesOf(query.slice(0, 29), record('c00c', 16, 60, new Uint8Array(900)));
     answer[2]! |= 0x80;
     answer.set([0, 1, 0, 1, 0, 0, 0, 0], 4);
     upstream.reply(() => answer);
@@ -103,7 +103,7 @@ describe('an opaque query', () => {
     expect(client.rcodes).toEqual(new Array(300 - upstream.sent.length).fill(5));
     expect(upstream.sent.length).toBe(Math.floor((16 * 1024 * 1024) / query.length));
     // Others are asked as ever, and when all have ended there is room again.
-    f.ask(octets(header(0x0100, 1, 0, 0, 0), question('plain.example')));
+    f.ask(bytesOf(header(0x0100, 1, 0, 0, 0), question('plain.example')));
     expect(upstream.last().bytes.length).toBeLessThan(100);
     f.pass(5000);
     expect(f.forward.pool).toMatchObject({ inUse: 0, opaqueBytes: 0 });
@@ -115,7 +115,7 @@ describe('an opaque query', () => {
   it('and an ordinary one for the same name do not share a flight', () => {
     const { upstream, f } = fixture();
     f.ask(signed('both.example'));
-    const plain = octets(header(0x0100, 1, 0, 0, 0), question('both.example'));
+    const plain = bytesOf(header(0x0100, 1, 0, 0, 0), question('both.example'));
     f.ask(plain);
     f.ask(plain);
     expect(upstream.sent).toHaveLength(2);

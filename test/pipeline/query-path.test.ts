@@ -4,7 +4,7 @@ import { CounterTotals, Drop } from '../../src/metrics/counters.ts';
 import { ClientGate } from '../../src/pipeline/client-gate.ts';
 import { parseNetwork } from '../../src/server/client-networks.ts';
 import { type Answer, readAnswer } from '../support/dns-client.ts';
-import { header, octets, question, record } from '../wire/build-message.ts';
+import { bytesOf, header, question, record } from '../wire/build-message.ts';
 import { FakeClient, FakeUpstream, PipelineFixture } from './pipeline-fixture.ts';
 import { testQuery } from './queries.ts';
 
@@ -166,7 +166,7 @@ describe('a client that takes all places', () => {
   it('with a signed query among them is answered for that one, too', () => {
     const c = crowd();
     const tsig = record(Uint8Array.of(0), 250, 0, new Uint8Array(40), 255);
-    const signed = octets(header(0x0100, 1, 0, 0, 1), question('signed.example'), tsig);
+    const signed = bytesOf(header(0x0100, 1, 0, 0, 1), question('signed.example'), tsig);
     c.f.ask(signed, c.client(FLOODER), FLOODER);
     for (const name of names(9)) c.ask(name, FLOODER);
     c.ask('other.example', OTHER);

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { FailureReason } from '../../src/upstream/exchange.ts';
 import { UpstreamState } from '../../src/upstream/shared-state.ts';
 import { answerTo } from '../cache/messages.ts';
-import { header, octets, question, record } from '../wire/build-message.ts';
+import { bytesOf, header, question, record } from '../wire/build-message.ts';
 import { FakeUpstream, PipelineFixture } from './pipeline-fixture.ts';
 import { testQuery } from './queries.ts';
 
@@ -75,7 +75,7 @@ describe('a question', () => {
   it('that is passed on verbatim never counts, whatever becomes of it', () => {
     const { first, f } = start(1, 'tcp');
     const tsig = record(Uint8Array.of(0), 250, 0, new Uint8Array(40), 255);
-    const signed = octets(header(0x0100, 1, 0, 0, 1), question('signed.example'), tsig);
+    const signed = bytesOf(header(0x0100, 1, 0, 0, 1), question('signed.example'), tsig);
     for (const reason of [FailureReason.closed, FailureReason.unreachable, FailureReason.protocol]) {
       f.ask(signed);
       first.fail(reason);

@@ -13,7 +13,7 @@ import { restoreForClient } from '../../src/wire/restore.ts';
 import { RrCursor } from '../../src/wire/rr.ts';
 import { nameToText } from '../../src/wire/text.ts';
 import { ageTtls, readTtl } from '../../src/wire/ttl.ts';
-import { header, octets, opt, option, uint16, uint32 } from './build-message.ts';
+import { bytesOf, header, opt, option, uint16, uint32 } from './build-message.ts';
 import { CompressingWriter } from './compressing-writer.ts';
 
 /** Missing in the types: the decoder of one name. */
@@ -229,7 +229,7 @@ describe('agreement with dns-packet', () => {
     fc.assert(
       fc.property(anyMessage, fc.boolean(), fc.boolean(), (m, hasOpt, dnssecOk) => {
         const message = writeMessage(m);
-        const out = octets(message, new Uint8Array(300));
+        const out = bytesOf(message, new Uint8Array(300));
         const r = new ScannedResponse();
         expect(scanResponse(out, message.length, r)).toBe(ScanVerdict.ok);
         const stripped = stripOpt(out, message.length, r);
@@ -239,13 +239,13 @@ describe('agreement with dns-packet', () => {
         );
 
         ageTtls(out, 0, r.ttlOffsets, 0, r.ttlCount, 0, 0);
-        const spelt = octets(
+        const spelt = bytesOf(
           'ff'.repeat(12),
           ...m.qname.flatMap((part) => [part.length, new TextEncoder().encode(part.toUpperCase())]),
           0,
         );
         const client = { id: 77, flags: 0x0100, qnameLength: spelt.length - 12, hasOpt, dnssecOk };
-        const length = restoreForClient(out, stripped, spelt, client, r.rcode, 22, octets('616263'), 65535);
+        const length = restoreForClient(out, stripped, spelt, client, r.rcode, 22, bytesOf('616263'), 65535);
         const restored = out.subarray(0, length);
         expect(decodeBeyondHop(restored)).toEqual(decodeBeyondHop(message));
         const decoded = dnsPacket.decode(Buffer.from(restored));
@@ -290,7 +290,7 @@ describe('agreement with dns2', () => {
           .name(qname)
           .write(uint16(1), uint16(1));
         for (const { owner, ttl: seconds } of answers)
-          writer.record(owner, 1, 1, seconds, () => writer.write(octets('c0000201')));
+          writer.record(owner, 1, 1, seconds, () => writer.write(bytesOf('c0000201')));
         const bytes = writer.bytes();
         const r = new ScannedResponse();
         expect(scanResponse(bytes, bytes.length, r)).toBe(ScanVerdict.ok);

@@ -3,7 +3,7 @@
 /** '12 34' and '1234' are two octets; a number is one; octets stand for themselves. */
 export type Part = string | number | Uint8Array;
 
-export function octets(...parts: Part[]): Uint8Array {
+export function bytesOf(...parts: Part[]): Uint8Array {
   const all: number[] = [];
   for (const part of parts) {
     if (typeof part === 'number') all.push(part);
@@ -16,7 +16,7 @@ export function octets(...parts: Part[]): Uint8Array {
 /** An uncompressed wire name from plain labels: name('www.example'), name('') is the root. */
 export function name(text: string): Uint8Array {
   const labels = text.split('.').filter((label) => label !== '');
-  return octets(...labels.flatMap((label) => [label.length, new TextEncoder().encode(label)]), 0);
+  return bytesOf(...labels.flatMap((label) => [label.length, new TextEncoder().encode(label)]), 0);
 }
 
 export function uint16(value: number): Uint8Array {
@@ -29,17 +29,17 @@ export function uint32(value: number): Uint8Array {
 
 /** ID 1234, then flags and counts. */
 export function header(flags: number, qd: number, an: number, ns: number, ar: number): Uint8Array {
-  return octets('1234', uint16(flags), uint16(qd), uint16(an), uint16(ns), uint16(ar));
+  return bytesOf('1234', uint16(flags), uint16(qd), uint16(an), uint16(ns), uint16(ar));
 }
 
 /** QNAME, QTYPE, QCLASS. */
 export function question(qname: string, qtype = 1, qclass = 1): Uint8Array {
-  return octets(name(qname), uint16(qtype), uint16(qclass));
+  return bytesOf(name(qname), uint16(qtype), uint16(qclass));
 }
 
 /** A record; the owner is octets (a pointer, say) or a plain name. */
 export function record(owner: Part, type: number, ttl: number, rdata: Uint8Array, rclass = 1): Uint8Array {
-  return octets(owner, uint16(type), uint16(rclass), uint32(ttl), uint16(rdata.length), rdata);
+  return bytesOf(owner, uint16(type), uint16(rclass), uint32(ttl), uint16(rdata.length), rdata);
 }
 
 /** C0 0C: the question's name. */
@@ -51,7 +51,7 @@ export function opt(
   fields: { extendedRcode?: number; version?: number; dnssecOk?: boolean; options?: Uint8Array } = {},
 ): Uint8Array {
   const options = fields.options ?? new Uint8Array(0);
-  return octets(
+  return bytesOf(
     0,
     '0029',
     uint16(udpSize),
@@ -65,7 +65,7 @@ export function opt(
 
 /** An EDNS option. */
 export function option(code: number, data: Uint8Array): Uint8Array {
-  return octets(uint16(code), uint16(data.length), data);
+  return bytesOf(uint16(code), uint16(data.length), data);
 }
 
 /** The message with `padding` octets of one value behind it, as in a receive slot. */

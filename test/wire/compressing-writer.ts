@@ -3,13 +3,13 @@
 import { uint16, uint32 } from './build-message.ts';
 
 export class CompressingWriter {
-  readonly octets: number[] = [];
+  readonly written: number[] = [];
   readonly #offsets = new Map<string, number>();
 
   write(...parts: (number | Uint8Array)[]): this {
     for (const part of parts) {
-      if (typeof part === 'number') this.octets.push(part);
-      else this.octets.push(...part);
+      if (typeof part === 'number') this.written.push(part);
+      else this.written.push(...part);
     }
     return this;
   }
@@ -19,7 +19,7 @@ export class CompressingWriter {
       const tail = labels.slice(i).join('.');
       const seen = this.#offsets.get(tail);
       if (seen !== undefined) return this.write(uint16(0xc000 | seen));
-      if (this.octets.length < 0x4000) this.#offsets.set(tail, this.octets.length);
+      if (this.written.length < 0x4000) this.#offsets.set(tail, this.written.length);
       this.write(labels[i]!.length, new TextEncoder().encode(labels[i]!));
     }
     return this.write(0);
@@ -28,15 +28,15 @@ export class CompressingWriter {
   /** A record with RDATA that `rdata` writes. */
   record(owner: readonly string[], type: number, rclass: number, ttl: number, rdata: () => void): this {
     this.name(owner).write(uint16(type), uint16(rclass), uint32(ttl), 0, 0);
-    const from = this.octets.length;
+    const from = this.written.length;
     rdata();
-    const length = this.octets.length - from;
-    this.octets[from - 2] = length >>> 8;
-    this.octets[from - 1] = length & 255;
+    const length = this.written.length - from;
+    this.written[from - 2] = length >>> 8;
+    this.written[from - 1] = length & 255;
     return this;
   }
 
   bytes(): Uint8Array {
-    return Uint8Array.from(this.octets);
+    return Uint8Array.from(this.written);
   }
 }

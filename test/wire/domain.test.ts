@@ -2,10 +2,10 @@ import { expect, it } from 'vitest';
 import { domainHash, domainLabel } from '../../src/wire/domain.ts';
 import { ParsedQuery, parseQuery } from '../../src/wire/query.ts';
 import { nameToText } from '../../src/wire/text.ts';
-import { header, octets, question } from './build-message.ts';
+import { bytesOf, header, question } from './build-message.ts';
 
 const parse = (name: string) => {
-  const bytes = octets(header(0x0100, 1, 0, 0, 0), question(name, 1));
+  const bytes = bytesOf(header(0x0100, 1, 0, 0, 0), question(name, 1));
   const q = new ParsedQuery();
   parseQuery(bytes, bytes.length, q);
   return { bytes, q, label: domainLabel(bytes, q) };

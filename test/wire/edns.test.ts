@@ -7,23 +7,23 @@ import {
   optionLengthAt,
   writeOpt,
 } from '../../src/wire/edns.ts';
-import { header, octets, opt, option, question } from './build-message.ts';
+import { bytesOf, header, opt, option, question } from './build-message.ts';
 
-const head = octets(header(0x8180, 1, 0, 0, 0), question('a'));
+const head = bytesOf(header(0x8180, 1, 0, 0, 0), question('a'));
 const buffer = () => {
   const bytes = new Uint8Array(200).fill(0xee);
   bytes.set(head);
   return bytes;
 };
 /** The head with ARCOUNT 1. */
-const headWithOpt = octets(header(0x8180, 1, 0, 0, 1), question('a'));
+const headWithOpt = bytesOf(header(0x8180, 1, 0, 0, 1), question('a'));
 
 describe('writeOpt', () => {
   it('writes size, upper RCODE bits and DO, and counts itself', () => {
     const bytes = buffer();
     const end = writeOpt(bytes, head.length, 1232, 0x173, true);
     expect(bytes.slice(0, end)).toEqual(
-      octets(headWithOpt, opt(1232, { extendedRcode: 0x17, dnssecOk: true })),
+      bytesOf(headWithOpt, opt(1232, { extendedRcode: 0x17, dnssecOk: true })),
     );
     expect(bytes[end]).toBe(0xee);
   });
@@ -31,7 +31,7 @@ describe('writeOpt', () => {
   it('writes a plain one', () => {
     const bytes = buffer();
     const end = writeOpt(bytes, head.length, 4096, 3, false);
-    expect(bytes.slice(0, end)).toEqual(octets(headWithOpt, opt(4096)));
+    expect(bytes.slice(0, end)).toEqual(bytesOf(headWithOpt, opt(4096)));
   });
 });
 
@@ -39,15 +39,15 @@ describe('appending options', () => {
   it('keeps RDLENGTH in step', () => {
     const bytes = buffer();
     let end = writeOpt(bytes, head.length, 1232, 0, false);
-    end = appendOption(bytes, head.length, end, 65300, octets('ff 0102 ff'), 1, 2);
+    end = appendOption(bytes, head.length, end, 65300, bytesOf('ff 0102 ff'), 1, 2);
     end = appendEde(bytes, head.length, end, 14, new TextEncoder().encode('loop'));
-    end = appendOption(bytes, head.length, end, 12, octets(), 0, 0);
-    const options = octets(
-      option(65300, octets('0102')),
-      option(15, octets('000e', new TextEncoder().encode('loop'))),
-      option(12, octets()),
+    end = appendOption(bytes, head.length, end, 12, bytesOf(), 0, 0);
+    const options = bytesOf(
+      option(65300, bytesOf('0102')),
+      option(15, bytesOf('000e', new TextEncoder().encode('loop'))),
+      option(12, bytesOf()),
     );
-    expect(bytes.slice(0, end)).toEqual(octets(headWithOpt, opt(1232, { options })));
+    expect(bytes.slice(0, end)).toEqual(bytesOf(headWithOpt, opt(1232, { options })));
     expect(bytes[end]).toBe(0xee);
   });
 
@@ -55,8 +55,8 @@ describe('appending options', () => {
     const bytes = buffer();
     const end = writeOpt(bytes, head.length, 1232, 0, false);
     expect(appendEde(bytes, head.length, end, 3, null) - end).toBe(edeOptionLength(null));
-    expect(bytes.slice(end, end + 6)).toEqual(octets('000f 0002 0003'));
-    expect(edeOptionLength(octets('616263'))).toBe(9);
+    expect(bytes.slice(end, end + 6)).toEqual(bytesOf('000f 0002 0003'));
+    expect(edeOptionLength(bytesOf('616263'))).toBe(9);
   });
 
   it('copies data of any length', () => {
@@ -68,11 +68,11 @@ describe('appending options', () => {
 });
 
 describe('findOption', () => {
-  const options = octets(
-    option(10, octets('0102030405060708')),
-    option(3, octets()),
-    option(65300, octets('aabb')),
-    option(65300, octets('cc')),
+  const options = bytesOf(
+    option(10, bytesOf('0102030405060708')),
+    option(3, bytesOf()),
+    option(65300, bytesOf('aabb')),
+    option(65300, bytesOf('cc')),
   );
 
   it('finds the first with the code', () => {
@@ -85,22 +85,22 @@ describe('findOption', () => {
   });
 
   it('finds an option without data that is the last', () => {
-    const last = octets(option(10, octets('01')), option(11, octets()));
+    const last = bytesOf(option(10, bytesOf('01')), option(11, bytesOf()));
     expect(findOption(last, 0, last.length, 11)).toBe(last.length);
-    expect(findOption(octets(last, '000b 0000'), 0, last.length - 4, 11)).toBe(-1);
+    expect(findOption(bytesOf(last, '000b 0000'), 0, last.length - 4, 11)).toBe(-1);
   });
 
   it('finds nothing that is not there', () => {
     expect(findOption(options, 0, options.length, 11)).toBe(-1);
     expect(findOption(options, 0, 0, 10)).toBe(-1);
-    expect(findOption(octets('ff', options), 1, options.length, 0x00ff)).toBe(-1);
+    expect(findOption(bytesOf('ff', options), 1, options.length, 0x00ff)).toBe(-1);
   });
 
   it('gives up where the options break, and never looks past their end', () => {
     for (let length = 0; length < 12; length++) expect(findOption(options, 0, length, 10)).toBe(-1);
     expect(findOption(options, 0, 15, 3)).toBe(-1);
-    expect(findOption(octets('000a ffff', option(3, octets())), 0, 8, 3)).toBe(-1);
+    expect(findOption(bytesOf('000a ffff', option(3, bytesOf())), 0, 8, 3)).toBe(-1);
     // What was sound before the break is still found.
-    expect(findOption(octets(option(3, octets('01')), '000a ffff'), 0, 9, 3)).toBe(4);
+    expect(findOption(bytesOf(option(3, bytesOf('01')), '000a ffff'), 0, 9, 3)).toBe(4);
   });
 });

@@ -8,7 +8,7 @@ import {
   stripOpt,
 } from '../../src/wire/response.ts';
 import { rounds } from '../support/rounds.ts';
-import { header, name, octets, opt, QNAME_POINTER, question, record, toHex } from './build-message.ts';
+import { bytesOf, header, name, opt, QNAME_POINTER, question, record, toHex } from './build-message.ts';
 
 const A = 1;
 const NS = 2;
@@ -20,8 +20,8 @@ const DS = 43;
 const RRSIG = 46;
 const NSEC = 47;
 const ANY = 255;
-const ADDRESS = octets('c0000201');
-const BAD = octets('cb007142');
+const ADDRESS = bytesOf('c0000201');
+const BAD = bytesOf('cb007142');
 const QNAME = 'www.shop.example';
 
 interface Sections {
@@ -46,7 +46,7 @@ function cutCounts(sections: Sections): [answers: number, authorities: number, a
 function cutMessage(sections: Sections): { bytes: Uint8Array; end: number; scanned: ScannedResponse } {
   const { answers, authorities = [], additionals = [], qtype = A, withOpt = true } = sections;
   const extra = withOpt ? [opt(1232)] : [];
-  const bytes = octets(
+  const bytes = bytesOf(
     header(0x8180, 1, answers.length, authorities.length, additionals.length + extra.length),
     question(QNAME, qtype),
     ...answers,
@@ -115,7 +115,7 @@ describe('cutForeignRecords leaves alone', () => {
           record(name('shop.example'), NS, 300, name('ns.other.test')),
           record(name('cdn.test'), NS, 300, name('ns.other.test')),
           record('00', NS, 300, name('root')),
-          record(name('test'), SOA, 300, octets(name('ns'), name('me'), new Uint8Array(20))),
+          record(name('test'), SOA, 300, bytesOf(name('ns'), name('me'), new Uint8Array(20))),
           record(QNAME_POINTER, DS, 300, ADDRESS),
           record(name('aaa.shop.example'), NSEC, 300, ADDRESS),
         ],
@@ -206,7 +206,7 @@ describe('cutForeignRecords takes away', () => {
     ],
     [
       'an answer for a name below',
-      { answers: [own, record(octets('0161', QNAME_POINTER), A, 1, BAD)] },
+      { answers: [own, record(bytesOf('0161', QNAME_POINTER), A, 1, BAD)] },
       [1, 0, 0],
     ],
     ['an answer for a name above', { answers: [own, record('c010', A, 1, BAD)] }, [1, 0, 0]],
@@ -234,7 +234,9 @@ describe('cutForeignRecords takes away', () => {
       'the SOA of another zone',
       {
         answers: [own],
-        authorities: [record(name('bank.example'), SOA, 1, octets(name('n'), name('m'), new Uint8Array(20)))],
+        authorities: [
+          record(name('bank.example'), SOA, 1, bytesOf(name('n'), name('m'), new Uint8Array(20))),
+        ],
       },
       [1, 0, 0],
     ],
@@ -284,7 +286,7 @@ describe('cutForeignRecords takes away', () => {
     ],
     [
       'what stands behind an alias to a broken name',
-      { answers: [own, record(QNAME_POINTER, CNAME, 1, octets('c0ff')), foreign] },
+      { answers: [own, record(QNAME_POINTER, CNAME, 1, bytesOf('c0ff')), foreign] },
       [2, 0, 0],
     ],
     [
@@ -312,7 +314,7 @@ describe('cutForeignRecords takes away', () => {
   });
 
   it('what stands where an earlier reply had an alias lead to', () => {
-    const alias = record(octets('03', new TextEncoder().encode('www'), 'c010'), CNAME, 1, name('a.test'));
+    const alias = record(bytesOf('03', new TextEncoder().encode('www'), 'c010'), CNAME, 1, name('a.test'));
     cutMessage({ answers: [alias, record(name('a.test'), CNAME, 1, name('b.test'))] });
     // Of the same length as the alias before its RDATA: the owner behind it stands where a.test stood.
     expect(own.length).toBe(alias.length - name('a.test').length);
@@ -320,8 +322,8 @@ describe('cutForeignRecords takes away', () => {
   });
 
   it('nothing of a reply with more records than there are offsets for', () => {
-    const many = new Array<Uint8Array>(MAX_TTL_OFFSETS).fill(record(QNAME_POINTER, A, 300, octets()));
-    const bytes = octets(header(0x8180, 1, many.length + 1, 0, 0), question(QNAME), ...many, foreign);
+    const many = new Array<Uint8Array>(MAX_TTL_OFFSETS).fill(record(QNAME_POINTER, A, 300, bytesOf()));
+    const bytes = bytesOf(header(0x8180, 1, many.length + 1, 0, 0), question(QNAME), ...many, foreign);
     const scanned = new ScannedResponse();
     expect(scanResponse(bytes, bytes.length, scanned)).toBe(ScanVerdict.tooManyRecords);
     cutForeignRecords(bytes, bytes.length, scanned);
@@ -329,7 +331,7 @@ describe('cutForeignRecords takes away', () => {
   });
 
   it('nothing that makes a broken message of any', () => {
-    const seed = octets(
+    const seed = bytesOf(
       header(0x8180, 1, 4, 2, 2),
       question(QNAME),
       record(QNAME_POINTER, CNAME, 9, name('a.test')),

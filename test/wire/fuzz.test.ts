@@ -10,9 +10,9 @@ import { restoreForClient } from '../../src/wire/restore.ts';
 import { RrCursor } from '../../src/wire/rr.ts';
 import { rounds } from '../support/rounds.ts';
 import {
+  bytesOf,
   header,
   name,
-  octets,
   opt,
   option,
   QNAME_POINTER,
@@ -37,46 +37,51 @@ class Generator {
   }
 }
 
-const A = octets('c0000201');
-const options = octets(
-  option(10, octets('0102030405060708')),
-  option(15, octets('0016 6869')),
-  option(12, octets('0000')),
+const A = bytesOf('c0000201');
+const options = bytesOf(
+  option(10, bytesOf('0102030405060708')),
+  option(15, bytesOf('0016 6869')),
+  option(12, bytesOf('0000')),
 );
-const soa = octets(name('ns'), 'c00c', '00000001 00000002 00000003 00000004 00000005');
+const soa = bytesOf(name('ns'), 'c00c', '00000001 00000002 00000003 00000004 00000005');
 const SEEDS = [
-  octets(header(0x0100, 1, 0, 0, 0), question('www.Example.com')),
-  octets(header(0x0100, 1, 0, 0, 1), question('a.b.c.d.example'), opt(4096, { dnssecOk: true, options })),
-  octets(header(0, 1, 0, 0, 2), question('x'), opt(1232, { options }), record(QNAME_POINTER, 250, 0, A, 255)),
-  octets(
+  bytesOf(header(0x0100, 1, 0, 0, 0), question('www.Example.com')),
+  bytesOf(header(0x0100, 1, 0, 0, 1), question('a.b.c.d.example'), opt(4096, { dnssecOk: true, options })),
+  bytesOf(
+    header(0, 1, 0, 0, 2),
+    question('x'),
+    opt(1232, { options }),
+    record(QNAME_POINTER, 250, 0, A, 255),
+  ),
+  bytesOf(
     header(0, 1, 1, 1, 2),
     question('x'),
     record('c00c', 1, 5, A),
-    record('c00c', 2, 5, octets('c00c')),
+    record('c00c', 2, 5, bytesOf('c00c')),
     record('c00e', 1, 1, A),
     opt(512),
   ),
-  octets(
+  bytesOf(
     header(0x8180, 1, 2, 0, 1),
     question('www.example'),
-    record(QNAME_POINTER, 5, 60, octets('0177 c010')),
+    record(QNAME_POINTER, 5, 60, bytesOf('0177 c010')),
     record('0177 c010', 1, 9, A),
     opt(1232),
   ),
-  octets(
+  bytesOf(
     header(0x8583, 1, 0, 1, 1),
     question('no.example'),
     record('c00f', 6, 300, soa),
     opt(1232, { extendedRcode: 1, options }),
   ),
-  octets(
+  bytesOf(
     header(0x8380, 1, 3, 0, 0),
     question('big.example'),
-    record('c00c', 16, 1, octets('03616263')),
+    record('c00c', 16, 1, bytesOf('03616263')),
     record('c00c', 1, 2, A),
     record('c00c', 1, 3, A),
   ),
-  octets(header(0x8182, 0, 0, 0, 1), opt(1232, { options })),
+  bytesOf(header(0x8182, 0, 0, 0, 1), opt(1232, { options })),
 ];
 /** Values that parsers stumble over. */
 const NASTY = [0, 1, 0x3f, 0x40, 0x7f, 0x80, 0xbf, 0xc0, 0xfe, 0xff, 12, 41];

@@ -22,10 +22,10 @@ import {
   writeFlags,
   writeId,
 } from '../../src/wire/header.ts';
-import { octets } from './build-message.ts';
+import { bytesOf } from './build-message.ts';
 
 describe('header', () => {
-  const bytes = octets('beef', '8583', '0001', '0002', '0003', '0104');
+  const bytes = bytesOf('beef', '8583', '0001', '0002', '0003', '0104');
 
   it('reads ID, flags and counts in network order', () => {
     expect(bytes.length).toBe(HEADER_LENGTH);

@@ -4,7 +4,7 @@ import { FOLD } from '../../src/wire/name.ts';
 import { avalanche, hashLabel, hashName, ROOT_HASH } from '../../src/wire/name-hash.ts';
 import { asWords } from '../support/as-words.ts';
 import { rounds } from '../support/rounds.ts';
-import { name, octets } from './build-message.ts';
+import { bytesOf, name } from './build-message.ts';
 
 /** The hash of the name at `offset`, QTYPE and QCLASS behind it. */
 function hashed(
@@ -12,7 +12,7 @@ function hashed(
   offset = 12,
   words = true,
 ): { nameHash: number; hasUpperCase: boolean } {
-  const bytes = octets(new Uint8Array(offset).fill(0x41), wireName, 'ffff4141');
+  const bytes = bytesOf(new Uint8Array(offset).fill(0x41), wireName, 'ffff4141');
   const out = { nameHash: 0, hasUpperCase: false };
   hashName(words ? asWords(bytes) : bytes, offset, wireName.length, out);
   return out;
@@ -118,7 +118,7 @@ describe('the hash that grows label by label', () => {
   });
 
   it('of a label depends on what follows it', () => {
-    const label = octets('0161');
+    const label = bytesOf('0161');
     expect(hashLabel(ofLabels('com'), label, 0, 2)).toBe(ofLabels('a.com'));
     expect(hashLabel(ofLabels('org'), label, 0, 2)).not.toBe(ofLabels('a.com'));
   });

@@ -2,13 +2,13 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { equalNamesFolded, expandName, FOLD, foldWord, lettersOf, skipName } from '../../src/wire/name.ts';
 import { asWords } from '../support/as-words.ts';
-import { inSlot, name, octets } from './build-message.ts';
+import { bytesOf, inSlot, name } from './build-message.ts';
 
 /** Twelve octets of header, then the parts. */
-const body = (...parts: Parameters<typeof octets>) => octets(new Uint8Array(12), ...parts);
-const label63 = octets(63, new Uint8Array(63).fill(0x61));
+const body = (...parts: Parameters<typeof bytesOf>) => bytesOf(new Uint8Array(12), ...parts);
+const label63 = bytesOf(63, new Uint8Array(63).fill(0x61));
 /** 4 × (1 + 62) + 1 + 1 + 1 = 255 octets: the longest name. */
-const longest = octets(
+const longest = bytesOf(
   ...[1, 2, 3, 4].flatMap(() => [62, new Uint8Array(62).fill(0x61)] as const),
   '0161',
   0,
@@ -41,10 +41,10 @@ describe('skipName', () => {
   });
 
   it('counts what pointers lead to into the 255 octets', () => {
-    const tail = octets(label63, label63, label63, 0); // 193
-    const fits = body(tail, octets(60, new Uint8Array(60).fill(0x62), 'c00c')); // 193 + 61 = 254
+    const tail = bytesOf(label63, label63, label63, 0); // 193
+    const fits = body(tail, bytesOf(60, new Uint8Array(60).fill(0x62), 'c00c')); // 193 + 61 = 254
     expect(skipName(fits, fits.length, 12 + 193)).toBe(fits.length);
-    const passes = body(tail, octets(62, new Uint8Array(62).fill(0x62), 'c00c')); // 256
+    const passes = body(tail, bytesOf(62, new Uint8Array(62).fill(0x62), 'c00c')); // 256
     expect(skipName(passes, passes.length, 12 + 193)).toBe(-1);
   });
 
@@ -89,7 +89,7 @@ describe('skipName', () => {
   it('follows a bounded number of pointers', () => {
     // Pointer i leads to pointer i − 1; the first one leads to the root at 12.
     const chain = (count: number) =>
-      body(0, ...Array.from({ length: count }, (_, i) => octets(0xc0, i === 0 ? 12 : 13 + 2 * (i - 1))));
+      body(0, ...Array.from({ length: count }, (_, i) => bytesOf(0xc0, i === 0 ? 12 : 13 + 2 * (i - 1))));
     const short = chain(20);
     expect(skipName(short, short.length, short.length - 2)).toBe(short.length);
     const bytes = new Uint8Array(2000);
@@ -101,7 +101,7 @@ describe('skipName', () => {
   it('follows as many pointers as the longest name can have', () => {
     // 127 labels of one octet, each but the root's neighbour followed by a pointer to the rung before.
     const rungs = Array.from({ length: 126 }, (_, i) =>
-      octets('0162', 0xc0 | ((i === 0 ? 12 : 11 + 4 * i) >> 8), (i === 0 ? 12 : 11 + 4 * i) & 255),
+      bytesOf('0162', 0xc0 | ((i === 0 ? 12 : 11 + 4 * i) >> 8), (i === 0 ? 12 : 11 + 4 * i) & 255),
     );
     const bytes = body('0161', 0, ...rungs);
     expect(skipName(bytes, bytes.length, bytes.length - 4)).toBe(bytes.length);
@@ -136,19 +136,19 @@ describe('folding', () => {
 
   it('compares names without case', () => {
     const a = name('WwW.eXample');
-    expect(equalNamesFolded(a, 0, octets('ff', name('www.Example')), 1, a.length)).toBe(true);
+    expect(equalNamesFolded(a, 0, bytesOf('ff', name('www.Example')), 1, a.length)).toBe(true);
     expect(equalNamesFolded(a, 0, name('www.exbmple'), 0, a.length)).toBe(false);
   });
 
   it('keeps apart octets that differ in bit 5 but are no letters', () => {
-    expect(equalNamesFolded(octets('015b00'), 0, octets('017b00'), 0, 3)).toBe(false); // [ {
-    expect(equalNamesFolded(octets('014000'), 0, octets('016000'), 0, 3)).toBe(false); // @ `
-    expect(equalNamesFolded(octets('01c100'), 0, octets('01e100'), 0, 3)).toBe(false); // beyond ASCII
+    expect(equalNamesFolded(bytesOf('015b00'), 0, bytesOf('017b00'), 0, 3)).toBe(false); // [ {
+    expect(equalNamesFolded(bytesOf('014000'), 0, bytesOf('016000'), 0, 3)).toBe(false); // @ `
+    expect(equalNamesFolded(bytesOf('01c100'), 0, bytesOf('01e100'), 0, 3)).toBe(false); // beyond ASCII
   });
 
   it('keeps apart names that differ only in where their labels end', () => {
-    const a = octets('0361', '0162', 0);
-    const b = octets('0361', '0162', 0);
+    const a = bytesOf('0361', '0162', 0);
+    const b = bytesOf('0361', '0162', 0);
     b[0] = 1;
     expect(equalNamesFolded(a, 0, b, 0, a.length)).toBe(false);
   });

@@ -2,9 +2,9 @@
 import { describe, expect, it } from 'vitest';
 import { parseIp } from '../../src/config/ip-address.ts';
 import { hasPrivateAddress, isPrivateIpv4, isPrivateIpv6 } from '../../src/wire/private-address.ts';
-import { header, octets, QNAME_POINTER, question, record } from './build-message.ts';
+import { bytesOf, header, QNAME_POINTER, question, record } from './build-message.ts';
 
-const bytesOf = (text: string) => parseIp(text)!.bytes;
+const addressBytes = (text: string) => parseIp(text)!.bytes;
 
 describe('private addresses', () => {
   it.each([
@@ -17,7 +17,7 @@ describe('private addresses', () => {
     ['0.0.0.0', '0.255.255.255'],
     ['255.255.255.255', '255.255.255.255'],
   ])('%s to %s, to the edges', (first, last) => {
-    const number = (text: string) => Buffer.from(bytesOf(text)).readUInt32BE();
+    const number = (text: string) => Buffer.from(addressBytes(text)).readUInt32BE();
     expect(isPrivateIpv4(number(first))).toBe(true);
     expect(isPrivateIpv4(number(last))).toBe(true);
     if (number(first) > 0 && first !== '255.255.255.255')
@@ -54,16 +54,16 @@ describe('private addresses', () => {
   ])('%s: %s', (text, isPrivate) => {
     const bytes = new Uint8Array(20);
     // Not at the beginning, as in a message.
-    bytes.set(bytesOf(text), 3);
+    bytes.set(addressBytes(text), 3);
     expect(isPrivateIpv6(bytes, 3)).toBe(isPrivate);
   });
 
   it('are found in any section, not in other types, and nothing behind the message is read', () => {
-    const inner = record(QNAME_POINTER, 1, 60, octets('0a000001'));
-    const outer = record(QNAME_POINTER, 1, 60, octets('08080808'));
+    const inner = record(QNAME_POINTER, 1, 60, bytesOf('0a000001'));
+    const outer = record(QNAME_POINTER, 1, 60, bytesOf('08080808'));
     const message = (...sections: [number, number, number, ...Uint8Array[]]) => {
       const [an, ns, ar, ...records] = sections;
-      return octets(header(0x8180, 1, an, ns, ar), question('www.example'), ...records);
+      return bytesOf(header(0x8180, 1, an, ns, ar), question('www.example'), ...records);
     };
     const isIn = (bytes: Uint8Array) => hasPrivateAddress(bytes, bytes.length);
     expect(isIn(message(2, 0, 0, outer, inner))).toBe(true);
@@ -71,22 +71,22 @@ describe('private addresses', () => {
     expect(isIn(message(1, 0, 1, outer, inner))).toBe(true);
     expect(isIn(message(2, 0, 0, outer, outer))).toBe(false);
     expect(isIn(message(1, 0, 0, outer, inner))).toBe(false);
-    expect(isIn(message(1, 0, 0, record(QNAME_POINTER, 16, 60, octets('0a000001'))))).toBe(false);
+    expect(isIn(message(1, 0, 0, record(QNAME_POINTER, 16, 60, bytesOf('0a000001'))))).toBe(false);
     // RDATA of another length is no address.
-    expect(isIn(message(1, 0, 0, record(QNAME_POINTER, 1, 60, octets('0a0000'))))).toBe(false);
+    expect(isIn(message(1, 0, 0, record(QNAME_POINTER, 1, 60, bytesOf('0a0000'))))).toBe(false);
   });
 
   it('are found in the hints of SVCB and HTTPS, among other parameters', () => {
     const isIn = (type: number, ...params: (string | Uint8Array)[]) => {
-      const rdata = octets('0001 0373 7663 00', ...params);
-      const bytes = octets(
+      const rdata = bytesOf('0001 0373 7663 00', ...params);
+      const bytes = bytesOf(
         header(0x8180, 1, 1, 0, 0),
         question('www.example', type),
         record(QNAME_POINTER, type, 60, rdata),
       );
       return hasPrivateAddress(bytes, bytes.length);
     };
-    const alpn = octets('0001 0003 026832');
+    const alpn = bytesOf('0001 0003 026832');
     for (const type of [64, 65]) {
       expect(isIn(type, alpn, '0004 0004 0a000001')).toBe(true);
       expect(isIn(type, alpn, '0004 0008 08080808 7f000001')).toBe(true);

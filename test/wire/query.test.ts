@@ -13,10 +13,10 @@ import {
   QueryVerdict,
 } from '../../src/wire/query.ts';
 import {
+  bytesOf,
   header,
   inSlot,
   name,
-  octets,
   opt,
   option,
   QNAME_POINTER,
@@ -36,7 +36,7 @@ function parse(message: Uint8Array): { verdict: QueryVerdict; q: ParsedQuery } {
   return { verdict, q };
 }
 
-const www = octets(header(RD, 1, 0, 0, 0), question('www.example.com', 28));
+const www = bytesOf(header(RD, 1, 0, 0, 0), question('www.example.com', 28));
 
 function nameHashOf(text: string): number {
   const wireName = name(text);
@@ -67,20 +67,20 @@ describe('parseQuery: an ordinary query', () => {
   });
 
   it('hashes the name as hashName() does', () => {
-    const { q } = parse(octets(header(RD, 1, 0, 0, 0), question('wWw.Example.com')));
+    const { q } = parse(bytesOf(header(RD, 1, 0, 0, 0), question('wWw.Example.com')));
     expect(q.nameHash).toBe(nameHashOf('www.example.com'));
     expect(q.nameHash).not.toBe(nameHashOf('www.example.con'));
   });
 
   it('sees upper-case letters', () => {
     expect(parse(www).q.hasUpperCase).toBe(false);
-    expect(parse(octets(header(RD, 1, 0, 0, 0), question('www.exAmple.com'))).q.hasUpperCase).toBe(true);
+    expect(parse(bytesOf(header(RD, 1, 0, 0, 0), question('www.exAmple.com'))).q.hasUpperCase).toBe(true);
     // Label lengths and octets beyond ASCII are no letters.
-    expect(parse(octets(header(RD, 1, 0, 0, 0), '02 5bc1 00', '00010001')).q.hasUpperCase).toBe(false);
+    expect(parse(bytesOf(header(RD, 1, 0, 0, 0), '02 5bc1 00', '00010001')).q.hasUpperCase).toBe(false);
   });
 
   it('takes the root as a name', () => {
-    const { verdict, q } = parse(octets(header(RD, 1, 0, 0, 0), question('', 2)));
+    const { verdict, q } = parse(bytesOf(header(RD, 1, 0, 0, 0), question('', 2)));
     expect(verdict).toBe(QueryVerdict.ok);
     expect(q.qnameLength).toBe(1);
     expect(q.labelCount).toBe(0);
@@ -89,7 +89,7 @@ describe('parseQuery: an ordinary query', () => {
   });
 
   it('takes a name of 255 octets and of 127 labels', () => {
-    const { verdict, q } = parse(octets(header(RD, 1, 0, 0, 0), question('a.'.repeat(127))));
+    const { verdict, q } = parse(bytesOf(header(RD, 1, 0, 0, 0), question('a.'.repeat(127))));
     expect(verdict).toBe(QueryVerdict.ok);
     expect(q.qnameLength).toBe(255);
     expect(q.labelCount).toBe(127);
@@ -98,10 +98,10 @@ describe('parseQuery: an ordinary query', () => {
 
   it('takes a label of 63 octets, and none of 64', () => {
     const long = 'x'.repeat(63);
-    const { verdict, q } = parse(octets(header(RD, 1, 0, 0, 0), question(`${long}.example`)));
+    const { verdict, q } = parse(bytesOf(header(RD, 1, 0, 0, 0), question(`${long}.example`)));
     expect(verdict).toBe(QueryVerdict.ok);
     expect(q.labelCount).toBe(2);
-    expect(parse(octets(header(RD, 1, 0, 0, 0), question(`${long}x.example`))).verdict).toBe(
+    expect(parse(bytesOf(header(RD, 1, 0, 0, 0), question(`${long}x.example`))).verdict).toBe(
       QueryVerdict.badQuestion,
     );
   });
@@ -114,22 +114,22 @@ describe('parseQuery: an ordinary query', () => {
       [1, 254],
       [249, 1],
     ] as const) {
-      expect(parse(octets(header(0, 1, 0, 0, 0), question('a', qtype, qclass))).verdict).toBe(
+      expect(parse(bytesOf(header(0, 1, 0, 0, 0), question('a', qtype, qclass))).verdict).toBe(
         QueryVerdict.ok,
       );
     }
   });
 
   it('lets octets after the last record pass', () => {
-    const { verdict, q } = parse(octets(www, 'ffffff'));
+    const { verdict, q } = parse(bytesOf(www, 'ffffff'));
     expect(verdict).toBe(QueryVerdict.ok);
     expect(q.opaque).toBe(false);
   });
 });
 
 describe('parseQuery: keys', () => {
-  const keyOf = (...parts: Parameters<typeof octets>) => {
-    const { verdict, q } = parse(octets(...parts));
+  const keyOf = (...parts: Parameters<typeof bytesOf>) => {
+    const { verdict, q } = parse(bytesOf(...parts));
     expect(verdict).toBe(QueryVerdict.ok);
     return q;
   };
@@ -167,15 +167,15 @@ describe('parseQuery: OPT', () => {
   it('is type 41 alone, and owned by the root', () => {
     for (const type of [40, 42, 0x0129, 0x2900]) {
       const { verdict, q } = parse(
-        octets(header(RD, 1, 0, 0, 1), question('a'), record('00', type, 0, octets('0102'))),
+        bytesOf(header(RD, 1, 0, 0, 1), question('a'), record('00', type, 0, bytesOf('0102'))),
       );
       expect([verdict, q.hasOpt, q.opaque]).toEqual([QueryVerdict.ok, false, true]);
     }
   });
 
   it('reads it behind the question', () => {
-    const options = option(65300, octets('0102'));
-    const message = octets(header(RD, 1, 0, 0, 1), question('a'), opt(4096, { dnssecOk: true, options }));
+    const options = option(65300, bytesOf('0102'));
+    const message = bytesOf(header(RD, 1, 0, 0, 1), question('a'), opt(4096, { dnssecOk: true, options }));
     const { verdict, q } = parse(message);
     expect(verdict).toBe(QueryVerdict.ok);
     expect(q.hasOpt).toBe(true);
@@ -188,12 +188,12 @@ describe('parseQuery: OPT', () => {
   });
 
   it('reads a size under 512 as 512', () => {
-    expect(parse(octets(header(0, 1, 0, 0, 1), question('a'), opt(0))).q.udpSize).toBe(512);
+    expect(parse(bytesOf(header(0, 1, 0, 0, 1), question('a'), opt(0))).q.udpSize).toBe(512);
   });
 
   it('finds it behind other records, which make the message opaque', () => {
-    const tsigLike = record(name('key'), 250, 0, octets('00'), 255);
-    const { verdict, q } = parse(octets(header(0, 1, 0, 0, 2), question('a'), tsigLike, opt(1400)));
+    const tsigLike = record(name('key'), 250, 0, bytesOf('00'), 255);
+    const { verdict, q } = parse(bytesOf(header(0, 1, 0, 0, 2), question('a'), tsigLike, opt(1400)));
     expect(verdict).toBe(QueryVerdict.ok);
     expect(q.opaque).toBe(true);
     expect(q.udpSize).toBe(1400);
@@ -202,7 +202,12 @@ describe('parseQuery: OPT', () => {
 
   it('finds it before other records', () => {
     const { verdict, q } = parse(
-      octets(header(0, 1, 0, 0, 2), question('a'), opt(1400), record(name('key'), 250, 0, octets('00'), 255)),
+      bytesOf(
+        header(0, 1, 0, 0, 2),
+        question('a'),
+        opt(1400),
+        record(name('key'), 250, 0, bytesOf('00'), 255),
+      ),
     );
     expect(verdict).toBe(QueryVerdict.ok);
     expect(q.opaque).toBe(true);
@@ -211,7 +216,7 @@ describe('parseQuery: OPT', () => {
 
   it('refuses versions it does not speak, and has read the rest by then', () => {
     const { verdict, q } = parse(
-      octets(header(RD, 1, 0, 0, 1), question('a'), opt(1400, { version: 1, dnssecOk: true })),
+      bytesOf(header(RD, 1, 0, 0, 1), question('a'), opt(1400, { version: 1, dnssecOk: true })),
     );
     expect(verdict).toBe(QueryVerdict.badVersion);
     expect(q.ednsVersion).toBe(1);
@@ -222,11 +227,17 @@ describe('parseQuery: OPT', () => {
   });
 
   it.each([
-    ['two OPTs', octets(header(0, 1, 0, 0, 2), question('a'), opt(1232), opt(1232))],
-    ['OPT as an answer', octets(header(0, 1, 1, 0, 0), question('a'), opt(1232))],
-    ['OPT in the authority section', octets(header(0, 1, 0, 1, 0), question('a'), opt(1232))],
-    ['OPT of a name', octets(header(0, 1, 0, 0, 1), question('a'), record(name('b'), 41, 0, octets(), 1232))],
-    ['OPT of a pointer', octets(header(0, 1, 0, 0, 1), question('a'), record('c00e', 41, 0, octets(), 1232))],
+    ['two OPTs', bytesOf(header(0, 1, 0, 0, 2), question('a'), opt(1232), opt(1232))],
+    ['OPT as an answer', bytesOf(header(0, 1, 1, 0, 0), question('a'), opt(1232))],
+    ['OPT in the authority section', bytesOf(header(0, 1, 0, 1, 0), question('a'), opt(1232))],
+    [
+      'OPT of a name',
+      bytesOf(header(0, 1, 0, 0, 1), question('a'), record(name('b'), 41, 0, bytesOf(), 1232)),
+    ],
+    [
+      'OPT of a pointer',
+      bytesOf(header(0, 1, 0, 0, 1), question('a'), record('c00e', 41, 0, bytesOf(), 1232)),
+    ],
   ])('refuses %s', (_, message) => {
     const { verdict, q } = parse(message);
     expect(verdict).toBe(QueryVerdict.badOpt);
@@ -235,24 +246,24 @@ describe('parseQuery: OPT', () => {
 
   it('does not take a name for OPT whose octets look like one', () => {
     // A label of one zero octet, then one of 41: 00 29 stands where OPT has its type.
-    const owner = octets('01 00', 41, new Uint8Array(41), 0);
+    const owner = bytesOf('01 00', 41, new Uint8Array(41), 0);
     const { verdict, q } = parse(
-      octets(header(0, 1, 0, 0, 1), question('a'), record(owner, 16, 0, octets('00'))),
+      bytesOf(header(0, 1, 0, 0, 1), question('a'), record(owner, 16, 0, bytesOf('00'))),
     );
     expect(verdict).toBe(QueryVerdict.ok);
     expect([q.hasOpt, q.opaque]).toEqual([false, true]);
   });
 
   it('refuses two OPTs even when the first has a version it does not speak', () => {
-    const message = octets(header(0, 1, 0, 0, 2), question('a'), opt(1232, { version: 9 }), opt(1232));
+    const message = bytesOf(header(0, 1, 0, 0, 2), question('a'), opt(1232, { version: 9 }), opt(1232));
     expect(parse(message).verdict).toBe(QueryVerdict.badOpt);
   });
 
   it('refuses one that is cut off', () => {
-    const message = octets(
+    const message = bytesOf(
       header(0, 1, 0, 0, 1),
       question('a'),
-      opt(1232, { options: option(1, octets('00')) }),
+      opt(1232, { options: option(1, bytesOf('00')) }),
     );
     for (let length = 19; length < message.length; length++) {
       const { verdict, q } = parse(message.slice(0, length));
@@ -270,13 +281,13 @@ describe('parseQuery: what is no ordinary query', () => {
   });
 
   it('drops responses, whatever else they are', () => {
-    expect(parse(octets(header(0x8180, 1, 0, 0, 0), question('a'))).verdict).toBe(QueryVerdict.response);
-    expect(parse(octets(header(0xa800, 7, 7, 7, 7))).verdict).toBe(QueryVerdict.response);
+    expect(parse(bytesOf(header(0x8180, 1, 0, 0, 0), question('a'))).verdict).toBe(QueryVerdict.response);
+    expect(parse(bytesOf(header(0xa800, 7, 7, 7, 7))).verdict).toBe(QueryVerdict.response);
   });
 
   it('tells other opcodes and leaves the rest unread', () => {
     for (let opcode = 1; opcode < 16; opcode++) {
-      const { verdict, q } = parse(octets(header(opcode << 11, 1, 0, 0, 0), question('a', 6)));
+      const { verdict, q } = parse(bytesOf(header(opcode << 11, 1, 0, 0, 0), question('a', 6)));
       expect(verdict).toBe(QueryVerdict.opcode);
       expect(q.id).toBe(0x1234);
       expect(q.flags).toBe(opcode << 11);
@@ -285,10 +296,10 @@ describe('parseQuery: what is no ordinary query', () => {
   });
 
   it('takes exactly one question', () => {
-    expect(parse(octets(header(0, 0, 0, 0, 0))).verdict).toBe(QueryVerdict.questionCount);
-    const two = octets(header(0, 2, 0, 0, 0), question('a'), question('b'));
+    expect(parse(bytesOf(header(0, 0, 0, 0, 0))).verdict).toBe(QueryVerdict.questionCount);
+    const two = bytesOf(header(0, 2, 0, 0, 0), question('a'), question('b'));
     expect(parse(two).verdict).toBe(QueryVerdict.questionCount);
-    expect(parse(octets(header(0, 256, 0, 0, 0), question('a'))).verdict).toBe(QueryVerdict.questionCount);
+    expect(parse(bytesOf(header(0, 256, 0, 0, 0), question('a'))).verdict).toBe(QueryVerdict.questionCount);
   });
 
   it('refuses a question that is cut off anywhere', () => {
@@ -300,30 +311,30 @@ describe('parseQuery: what is no ordinary query', () => {
   });
 
   it.each([
-    ['a compressed name', octets('c00c', '00010001')],
-    ['a name that ends in a pointer', octets('0161', 'c00c', '00010001')],
-    ['label type 01', octets('4161', '00', '00010001')],
-    ['label type 10', octets('8161', '00', '00010001')],
-    ['a name of 256 octets', octets(name(`${'a.'.repeat(126)}bb`), '00010001')],
-    ['a name of 400 octets', octets(name('abc.'.repeat(100)), '00010001')],
+    ['a compressed name', bytesOf('c00c', '00010001')],
+    ['a name that ends in a pointer', bytesOf('0161', 'c00c', '00010001')],
+    ['label type 01', bytesOf('4161', '00', '00010001')],
+    ['label type 10', bytesOf('8161', '00', '00010001')],
+    ['a name of 256 octets', bytesOf(name(`${'a.'.repeat(126)}bb`), '00010001')],
+    ['a name of 400 octets', bytesOf(name('abc.'.repeat(100)), '00010001')],
   ])('refuses %s', (_, body) => {
-    expect(parse(octets(header(0, 1, 0, 0, 0), body)).verdict).toBe(QueryVerdict.badQuestion);
+    expect(parse(bytesOf(header(0, 1, 0, 0, 0), body)).verdict).toBe(QueryVerdict.badQuestion);
   });
 
   it.each([
-    ['counts without records', octets(header(0, 1, 0, 0, 1), question('a'))],
-    ['counts beyond any message', octets(header(0, 1, 0xffff, 0xffff, 0xffff), question('a'), opt(1232))],
+    ['counts without records', bytesOf(header(0, 1, 0, 0, 1), question('a'))],
+    ['counts beyond any message', bytesOf(header(0, 1, 0xffff, 0xffff, 0xffff), question('a'), opt(1232))],
     [
       'RDATA cut off',
-      octets(header(0, 1, 1, 0, 0), question('a'), QNAME_POINTER, '0001 0001 00000000 0005', '01020304'),
+      bytesOf(header(0, 1, 1, 0, 0), question('a'), QNAME_POINTER, '0001 0001 00000000 0005', '01020304'),
     ],
     [
       'an owner that points forwards',
-      octets(header(0, 1, 1, 0, 0), question('a'), 'c0ff 0001 0001 00000000 0000'),
+      bytesOf(header(0, 1, 1, 0, 0), question('a'), 'c0ff 0001 0001 00000000 0000'),
     ],
     [
       'one record of two',
-      octets(header(0, 1, 1, 0, 1), question('a'), record(QNAME_POINTER, 1, 0, octets('01020304'))),
+      bytesOf(header(0, 1, 1, 0, 1), question('a'), record(QNAME_POINTER, 1, 0, bytesOf('01020304'))),
     ],
   ])('refuses %s', (_, message) => {
     const { verdict, q } = parse(message);
@@ -333,13 +344,13 @@ describe('parseQuery: what is no ordinary query', () => {
 
   it('refuses transfers and OPT as a question, having read OPT for the answer', () => {
     for (const qtype of [252, 251, 41]) {
-      const { verdict, q } = parse(octets(header(0, 1, 0, 0, 1), question('a', qtype), opt(1300)));
+      const { verdict, q } = parse(bytesOf(header(0, 1, 0, 0, 1), question('a', qtype), opt(1300)));
       expect(verdict).toBe(QueryVerdict.badType);
       expect(q.hasOpt).toBe(true);
       expect(q.questionEnd).toBe(19);
     }
     expect(
-      parse(octets(header(0, 1, 0, 1, 0), question('a', 251), record('00', 6, 0, octets()))).verdict,
+      parse(bytesOf(header(0, 1, 0, 1, 0), question('a', 251), record('00', 6, 0, bytesOf()))).verdict,
     ).toBe(QueryVerdict.badType);
   });
 
@@ -349,13 +360,13 @@ describe('parseQuery: what is no ordinary query', () => {
     ['has a label of an unknown type', '80'],
     ['never ends', '3f'],
   ])('refuses a record whose owner %s', (_, owner) => {
-    const message = octets(header(0, 1, 1, 0, 0), question('a'), record(owner, 1, 0, octets('01020304')));
+    const message = bytesOf(header(0, 1, 1, 0, 0), question('a'), record(owner, 1, 0, bytesOf('01020304')));
     expect(parse(message).verdict).toBe(QueryVerdict.badRecord);
   });
 
   it('passes records it does not know as opaque', () => {
     const { verdict, q } = parse(
-      octets(header(0, 1, 1, 0, 0), question('a'), record('00', 65000, 0, octets('01'))),
+      bytesOf(header(0, 1, 1, 0, 0), question('a'), record('00', 65000, 0, bytesOf('01'))),
     );
     expect(verdict).toBe(QueryVerdict.ok);
     expect(q.opaque).toBe(true);
@@ -363,10 +374,10 @@ describe('parseQuery: what is no ordinary query', () => {
 
   it('forgets the message before', () => {
     const q = new ParsedQuery();
-    const full = octets(
+    const full = bytesOf(
       header(RD, 1, 1, 0, 1),
       question('A.b'),
-      record('00', 1, 0, octets()),
+      record('00', 1, 0, bytesOf()),
       opt(4000, { dnssecOk: true }),
     );
     expect(parseQuery(full, full.length, q)).toBe(QueryVerdict.ok);
@@ -380,25 +391,25 @@ describe('parseQuery: what is no ordinary query', () => {
 
 describe('comparing questions', () => {
   it('sets case aside in the name only', () => {
-    const a = octets(header(0, 1, 0, 0, 0), question('www.example', 0x4141));
-    const same = octets(header(RD, 1, 0, 0, 0), question('WWW.Example', 0x4141));
-    const otherType = octets(header(0, 1, 0, 0, 0), question('www.example', 0x6161));
-    const otherName = octets(header(0, 1, 0, 0, 0), question('www.exampel', 0x4141));
+    const a = bytesOf(header(0, 1, 0, 0, 0), question('www.example', 0x4141));
+    const same = bytesOf(header(RD, 1, 0, 0, 0), question('WWW.Example', 0x4141));
+    const otherType = bytesOf(header(0, 1, 0, 0, 0), question('www.example', 0x6161));
+    const otherName = bytesOf(header(0, 1, 0, 0, 0), question('www.exampel', 0x4141));
     expect(equalQuestions(a, same, a.length)).toBe(true);
     expect(equalQuestions(a, otherType, a.length)).toBe(false);
     expect(equalQuestions(a, otherName, a.length)).toBe(false);
     // What follows the question is no part of it.
-    expect(equalQuestions(octets(a, '01'.repeat(40)), octets(same, '02'.repeat(40)), a.length)).toBe(true);
+    expect(equalQuestions(bytesOf(a, '01'.repeat(40)), bytesOf(same, '02'.repeat(40)), a.length)).toBe(true);
   });
 
   it('compares octets within two buffers', () => {
-    expect(equalBytes(octets('00010203'), 1, octets('010203'), 0, 3)).toBe(true);
-    expect(equalBytes(octets('00010203'), 1, octets('010204'), 0, 3)).toBe(false);
-    expect(equalBytes(octets(), 0, octets(), 0, 0)).toBe(true);
+    expect(equalBytes(bytesOf('00010203'), 1, bytesOf('010203'), 0, 3)).toBe(true);
+    expect(equalBytes(bytesOf('00010203'), 1, bytesOf('010204'), 0, 3)).toBe(false);
+    expect(equalBytes(bytesOf(), 0, bytesOf(), 0, 0)).toBe(true);
   });
 
   it('matches a zone at a label', () => {
-    const message = octets(header(0, 1, 0, 0, 0), question('a.Cluster.local'));
+    const message = bytesOf(header(0, 1, 0, 0, 0), question('a.Cluster.local'));
     const { q } = parse(message);
     expect(matchesSuffix(message, q, 1, name('cluster.local'))).toBe(true);
     expect(matchesSuffix(message, q, 2, name('local'))).toBe(true);

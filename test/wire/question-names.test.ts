@@ -5,9 +5,9 @@ import { hideOurLetters, hideOurLettersInText } from '../../src/wire/question-na
 import { ScannedResponse, ScanVerdict, scanResponse } from '../../src/wire/response.ts';
 import { asWords } from '../support/as-words.ts';
 import {
+  bytesOf,
   header,
   name,
-  octets,
   opt,
   option,
   QNAME_POINTER,
@@ -22,8 +22,8 @@ const [A, NS, CNAME, SOA, MX, AAAA, SRV, DNAME, RRSIG, TXT, NAPTR] = [1, 2, 5, 6
 const QNAME = 'wWw.sHoP.eXaMpLe';
 const QNAME_AT = 12;
 const SHOP_AT = QNAME_AT + 4;
-const ADDRESS = octets('c0000201');
-const soaNumbers = octets(...[1, 2, 3, 4, 60].map(uint32));
+const ADDRESS = bytesOf('c0000201');
+const soaNumbers = bytesOf(...[1, 2, 3, 4, 60].map(uint32));
 /** Without the root's zero byte. */
 const label = (text: string) => name(text).slice(0, -1);
 const pointer = (offset: number) => uint16(0xc000 | offset);
@@ -35,7 +35,7 @@ function hidden(
   extra: readonly Uint8Array[] = [],
 ): Uint8Array {
   const bytes = asWords(
-    octets(
+    bytesOf(
       header(0x8180, 1, answers.length, authorities.length, extra.length),
       question(QNAME),
       ...answers,
@@ -59,7 +59,7 @@ function hidden(
 
 /** The records behind the question. */
 const records = (message: Uint8Array): string => toHex(message.subarray(12 + name(QNAME).length + 4));
-const hex = (...parts: readonly (string | number | Uint8Array)[]): string => toHex(octets(...parts));
+const hex = (...parts: readonly (string | number | Uint8Array)[]): string => toHex(bytesOf(...parts));
 
 describe('names that are the question’s', () => {
   it('as owners become pointers to it, as a whole and in part', () => {
@@ -70,7 +70,7 @@ describe('names that are the question’s', () => {
       hex(record(pointer(SHOP_AT), NS, 60, name('ns.other.net'))),
     );
     expect(records(hidden([], [], [record(name('ns.sHoP.eXaMpLe'), A, 60, ADDRESS)]))).toBe(
-      hex(record(octets(label('ns'), pointer(SHOP_AT)), A, 60, ADDRESS)),
+      hex(record(bytesOf(label('ns'), pointer(SHOP_AT)), A, 60, ADDRESS)),
     );
   });
 
@@ -85,24 +85,24 @@ describe('names that are the question’s', () => {
           name('sHoP.eXaMpLe'),
           SOA,
           60,
-          octets(name('ns.sHoP.eXaMpLe'), name('host.eXaMpLe'), soaNumbers),
+          bytesOf(name('ns.sHoP.eXaMpLe'), name('host.eXaMpLe'), soaNumbers),
         ),
-        record(name('sHoP.eXaMpLe'), MX, 60, octets(uint16(10), name('sHoP.eXaMpLe'))),
+        record(name('sHoP.eXaMpLe'), MX, 60, bytesOf(uint16(10), name('sHoP.eXaMpLe'))),
       ],
-      [opt(1232, { options: option(15, octets(uint16(22), 0x61)) })],
+      [opt(1232, { options: option(15, bytesOf(uint16(22), 0x61)) })],
     );
     expect(records(message)).toBe(
       hex(
-        record(QNAME_POINTER, CNAME, 60, octets(label('alias'), pointer(SHOP_AT))),
-        record(octets(label('alias'), pointer(SHOP_AT)), A, 60, ADDRESS),
+        record(QNAME_POINTER, CNAME, 60, bytesOf(label('alias'), pointer(SHOP_AT))),
+        record(bytesOf(label('alias'), pointer(SHOP_AT)), A, 60, ADDRESS),
         record(
           pointer(SHOP_AT),
           SOA,
           60,
-          octets(label('ns'), pointer(SHOP_AT), label('host'), pointer(SHOP_AT + 5), soaNumbers),
+          bytesOf(label('ns'), pointer(SHOP_AT), label('host'), pointer(SHOP_AT + 5), soaNumbers),
         ),
-        record(pointer(SHOP_AT), MX, 60, octets(uint16(10), pointer(SHOP_AT))),
-        opt(1232, { options: option(15, octets(uint16(22), 0x61)) }),
+        record(pointer(SHOP_AT), MX, 60, bytesOf(uint16(10), pointer(SHOP_AT))),
+        opt(1232, { options: option(15, bytesOf(uint16(22), 0x61)) }),
       ),
     );
   });
@@ -112,7 +112,7 @@ describe('names that are the question’s', () => {
     const ownerAt = 12 + name(QNAME).length + 4;
     const message = hidden([
       record(name(QNAME), A, 60, ADDRESS),
-      record(octets(label('foo'), pointer(ownerAt + 4)), A, 60, ADDRESS),
+      record(bytesOf(label('foo'), pointer(ownerAt + 4)), A, 60, ADDRESS),
       record(pointer(ownerAt + 9), A, 60, ADDRESS),
     ]);
     expect((decode(Buffer.from(message)).answers ?? []).map(({ name: owner }) => owner)).toEqual([
@@ -123,16 +123,16 @@ describe('names that are the question’s', () => {
   });
 
   it('that must be written out are in lower case', () => {
-    const signature = octets(uint16(A), 13, 3, uint32(60), uint32(2), uint32(1), uint16(7));
+    const signature = bytesOf(uint16(A), 13, 3, uint32(60), uint32(2), uint32(1), uint16(7));
     const message = hidden([
-      record(QNAME_POINTER, SRV, 60, octets(uint16(1), uint16(2), uint16(3), name('host.sHoP.eXaMpLe'))),
-      record(QNAME_POINTER, RRSIG, 60, octets(signature, name('sHoP.eXaMpLe'), 'abcd')),
+      record(QNAME_POINTER, SRV, 60, bytesOf(uint16(1), uint16(2), uint16(3), name('host.sHoP.eXaMpLe'))),
+      record(QNAME_POINTER, RRSIG, 60, bytesOf(signature, name('sHoP.eXaMpLe'), 'abcd')),
       record(pointer(SHOP_AT), DNAME, 60, name('sHoP.other.net')),
     ]);
     expect(records(message)).toBe(
       hex(
-        record(QNAME_POINTER, SRV, 60, octets(uint16(1), uint16(2), uint16(3), name('host.shop.example'))),
-        record(QNAME_POINTER, RRSIG, 60, octets(signature, name('shop.example'), 'abcd')),
+        record(QNAME_POINTER, SRV, 60, bytesOf(uint16(1), uint16(2), uint16(3), name('host.shop.example'))),
+        record(QNAME_POINTER, RRSIG, 60, bytesOf(signature, name('shop.example'), 'abcd')),
         record(pointer(SHOP_AT), DNAME, 60, name('sHoP.other.net')),
       ),
     );
@@ -147,23 +147,23 @@ describe('names that are the question’s', () => {
   it('behind which a type stands whose pointers nobody knows are in lower case, and nothing moves', () => {
     const message = hidden([
       record(name(QNAME), A, 60, ADDRESS),
-      record(QNAME_POINTER, NAPTR, 60, octets('0001 0001 00 00 00', pointer(QNAME_AT))),
+      record(QNAME_POINTER, NAPTR, 60, bytesOf('0001 0001 00 00 00', pointer(QNAME_AT))),
     ]);
     expect(records(message)).toBe(
       hex(
         record(name(QNAME.toLowerCase()), A, 60, ADDRESS),
-        record(QNAME_POINTER, NAPTR, 60, octets('0001 0001 00 00 00', pointer(QNAME_AT))),
+        record(QNAME_POINTER, NAPTR, 60, bytesOf('0001 0001 00 00 00', pointer(QNAME_AT))),
       ),
     );
   });
 
   it('leave other names, other text and broken RDATA alone', () => {
     for (const answers of [
-      [record(name('WWW.Other.Net'), AAAA, 60, octets('20010db8000000000000000000000001'))],
-      [record(QNAME_POINTER, TXT, 60, octets(3, Uint8Array.from(Buffer.from('wWw'))))],
-      [record(QNAME_POINTER, CNAME, 60, octets(63, 'aa'))],
-      [record(QNAME_POINTER, CNAME, 60, octets())],
-      [record(QNAME_POINTER, MX, 60, octets(1))],
+      [record(name('WWW.Other.Net'), AAAA, 60, bytesOf('20010db8000000000000000000000001'))],
+      [record(QNAME_POINTER, TXT, 60, bytesOf(3, Uint8Array.from(Buffer.from('wWw'))))],
+      [record(QNAME_POINTER, CNAME, 60, bytesOf(63, 'aa'))],
+      [record(QNAME_POINTER, CNAME, 60, bytesOf())],
+      [record(QNAME_POINTER, MX, 60, bytesOf(1))],
     ]) {
       expect(records(hidden(answers))).toBe(hex(...answers));
     }
@@ -190,7 +190,7 @@ describe('names that are the question’s', () => {
           const written =
             pick === 0 || own.length === 1
               ? own
-              : octets(own.slice(0, -1), pointer(seen[pick % seen.length]!));
+              : bytesOf(own.slice(0, -1), pointer(seen[pick % seen.length]!));
           if (written.length > 2) seen.push(at);
           return written;
         };
@@ -198,7 +198,7 @@ describe('names that are the question’s', () => {
           const ownerBytes = write(owner, pick);
           at += ownerBytes.length + 10;
           const before =
-            type === MX ? uint16(5) : type === SRV ? octets(uint16(1), uint16(1), uint16(1)) : octets();
+            type === MX ? uint16(5) : type === SRV ? bytesOf(uint16(1), uint16(1), uint16(1)) : bytesOf();
           at += before.length;
           const named = (): Uint8Array => {
             const bytes = write(target, type === SRV ? 0 : pick);
@@ -206,14 +206,14 @@ describe('names that are the question’s', () => {
             return bytes;
           };
           let rdata = ADDRESS;
-          if (type === TXT) rdata = octets(1, 0x61);
-          else if (type === SOA) rdata = octets(named(), named(), soaNumbers);
-          else if (type !== A) rdata = octets(before, named());
+          if (type === TXT) rdata = bytesOf(1, 0x61);
+          else if (type === SOA) rdata = bytesOf(named(), named(), soaNumbers);
+          else if (type !== A) rdata = bytesOf(before, named());
           if (type === A || type === TXT) at += rdata.length;
           if (type === SOA) at += soaNumbers.length;
           return record(ownerBytes, type, 60, rdata);
         });
-        const whole = octets(header(0x8180, 1, answers.length, 0, 0), question(QNAME), ...answers);
+        const whole = bytesOf(header(0x8180, 1, answers.length, 0, 0), question(QNAME), ...answers);
         fc.pre(scanResponse(whole, whole.length, new ScannedResponse()) === ScanVerdict.ok);
         const lower = (message: Uint8Array) =>
           JSON.stringify(decode(Buffer.from(message)).answers).toLowerCase();
@@ -233,7 +233,7 @@ describe('names that are the question’s', () => {
 describe('text that names the question', () => {
   it('has its labels in lower case', () => {
     const text = Buffer.from('no answer for wWw.sHoP.eXaMpLe. A, Said Example');
-    const bytes = octets(header(0x8180, 1, 0, 0, 0), question(QNAME), text);
+    const bytes = bytesOf(header(0x8180, 1, 0, 0, 0), question(QNAME), text);
     hideOurLettersInText(bytes, bytes.length - text.length, bytes.length);
     expect(Buffer.from(bytes.subarray(-text.length)).toString()).toBe(
       'no answer for www.shop.example. A, Said Example',

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { Rcode } from '../../src/wire/codes.ts';
 import { ParsedQuery, parseQuery, QueryVerdict } from '../../src/wire/query.ts';
 import { SERVER_UDP_SIZE, writeErrorReply, writeTruncatedReply } from '../../src/wire/reply.ts';
-import { header, octets, opt, option, question, record } from './build-message.ts';
+import { bytesOf, header, opt, option, question, record } from './build-message.ts';
 
 const RD = 0x0100;
 const RD_CD = 0x0110;
@@ -29,48 +29,50 @@ function reply(
   return written;
 }
 
-const plain = octets(header(RD, 1, 0, 0, 0), question('wWw.Example'));
-const edns = octets(
+const plain = bytesOf(header(RD, 1, 0, 0, 0), question('wWw.Example'));
+const edns = bytesOf(
   header(RD_CD | 0x60, 1, 0, 0, 1),
   question('www.example'),
-  opt(4096, { dnssecOk: true, options: option(10, octets('01')) }),
+  opt(4096, { dnssecOk: true, options: option(10, bytesOf('01')) }),
 );
 
 describe('writeErrorReply', () => {
   it('repeats the question as it was spelt', () => {
-    expect(reply(plain, Rcode.SERVFAIL)).toEqual(octets(header(0x8182, 1, 0, 0, 0), question('wWw.Example')));
+    expect(reply(plain, Rcode.SERVFAIL)).toEqual(
+      bytesOf(header(0x8182, 1, 0, 0, 0), question('wWw.Example')),
+    );
   });
 
   it('keeps RD and CD, not AD and Z', () => {
     expect(reply(edns, Rcode.REFUSED)).toEqual(
-      octets(header(0x8195, 1, 0, 0, 1), question('www.example'), opt(SERVER_UDP_SIZE, { dnssecOk: true })),
+      bytesOf(header(0x8195, 1, 0, 0, 1), question('www.example'), opt(SERVER_UDP_SIZE, { dnssecOk: true })),
     );
   });
 
   it('says why where the query had OPT', () => {
-    const options = option(15, octets('000e', text));
+    const options = option(15, bytesOf('000e', text));
     expect(reply(edns, Rcode.SERVFAIL, 14, text)).toEqual(
-      octets(header(0x8192, 1, 0, 0, 1), question('www.example'), opt(1232, { dnssecOk: true, options })),
+      bytesOf(header(0x8192, 1, 0, 0, 1), question('www.example'), opt(1232, { dnssecOk: true, options })),
     );
     expect(reply(plain, Rcode.SERVFAIL, 14, text)).toEqual(reply(plain, Rcode.SERVFAIL));
   });
 
   it('says why without words', () => {
-    const options = option(15, octets('0000'));
+    const options = option(15, bytesOf('0000'));
     expect(reply(edns, Rcode.REFUSED, 0, null).slice(-6)).toEqual(options);
   });
 
   it('drops the EDE that would pass the size the client takes', () => {
-    const small = octets(header(RD, 1, 0, 0, 1), question('a'), opt(512));
+    const small = bytesOf(header(RD, 1, 0, 0, 1), question('a'), opt(512));
     const room = 512 - (19 + 11 + 6);
     expect(reply(small, 2, 14, new Uint8Array(room)).length).toBe(512);
     expect(reply(small, 2, 14, new Uint8Array(room + 1))).toEqual(reply(small, 2));
   });
 
   it('splits BADVERS over header and OPT', () => {
-    const query = octets(header(RD, 1, 0, 0, 1), question('a'), opt(1232, { version: 1 }));
+    const query = bytesOf(header(RD, 1, 0, 0, 1), question('a'), opt(1232, { version: 1 }));
     expect(reply(query, Rcode.BADVERS)).toEqual(
-      octets(header(0x8180, 1, 0, 0, 1), question('a'), opt(1232, { extendedRcode: 1 })),
+      bytesOf(header(0x8180, 1, 0, 0, 1), question('a'), opt(1232, { extendedRcode: 1 })),
     );
   });
 
@@ -79,30 +81,30 @@ describe('writeErrorReply', () => {
   });
 
   it('answers other opcodes with a header, and no word on recursion', () => {
-    expect(reply(octets(header(5 << 11, 1, 0, 0, 0), question('a', 6)), Rcode.NOTIMP)).toEqual(
-      octets(header(0xa804, 0, 0, 0, 0)),
+    expect(reply(bytesOf(header(5 << 11, 1, 0, 0, 0), question('a', 6)), Rcode.NOTIMP)).toEqual(
+      bytesOf(header(0xa804, 0, 0, 0, 0)),
     );
   });
 
   it('keeps CD in answers to QUERY only: to other opcodes the bit says nothing (RFC 4035 §3.2.2)', () => {
     const flags = (opcode: number) => (opcode << 11) | RD_CD;
     for (const opcode of [1, 2, 4, 5, 6, 15]) {
-      const query = octets(header(flags(opcode), 1, 0, 0, 0), question('a'));
-      expect(reply(query, Rcode.NOTIMP)).toEqual(octets(header(0x8104 | (opcode << 11), 0, 0, 0, 0)));
+      const query = bytesOf(header(flags(opcode), 1, 0, 0, 0), question('a'));
+      expect(reply(query, Rcode.NOTIMP)).toEqual(bytesOf(header(0x8104 | (opcode << 11), 0, 0, 0, 0)));
     }
-    const transfer = octets(header(flags(0), 1, 0, 0, 0), question('a', 252));
-    expect(reply(transfer, Rcode.NOTIMP).slice(2, 4)).toEqual(octets('8194'));
+    const transfer = bytesOf(header(flags(0), 1, 0, 0, 0), question('a', 252));
+    expect(reply(transfer, Rcode.NOTIMP).slice(2, 4)).toEqual(bytesOf('8194'));
   });
 
   it('answers an unreadable question with a header', () => {
-    expect(reply(octets(header(RD, 1, 0, 0, 0), 'c00c 0001 0001'), Rcode.FORMERR)).toEqual(
-      octets(header(0x8181, 0, 0, 0, 0)),
+    expect(reply(bytesOf(header(RD, 1, 0, 0, 0), 'c00c 0001 0001'), Rcode.FORMERR)).toEqual(
+      bytesOf(header(0x8181, 0, 0, 0, 0)),
     );
   });
 
   it('repeats a readable question before broken records', () => {
-    expect(reply(octets(plain.slice(0, 4), '0001 0001 0000 0000', plain.slice(12)), Rcode.FORMERR)).toEqual(
-      octets(header(0x8181, 1, 0, 0, 0), question('wWw.Example')),
+    expect(reply(bytesOf(plain.slice(0, 4), '0001 0001 0000 0000', plain.slice(12)), Rcode.FORMERR)).toEqual(
+      bytesOf(header(0x8181, 1, 0, 0, 0), question('wWw.Example')),
     );
   });
 
@@ -110,11 +112,11 @@ describe('writeErrorReply', () => {
     const queries = [
       plain,
       edns,
-      octets(header(0, 1, 0, 0, 0), question('')),
-      octets(header(0, 0, 0, 0, 0)),
-      octets(header(0x2800, 1, 1, 1, 1), question('a')),
-      octets(header(0, 1, 1, 0, 0), question('a'), record('00', 1, 1, octets('01020304'))),
-      octets(header(0, 1, 0, 0, 1), question('a'), opt(1232)),
+      bytesOf(header(0, 1, 0, 0, 0), question('')),
+      bytesOf(header(0, 0, 0, 0, 0)),
+      bytesOf(header(0x2800, 1, 1, 1, 1), question('a')),
+      bytesOf(header(0, 1, 1, 0, 0), question('a'), record('00', 1, 1, bytesOf('01020304'))),
+      bytesOf(header(0, 1, 0, 0, 1), question('a'), opt(1232)),
     ];
     for (const query of queries) {
       expect(reply(query, Rcode.SERVFAIL).length).toBeLessThanOrEqual(query.length);
@@ -132,16 +134,16 @@ describe('writeTruncatedReply', () => {
   };
 
   it('has TC, the question and no records', () => {
-    expect(truncated(plain)).toEqual(octets(header(0x8380, 1, 0, 0, 0), question('wWw.Example')));
+    expect(truncated(plain)).toEqual(bytesOf(header(0x8380, 1, 0, 0, 0), question('wWw.Example')));
   });
 
   it('is no longer than the query, OPT included', () => {
-    const bare = octets(header(RD, 1, 0, 0, 1), question('a'), opt(1232));
+    const bare = bytesOf(header(RD, 1, 0, 0, 1), question('a'), opt(1232));
     for (const query of [plain, bare, edns]) {
       expect(truncated(query).length).toBeLessThanOrEqual(query.length);
     }
     expect(truncated(edns)).toEqual(
-      octets(header(0x8390, 1, 0, 0, 1), question('www.example'), opt(1232, { dnssecOk: true })),
+      bytesOf(header(0x8390, 1, 0, 0, 1), question('www.example'), opt(1232, { dnssecOk: true })),
     );
   });
 

@@ -1,12 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import { RrCursor } from '../../src/wire/rr.ts';
-import { header, inSlot, octets, opt, QNAME_POINTER, question, record } from './build-message.ts';
+import { bytesOf, header, inSlot, opt, QNAME_POINTER, question, record } from './build-message.ts';
 
-const head = octets(header(0x8180, 1, 2, 0, 1), question('a.example'));
-const message = octets(
+const head = bytesOf(header(0x8180, 1, 2, 0, 1), question('a.example'));
+const message = bytesOf(
   head,
-  record(QNAME_POINTER, 5, 60, octets('0162 c00e')),
-  record('0162 c00e', 1, 61, octets('01020304'), 3),
+  record(QNAME_POINTER, 5, 60, bytesOf('0162 c00e')),
+  record('0162 c00e', 1, 61, bytesOf('01020304'), 3),
   opt(1232),
 );
 
@@ -19,7 +19,7 @@ describe('RrCursor', () => {
     expect(message[rr.ttlOffset + 3]).toBe(60);
     expect(rr.next()).toBe(true);
     expect([rr.type, rr.class, rr.rdataLength]).toEqual([1, 3, 4]);
-    expect(message.slice(rr.rdataOffset, rr.endOffset)).toEqual(octets('01020304'));
+    expect(message.slice(rr.rdataOffset, rr.endOffset)).toEqual(bytesOf('01020304'));
     expect(rr.next()).toBe(true);
     expect([rr.type, rr.class, rr.rdataLength]).toEqual([41, 1232, 0]);
     expect(rr.endOffset).toBe(message.length);
@@ -52,7 +52,7 @@ describe('RrCursor', () => {
   });
 
   it('fails at once on one record more than there is room for, and on none less', () => {
-    const three = octets(head, ...Array.from({ length: 3 }, () => record('00', 1, 1, octets())));
+    const three = bytesOf(head, ...Array.from({ length: 3 }, () => record('00', 1, 1, bytesOf())));
     const stepsOf = (count: number): [number, boolean] => {
       const rr = new RrCursor();
       rr.reset(three, three.length, head.length, count);
@@ -68,7 +68,7 @@ describe('RrCursor', () => {
 
   it('fails on a broken name whatever the counts in the header are', () => {
     for (const owner of ['c0ff', '80', '3f']) {
-      const broken = octets(
+      const broken = bytesOf(
         header(0x8180, 1, 0, 0, 0),
         question('a'),
         record(owner, 1, 1, new Uint8Array(20)),
@@ -82,7 +82,7 @@ describe('RrCursor', () => {
 
   it('fails on a broken name and stays failed until reset', () => {
     const rr = new RrCursor();
-    const broken = octets(head, record('c0ff', 1, 1, octets()), record('00', 1, 1, octets()));
+    const broken = bytesOf(head, record('c0ff', 1, 1, bytesOf()), record('00', 1, 1, bytesOf()));
     rr.reset(broken, broken.length, head.length, 2);
     expect(rr.next()).toBe(false);
     expect(rr.next()).toBe(false);

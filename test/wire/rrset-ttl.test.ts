@@ -1,16 +1,16 @@
 import { describe, expect, it } from 'vitest';
 import { ScannedResponse, scanResponse } from '../../src/wire/response.ts';
 import { mendTtls } from '../../src/wire/rrset-ttl.ts';
-import { header, octets, QNAME_POINTER, question, record } from './build-message.ts';
+import { bytesOf, header, QNAME_POINTER, question, record } from './build-message.ts';
 
 const A = 1;
 const TXT = 16;
 const RRSIG = 46;
-const RDATA = octets('c0000201');
+const RDATA = bytesOf('c0000201');
 
 /** The TTLs of a reply with these records, mended. */
 function mended(...records: Uint8Array[]): number[] {
-  const bytes = octets(header(0x8180, 1, records.length, 0, 0), question('www.example'), ...records);
+  const bytes = bytesOf(header(0x8180, 1, records.length, 0, 0), question('www.example'), ...records);
   const scanned = new ScannedResponse();
   scanResponse(bytes, bytes.length, scanned);
   mendTtls(bytes, scanned);
@@ -28,7 +28,7 @@ describe('mendTtls', () => {
   });
 
   it('leaves sets of another name, type or class alone, and signatures', () => {
-    const other = octets('056f 7468 6572 c00c');
+    const other = bytesOf('056f 7468 6572 c00c');
     expect(
       mended(
         record(QNAME_POINTER, A, 300, RDATA),
@@ -43,7 +43,7 @@ describe('mendTtls', () => {
 
   it('knows a set by all octets of its owner, whatever its records hold', () => {
     const text = (owner: string, ttl: number, length: number) =>
-      record(octets(owner), TXT, ttl, new Uint8Array(length));
+      record(bytesOf(owner), TXT, ttl, new Uint8Array(length));
     // Records of many lengths, the last shortest lived; behind them an owner that differs in its first octet, in its last.
     expect(
       mended(
@@ -73,7 +73,7 @@ describe('mendTtls', () => {
 
   it('looks at nothing behind the last record, whatever stands there from a reply before', () => {
     const records = [300, 200, 0xffffffff, 50].map((ttl) => record(QNAME_POINTER, A, ttl, RDATA));
-    const bytes = octets(header(0x8180, 1, records.length, 0, 0), question('www.example'), ...records);
+    const bytes = bytesOf(header(0x8180, 1, records.length, 0, 0), question('www.example'), ...records);
     const scanned = new ScannedResponse();
     scanResponse(bytes, bytes.length, scanned);
     bytes[7] = 2; // ANCOUNT
@@ -81,7 +81,7 @@ describe('mendTtls', () => {
     scanResponse(bytes, behind, scanned);
     mendTtls(bytes, scanned);
     expect(bytes).toEqual(
-      octets(
+      bytesOf(
         header(0x8180, 1, 2, 0, 0),
         question('www.example'),
         record(QNAME_POINTER, A, 200, RDATA),

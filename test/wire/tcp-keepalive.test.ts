@@ -1,14 +1,14 @@
 import { describe, expect, it } from 'vitest';
 import { ParsedQuery, parseQuery } from '../../src/wire/query.ts';
 import { appendKeepalive, asksForKeepalive } from '../../src/wire/tcp-keepalive.ts';
-import { header, inSlot, octets, opt, option, QNAME_POINTER, question, record } from './build-message.ts';
+import { bytesOf, header, inSlot, opt, option, QNAME_POINTER, question, record } from './build-message.ts';
 
 const KEEPALIVE = 11;
 const NOTHING = new Uint8Array(0);
-const ADDRESS = record(QNAME_POINTER, 1, 300, octets('c0000201'));
+const ADDRESS = record(QNAME_POINTER, 1, 300, bytesOf('c0000201'));
 
 function asks(...records: Uint8Array[]): boolean {
-  const bytes = octets(header(0x0100, 1, 0, 0, records.length), question('www.example'), ...records);
+  const bytes = bytesOf(header(0x0100, 1, 0, 0, records.length), question('www.example'), ...records);
   const q = new ParsedQuery();
   parseQuery(bytes, bytes.length, q);
   return asksForKeepalive(bytes, q);
@@ -18,8 +18,8 @@ describe('asksForKeepalive', () => {
   it('finds the option among others', () => {
     expect(asks()).toBe(false);
     expect(asks(opt(1232))).toBe(false);
-    expect(asks(opt(1232, { options: option(10, octets('0b00')) }))).toBe(false);
-    const options = octets(option(10, octets('0102030405060708')), option(KEEPALIVE, NOTHING));
+    expect(asks(opt(1232, { options: option(10, bytesOf('0b00')) }))).toBe(false);
+    const options = bytesOf(option(10, bytesOf('0102030405060708')), option(KEEPALIVE, NOTHING));
     expect(asks(opt(1232, { options }))).toBe(true);
   });
 });
@@ -32,42 +32,42 @@ describe('appendKeepalive', () => {
   }
 
   it("adds the time behind OPT's other options", () => {
-    const head = (count: number) => octets(header(0x8180, 1, 1, 0, count), question('www.example'), ADDRESS);
-    expect(appended(octets(head(1), opt(1232)))).toEqual(
-      octets(head(1), opt(1232, { options: option(KEEPALIVE, octets('0102')) })),
+    const head = (count: number) => bytesOf(header(0x8180, 1, 1, 0, count), question('www.example'), ADDRESS);
+    expect(appended(bytesOf(head(1), opt(1232)))).toEqual(
+      bytesOf(head(1), opt(1232, { options: option(KEEPALIVE, bytesOf('0102')) })),
     );
-    const ede = option(15, octets('0003'));
-    expect(appended(octets(head(1), opt(1232, { options: ede })))).toEqual(
-      octets(head(1), opt(1232, { options: octets(ede, option(KEEPALIVE, octets('0102'))) })),
+    const ede = option(15, bytesOf('0003'));
+    expect(appended(bytesOf(head(1), opt(1232, { options: ede })))).toEqual(
+      bytesOf(head(1), opt(1232, { options: bytesOf(ede, option(KEEPALIVE, bytesOf('0102'))) })),
     );
   });
 
   it('steps over the records of all sections, and takes the last room there is', () => {
-    const head = octets(header(0x8180, 1, 1, 2, 2), question('www.example'), ...Array(4).fill(ADDRESS));
-    expect(appended(octets(head, opt(1232)), 6)).toEqual(
-      octets(head, opt(1232, { options: option(KEEPALIVE, octets('0102')) })),
+    const head = bytesOf(header(0x8180, 1, 1, 2, 2), question('www.example'), ...Array(4).fill(ADDRESS));
+    expect(appended(bytesOf(head, opt(1232)), 6)).toEqual(
+      bytesOf(head, opt(1232, { options: option(KEEPALIVE, bytesOf('0102')) })),
     );
   });
 
   it('adds it to an error without a question', () => {
-    const bare = (options: Uint8Array) => octets(header(0x8181, 0, 0, 0, 1), opt(1232, { options }));
-    expect(appended(bare(NOTHING))).toEqual(bare(option(KEEPALIVE, octets('0102'))));
+    const bare = (options: Uint8Array) => bytesOf(header(0x8181, 0, 0, 0, 1), opt(1232, { options }));
+    expect(appended(bare(NOTHING))).toEqual(bare(option(KEEPALIVE, bytesOf('0102'))));
   });
 
   it('leaves alone what has no OPT, does not end with it, is broken or leaves no room', () => {
-    const head = (count: number) => octets(header(0x8180, 1, 0, 0, count), question('www.example'));
+    const head = (count: number) => bytesOf(header(0x8180, 1, 0, 0, count), question('www.example'));
     for (const answer of [
       head(0),
-      octets(head(1), ADDRESS),
-      octets(head(2), opt(1232), ADDRESS),
-      octets(head(1), opt(1232), 0),
-      octets(head(3), opt(1232)),
-      octets(header(0x8180, 1, 0, 0, 1), 'c0'),
+      bytesOf(head(1), ADDRESS),
+      bytesOf(head(2), opt(1232), ADDRESS),
+      bytesOf(head(1), opt(1232), 0),
+      bytesOf(head(3), opt(1232)),
+      bytesOf(header(0x8180, 1, 0, 0, 1), 'c0'),
       // A question whose name is broken; read from within the header, it would be a record of 0x161 octets.
-      octets(header(0x8100, 1, 1, 0, 1), '0161 c0ff', new Uint8Array(0x161 - 2), opt(1232)),
+      bytesOf(header(0x8100, 1, 1, 0, 1), '0161 c0ff', new Uint8Array(0x161 - 2), opt(1232)),
     ]) {
       expect(appended(answer)).toEqual(answer);
     }
-    expect(appended(octets(head(1), opt(1232)), 5)).toEqual(octets(head(1), opt(1232)));
+    expect(appended(bytesOf(head(1), opt(1232)), 5)).toEqual(bytesOf(head(1), opt(1232)));
   });
 });

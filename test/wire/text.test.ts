@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { nameToText, textToName, UNREADABLE_NAME } from '../../src/wire/text.ts';
-import { name, octets } from './build-message.ts';
+import { bytesOf, name } from './build-message.ts';
 
 describe('nameToText', () => {
   it('writes absolute names', () => {
@@ -11,7 +11,7 @@ describe('nameToText', () => {
 
   it('escapes what would read otherwise', () => {
     // a . b, space, \, @, ä in UTF-8, DEL
-    expect(nameToText(octets('09', '612e62 20 5c 40 c3a4 7f', '00'), 0)).toBe(
+    expect(nameToText(bytesOf('09', '612e62 20 5c 40 c3a4 7f', '00'), 0)).toBe(
       'a\\.b\\032\\\\\\@\\195\\164\\127.',
     );
   });
@@ -26,12 +26,12 @@ describe('nameToText', () => {
   });
 
   it('follows compression', () => {
-    expect(nameToText(octets(new Uint8Array(12), name('example'), '0161 c00c'), 21)).toBe('a.example.');
+    expect(nameToText(bytesOf(new Uint8Array(12), name('example'), '0161 c00c'), 21)).toBe('a.example.');
   });
 
   it('says so when there is no name', () => {
-    expect(nameToText(octets('0361'), 0)).toBe(UNREADABLE_NAME);
-    expect(nameToText(octets('c000'), 0)).toBe(UNREADABLE_NAME);
+    expect(nameToText(bytesOf('0361'), 0)).toBe(UNREADABLE_NAME);
+    expect(nameToText(bytesOf('c000'), 0)).toBe(UNREADABLE_NAME);
     expect(nameToText(name('a'), 0, 2)).toBe(UNREADABLE_NAME);
     expect(nameToText(name('a'), 99)).toBe(UNREADABLE_NAME);
   });
@@ -45,8 +45,8 @@ describe('textToName', () => {
   });
 
   it('takes escapes', () => {
-    expect(textToName('a\\.b.c')).toEqual(octets('03 612e62', '01 63', 0));
-    expect(textToName('\\000\\255\\032x\\\\')).toEqual(octets('05 00ff20785c', 0));
+    expect(textToName('a\\.b.c')).toEqual(bytesOf('03 612e62', '01 63', 0));
+    expect(textToName('\\000\\255\\032x\\\\')).toEqual(bytesOf('05 00ff20785c', 0));
   });
 
   it.each([
@@ -106,7 +106,7 @@ describe('textToName', () => {
     const labels = fc.array(fc.uint8Array({ minLength: 1, maxLength: 63 }), { maxLength: 3 });
     fc.assert(
       fc.property(labels, (parts) => {
-        const wire = octets(...parts.flatMap((label) => [label.length, label]), 0);
+        const wire = bytesOf(...parts.flatMap((label) => [label.length, label]), 0);
         expect(textToName(nameToText(wire, 0))).toEqual(wire);
       }),
     );

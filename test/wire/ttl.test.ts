@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import { ageTtls, capTtls, readTtl, setTtls } from '../../src/wire/ttl.ts';
-import { octets, uint32 } from './build-message.ts';
+import { bytesOf, uint32 } from './build-message.ts';
 
 /** Four TTLs, an octet before each, the message three octets into its buffer. */
 const BASE = 3;
 const offsets = Uint16Array.of(1, 6, 11, 16);
-const arena = (...ttls: number[]) => octets('eeeeee', ...ttls.flatMap((ttl) => ['ee', uint32(ttl)]));
+const arena = (...ttls: number[]) => bytesOf('eeeeee', ...ttls.flatMap((ttl) => ['ee', uint32(ttl)]));
 const ttlsOf = (bytes: Uint8Array) => [...offsets].map((offset) => readTtl(bytes, BASE + offset));
 
 describe('ageTtls', () => {

@@ -10,7 +10,7 @@ import {
   truncated,
   withFlags,
 } from '../../support/scripted-upstream.ts';
-import { octets, QNAME_POINTER, record } from '../../wire/build-message.ts';
+import { bytesOf, QNAME_POINTER, record } from '../../wire/build-message.ts';
 import { scenarioConfig, startForwarder, until } from './forwarder.ts';
 
 const PROTECTED = { limits: { rebindProtection: true, rebindExceptions: ['home.arpa', 'Corp.Example'] } };
@@ -18,7 +18,7 @@ const BLOCKED = { rcode: 0, answers: [], truncated: false, ede: { code: 15 } };
 
 /** An HTTPS record with hints, as RFC 9460 writes them. */
 function httpsWith(key: number, hint: Uint8Array): Uint8Array {
-  return record(QNAME_POINTER, 65, 300, octets('0001 00 0001 0003 026832', 0, key, 0, hint.length, hint));
+  return record(QNAME_POINTER, 65, 300, bytesOf('0001 00 0001 0003 026832', 0, key, 0, hint.length, hint));
 }
 
 describe('limits.rebindProtection', () => {
@@ -45,8 +45,8 @@ describe('limits.rebindProtection', () => {
     const bare = await f.udp({ name: 'alias.example', edns: false });
     expect(bare).toMatchObject({ rcode: 0, answers: [], opt: null });
     for (const [key, hint] of [
-      [4, octets(192, 0, 2, 1, 10, 0, 0, 1)],
-      [6, octets('fd'.repeat(16))],
+      [4, bytesOf(192, 0, 2, 1, 10, 0, 0, 1)],
+      [6, bytesOf('fd'.repeat(16))],
     ] as const) {
       f.on('svc.example', (query) => {
         const bytes = Buffer.from(answer(query, { answers: [], opt: false }).bytes);
