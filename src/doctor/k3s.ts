@@ -31,6 +31,7 @@ export async function readK3s(files: NodeFiles, distribution: Distribution): Pro
     ],
   );
   const faults: string[] = [];
+  let broken = '';
   let own: Setting | null = null;
   let kubeletArg: Setting | null = null;
   let clusterDns: string[] = [];
@@ -45,6 +46,7 @@ export async function readK3s(files: NodeFiles, distribution: Distribution): Pro
     const keys = readYamlKeys(reading.text);
     if (keys === null) {
       faults.push(`${file}: is no YAML mapping`);
+      broken = `${flavour}'s configuration ${file} is no YAML mapping`;
       continue;
     }
     const setting = keys.get('resolv-conf');
@@ -95,14 +97,15 @@ export async function readK3s(files: NodeFiles, distribution: Distribution): Pro
     const how = kubeletArg === null ? 'distribution' : 'argument';
     return { ...base, how, resolvConf: set.value, setBy: set.setBy, generatedServers };
   }
+  const guess = { ...base, unknown: broken, how: 'default', setBy: '' } as const;
   for (const candidate of CANDIDATES) {
     if (await isUsable(files, candidate)) {
-      return { ...base, how: 'default', resolvConf: candidate, setBy: '', generatedServers: [] };
+      return { ...guess, resolvConf: candidate, generatedServers: [] };
     }
   }
   const resolvConf = `${agentEtc}/resolv.conf`;
   const generatedServers = (await files.read(resolvConf)).kind === 'text' ? [] : [LAST_RESORT];
-  return { ...base, how: 'default', resolvConf, setBy: '', generatedServers };
+  return { ...guess, resolvConf, generatedServers };
 }
 
 /** The agent's unit where it is installed, else the server's. */

@@ -41,6 +41,8 @@ interface Configuration {
   readonly isMissing: boolean;
   /** Why the file could not be read: "may not be read"; ''. */
   readonly detail: string;
+  /** A file that is there and says nothing that can be relied on: "FILE is no YAML mapping"; ''. */
+  readonly broken: string;
   readonly faults: readonly string[];
 }
 
@@ -82,6 +84,7 @@ function describeUnknown(
   configFile: string,
   config: Configuration,
 ): string {
+  if (config.broken !== '') return `kubelet's configuration ${config.broken}`;
   if (config.isPresent) return '';
   if (wrapper !== '') return `${wrapper} starts kubelet, with flags of its own`;
   const by = configFlag === null ? '' : ` (${configFlag.setBy})`;
@@ -100,7 +103,9 @@ function findSetting(
   if (flag !== null) return { how: 'flag', resolvConf: flag.value, setBy: flag.setBy };
   const setting = config.keys.get('resolvConf');
   if (typeof setting?.value !== 'string') return null;
-  return { how: 'config', resolvConf: setting.value, setBy: `${setting.file}:${setting.line}` };
+  // A relative path is below the folder of its file (kubelet's loader of configuration files).
+  const resolvConf = setting.value === '' ? '' : posix.resolve(posix.dirname(setting.file), setting.value);
+  return { how: 'config', resolvConf, setBy: `${setting.file}:${setting.line}` };
 }
 
 /** The running kubelet's arguments, else those that its unit or its file of arguments gives it. */
@@ -159,20 +164,26 @@ async function readConfiguration(files: NodeFiles, file: string, directory: stri
   let isPresent = false;
   let isMissing = file === '';
   let detail = '';
+  let broken = '';
   for (const path of paths) {
     const reading = await files.read(path);
     if (reading.kind !== 'text') {
-      if (path !== file) continue;
+      if (path !== file) {
+        if (reading.kind !== 'missing') broken = `${path} ${reading.detail}`;
+        continue;
+      }
       isMissing = reading.kind === 'missing';
       detail = reading.kind === 'missing' ? 'does not exist here' : reading.detail;
       continue;
     }
     isPresent = true;
     const found = readYamlKeys(reading.text);
-    if (found === null) faults.push(`${path}: is no YAML mapping`);
-    else for (const [key, value] of found) keys.set(key, { ...value, file: path });
+    if (found === null) {
+      faults.push(`${path}: is no YAML mapping`);
+      broken = `${path} is no YAML mapping`;
+    } else for (const [key, value] of found) keys.set(key, { ...value, file: path });
   }
-  return { keys, isPresent, isMissing, detail, faults };
+  return { keys, isPresent, isMissing, detail, broken, faults };
 }
 
 /** The first file that is there, else the first. */

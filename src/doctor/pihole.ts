@@ -17,7 +17,11 @@ export async function readPihole(files: NodeFiles): Promise<Service | null> {
   const source = upstreams === undefined ? PATH : `${PATH}:${upstreams.line}`;
   const port = Number(values.get('dns.port')?.texts[0] ?? 53);
   const routes: Route[] = [
-    { zone: '.', targets: toTargets(upstreams?.texts ?? [], source), unknown: '' },
+    {
+      zone: '.',
+      targets: toTargets(upstreams?.texts ?? [], source),
+      unknown: upstreams === undefined ? `${PATH} has no upstreams under [dns]` : '',
+    },
     ...readReverseServers(values.get('dns.revServers')?.texts ?? []),
   ];
   const listens = ['0.0.0.0', '::'].map((address) => ({ address, port }));
@@ -26,7 +30,7 @@ export async function readPihole(files: NodeFiles): Promise<Service | null> {
     place: 'node',
     listens,
     ownZones: [],
-    routes: routes.filter(({ targets }) => targets.length > 0),
+    routes: routes.filter(({ targets, unknown }) => targets.length > 0 || unknown !== ''),
     isAssumed: false,
   };
 }

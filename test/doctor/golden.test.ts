@@ -41,6 +41,7 @@ const VERDICTS: Readonly<Record<string, readonly [string, number]>> = {
   'kubeadm-cured-by-flag': ['healthy', 0],
   'kubeadm-flag-wrong': ['wouldLoop', 1],
   'kubeadm-stub': ['wouldLoop', 1],
+  'kubelet-broken': ['unknown', 2],
   'kubelet-no-resolv-conf': ['wouldLoop', 1],
   'kubelet-running': ['healthy', 0],
   'kubelet-running-stub': ['wouldLoop', 1],

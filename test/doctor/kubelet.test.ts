@@ -207,8 +207,9 @@ describe('kubelet', () => {
     'a: *b\n',
     'a\n',
   ])('with a file that is no YAML mapping says so: %j', async (text) => {
-    const { faults } = await kubeletOf({ '/var/lib/kubelet/config.yaml': text });
+    const { faults, unknown } = await kubeletOf({ '/var/lib/kubelet/config.yaml': text });
     expect(faults).toEqual([expect.stringContaining('/var/lib/kubelet/config.yaml')]);
+    expect(unknown).toBe("kubelet's configuration /var/lib/kubelet/config.yaml is no YAML mapping");
   });
 
   it.each([
@@ -221,7 +222,20 @@ describe('kubelet', () => {
   });
 });
 
+it('takes a relative path as below the folder of its file', async () => {
+  const text = 'resolvConf: resolv.conf\n';
+  expect(await kubeletOf({ '/var/lib/kubelet/config.yaml': text })).toMatchObject({
+    resolvConf: '/var/lib/kubelet/resolv.conf',
+  });
+});
+
 describe('k3s', () => {
+  it('with a file that is no YAML mapping is not guessed at', async () => {
+    const file = '/etc/rancher/k3s/config.yaml';
+    const facts = await kubeletOf({ [file]: 'kubelet-arg: [\n', '/etc/resolv.conf': REAL });
+    expect(facts.unknown).toBe(`k3s's configuration ${file} is no YAML mapping`);
+  });
+
   const K3S = { '/etc/rancher/k3s/config.yaml': 'a: b\n' };
 
   it.each([
