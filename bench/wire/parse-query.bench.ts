@@ -8,7 +8,7 @@ import { ScannedResponse, scanResponse } from '../../src/wire/response.ts';
 import { restoreForClient } from '../../src/wire/restore.ts';
 import { ageTtls } from '../../src/wire/ttl.ts';
 import { asWords } from '../../test/support/as-words.ts';
-import { header, bytesOf, opt, QNAME_POINTER, question, record } from '../../test/wire/build-message.ts';
+import { bytesOf, header, opt, QNAME_POINTER, question, record } from '../../test/wire/build-message.ts';
 
 const QNAME = 'kubernetes.default.svc.cluster.local';
 /** As a socket's slot has it: by words. */

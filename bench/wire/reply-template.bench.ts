@@ -5,7 +5,7 @@ import { copyOctets } from '../../src/base/word-octets.ts';
 import { writeUint16 } from '../../src/wire/octets.ts';
 import { ParsedQuery, parseQuery } from '../../src/wire/query.ts';
 import { writeErrorReply } from '../../src/wire/reply.ts';
-import { header, bytesOf, opt, question } from '../../test/wire/build-message.ts';
+import { bytesOf, header, opt, question } from '../../test/wire/build-message.ts';
 
 const SERVFAIL = 2;
 const BATCH = 1000;

@@ -209,7 +209,7 @@ describe('agreement with dns-packet', () => {
         const writer = new CompressingWriter();
         writer.write(new Uint8Array(12));
         const offsets = names.map((parts) => {
-          const offset = writer.octets.length;
+          const offset = writer.written.length;
           writer.name(parts);
           return offset;
         });
