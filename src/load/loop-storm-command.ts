@@ -2,7 +2,7 @@
 // --target), runs the storm, reports. Called by main.
 import { randomInt } from 'node:crypto';
 import { UnloopError } from '../base/errors.ts';
-import { parseHostAndPort } from '../config/host-and-port.ts';
+import { formatHostAndPort, parseHostAndPort } from '../config/host-and-port.ts';
 import { InvalidValue } from '../config/invalid-value.ts';
 import { parseIp } from '../config/ip-address.ts';
 import type { BenchFlags } from './flags.ts';
@@ -27,10 +27,11 @@ const LOCAL = '127.0.0.1';
 export async function loopStormCommand(flags: BenchFlags, signal: AbortSignal): Promise<number> {
   const front = endOf('reflector', flags.reflector);
   const sound = endOf('responder', flags.responder);
-  const reflector = await Reflector.start(front.address, front.port);
-  const responder = await Responder.start(sound.address, sound.port);
+  const reflector = await listening('reflector', front, () => Reflector.start(front.address, front.port));
+  let responder: Responder | null = null;
   let server: UnloopProcess | null = null;
   try {
+    responder = await listening('responder', sound, () => Responder.start(sound.address, sound.port));
     if (flags.target === null) {
       server = await startUnloop([
         '--upstream',
@@ -68,7 +69,7 @@ export async function loopStormCommand(flags: BenchFlags, signal: AbortSignal): 
     return await tell(report, flags);
   } finally {
     await reflector.close();
-    await responder.close();
+    await responder?.close();
     await server?.stop();
   }
 }
@@ -140,7 +141,26 @@ function targetOf(flags: BenchFlags, server: UnloopProcess | null): Promise<Targ
 }
 
 /** Where one of the two ends listens. */
-function endOf(flag: string, text: string | null): { address: string; port: number } {
+interface End {
+  readonly address: string;
+  readonly port: number;
+}
+
+/** Throws UnloopError UNLOOP_USAGE where the address is taken, or not one of this machine. */
+async function listening<T>(flag: string, { address, port }: End, start: () => Promise<T>): Promise<T> {
+  try {
+    return await start();
+  } catch (error) {
+    throw new UnloopError(
+      'UNLOOP_USAGE',
+      `--${flag}: cannot listen on ${formatHostAndPort(address, port)}: ${(error as Error).message}`,
+      `Give --${flag} an address of this machine, with a port that nothing else uses.`,
+      { cause: error },
+    );
+  }
+}
+
+function endOf(flag: string, text: string | null): End {
   if (text === null) return { address: LOCAL, port: 0 };
   try {
     const { host, port } = parseHostAndPort(text);

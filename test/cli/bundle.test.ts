@@ -61,6 +61,7 @@ describe('the bundle by itself', () => {
         '  cure: `unloop bench --help` lists the flags.\n',
     });
     const unreadable = join(folder, 'no-such-file');
+    const storm = ['--target', '127.0.0.1:1', '--duration', '1s'];
     const pipe = join(folder, 'pipe');
     execFileSync('mkfifo', [pipe]);
     for (const args of [
@@ -71,6 +72,8 @@ describe('the bundle by itself', () => {
       ['--ca', pipe, '--target', 'tls://127.0.0.1:1'],
       ['--html', join(unreadable, 'page.html')],
       ['--html', folder],
+      ['--scenario', 'loop-storm', '--reflector', '192.0.2.77:5399', ...storm],
+      ['--scenario', 'loop-storm', '--responder', '192.0.2.77:5399', ...storm],
       ['--target', 'no address'],
       ['--suffix', 'a..b'],
     ]) {
