@@ -5,7 +5,7 @@ import type { TimerWheel } from '../base/timer-wheel.ts';
 import type { MessageCache } from '../cache/message-cache.ts';
 import type { Counters } from '../metrics/counters.ts';
 import type { DomainLessons } from '../upstream/domain-lessons.ts';
-import { FailureReason, type ReplyOwner } from '../upstream/exchange.ts';
+import { FailureReason, type ReplyOwner, UNSENT_ID } from '../upstream/exchange.ts';
 import { ALL_MARKS } from '../upstream/marks.ts';
 import { attemptTimeoutMs } from '../upstream/retry-timeout.ts';
 import type { SharedUpstreamState } from '../upstream/shared-state.ts';
@@ -33,6 +33,8 @@ const MAX_OPAQUE_DATAGRAM = 1232;
 const MAX_OPAQUE_BYTES = 16 * 1024 * 1024;
 /** A connection may have to be opened first, and TLS be spoken: a stream's first answer takes this many round trips. */
 const STREAM_ROUND_TRIPS = 4;
+/** For so long a message that has not left is let be, ms. */
+const ROOM_PATIENCE_MS = 100;
 
 /** Times of a flight, from the configuration. */
 export interface ForwardTimes {
@@ -127,7 +129,7 @@ export class ForwardPath {
     if (flight.mayAsk && !flight.settled && !this.closing) {
       let index = this.#pick(flight);
       const allTried = index < 0;
-      if (flight.timedOut && this.#awaitsLife(flight, index)) return;
+      if (flight.timedOut && (this.#awaitsRoom(flight, index) || this.#awaitsLife(flight, index))) return;
       if (allTried && flight.timedOut) {
         flight.round++;
         flight.triedMask = 0;
@@ -172,6 +174,14 @@ export class ForwardPath {
     this.attempt(flight, beside, ALL_MARKS, false);
     const attempt = flight.attempts[flight.attemptCount - 1];
     if (attempt) attempt.isBeside = true;
+  }
+
+  /** Lets a message be that has not left yet, as there is no room on the connections, where no other upstream is left to ask. */
+  #awaitsRoom(flight: Flight, next: number): boolean {
+    if (next >= 0 || flight.attempts[flight.attemptCount - 1]?.id !== UNSENT_ID) return false;
+    flight.retryMs = this.#clock.nowMs + ROOM_PATIENCE_MS;
+    this.#arm(flight);
+    return true;
   }
 
   /** Has the last message wait for its time, if that is worth it. `next`: the upstream it would go to; −1: all were tried. */
@@ -278,7 +288,7 @@ export class ForwardPath {
     } else if (nowMs >= flight.deadlineMs) {
       this.#settle(flight);
     } else if (nowMs >= flight.retryMs) {
-      this.#countTimeouts(flight);
+      this.#countTimeouts(flight, false);
       this.tryNext(flight);
     } else {
       if (nowMs >= flight.staleMs) {
@@ -291,7 +301,7 @@ export class ForwardPath {
 
   /** The deadline: everybody is answered, whoever asks from now on begins anew, and the flight waits for a late reply. */
   #settle(flight: Flight): void {
-    this.#countTimeouts(flight);
+    this.#countTimeouts(flight, true);
     this.#failures.fail(flight);
     const lingers = flight.outstanding > 0 && this.pool.settled < Math.min(this.pool.limit, MAX_LINGERING);
     flight.settled = true;
@@ -313,18 +323,20 @@ export class ForwardPath {
 
   /**
    * Every attempt that is out too long is counted once. It is a reason to check its upstream and no more: who owns the name may
-   * be the one who is silent.
+   * be the one who is silent. What has not left by then found no room.
    */
-  #countTimeouts(flight: Flight): void {
+  #countTimeouts(flight: Flight, isOver: boolean): void {
     flight.timedOut = true;
     flight.sawOutage ||= flight.zone!.selection.isOutage();
     for (let i = 0; i < flight.attemptCount; i++) {
       const attempt = flight.attempts[i]!;
       if (attempt === null || attempt.timedOut) continue;
+      const hasLeft = attempt.id !== UNSENT_ID;
+      if (!hasLeft && !isOver) continue;
       attempt.timedOut = true;
       const slot = flight.zone!.upstreams[attempt.upstreamIndex]!.slot;
-      this.#counters.upstreamFailure(slot, FailureReason.timeout);
-      if (!flight.opaque) this.#state.doubt(slot);
+      this.#counters.upstreamFailure(slot, hasLeft ? FailureReason.timeout : FailureReason.overload);
+      if (hasLeft && !flight.opaque) this.#state.doubt(slot);
     }
   }
 

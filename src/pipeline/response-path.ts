@@ -237,6 +237,12 @@ export class ResponsePath implements ReplyOwner {
       this.#forward.tryNext(flight);
       return;
     }
+    if (attempt.late) {
+      // It has been counted as timed out, and nobody waits for it.
+      this.#forward.dropAttempt(attempt);
+      if (flight.outstanding === 0) this.#forward.tryNext(flight);
+      return;
+    }
     this.#counters.upstreamFailure(slot, reason);
     // A server of datagrams that has no TCP is not out of reach.
     const isAside = attempt.overStream && transport === 'udp';
@@ -282,6 +288,11 @@ export class ResponsePath implements ReplyOwner {
     if (reason === FailureReason.overload) return;
     if (isConnectFailure(reason)) this.#state.suspect(slot);
     this.#state.doubt(slot);
+  }
+
+  makeRoom(query: UpstreamQuery): boolean {
+    const flight = (query as Attempt).flight!;
+    return !flight.settled && this.#forward.displacement.makeRoomUpstream(flight);
   }
 
   /** A connection was lost under a query: what leaves again is one message more. */

@@ -44,7 +44,8 @@ export class Silence {
     for (let i = 0; i < flight.attemptCount; i++) {
       const attempt = flight.attempts[i]!;
       if (attempt === null) continue;
-      if (attempt.missed || this.#isAlive(flight, attempt)) return false;
+      // Over a connection no message is lost while others arrive: a third one would only be one more that others wait behind.
+      if (attempt.missed || (!attempt.overStream && this.#isAlive(flight, attempt))) return false;
       // It may be silent to what the attempt carried alone.
       if (this.#domains.isPlainAnswered(attempt.lessonKey)) return false;
     }

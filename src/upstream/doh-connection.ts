@@ -40,6 +40,10 @@ export class DohConnection extends StreamLink {
     return this.live;
   }
 
+  protected override get owed(): number {
+    return this.live;
+  }
+
   override get canOvertake(): boolean {
     return true;
   }

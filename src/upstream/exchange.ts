@@ -54,6 +54,11 @@ export interface ReplyOwner {
    */
   mayRepeat?(query: UpstreamQuery): boolean;
   /**
+   * The query has found no room for some time. Whether its owner has given up a query of a client that holds more, so that this one
+   * is to have the next room there is. Other queries may be cancelled during this call.
+   */
+  makeRoom?(query: UpstreamQuery): boolean;
+  /**
    * Replies came that have the query's ID and not its question, its question and not its ID, or its question in another case:
    * perhaps forged. The query
    * stays in flight; the owner may cancel it and ask again over a stream, where nobody can forge. Once per query sent, UDP only.
@@ -84,7 +89,7 @@ export class UpstreamQuery {
   upstreamIndex = -1;
   sentAtMs = 0;
 
-  /** ID on the wire, −1 when not in flight. */
+  /** ID on the wire, −1 when not in flight, UNSENT_ID while it waits for a connection. */
   id = -1;
   /** Which of the exchange's sockets or connections it left by. */
   channel = 0;
@@ -93,6 +98,8 @@ export class UpstreamQuery {
 }
 
 const EMPTY = new Uint8Array(0);
+/** No ID on the wire is as large. */
+export const UNSENT_ID = 0x10000;
 
 export interface Exchange {
   /**

@@ -8,15 +8,20 @@ const MOST_DEPTH = 64;
 const SERIAL_WORK_MS = 100;
 /** How fast a gap between answers changes what is taken for the usual one: one part in so many. */
 const GAP_INERTIA = 4;
+/** Times that a server has to pass over a query it is silent about before it is taken for one that works on many. */
+const PASSES = 3;
+/** How long that query must have been unanswered, ms: then the other one was not just the next in turn. */
+const PASSED_AFTER_MS = 250;
 
 /** What a server's replies show. */
 export class PipelineDepth {
-  /** It has overtaken itself: it works on many queries at a time, so that a slow one holds up no other. */
+  /** It has overtaken itself, or passed over what it is silent about: it works on many queries at a time, so that a slow one holds up no other. */
   isConcurrent = false;
   /** It closed a connection that had brought one answer, and no connection has brought two since. */
   isSingle = false;
   /** Usual time between answers while more than one is owed, ms. */
   #gapMs = Number.POSITIVE_INFINITY;
+  #passes = 0;
 
   /** Messages that may be unanswered on a TCP or TLS connection. */
   get limit(): number {
@@ -32,6 +37,12 @@ export class PipelineDepth {
   /** An answer came although a later query had been answered before it. */
   overtaken(): void {
     this.isConcurrent = true;
+  }
+
+  /** An answer came within `tookMs`, and a query that had left `earlierMs` before it has none. */
+  passed(earlierMs: number, tookMs: number): void {
+    if (earlierMs < PASSED_AFTER_MS || 2 * tookMs > earlierMs) return;
+    if (++this.#passes >= PASSES) this.isConcurrent = true;
   }
 
   /** Two answers came, this time apart, and both were owed meanwhile. */

@@ -9,6 +9,8 @@ import { type LinkHandler, type LinkOptions, StreamLink } from './stream-link.ts
 
 /** Cancelled queries that the server never answered: with more, the connection is given up. */
 const MAX_ABANDONED = 256;
+/** Queries on a connection whose owners wait. */
+const MAX_LIVE = 64;
 /** Messages that match no query before the server is taken for broken. */
 const MAX_STRAYS = 16;
 
@@ -24,8 +26,8 @@ export class StreamConnection extends StreamLink {
   readonly #reader: FrameReader;
   /** By ID, oldest first, cancelled ones included. */
   readonly #pending = new Map<number, StreamEntry>();
-  /** Cancelled ones that a server which answers in order is still busy with, or has yet to look at. */
-  #blocking = 0;
+  /** Those sent after the last one that was answered, cancelled ones included: a server that answers in order has them to do. */
+  #ahead = 0;
   #orders = 0;
   /** The highest order that was answered. */
   #answeredOrder = -1;
@@ -48,7 +50,11 @@ export class StreamConnection extends StreamLink {
   }
 
   override get load(): number {
-    return this.depth.isConcurrent ? this.live : this.live + this.#blocking;
+    return this.depth.isConcurrent ? this.live : this.#ahead;
+  }
+
+  protected override get owed(): number {
+    return this.#ahead;
   }
 
   override get canOvertake(): boolean {
@@ -56,7 +62,7 @@ export class StreamConnection extends StreamLink {
   }
 
   protected override get ownLimit(): number {
-    return this.depth.limit;
+    return this.live < MAX_LIVE ? this.depth.limit : 0;
   }
 
   override send(entry: StreamEntry): void {
@@ -66,6 +72,7 @@ export class StreamConnection extends StreamLink {
     entry.frame[FRAME_HEADER_LENGTH] = id >>> 8;
     entry.frame[FRAME_HEADER_LENGTH + 1] = id & 0xff;
     this.sent(entry);
+    this.#ahead++;
     entry.order = this.#orders++;
     this.#pending.set(id, entry);
     query.id = id;
@@ -78,7 +85,6 @@ export class StreamConnection extends StreamLink {
     const entry = this.#pending.get(query.id);
     if (entry?.query !== query) return;
     entry.query = null;
-    if (entry.order > this.#answeredOrder) this.#blocking++;
     this.left();
     if (this.#pending.size - this.live > MAX_ABANDONED) this.retire();
   }
@@ -121,18 +127,23 @@ export class StreamConnection extends StreamLink {
     this.#answeredMs = this.clock.nowMs;
     this.heardAnswer();
     this.depth.answered(this.answered);
-    if (entry.order < this.#answeredOrder) this.depth.overtaken();
-    this.#answeredOrder = Math.max(this.#answeredOrder, entry.order);
-    if (this.#blocking > 0) this.#blocking = this.#countBlocking();
+    if (entry.order < this.#answeredOrder) {
+      this.depth.overtaken();
+    } else {
+      this.#answeredOrder = entry.order;
+      this.#ahead = this.#countAhead();
+      const [oldest] = this.#pending.values();
+      if (oldest !== undefined && oldest.order < entry.order)
+        this.depth.passed(entry.sinceMs - oldest.sinceMs, this.clock.nowMs - entry.sinceMs);
+    }
     if (entry.query === null) return;
     this.left();
     this.handler.onAnswer(entry, bytes, length);
   }
 
-  #countBlocking(): number {
+  #countAhead(): number {
     let count = 0;
-    for (const { query, order } of this.#pending.values())
-      if (query === null && order > this.#answeredOrder) count++;
+    for (const { order } of this.#pending.values()) if (order > this.#answeredOrder) count++;
     return count;
   }
 

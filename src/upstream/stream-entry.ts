@@ -26,6 +26,10 @@ export interface StreamEntry {
    * other query uses: those that are not to blame are lost once at most.
    */
   alone: boolean;
+  /** Queries of others were given up so that this one can leave (ReplyOwner.makeRoom). */
+  isFavored: boolean;
+  /** Nobody's could be: it may leave behind queries that the server is silent about. */
+  mayTry: boolean;
   /** When it was sent, or began to wait for a connection. */
   sinceMs: number;
   /** Position among all entries sent on its connection. */
@@ -43,7 +47,17 @@ export function createEntry(query: UpstreamQuery, padded: boolean, nowMs: number
   for (let i = 2; i < length; i++) frame[FRAME_HEADER_LENGTH + i] = bytes[i]!;
   if (padding > 0) writePadding(frame, FRAME_HEADER_LENGTH, length, questionEnd, padding);
   const questionLength = questionEnd - HEADER_LENGTH;
-  return { query, frame, questionLength, retries: 0, alone: false, sinceMs: nowMs, order: 0 };
+  return {
+    query,
+    frame,
+    questionLength,
+    retries: 0,
+    alone: false,
+    isFavored: false,
+    mayTry: false,
+    sinceMs: nowMs,
+    order: 0,
+  };
 }
 
 /**

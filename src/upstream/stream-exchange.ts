@@ -6,11 +6,12 @@
 //              └─────────── twice at most ───────────┘
 //
 // How many queries fit on a connection is the server's word (HTTP/2), or what its replies show (pipeline-depth.ts). A query that
-// finds no room waits here; when nothing moves, it fails by `overload`, and the pipeline makes room for those that ask least.
+// finds no room waits here, until it is given up. The pipeline is asked to make room for those that ask least: they have the
+// connection whose server has been silent for longest, made anew.
 import type { Clock } from '../base/clock.ts';
 import { AnswerPace } from './answer-pace.ts';
 import { ConnectBackoff } from './connect-backoff.ts';
-import { type Exchange, FailureReason, type UpstreamQuery } from './exchange.ts';
+import { type Exchange, FailureReason, UNSENT_ID, type UpstreamQuery } from './exchange.ts';
 import { FailureQueue } from './failure-queue.ts';
 import { type FaultListener, FaultTeller } from './fault-teller.ts';
 import { MAX_QUESTION_LENGTH } from './question-match.ts';
@@ -26,16 +27,15 @@ const MAX_FIRST_CONNECTIONS = 4;
 const MAX_WAITING = 1024;
 /** Connections that may be lost under a query before it fails, if its owner agrees: three tries by one transport (RFC 9520 §3.1). */
 const MAX_RETRIES = 2;
-/** A query's value of `id` while it waits: no ID on the wire is as large. */
-const WAITING_ID = 0x10000;
 
 const TICK_MS = 100;
 /** A silent connection is given up after so long if queries wait and there is no other … */
 const REPLACE_SILENT_MS = 1000;
 /** … and after so long whatever waits: a connection may die without a word (RFC 1122 §4.2.3.5 waits minutes). */
 const DEAD_SILENCE_MS = 3000;
-/** A query that has waited for so long while nothing was answered fails. */
-const OVERLOAD_MS = 600;
+/** For a query that has waited for so long the owner is asked to make room. */
+const CROWDED_MS = 100;
+
 export interface StreamExchangeOptions {
   readonly clock: Clock;
   /** Nobody on the path can read along: queries are padded. */
@@ -56,8 +56,8 @@ export class StreamExchange implements Exchange, LinkHandler {
   readonly #backoff = new ConnectBackoff();
   /** All that are not closed, retiring ones included. */
   readonly #links: StreamLink[] = [];
-  /** Queries without a connection, oldest first. */
-  readonly #waiting = new Map<UpstreamQuery, StreamEntry>();
+  /** Queries without a connection: favored ones first, then oldest first. */
+  #waiting = new Map<UpstreamQuery, StreamEntry>();
   /** Queries that a connection takes, as far as is known. */
   #depth: number;
   #serial = 0;
@@ -65,6 +65,8 @@ export class StreamExchange implements Exchange, LinkHandler {
   readonly #faults: FaultTeller;
   #answeredAtMs = 0;
   #timer: NodeJS.Timeout | null = null;
+  /** Owners are being asked for room, which goes to those that are asked for. */
+  #isMakingRoom = false;
   /** A timer runs that opens connections for those that still wait then. */
   #isPatient = false;
   #closing = false;
@@ -118,13 +120,18 @@ export class StreamExchange implements Exchange, LinkHandler {
     query.exchange = null;
     query.id = -1;
     if (id < 0) return; // waits in the failure queue, which passes it over
-    if (id === WAITING_ID) {
+    if (id === UNSENT_ID) {
       this.#waiting.delete(query);
     } else {
       query.id = id;
-      this.#links.find((link) => link.serial === query.channel)?.cancel(query);
+      const link = this.#links.find(({ serial }) => serial === query.channel);
+      link?.cancel(query);
       query.id = -1;
-      if (this.#waiting.size > 0) this.#place();
+      if (this.#waiting.size > 0 && !this.#isMakingRoom) {
+        // What the server still works on is of no use to anybody, and others wait for it.
+        if (link?.live === 0 && this.#isStuck(link)) link.giveUp();
+        this.#place();
+      }
     }
   }
 
@@ -173,11 +180,12 @@ export class StreamExchange implements Exchange, LinkHandler {
     if (isFault) this.#faults.note(reason, text, this.#clock.nowMs);
     if (!link.open && !this.#closing) this.#backoff.failed(this.#clock.nowMs, reason);
     // A server that has never sent DNS, or nothing at all, has no better answer over the next connection.
-    const mayRepeat = link.answered > 0 || (reason !== FailureReason.protocol && !link.wasSilent);
+    const isProven = link.answered > 0 || (link.wasSilent && this.#answeredAtMs > 0);
+    const mayRepeat = isProven || (reason !== FailureReason.protocol && !link.wasSilent);
     for (const [index, entry] of unanswered.entries()) {
       const query = entry.query!;
       // Its owner may have cancelled it when told of an earlier one's failure.
-      if (query.exchange !== this || query.channel !== link.serial || query.id === WAITING_ID) continue;
+      if (query.exchange !== this || query.channel !== link.serial || query.id === UNSENT_ID) continue;
       // The server may be silent about the oldest one only: the others wait behind it.
       const isCulprit = link.wasSilent && index === 0;
       entry.alone = !link.wasSilent;
@@ -195,7 +203,7 @@ export class StreamExchange implements Exchange, LinkHandler {
   #wait(entry: StreamEntry): void {
     const query = entry.query!;
     query.exchange = this;
-    query.id = WAITING_ID;
+    query.id = UNSENT_ID;
     entry.sinceMs = this.#clock.nowMs;
     this.#waiting.set(query, entry);
   }
@@ -232,23 +240,41 @@ export class StreamExchange implements Exchange, LinkHandler {
     if (this.#waiting.size > 0) this.#grow();
   }
 
-  /**
-   * The least loaded connection that has room and is not silent. Behind another query only where the server is known to answer
-   * many at a time, or after some patience: it might be one that is never answered.
-   */
-  #pick({ alone, sinceMs }: StreamEntry): StreamLink | null {
+  /** The connection whose server was silent for the shortest time, the least loaded of such. */
+  #pick(entry: StreamEntry): StreamLink | null {
     const { nowMs } = this.#clock;
-    const mayQueue = nowMs - sinceMs >= this.#pace.patienceMs;
-    const isFull = this.#links.length >= MAX_CONNECTIONS;
     let best: StreamLink | null = null;
+    let bestSilentMs = 0;
     for (const link of this.#links) {
-      if (!link.hasRoom) continue;
-      if (link.load > 0 && (alone || !(mayQueue || link.canOvertake))) continue;
-      // Where there can be no more connections, a server may be slow before it is passed over.
-      if (isFull ? link.silentMs(nowMs) > this.#pace.suspectMs : this.#isStuck(link)) continue;
-      if (best === null || link.load < best.load) best = link;
+      if (!link.hasRoom || (link.load > 0 && !this.#mayQueue(entry, link))) continue;
+      const silentMs = link.silentMs(nowMs);
+      if (this.#isStuck(link) && !this.#isAllThereIs(link, silentMs, entry.mayTry)) continue;
+      if (best !== null && (silentMs > bestSilentMs || (silentMs === bestSilentMs && link.load >= best.load)))
+        continue;
+      best = link;
+      bestSilentMs = silentMs;
     }
     return best;
+  }
+
+  /**
+   * Whether a query may leave behind another one, which may never be answered: where the server is known to answer many at a time,
+   * or after some patience, where answers come.
+   */
+  #mayQueue({ alone, isFavored, mayTry, sinceMs }: StreamEntry, link: StreamLink): boolean {
+    if (alone) return false;
+    if (link.canOvertake || mayTry) return true;
+    const { nowMs } = this.#clock;
+    const { patienceMs } = this.#pace;
+    return !isFavored && nowMs - sinceMs >= patienceMs && nowMs - link.answeredMs <= patienceMs;
+  }
+
+  /**
+   * Whether a silent connection is used all the same: there can be no more of them, and it may be some names only that the server is
+   * silent about.
+   */
+  #isAllThereIs({ canOvertake }: StreamLink, silentMs: number, mayTry: boolean): boolean {
+    return (canOvertake || mayTry) && silentMs < REPLACE_SILENT_MS && this.#links.length >= MAX_CONNECTIONS;
   }
 
   /** Whether a query had better not be sent this way: it might wait behind one that is not answered. */
@@ -358,21 +384,42 @@ export class StreamExchange implements Exchange, LinkHandler {
   #makeRoom(nowMs: number): void {
     this.#dropLate();
     if (this.#waiting.size > 0) this.#place();
-    if (this.#waiting.size === 0 || this.#links.some((link) => !link.open)) return;
-    const [longest] = this.#links
-      .filter((link) => !link.retiring)
+    if (this.#waiting.size > 0) this.#askForRoom(nowMs);
+    if (this.#waiting.size === 0) return;
+    const silent = this.#links
+      .filter((link) => link.open && !link.retiring && this.#isStuck(link))
       .sort((a, b) => b.silentMs(nowMs) - a.silentMs(nowMs));
-    const allSilent = this.#links.every((link) => this.#isStuck(link));
-    if (allSilent && longest !== undefined && longest.silentMs(nowMs) > REPLACE_SILENT_MS) {
-      longest.giveUp();
-      return;
+    for (const link of silent.slice(0, this.#replacementsWanted(nowMs))) {
+      if (link.silentMs(nowMs) > this.#pace.suspectMs) link.giveUp();
     }
-    if (nowMs - this.#answeredAtMs < OVERLOAD_MS) return;
+  }
+
+  /** One connection for each favored query; one in any case when none has brought anything for long. */
+  #replacementsWanted(nowMs: number): number {
+    let wanted = 0;
+    let isHopeless = true;
+    for (const { isFavored } of this.#waiting.values()) if (isFavored) wanted++;
+    for (const link of this.#links) {
+      if (!link.open) wanted--;
+      if (link.silentMs(nowMs) <= REPLACE_SILENT_MS) isHopeless = false;
+    }
+    return Math.max(wanted, isHopeless ? 1 : 0);
+  }
+
+  /** Asks the owners of those that have waited for some time. Whom others have made room for is the first to leave. */
+  #askForRoom(nowMs: number): void {
+    this.#isMakingRoom = true;
     for (const [query, entry] of [...this.#waiting]) {
-      if (nowMs - entry.sinceMs < OVERLOAD_MS) break;
-      this.#waiting.delete(query);
-      this.#failures.push(query, FailureReason.overload);
+      if (nowMs - entry.sinceMs < CROWDED_MS) continue;
+      // Cancelled when another one was asked.
+      if (entry.isFavored || query.id !== UNSENT_ID || query.exchange !== this) continue;
+      entry.isFavored = query.owner?.makeRoom?.(query) === true;
+      entry.mayTry = !entry.isFavored;
     }
+    this.#isMakingRoom = false;
+    const byFavor = [...this.#waiting].sort(([, a], [, b]) => Number(b.isFavored) - Number(a.isFavored));
+    this.#waiting = new Map(byFavor);
+    this.#place();
   }
 
   /** Nobody waits for these any more. */

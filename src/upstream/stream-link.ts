@@ -56,6 +56,8 @@ export abstract class StreamLink {
   live = 0;
   /** Queries answered. */
   answered = 0;
+  /** When the last one was. */
+  answeredMs = Number.NEGATIVE_INFINITY;
   /** Given up as the server was silent for too long. */
   wasSilent = false;
   /** How long connecting took, ms. */
@@ -109,6 +111,8 @@ export abstract class StreamLink {
 
   /** Queries that the server still has to answer, as far as they take room from others. */
   abstract get load(): number;
+  /** Of those, the queries that its next answer may be for: about the others it has been silent while it answered later ones. */
+  protected abstract get owed(): number;
   /** How many it may have at a time, by what this connection shows. */
   protected abstract get ownLimit(): number;
   /** Whether the server is known to answer a query while another one waits. */
@@ -144,7 +148,7 @@ export abstract class StreamLink {
 
   /** For how long the server has been silent although it owes answers; 0 when it owes none. */
   silentMs(nowMs: number): number {
-    return this.load === 0 || !this.open ? 0 : nowMs - this.heardMs;
+    return this.owed === 0 || !this.open ? 0 : nowMs - this.heardMs;
   }
 
   /** Looks at the time. */
@@ -203,7 +207,7 @@ export abstract class StreamLink {
   /** One more is on its way. */
   protected sent(entry: StreamEntry): void {
     const { nowMs } = this.clock;
-    if (this.load === 0) this.heardMs = nowMs;
+    if (this.owed === 0) this.heardMs = nowMs;
     this.#usedMs = nowMs;
     entry.sinceMs = nowMs;
     this.live++;
@@ -213,6 +217,7 @@ export abstract class StreamLink {
   protected heardAnswer(): void {
     const { nowMs } = this.clock;
     this.heardMs = nowMs;
+    this.answeredMs = nowMs;
     this.#usedMs = nowMs;
     this.#bytesAtAnswer = this.socket.bytesRead;
     this.answered++;

@@ -338,18 +338,24 @@ describe('HTTPS exchange', () => {
     expect(owner.replies).toBe(1);
   });
 
-  it('fails by overload what waits in vain for a stream', async () => {
+  it('gives the next stream to the query that its owner makes room for', async () => {
     await restart({ maxStreams: 1 });
     server.script = () => undefined;
     open();
-    for (let i = 0; i < 16; i++) exchange.send(createQuery(`full${i}.example`, owner));
+    const full = Array.from({ length: 16 }, (_, i) => createQuery(`full${i}.example`, owner));
+    for (const query of full) exchange.send(query);
     await server.received(16);
     expect(server.connectionsAccepted).toBe(16);
-    const waiting = createQuery('waiting.example', owner);
-    exchange.send(waiting);
-    clock.skip(700);
-    expect(await owner.outcome(0)).toMatchObject({ kind: 'failure', reason: FailureReason.overload });
-    expect(owner.outcomes[0]!.query).toBe(waiting);
+    server.script = (query) => answer(query);
+    for (let i = 0; i < 5; i++) exchange.send(createQuery(`greedy${i}.example`, owner));
+    const modest = createQuery('modest.example', owner);
+    exchange.send(modest);
+    owner.givesUpOthers = (query) => {
+      if (query === modest) exchange.cancel(full[3]!);
+      return query === modest;
+    };
+    clock.skip(150);
+    expect(await owner.outcome(0)).toMatchObject({ kind: 'reply', query: modest });
   });
 
   it('without room gives up first what nobody waits for', async () => {

@@ -1,7 +1,7 @@
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { RandomPool } from '../../src/base/random.ts';
 import { Counter, Counters, createCounterBlock } from '../../src/metrics/counters.ts';
-import { FailureReason } from '../../src/upstream/exchange.ts';
+import { FailureReason, type UpstreamQuery } from '../../src/upstream/exchange.ts';
 import { openStreamExchange } from '../../src/upstream/open-exchange.ts';
 import { PipelineDepth } from '../../src/upstream/pipeline-depth.ts';
 import { createTcpConnector, createTlsConnector } from '../../src/upstream/stream-connector.ts';
@@ -310,6 +310,45 @@ describe('StreamExchange over TCP', () => {
     await until(() => server.connectionsAccepted === 16);
     expect(exchange.connections).toBe(16);
     expect(exchange.inFlight).toBe(1000);
+  });
+
+  it('replaces a silent connection for a query that its owner makes room for, and for no other', async () => {
+    server.script = (query) => (/^modest/.test(query.name) ? answer(query) : undefined);
+    open();
+    for (let i = 0; i < 30; i++) exchange.send(createQuery(`silent${i}.example`, owner));
+    await server.received(16);
+    exchange.send(createQuery('greedy.example', owner));
+    const modest = createQuery('modest.example', owner);
+    exchange.send(modest);
+    const asked = new Set<UpstreamQuery>();
+    owner.givesUpOthers = (query) => {
+      asked.add(query);
+      return query === modest;
+    };
+    clock.skip(300);
+    await until(() => owner.replies === 1);
+    expect(asked.size).toBeGreaterThan(1);
+    expect(server.connectionsAccepted).toBe(17);
+  });
+
+  it('takes a server that passes over a silent query three times for one that works on many', async () => {
+    server.script = (query) => (/^silent/.test(query.name) ? undefined : answer(query));
+    open();
+    exchange.send(createQuery('warm.example', owner));
+    await owner.told(1);
+    for (let i = 0; i < 16; i++) exchange.send(createQuery(`silent${i}.example`, owner));
+    await server.received(17);
+    // All connections are taken, and nobody makes room: they are tried behind silent ones.
+    for (let i = 0; i < 3; i++) {
+      clock.skip(200);
+      exchange.send(createQuery(`tried${i}.example`, owner));
+      clock.skip(110);
+      await owner.told(i + 2);
+    }
+    for (let i = 0; i < 40; i++) exchange.send(createQuery(`many${i}.example`, owner));
+    await owner.told(44);
+    expect(owner.replies).toBe(44);
+    expect(server.connectionsAccepted).toBeLessThanOrEqual(16);
   });
 
   it('gives a server that overtakes itself many queries per connection', async () => {

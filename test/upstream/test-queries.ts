@@ -35,6 +35,8 @@ export class RecordingOwner implements ReplyOwner {
   readonly outcomes: Outcome[] = [];
   /** What onReply returns. */
   takes: (bytes: Uint8Array) => boolean = () => true;
+  /** What makeRoom does and returns. */
+  givesUpOthers: (query: UpstreamQuery) => boolean = () => false;
   #waiting: { count: number; resolve: () => void }[] = [];
 
   onReply(query: UpstreamQuery, bytes: Uint8Array, length: number): boolean {
@@ -46,6 +48,10 @@ export class RecordingOwner implements ReplyOwner {
 
   onFailure(query: UpstreamQuery, reason: FailureReason): void {
     this.#add({ kind: 'failure', query, reason });
+  }
+
+  makeRoom(query: UpstreamQuery): boolean {
+    return this.givesUpOthers(query);
   }
 
   onSuspicious(query: UpstreamQuery): void {
