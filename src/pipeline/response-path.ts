@@ -237,7 +237,7 @@ export class ResponsePath implements ReplyOwner {
       this.#forward.tryNext(flight);
       return;
     }
-    if (attempt.late) {
+    if (attempt.late && reason === FailureReason.overload) {
       // It has been counted as timed out, and nobody waits for it.
       this.#forward.dropAttempt(attempt);
       if (flight.outstanding === 0) this.#forward.tryNext(flight);

@@ -14,13 +14,12 @@ import { ConnectBackoff } from './connect-backoff.ts';
 import { type Exchange, FailureReason, UNSENT_ID, type UpstreamQuery } from './exchange.ts';
 import { FailureQueue } from './failure-queue.ts';
 import { type FaultListener, FaultTeller } from './fault-teller.ts';
+import { chooseLink, isStuck, MAX_CONNECTIONS, REPLACE_SILENT_MS } from './link-choice.ts';
 import { MAX_QUESTION_LENGTH } from './question-match.ts';
 import { createEntry, HEADER_LENGTH, type StreamEntry } from './stream-entry.ts';
 import type { LinkHandler, StreamLink } from './stream-link.ts';
 
 const MAX_MESSAGE_LENGTH = 0xffff;
-/** Connections in use at a time: dnsmasq serves 20. Those that only finish what they have may be as many again. */
-const MAX_CONNECTIONS = 16;
 /** Connections opening at a time while the server has not answered yet: one may be enough. */
 const MAX_FIRST_CONNECTIONS = 4;
 /** Queries without a connection. */
@@ -29,9 +28,7 @@ const MAX_WAITING = 1024;
 const MAX_RETRIES = 2;
 
 const TICK_MS = 100;
-/** A silent connection is given up after so long if queries wait and there is no other … */
-const REPLACE_SILENT_MS = 1000;
-/** … and after so long whatever waits: a connection may die without a word (RFC 1122 §4.2.3.5 waits minutes). */
+/** A silent connection is given up after so long whatever waits: a connection may die without a word (RFC 1122 §4.2.3.5 waits minutes). */
 const DEAD_SILENCE_MS = 3000;
 /** For a query that has waited for so long the owner is asked to make room. */
 const CROWDED_MS = 100;
@@ -129,7 +126,7 @@ export class StreamExchange implements Exchange, LinkHandler {
       query.id = -1;
       if (this.#waiting.size > 0 && !this.#isMakingRoom) {
         // What the server still works on is of no use to anybody, and others wait for it.
-        if (link?.live === 0 && this.#isStuck(link)) link.giveUp();
+        if (link?.live === 0 && isStuck(link, this.#pace, this.#clock.nowMs)) link.giveUp();
         this.#place();
       }
     }
@@ -228,7 +225,7 @@ export class StreamExchange implements Exchange, LinkHandler {
   /** Puts those that wait on connections, as far as there is room, and opens more connections for the rest. */
   #place(): void {
     for (const [query, entry] of this.#waiting) {
-      const link = this.#pick(entry);
+      const link = chooseLink(this.#links, entry, this.#pace, this.#clock.nowMs);
       if (link === null) {
         if (entry.alone) continue;
         break;
@@ -238,49 +235,6 @@ export class StreamExchange implements Exchange, LinkHandler {
       link.exclusive = entry.alone;
     }
     if (this.#waiting.size > 0) this.#grow();
-  }
-
-  /** The connection whose server was silent for the shortest time, the least loaded of such. */
-  #pick(entry: StreamEntry): StreamLink | null {
-    const { nowMs } = this.#clock;
-    let best: StreamLink | null = null;
-    let bestSilentMs = 0;
-    for (const link of this.#links) {
-      if (!link.hasRoom || (link.load > 0 && !this.#mayQueue(entry, link))) continue;
-      const silentMs = link.silentMs(nowMs);
-      if (this.#isStuck(link) && !this.#isAllThereIs(link, silentMs, entry.mayTry)) continue;
-      if (best !== null && (silentMs > bestSilentMs || (silentMs === bestSilentMs && link.load >= best.load)))
-        continue;
-      best = link;
-      bestSilentMs = silentMs;
-    }
-    return best;
-  }
-
-  /**
-   * Whether a query may leave behind another one, which may never be answered: where the server is known to answer many at a time,
-   * or after some patience, where answers come.
-   */
-  #mayQueue({ alone, isFavored, mayTry, sinceMs }: StreamEntry, link: StreamLink): boolean {
-    if (alone) return false;
-    if (link.canOvertake || mayTry) return true;
-    const { nowMs } = this.#clock;
-    const { patienceMs } = this.#pace;
-    return !isFavored && nowMs - sinceMs >= patienceMs && nowMs - link.answeredMs <= patienceMs;
-  }
-
-  /**
-   * Whether a silent connection is used all the same: there can be no more of them, and it may be some names only that the server is
-   * silent about.
-   */
-  #isAllThereIs({ canOvertake }: StreamLink, silentMs: number, mayTry: boolean): boolean {
-    return (canOvertake || mayTry) && silentMs < REPLACE_SILENT_MS && this.#links.length >= MAX_CONNECTIONS;
-  }
-
-  /** Whether a query had better not be sent this way: it might wait behind one that is not answered. */
-  #isStuck(link: StreamLink): boolean {
-    const { suspectMs, patienceMs } = this.#pace;
-    return link.silentMs(this.#clock.nowMs) > (link.canOvertake ? suspectMs : patienceMs);
   }
 
   /** Opens as many connections as those that wait need; where that is not to be, they go on waiting, or fail. */
@@ -294,7 +248,7 @@ export class StreamExchange implements Exchange, LinkHandler {
       if (link.retiring && !link.open) return;
       if (link.retiring) continue;
       inUse++;
-      if (link.answered > 0 && link.limit > 0 && !this.#isStuck(link)) proven = true;
+      if (link.answered > 0 && link.limit > 0 && !isStuck(link, this.#pace, this.#clock.nowMs)) proven = true;
       if (link.open) this.#depth = Math.max(1, link.limit);
       else opening++;
     }
@@ -387,7 +341,7 @@ export class StreamExchange implements Exchange, LinkHandler {
     if (this.#waiting.size > 0) this.#askForRoom(nowMs);
     if (this.#waiting.size === 0) return;
     const silent = this.#links
-      .filter((link) => link.open && !link.retiring && this.#isStuck(link))
+      .filter((link) => link.open && !link.retiring && isStuck(link, this.#pace, this.#clock.nowMs))
       .sort((a, b) => b.silentMs(nowMs) - a.silentMs(nowMs));
     for (const link of silent.slice(0, this.#replacementsWanted(nowMs))) {
       if (link.silentMs(nowMs) > this.#pace.suspectMs) link.giveUp();
