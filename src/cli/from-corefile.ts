@@ -46,7 +46,10 @@ class Conversion {
   convert(blocks: readonly ServerBlock[]): string {
     // What holds for all names stands in the block of the root: its cache counts, where there are several.
     const ordered = blocks.toSorted((a, b) => Number(isRoot(b)) - Number(isRoot(a)));
-    for (const block of ordered) for (const directive of block.directives) this.#read(block, directive);
+    for (const block of ordered) {
+      this.#noteListeners(block);
+      for (const directive of block.directives) this.#read(block, directive);
+    }
     const document = new Document(this.#settings(), { aliasDuplicateObjects: false });
     visit(document, {
       Seq(_key, node) {
@@ -54,6 +57,18 @@ class Conversion {
       },
     });
     return `${this.#head()}${document.toString({ lineWidth: 0, flowCollectionPadding: false })}${this.#remarks()}`;
+  }
+
+  /** Where CoreDNS listens is no setting of ours: unloop stands behind it. */
+  #noteListeners({ keys, line }: ServerBlock): void {
+    for (const key of keys) {
+      const [, scheme = 'dns', port = '53'] = /^(?:([a-z0-9]+):\/\/)?.*?(?::(\d+))?$/.exec(key)!;
+      if (scheme !== 'dns' || port !== '53')
+        this.#notes.add(
+          { line },
+          `${key}: the listener stays with CoreDNS; unloop answers on listen, in plain DNS`,
+        );
+    }
   }
 
   #read(block: ServerBlock, directive: Directive): void {

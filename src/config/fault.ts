@@ -30,7 +30,7 @@ export function faultAt(place: Place, path: string, message: string): Fault {
 
 const REMEDIES = {
   UNLOOP_CONFIG_INVALID:
-    'Mend the lines above; docs/configuration.md lists every setting, and `unloop check` tries again.',
+    'Fix what is named; docs/configuration.md lists every setting, and `unloop check` tries again.',
   UNLOOP_UPSTREAM_INVALID: 'Give the address of another server, or change listen.',
 } as const;
 

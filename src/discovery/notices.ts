@@ -69,7 +69,7 @@ function unreadableRemedy(path: string, reason: UnreadableReason): string {
   const otherwise = 'or list the servers under upstreams';
   switch (reason) {
     case 'denied':
-      return `Give the user of unloop the right to read ${path} (chmod o+r), ${otherwise}.`;
+      return `Give the user of unloop the right to read ${path} (chmod o+r, and o+x for its folders), ${otherwise}.`;
     case 'tooLarge':
       return `Restore ${path}, which has a few lines on a sane machine, ${otherwise}.`;
     case 'directory':

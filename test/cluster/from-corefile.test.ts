@@ -40,6 +40,8 @@ describe('a Corefile that is converted', () => {
   it('names every directive that did not become a setting', () => {
     const remarks = convert('everything.corefile').split('What has no equivalent')[1]!;
     const words = [
+      'tls://.:853: the listener stays with CoreDNS',
+      'corp.example:5353: the listener',
       'quic://',
       '10.0.0.256',
       'except',
