@@ -1,7 +1,7 @@
 // The built program is complete: it runs where nothing else of the repository is, without the modules it was built of and without
 // node_modules.
 import { execFileSync, spawnSync } from 'node:child_process';
-import { cpSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { closeSync, cpSync, mkdtempSync, openSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -95,6 +95,20 @@ describe('the bundle by itself', () => {
     });
     const overTcp = unloop('bench', ...args, '--proto', 'tcp');
     expect(overTcp).toMatchObject({ status: 1, stderr: expect.stringContaining('ECONNREFUSED') });
+  });
+
+  it('ends with 2 and a line when what it says cannot be written', () => {
+    const full = openSync('/dev/full', 'w');
+    const args = [join(folder, 'dist/unloop/main.js'), 'doctor', '--root', folder, '--no-probe', '--json'];
+    const { status, stderr } = spawnSync(process.execPath, args, {
+      stdio: ['ignore', full, 'pipe'],
+      encoding: 'utf8',
+    });
+    closeSync(full);
+    expect({ status, stderr }).toEqual({
+      status: 2,
+      stderr: 'unloop: cannot write the output: ENOSPC: no space left on device, write\n',
+    });
   });
 
   it('says the same of a command in `help COMMAND` and `COMMAND --help`', () => {
