@@ -1,12 +1,12 @@
-// The three classes of entries and the memory they share: who gets room, and who has to go for it. Used by MessageCache.
+// The three classes of entries and the memory they share: which class gets room, and what is evicted for it. Used by MessageCache.
 //
-// What is let go when the cache is full, and why. A flood of random names brings nothing but negatives, an outage
-// nothing but failures; neither may push out the answers that everybody asks for. So each class has a store of its own:
+// What is evicted when the cache is full, and why: a flood of random names brings only negatives, and an outage brings
+// only failures. Neither may push out the answers that all clients ask for. So each class has its own store:
 //   failures   at most a tenth of the entries and octets;
 //   negatives  at most half of them;
 //   positives  whatever is left: at least 40 %, up to everything.
-// A class at its limit gives up its own oldest. Otherwise the oldest failure or negative goes if it has expired anyway,
-// and then the oldest positive. ("Oldest" is always: not used for longest.)
+// A class at its limit evicts its own oldest entry. Otherwise the oldest failure or negative goes if it has expired,
+// and if none has, the oldest positive. ("Oldest" always means least recently used.)
 import { Counter, type Counters } from '../metrics/counters.ts';
 import { ENTRY_COST, EntryStore } from './entry-store.ts';
 import { NONE, SEGMENT_COST, SegmentArena } from './segment-arena.ts';
@@ -18,7 +18,7 @@ export class EntryClasses {
   readonly positives: EntryStore;
   /** NXDOMAIN and NODATA. */
   readonly negatives: EntryStore;
-  /** SERVFAIL and its like. */
+  /** SERVFAIL and similar failures. */
   readonly failures: EntryStore;
   readonly #maxEntries: number;
   readonly #maxBytes: number;
@@ -45,7 +45,7 @@ export class EntryClasses {
     return this.positives.bytes + this.negatives.bytes + this.failures.bytes;
   }
 
-  /** Takes segments for a new entry of `store`, evicting others where it must. NONE when the entry can never fit. */
+  /** Takes segments for a new entry of `store`; evicts other entries if needed. NONE if the entry can never fit. */
   makeRoom(store: EntryStore, segments: number, nowMs: number): number {
     const bytes = segments * SEGMENT_COST + ENTRY_COST;
     if (bytes > store.maxBytes) return NONE;
@@ -61,7 +61,7 @@ export class EntryClasses {
     return this.arena.allocate(segments);
   }
 
-  /** Files an entry whose key and message are written. */
+  /** Files an entry whose key and message are already written. */
   insert(store: EntryStore, ref: number): void {
     this.#counters.values[Counter.cacheEvictions]! += store.insert(ref);
   }

@@ -1,4 +1,4 @@
-// The message of an entry: written into its segments, copied out of them with its TTLs aged. Called by MessageCache; the
+// The message of an entry: written into its segments, and copied out of them with its TTLs counted down. Called by MessageCache; the
 // layout is in entry.ts. RFC 1035 §3.2.1 (TTLs count down), RFC 8767 §4 (the TTL of stale answers).
 import { copyOctets } from '../base/word-octets.ts';
 import { FLAG_AA, HEADER_LENGTH } from '../wire/header.ts';
@@ -47,7 +47,7 @@ export function writeMessage(
     written += run;
     put += (run + 3) >> 2;
   }
-  // The list of TTLs follows on the message's last word.
+  // The list of TTL offsets follows the message's last word.
   for (let i = 0; i < ttlCount; put++) {
     if (put === end) {
       segment = links[segment]!;
@@ -59,14 +59,14 @@ export function writeMessage(
   }
 }
 
-/** Clears AA of the entry's message: what comes from a cache is not authoritative (RFC 1035 §4.1.1, RFC 2181 §5.4.1). */
+/** Clears AA in the entry's message: an answer from a cache is not authoritative (RFC 1035 §4.1.1, RFC 2181 §5.4.1). */
 export function clearAuthoritative(arena: SegmentArena, ref: number): void {
   arena.bytes[(ref << SEGMENT_SHIFT) + MESSAGE_OFFSET + 2]! &= ~(FLAG_AA >>> 8);
 }
 
 /**
- * Copies the message into out[0 …] with its TTLs aged to now, or, once expired, all at staleTtlSeconds. Returns its
- * length; when that is more than `out` has, the message's beginning stands there.
+ * Copies the message into out[0 …]. Its TTLs are counted down to now; if it has expired, all are staleTtlSeconds. Returns its
+ * length; if that is more than `out` holds, only the beginning of the message is copied.
  */
 export function copyMessage(
   arena: SegmentArena,
@@ -100,7 +100,7 @@ export function copyMessage(
   const stale = ageMs >= lifetimeMs(arena, ref);
   if (ageMs < 1000 && !stale) return length;
   const ageSeconds = Math.floor(ageMs / 1000);
-  // The list of TTLs follows on the message's last word.
+  // The list of TTL offsets follows the message's last word.
   let count = ttlCountOf(arena, ref);
   while (count > 0) {
     if (from === end) {
@@ -110,7 +110,7 @@ export function copyMessage(
     }
     const room = (end - from) << 1;
     const run = Math.min(count, room);
-    // A fresh answer never says 0, "do not keep": what is left of its last second counts as one.
+    // A fresh answer never says 0 ("do not keep"): the rest of its last second counts as one.
     if (stale) setTtls(out, 0, halves, from << 1, run, staleTtlSeconds);
     else ageTtls(out, 0, halves, from << 1, run, ageSeconds, 1);
     count -= run;
@@ -119,7 +119,7 @@ export function copyMessage(
   return length;
 }
 
-/** copyMessage() for a message that is longer than `out`: as much of it as goes in. */
+/** copyMessage() for a message that is longer than `out`: copies as much as fits. */
 function copyBeginning(
   arena: SegmentArena,
   ref: number,
@@ -148,7 +148,7 @@ function copyBeginning(
   const ageMs = nowMs - storedAtMs(arena, ref);
   const stale = ageMs >= lifetimeMs(arena, ref);
   const ageSeconds = Math.floor(ageMs / 1000);
-  // TTLs are listed in their order: the first that lies behind the cut ends it.
+  // TTL offsets are in ascending order: the first one behind the cut ends the loop.
   for (let left = ttlCountOf(arena, ref), half = from << 1; left > 0; left--, half++) {
     if (half === end << 1) {
       segment = links[segment]!;
@@ -161,7 +161,7 @@ function copyBeginning(
   }
 }
 
-/** Copies QNAME into out and returns its length. For the flush, which asks which names there are. */
+/** Copies QNAME into out and returns its length. For the flush, which compares names. */
 export function copyQname(arena: SegmentArena, ref: number, out: Uint8Array): number {
   const length = qnameLengthOf(arena, ref);
   let segment = ref;

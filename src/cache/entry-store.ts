@@ -1,43 +1,43 @@
-// Entries of one class (positive, negative, failure), found by hash, the least recently used one first to go. MessageCache
-// has one store for each, all in one arena. A hash only finds: entries that share it are chained, octets decide.
+// Entries of one class (positive, negative, failure), found by hash; the least recently used one is evicted first. MessageCache
+// has one store per class, all in one arena. Entries with the same hash are chained, and their octets are compared.
 import { hashOf, isExpired, lengthInSegments, matchesQuestion, nextOf, setNext } from './entry.ts';
 import { HashLru } from './hash-lru.ts';
 import type { QuestionKey } from './question-key.ts';
 import { NONE, SEGMENT_COST, type SegmentArena } from './segment-arena.ts';
 
-/** What an entry costs besides its segments: its place in HashLru's maps and lists, octets. */
+/** What an entry costs besides its segments, octets: its slot in the maps and lists of HashLru. */
 export const ENTRY_COST = 80;
-/** Entries that may share a hash. More would mean that somebody makes them collide. */
+/** Entries that may share a hash. More would mean that somebody creates collisions on purpose. */
 const MAX_CHAIN = 4;
 
 /** One class of entries. */
 export class EntryStore {
   /** Entries held. */
   entries = 0;
-  /** Octets they take, ENTRY_COST included. */
+  /** Octets they take, with ENTRY_COST. */
   bytes = 0;
   /** Octets it may take. */
   readonly maxBytes: number;
   readonly #maxEntries: number;
   readonly #arena: SegmentArena;
-  /** hash → first entry of the chain. A small integer to a small integer: nothing is allocated per entry or look-up. */
+  /** hash → first entry of the chain. Both are small integers: nothing is allocated per entry or look-up. */
   readonly #chains: HashLru;
 
   constructor(arena: SegmentArena, maxEntries: number, maxBytes: number) {
     this.#arena = arena;
     this.#maxEntries = maxEntries;
     this.maxBytes = maxBytes;
-    // EntryClasses makes room before it inserts: no more than the octets allow even of the shortest answers.
+    // EntryClasses makes room before it inserts: there are never more entries than the octets allow if all answers are the shortest.
     const mostByBytes = Math.floor(maxBytes / (SEGMENT_COST + ENTRY_COST));
     this.#chains = new HashLru(Math.max(1, Math.min(maxEntries, mostByBytes)));
   }
 
-  /** Whether this class may not take another entry of `bytes` octets without giving one up. */
+  /** Whether this class must evict an entry before it takes another one of `bytes` octets. */
   isFullFor(bytes: number): boolean {
     return this.entries >= this.#maxEntries || this.bytes + bytes > this.maxBytes;
   }
 
-  /** The entry of this question, which counts as used now; NONE when there is none. */
+  /** The entry of this question, which is now the most recently used one; NONE if there is none. */
   find(hash: number, query: Uint8Array, q: QuestionKey, anyType: boolean, partition: number): number {
     let ref = this.#chains.get(hash);
     while (ref !== NONE) {
@@ -47,7 +47,7 @@ export class EntryStore {
     return NONE;
   }
 
-  /** Files an entry whose key and message are written. Returns how many others had to go because their hashes are alike. */
+  /** Files an entry whose key and message are already written. Returns how many others were evicted because of equal hashes. */
   insert(ref: number): number {
     const hash = hashOf(this.#arena, ref);
     const first = this.#chains.get(hash);
@@ -75,18 +75,18 @@ export class EntryStore {
     this.#freeChain(ref);
   }
 
-  /** Drops what was not used for longest (with what shares its hash). Returns how many entries that were. */
+  /** Drops the least recently used entry (and those with the same hash). Returns how many entries that were. */
   evictOldest(): number {
     return this.#freeChain(this.#chains.popOldest());
   }
 
-  /** Whether what was not used for longest has expired. */
+  /** Whether the least recently used entry has expired. */
   isOldestExpired(nowMs: number): boolean {
     if (this.entries === 0) return false;
     return isExpired(this.#arena, this.#chains.oldest(), nowMs);
   }
 
-  /** Drops the entries that `drops` says yes to. Visits every one: not for the path of a query. */
+  /** Drops the entries for which `drops` returns true. Visits every one: not for the hot path. */
   removeWhere(drops: (ref: number) => boolean): number {
     const dropped: number[] = [];
     for (const first of this.#chains.values()) {
@@ -106,7 +106,7 @@ export class EntryStore {
     return dropped;
   }
 
-  /** Drops what stands in a chain behind its MAX_CHAIN first. Returns how many that were. */
+  /** Drops what is in a chain behind its first MAX_CHAIN entries. Returns how many that were. */
   #cutChain(first: number): number {
     let last = first;
     for (let length = 1; length < MAX_CHAIN; length++) {

@@ -1,5 +1,5 @@
-// How an entry lies in the arena: its key, its times, its place in a chain. No object per entry, so that a full cache is
-// nothing to the garbage collector. Called by EntryStore and MessageCache; the message itself: entry-message.ts.
+// The layout of an entry in the arena: its key, its times, its chain link. There is no object per entry, so a full cache costs
+// the garbage collector nothing. Called by EntryStore and MessageCache; for the message see entry-message.ts.
 //
 //   word  0–1  when it was stored, clock ms (double)
 //         2    lifetime, seconds from then
@@ -14,7 +14,7 @@
 //        11    hits; of a failure: how often in a row
 //        12…   the message (no OPT), padded to whole words; then the offsets of its TTLs, 16 bits each
 //
-// An entry goes on in the segments that its first one is linked to; words and 16-bit numbers never straddle two.
+// An entry continues in the segments linked to its first one; words and 16-bit numbers never straddle two segments.
 import { HEADER_LENGTH } from '../wire/header.ts';
 import { equalNamesFolded } from '../wire/name.ts';
 import type { QuestionKey } from './question-key.ts';
@@ -36,7 +36,7 @@ const WORD_NAME_FLAGS = 8;
 const WORD_LENGTHS = 9;
 const WORD_RCODE = 10;
 const WORD_HITS = 11;
-/** Where the message begins. */
+/** Where the message starts. */
 export const MESSAGE_WORD = 12;
 const MESSAGE_OFFSET = MESSAGE_WORD * 4;
 const NXDOMAIN_FLAG = 1 << 16;
@@ -52,7 +52,7 @@ export function lengthInSegments(arena: SegmentArena, ref: number): number {
   return segmentsFor(lengthOf(arena, ref), ttlCountOf(arena, ref));
 }
 
-/** Fills an entry's key and forgets all else that was noted in these segments before. */
+/** Fills in an entry's key and clears everything that was noted in these segments before. */
 export function writeKey(
   arena: SegmentArena,
   ref: number,
@@ -77,7 +77,7 @@ export function writeKey(
   words[word + WORD_HITS] = 0;
 }
 
-/** Notes when the entry was stored, how long it is fresh, and its RCODE (and EDE code, −1 for none). */
+/** Notes when the entry was stored, how long it is fresh, its RCODE, and its EDE code (−1 for none). */
 export function writeLifetime(
   arena: SegmentArena,
   ref: number,
@@ -93,7 +93,7 @@ export function writeLifetime(
   arena.words[word + WORD_RCODE] = ((edeCode + 1) << 16) | rcode;
 }
 
-/** Whether the entry belongs to this very question, flags and partition. `anyType`: an NXDOMAIN is looked for. */
+/** Whether the entry matches exactly this question, these flags and this partition. `anyType`: the search is for an NXDOMAIN. */
 export function matchesQuestion(
   arena: SegmentArena,
   ref: number,
@@ -110,7 +110,7 @@ export function matchesQuestion(
   return matchesName(arena, ref, query, HEADER_LENGTH + q.qnameLength);
 }
 
-/** Whether the entry's QNAME is the query's, letters' case aside. They are as long as each other. */
+/** Whether the entry's QNAME equals the query's, ignoring case. Both have the same length. */
 function matchesName(arena: SegmentArena, ref: number, query: Uint8Array, nameEnd: number): boolean {
   const { bytes, links } = arena;
   let segment = ref;
@@ -172,12 +172,12 @@ export function rcodeOf(arena: SegmentArena, ref: number): number {
   return arena.words[(ref << SEGMENT_WORD_SHIFT) + WORD_RCODE]! & 0xffff;
 }
 
-/** The EDE code noted with a failure, −1 for none. */
+/** The EDE code stored with a failure, −1 for none. */
 export function edeCodeOf(arena: SegmentArena, ref: number): number {
   return (arena.words[(ref << SEGMENT_WORD_SHIFT) + WORD_RCODE]! >>> 16) - 1;
 }
 
-/** Hits since the entry was stored; of a failure: how often in a row it failed. */
+/** Hits since the entry was stored; for a failure: how many times in a row it failed. */
 export function hitsOf(arena: SegmentArena, ref: number): number {
   return arena.words[(ref << SEGMENT_WORD_SHIFT) + WORD_HITS]!;
 }
@@ -191,12 +191,12 @@ export function storedAtMs(arena: SegmentArena, ref: number): number {
   return arena.doubles[ref << (SEGMENT_WORD_SHIFT - 1)]!;
 }
 
-/** How long it answers, ms. */
+/** How long it may be used, ms. */
 export function lifetimeMs(arena: SegmentArena, ref: number): number {
   return arena.words[(ref << SEGMENT_WORD_SHIFT) + WORD_LIFETIME]! * 1000;
 }
 
-/** Milliseconds for which the entry is still fresh; 0 or less: expired, and since when. */
+/** Milliseconds for which the entry is still fresh; 0 or less: it expired that long ago. */
 export function remainingMs(arena: SegmentArena, ref: number, nowMs: number): number {
   return storedAtMs(arena, ref) + lifetimeMs(arena, ref) - nowMs;
 }
@@ -205,13 +205,13 @@ export function isExpired(arena: SegmentArena, ref: number, nowMs: number): bool
   return remainingMs(arena, ref, nowMs) <= 0;
 }
 
-/** Whether a refresh may be tried (again). */
+/** Whether a refresh may be tried (again) now. */
 export function mayRefresh(arena: SegmentArena, ref: number, nowMs: number): boolean {
   const notBeforeSeconds = arena.words[(ref << SEGMENT_WORD_SHIFT) + WORD_REFRESH]!;
   return nowMs >= storedAtMs(arena, ref) + notBeforeSeconds * 1000;
 }
 
-/** No refresh for so many seconds from now, rounded up. */
+/** No refresh for this many seconds from now, rounded up. */
 export function delayRefresh(arena: SegmentArena, ref: number, nowMs: number, seconds: number): void {
   const ageSeconds = Math.ceil((nowMs - storedAtMs(arena, ref)) / 1000);
   arena.words[(ref << SEGMENT_WORD_SHIFT) + WORD_REFRESH] = ageSeconds + seconds;

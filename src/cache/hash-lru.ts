@@ -1,101 +1,102 @@
-// Hash → reference, in order of use: what EntryStore finds entries by. lru-cache does the work, in parts:
+// Hash → reference, in order of use: EntryStore finds entries with it. lru-cache does the work, in shards:
 //
-//   hash ─ some of its bits ─▶ part │ lru-cache of at most 32,768 or so │   made when its first hash comes
+//   hash ─ some of its bits ─▶ shard │ lru-cache of about 32,768 at most │   created for its first hash
 //
-// A part gives up its own least recently used, the parts taking turns: nearly what a single list would, as long as a part holds some, and
-// exactly that where the cache is small and has one part.
+// Each shard evicts its own least recently used hash, and the shards take turns. The result is nearly that of a single list as
+// long as each shard holds some hashes, and exactly that if the cache is small and has one shard.
 //
-// One Map of a million hashes is built anew now and then as hashes come and go, at some 90 ms a time, and queries wait that long; a part
-// takes 3 ms at the most (bench/cache/hash-parts). Smaller parts would take less. But around each list lie some 2 KiB that every hash
-// that comes or goes touches, and of many parts these are never at hand: forwarding pays for that. What was never filled takes no memory.
+// A single Map of a million hashes is rebuilt from time to time as hashes come and go. Each rebuild takes about 90 ms, and queries
+// wait for it; a shard takes at most 3 ms (bench/cache/hash-parts). Smaller shards would take less. But each list has about 2 KiB
+// of its own that every added or removed hash touches, and with many shards these are never in the CPU cache, which slows
+// forwarding down. A shard that was never filled takes no memory.
 import { LRUCache } from 'lru-cache';
 import { NONE } from './segment-arena.ts';
 
-/** Hashes in a part. */
-const PART_HASHES = 32_768;
-/** Bits of a hash to the right of those that choose the part. */
-const PART_SHIFT = 16;
-/** Parts are filled by chance, one more than another. By so much more, and the hash that comes costs another of its part its place. */
-const UNEVENNESS = 1.25;
+/** Hashes in a shard. */
+const SHARD_HASHES = 32_768;
+/** Bits of a hash to the right of those that choose the shard. */
+const SHARD_SHIFT = 16;
+/** Shards fill unevenly. A shard may hold this many times its share; beyond that, a new hash evicts another one of its shard. */
+const SHARD_HEADROOM = 1.25;
 
 /** lru-cache writes into the options it is given: one object for all calls, none made per call. */
 const OPTIONS = {};
 
-type Part = LRUCache<number, number>;
+type Shard = LRUCache<number, number>;
 
-/** A bounded map of 32-bit hashes to references (never NONE). What goes first is the least recently used of one part, the parts taking turns. */
+/** A bounded map of 32-bit hashes to references (never NONE). It evicts the least recently used hash of one shard, and the shards take turns. */
 export class HashLru {
-  readonly #parts: (Part | null)[];
-  readonly #partMask: number;
-  readonly #partMax: number;
-  /** The part that gives up the next. */
+  readonly #shards: (Shard | null)[];
+  readonly #shardMask: number;
+  readonly #shardMax: number;
+  /** The shard that evicts next. */
   #turn = 0;
 
-  /** `max`: hashes that the owner will have in it at a time; it makes room itself, by popOldest(). */
+  /** `max`: hashes that the owner keeps in it at a time; the owner makes room with popOldest(). */
   constructor(max: number) {
-    const count = 2 ** Math.ceil(Math.log2(Math.max(1, max / PART_HASHES)));
-    this.#parts = new Array<Part | null>(count).fill(null);
-    this.#partMask = count - 1;
-    this.#partMax = count === 1 ? max : Math.ceil((max / count) * UNEVENNESS);
+    const count = 2 ** Math.ceil(Math.log2(Math.max(1, max / SHARD_HASHES)));
+    this.#shards = new Array<Shard | null>(count).fill(null);
+    this.#shardMask = count - 1;
+    this.#shardMax = count === 1 ? max : Math.ceil((max / count) * SHARD_HEADROOM);
   }
 
-  /** The reference filed under a hash, which counts as used now; NONE when there is none. */
+  /** The reference filed under a hash, which is now the most recently used one; NONE if there is none. */
   get(hash: number): number {
-    const part = this.#parts[(hash >>> PART_SHIFT) & this.#partMask]!;
-    return part === null ? NONE : (part.get(hash, OPTIONS) ?? NONE);
+    const shard = this.#shards[(hash >>> SHARD_SHIFT) & this.#shardMask]!;
+    return shard === null ? NONE : (shard.get(hash, OPTIONS) ?? NONE);
   }
 
-  /** Files a reference under a hash that nothing is filed under. Returns one that had to go for it; NONE nearly always. */
+  /** Files a reference under a hash that is not in use yet. Returns the reference that was evicted for it; nearly always NONE. */
   add(hash: number, ref: number): number {
-    const index = (hash >>> PART_SHIFT) & this.#partMask;
-    let part = this.#parts[index]!;
-    if (part === null) {
-      part = new LRUCache({ max: this.#partMax });
-      this.#parts[index] = part;
+    const index = (hash >>> SHARD_SHIFT) & this.#shardMask;
+    let shard = this.#shards[index]!;
+    if (shard === null) {
+      shard = new LRUCache({ max: this.#shardMax });
+      this.#shards[index] = shard;
     }
-    // lru-cache would drop it without a word, and the entry's memory would be lost.
-    const gone = part.size === this.#partMax ? part.pop()! : NONE;
-    part.set(hash, ref, OPTIONS);
+    // lru-cache would drop it silently, and the entry's memory would leak.
+    const gone = shard.size === this.#shardMax ? shard.pop()! : NONE;
+    shard.set(hash, ref, OPTIONS);
     return gone;
   }
 
-  /** Files a reference under a hash in place of another. */
+  /** Files a reference under a hash instead of another one. */
   replace(hash: number, ref: number): void {
-    this.#parts[(hash >>> PART_SHIFT) & this.#partMask]!.set(hash, ref, OPTIONS);
+    this.#shards[(hash >>> SHARD_SHIFT) & this.#shardMask]!.set(hash, ref, OPTIONS);
   }
 
   delete(hash: number): void {
-    this.#parts[(hash >>> PART_SHIFT) & this.#partMask]?.delete(hash);
+    this.#shards[(hash >>> SHARD_SHIFT) & this.#shardMask]?.delete(hash);
   }
 
-  /** Takes out what was not used for longest and returns it; NONE when there is nothing. */
+  /** Takes out the least recently used reference and returns it; NONE if there is none. */
   popOldest(): number {
-    const part = this.#nextPart();
-    if (part === null) return NONE;
-    this.#turn = (this.#turn + 1) & this.#partMask;
-    return part.pop()!;
+    const shard = this.#nextShard();
+    if (shard === null) return NONE;
+    this.#turn = (this.#turn + 1) & this.#shardMask;
+    return shard.pop()!;
   }
 
-  /** What popOldest() would take out; NONE when there is nothing. Makes an iterator: not for nothing. */
+  /** What popOldest() would take out; NONE if there is none. Allocates an iterator: do not call it without need. */
   oldest(): number {
-    return this.#nextPart()?.rvalues().next().value ?? NONE;
+    return this.#nextShard()?.rvalues().next().value ?? NONE;
   }
 
-  /** Every reference: not for the path of a query. */
+  /** Every reference: not for the hot path. */
   *values(): Generator<number> {
-    for (const part of this.#parts) if (part !== null) yield* part.values();
+    for (const shard of this.#shards) if (shard !== null) yield* shard.values();
   }
 
   clear(): void {
-    this.#parts.fill(null);
+    this.#shards.fill(null);
   }
 
-  /** The part whose turn it is, or the next that has anything; null when none has. */
-  #nextPart(): Part | null {
-    for (let passed = 0; passed <= this.#partMask; passed++) {
-      const part = this.#parts[this.#turn]!;
-      if (part !== null && part.size > 0) return part;
-      this.#turn = (this.#turn + 1) & this.#partMask;
+  /** The shard whose turn it is, or the next one that is not empty; null if all are. */
+  #nextShard(): Shard | null {
+    for (let passed = 0; passed <= this.#shardMask; passed++) {
+      const shard = this.#shards[this.#turn]!;
+      if (shard !== null && shard.size > 0) return shard;
+      this.#turn = (this.#turn + 1) & this.#shardMask;
     }
     return null;
   }

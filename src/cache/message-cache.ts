@@ -1,4 +1,4 @@
-// The cache of whole answers, one per worker thread: finds, ages, keeps and forgets. Called by the pipeline, once per
+// The cache of whole answers, one per worker thread: finds answers, counts their TTLs down, stores and drops them. Called by the pipeline, once per
 // query (lookup, copyFound) and once per reply (store, storeFailure). RFC 2308, RFC 8767, RFC 9520.
 import { Counter, type Counters } from '../metrics/counters.ts';
 import { HEADER_LENGTH } from '../wire/header.ts';
@@ -33,25 +33,25 @@ import { NONE, type SegmentArena } from './segment-arena.ts';
 
 /** What a look-up found. */
 export const Lookup = {
-  /** Nothing of use: ask an upstream. */
+  /** Nothing useful: ask an upstream. */
   miss: 0,
   /** An answer. */
   fresh: 1,
-  /** An answer that is asked for often and about to expire: answer, and ask an upstream as well. Said once per refresh. */
+  /** An answer that is popular and about to expire: answer, and ask an upstream as well. Returned once per refresh. */
   prefetch: 2,
-  /** An expired answer: ask an upstream, and use this if that fails or takes too long (RFC 8767 §5). */
+  /** An expired answer: ask an upstream, and use this answer if that fails or takes too long (RFC 8767 §5). */
   stale: 3,
   /** Upstreams failed a moment ago: no message, answer with foundRcode and EDE 13 (RFC 9520 §3.2). */
   failure: 4,
-  /** An expired answer, and upstreams failed a moment ago: answer with it at once, do not ask (RFC 8767 §5). */
+  /** An expired answer, and upstreams failed a moment ago: use it at once and do not ask (RFC 8767 §5). */
   staleNow: 5,
 } as const;
 export type Lookup = (typeof Lookup)[keyof typeof Lookup];
 
-/** Limits and manners of a cache; the configuration's `cache` section fits. */
+/** Limits and settings of a cache; the configuration's `cache` section has this shape. */
 export interface CacheOptions extends TtlLimits {
   readonly maxEntries: number;
-  /** Octets for messages and everything noted about them. */
+  /** Octets for messages and everything stored with them. */
   readonly maxBytes: number;
   readonly failureTtlSeconds: number;
   readonly serveStale: {
@@ -60,24 +60,24 @@ export interface CacheOptions extends TtlLimits {
     readonly ttlSeconds: number;
   };
   readonly prefetch: {
-    /** Hits since the answer was stored, at least. */
+    /** Minimum number of hits since the answer was stored. */
     readonly hits: number;
-    /** Share of its lifetime that is left, at most; 0: no prefetch. */
+    /** Largest share of its lifetime that may be left; 0: no prefetch. */
     readonly remainingPercent: number;
   };
 }
 
-/** RFC 8767 §5: how long after a failure stale data is used without asking anew. */
+/** RFC 8767 §5: how long after a failure stale data is used without another query. */
 const RECHECK_SECONDS = 30;
-/** A refresh that was announced and of which nothing was heard is announced again after so long. */
+/** If no answer to an announced refresh was stored, it is announced again after this time. */
 const REFRESH_GRACE_SECONDS = 5;
-/** RFC 9520 §3.2: a failure is kept for a second at least, five minutes at most. */
+/** RFC 9520 §3.2: a failure is kept for at least a second and at most five minutes. */
 const MIN_FAILURE_SECONDS = 1;
 const MAX_FAILURE_SECONDS = 300;
 const MAX_NAME_LENGTH = 255;
 const NO_OFFSETS = new Uint16Array(0);
 
-/** The cache of one thread. `nowMs` is everywhere the thread's monotonic clock. */
+/** The cache of one thread. `nowMs` is always the thread's monotonic clock. */
 export class MessageCache {
   readonly #options: CacheOptions;
   readonly #counters: Counters;
@@ -116,12 +116,12 @@ export class MessageCache {
     return this.#found === NONE ? 0 : rcodeOf(this.#arena, this.#found);
   }
 
-  /** The EDE code that the failure found was stored with, −1 for none. */
+  /** The EDE code stored with the failure that was found, −1 for none. */
   get foundEdeCode(): number {
     return this.#found === NONE ? -1 : edeCodeOf(this.#arena, this.#found);
   }
 
-  /** Looks for an answer to the query, whose question stands at 12 in `query`. What it found stays for copyFound(). */
+  /** Looks for an answer to the query, whose question starts at 12 in `query`. The result is kept for copyFound(). */
   lookup(query: Uint8Array, q: QuestionKey, partition: number, nowMs: number): Lookup {
     let outcome = this.findUsable(query, q, partition, nowMs);
     if (outcome === Lookup.fresh) {
@@ -142,7 +142,7 @@ export class MessageCache {
   }
 
   /**
-   * Looks for data only, fresh or stale, whatever failed since: for when an upstream has failed or takes too long. Counts
+   * Looks for data only, fresh or stale, and ignores failures: for when an upstream has failed or takes too long. Counts
    * nothing. Returns fresh, stale or miss.
    */
   findUsable(query: Uint8Array, q: QuestionKey, partition: number, nowMs: number): Lookup {
@@ -164,7 +164,7 @@ export class MessageCache {
     return Lookup.miss;
   }
 
-  /** Takes `ref` for what was found if it is fresh (and says so), or newer than the stale entry found so far. */
+  /** Makes `ref` the result if it is fresh (and returns true then), or newer than the stale entry found so far. */
   #takeNewer(ref: number, nowMs: number): boolean {
     if (ref === NONE) return false;
     const fresh = !isExpired(this.#arena, ref, nowMs);
@@ -189,22 +189,22 @@ export class MessageCache {
   }
 
   /**
-   * Copies the message found into out[0 …], its TTLs aged (a stale one's set to serveStale.ttl), its QTYPE the one asked,
-   * and returns its length; of one that is longer than `out`, the beginning is copied. Call it right after a look-up that
+   * Copies the message found into out[0 …] with its TTLs counted down (serveStale.ttl in a stale one) and the QTYPE that was asked,
+   * and returns its length; if it is longer than `out`, only its beginning is copied. Call it right after a look-up that
    * found data.
    */
   copyFound(out: Uint8Array, nowMs: number): number {
     const staleTtlSeconds = this.#options.serveStale.ttlSeconds;
     const length = copyMessage(this.#arena, this.#found, out, nowMs, staleTtlSeconds);
-    // An NXDOMAIN answers questions for every type, and was stored with one.
+    // An NXDOMAIN answers questions of every type, but was stored with one type.
     writeUint16(out, this.#foundTypeOffset, this.#foundQtype);
     return length;
   }
 
   /**
-   * Keeps a sound reply (scanned ok, OPT stripped: `length` is without it) for the query's question and flags, as far as
-   * the RFCs let it. Its TTLs are brought into the configured limits in place, so that the client who waited for it sees
-   * what later ones will. NOERROR and NXDOMAIN end a run of failures; other RCODEs are left to storeFailure().
+   * Stores a valid reply (scanned ok, OPT stripped: `length` is without it) under the query's question and flags, if
+   * the RFCs allow it. Its TTLs are clamped to the configured limits in place, so that the client who waited for it sees
+   * what later ones will see. NOERROR and NXDOMAIN end a run of failures; other RCODEs are left to storeFailure().
    */
   store(
     query: Uint8Array,
@@ -216,7 +216,7 @@ export class MessageCache {
     nowMs: number,
   ): void {
     const questionEnd = HEADER_LENGTH + q.qnameLength + 4;
-    // The exchange has matched the question; an answer filed under another one would be a poisoned cache.
+    // The exchange has matched the question; an answer filed under a different one would poison the cache.
     if (scanned.questionEnd !== questionEnd || !equalQuestions(query, reply, questionEnd)) return;
     const kind = judge(scanned, this.#options);
     if (kind === CacheKind.failure) return;
@@ -226,10 +226,10 @@ export class MessageCache {
       const nameHash = hashNameAndClass(q);
       this.#forget(this.#positives, q.keyHash, query, q, false, partition);
       this.#forget(this.#negatives, q.keyHash, query, q, false, partition);
-      // A name that has an answer exists, whatever was heard before.
+      // A name that has an answer exists, even if an earlier reply denied it.
       this.#forget(this.#negatives, nameHash, query, q, true, partition);
 
-      // Of the records before OPT only: those behind it went with it.
+      // Only the records before OPT: those behind it were removed with it.
       const ttlCount = scanned.ttlCount;
       const positive = kind === CacheKind.positive;
       const lifetime = lifetimeSeconds(scanned, kind, this.#options);
@@ -252,10 +252,10 @@ export class MessageCache {
   }
 
   /**
-   * Notes that the upstreams failed on this question (SERVFAIL, REFUSED, nothing at all …): for failureTtl, twice as long
-   * each time in a row, it is not asked again (RFC 9520 §3.2). Data that is there stays, and is not refreshed for 30 s.
-   * @param isOutage no upstream answered anything: that says nothing of this question, which is kept for the least time there may
-   *   be (1 s), so that it is asked again soon after their return
+   * Notes that the upstreams failed on this question (SERVFAIL, REFUSED, no reply …): it is not asked again for failureTtl, twice as
+   * long after each failure in a row (RFC 9520 §3.2). Data that is there stays, and is not refreshed for 30 s.
+   * @param isOutage no upstream answered anything. This says nothing about the question, so it is kept for the shortest allowed
+   *   time (1 s) and asked again soon after the upstreams return
    */
   storeFailure(
     query: Uint8Array,
@@ -274,9 +274,9 @@ export class MessageCache {
     let failuresBefore = 0;
     if (ref !== NONE) {
       const remaining = remainingMs(arena, ref, nowMs);
-      // The same failure, heard of twice.
+      // The same failure, reported twice.
       if (remaining > 0) return;
-      // What failed long ago and was not asked for since begins anew.
+      // A question that failed long ago and was not asked since starts again at the shortest time.
       if (!isOutage && remaining > -MAX_FAILURE_SECONDS * 1000)
         failuresBefore = Math.min(hitsOf(arena, ref) + 1, 16);
     } else {
@@ -298,7 +298,7 @@ export class MessageCache {
 
   /**
    * Drops everything, or what belongs to a name (and names below it), to a partition, or to both. Returns how many
-   * entries that were. Throws RangeError on a text that is no name. Visits every entry: for operators, not for queries.
+   * entries that were. Throws RangeError if the text is not a name. Visits every entry: for operators, not for queries.
    */
   flush(nameText?: string, partition?: number): number {
     const suffix = nameText === undefined ? null : textToName(nameText);

@@ -1,20 +1,20 @@
-// Memory for cached messages: one buffer of equal segments, an entry is a linked list of them. Called by the cache
-// only. Equal segments cannot fragment: however the mix of sizes changes, every free segment serves every message.
+// Memory for cached messages: one buffer of equal segments; an entry is a linked list of them. Called only by the
+// cache. Equal segments cannot fragment: whatever the mix of sizes, every free segment fits every message.
 //
 //   links   [ 0 │ 4 │ 0 │ 0 │ 3 │ … ]      entry 1 = segments 1 → 4 → 3, entry 2 = segment 2 alone
 //   octets  [ – │ A₀│ B │ A₂│ A₁│ … ]      segment 0 is never handed out: 0 means "none"
 //
-// The buffer is reserved whole when the cache is made, but the system backs a page only when it is first written:
-// what was never used costs nothing, and nothing has to grow (and fail) under load.
+// The whole buffer is reserved when the cache is created, but the system backs a page only when it is first written:
+// unused memory costs nothing, and nothing has to grow (and fail) under load.
 import { WordOctets, wordsOf } from '../base/word-octets.ts';
 
-/** log₂ of a segment's octets: 128 hold the answer to an A question and all that is noted about it. */
+/** log₂ of a segment's octets: 128 hold the answer to an A question and everything that is stored with it. */
 export const SEGMENT_SHIFT = 7;
 export const SEGMENT_BYTES = 1 << SEGMENT_SHIFT;
 /** log₂ of a segment's 32-bit words. */
 export const SEGMENT_WORD_SHIFT = SEGMENT_SHIFT - 2;
 export const SEGMENT_WORDS = 1 << SEGMENT_WORD_SHIFT;
-/** What a segment costs, its link included, octets. */
+/** What a segment costs with its link, octets. */
 export const SEGMENT_COST = SEGMENT_BYTES + 4;
 /** No segment. */
 export const NONE = 0;
@@ -24,7 +24,7 @@ const MAX_SEGMENTS = (1 << (31 - SEGMENT_SHIFT)) - 1;
 
 /** A pool of segments. A reference is the number of an entry's first segment; its octets begin at ref << SEGMENT_SHIFT. */
 export class SegmentArena {
-  /** The memory, seen as octets, as 16- and 32-bit words in the machine's order, and as doubles. */
+  /** The memory, as octets, as 16- and 32-bit words in the machine's byte order, and as doubles. */
   readonly bytes: WordOctets;
   readonly halves: Uint16Array;
   readonly words: Int32Array;
@@ -36,7 +36,7 @@ export class SegmentArena {
   /** Segments in use. */
   used = 0;
   #freeHead = NONE;
-  /** Segments from here on were never used: their pages are not backed yet. */
+  /** Segments from this one on were never used: their pages are not backed yet. */
   #untouched = 1;
 
   constructor(capacity: number) {
@@ -49,7 +49,7 @@ export class SegmentArena {
     this.links = new Int32Array(this.capacity + 1);
   }
 
-  /** Takes `count` segments (≥ 1), linked; NONE when fewer are free. Their octets are whatever they were. */
+  /** Takes `count` segments (≥ 1), linked; NONE if fewer are free. Their content is undefined. */
   allocate(count: number): number {
     if (count > this.capacity - this.used) return NONE;
     this.used += count;
@@ -64,7 +64,7 @@ export class SegmentArena {
     return ref;
   }
 
-  /** Gives all of an entry's segments back. */
+  /** Frees all segments of an entry. */
   free(ref: number): void {
     let last = ref;
     let count = 1;

@@ -1,5 +1,5 @@
-// Everything that goes back to clients is written and counted here: from the cache, from an upstream's reply, or made up
-// (errors, with EDE where the query had OPT).
+// Every answer to a client is written and counted here: from the cache, from an upstream's reply, or created here
+// (errors, with EDE if the query had OPT).
 import type { Clock } from '../base/clock.ts';
 import { copyOctets, WordOctets } from '../base/word-octets.ts';
 import { Lookup, type MessageCache } from '../cache/message-cache.ts';
@@ -32,8 +32,8 @@ export const NO_EDE = -1;
 const MAX_STREAM_BYTES = 65_535;
 
 /**
- * The longest answer that a client takes: what its OPT says, but over UDP no more than 1232 octets, which
- * fit any path unfragmented (flag day 2020, RFC 9715 §3.2).
+ * The longest answer that a client takes: the size in its OPT, but over UDP at most 1232 octets, which
+ * fit every path without fragmentation (flag day 2020, RFC 9715 §3.2).
  */
 export function answerLimit(stream: boolean, udpSize: number): number {
   if (stream) return MAX_STREAM_BYTES;
@@ -57,7 +57,7 @@ export class Answers {
     this.#clock = clock;
   }
 
-  /** Answers a query with an error, at once. */
+  /** Answers a query with an error at once. */
   error(
     bytes: Uint8Array,
     q: ParsedQuery,
@@ -73,7 +73,7 @@ export class Answers {
     this.#send(path, out, length, peers, peerOffset, rcode);
   }
 
-  /** Answers a query with TC and nothing else: it may come again over TCP. */
+  /** Answers a query with TC and no records: the client may repeat it over TCP. */
   comeByTcp(
     bytes: Uint8Array,
     q: ParsedQuery,
@@ -85,7 +85,7 @@ export class Answers {
     this.#send(path, out, writeTruncatedReply(bytes, q, out), peers, peerOffset, Rcode.NOERROR);
   }
 
-  /** Answers a query with a message that was made up here, without OPT, for its question in any spelling. */
+  /** Answers a query with a message that was created here, without OPT, for its question in any letter case. */
   made(
     message: Uint8Array,
     bytes: Uint8Array,
@@ -134,7 +134,7 @@ export class Answers {
     this.#send(path, out, length, peers, peerOffset, rcode);
   }
 
-  /** Gives an upstream's reply (OPT taken off) to all waiters of a flight. */
+  /** Gives an upstream's reply (without OPT) to all waiters of a flight. */
   reply(
     flight: Flight,
     message: Uint8Array,
@@ -150,13 +150,13 @@ export class Answers {
     }
   }
 
-  /** Tells a waiter that was taken off its flight that its place went to another client. */
+  /** Tells a waiter that was taken off its flight that its slot went to another client. */
   displaced(waiter: Waiter, flight: Flight): void {
     this.#writeError(flight, Rcode.REFUSED);
     this.#give(waiter, this.#scratch, flight.questionEnd, Rcode.REFUSED, EdeCode.other, null);
   }
 
-  /** Answers one waiter with a message without OPT, and releases it. */
+  /** Answers one waiter with a message without OPT, and releases the waiter. */
   #give(
     waiter: Waiter,
     message: Uint8Array,
@@ -167,7 +167,7 @@ export class Answers {
   ): void {
     const path = waiter.path!;
     const out = path.reserve();
-    // What is longer than the path carries need not be copied: it is cut anyway.
+    // What is longer than the path can carry need not be copied: it is truncated anyway.
     copyOctets(message, 0, out, 0, Math.min(length, out.length));
     const limit = waiter.sizeLimit;
     const end = restoreForClient(out, length, waiter.named, waiter, rcode, edeCode, edeText, limit);
@@ -175,7 +175,7 @@ export class Answers {
     this.#settle(waiter);
   }
 
-  /** Gives an upstream's reply to an opaque query back as it is, with the client's ID. */
+  /** Returns an upstream's reply to an opaque query unchanged, except for the client's ID. */
   verbatim(flight: Flight, message: Uint8Array, length: number, rcode: number): void {
     for (let waiter = flight.takeWaiters(); waiter !== null; ) {
       const next: Waiter | null = waiter.next;
@@ -197,12 +197,12 @@ export class Answers {
     }
   }
 
-  /** Gives stale data to the waiters of a flight (RFC 8767 §4); returns false when there is none after all. */
+  /** Gives stale data to the waiters of a flight (RFC 8767 §4); returns false if there is none. */
   stale(flight: Flight): boolean {
     if (flight.waiters === null || flight.opaque) return false;
     const cache = this.#cache;
     const nowMs = this.#clock.nowMs;
-    // It may have been refreshed meanwhile by another way.
+    // Another query may have refreshed it meanwhile.
     const found = cache.findUsable(flight.query, flight, flight.zone!.partition, nowMs);
     if (found === Lookup.miss) return false;
     const length = cache.copyFound(this.#scratch, nowMs);
@@ -213,21 +213,21 @@ export class Answers {
     return true;
   }
 
-  /** Gives stale data, or an error that was made up here, to the waiters of a flight. */
+  /** Gives stale data to the waiters of a flight, or an error that is created here. */
   failure(flight: Flight, rcode: number, edeCode: number, edeText: Uint8Array | null): void {
     if (flight.waiters === null || this.stale(flight)) return;
     this.withoutRecords(flight, rcode, edeCode, edeText);
   }
 
-  /** Gives an answer without records, made up here, to the waiters of a flight. */
+  /** Gives an answer without records, created here, to the waiters of a flight. */
   withoutRecords(flight: Flight, rcode: number, edeCode: number, edeText: Uint8Array | null): void {
     this.#writeError(flight, rcode);
     this.reply(flight, this.#scratch, flight.questionEnd, rcode, edeCode, edeText);
   }
 
   /**
-   * Gives the waiters of a flight the truncated reply that was kept for want of the whole: with TC, they may try TCP themselves.
-   * Stale data, which is whole, is better. Nothing is stored.
+   * Gives the waiters of a flight the truncated reply that was kept because the whole one did not come: it has TC, so they may try TCP.
+   * Stale data is whole, and therefore better. Nothing is stored.
    */
   truncated(flight: Flight): void {
     if (flight.waiters === null || this.stale(flight)) return;
@@ -237,7 +237,7 @@ export class Answers {
       this.verbatim(flight, reply, reply.length, rcode);
       return;
     }
-    // Over TCP nobody minds TC: without records it would pass for "there are none".
+    // Clients ignore TC over TCP: without records the answer would look like NODATA.
     const isEmpty = rcode === Rcode.NOERROR && readAnswerCount(reply) === 0;
     if (isEmpty) this.#writeError(flight, Rcode.SERVFAIL);
     for (let waiter = flight.takeWaiters(); waiter !== null; ) {
@@ -260,7 +260,7 @@ export class Answers {
     writeCounts(scratch, 1, 0, 0, 0);
   }
 
-  /** Every answer that was made here leaves here. */
+  /** Every answer that was created here leaves here. */
   #send(
     path: ClientPath,
     out: Uint8Array,

@@ -1,6 +1,6 @@
-// Who may ask, and how often: limits.allow, limits.deny and limits.perClientQps, decided on the peer's address words.
-// An open resolver is a weapon for others (RFC 5358, RFC 5625 §6), so without an allow list only networks that nobody
-// reaches from the Internet, and the machine's own, are served.
+// Which clients may ask, and how often: limits.allow, limits.deny and limits.perClientQps, decided on the peer's address words.
+// An open resolver is a weapon against others (RFC 5358, RFC 5625 §6). So without an allow list only this machine and
+// networks that cannot be reached from the Internet are served.
 import { PEER_WORDS } from '../io/datagram-socket.ts';
 import { copyPeer, formatPeerAddress, parsePeer } from '../io/peer.ts';
 import { Drop } from '../metrics/counters.ts';
@@ -13,7 +13,7 @@ export interface NetworkWords {
   readonly mask: Int32Array;
 }
 
-/** Makes the words of a network from its address octets (4 or 16) and prefix length. */
+/** Returns the words of a network, from its address octets (4 or 16) and prefix length. */
 export function networkWords(octets: Uint8Array, prefixLength: number): NetworkWords {
   const family = octets.length === 4 ? 4 : 6;
   const padded = new Uint8Array(16);
@@ -25,11 +25,11 @@ export function networkWords(octets: Uint8Array, prefixLength: number): NetworkW
   return { family, network, mask };
 }
 
-/** Clients whose rate is followed at once; a newcomer takes the place of one that is quiet. */
+/** Clients whose rate is tracked at a time; a new client takes the slot of an idle one. */
 const RATE_SLOTS = 16_384;
-/** Tells the allowance of a client's streams from that of its datagrams. */
+/** Separates the allowance of a client's streams from that of its datagrams. */
 const STREAM_SALT = 0x5bd1e995;
-/** Slots looked at for one client. */
+/** Slots examined for one client. */
 const RATE_PROBES = 4;
 
 export class ClientGate {
@@ -38,13 +38,13 @@ export class ClientGate {
   readonly #deny: readonly NetworkWords[];
   /** Milliseconds that one query costs a client; 0: no limit. */
   readonly #intervalMs: number;
-  /** Per slot: a client's address hash, and the time until which its queries have used its allowance (GCRA). */
+  /** Per slot: a client's address hash, and the time up to which its queries have used its allowance (GCRA). */
   readonly #clients = new Int32Array(0);
   readonly #paidUntilMs = new Float64Array(0);
-  /** One client that is in no network that is served, for the log. */
+  /** One client outside the networks that are served, for the log. */
   readonly #stranger = new Int32Array(PEER_WORDS);
   #hasStranger = false;
-  /** Hash seed: which clients share a slot is nobody's to choose. */
+  /** Hash seed: nobody can choose which clients share a slot. */
   readonly #seed: number;
 
   /** @param allow networks served; empty: all */
@@ -65,8 +65,8 @@ export class ClientGate {
   }
 
   /**
-   * Drop.ok, Drop.not_allowed or Drop.rate_limited for a query from the peer at peers[offset …]. What comes over streams has an
-   * allowance of its own: whoever forges datagrams uses up that of the address forged, and cannot forge a handshake.
+   * Drop.ok, Drop.not_allowed or Drop.rate_limited for a query from the peer at peers[offset …]. Streams have an
+   * allowance of their own: a sender of forged datagrams uses up the allowance of the forged address, but cannot forge a handshake.
    */
   admit(peers: Int32Array, offset: number, stream: boolean, nowMs: number): number {
     if (this.#deny.length > 0 && isIn(this.#deny, peers, offset)) return Drop.not_allowed;
@@ -83,7 +83,7 @@ export class ClientGate {
     return this.allow.length === 0 || (peer !== null && isIn(this.allow, peer, 0));
   }
 
-  /** A client that was refused because its network is not served, since the last call; null: none. */
+  /** A client that was refused since the last call because its network is not served; null: none. */
   takeStranger(): string | null {
     if (!this.#hasStranger) return null;
     this.#hasStranger = false;
@@ -95,9 +95,9 @@ export class ClientGate {
     copyPeer(peers, offset, this.#stranger, 0);
   }
 
-  /** Takes one query off a client's allowance: a second's worth may come in a burst. */
+  /** Takes one query off a client's allowance: the queries of one second may come in a burst. */
   #spend(peers: Int32Array, offset: number, stream: boolean, nowMs: number): boolean {
-    // 0 is a slot that nobody has.
+    // 0 marks a free slot.
     const hash = hashClient(peers, offset, this.#seed) ^ (stream ? STREAM_SALT : 0) || 1;
     let slot = -1;
     for (let probe = 0; probe < RATE_PROBES; probe++) {
@@ -123,7 +123,7 @@ export class ClientGate {
 const MAPPED_WORD = new Int32Array(Uint8Array.of(0, 0, 0xff, 0xff).buffer)[0]!;
 
 function isIn(networks: readonly NetworkWords[], peers: Int32Array, offset: number): boolean {
-  // An IPv4 client of a socket for both families (as systemd opens them) is ::ffff:a.b.c.d there. The other words of an IPv4
+  // On a dual-stack socket (as systemd opens them) an IPv4 client is ::ffff:a.b.c.d. The other words of an IPv4
   // network's mask are 0.
   const isMapped =
     peers[offset]! >>> 16 === 6 &&

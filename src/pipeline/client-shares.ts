@@ -1,24 +1,24 @@
-// Who waits for a zone's upstreams, client by client (max-min fairness). Places are free to everybody while there are any, so
-// that one client may have them all. When they are all taken the client that has most gives up its oldest waiter to a newcomer
-// that has fewer: a flood takes what the others leave. Called by zone.ts for every waiter, and by query-path when there is no place.
+// Counts the waiters of a zone client by client (max-min fairness). Any client may take any number of slots while some are free.
+// When all are taken, the client with the most gives up its oldest waiter to a client with fewer: a flood gets what the others
+// leave. Called by zone.ts for every waiter, and by query-path when no slot is free.
 import type { Waiter } from './waiter.ts';
 
 /**
- * Clients are told apart by a keyed hash (client-hash.ts) into so many buckets: memory is bounded whoever asks, and those few that fall
- * in with a flood are served no better than it. A power of two.
+ * Clients are hashed (client-hash.ts) into this many buckets: memory is bounded whoever asks, and the few clients that share a
+ * bucket with a flood are served no better than the flood. A power of two.
  */
 const BUCKETS = 1024;
 
 export class ClientShares {
-  /** Places that each bucket holds. */
+  /** Slots that each bucket holds. */
   readonly #held = new Int32Array(BUCKETS);
-  /** Its waiters, a list in the order they came (Waiter.older, newer): the ends. */
+  /** Its waiters: both ends of a list in the order they came (Waiter.older, newer). */
   readonly #oldest: (Waiter | null)[] = new Array<Waiter | null>(BUCKETS).fill(null);
   readonly #newest: (Waiter | null)[] = new Array<Waiter | null>(BUCKETS).fill(null);
-  /** No bucket holds more than this: raised as places are taken, lowered only when it is looked at. */
+  /** No bucket holds more than this: raised as slots are taken, lowered only when all buckets are counted again. */
   #most = 0;
-  /** The bucket that held so many. */
-  #heaviest = 0;
+  /** The bucket with the largest share when #most was set. */
+  #largest = 0;
 
   add(waiter: Waiter): void {
     const bucket = waiter.clientHash & (BUCKETS - 1);
@@ -31,7 +31,7 @@ export class ClientShares {
     const held = ++this.#held[bucket]!;
     if (held > this.#most) {
       this.#most = held;
-      this.#heaviest = bucket;
+      this.#largest = bucket;
     }
   }
 
@@ -46,23 +46,23 @@ export class ClientShares {
   }
 
   /**
-   * The waiter whose place a newcomer may have: the oldest of the client that holds most, as it has waited longest in vain. Null unless
-   * that client has as many as the newcomer even then: to take turns would help none of them, and where many flood at once each query
-   * would throw out another before it is answered. (A newcomer with nothing is turned away only where nobody has two.)
+   * The waiter whose slot a new query may take: the oldest of the client with the largest share, as it has waited longest in vain.
+   * Null unless that client still has at least as many as the new one afterwards. Otherwise the two would only take turns, which helps
+   * neither; with many floods at once, each query would push out another before it is answered. (A client without a slot is refused only if no client has two.)
    */
   findSurplus(clientHash: number): Waiter | null {
     const heldThen = this.#held[clientHash & (BUCKETS - 1)]! + 1;
     if (heldThen >= this.#most) return null;
-    // All buckets are looked at again only when the heaviest has lost a place since: at most once per place that became free.
-    if (this.#held[this.#heaviest]! < this.#most) this.#weigh();
-    return heldThen < this.#most ? this.#oldest[this.#heaviest]! : null;
+    // All buckets are counted again only if the largest has lost a slot since: at most once per slot that became free.
+    if (this.#held[this.#largest]! < this.#most) this.#findLargest();
+    return heldThen < this.#most ? this.#oldest[this.#largest]! : null;
   }
 
-  #weigh(): void {
+  #findLargest(): void {
     const held = this.#held;
-    let heaviest = 0;
-    for (let bucket = 1; bucket < BUCKETS; bucket++) if (held[bucket]! > held[heaviest]!) heaviest = bucket;
-    this.#heaviest = heaviest;
-    this.#most = held[heaviest]!;
+    let largest = 0;
+    for (let bucket = 1; bucket < BUCKETS; bucket++) if (held[bucket]! > held[largest]!) largest = bucket;
+    this.#largest = largest;
+    this.#most = held[largest]!;
   }
 }

@@ -1,22 +1,22 @@
-// Where places have run out: the client that has most of them gives its oldest up to one with fewer
-// (docs/adr/0011-slots-shared-by-clients.md). Used by query-path, which has no place for a query, and by forward-path, whose
-// upstreams take no more.
+// When no slot is free: the client with the most slots gives its oldest one to a client with fewer
+// (docs/adr/0011-slots-shared-by-clients.md). Used by query-path when it has no slot for a query, and by forward-path when its
+// upstreams take no more messages.
 import { type Counters, Drop } from '../metrics/counters.ts';
 import type { Answers } from './answers.ts';
 import type { Flight } from './flight.ts';
 import type { Waiter } from './waiter.ts';
 import type { Zone } from './zone.ts';
 
-/** Waiters displaced to end one flight: who asks everything twice holds as much of an upstream, and more of the places. */
+/** Waiters that may be displaced to end one flight. A client that asks everything twice holds as much of an upstream, and more slots. */
 const MAX_DISPLACED = 8;
 
-/** Who begins and ends flights: ForwardPath. */
+/** What starts and ends flights: ForwardPath. */
 export interface FlightKeeper {
   mayBegin(zone: Zone): boolean;
   release(flight: Flight): void;
 }
 
-/** Takes places from those who have most. One per ForwardPath. */
+/** Takes slots from the clients that have the most. One per ForwardPath. */
 export class Displacement {
   readonly #flights: FlightKeeper;
   readonly #counters: Counters;
@@ -29,21 +29,21 @@ export class Displacement {
   }
 
   /**
-   * Makes a place free for a client in a zone that has none left; false: nobody holds so many more than this client.
-   * @param joined the flight that it is to wait for; null: one of its own, whose place is wanted as well
+   * Frees a slot for a client in a zone that has none left; false: no client has enough more than this one.
+   * @param joined the flight that the query would join; null: it needs a flight of its own, so a flight must end as well
    */
   makeRoom(zone: Zone, joined: Flight | null, clientHash: number): boolean {
     const waiter = zone.load.clients.findSurplus(clientHash);
     if (waiter === null) return false;
-    // Its place alone is no use to who needs a flight as well.
+    // The waiter's slot alone does not help a query that also needs a flight.
     if (joined === null && waiter.flight!.waiterCount > 1 && !this.#flights.mayBegin(zone)) return false;
     this.#displace(waiter, joined);
     return true;
   }
 
   /**
-   * The upstreams take no more of us at once, which may be fewer than there are places: the same as where there are none left. Ends a flight
-   * of the client that has most of them; false: that is who waits for this one.
+   * The upstreams take no more of our messages at a time, and that may be fewer than there are slots: treated as if none were left. Ends a flight
+   * of the client with the most; false: the client with the most is the one that waits for this flight.
    */
   makeRoomUpstream({ waiters: first, zone }: Flight): boolean {
     for (let displaced = 0; first !== null && displaced < MAX_DISPLACED; displaced++) {
@@ -55,8 +55,8 @@ export class Displacement {
   }
 
   /**
-   * Takes a waiter's place from it; returns whether its flight has ended, as nobody waits for it, nor is about to (`kept`). It is not left
-   * to linger for a late reply: asked again the question would be in flight twice, which makes forging easier (RFC 5452 §5).
+   * Takes a waiter's slot from it. Returns whether its flight has ended because nobody waits for it any more, and nobody is about to (`kept`). The
+   * flight does not wait for a late reply: if the question were asked again, it would be in flight twice, which makes forging easier (RFC 5452 §5).
    */
   #displace(waiter: Waiter, kept: Flight | null): boolean {
     const flight = waiter.flight!;

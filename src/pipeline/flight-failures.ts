@@ -1,4 +1,4 @@
-// What clients are told when a flight ends without a whole answer, and whether that is remembered against the name. Belongs to
+// What clients are told when a flight ends without a whole answer, and whether the failure is stored for the name. Belongs to
 // forward-path.
 import type { Clock } from '../base/clock.ts';
 import type { MessageCache } from '../cache/message-cache.ts';
@@ -17,7 +17,7 @@ export class FlightFailures {
     this.#answers = answers;
   }
 
-  /** Gives the waiters stale data or an error, and remembers the failure (RFC 9520 §3.2) if it is the upstreams'. */
+  /** Gives the waiters stale data or an error, and stores the failure (RFC 9520 §3.2) if it is the upstreams'. */
   fail(flight: Flight): void {
     if (flight.truncatedReply !== null) {
       this.#answers.truncated(flight);
@@ -32,7 +32,7 @@ export class FlightFailures {
     } else if (flight.failedRcode >= 0) {
       rcode = flight.failedRcode;
       const said = flight.failedEdeCode !== NO_EDE;
-      // Servers that answered, but refused to say (RFC 8914 §4.23).
+      // Servers that did answer, but refused the question (RFC 8914 §4.23).
       const refused = rcode === Rcode.SERVFAIL || rcode === Rcode.REFUSED;
       edeCode = !said && refused ? EdeCode.noReachableAuthority : flight.failedEdeCode;
       edeText = flight.failedEdeText;
@@ -42,8 +42,8 @@ export class FlightFailures {
     } else if (flight.unreachable) {
       edeCode = EdeCode.networkError;
     }
-    // That a route loops says nothing about the name: once the route is mended the name is asked for again at once. Nor
-    // does want of room here.
+    // A loop of the route says nothing about the name: as soon as the route is fixed, the name is asked for again. The same
+    // is true if there is no room here.
     const hasFailed = flight.failedRcode >= 0 || flight.timedOut || flight.unreachable;
     const isAboutName = flight.loopText === null && !flight.toldOfLoop && !flight.carriesTags;
     if (hasFailed && !flight.opaque && isAboutName) {
@@ -54,7 +54,7 @@ export class FlightFailures {
         rcode,
         edeCode,
         this.#clock.nowMs,
-        // An outage that ended before the deadline says as little about the name as one that goes on.
+        // An outage that ended before the deadline says as little about the name as one that continues.
         flight.failedRcode < 0 && (flight.sawOutage || flight.zone!.selection.isOutage()),
       );
     }

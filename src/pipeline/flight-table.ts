@@ -1,5 +1,5 @@
-// Coalescing: finds the flight that already asks the same question, so that identical queries share one upstream
-// query (RFC 5452 §5: one outstanding query per question, or birthdays make forging cheap).
+// Coalescing (singleflight): finds the flight that already asks the same question, so that identical queries share one upstream
+// query (RFC 5452 §5: one outstanding query per question, because a birthday attack makes forging cheap otherwise).
 import { equalBytes, equalQuestions, type ParsedQuery } from '../wire/query.ts';
 import type { Flight } from './flight.ts';
 import type { Zone } from './zone.ts';
@@ -8,23 +8,23 @@ import type { Zone } from './zone.ts';
 const BUCKETS = 4096;
 
 /**
- * Flights that may be joined, by the low bits of their key's hash; those that share a bucket chain. Bounded by the flight pool. A Map would
- * be grown and shrunk by the kernel's batches, some hundred times a second.
+ * Flights that may be joined, by the low bits of their key's hash; those that share a bucket are chained. Bounded by the flight pool. The kernel delivers
+ * queries in batches, and a Map would grow and shrink with each, some hundred times a second.
  */
 export class FlightTable {
   readonly #buckets: (Flight | null)[] = new Array<Flight | null>(BUCKETS).fill(null);
 
-  /** With findOpaque(): how many opaque flights ask the same, signed in whatever way. */
+  /** Set by findOpaque(): how many opaque flights ask the same question, with any signature. */
   alike = 0;
 
-  /** The flight that asks exactly this (name without case, type, class, DO, CD, RD, servers); null when there is none. */
+  /** The flight that asks exactly this (name without case, type, class, DO, CD, RD, servers); null if there is none. */
   find(bytes: Uint8Array, q: ParsedQuery, zone: Zone): Flight | null {
     let flight = this.#buckets[q.keyHash & (BUCKETS - 1)] ?? null;
     while (flight !== null && (flight.opaque || !asksSame(flight, bytes, q, zone))) flight = flight.next;
     return flight;
   }
 
-  /** The opaque flight whose query is this one, octet by octet but for the ID; null when there is none. */
+  /** The opaque flight whose query is equal, octet by octet except for the ID; null if there is none. */
   findOpaque(bytes: Uint8Array, length: number, q: ParsedQuery, zone: Zone): Flight | null {
     this.alike = 0;
     let found: Flight | null = null;
@@ -40,7 +40,7 @@ export class FlightTable {
     return found;
   }
 
-  /** The flights that may use a route, as they are now (a copy: the caller may land them). */
+  /** The flights that may use a route, as they are now (a copy: the caller may complete them). */
   flightsBy(routeSlot: number): Flight[] {
     const found: Flight[] = [];
     for (const first of this.#buckets) {
@@ -58,7 +58,7 @@ export class FlightTable {
     this.#buckets[bucket] = flight;
   }
 
-  /** Takes a flight out; harmless when it is not in. */
+  /** Removes a flight; does nothing if it is not in the table. */
   remove(flight: Flight): void {
     if (!flight.joinable) return;
     flight.joinable = false;
@@ -74,7 +74,7 @@ export class FlightTable {
   }
 }
 
-/** Flights begun before routing was built anew count as long as the zone's servers are the same: partition says so. */
+/** Flights that started before a routing change still count if the zone has the same servers: the partition says so. */
 function asksSame(flight: Flight, bytes: Uint8Array, q: ParsedQuery, zone: Zone): boolean {
   return (
     flight.keyHash === q.keyHash &&

@@ -1,11 +1,11 @@
-// A flight: one question on its way to a zone's upstreams, everybody who waits for its answer, and the attempts that were
-// made. Pooled; a fixed shape. forward-path starts and retries flights, response-path lands them.
+// A flight (singleflight): one question on its way to a zone's upstreams, all clients that wait for its answer, and the attempts
+// made so far. Pooled; a fixed shape. forward-path starts and retries flights, response-path completes them.
 //
-//   start ──attempt 1──┬─ reply ───────────────────────────────▶ landed: stored, every waiter answered
+//   start ──attempt 1──┬─ reply ───────────────────────────────▶ complete: stored, every waiter answered
 //                      ├─ retry time ──▶ attempt 2 … (attempt 1 may still be answered)
 //                      ├─ staleMs ─────▶ waiters get stale data; the flight goes on without them
-//                      ├─ deadlineMs ──▶ waiters get stale data or SERVFAIL; failure cached; the flight lingers
-//                      └─ expiryMs ────▶ given up: late replies find nobody
+//                      ├─ deadlineMs ──▶ waiters get stale data or SERVFAIL; failure cached; a late reply is awaited
+//                      └─ LINGER_MS ───▶ given up: later replies match nothing
 import type { WheelTimer } from '../base/timer-wheel.ts';
 import { copyOctets, WordOctets } from '../base/word-octets.ts';
 import { type LoopDetector, MAX_CARRIED_TAGS, MAX_FILLER_LENGTH, TAG_LENGTH } from '../loop/detector.ts';
@@ -18,55 +18,55 @@ import type { Zone } from './zone.ts';
 
 /** Header, longest QNAME, QTYPE, QCLASS. */
 const QUERY_BYTES = 12 + MAX_NAME_LENGTH + 4;
-/** Tags of other tiers that a query brought along and that go on with it (loop/detector.ts). */
+/** Tags of earlier hops that a query brought along and that are forwarded with it (loop/detector.ts). */
 const MAX_CARRIED_BYTES = MAX_CARRIED_TAGS * TAG_LENGTH;
-/** A query, our OPT, our tag and those carried, each with its option header. */
+/** A query, our OPT, our tag and the forwarded ones, each with its option header. */
 const ATTEMPT_BYTES = QUERY_BYTES + 11 + (MAX_CARRIED_TAGS + 1) * (TAG_LENGTH + 4) + MAX_FILLER_LENGTH;
 
 /**
- * Messages about one question, to all upstreams together, in whatever marks and over whatever transport; what a stream repeats counts. RFC
- * 9520 §3.1 allows three for each server and transport: then one name that fails is a flood for somebody.
+ * Limit of messages about one question, to all upstreams together, with any marks and over any transport; a message that a stream repeats counts. RFC
+ * 9520 §3.1 allows three per server and transport; with so many, one failing name would be a flood.
  */
 export const MAX_MESSAGES = 3;
-/** With TC, which is no failure but sends the question over TCP: one more. */
+/** One more after TC, which is no failure but sends the question over TCP. */
 export const MAX_MESSAGES_AFTER_TC = 4;
-/** Attempts, those included that no message came of: no connection, no room. */
+/** Attempts, with those that sent no message because there was no connection or no room. */
 export const MAX_ATTEMPTS = 8;
 
 /** One message to one upstream, on behalf of a flight. */
 export class Attempt extends UpstreamQuery {
-  /** Memory of its message: question, OPT and tag. */
+  /** Memory for its message: question, OPT and tag. */
   readonly buffer = WordOctets.ofLength(ATTEMPT_BYTES);
   flight: Flight | null = null;
   /** What it carries (upstream/marks.ts). */
   marks = 0;
-  /** Under which what is learnt of its upstream by its domain is found (upstream/domain-lessons.ts). */
+  /** The key for what is learned about its upstream and its domain (upstream/domain-lessons.ts). */
   lessonKey = 0;
   overStream = false;
-  /** Tags or hops of tiers before us are in it: a failure may be about those. */
+  /** It carries tags or hops of earlier tiers: a failure may be about those. */
   carriesTags = false;
-  /** Where it stands in loop/sent-questions.ts, and the first word of its hash; −1: nowhere, as it is opaque. */
+  /** Its slot in loop/sent-questions.ts, and the first word of its hash; −1: none, as it is opaque. */
   sentSlot = -1;
   sentMark = 0;
-  /** What became of the message before it to the same upstream, if it is sent because of that. */
+  /** The result of the previous message to the same upstream, if that is why this one is sent. */
   cause: Outcome = Outcome.none;
-  /** That message's marks. */
+  /** The previous message's marks. */
   marksBefore = 0;
-  /** SharedUpstreamState.answers() of its upstream when it was sent: whether others were answered since. */
+  /** SharedUpstreamState.answers() of its upstream when it was sent: shows whether others were answered since. */
   answersBefore = 0;
-  /** Its time is over and was counted; a late reply is welcome all the same. */
+  /** It timed out and was counted; a late reply is still accepted. */
   timedOut = false;
-  /** Slot of the upstream, if it was down when it was asked: one of its trials (upstream/trials.ts); else −1. */
+  /** Slot of the upstream if it was down when it was asked: this is one of its trials (upstream/trials.ts); else −1. */
   trialSlot = -1;
   /** Whose trial it is. */
   trialClient = 0;
-  /** Sent beside another attempt, to see whether the upstream is back: that it fails changes nothing for the flight. */
+  /** Sent along with another attempt, to see whether the upstream is back: its failure changes nothing for the flight. */
   isBeside = false;
   /** The next free one in the pool. */
   nextFree: Attempt | null = null;
 }
 
-/** What a flight's timer asks to be told. */
+/** What a flight's timer calls. */
 export interface FlightTimerOwner {
   onFlightTimer(flight: Flight, nowMs: number): void;
 }
@@ -81,7 +81,7 @@ export class Flight implements WheelTimer {
   query: Uint8Array = WordOctets.ofLength(QUERY_BYTES);
   queryLength = 0;
   opaque = false;
-  // The question's numbers, as in ParsedQuery: what cache and coalescing are keyed by.
+  // The question's numbers, as in ParsedQuery: the key for cache and coalescing.
   flags = 0;
   qnameLength = 0;
   questionEnd = 0;
@@ -92,71 +92,71 @@ export class Flight implements WheelTimer {
   nameHash = 0;
   dnssecOk = false;
   hasUpperCase = false;
-  /** The part of QNAME that stands for its owner (wire/domain.ts): where it begins, and its hash. */
+  /** The part of QNAME that identifies its owner (wire/domain.ts): its start, and its hash. */
   domainOffset = 0;
   domainHash = 0;
-  /** Tiers of our own kind that this query passed before us (loop/tag.ts). */
+  /** Hops of our own kind that this query passed before us (loop/tag.ts). */
   hops = 0;
-  /** Tags of such tiers, TAG_LENGTH octets each, to be carried on; null while there never were any. */
+  /** Tags of those hops, TAG_LENGTH octets each, to be forwarded; null as long as there were none. */
   carriedTags: Uint8Array | null = null;
   carriedCount = 0;
 
   zone: Zone | null = null;
-  /** In the flight table: others may join. */
+  /** It is in the flight table: others may join. */
   joinable = false;
-  /** The question came again while this was under way; that was looked into. */
+  /** The question came again while this was in flight, and the loop guard has looked into it. */
   askedAgain = false;
-  /** Who waits; changed by addWaiter(), removeWaiter() and takeWaiters() only. */
+  /** The waiters; changed only by addWaiter(), removeWaiter() and takeWaiters(). */
   waiters: Waiter | null = null;
   waiterCount = 0;
 
-  /** When another attempt is due. Infinity: none is. */
+  /** When the next attempt is due. Infinity: none is. */
   retryMs = 0;
   /** When waiters are given stale data. Infinity: there is none. */
   staleMs = 0;
   deadlineMs = 0;
 
   readonly attempts: (Attempt | null)[] = [null];
-  /** Messages sent, or about to be: never more than MAX_MESSAGES or MAX_MESSAGES_AFTER_TC. */
+  /** Messages sent or about to be sent: never more than MAX_MESSAGES or MAX_MESSAGES_AFTER_TC. */
   messages = 0;
-  /** Attempts made; those in flight are not null in `attempts`. */
+  /** Attempts made; those still in flight are not null in `attempts`. */
   attemptCount = 0;
-  /** Attempts neither answered nor failed nor cancelled. */
+  /** Attempts that were not answered, did not fail and were not canceled. */
   outstanding = 0;
   /** Bit i: zone.upstreams[i] was tried in this round. */
   triedMask = 0;
-  /** Rounds through the upstreams: each is more patient than the one before. */
+  /** Rounds through the upstreams: each waits longer than the one before. */
   round = 0;
-  /** An attempt was met with silence: worth another round. An error is not. */
+  /** An attempt got no reply: worth another round. An error is not. */
   timedOut = false;
-  /** None of the zone's upstreams answered anybody when an attempt's time was over. */
+  /** None of the zone's upstreams answered any query when an attempt timed out. */
   sawOutage = false;
-  /** An upstream has answered TC: only a stream brings more. */
+  /** An upstream has answered TC: only a stream can bring the whole answer. */
   truncated = false;
-  /** The truncated answer, OPT taken off: given out when the whole is not to be had. Null: there is none. */
+  /** The truncated answer without OPT: used if the whole answer cannot be obtained. Null: there is none. */
   truncatedReply: Uint8Array | null = null;
-  /** Bit i: zone.upstreams[i], a server of datagrams, was asked over TCP: once is enough, TCP repeats what is lost. */
+  /** Bit i: zone.upstreams[i], a UDP server, was asked over TCP: once is enough, as TCP repeats what is lost. */
   streamMask = 0;
-  /** A stream that was tried in place of datagrams could not be had: datagrams it is. */
+  /** A stream was tried instead of UDP and could not be opened: UDP is used again. */
   streamRefused = false;
-  /** zone.upstreams[…] has said FORMERR or the like to a message of this flight; −1: none has. */
+  /** zone.upstreams[…] has answered FORMERR or the like to a message of this flight; −1: none has. */
   dislikedBy = -1;
-  /** Bit i: zone.upstreams[i] has replied in another letter case. */
+  /** Bit i: zone.upstreams[i] has replied with another letter case. */
   miscasedMask = 0;
-  /** The waiters were answered at the deadline; only a late reply is still waited for. */
+  /** The waiters were answered at the deadline; only a late reply is still awaited. */
   settled = false;
-  /** The last rcode that an upstream gave and that was not taken for an answer; −1: none. */
+  /** The last RCODE from an upstream that was not accepted as an answer; −1: none. */
   failedRcode = -1;
   /** The EDE that came with failedRcode; −1: none. */
   failedEdeCode = -1;
   failedEdeText: Uint8Array | null = null;
-  /** The last failure was "nobody there" rather than silence. */
+  /** The last failure was "unreachable" rather than silence. */
   unreachable = false;
-  /** The last failure was that an upstream takes no more of us at once. */
+  /** The last failure was that an upstream takes no more of our messages at a time. */
   crowdedOut = false;
-  /** An upstream has answered in our own words that the query came back: that is about a route, and not about the name. */
+  /** An upstream has answered in our own words that the query came back: this is about a route, not about the name. */
   toldOfLoop = false;
-  /** EDE text about the route that it was sent by and that turned out to loop; null: none did. */
+  /** EDE text about the route that it was sent by and that looped; null: none did. */
   loopText: Uint8Array | null = null;
 
   /** The next flight with the same hash in the table, or the next free one in the pool. */
@@ -170,7 +170,7 @@ export class Flight implements WheelTimer {
     this.#owner.onFlightTimer(this, nowMs);
   }
 
-  /** Takes down the question. */
+  /** Copies the question. */
   begin(bytes: Uint8Array, length: number, q: ParsedQuery, zone: Zone): void {
     this.opaque = q.opaque;
     this.queryLength = q.opaque ? length : q.questionEnd;
@@ -220,7 +220,7 @@ export class Flight implements WheelTimer {
     this.next = null;
   }
 
-  /** Takes down the tags of other tiers in the query that begins this flight. */
+  /** Copies the tags of earlier hops from the query that starts this flight. */
   carryTags(bytes: Uint8Array, detector: LoopDetector): void {
     this.hops = detector.hops;
     this.carriedCount = detector.carriedCount;
@@ -231,18 +231,18 @@ export class Flight implements WheelTimer {
     }
   }
 
-  /** Whether what it fails by may be about tags of others, and so about who began it. */
+  /** Whether a failure may be due to tags of earlier hops, and so to the client that started the flight. */
   get carriesTags(): boolean {
     return this.carriedCount !== 0 || this.hops !== 0;
   }
 
-  /** What is asked from now on is the plain question. */
+  /** From now on only the plain question is asked. */
   dropTags(): void {
     this.hops = 0;
     this.carriedCount = 0;
   }
 
-  /** Who waits for it, the last to join; 0: nobody, it refreshes the cache. */
+  /** The waiters, the last to join first; 0: none, the flight refreshes the cache. */
   get clientHash(): number {
     return this.waiters === null ? 0 : this.waiters.clientHash;
   }
@@ -267,7 +267,7 @@ export class Flight implements WheelTimer {
     this.zone!.load.addWaiter(waiter);
   }
 
-  /** Takes one off that waits no more: it is the caller's to answer and release. */
+  /** Removes a waiter that waits no more: the caller answers and releases it. */
   removeWaiter(waiter: Waiter): void {
     const { previous, next } = waiter;
     if (previous === null) this.waiters = next;
@@ -278,7 +278,7 @@ export class Flight implements WheelTimer {
     waiter.flight = null;
   }
 
-  /** Those who waited, the first of a list (`next`): they are the caller's to answer and release. */
+  /** Removes all waiters and returns the first of a list (`next`): the caller answers and releases them. */
   takeWaiters(): Waiter | null {
     const first = this.waiters;
     const { load } = this.zone!;
@@ -292,13 +292,13 @@ export class Flight implements WheelTimer {
   }
 }
 
-/** Flights are made as they are first needed and used again for ever: at most `limit` with waiters, and as many, but for a bound, that linger. */
+/** Flights are created when first needed and reused for ever: at most `limit` with waiters, and up to as many that only await a late reply. */
 export class FlightPool {
   readonly limit: number;
   inUse = 0;
-  /** Those in use that are settled: nobody waits for them, so they take no place from others. */
+  /** Those in use that are settled: nobody waits for them, so they take no slot from others. */
   settled = 0;
-  /** Octets of the opaque queries among those in use. */
+  /** Octets of the opaque queries in use. */
   opaqueBytes = 0;
   readonly #owner: FlightTimerOwner;
   #free: Flight | null = null;
@@ -314,7 +314,7 @@ export class FlightPool {
     return this.inUse - this.settled;
   }
 
-  /** A flight to begin() with; null when the limit is reached. */
+  /** A flight to begin() with; null if the limit is reached. */
   take(): Flight | null {
     if (this.live >= this.limit) return null;
     this.inUse++;

@@ -1,5 +1,5 @@
-// The way out: begins flights, chooses an upstream for each attempt, retries in time and gives up in time. What comes
-// back is response-path's business.
+// The way out: starts flights, chooses an upstream for each attempt, retries, and gives up in time. Replies
+// are handled by response-path.
 import type { Clock } from '../base/clock.ts';
 import type { TimerWheel } from '../base/timer-wheel.ts';
 import type { MessageCache } from '../cache/message-cache.ts';
@@ -22,24 +22,24 @@ import type { Zone } from './zone.ts';
 
 /** A late reply is still stored this long after the deadline: the client's own retry then finds it (RFC 8767 §5). */
 const LINGER_MS = 3000;
-/** Flights that linger at once: with three attempts each they leave most of what an upstream takes (id-table.ts) to those waited for. */
+/** Flights that await a late reply at a time. With three attempts each they leave most of an upstream's IDs (id-table.ts) to flights with waiters. */
 const MAX_LINGERING = 2048;
-/** The last message about a question that was met with silence leaves after this share of the deadline, or this time: so it outlives an outage that the first ones fell into. */
+/** When a question met with silence, its last message leaves after this share of the deadline, or after this time. So it can outlive an outage that the first messages fell into. */
 const LAST_ROUND_SHARE = 0.6;
 const LAST_ROUND_MS = 1100;
-/** An opaque query longer than this goes over a stream: in one datagram it might not arrive (RFC 9715 §3.2). */
+/** An opaque query longer than this goes over a stream: one datagram of that size might not arrive (RFC 9715 §3.2). */
 const MAX_OPAQUE_DATAGRAM = 1232;
-/** Octets of opaque queries in flight in a worker: each is kept whole, and may have 65,535. */
+/** Limit for opaque queries in flight in a worker, octets: each is kept whole, and may have 65,535. */
 const MAX_OPAQUE_BYTES = 16 * 1024 * 1024;
-/** A connection may have to be opened first, and TLS be spoken: a stream's first answer takes this many round trips. */
+/** A connection may have to be opened first, with a TLS handshake: a stream's first answer takes this many round trips. */
 const STREAM_ROUND_TRIPS = 4;
-/** For so long a message that has not left is let be, ms. */
+/** How long to wait for a message that has not been sent yet, ms. */
 const ROOM_PATIENCE_MS = 100;
 
 /** Times of a flight, from the configuration. */
 export interface ForwardTimes {
   readonly deadlineMs: number;
-  /** When stale data stands in for a slow upstream. */
+  /** When stale data is used because an upstream is slow. */
   readonly staleAfterMs: number;
 }
 
@@ -49,10 +49,10 @@ export class ForwardPath {
   readonly displacement: Displacement;
   /** Questions to upstreams that are down. */
   readonly trials = new Trials();
-  /** Told of replies and failures; set once by ResponsePath. */
+  /** Receives replies and failures; set once by ResponsePath. */
   replyOwner: ReplyOwner | null = null;
   times: ForwardTimes;
-  /** Set when the thread is about to end: nothing more is asked, and what fails says nothing about a server. */
+  /** Set when the thread is about to exit: nothing more is asked, and failures say nothing about a server. */
   closing = false;
   readonly #clock: Clock;
   readonly #wheel: TimerWheel;
@@ -92,14 +92,14 @@ export class ForwardPath {
     return load.mayTake(load.flights, this.pool.live, this.pool.limit);
   }
 
-  /** Whether there is room for a query of so many octets that is kept whole. */
+  /** Whether there is room for a query of this many octets that is kept whole. */
   mayKeepWhole(length: number): boolean {
     return this.pool.opaqueBytes + length <= MAX_OPAQUE_BYTES;
   }
 
   /**
-   * Begins a flight for a question; the caller has made sure that it may, adds the waiter, then calls tryNext().
-   * @param hasStale stale data stands by in case the upstreams are slow
+   * Starts a flight for a question; the caller has checked that it may, adds the waiter, then calls tryNext().
+   * @param hasStale stale data is available in case the upstreams are slow
    */
   begin(bytes: Uint8Array, length: number, q: ParsedQuery, zone: Zone, hasStale: boolean): Flight {
     const flight = this.pool.take()!;
@@ -114,17 +114,17 @@ export class ForwardPath {
     return flight;
   }
 
-  /** Where all upstreams are down, nobody waits for one of them as long as there is stale data. */
+  /** If all upstreams are down and there is stale data, nobody waits for an upstream. */
   #staleAfterMs(zone: Zone): number {
     return zone.selection.allDown() ? 0 : this.times.staleAfterMs;
   }
 
-  /** What this thread knows of the upstreams' ways, domain by domain. */
+  /** What this thread has learned about the upstreams, domain by domain. */
   get domains(): DomainLessons {
     return this.#outgoing.domains;
   }
 
-  /** Sends a message to the next upstream; ends the flight when there may be none and nothing is outstanding. */
+  /** Sends a message to the next upstream; ends the flight if no message may be sent and none is outstanding. */
   tryNext(flight: Flight): void {
     if (flight.mayAsk && !flight.settled && !this.closing) {
       let index = this.#pick(flight);
@@ -157,7 +157,7 @@ export class ForwardPath {
     }
   }
 
-  /** The upstream to ask next: one that is up, or, while all are down, one that may be back. −1: there is none. */
+  /** The upstream to ask next: one that is up, or, if all are down, one that may be back. −1: there is none. */
   #pick(flight: Flight): number {
     const { triedMask } = flight;
     const { selection } = flight.zone!;
@@ -165,7 +165,7 @@ export class ForwardPath {
     return index >= 0 ? index : selection.pickTrial(triedMask, this.trials, flight.clientHash);
   }
 
-  /** Asks an upstream that is out of favor as well, if it is its turn: its answer, not a client's patience, brings it back. */
+  /** Also asks an upstream that is out of favor if it is its turn: its answer brings it back, and no client waits for it. */
   #askBeside(flight: Flight, index: number): void {
     if (flight.opaque) return;
     const { selection } = flight.zone!;
@@ -176,7 +176,7 @@ export class ForwardPath {
     if (attempt) attempt.isBeside = true;
   }
 
-  /** Lets a message be that has not left yet, as there is no room on the connections, where no other upstream is left to ask. */
+  /** Waits for a message that has no room on the connections yet, if no other upstream is left to ask. */
   #awaitsRoom(flight: Flight, next: number): boolean {
     if (next >= 0 || flight.attempts[flight.attemptCount - 1]?.id !== UNSENT_ID) return false;
     flight.retryMs = this.#clock.nowMs + ROOM_PATIENCE_MS;
@@ -184,7 +184,7 @@ export class ForwardPath {
     return true;
   }
 
-  /** Has the last message wait for its time, if that is worth it. `next`: the upstream it would go to; −1: all were tried. */
+  /** Delays the last message if that is worth it. `next`: the upstream it would go to; −1: all were tried. */
   #awaitsLife(flight: Flight, next: number): boolean {
     const { deadlineMs } = this.times;
     const lastMs = flight.deadlineMs - deadlineMs + Math.min(LAST_ROUND_MS, deadlineMs * LAST_ROUND_SHARE);
@@ -194,7 +194,7 @@ export class ForwardPath {
     return true;
   }
 
-  /** Asks an upstream again that was silent: with what it is known to take, and at last over TCP. */
+  /** Asks a silent upstream again: with the marks it is known to accept, and finally over TCP. */
   #repeat(flight: Flight, index: number): void {
     const silence = this.#silence;
     silence.consider(flight, index, this.#clock.nowMs);
@@ -206,8 +206,8 @@ export class ForwardPath {
   }
 
   /**
-   * Sends one message to zone.upstreams[index], or, when there were too many already, does what is to be done without.
-   * @param before the message to the same upstream that it is sent because of
+   * Sends one message to zone.upstreams[index]; if there were too many already, does what is possible without one.
+   * @param before the result of the previous message to the same upstream that is the reason for this one
    */
   attempt(flight: Flight, index: number, marks: number, overStream: boolean, before: Before = NOTHING): void {
     if (!flight.mayAsk) {
@@ -249,7 +249,7 @@ export class ForwardPath {
     this.#arm(flight);
   }
 
-  /** The answer is to be had over TCP only: asks there, unless that was done already. */
+  /** The answer is available over TCP only: asks there, unless that was done already. */
   askOverStream(flight: Flight, index: number, marks: number): void {
     if ((flight.streamMask & (1 << index)) === 0) this.attempt(flight, index, marks, true);
     else if (!this.#isOutOverStream(flight, index)) this.tryNext(flight);
@@ -263,7 +263,7 @@ export class ForwardPath {
     return false;
   }
 
-  /** For how long an attempt is waited for before the next one. */
+  /** How long to wait for an attempt before the next one. */
   #patienceMs(flight: Flight, attempt: Attempt, slot: number): number {
     const roundTripMs = this.#state.rttMs(slot);
     return attemptTimeoutMs(
@@ -273,7 +273,7 @@ export class ForwardPath {
     );
   }
 
-  /** Sets the flight's timer to the next thing that is due. */
+  /** Sets the flight's timer to the next due time. */
   #arm(flight: Flight): void {
     let dueMs = flight.settled ? flight.deadlineMs + LINGER_MS : flight.deadlineMs;
     if (flight.retryMs < dueMs) dueMs = flight.retryMs;
@@ -283,7 +283,7 @@ export class ForwardPath {
 
   onFlightTimer(flight: Flight, nowMs: number): void {
     if (flight.settled) {
-      // Its timer is set to the end of its lingering alone.
+      // Its timer is set to the end of the wait for a late reply only.
       this.release(flight);
     } else if (nowMs >= flight.deadlineMs) {
       this.#settle(flight);
@@ -299,7 +299,7 @@ export class ForwardPath {
     }
   }
 
-  /** The deadline: everybody is answered, whoever asks from now on begins anew, and the flight waits for a late reply. */
+  /** The deadline: all waiters are answered, new clients start a new flight, and this one waits for a late reply. */
   #settle(flight: Flight): void {
     this.#countTimeouts(flight, true);
     this.#failures.fail(flight);
@@ -322,8 +322,8 @@ export class ForwardPath {
   }
 
   /**
-   * Every attempt that is out too long is counted once. It is a reason to check its upstream and no more: who owns the name may
-   * be the one who is silent. What has not left by then found no room.
+   * Every attempt that times out is counted once. It is a reason to check its upstream and no more: the owner of the name may
+   * be the silent one. A message that was not sent by then found no room.
    */
   #countTimeouts(flight: Flight, isOver: boolean): void {
     flight.timedOut = true;
@@ -340,7 +340,7 @@ export class ForwardPath {
     }
   }
 
-  /** A route of the flight's zone loops: what was sent by it will not be answered, the next upstream is asked at once. */
+  /** A route of the flight's zone loops: what was sent by it will not be answered, so the next upstream is asked at once. */
   leaveRoute(flight: Flight, routeSlot: number): void {
     const upstreamIndex = flight.zone!.routeSlots.indexOf(routeSlot);
     let left = false;
@@ -355,7 +355,7 @@ export class ForwardPath {
     if (flight.outstanding === 0) this.tryNext(flight);
   }
 
-  /** Takes an attempt off its flight and back into the pool; its exchange forgets it. */
+  /** Takes an attempt off its flight and returns it to the pool; its exchange forgets it. */
   dropAttempt(attempt: Attempt): void {
     const flight = attempt.flight!;
     attempt.exchange?.cancel(attempt);
@@ -371,7 +371,7 @@ export class ForwardPath {
     this.pool.releaseAttempt(attempt);
   }
 
-  /** Ends a flight: its other attempts are forgotten, its place is free. */
+  /** Ends a flight: its other attempts are forgotten, and its slot is free. */
   release(flight: Flight): void {
     for (let i = 0; i < flight.attemptCount; i++) {
       const attempt = flight.attempts[i]!;

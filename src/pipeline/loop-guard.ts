@@ -1,5 +1,5 @@
-// What happens when a query of ours comes back (loop/detector.ts notices): it is answered at once,
-// and the query in flight that it is the echo of goes another way. The main thread hears of it and
+// What happens when one of our own queries comes back (loop/detector.ts notices): it is answered at once,
+// and the query in flight that caused it is sent another way. The guard tells the main thread, which
 // decides about the route. Called by query-path for every query.
 import type { Clock } from '../base/clock.ts';
 import type { TimerWheel, WheelTimer } from '../base/timer-wheel.ts';
@@ -24,13 +24,13 @@ import type { Attempt, Flight } from './flight.ts';
 import type { ForwardPath } from './forward-path.ts';
 import { NO_ZONES, type Zone, type ZoneTable } from './zone.ts';
 
-/** The main thread's ear: a handful of calls, however many packets. */
+/** Reports to the main thread: a handful of calls, however many packets. */
 export interface LoopReporter {
   /** Queries that came back since the last call. */
   sighted(sightings: readonly LoopSighting[]): void;
   /**
-   * A route that a probe should clear; −1: all of them. `isWeak`: only if few such probes were sent
-   * of late.
+   * A route that a probe should check; −1: all of them. `isWeak`: only if few such probes were sent
+   * recently.
    */
   suspected(routeSlot: number, isWeak: boolean): void;
 }
@@ -48,13 +48,13 @@ export interface LoopGuardParts {
 }
 
 const encoder = new TextEncoder();
-/** How every EDE text of ours about a loop begins (zone.ts writes the others). */
+/** The start of each of our EDE texts about a loop (zone.ts writes the others). */
 export const LOOP_TEXT = encoder.encode('forwarding loop: ');
 const UNKNOWN_ROUTE_TEXT = encoder.encode('forwarding loop: a query of this group came back');
 const TOO_MANY_HOPS_TEXT = encoder.encode('forwarding loop: too many hops');
 
 /**
- * When the last sightings of a storm are reported: a returned probe is awaited for 250 ms
+ * When the last sightings of a storm are reported: the guard waits 250 ms for a returned probe
  * (loop/probe-runs.ts).
  */
 const REPORT_MS = 50;
@@ -90,7 +90,7 @@ export class LoopGuard implements WheelTimer, DoubtOwner {
     this.#doubts = new Doubts(clock, wheel, detector.sent, this);
   }
 
-  /** Looks at a query; true: it was a returned one and has been answered. */
+  /** Checks a query; true: it was one of ours that came back, and has been answered. */
   check(bytes: Uint8Array, q: ParsedQuery, path: ClientPath, peers: Int32Array, peerOffset: number): boolean {
     const verdict = this.detector.check(bytes, q);
     if (verdict === LoopVerdict.pass) return false;
@@ -148,7 +148,7 @@ export class LoopGuard implements WheelTimer, DoubtOwner {
   }
 
   /**
-   * A query that cannot carry our marks came again, octet by octet, while it is in flight: a
+   * A query that cannot carry our marks came again, octet by octet the same, while it is in flight: a
    * retransmission, or a loop.
    */
   onRepeated(): void {
@@ -156,9 +156,9 @@ export class LoopGuard implements WheelTimer, DoubtOwner {
   }
 
   /**
-   * A query asks what is in flight already: a client in a hurry, or that very query come back with
-   * all marks lost. Any such one is suspect; more so when an upstream that was asked sends it, or
-   * when it comes again and again.
+   * A query asks what is already in flight: an impatient client, or that very query come back without
+   * any marks. Each such query is suspect, and more so if it comes from an upstream that was asked, or
+   * if it comes again and again.
    */
   onJoined(flight: Flight, peers: Int32Array, peerOffset: number): void {
     const zone = flight.zone!;
@@ -177,14 +177,14 @@ export class LoopGuard implements WheelTimer, DoubtOwner {
     }
   }
 
-  /** A client's question is about to leave for the first time. */
+  /** A client's question is about to be sent for the first time. */
   beforeSending(): void {
     this.detector.sent.earlierRoute = NO_ROUTE;
   }
 
   /**
-   * It has left. It may have been under way already, by another worker or with other flags (CD,
-   * DO): then it is suspect like one that joins a flight. Noting it as sent has shown that, at no
+   * The question has been sent. Another worker may already have sent it, or this one with other flags (CD,
+   * DO): then it is suspect like one that joins a flight. Noting it as sent has shown that, without extra
    * cost.
    */
   afterSending(zone: Zone, peers: Int32Array, peerOffset: number): void {
@@ -200,14 +200,14 @@ export class LoopGuard implements WheelTimer, DoubtOwner {
     this.#suspectSender(zone, index, peers, peerOffset);
   }
 
-  /** A reply to an attempt has come, whatever it says. */
+  /** A reply to an attempt has come, whatever it contains. */
   onReply(attempt: Attempt): void {
     if (attempt.sentSlot >= 0) this.detector.sent.setAnswered(attempt.sentSlot, attempt.sentMark);
   }
 
   /**
-   * A question that is under way by zone.upstreams[index] has come again: a probe if one is to
-   * spare, and a closer look in a moment.
+   * A question that is in flight by zone.upstreams[index] has come again: sends a probe if one may be
+   * sent, and checks again in a moment.
    */
   #doubt(zone: Zone, index: number, sentSlot: number, sentMark: number): void {
     const routeSlot = zone.routeSlots[index]!;
@@ -216,8 +216,8 @@ export class LoopGuard implements WheelTimer, DoubtOwner {
   }
 
   /**
-   * The upstream asks what it is being asked. On loopback an address says nothing: this host's
-   * clients have the same.
+   * The upstream asks what it is being asked. On loopback an address proves nothing: clients on this host
+   * have the same one.
    */
   #suspectSender(zone: Zone, index: number, peers: Int32Array, peerOffset: number): void {
     const { peer } = zone.upstreams[index]!;
@@ -233,7 +233,7 @@ export class LoopGuard implements WheelTimer, DoubtOwner {
     this.#suspect(routeSlot, Suspicion.unanswered);
   }
 
-  /** An upstream answered that the query came back to whoever it asked. */
+  /** An upstream answered that our query came back to it. */
   onToldOfLoop(routeSlot: number): void {
     this.#suspect(routeSlot, Suspicion.upstreamSaysSo);
   }
@@ -245,10 +245,10 @@ export class LoopGuard implements WheelTimer, DoubtOwner {
     }
   }
 
-  /** The main thread has taken a route out of use: all that is in flight by it goes another way. */
+  /** The main thread has taken a route out of use: everything in flight by it is sent another way. */
   leaveRoute(routeSlot: number): void {
     for (const flight of this.#forward.table.flightsBy(routeSlot)) {
-      // One before may have ended this one, to have its room.
+      // An earlier one may have ended this one to get its room.
       if (flight.joinable) this.#forward.leaveRoute(flight, routeSlot);
     }
   }

@@ -1,4 +1,4 @@
-// What replies teach about the marks of queries (upstream/marks.ts), and whether one is worth asking again without some. Called
+// What replies teach about the marks of queries (upstream/marks.ts), and whether a question is worth asking again without some. Called
 // by response-path for every reply.
 import type { Clock } from '../base/clock.ts';
 import type { DomainLessons } from '../upstream/domain-lessons.ts';
@@ -12,10 +12,10 @@ import { nameToText } from '../wire/text.ts';
 import { NO_STEP, Outcome, stepDown } from './fallback.ts';
 import type { Attempt, Flight } from './flight.ts';
 
-/** Stumbles that the main thread is told of in a second: it needs few, and there may be thousands. */
+/** Failures with marks that the main thread is told of per second: it needs few, and there may be thousands. */
 const MAX_REPORTS_PER_SECOND = 5;
 
-/** Told that a server, or whoever owns `domain`, does not take some marks. */
+/** Told that a server, or the owner of `domain`, does not accept some marks. */
 export type StumbleReporter = (slot: number, marks: number, domain: string) => void;
 
 export class MarkLessons {
@@ -33,15 +33,15 @@ export class MarkLessons {
     this.#tell = tell;
   }
 
-  /** The marks of a message more to the same upstream, which may know better without some; NO_STEP: what it said counts. */
+  /** The marks of one more message to the same upstream, which may succeed with fewer; NO_STEP: its reply counts as it is. */
   stepAfter(attempt: Attempt, outcome: Outcome, scanned: ScannedResponse): number {
     if (outcome === Outcome.none || scanned.truncated) return NO_STEP;
-    // Who gives a reason (RFC 8914) does not stumble over an option; and "forwarding loop" is what the tag is for.
+    // A server that gives a reason (RFC 8914) does not fail because of an option; and "forwarding loop" is what the tag is for.
     if (outcome === Outcome.refused && scanned.edeOffset !== 0) return NO_STEP;
     return this.#step(attempt, outcome);
   }
 
-  /** The same after a reply that cannot be read: some servers answer EDNS so. */
+  /** The same after a reply that cannot be parsed: some servers answer EDNS that way. */
   stepAfterMalformed(attempt: Attempt): number {
     return this.#step(attempt, Outcome.malformed);
   }
@@ -49,23 +49,23 @@ export class MarkLessons {
   #step(attempt: Attempt, outcome: Outcome): number {
     const flight = attempt.flight!;
     if (flight.opaque || attempt.isBeside || !flight.mayAsk) return NO_STEP;
-    // It was just found to loop: whatever it says is the loop's.
+    // It was just found to loop: its replies come from the loop.
     if (this.#state.isQuarantined(flight.zone!.routeSlots[attempt.upstreamIndex]!)) return NO_STEP;
     const { nowMs } = this.#clock;
     const proven = this.#domains.proven(attempt.lessonKey, nowMs);
     const { slot } = flight.zone!.upstreams[attempt.upstreamIndex]!;
     const hasOther = flight.zone!.selection.pick(flight.triedMask) >= 0;
-    // The last message is for an upstream that was not asked: this one may be broken.
+    // The last message is kept for an upstream that was not asked: this one may be broken.
     if (hasOther && flight.messagesLeft === 1 && outcome !== Outcome.negative) return NO_STEP;
     const fewer = stepDown(attempt.marks, outcome, proven, this.#state.hasAnsweredEdns(slot));
     if (fewer === NO_STEP) return NO_STEP;
-    // There is one step then, and the one that is sure to help.
+    // Then there is one step only, the one that always helps.
     if (outcome === Outcome.disliked) return hasOther ? withoutMarks(fewer, Mark.edns) : fewer;
-    // What is a sound answer most of the time is checked so often only.
+    // What is usually a correct answer is checked only this often.
     return this.#domains.mayCheck(attempt.lessonKey, flight.clientHash, nowMs) ? fewer : NO_STEP;
   }
 
-  /** Remembers for the domain which marks the server takes, and which it stumbled over once it has answered without them. */
+  /** Remembers for the domain which marks the server accepts, and which ones failed once it has answered without them. */
   learn(attempt: Attempt, slot: number, outcome: Outcome, scanned: ScannedResponse, bytes: Uint8Array): void {
     const { marks, marksBefore, cause, lessonKey } = attempt;
     const { nowMs } = this.#clock;
@@ -79,7 +79,7 @@ export class MarkLessons {
       domains.prove(lessonKey, marks, nowMs);
       if ((marks & Mark.edns) !== 0) this.#state.setAnsweredEdns(slot);
     }
-    // A negative answer that was checked is shown wrong by records alone; of errors and silence, a negative one is as good.
+    // Only records disprove a negative answer; after an error or silence, a negative answer is enough.
     if (!isAnswer && (cause === Outcome.negative || outcome !== Outcome.negative)) return;
     if (cause === Outcome.silent) {
       const shown = domains.answeredAfterSilence(lessonKey, marks, marksBefore);
@@ -89,12 +89,12 @@ export class MarkLessons {
     }
   }
 
-  /** A reply came in another letter case. It is not believed, so nothing is learnt of it here; whether the server does so is found out. */
+  /** A reply came with another letter case. It is not believed, so nothing is learned from it; whether the server always does so is checked separately. */
   miscased(flight: Flight, slot: number): void {
     this.#report(flight, slot, Mark.case);
   }
 
-  /** The server, or whoever answers for the name, does not take these marks: the domain is asked without them for a while. */
+  /** The server, or the owner of the name, does not accept these marks: for a while the domain is asked without them. */
   #stumbled(attempt: Attempt, slot: number, marks: number): void {
     if (!this.#domains.learn(attempt.lessonKey, marks, this.#clock.nowMs)) return;
     this.#report(attempt.flight!, slot, marks);
@@ -112,14 +112,14 @@ export class MarkLessons {
   }
 }
 
-/** Whether a reply over a stream, where nobody forges, repeats the question in another case. */
+/** Whether a reply over a stream, where forgery is not possible, repeats the question in another case. */
 function isCaseLost(attempt: Attempt, scanned: ScannedResponse, bytes: Uint8Array): boolean {
   const { marks, overStream, questionEnd, buffer } = attempt;
   if (!overStream || (marks & Mark.case) === 0 || scanned.questionEnd !== questionEnd) return false;
   return !equalBytes(bytes, HEADER_LENGTH, buffer, HEADER_LENGTH, questionEnd - HEADER_LENGTH);
 }
 
-/** What a reply says, as far as it may be due to the marks of the query. */
+/** What a reply says, as far as the marks of the query may be the cause. */
 export function outcomeOf(scanned: ScannedResponse): Outcome {
   switch (scanned.rcode) {
     case Rcode.NOERROR:

@@ -1,5 +1,5 @@
 // Builds the message of an attempt: the client's question in our case pattern, our own OPT, our
-// loop tag. EDNS ends at each leg (RFC 6891 §6.2.6): of the client's OPT nothing but DO goes on.
+// loop tag. EDNS is hop by hop (RFC 6891 §6.2.6): of the client's OPT only DO is forwarded.
 import type { Clock } from '../base/clock.ts';
 import {
   FILLED_TAG_OFFSET,
@@ -30,7 +30,7 @@ export interface MarkPolicy {
 
 export class OutgoingQuery {
   policy: MarkPolicy;
-  /** What this thread knows of the upstreams' ways, domain by domain. */
+  /** What this thread has learned about the upstreams, domain by domain. */
   readonly domains = new DomainLessons();
   readonly #detector: LoopDetector;
   readonly #state: SharedUpstreamState;
@@ -44,8 +44,8 @@ export class OutgoingQuery {
   }
 
   /**
-   * Fills the attempt's message. `marks` are the most that go on; what the upstream is known not to
-   * take is left off.
+   * Builds the attempt's message. `marks` are the most that may be used; those that the upstream is known not to
+   * accept are left out.
    */
   write(attempt: Attempt, flight: Flight, upstream: Upstream, marks: number): void {
     const learned = this.#state.learned(upstream.slot, this.#clock.nowMs);
@@ -53,14 +53,14 @@ export class OutgoingQuery {
     attempt.matchCase = !flight.opaque && (learned & Mark.case) === 0 && !attempt.overStream;
     attempt.marks = 0;
     if (flight.opaque) {
-      // Signed as it is: not an octet may change but the ID (RFC 5625 §4.5).
+      // Signed as it is: not an octet except the ID may change (RFC 5625 §4.5).
       attempt.bytes = flight.query;
       attempt.length = flight.queryLength;
       attempt.sentSlot = -1;
       attempt.carriesTags = false;
       return;
     }
-    // Tags of others may be a client's invention: they go along once, and every further message is
+    // Tags of others may be a client's invention: they are forwarded once, and every further message is
     // the plain question.
     if (flight.attemptCount > 0) flight.dropTags();
     const wanted = withoutMarks(marks, learned | this.domains.learned(attempt.lessonKey, this.#clock.nowMs));
@@ -72,7 +72,7 @@ export class OutgoingQuery {
     if (this.#writeCase(out, flight, routeSlot, withCase)) attempt.marks |= Mark.case;
     attempt.sentSlot = this.#detector.sent.slot;
     attempt.sentMark = this.#detector.sentMark;
-    // That a flight's own earlier attempt is under way says nothing.
+    // An earlier attempt of the same flight says nothing here.
     if (flight.attemptCount > 0) this.#detector.sent.earlierRoute = NO_ROUTE;
     if ((wanted & Mark.edns) !== 0) {
       const optOffset = length;
@@ -102,15 +102,15 @@ export class OutgoingQuery {
     return inPattern ? isMixed(out, qnameLength) : withCase && hasUpperCase;
   }
 
-  /** A public resolver learns nothing of us, unless it is told to. */
+  /** A public resolver learns nothing about us unless the configuration says so. */
   #isTagged(upstream: Upstream): boolean {
     if (this.policy.tag === 'never') return false;
     return this.policy.tag === 'always' || !upstream.isPublic;
   }
 
   /**
-   * Our tag, and those of the tiers before us: whoever of them sees the query again knows it.
-   * Filled up, so that queries are of few lengths: the kernel takes those of one length together
+   * Our tag, and those of the hops before us, so that each of them recognizes the query.
+   * Padded, so that queries have few different lengths: the kernel takes those of one length together
    * (docs/adr/0009-sends-cut-by-the-kernel.md).
    */
   #appendTags(out: Uint8Array, optOffset: number, length: number, flight: Flight, routeSlot: number): number {

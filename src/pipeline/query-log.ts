@@ -1,5 +1,5 @@
-// One line per answer, for whoever debugs with log.queries: true. Written from the answer's own octets, only when switched on;
-// never more than so many lines a second, so that a flood cannot fill a disk. Called by answers.
+// One line per answer, for debugging with log.queries: true. Built from the answer's octets, only while switched on;
+// limited to a number of lines per second, so that a flood cannot fill a disk. Called by answers.
 import type { Clock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
 import { formatPeer } from '../io/peer.ts';

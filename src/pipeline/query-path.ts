@@ -1,7 +1,7 @@
 // ★ Start reading here. The way of a query, step by step:
 //
 //   client ─▶ accept ─▶ loop check ─▶ zone ─▶ cache ─▶ coalesce ─▶ forward ─▶ (forward-path, response-path)
-//               │drop      │SERVFAIL            │hit      │wait       │nobody usable: stale or
+//               │drop      │SERVFAIL            │hit      │wait       │none usable: stale or
 //               │FORMERR   │+ EDE 14            ▼         ▼           ▼SERVFAIL + EDE 23
 //   client ◀────┴──────────┴──────────────── answers ◀─────────────────────────────────────────── reply
 //
@@ -24,9 +24,9 @@ import type { LoopGuard } from './loop-guard.ts';
 import type { WaiterPool } from './waiter.ts';
 import { NO_ZONES, type Zone, type ZoneTable } from './zone.ts';
 
-/** Clients that may wait for one flight: beyond, an answer would become a burst (DNSBomb). */
+/** Clients that may wait for one flight: with more, its answer would become a burst (DNSBomb). */
 const MAX_WAITERS_PER_FLIGHT = 1000;
-/** Opaque queries for one question in flight: they carry no mark, so a loop of them is only known by their number. */
+/** Opaque queries for one question in flight: they carry no mark, so only their number reveals a loop. */
 const MAX_OPAQUE_ALIKE = 8;
 
 export class QueryPath {
@@ -34,7 +34,7 @@ export class QueryPath {
   zones: ZoneTable = NO_ZONES;
   /** Swapped when the configuration changes. */
   gate: ClientGate;
-  /** Answers to questions for what this server is; null: none is given. Swapped when the configuration changes. */
+  /** Answers questions about this server itself; null: it does not. Swapped when the configuration changes. */
   identity: IdentityAnswers | null = null;
   readonly #clock: Clock;
   readonly #counters: Counters;
@@ -45,10 +45,10 @@ export class QueryPath {
   readonly #waiters: WaiterPool;
   readonly #clientSeed: number;
   readonly #query = new ParsedQuery();
-  /** Answers given at once since the batch began; timed together in endBatch(). */
+  /** Answers given at once since the batch started; timed together in endBatch(). */
   #immediate = 0;
 
-  /** @param clientSeed drawn at random: which clients share a bucket (client-shares.ts) is nobody's to choose */
+  /** @param clientSeed drawn at random: nobody can choose which clients share a bucket (client-shares.ts) */
   constructor(
     clock: Clock,
     counters: Counters,
@@ -85,16 +85,16 @@ export class QueryPath {
     const q = this.#query;
     this.#counters.values[path.stream ? Counter.queriesTcp : Counter.queriesUdp]!++;
     const verdict = parseQuery(bytes, length, q);
-    if (verdict !== QueryVerdict.ok) return this.#refuse(verdict, bytes, path, peers, peerOffset);
+    if (verdict !== QueryVerdict.ok) return this.#rejectMalformed(verdict, bytes, path, peers, peerOffset);
 
     if (path.stream && asksForKeepalive(bytes, q)) path.keepaliveAsked = true;
-    // One of our own queries, come back? Before anything else, so that a storm of them costs next to nothing.
+    // Is it one of our own queries, come back? Checked first, so that a storm of them costs next to nothing.
     if (this.#loopGuard.check(bytes, q, path, peers, peerOffset)) {
       this.#immediate++;
       return true;
     }
     const admitted = this.gate.admit(peers, peerOffset, path.stream, this.#clock.nowMs);
-    if (admitted !== Drop.ok) return this.#turnAway(admitted, bytes, path, peers, peerOffset);
+    if (admitted !== Drop.ok) return this.#refuse(admitted, bytes, path, peers, peerOffset);
 
     if (q.qclass !== Class.IN && isIdentityQuestion(bytes, q)) {
       this.#answerIdentity(bytes, path, peers, peerOffset);
@@ -137,7 +137,7 @@ export class QueryPath {
     return true;
   }
 
-  /** Joins the flight that asks the same, or begins one. */
+  /** Joins the flight that asks the same question, or starts one. */
   #forwardFor(
     bytes: Uint8Array,
     length: number,
@@ -151,17 +151,17 @@ export class QueryPath {
     const { table } = this.#forward;
     let flight = q.opaque ? table.findOpaque(bytes, length, q, zone) : table.find(bytes, q, zone);
     if (flight === null ? q.opaque && table.alike >= MAX_OPAQUE_ALIKE : this.#isFull(flight, path.stream)) {
-      return this.#turnAway(Drop.waiters_limit, bytes, path, peers, peerOffset);
+      return this.#refuse(Drop.waiters_limit, bytes, path, peers, peerOffset);
     }
     if (flight === null && q.opaque && !this.#forward.mayKeepWhole(length)) {
-      return this.#turnAway(Drop.in_flight_limit, bytes, path, peers, peerOffset);
+      return this.#refuse(Drop.in_flight_limit, bytes, path, peers, peerOffset);
     }
     const clientHash = hashClient(peers, peerOffset, this.#clientSeed);
     if (!this.#waiters.mayWait(clientHash, path.stream)) {
-      return this.#turnAway(Drop.client_waiting_limit, bytes, path, peers, peerOffset);
+      return this.#refuse(Drop.client_waiting_limit, bytes, path, peers, peerOffset);
     }
     if (!this.#hasRoom(zone, flight) && !this.#forward.displacement.makeRoom(zone, flight, clientHash)) {
-      return this.#turnAway(Drop.in_flight_limit, bytes, path, peers, peerOffset);
+      return this.#refuse(Drop.in_flight_limit, bytes, path, peers, peerOffset);
     }
     const limit = answerLimit(path.stream, q.udpSize);
     const nowMs = this.#clock.nowMs;
@@ -184,19 +184,19 @@ export class QueryPath {
     return true;
   }
 
-  /** Whether a flight takes no more datagrams; a stream's client is real, and no victim of a burst. */
+  /** Whether a flight takes no more datagrams; a stream's client is real, and cannot be the victim of a burst. */
   #isFull(flight: Flight, stream: boolean): boolean {
     return !stream && flight.waiterCount >= MAX_WAITERS_PER_FLIGHT;
   }
 
-  /** Whether a place is free for one more who waits for the flight, or for one of his own (null). */
+  /** Whether a slot is free for one more waiter of the flight, or for a new flight (null). */
   #hasRoom(zone: Zone, flight: Flight | null): boolean {
     const { load } = zone;
     if (!load.mayTake(load.waiters, this.#waiters.inUse, this.#waiters.limit)) return false;
     return flight !== null || this.#forward.mayBegin(zone);
   }
 
-  /** Asks anew for an answer that is popular and about to expire; nobody waits for it. */
+  /** Asks again for an answer that is popular and about to expire; nobody waits for it. */
   #refresh(bytes: Uint8Array, length: number, zone: Zone): void {
     const q = this.#query;
     if (this.#forward.table.find(bytes, q, zone) !== null || !this.#forward.mayBegin(zone)) return;
@@ -206,8 +206,8 @@ export class QueryPath {
     this.#forward.tryNext(flight);
   }
 
-  /** What is not a query that can be asked: an error where the RFCs want one, else silence. Counted, never logged. */
-  #refuse(
+  /** A message that is no valid query: an error if the RFCs ask for one, else silence. Counted, never logged. */
+  #rejectMalformed(
     verdict: QueryVerdict,
     bytes: Uint8Array,
     path: ClientPath,
@@ -216,7 +216,7 @@ export class QueryPath {
   ): boolean {
     this.#counters.drop(verdict);
     if (verdict === QueryVerdict.tooShort || verdict === QueryVerdict.response) return false;
-    // Strangers, and those who ask too much, get not even an error for what is no query.
+    // Clients outside limits.allow, or over their rate, do not even get an error for such a message.
     if (this.gate.admit(peers, peerOffset, path.stream, this.#clock.nowMs) !== Drop.ok) return false;
     let rcode: number = Rcode.FORMERR;
     switch (verdict) {
@@ -233,7 +233,7 @@ export class QueryPath {
     return true;
   }
 
-  /** A question for what this server is: never sent on. REFUSED where it is not to be told. */
+  /** A question about this server itself: never forwarded. REFUSED if it is not to be told. */
   #answerIdentity(bytes: Uint8Array, path: ClientPath, peers: Int32Array, peerOffset: number): void {
     const q = this.#query;
     const message = this.identity?.find(bytes, q) ?? null;
@@ -245,8 +245,8 @@ export class QueryPath {
     this.#immediate++;
   }
 
-  /** A sound query that is not served: not allowed here, or more than can be borne. */
-  #turnAway(
+  /** A valid query that is not served: not allowed here, or over a limit. */
+  #refuse(
     reason: number,
     bytes: Uint8Array,
     path: ClientPath,
@@ -255,7 +255,7 @@ export class QueryPath {
   ): boolean {
     this.#counters.drop(reason);
     if (!path.stream && isLimitOfDatagrams(reason)) {
-      // Its address may be forged: the one whose address it is can show that over TCP.
+      // Its address may be forged: over TCP the real owner of the address can prove itself.
       this.#answers.comeByTcp(bytes, this.#query, path, peers, peerOffset);
       this.#immediate++;
       return true;
@@ -266,7 +266,7 @@ export class QueryPath {
     return true;
   }
 
-  /** The batch that began at startMs is done: its immediate answers share one measured time. */
+  /** The batch that started at startMs is done: its immediate answers share one measured time. */
   endBatch(startMs: number): void {
     if (this.#immediate === 0) return;
     this.#counters.duration(this.#clock.refresh() - startMs, this.#immediate);
@@ -275,8 +275,8 @@ export class QueryPath {
 }
 
 /**
- * Limits that somebody else can use up, who forges addresses or asks the same question. They do not hold
- * over TCP, or there is another allowance there.
+ * Limits that somebody else can use up by forging addresses or by asking the same question. Over TCP they do not
+ * apply, or there is a separate allowance.
  */
 function isLimitOfDatagrams(reason: number): boolean {
   return (

@@ -1,12 +1,12 @@
-// Protection against DNS rebinding: a name from outside must not lead a browser to a machine inside. Called once per answer where
-// limits.rebindProtection is on. Zones with servers of their own are trusted with such addresses.
+// Protection against DNS rebinding: a public name must not lead a browser to a machine inside. Called once per answer if
+// limits.rebindProtection is on. Zones with upstreams of their own may return such addresses.
 import { HEADER_LENGTH } from '../wire/header.ts';
 import { equalNamesFolded } from '../wire/name.ts';
 import { hasPrivateAddress } from '../wire/private-address.ts';
 import { textToName } from '../wire/text.ts';
 import type { Flight } from './flight.ts';
 
-/** Nobody outside can own it (RFC 6761 §6.3). */
+/** Nobody on the Internet can own it (RFC 6761 §6.3). */
 const LOCALHOST = 'localhost';
 const ROOT = '.';
 
@@ -18,7 +18,7 @@ export class RebindGuard {
     this.#exceptions = [LOCALHOST, ...exceptions].map(textToName);
   }
 
-  /** Whether the answer to a flight, without OPT, must not be given out. */
+  /** Whether the answer to a flight, without OPT, must be withheld. */
   blocks(flight: Flight, message: Uint8Array, length: number): boolean {
     if (flight.zone!.suffix !== ROOT || !hasPrivateAddress(message, length)) return false;
     return !this.#exceptions.some((suffix) => isAtOrBelow(flight, suffix));

@@ -1,5 +1,5 @@
-// The way back: judges each reply from an upstream, asks again where that helps (TC, EDNS refused, SERVFAIL), stores what
-// is worth keeping and lands the flight: every waiter gets its answer.
+// The way back: checks each reply from an upstream, asks again if that helps (TC, EDNS refused, SERVFAIL), stores what
+// is worth keeping, and completes the flight: every waiter gets its answer.
 import type { Clock } from '../base/clock.ts';
 import type { MessageCache } from '../cache/message-cache.ts';
 import { Counter, type Counters } from '../metrics/counters.ts';
@@ -25,17 +25,17 @@ import { LOOP_TEXT, type LoopGuard } from './loop-guard.ts';
 import { type MarkLessons, outcomeOf } from './mark-lessons.ts';
 import type { RebindGuard } from './rebind-guard.ts';
 
-/** Octets of an upstream's EDE text that are relayed: a short hint, not a letter (RFC 8914 §3). */
+/** Octets of an upstream's EDE text that are relayed: a short hint is enough (RFC 8914 §3). */
 const MAX_EDE_TEXT = 96;
 const MAX_LABEL_LENGTH = 63;
-/** Bytes of a truncated reply that are kept while the whole is asked for over a stream. */
+/** Octets of a truncated reply that are kept while the whole one is asked for over a stream. */
 const MAX_TRUNCATED_BYTES = 4096;
 
 /** EDE text of an answer that was withheld. */
 const REBIND_TEXT = new TextEncoder().encode('private address of a name from outside (rebind protection)');
 
 export class ResponsePath implements ReplyOwner {
-  /** Told of upstreams that say that they loop; set once, before the first reply. */
+  /** Told when an upstream says that it loops; set once, before the first reply. */
   loopGuard: LoopGuard | null = null;
   /** Null: private addresses pass. Swapped when the configuration changes. */
   rebindGuard: RebindGuard | null = null;
@@ -67,7 +67,7 @@ export class ResponsePath implements ReplyOwner {
     forward.replyOwner = this;
   }
 
-  /** A reply that matched. Not taken when it cannot be read to its end: a better one may follow. */
+  /** A reply that matched. Not accepted if it cannot be parsed to its end: a better one may follow. */
   onReply(query: UpstreamQuery, bytes: Uint8Array, length: number): boolean {
     const scanned = this.#scanned;
     const verdict = scanResponse(bytes, length, scanned);
@@ -87,7 +87,7 @@ export class ResponsePath implements ReplyOwner {
     const fewer = this.#lessons.stepAfter(attempt, outcome, scanned);
     this.#forward.dropAttempt(attempt);
 
-    // It was asked whether it is back, and it is. Only a good answer is of use beside that.
+    // It was asked to see whether it is back, and it is. Apart from that only a good answer is of use.
     if (isBeside && !isWholeAnswer(scanned)) {
       if (flight.outstanding === 0) this.#forward.tryNext(flight);
       return true;
@@ -98,7 +98,7 @@ export class ResponsePath implements ReplyOwner {
       this.#forward.askOverStream(flight, upstreamIndex, marks);
       return true;
     }
-    // Perhaps it disliked tags that the first client brought along: that is no answer to the question (attempt() leaves them off).
+    // Perhaps it rejected tags that the first client sent: that is no answer to the question (attempt() leaves them out).
     const isError = scanned.rcode !== Rcode.NOERROR && scanned.rcode !== Rcode.NXDOMAIN;
     if (carriesTags && isError && flight.mayAsk) {
       this.#forward.attempt(flight, upstreamIndex, marks, overStream);
@@ -111,7 +111,7 @@ export class ResponsePath implements ReplyOwner {
       this.#forward.attempt(flight, upstreamIndex, fewer, overStream, { outcome, marks });
       return true;
     }
-    // What is signed is relayed as it is, whatever it says (RFC 5625 §4.5).
+    // A signed reply is relayed unchanged, whatever it says (RFC 5625 §4.5).
     if (flight.opaque) {
       this.#answers.verbatim(flight, bytes, length, scanned.rcode);
       this.#forward.release(flight);
@@ -125,7 +125,7 @@ export class ResponsePath implements ReplyOwner {
     return true;
   }
 
-  /** Takes a truncated answer down in case that no stream brings the whole: it is given out then, and never stored. */
+  /** Keeps a truncated answer in case no stream brings the whole one: then it is used, but never stored. */
   #keepTruncated(flight: Flight, bytes: Uint8Array, length: number): void {
     const scanned = this.#scanned;
     if (scanned.rcode !== Rcode.NOERROR && scanned.rcode !== Rcode.NXDOMAIN) return;
@@ -136,7 +136,7 @@ export class ResponsePath implements ReplyOwner {
     flight.truncatedReply = bytes.slice(0, kept);
   }
 
-  /** Takes off the reply that was scanned what clients do not get, evens its TTLs, and returns its length without OPT. */
+  /** Removes from the scanned reply what clients must not get, makes its TTLs equal per RRset, and returns its length without OPT. */
   #trim(bytes: Uint8Array, length: number, knowsAllRecords: boolean): number {
     const scanned = this.#scanned;
     let end = length;
@@ -148,7 +148,7 @@ export class ResponsePath implements ReplyOwner {
     return stripOpt(bytes, end, scanned);
   }
 
-  /** A datagram that cannot be read, the first for its query. The query waits for a better one as well. */
+  /** A datagram that cannot be parsed, the first one for its query. The query also waits for a better one. */
   #askPlainer(attempt: Attempt): void {
     if (attempt.missed || attempt.overStream) return;
     const flight = attempt.flight!;
@@ -159,7 +159,7 @@ export class ResponsePath implements ReplyOwner {
     this.#forward.attempt(flight, upstreamIndex, fewer, false, { outcome: Outcome.malformed, marks });
   }
 
-  /** A matching reply is a sign of life, and a measure of the way. */
+  /** A matching reply is a sign of life, and a measurement of the round trip. */
   #measure(attempt: Attempt, slot: number): void {
     const { nowMs } = this.#clock;
     const rttMs = nowMs - attempt.sentAtMs;
@@ -168,7 +168,7 @@ export class ResponsePath implements ReplyOwner {
     this.#state.answered(slot);
   }
 
-  /** SERVFAIL, REFUSED and their like: the next upstream may know better. */
+  /** SERVFAIL, REFUSED and the like: the next upstream may know better. */
   #refused(flight: Flight, upstreamIndex: number, slot: number, bytes: Uint8Array): void {
     this.#noteRefusal(flight, upstreamIndex, slot, bytes);
     this.#forward.tryNext(flight);
@@ -178,7 +178,7 @@ export class ResponsePath implements ReplyOwner {
     const scanned = this.#scanned;
     this.#counters.upstreamFailure(slot, FailureReason.rcode);
     if (this.#state.isQuarantined(flight.zone!.routeSlots[upstreamIndex]!)) {
-      // What another worker was told about the loop has come round to us: it says nothing of the name.
+      // What another worker was told about the loop has come back to us: it says nothing about the name.
       flight.loopText = flight.zone!.loopTexts[upstreamIndex]!;
       return;
     }
@@ -192,7 +192,7 @@ export class ResponsePath implements ReplyOwner {
     }
   }
 
-  /** Our own words, from an upstream: the loop was cut at another worker or replica, or further up. A probe tells which. */
+  /** Our own words, from an upstream: the loop was cut at another worker or replica, or further up. A probe finds out which. */
   #hearOfLoop(flight: Flight, upstreamIndex: number, bytes: Uint8Array): void {
     const { edeOffset, edeLength, rcode } = this.#scanned;
     if (rcode !== Rcode.SERVFAIL || edeLength < 2 + LOOP_TEXT.length) return;
@@ -202,7 +202,7 @@ export class ResponsePath implements ReplyOwner {
     this.loopGuard?.onToldOfLoop(flight.zone!.routeSlots[upstreamIndex]!);
   }
 
-  /** Stores the answer and gives it to everybody who waits. */
+  /** Stores the answer and gives it to all waiters. */
   #land(flight: Flight, bytes: Uint8Array, length: number, uncacheable: boolean): void {
     const scanned = this.#scanned;
     let edeCode = NO_EDE;
@@ -226,7 +226,7 @@ export class ResponsePath implements ReplyOwner {
     this.#forward.release(flight);
   }
 
-  /** The transport gave the attempt up. */
+  /** The transport gave up the attempt. */
   onFailure(query: UpstreamQuery, reason: FailureReason): void {
     const attempt = query as Attempt;
     const flight = attempt.flight!;
@@ -244,7 +244,7 @@ export class ResponsePath implements ReplyOwner {
       return;
     }
     this.#counters.upstreamFailure(slot, reason);
-    // A server of datagrams that has no TCP is not out of reach.
+    // A UDP server without TCP is not unreachable.
     const isAside = attempt.overStream && transport === 'udp';
     if (!isAside && !flight.opaque) this.#judge(slot, reason);
     if (attempt.isBeside) {
@@ -255,7 +255,7 @@ export class ResponsePath implements ReplyOwner {
     flight.crowdedOut = reason === FailureReason.overload;
     if (!flight.crowdedOut) flight.unreachable = true;
     const { overStream } = attempt;
-    // No message has left where there was no room for it, or no connection.
+    // Nothing was sent if there was no room for it, or no connection.
     if (flight.crowdedOut || (overStream && isConnectFailure(reason))) flight.messages--;
     this.#forward.dropAttempt(attempt);
     const mayGoOn = !flight.truncated && !flight.streamRefused && !flight.opaque && !flight.settled;
@@ -267,7 +267,7 @@ export class ResponsePath implements ReplyOwner {
     this.#forward.tryNext(flight);
   }
 
-  /** TCP was to be asked as datagrams were not to be believed, or lost, and it does not answer either. */
+  /** TCP was to replace UDP, as datagrams were lost or not believed, and it does not answer either. */
   #askWithoutStream(flight: Flight, upstreamIndex: number, marks: number): void {
     const isMiscased = (flight.miscasedMask & (1 << upstreamIndex)) !== 0;
     const fewer = isMiscased ? stepDown(marks, Outcome.miscased, 0, false) : NO_STEP;
@@ -275,14 +275,14 @@ export class ResponsePath implements ReplyOwner {
       this.#forward.attempt(flight, upstreamIndex, marks, false);
       return;
     }
-    // A server that turns all letters into lower case repeats this exactly; ID and port are new.
+    // A server that lower-cases all letters repeats this exactly; ID and port are new.
     this.#counters.fallback(marks & ~fewer);
     this.#forward.attempt(flight, upstreamIndex, fewer, false, { outcome: Outcome.miscased, marks });
   }
 
   /**
-   * What one question provokes says nothing about the server: a connection that ends, a stream that is reset, an answer that is
-   * none may all be the question's own doing. At most they are a reason to check. Only who cannot be reached is suspect.
+   * What a single question causes says nothing about the server: a closed connection, a reset stream and an invalid answer
+   * may all be due to the question. At most they are a reason to check. Only an unreachable server is suspect.
    */
   #judge(slot: number, reason: FailureReason): void {
     if (reason === FailureReason.overload) return;
@@ -295,11 +295,11 @@ export class ResponsePath implements ReplyOwner {
     return !flight.settled && this.#forward.displacement.makeRoomUpstream(flight);
   }
 
-  /** A connection was lost under a query: what leaves again is one message more. */
+  /** A connection was lost during a query: sending it again counts as one more message. */
   mayRepeat(query: UpstreamQuery): boolean {
     const { flight: ours, upstreamIndex } = query as Attempt;
     const flight = ours!;
-    // The last one is for an upstream that was not asked, or for a datagram where TCP was to stand in for one.
+    // The last message is kept for an upstream that was not asked, or for UDP if TCP was tried instead.
     const { transport } = flight.zone!.upstreams[upstreamIndex]!;
     const hasOther = flight.zone!.selection.pick(flight.triedMask) >= 0;
     const reserved = hasOther || (transport === 'udp' && !flight.truncated) ? 1 : 0;
@@ -309,8 +309,8 @@ export class ResponsePath implements ReplyOwner {
   }
 
   /**
-   * Replies keep coming for this query that do not match: somebody guesses, or the server loses QNAME's case. Over TCP
-   * nobody can guess, so the question goes there.
+   * Replies that do not match this query keep coming: somebody guesses, or the server changes the case of QNAME. Over TCP
+   * nobody can guess, so the question is asked there.
    */
   onSuspicious(query: UpstreamQuery): void {
     const attempt = query as Attempt;
@@ -332,11 +332,11 @@ function isWholeAnswer({ rcode, truncated }: ScannedResponse): boolean {
   return (rcode === Rcode.NOERROR || rcode === Rcode.NXDOMAIN) && !truncated;
 }
 
-/** What an upstream's EDE says besides its code; null when that is nothing. */
+/** What an upstream's EDE says besides its code; null if nothing. */
 function edeTextOf(bytes: Uint8Array, scanned: ScannedResponse): Uint8Array | null {
   const textOffset = scanned.edeOffset + 2;
   const textLength = Math.min(scanned.edeLength - 2, MAX_EDE_TEXT);
-  // Some name the question in it, spelled as they got it; what is cut off at the end may be half a label.
+  // Some texts name the question, in the letter case they got; the end may be cut off within a label.
   const whole = Math.min(scanned.edeLength - 2, MAX_EDE_TEXT + MAX_LABEL_LENGTH);
   if (scanned.questionEnd > HEADER_LENGTH) hideOurLettersInText(bytes, textOffset, textOffset + whole);
   return textLength > 0 ? bytes.slice(textOffset, textOffset + textLength) : null;

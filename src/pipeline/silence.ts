@@ -1,12 +1,12 @@
-// What silence is worth: whether the last message about a question waits, which upstream it goes to, with which marks and over
-// which transport a silent upstream is asked again. forward-path asks, and does it.
+// What to do about silence: whether the last message about a question is delayed, which upstream it goes to, and with which marks and over
+// which transport a silent upstream is asked again. forward-path asks this module, and sends the message.
 import { type DomainLessons, lessonKey } from '../upstream/domain-lessons.ts';
 import { ALL_MARKS, Mark } from '../upstream/marks.ts';
 import { type SharedUpstreamState, UpstreamState } from '../upstream/shared-state.ts';
 import { Outcome } from './fallback.ts';
 import type { Attempt, Flight } from './flight.ts';
 
-/** A message, and what became of it. */
+/** A message and its result. */
 export interface Before {
   readonly outcome: Outcome;
   readonly marks: number;
@@ -14,13 +14,13 @@ export interface Before {
 /** The first message to an upstream. */
 export const NOTHING: Before = { outcome: Outcome.none, marks: 0 };
 
-/** The key of what is learnt of an upstream by the domain of a flight's question. */
+/** The key for what is learned about an upstream and the domain of a flight's question. */
 export function lessonKeyOf(flight: Flight, slot: number): number {
   return lessonKey(flight.domainHash, slot, flight.zone!.partition);
 }
 
 export class Silence {
-  // What consider() has found.
+  // The result of consider().
   marks = 0;
   overStream = false;
   before: Before = NOTHING;
@@ -33,26 +33,26 @@ export class Silence {
   }
 
   /**
-   * Whether the last message had better wait: all upstreams are silent to everybody, and it is the one that outlives an outage.
+   * Whether to delay the last message: all upstreams are silent to everybody, and this message is to outlive the outage.
    * @param next the upstream it would go to; −1: all were tried
    */
   mayPass(flight: Flight, next: number): boolean {
     if (flight.messagesLeft !== 1 || flight.outstanding === 0 || flight.miscasedMask !== 0) return false;
-    // One that was not tried and is not known to be silent is asked at once.
+    // An upstream that was not tried and is not known to be silent is asked at once.
     const nextSlot = next < 0 ? -1 : flight.zone!.upstreams[next]!.slot;
     if (nextSlot >= 0 && this.#state.stateOf(nextSlot) === UpstreamState.up) return false;
     for (let i = 0; i < flight.attemptCount; i++) {
       const attempt = flight.attempts[i]!;
       if (attempt === null) continue;
-      // Over a connection no message is lost while others arrive: a third one would only be one more that others wait behind.
+      // A connection loses no message while others arrive: a third one would only be one more for others to wait behind.
       if (attempt.missed || (!attempt.overStream && this.#isAlive(flight, attempt))) return false;
-      // It may be silent to what the attempt carried alone.
+      // It may be silent only because of what the attempt carried.
       if (this.#domains.isPlainAnswered(attempt.lessonKey)) return false;
     }
     return true;
   }
 
-  /** Of upstreams that were all met with silence, one that answers others; −1: none does. */
+  /** Of the upstreams that were all silent, one that answers other questions; −1: none does. */
   pickAlive(flight: Flight): number {
     for (let i = 0; i < flight.attemptCount; i++) {
       const attempt = flight.attempts[i]!;
@@ -73,7 +73,7 @@ export class Silence {
     this.before = NOTHING;
     this.overStream = false;
     if (flight.dislikedBy === index) {
-      // It answers, though not what it was sent: a last message without any OPT is one that it can take.
+      // It answers, but not what it was sent: the last message goes without any OPT, which every server accepts.
       this.marks = Mark.case;
       if (last !== null) this.before = { outcome: Outcome.disliked, marks: last.marks };
       return;
@@ -82,10 +82,10 @@ export class Silence {
     if (this.overStream) return;
     if (transport === 'udp') {
       this.marks = domains.marksAfterSilence(key, this.#state.hasAnsweredEdns(slot), flight.dnssecOk, nowMs);
-      // What was silent with EDNS, and not without, is not asked with EDNS twice.
+      // If it was silent with EDNS and not without, it is not asked with EDNS twice.
       if (isRepeated && domains.isPlainAnswered(key)) this.marks &= Mark.case;
     } else {
-      // Over a stream silence says nothing of EDNS, and an encrypted query without OPT could not be padded (RFC 8467).
+      // Over a stream silence says nothing about EDNS, and an encrypted query without OPT could not be padded (RFC 8467).
       this.marks &= domains.proven(key, nowMs) | Mark.options | Mark.edns;
     }
     if ((flight.miscasedMask & (1 << index)) !== 0) {
@@ -96,14 +96,14 @@ export class Silence {
     }
   }
 
-  /** Whether the upstream has answered others since it was sent this. */
+  /** Whether the upstream has answered others since this was sent to it. */
   #isAlive(flight: Flight, attempt: Attempt): boolean {
     const { slot } = flight.zone!.upstreams[attempt.upstreamIndex]!;
     return this.#state.answers(slot) !== attempt.answersBefore;
   }
 
   /**
-   * Whether datagrams are not good enough: they did not bring an answer twice, or brought what was none. Over TCP nothing is lost,
+   * Whether UDP is not good enough: twice it brought no answer, or an invalid one. Over TCP nothing is lost,
    * forged or too long.
    */
   #wantsStream(flight: Flight, index: number, key: number): boolean {
@@ -117,7 +117,7 @@ export class Silence {
   }
 }
 
-/** The last attempt at an upstream that is still out. */
+/** The last attempt at an upstream that is still outstanding. */
 function lastTo(flight: Flight, index: number): Attempt | null {
   for (let i = flight.attemptCount - 1; i >= 0; i--) {
     const attempt = flight.attempts[i]!;

@@ -1,5 +1,5 @@
-// A client that waits for a flight's answer: what its own answer must give back (ID, QNAME's case, OPT, size) and the
-// way there. Pooled: one per forwarded or coalesced query.
+// A client that waits for a flight's answer: what its own answer must restore (ID, QNAME's case, OPT, size) and the
+// path back. Pooled: one per forwarded or coalesced query.
 import { copyOctets, WordOctets } from '../base/word-octets.ts';
 import { PEER_WORDS } from '../io/datagram-socket.ts';
 import { copyPeer } from '../io/peer.ts';
@@ -10,7 +10,7 @@ import type { Flight } from './flight.ts';
 
 const NO_MESSAGE = new Uint8Array(0);
 
-/** One waiting client. Has the fields that wire/restore.ts asks for. */
+/** One waiting client. Has the fields that wire/restore.ts needs. */
 export class Waiter {
   id = 0;
   flags = 0;
@@ -21,23 +21,23 @@ export class Waiter {
   sizeLimit = 0;
   /** When its query was handled (clock ms), for the latency histogram. */
   receivedMs = 0;
-  /** A message that has QNAME in the client's own spelling: the query that began its flight, or #kept. */
+  /** A message that has QNAME in the client's own letter case: the query that started its flight, or #kept. */
   named: Uint8Array = NO_MESSAGE;
-  /** Made for who first joins a flight. */
+  /** Allocated for the first waiter that joins a flight. */
   #kept: WordOctets | null = null;
   path: ClientPath | null = null;
   readonly peer = new Int32Array(PEER_WORDS);
-  /** What it waits for; null when that has been taken off it (Flight.takeWaiters(), removeWaiter()). */
+  /** The flight it waits for; null when it has been taken off (Flight.takeWaiters(), removeWaiter()). */
   flight: Flight | null = null;
-  /** Its neighbours among those waiting for the same flight; `next` is the next free one in the pool, too. */
+  /** Its neighbors among the waiters of the same flight; `next` is also the next free one in the pool. */
   previous: Waiter | null = null;
   next: Waiter | null = null;
-  /** Who asked (client-hash.ts), and this client's waiters before and after it (client-shares.ts). */
+  /** The client (client-hash.ts), and its waiters before and after this one (client-shares.ts). */
   clientHash = 0;
   older: Waiter | null = null;
   newer: Waiter | null = null;
 
-  /** Takes down QNAME from a query, for who joins a flight that another one began. */
+  /** Copies QNAME from a query, for a waiter that joins a flight started by another one. */
   keepName(query: Uint8Array): void {
     this.#kept ??= WordOctets.ofLength(HEADER_LENGTH + MAX_NAME_LENGTH);
     copyOctets(query, HEADER_LENGTH, this.#kept, HEADER_LENGTH, this.qnameLength);
@@ -46,20 +46,20 @@ export class Waiter {
 }
 
 /**
- * Counts of the datagrams that wait, by client hash: a power of two. Those few clients that share one with a flood share its limit;
- * which ones they are nobody can choose (client-hash.ts).
+ * Size of the counts of waiting datagrams by client hash: a power of two. The few clients that share a count with a flood share its limit;
+ * nobody can choose which ones they are (client-hash.ts).
  */
 const CLIENT_SLOTS = 16_384;
 
-/** Waiters are made as they are first needed, at most `limit`, and used again for ever. */
+/** Waiters are allocated when first needed, at most `limit`, and reused for ever. */
 export class WaiterPool {
   readonly limit: number;
   /**
-   * How many UDP queries of one client may wait; 0: no limit. Whoever forges a victim's address and has all the answers ready at one
-   * time makes a pulse of them (DNSBomb, CVE-2024-33655). A stream's client is there, and gets no more than it reads.
+   * How many UDP queries of one client may wait; 0: no limit. An attacker that forges a victim's address and has all answers ready at the same
+   * time sends the victim a pulse of them (DNSBomb, CVE-2024-33655). A stream's client is real, and gets no more than it reads.
    */
   perClientLimit = 0;
-  /** UDP queries that wait, by client. */
+  /** Waiting UDP queries, by client. */
   readonly #datagrams = new Int32Array(CLIENT_SLOTS);
   /** Waiters in use. */
   inUse = 0;
@@ -75,7 +75,7 @@ export class WaiterPool {
     return this.#datagrams[clientHash & (CLIENT_SLOTS - 1)]! < this.perClientLimit;
   }
 
-  /** Takes down what a client's answer needs, but for `named`; null when the limit is reached. */
+  /** Copies what a client's answer needs, except for `named`; null if the limit is reached. */
   take(
     q: ParsedQuery,
     path: ClientPath,

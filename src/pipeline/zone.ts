@@ -1,4 +1,4 @@
-// A zone: a name suffix, the upstreams that answer for it and how one is chosen. Zone 0 is the root: everything else.
+// A zone: a name suffix, its upstreams, and how one of them is chosen. Zone 0 is the root: everything else.
 import type { Selection } from '../upstream/selection.ts';
 import type { Upstream } from '../upstream/upstream.ts';
 import { hashLabel, ROOT_HASH } from '../wire/name-hash.ts';
@@ -6,14 +6,14 @@ import { matchesSuffix, type ParsedQuery } from '../wire/query.ts';
 import { ClientShares } from './client-shares.ts';
 import type { Waiter } from './waiter.ts';
 
-/** A zone may take so many times what is still free, so that zones whose upstreams are dead leave room for the others. */
+/** A zone may take this many times the number of free slots, so that zones with dead upstreams leave room for the others. */
 const FREE_SHARE = 3;
 
 /**
- * What is under way for a zone. Outlives the Zone: flights of the old one are still counted when routing has changed.
+ * What is in flight for a zone. Outlives the Zone: flights of the old one still count after a routing change.
  *
- * mayTake() says how many places a zone may have, `clients` who of those that ask for it has them: when there are no more, a place
- * passes from one client to another of the same zone, so that neither changes what the other decides.
+ * mayTake() says how many slots a zone may have; `clients` says which of its clients have them. If there are no more, a slot
+ * passes from one client to another of the same zone, so that the two decisions are independent.
  */
 export class ZoneLoad {
   flights = 0;
@@ -22,7 +22,7 @@ export class ZoneLoad {
   /** There is no other zone to leave room for. */
   isAlone = true;
 
-  /** Whether the zone, which has `own` of the `inUse` places, may have one more; there are `limit` in all. */
+  /** Whether the zone, which has `own` of the `inUse` slots, may have one more; there are `limit` in all. */
   mayTake(own: number, inUse: number, limit: number): boolean {
     return inUse < limit && (this.isAlone || own < FREE_SHARE * (limit - inUse));
   }
@@ -38,15 +38,15 @@ export class ZoneLoad {
   }
 }
 
-/** One zone as a worker uses it. Replaced as a whole when routing changes; flights keep the zone they began with. */
+/** One zone as a worker uses it. Replaced as a whole when routing changes; flights keep the zone they started with. */
 export class Zone {
   /** Lower case, no trailing dot; '.' for the root. */
   readonly suffix: string;
   /** The suffix on the wire, folded. */
   readonly wireSuffix: Uint8Array;
   /**
-   * Cache partition: what this zone's upstreams said is found under this number only. It changes when the
-   * upstreams do, so that data never crosses from one set of servers to another.
+   * Cache partition: replies from this zone's upstreams are found only under this number. It changes when the
+   * upstreams do, so that data never crosses from one set of upstreams to another.
    */
   readonly partition: number;
   readonly upstreams: readonly Upstream[];
@@ -54,7 +54,7 @@ export class Zone {
   readonly routeSlots: readonly number[];
   readonly selection: Selection;
   readonly load: ZoneLoad;
-  /** For each upstream, the EDE text that a returned query gets. */
+  /** For each upstream, the EDE text of an answer to a query that came back. */
   readonly loopTexts: readonly Uint8Array[];
   readonly #unusableText: Uint8Array;
 
@@ -81,7 +81,7 @@ export class Zone {
     this.#unusableText = encoder.encode(`no usable upstream (${suffix})`);
   }
 
-  /** EDE text when no upstream is usable: a loop if that is why. */
+  /** EDE text when no upstream is usable: names the loop if that is the reason. */
   unusableText(): Uint8Array {
     return this.selection.allQuarantined() ? this.loopTexts[0]! : this.#unusableText;
   }
@@ -92,7 +92,7 @@ export interface Route {
   readonly zone: Zone;
   /** Position in zone.upstreams. */
   readonly index: number;
-  /** EDE text of a query that came back by it. */
+  /** EDE text of a query that came back by this route. */
   readonly loopText: Uint8Array;
 }
 
@@ -100,7 +100,7 @@ export interface Route {
 export class ZoneTable {
   readonly root: Zone;
   readonly zones: readonly Zone[];
-  /** Every zone's use of every upstream, by route slot. */
+  /** Each zone's use of each upstream, by route slot. */
   readonly routes: ReadonlyMap<number, Route>;
   readonly #bySuffixHash = new Map<number, Zone[]>();
   /** Labels of the longest suffix. */
@@ -143,12 +143,12 @@ export class ZoneTable {
   }
 }
 
-/** Where the labels of an uncompressed name begin, the root's zero octet last. */
+/** The offsets of the labels of an uncompressed name, the root's zero octet last. */
 function labelOffsetsOf(wireName: Uint8Array): number[] {
   const offsets = [0];
   for (let at = 0; wireName[at] !== 0; offsets.push(at)) at += wireName[at]! + 1;
   return offsets;
 }
 
-/** The table before any routing is known: nothing may be asked with it. */
+/** The table before any routing is known: no query may use it. */
 export const NO_ZONES = new ZoneTable([]);
