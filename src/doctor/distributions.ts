@@ -278,15 +278,17 @@ function rancher(name: 'k3s' | 'rke2', coredns: string): Distribution {
 
 /** The line of kubelet's own file, or its flag, and the restart that makes it count. */
 function changeKubelet({ kubelet, file }: Change): Cure {
-  const isFlag = kubelet.how === 'flag';
-  // What only a running process says stands in no file: the configuration is the place for it.
-  const where =
-    kubelet.setBy === '' || kubelet.setBy.startsWith('/proc/') ? kubelet.configFile : kubelet.setBy;
+  const isFlag = kubelet.how === 'flag' || kubelet.flagsOnly;
+  // What only a running process says stands in no file that we know.
+  const isNamed = kubelet.setBy !== '' && !kubelet.setBy.startsWith('/proc/');
+  const where = isNamed ? kubelet.setBy : isFlag ? kubelet.flagFile : kubelet.configFile;
   // Its drop-ins are JSON as well: config.json.d/40-nodeadm.conf.
   const isJson = /\.json\b/.test(where);
   const setting = isJson ? `"resolvConf": "${file}"` : `resolvConf: ${file}`;
   return step(
-    'kubelet, on every node',
+    where === ''
+      ? 'kubelet, on every node, in the arguments that it is started with'
+      : 'kubelet, on every node',
     where,
     [isFlag ? `--resolv-conf=${file}` : setting],
     [...(isFlag ? ['systemctl daemon-reload'] : []), `systemctl restart ${kubelet.unit}`, RESTART_COREDNS],

@@ -86,6 +86,8 @@ export async function readK3s(files: NodeFiles, distribution: Distribution): Pro
     unknown: '',
     unit: await findUnit(files, flavour),
     configFile: distribution.configs[0]!,
+    flagFile: '',
+    flagsOnly: false,
     clusterDns,
     faults,
   };

@@ -23,6 +23,10 @@ export interface KubeletFacts {
   readonly unit: string;
   /** The file to change, which may not exist yet. */
   readonly configFile: string;
+  /** Where its flags stand: its unit, its file of arguments; '' when no file tells. */
+  readonly flagFile: string;
+  /** It was started without --config: no file of settings counts, only flags. */
+  readonly flagsOnly: boolean;
   /** Cluster DNS addresses that pods get; empty when not known. */
   readonly clusterDns: readonly string[];
   /**

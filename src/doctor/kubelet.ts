@@ -32,6 +32,8 @@ interface CommandLine {
   readonly path: string;
   /** A command that is no kubelet, which may start one with flags of its own; ''. */
   readonly wrapper: string;
+  /** They are those of a running kubelet. */
+  readonly isRunning: boolean;
 }
 
 /** kubelet's configuration file and its drop-ins, as one mapping. */
@@ -54,7 +56,9 @@ export async function readKubelet(files: NodeFiles): Promise<KubeletFacts> {
   const command = await readCommandLine(files, distribution);
   const { words } = command;
   const configFlag = findFlag(words, 'config');
-  const configFile = configFlag?.value || (await firstPresent(files, distribution.configs));
+  const named = configFlag?.value || (await firstPresent(files, distribution.configs));
+  const flagsOnly = await isFlagsOnly(files, command, configFlag !== null, distribution);
+  const configFile = flagsOnly ? '' : named;
   const config = await readConfiguration(files, configFile, findFlag(words, 'config-dir')?.value ?? '');
   const unknown = describeUnknown(command, configFlag, configFile, config);
   const clusterDns =
@@ -66,6 +70,8 @@ export async function readKubelet(files: NodeFiles): Promise<KubeletFacts> {
     unknown: '',
     unit: distribution.units.length > 0 ? await findOwnUnit(files, distribution) : 'kubelet',
     configFile: configFile || command.path,
+    flagFile: command.path,
+    flagsOnly,
     clusterDns: clusterDns.filter((address) => address !== ''),
     generatedServers: [],
     faults: config.faults,
@@ -75,6 +81,22 @@ export async function readKubelet(files: NodeFiles): Promise<KubeletFacts> {
   const { resolvConf } = distribution;
   if (resolvConf !== '') return { ...base, how: 'default', resolvConf, setBy: '' };
   return { ...base, unknown, how: 'default', resolvConf: DEFAULT_RESOLV_CONF, setBy: '' };
+}
+
+/**
+ * kubelet reads no file that its arguments do not name. A unit may take them from where we cannot
+ * see, so a file in the usual place counts all the same; not for arguments of a running kubelet.
+ */
+async function isFlagsOnly(
+  files: NodeFiles,
+  { words, path, wrapper, isRunning }: CommandLine,
+  hasConfig: boolean,
+  { units, argumentFile, configs }: Distribution,
+): Promise<boolean> {
+  if (hasConfig || wrapper !== '' || words.length === 0 || units.length > 0 || argumentFile !== '')
+    return false;
+  if (isRunning) return true;
+  return path !== '' && (await files.read(await firstPresent(files, configs))).kind === 'missing';
 }
 
 /** Why a setting may be missed; '' when kubelet's configuration was read, or is known not to be. */
@@ -133,10 +155,10 @@ async function readCommandLine(files: NodeFiles, distribution: Distribution): Pr
     written.push(...(path === '' ? unit.command.slice(1) : unit.command));
   }
   const running = await findRunning(files);
-  if (running === null) return { words: written, path, wrapper };
+  if (running === null) return { words: written, path, wrapper, isRunning: false };
   // Where a file has the same word, that is the place to change it.
   const words = running.map((word) => written.find(({ text }) => text === word.text) ?? word);
-  return { words, path, wrapper: '' };
+  return { words, path, wrapper: '', isRunning: true };
 }
 
 /** The arguments of the kubelet that runs, where /proc is the node's. */

@@ -42,6 +42,7 @@ const VERDICTS: Readonly<Record<string, readonly [string, number]>> = {
   'kubeadm-flag-wrong': ['wouldLoop', 1],
   'kubeadm-stub': ['wouldLoop', 1],
   'kubelet-broken': ['unknown', 2],
+  'kubelet-flags-only': ['wouldLoop', 1],
   'kubelet-no-resolv-conf': ['wouldLoop', 1],
   'kubelet-running': ['healthy', 0],
   'kubelet-running-stub': ['wouldLoop', 1],

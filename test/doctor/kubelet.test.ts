@@ -222,6 +222,19 @@ describe('kubelet', () => {
   });
 });
 
+it('that runs without --config reads no file of settings', async () => {
+  const tree = {
+    '/proc/7/cmdline': '/usr/bin/kubelet\0--v=2\0',
+    '/var/lib/kubelet/config.yaml': 'resolvConf: /stale\n',
+  };
+  expect(await kubeletOf(tree)).toMatchObject({
+    how: 'default',
+    resolvConf: '/etc/resolv.conf',
+    unknown: '',
+    flagsOnly: true,
+  });
+});
+
 it('takes a relative path as below the folder of its file', async () => {
   const text = 'resolvConf: resolv.conf\n';
   expect(await kubeletOf({ '/var/lib/kubelet/config.yaml': text })).toMatchObject({
