@@ -1,0 +1,189 @@
+// Connections toward real servers: names that nobody answers behind dnsdist (DoT and DoH, as it comes) and CoreDNS (DoH), a
+// dnsmasq that is 30 ms away, and one that serves one connection at a time.
+import { writeFileSync } from 'node:fs';
+import net from 'node:net';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import { askUdp, queryBytes, UdpClient } from '../support/dns-client.ts';
+import { freePort, runServer, scratchDirectory, startDnsmasq } from '../support/real-server.ts';
+import {
+  answer,
+  createTestCertificate,
+  later,
+  type ScriptedUpstream,
+  startScriptedUpstream,
+} from '../support/scripted-upstream.ts';
+import { startUnloop } from '../support/unloop-process.ts';
+import { COREDNS_BINARY, ensureCoredns } from './support/coredns.ts';
+import { today } from './support/today.ts';
+
+const RUN_MS = 8000;
+const HONEST_PER_SECOND = 10;
+/** From unloop to the distant server, and back. */
+const DISTANCE_MS = 15;
+
+let backend: ScriptedUpstream;
+let directory: string;
+
+beforeAll(async () => {
+  backend = await startScriptedUpstream((query) =>
+    /^silent/i.test(query.name) ? undefined : later(5, answer(query)),
+  );
+  directory = scratchDirectory();
+  const certificate = await createTestCertificate([], ['127.0.0.1']);
+  writeFileSync(join(directory, 'cert.pem'), certificate.cert);
+  writeFileSync(join(directory, 'key.pem'), certificate.key);
+});
+afterAll(() => backend.close());
+
+async function startDnsdist() {
+  const [port, tls, https] = [await freePort(), await freePort(), await freePort()];
+  const files = `"${join(directory, 'cert.pem')}", "${join(directory, 'key.pem')}"`;
+  const config = join(directory, 'dnsdist.conf');
+  writeFileSync(
+    config,
+    `setLocal("127.0.0.1:${port}")
+setSecurityPollSuffix("")
+addTLSLocal("127.0.0.1:${tls}", ${files})
+addDOHLocal("127.0.0.1:${https}", ${files}, "/dns-query")
+newServer({address="127.0.0.1:${backend.port}", healthCheckMode="up"})
+`,
+  );
+  const args = ['--supervised', '--disable-syslog', '-C', config];
+  const { command } = today('dnsdist');
+  const server = await runServer({ name: 'dnsdist', command, args, address: '127.0.0.1', port });
+  onTestFinished(() => server.stop());
+  return { tls: `tls://127.0.0.1:${tls}`, https: `https://127.0.0.1:${https}/dns-query` };
+}
+
+async function startCoredns() {
+  ensureCoredns();
+  const [port, https] = [await freePort(), await freePort()];
+  const file = join(directory, 'Corefile');
+  const forward = `forward . 127.0.0.1:${backend.port}`;
+  const tls = `tls ${join(directory, 'cert.pem')} ${join(directory, 'key.pem')}`;
+  writeFileSync(
+    file,
+    `https://.:${https} {\n  bind 127.0.0.1\n  ${tls}\n  ${forward}\n}\n.:${port} {\n  bind 127.0.0.1\n  ${forward}\n}\n`,
+  );
+  const args = ['-conf', file];
+  const server = await runServer({
+    name: 'coredns',
+    command: COREDNS_BINARY,
+    args,
+    address: '127.0.0.1',
+    port,
+  });
+  onTestFinished(() => server.stop());
+  return `https://127.0.0.1:${https}/dns-query`;
+}
+
+function unloopToward(upstreams: readonly string[]) {
+  return startUnloop({
+    env: { NODE_EXTRA_CA_CERTS: join(directory, 'cert.pem') },
+    config: { workers: 1, upstreams, loop: { probe: { onStart: false, interval: '0s' } } },
+  });
+}
+
+/** Honest questions lost beside so many silent names a second. */
+async function countLost(upstream: string, silentPerSecond: number) {
+  const unloop = await unloopToward([upstream]);
+  const attacker = await UdpClient.open(unloop.port, '127.0.0.1', '127.0.0.2');
+  const honest = await UdpClient.open(unloop.port);
+  const run = `${silentPerSecond}.${unloop.port}.example`;
+  const startMs = performance.now();
+  let asked = 0;
+  for (let silent = 0; performance.now() - startMs < RUN_MS; await sleep(20)) {
+    const seconds = (performance.now() - startMs) / 1000;
+    for (; silent < seconds * silentPerSecond; silent++)
+      attacker.send(queryBytes({ name: `silent${silent}.${run}`, id: silent }));
+    for (; asked < seconds * HONEST_PER_SECOND; asked++)
+      honest.send(queryBytes({ name: `honest${asked}.${run}`, id: asked }));
+  }
+  let lost = 0;
+  for (let i = 0; i < asked; i++) if (((await honest.receive()).readUInt16BE(2) & 15) !== 0) lost++;
+  attacker.close();
+  honest.close();
+  await unloop.stop();
+  return lost;
+}
+
+describe('names that nobody answers', () => {
+  it.each([
+    { server: 'dnsdist', over: 'TLS', perSecond: 3, start: async () => (await startDnsdist()).tls },
+    { server: 'dnsdist', over: 'TLS', perSecond: 30, start: async () => (await startDnsdist()).tls },
+    { server: 'dnsdist', over: 'HTTPS', perSecond: 30, start: async () => (await startDnsdist()).https },
+    { server: 'CoreDNS', over: 'HTTPS', perSecond: 60, start: startCoredns },
+  ])('$perSecond a second behind $server over $over cost an honest client nothing', async ({
+    perSecond,
+    start,
+  }) => {
+    const upstream = await start();
+    const beside = await countLost(upstream, perSecond);
+    const alone = await countLost(upstream, 0);
+    console.log(`${upstream}: ${beside} lost beside ${perSecond} silent names a second, ${alone} without`);
+    expect(beside).toBeLessThanOrEqual(alone);
+  });
+});
+
+/** A way to a TCP server that takes so long. */
+async function startDistance(port: number): Promise<number> {
+  const server = net.createServer((near) => {
+    const far = net.connect(port, '127.0.0.1');
+    for (const [from, to] of [
+      [near, far],
+      [far, near],
+    ] as const) {
+      from.on('data', (chunk: Buffer) => setTimeout(() => to.write(chunk), DISTANCE_MS));
+      from.on('end', () => setTimeout(() => to.end(), DISTANCE_MS));
+      from.on('error', () => to.destroy());
+    }
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  onTestFinished(() => {
+    server.close();
+  });
+  return (server.address() as net.AddressInfo).port;
+}
+
+/** Asks so many at once; returns how many were answered. */
+async function burst(port: number, names: readonly string[]): Promise<number> {
+  const client = await UdpClient.open(port);
+  for (const [id, name] of names.entries()) client.send(queryBytes({ name, id }));
+  let good = 0;
+  for (const _ of names) if (((await client.receive()).readUInt16BE(2) & 15) === 0) good++;
+  client.close();
+  return good;
+}
+
+describe('dnsmasq', () => {
+  it.each([30, 80])('30 ms away answers %i questions at once over TCP', async (count) => {
+    const dnsmasq = await startDnsmasq(['--address=/near.example/192.0.2.1']);
+    const port = await startDistance(dnsmasq.port);
+    const unloop = await unloopToward([`tcp://127.0.0.1:${port}`]);
+    const names = Array.from({ length: count }, (_, i) => `n${i}.near.example`);
+    expect(await burst(unloop.port, names)).toBe(count);
+    await unloop.stop();
+  });
+
+  it('that serves one connection at a time is not kept from anything by one of ours that is idle', async () => {
+    const large = Array.from(
+      { length: 40 },
+      (_, i) => `--txt-record=large.near.example,${i}${'x'.repeat(200)}`,
+    );
+    const dnsmasq = await startDnsmasq(['--no-daemon', '--address=/near.example/192.0.2.1', ...large]);
+    const unloop = await unloopToward([`127.0.0.1:${dnsmasq.port}`]);
+    // Its answer does not fit: TC, then TCP.
+    expect(await askUdp(unloop.port, { name: 'large.near.example', type: 'TXT' })).toMatchObject({
+      rcode: 0,
+    });
+    let good = 0;
+    for (let i = 0; i < 50; i++) {
+      if ((await askUdp(unloop.port, { name: `n${i}.near.example` })).rcode === 0) good++;
+      await sleep(20);
+    }
+    expect(good).toBe(50);
+    await unloop.stop();
+  });
+});
