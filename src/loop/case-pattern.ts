@@ -1,7 +1,7 @@
-// The case pattern: the letters of an outgoing QNAME take upper or lower case by a keyed hash of
-// the folded name and QTYPE. A query that arrives in our own pattern is likely ours, through boxes
-// that drop options; and a forged reply must guess it (draft-vixie-dnsext-dns0x20). detector.ts
-// calls apply() for what leaves and match() for what comes in.
+// The case pattern: each letter of an outgoing QNAME is upper or lower case, as a keyed hash of
+// the folded name and QTYPE says. A query that arrives with our own pattern is probably ours, even after boxes
+// that drop options; and a forged reply must guess the pattern (draft-vixie-dnsext-dns0x20). detector.ts
+// calls apply() for queries that leave and match() for queries that arrive.
 //
 //   folded name, QTYPE ──Chaskey, the ring's key──▶ hash ──Chaskey, the key of these five minutes──▶ pattern
 import { copyOctets, FIRST_OCTETS, samePrefix, WordOctets, wordsOf } from '../base/word-octets.ts';
@@ -10,7 +10,7 @@ import { keyedHash } from './keyed-hash.ts';
 import type { KeyRing } from './keys.ts';
 
 /**
- * Octets that take part: the hash has as many bits. Later letters of a longer name stay lower case.
+ * Octets covered: the hash has as many bits. Later letters of a longer name stay lower case.
  */
 export const MAX_PATTERN_OCTETS = 128;
 const MAX_PATTERN_WORDS = MAX_PATTERN_OCTETS / 4;
@@ -19,10 +19,10 @@ const INPUT_BYTES = 288;
 /** Bytes of a hash. */
 const HASH_BYTES = 16;
 
-/** Draws and recognises patterns. One per thread. */
+/** Creates and recognizes patterns. One per thread. */
 export class CasePattern {
   /**
-   * What identify() found: 128 bits that stand for (name without case, QTYPE), at any time.
+   * The result of identify(): 128 bits that stand for (name without case, QTYPE), at any time.
    * Overwritten by the next call.
    */
   readonly hash: Int32Array;
@@ -33,7 +33,7 @@ export class CasePattern {
   readonly #keys: KeyRing;
   /** Folded name, QTYPE, room for the hash's padding. */
   readonly #input = WordOctets.ofLength(INPUT_BYTES);
-  /** The name in the pattern; what stands behind it means nothing. */
+  /** The name in the pattern; the octets after it mean nothing. */
   readonly #spelling = WordOctets.ofLength(INPUT_BYTES);
 
   constructor(keys: KeyRing) {
@@ -42,7 +42,7 @@ export class CasePattern {
   }
 
   /**
-   * Gives the name at bytes[nameOffset …] (uncompressed, any spelling) our pattern, in place;
+   * Gives the name at bytes[nameOffset …] (uncompressed, any letter case) our pattern, in place;
    * returns its letters among the first MAX_PATTERN_OCTETS octets.
    */
   apply(bytes: Uint8Array, nameOffset: number, nameLength: number, qtype: number): number {
@@ -52,7 +52,7 @@ export class CasePattern {
     return letters;
   }
 
-  /** Takes the hash of a question, without changing its name's spelling. */
+  /** Hashes a question without changing the case of its name. */
   identify(bytes: Uint8Array, nameOffset: number, nameLength: number, qtype: number): void {
     const input = this.#input;
     foldName(bytes, nameOffset, nameLength, input);
@@ -62,8 +62,8 @@ export class CasePattern {
   }
 
   /**
-   * How many letters stand in the pattern of an accepted key; 0 unless all do (and there are two at
-   * least). Identifies the question.
+   * How many letters match the pattern of an accepted key; 0 unless all do (and there are at least
+   * two). Identifies the question.
    */
   match(bytes: Uint8Array, nameOffset: number, nameLength: number, qtype: number): number {
     this.identify(bytes, nameOffset, nameLength, qtype);
@@ -76,7 +76,7 @@ export class CasePattern {
     return 0;
   }
 
-  /** Whether the name stands there as in #spelling, but for letters that do not take part. */
+  /** Whether the name has the case of #spelling, except for letters that are not covered. */
   #isSpelt(bytes: Uint8Array, nameOffset: number, nameLength: number): boolean {
     const spelling = this.#spelling;
     const count = Math.min(nameLength, MAX_PATTERN_OCTETS);
@@ -86,8 +86,8 @@ export class CasePattern {
   }
 
   /**
-   * Writes the folded name into #spelling, in upper case each letter whose bit is set by this key
-   * (bit i is octet i's), and returns the number of letters that take part.
+   * Writes the folded name into #spelling, with each letter in upper case whose bit is set by this key
+   * (bit i is octet i's), and returns the number of letters covered.
    */
   #spell(nameLength: number, keyIndex: number): number {
     keyedHash(this.#keys.caseKeys[keyIndex]!.schedule, this.#hashBytes, HASH_BYTES, this.#bits);
@@ -99,7 +99,7 @@ export class CasePattern {
     let anyLower = 0;
     for (let i = 0; i <= last; i++) {
       const word = words[i]!;
-      // 0x20 in each octet that is a letter, and belongs to the name: QTYPE follows it.
+      // 0x20 in each octet that is a letter and part of the name: QTYPE follows it.
       let places = i < MAX_PATTERN_WORDS ? lettersOf(word) >>> 2 : 0;
       if (i === last) places &= FIRST_OCTETS[nameLength - (last << 2)]!;
       const upper = places & caseBitsOf(this.#bits[(i >> 3) & 3]! >>> ((i & 7) << 2));
@@ -112,7 +112,7 @@ export class CasePattern {
     return letters;
   }
 
-  /** A pattern all of one case is one that everybody writes: its first letter is turned round. */
+  /** Everybody writes names in a single case. So a pattern all of one case gets its first letter inverted. */
   #turnFirstLetter(): void {
     const spelling = this.#spelling;
     let at = 0;
@@ -121,7 +121,7 @@ export class CasePattern {
   }
 }
 
-/** Writes the folded name to the start of `out`, with zeros behind it in its last word. */
+/** Writes the folded name to the start of `out`; the rest of its last word is zero. */
 function foldName(bytes: Uint8Array, nameOffset: number, nameLength: number, out: WordOctets): void {
   const last = (nameLength - 1) >> 2;
   const folded = wordsOf(out);
@@ -137,7 +137,7 @@ function foldName(bytes: Uint8Array, nameOffset: number, nameLength: number, out
 }
 
 /**
- * The lowest four bits, one to an octet, as the bit that tells a letter's case: bit 0 for the
+ * Spreads the lowest four bits, one per octet, to the bit that tells a letter's case: bit 0 goes to the
  * lowest octet.
  */
 function caseBitsOf(bits: number): number {

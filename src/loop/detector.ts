@@ -1,5 +1,5 @@
-// Looks at each query that comes in for evidence that we sent it ourselves, and puts that evidence
-// on what goes out. One per worker; the pipeline calls check() right after parsing and markSent()
+// Checks each incoming query for evidence that we sent it ourselves, and adds that evidence
+// to outgoing queries. One per worker; the pipeline calls check() right after parsing and markSent()
 // for each query to an upstream.
 import type { Clock } from '../base/clock.ts';
 import { OPTION_HEADER_LENGTH } from '../wire/edns.ts';
@@ -13,48 +13,48 @@ import { PROBE_QTYPE, ProbeReader, ProbeVerdict } from './probe.ts';
 import type { SentQuestions } from './sent-questions.ts';
 import { TAG_LENGTH, TAG_OPTION, TagReader, TagVerdict } from './tag.ts';
 
-// What the pipeline needs besides.
+// What else the pipeline needs.
 export { Evidence } from './evidence.ts';
 export { FILLED_TAG_OFFSET, MAX_FILLER_LENGTH, TAG_LENGTH, TAG_OPTION } from './tag.ts';
 
 /** What to do with a query. */
 export const LoopVerdict = {
-  /** Nothing speaks against it. */
+  /** There is no evidence of a loop. */
   pass: 0,
-  /** Go on with it as with any other, and have `routeSlot` probed (−1: every route of its zone). */
+  /** Handle it like any other, and have `routeSlot` probed (−1: every route of its zone). */
   suspect: 1,
   /**
-   * It is ours: SERVFAIL with EDE 14, neither cached nor coalesced. `certain` says whether the
-   * route may be quarantined on it.
+   * It is ours: SERVFAIL with EDE 14, neither cached nor coalesced. `certain` says whether this is
+   * enough to quarantine the route.
    */
   loop: 2,
-  /** It went through too many tiers: the same answer; no route of ours is known to be at fault. */
+  /** It passed too many hops: the same answer; no route of ours is known to be the cause. */
   tooManyHops: 3,
 } as const;
 export type LoopVerdict = (typeof LoopVerdict)[keyof typeof LoopVerdict];
 
 /**
- * Fewer letters than this in our pattern say no more than the question itself does: of a client
- * that draws case at random, every 1024th query has ten of them so.
+ * With fewer letters than this, our pattern proves no more than the question itself: if a client
+ * draws case at random, every 1024th query has ten of them right.
  */
 export const SUSPECT_LETTERS = 16;
 /**
- * Tags of others that are carried on behind our own; of more, the last, which came the furthest,
- * stay behind. A client may write as many as it likes: their number is never held against the
- * query, and one more tier finds room for its own.
+ * Tags of others that are forwarded after our own. If there are more, the last ones, which came
+ * furthest, are dropped. A client may write as many as it likes: their number never counts against the
+ * query, and one more hop finds room for its own.
  */
 export const MAX_CARRIED_TAGS = 3;
 
 /**
- * Own tags of one batch that are held against what was sent: some prove the loop, the rest of a
- * storm needs no more than its answer, and is to cost less than one from the cache.
+ * Own tags of one batch that are compared with what was sent: a few prove the loop. The rest of a
+ * storm needs only its answer, which must cost less than one from the cache.
  */
 const MAX_TIED_PER_INSTANT = 8;
 
 export interface DetectorOptions {
   readonly material: LoopKeyMaterial;
   readonly clock: Clock;
-  /** The table of all workers; the main thread makes it. */
+  /** The table of all workers; the main thread creates it. */
   readonly sentQuestions: SentQuestions;
   /** config.loop.maxHops. */
   readonly maxHops: number;
@@ -62,22 +62,22 @@ export interface DetectorOptions {
 }
 
 export class LoopDetector {
-  // What the last check() found. Valid until the next.
+  // Results of the last check(). Valid until the next.
   /**
-   * By what the query was recognized; meaningful with the verdicts suspect, loop and tooManyHops.
+   * How the query was recognized; meaningful with the verdicts suspect, loop and tooManyHops.
    */
   evidence: Evidence = Evidence.edns;
-  /** Our route by which the query left; −1 when unknown or another replica's. */
+  /** Our route by which the query left; −1 if unknown or another replica's. */
   routeSlot = -1;
-  /** Proof: authentic, ours, by a route of ours, and sent moments ago. */
+  /** Proof: authentic, ours, by one of our routes, and sent moments ago. */
   certain = false;
   /**
-   * The query is another replica's probe: the answer is writeProbeProof()'s in place of SERVFAIL.
+   * The query is another replica's probe: the answer is writeProbeProof()'s instead of SERVFAIL.
    */
   wantsProof = false;
   /** With evidence probe: which. */
   probeNonce = 0;
-  /** HOPS for the tag of the query that we send in turn. */
+  /** HOPS for the tag of the query that we send for this one. */
   hops = 0;
   /**
    * Tags of others to append to that query: `carriedCount` of TAG_LENGTH octets each, at
@@ -86,7 +86,7 @@ export class LoopDetector {
   carriedCount = 0;
   readonly carriedOffsets = new Int32Array(MAX_CARRIED_TAGS);
 
-  /** Own tags that were held against what was sent, at this reading of the clock. */
+  /** Own tags that were compared with what was sent, at this reading of the clock. */
   #tied = 0;
   #tiedAtMs = -1;
 
@@ -120,8 +120,8 @@ export class LoopDetector {
 
   /**
    * Notes that a query leaves by a route, and (withCase) gives its QNAME at octet 12 our case
-   * pattern. Every query to an upstream passes here, tagged or not: what was not noted cannot be
-   * proof when it comes back. `sent` then says whether the question was under way already.
+   * pattern. Every query to an upstream passes here, tagged or not: a query that was not noted cannot be
+   * proof when it comes back. `sent` then says whether the question was already in flight.
    */
   markSent(
     message: Uint8Array,
@@ -138,15 +138,15 @@ export class LoopDetector {
   }
 
   /**
-   * Of the question that markSent() noted last: what setAnswered() and isUnanswered() in `sent`
-   * know it by.
+   * For the question that markSent() noted last: the key for setAnswered() and isUnanswered() in
+   * `sent`.
    */
   get sentMark(): number {
     return this.#pattern.hash[0]!;
   }
 
   /**
-   * Judges a query. One without options, upper-case letters and the type HINFO can carry no
+   * Judges a query. One without options, without upper-case letters and not of type HINFO can carry no
    * evidence and costs three comparisons.
    */
   check(bytes: Uint8Array, q: ParsedQuery): LoopVerdict {
@@ -170,7 +170,7 @@ export class LoopDetector {
   }
 
   /**
-   * Walks the options: octets of code, length and data one after the other; a broken one ends the
+   * Walks the options: octets of code, length and data one after the other; an invalid one ends the
    * walk.
    */
   #checkOptions(bytes: Uint8Array, q: ParsedQuery, nowMs: number): LoopVerdict {
@@ -203,7 +203,7 @@ export class LoopDetector {
   }
 
   /**
-   * The tag is ours. That the question left by the tag's route moments ago tells a loop from a tag
+   * The tag is ours. If the question left by the tag's route moments ago, it is a loop and not a tag
    * that somebody copied.
    */
   #ownTagSeen(bytes: Uint8Array, q: ParsedQuery, nowMs: number): LoopVerdict {
@@ -234,7 +234,7 @@ export class LoopDetector {
   }
 
   /**
-   * Never proof: somebody may have seen the pattern where an answer showed it. A probe finds out.
+   * Never proof: somebody may have seen the pattern in an answer. A probe finds out.
    */
   #checkCase(bytes: Uint8Array, q: ParsedQuery, nowMs: number): LoopVerdict {
     const letters = this.#pattern.match(bytes, HEADER_LENGTH, q.qnameLength, q.qtype);

@@ -1,20 +1,20 @@
-// Questions that came a second time while they were under way, for a moment each: an upstream that
-// is sound answers meanwhile. What is still unanswered then, and by an upstream that has answered
+// Questions that came a second time while they were in flight, kept for a moment each: a healthy
+// upstream answers meanwhile. A question that is still unanswered after that, by an upstream that has answered
 // nobody since, is worth a probe. Filled by pipeline/loop-guard.ts.
 import type { Clock } from '../base/clock.ts';
 import type { TimerWheel, WheelTimer } from '../base/timer-wheel.ts';
 import type { SentQuestions } from './sent-questions.ts';
 
-/** Most servers answer within this, and it leaves time for a probe to come back within 100 ms. */
+/** Most servers answer within this time, and it leaves enough for a probe to come back within 100 ms. */
 export const DOUBT_MS = 30;
-/** Doubts at once in a worker, a power of two; further ones are dropped. */
+/** Doubts at a time in a worker, a power of two; further ones are dropped. */
 export const MAX_DOUBTS = 256;
 /** sentSlot, sentMark, routeSlot, upstreamSlot, answers. */
 const DOUBT_WORDS = 5;
 
-/** A question under way. */
+/** A question in flight. */
 export interface Doubted {
-  /** Where it stands in SentQuestions, and the first word of its hash. */
+  /** Its slot in SentQuestions, and the first word of its hash. */
   readonly sentSlot: number;
   readonly sentMark: number;
   readonly routeSlot: number;
@@ -22,7 +22,7 @@ export interface Doubted {
   readonly upstreamSlot: number;
 }
 
-/** What doubts need to be told. */
+/** What doubts need from their caller. */
 export interface DoubtOwner {
   /** Changes with each answer of an upstream (SharedUpstreamState). */
   answers(upstreamSlot: number): number;
@@ -41,7 +41,7 @@ export class Doubts implements WheelTimer {
   readonly #owner: DoubtOwner;
   readonly #words = new Int32Array(MAX_DOUBTS * DOUBT_WORDS);
   readonly #dueMs = new Float64Array(MAX_DOUBTS);
-  /** Counted without end; a doubt's slot is its number modulo MAX_DOUBTS. */
+  /** Counts up without end; a doubt's slot is its number modulo MAX_DOUBTS. */
   #first = 0;
   #end = 0;
 

@@ -1,11 +1,11 @@
-// The record of loops: one episode per route and loop, open while the route is out of use, and the
-// lines that people read about it: one when it opens, one when it closes, a summary a minute
-// between. Kept by episodes.ts on the main thread, read by GET /loops.
+// The loop log: one episode per route and loop, open while the route is out of use, and the
+// log lines about it: one when it opens, one when it closes, and a summary per minute
+// in between. Kept by episodes.ts on the main thread, read by GET /loops.
 import { isIP } from 'node:net';
 import { Evidence } from './evidence.ts';
 import type { LoopSighting } from './sightings.ts';
 
-/** What is told of an episode: the JSON of GET /loops. */
+/** What is reported about an episode: the JSON of GET /loops. */
 export interface EpisodeView {
   readonly upstream: string;
   readonly zone: string;
@@ -27,7 +27,7 @@ export type EpisodeLog = (
   fields: Readonly<Record<string, unknown>>,
 ) => void;
 
-/** What the book writes about a route. */
+/** What the log says about a route. */
 export interface EpisodeRoute {
   readonly slot: number;
   readonly upstream: string;
@@ -35,21 +35,21 @@ export interface EpisodeRoute {
   readonly cure: string;
 }
 
-/** Episodes kept; the oldest closed one makes room, else the oldest. */
+/** Episodes kept; the oldest closed one is dropped first, or else the oldest. */
 export const MAX_EPISODES = 256;
 /**
- * One line about what is still open, at the most; a loop that is back within this time is the same
+ * At most one line per interval about what is still open; a loop that is back within this time is the same
  * episode.
  */
 export const SUMMARY_INTERVAL_MS = 60_000;
 /** Open loops named in a summary line. */
 const SUMMARY_NAMES = 8;
-/** Slot of an episode whose route is no more. */
+/** Slot of an episode whose route is gone. */
 const NO_SLOT = -1;
 
 interface Episode {
   readonly route: EpisodeRoute;
-  /** The route's slot, as long as it means this route. */
+  /** The route's slot, as long as it stands for this route. */
   slot: number;
   readonly evidence: EpisodeView['evidence'];
   readonly path: readonly string[];
@@ -86,7 +86,7 @@ export class EpisodeBook {
   }
 
   /**
-   * Takes down that a route loops: adds to its open episode, goes on with one just closed, or opens
+   * Records that a route loops: adds to its open episode, continues one that was just closed, or opens
    * a new one.
    */
   record(route: EpisodeRoute, sighting: LoopSighting, nowMs: number): void {
@@ -145,15 +145,15 @@ export class EpisodeBook {
     });
   }
 
-  /** The slot is about to mean another route: its episodes stay in the list, closed. */
+  /** The slot is about to be reused for another route: its episodes stay in the list, closed. */
   detach(slot: number, why: string, nowMs: number): void {
     this.close(slot, why, nowMs);
     for (const episode of this.#episodes) if (episode.slot === slot) episode.slot = NO_SLOT;
   }
 
   /**
-   * Writes the line about what is still open, if something came back since the last and a minute is
-   * over.
+   * Writes the line about what is still open if something came back since the last line and a minute has
+   * passed.
    */
   summarise(nowMs: number): void {
     if (this.#openBySlot.size === 0 || nowMs - this.#summaryMs < SUMMARY_INTERVAL_MS) return;
@@ -170,7 +170,7 @@ export class EpisodeBook {
     this.#log('warn', `DNS forwarding loops still open: ${open}: ${names.join(', ')}`, { open, count });
   }
 
-  /** Queries passed too many tiers: a loop that is not to be blamed on a route of ours. */
+  /** Queries passed too many hops: a loop that cannot be blamed on one of our routes. */
   hopsExceeded(count: number, nowMs: number): void {
     if (nowMs - this.#hopsLoggedMs < SUMMARY_INTERVAL_MS) return;
     this.#hopsLoggedMs = nowMs;
@@ -205,7 +205,7 @@ function evidenceText(evidence: Evidence): EpisodeView['evidence'] {
 }
 
 /**
- * The way round, as far as it shows: from us to the upstream and back, by way of the last sender if
+ * The path of the loop as far as it is known: from us to the upstream and back, through the last sender if
  * that is another host.
  */
 function pathOf(listen: string, upstream: string, peer: string): string[] {

@@ -1,6 +1,6 @@
 // The loop guard's decisions, on the main thread: which route is out of use, for how long, when it
-// is probed, what is logged. Fed with the workers' sightings and the probes' fate; acts through
-// callbacks only.
+// is probed, what is logged. Input: the workers' sightings and the results of probes. Acts only
+// through callbacks.
 //
 //            proof (edns, case) or probe back                     probe back: twice as long
 //    in use ──────────────────────────────────▶ quarantined ◀──────────────────────────────┐
@@ -13,20 +13,20 @@ import type { LoopSighting } from './sightings.ts';
 import { WorkBudget } from './work-budget.ts';
 
 /**
- * After a quarantine that no probe confirmed, evidence on queries is taken for suspicion for this
- * long: whoever can copy a tag in time could otherwise keep a sound upstream out of use.
+ * After a quarantine that no probe confirmed, evidence on queries counts only as suspicion for this
+ * long: otherwise anyone who can copy a tag in time could keep a healthy upstream out of use.
  */
 export const DISTRUST_MS = 60_000;
-/** Without a route to blame, all are probed; at most this often. */
+/** If no route is known to be the cause, all are probed; at most this often. */
 const PROBE_ALL_INTERVAL_MS = 5000;
 /**
- * Probes of one route for no more than a question that came while it was under way: so many at
- * once, and so many a second in the long run. Many clients that want the same names do not become a
- * stream of probes; a loop that begins later finds some to spare.
+ * Probes of one route only because a question came again while it was in flight: this many at
+ * a time, and this many per second in the long run. So many clients that want the same names do not cause a
+ * stream of probes, and a loop that starts later still gets some.
  */
 const WEAK_PROBES = 5;
 const WEAK_PROBES_PER_SECOND = 0.1;
-/** Runs begun by the schedule in one tick: a thousand routes are not probed in one burst. */
+/** Runs started by the schedule in one tick: a thousand routes are not probed in one burst. */
 const SCHEDULED_PER_TICK = 16;
 
 /** What the guard knows of a route: one zone's use of one upstream. */
@@ -36,23 +36,23 @@ export interface LoopRoute extends EpisodeRoute {
   readonly upstream: string;
   /** Lower case, '.' for the root. */
   readonly zone: string;
-  /** What mends it for good, one sentence. */
+  /** The permanent fix, one sentence. */
   readonly cure: string;
-  /** A public address: it is probed on suspicion only. */
+  /** A public address: it is probed only on suspicion. */
   readonly isPublic: boolean;
 }
 
 export interface EpisodeEffects {
   /**
-   * Takes a route out of use, for all workers. Nobody else does: a worker alone cannot know whom to
-   * trust.
+   * Takes a route out of use, for all workers. Only the main thread does so: a worker alone cannot know what
+   * to trust.
    */
   quarantine(route: number): void;
   /** Puts it back. */
   release(route: number): void;
   /**
    * Sends makeProbeName(…) by the route; replied() when an answer comes. A probe that cannot be
-   * sent is as good as lost.
+   * sent counts as lost.
    */
   sendProbe(route: number, nonce: number): void;
   /** The upstream answers its health checks. */
@@ -79,10 +79,10 @@ interface RouteState {
   backoffMs: number;
   /** A probe came back in this quarantine. */
   confirmed: boolean;
-  /** When a confirmed quarantine ended: a relapse soon after goes on with a longer one. */
+  /** When a confirmed quarantine ended: a relapse soon after continues with a longer one. */
   releasedMs: number;
   distrustUntilMs: number;
-  /** When the schedule has it probed. */
+  /** When the schedule probes it. */
   nextProbeMs: number;
   /** Bounds the probes for weak suspicions. */
   readonly weak: WorkBudget;
@@ -119,8 +119,8 @@ export class LoopEpisodes {
   }
 
   /**
-   * The routes from now on. One that stays (same slot, upstream and zone) keeps its state; one that
-   * goes is released and forgotten.
+   * Sets the routes. One that stays (same slot, upstream and zone) keeps its state; one that
+   * goes is put back into use and forgotten.
    */
   setRoutes(routes: readonly LoopRoute[], nowMs: number): void {
     this.#nowMs = nowMs;
@@ -159,7 +159,7 @@ export class LoopEpisodes {
     this.#routes.delete(slot);
   }
 
-  /** Takes in what a worker saw. */
+  /** Handles what a worker saw. */
   sighted(sighting: LoopSighting, nowMs: number): void {
     this.#nowMs = nowMs;
     const state = this.#routes.get(sighting.route);
@@ -170,7 +170,7 @@ export class LoopEpisodes {
     }
     if (sighting.evidence === Evidence.probe) {
       if (this.#runs.returned(sighting.route, sighting.nonce, nowMs)) this.#proven(state, sighting);
-      // Else it is authentic, but not one we wait for: somebody replays what he saw.
+      // Otherwise it is authentic, but not one that we wait for: a replay.
       return;
     }
     const trusted = nowMs >= state.distrustUntilMs;
@@ -184,7 +184,7 @@ export class LoopEpisodes {
 
   /**
    * A worker's suspicion (SuspicionGate): a probe finds out. −1: no route in particular. `isWeak`:
-   * while there are any to spare.
+   * probed only while the budget for weak suspicions lasts.
    */
   suspected(route: number, isWeak: boolean, nowMs: number): void {
     this.#nowMs = nowMs;
@@ -193,7 +193,7 @@ export class LoopEpisodes {
       return;
     }
     const state = this.#routes.get(route);
-    // Out of use it is probed by the clock.
+    // Out of use, it is probed by the schedule.
     if (state === undefined || state.state !== 'inUse') return;
     if (!isWeak || state.weak.take(nowMs)) this.#runs.request(route, nowMs);
   }
@@ -232,7 +232,7 @@ export class LoopEpisodes {
     for (const slot of this.#routes.keys()) this.#runs.request(slot, this.#nowMs);
   }
 
-  /** The time is up: probes decide. An upstream that is down stays out without being probed. */
+  /** The quarantine is over: probes decide. An upstream that is down stays out without being probed. */
   #test(state: RouteState): void {
     if (!this.#effects.isHealthy(state.route.slot))
       state.untilMs = this.#nowMs + this.#options.quarantine.minMs;
@@ -248,7 +248,7 @@ export class LoopEpisodes {
       state.confirmed = byProbe;
       this.#quarantine(state);
     } else if (byProbe) {
-      // Only a probe prolongs: queries sent before the quarantine may come back for a while.
+      // Only a probe prolongs it: queries sent before the quarantine may come back for a while.
       if (state.state === 'testing') {
         state.backoffMs = Math.min(2 * state.backoffMs, maxMs);
         this.#quarantine(state);

@@ -8,7 +8,7 @@ export const Evidence = {
   case: 1,
   /** Our probe came back. */
   probe: 2,
-  /** A query went through too many tiers. */
+  /** A query passed too many hops. */
   hops: 3,
 } as const;
 export type Evidence = (typeof Evidence)[keyof typeof Evidence];

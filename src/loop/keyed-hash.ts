@@ -1,5 +1,5 @@
 // Chaskey-12 (Mouha et al., ISO/IEC 29192-6): a MAC with a 128-bit key and a 128-bit result in
-// 32-bit additions, rotations and exclusive-ors, which JavaScript does at full speed.
+// 32-bit additions, rotations and exclusive-ors, which JavaScript runs at full speed.
 // case-pattern.ts calls it once per query sent; node:crypto costs more than the whole query there.
 import { type WordOctets, wordsOf } from '../base/word-octets.ts';
 
@@ -10,7 +10,7 @@ const BLOCK_LENGTH = 16;
 
 /**
  * The key's words, and the two words-of-four derived from it for the last block: 12 words. Octets
- * are taken little-endian, as all common machines have them.
+ * are read little-endian, the order of all common machines.
  */
 export function expandHashKey(key: Uint8Array): Int32Array {
   const schedule = new Int32Array(12);

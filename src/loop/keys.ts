@@ -1,4 +1,4 @@
-// The secrets behind every piece of loop evidence. The main thread makes the material once
+// The secrets behind all loop evidence. The main thread creates the material once
 // (createKeyMaterial) and posts it to the workers; each thread derives the keys of an hour (an
 // epoch) from it, so that nothing seen outside stays valid for long.
 import { createHmac, hkdfSync, randomBytes } from 'node:crypto';
@@ -8,26 +8,26 @@ import { expandHashKey, HASH_KEY_LENGTH } from './keyed-hash.ts';
 /** An epoch's length. */
 export const EPOCH_MS = 3_600_000;
 /**
- * How long one case pattern of a name is used. Shorter than the other keys: whoever sees a pattern
- * (docs/adr/0003-loop-evidence.md says who may) can use it against forged replies' odds for this
- * long only.
+ * How long one case pattern of a name is used. Shorter than for the other keys: whoever sees a pattern
+ * (docs/adr/0003-loop-evidence.md says who can) can use it to forge replies, but only for this
+ * long.
  */
 export const CASE_EPOCH_MS = 300_000;
 /**
- * How long before and after its epoch a key of this process alone is still taken: threads rotate
+ * How long before and after its epoch a key of this process alone is still accepted: threads rotate
  * within a second of each other.
  */
 const OWN_OVERLAP_MS = 10_000;
-/** How often the time is looked at. */
+/** How often the clock is checked. */
 const CHECK_MS = 1000;
 
 /** What all threads of a process share. Plain data: may be posted to a worker. */
 export interface LoopKeyMaterial {
   /** 32 octets. */
   readonly secret: Uint8Array;
-  /** Made from a cluster key: other processes hold the same secret. */
+  /** Derived from a cluster key: other processes hold the same secret. */
   readonly shared: boolean;
-  /** Random per process, 32 bit: tells replicas that share a secret apart. */
+  /** Random per process, 32 bit: distinguishes replicas that share a secret. */
   readonly instance: number;
   readonly ring: string;
   /** Keyed hash of the ring's name, 32 bit. */
@@ -35,7 +35,7 @@ export interface LoopKeyMaterial {
 }
 
 /**
- * Makes the material at start. An empty cluster key: a random secret, known to this process alone.
+ * Creates the material at start. An empty cluster key: a random secret, known only to this process.
  */
 export function createKeyMaterial(clusterKey: string, ring: string): LoopKeyMaterial {
   const shared = clusterKey !== '';
@@ -60,7 +60,7 @@ export class EpochKeys {
   readonly epoch: number;
   /** Authenticates tags. The same in all rings, so that a hop of another ring can be counted. */
   readonly tagKey: Buffer;
-  /** Authenticates probe names; another in each ring. */
+  /** Authenticates probe names; different in each ring. */
   readonly probeKey: Buffer;
   /** tags[route slot]: that route's tag with hop count 0, built when first needed (tag.ts). */
   readonly tags: (WordOctets | undefined)[] = [];
@@ -72,38 +72,38 @@ export class EpochKeys {
   }
 }
 
-/** One key's worth of Chaskey. */
+/** One Chaskey key. */
 function hashSchedule(secret: Uint8Array, purpose: string): Int32Array {
   return expandHashKey(derive(secret, purpose).subarray(0, HASH_KEY_LENGTH));
 }
 
-/** The key that case patterns are drawn with for CASE_EPOCH_MS. */
+/** The key for case patterns, used for CASE_EPOCH_MS. */
 interface CaseKey {
   readonly epoch: number;
   readonly schedule: Int32Array;
 }
 
 /**
- * The keys that count now: one set to send with, and those that are taken on arrival. One per
+ * The keys that are valid now: one set to send with, and those accepted on arrival. One per
  * thread.
  *
- * Replicas agree on the epoch by the wall clock, and take the neighbouring epochs too: clocks may
- * be an hour apart. A process that shares its secret with nobody counts by the monotonic clock,
+ * Replicas agree on the epoch by the wall clock, and accept the neighboring epochs too: clocks may
+ * be an hour apart. A process that shares its secret with nobody uses the monotonic clock,
  * which never jumps.
  */
 export class KeyRing {
   readonly material: LoopKeyMaterial;
-  /** What is sent carries these. */
+  /** Outgoing queries carry these. */
   current: EpochKeys;
-  /** What arrives may carry these; the first is `current`. At most four. */
+  /** Incoming queries may carry these; the first is `current`. At most four. */
   accepted: readonly EpochKeys[];
   /**
-   * Names a question (sent-questions.ts). Never rotated, as nothing made with it leaves the process
-   * but through caseKeys.
+   * Identifies a question (sent-questions.ts). Never rotated, as nothing made with it leaves the process
+   * except through caseKeys.
    */
   readonly nameSchedule: Int32Array;
   /**
-   * Draw case patterns: the first what is sent, all what arrives. Another in each ring: another
+   * Keys for case patterns: the first for outgoing queries, all for incoming ones. Different in each ring: another
    * ring's query passing by is no loop.
    */
   caseKeys: readonly CaseKey[] = [];
@@ -131,12 +131,12 @@ export class KeyRing {
     return this.material.shared ? this.#wallNowMs() : nowMs;
   }
 
-  /** Moves on to the epoch of `nowMs`. One comparison, save once a second. */
+  /** Moves on to the epoch of `nowMs`. One comparison, except once a second. */
   advance(nowMs: number): void {
     if (nowMs >= this.#nextCheckMs) this.#check(nowMs);
   }
 
-  /** The accepted keys of an epoch, null when that epoch is over or not begun. */
+  /** The accepted keys of an epoch, null if that epoch is over or has not started. */
   find(epoch: number): EpochKeys | null {
     for (const keys of this.accepted) if (keys.epoch === epoch) return keys;
     return null;

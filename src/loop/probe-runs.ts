@@ -1,25 +1,25 @@
-// Runs of probes on the main thread: up to three probes by one route, and what became of them.
-// episodes.ts starts runs and acts on their outcome; sending is its callback's. Why so:
+// Runs of probes on the main thread: up to three probes by one route, and their result.
+// episodes.ts starts runs and acts on their outcome; its callback sends the probes. For the reasons see
 // docs/adr/0003-loop-evidence.md.
 import { PROBE_LIFETIME_MS } from './probe.ts';
 import { WorkBudget } from './work-budget.ts';
 
-/** Probes of one run: one that is sent once is lost once. */
+/** Probes of one run: a single packet may get lost. */
 export const PROBE_TRIES = 3;
-/** How long a probe may take to be answered or to come back before the next is sent. */
+/** How long to wait for an answer to a probe, or for its return, before the next is sent. */
 export const PROBE_PATIENCE_MS = 700;
 /** After an answer: time for a returned copy to be reported by the worker that saw it. */
 export const PROBE_GRACE_MS = 250;
 /**
- * Runs of one route in a second, in the long run, and at once: a loop may begin just after a probe
+ * Runs of one route per second in the long run, and at a time: a loop may start just after a probe
  * went round.
  */
 export const RUNS_PER_SECOND = 1;
 export const RUNS_AT_ONCE = 3;
-/** Nonces remembered per route: a probe that comes back after its run is proof all the same. */
+/** Nonces remembered per route: a probe that comes back after its run is still proof. */
 const REMEMBERED_NONCES = 32;
 
-/** How a run ended. A probe that comes back ends it otherwise: returned() says so to its caller. */
+/** How a run ended. A probe that comes back ends it too: returned() tells its caller so. */
 export const ProbeOutcome = {
   /** Answered, and not seen back. */
   clean: 'clean',
@@ -39,8 +39,8 @@ interface RouteProbes {
   dueMs: number;
   answered: boolean;
   /**
-   * A run was asked for when there were too many, or while one was under way: what its probe saw
-   * may be over.
+   * A run was requested when there were too many, or while one was in progress: what its probe saw
+   * may be outdated.
    */
   requested: boolean;
   readonly budget: WorkBudget;
@@ -66,8 +66,8 @@ export class ProbeRuns {
   }
 
   /**
-   * Begins a run, unless one is under way or there were too many of late. Returns whether one is
-   * under way now.
+   * Starts a run unless one is in progress or there were too many recently. Returns whether one is
+   * in progress now.
    */
   start(route: number, nowMs: number): boolean {
     const probes = this.#probesOf(route, nowMs);
@@ -75,9 +75,9 @@ export class ProbeRuns {
   }
 
   /**
-   * Has a probe sent after this moment: begins a run now, or as soon as there may be one. A run
-   * whose probe is out already goes on; but once that is answered it says nothing of what has begun
-   * since, so another one follows.
+   * Requests a probe sent after this moment: starts a run now, or as soon as one is allowed. A run
+   * whose probe is out already continues. But its answer says nothing about what has started
+   * since, so another run follows.
    */
   request(route: number, nowMs: number): void {
     const probes = this.#probesOf(route, nowMs);
@@ -105,7 +105,7 @@ export class ProbeRuns {
   }
 
   /**
-   * A probe came back as a query. False: none of ours, or one too old: then it is no proof. Each
+   * A probe came back as a query. False: not ours, or too old, and so no proof. Each
    * counts once per copy; the run ends.
    */
   returned(route: number, nonce: number, nowMs: number): boolean {
@@ -117,8 +117,8 @@ export class ProbeRuns {
   }
 
   /**
-   * A reply to a probe: no more probes of this run; it ends well after a moment, unless the probe
-   * is seen back by then.
+   * A reply to a probe: no more probes in this run. After a moment it ends well, unless the probe
+   * has come back by then.
    */
   replied(route: number, nonce: number, nowMs: number): void {
     const probes = this.#routes.get(route);
@@ -144,7 +144,7 @@ export class ProbeRuns {
     }
   }
 
-  /** The route is no more, or is another's now. */
+  /** The route is gone, or its slot now stands for another one. */
   forget(route: number): void {
     this.#routes.delete(route);
   }

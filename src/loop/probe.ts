@@ -1,6 +1,6 @@
-// Probe names: random names that only we can have made. The main thread sends a HINFO query for one
-// by each route; if the name comes back as a query, that route loops, whatever the boxes in between
-// did to case and options. Any worker recognises it without having been told.
+// Probe names: random names that only we can have created. The main thread sends a HINFO query for one
+// by each route. If the name comes back as a query, that route loops, whatever the boxes in between
+// did to case and options. Any worker recognizes it without being told.
 import { createHmac, timingSafeEqual } from 'node:crypto';
 import { copyOctets } from '../base/word-octets.ts';
 import { MAX_ROUTES } from '../metrics/counters.ts';
@@ -15,7 +15,7 @@ import { WorkBudget } from './work-budget.ts';
 export const PROBE_QTYPE = Type.HINFO;
 /** How long our own probe counts as evidence. */
 export const PROBE_LIFETIME_MS = 30_000;
-/** How far replicas' clocks may differ, for their probes. */
+/** How far the clocks of replicas may differ, for their probes. */
 const CLOCK_SKEW_MS = EPOCH_MS;
 
 /**
@@ -46,7 +46,7 @@ for (let value = 0; value < 32; value++) {
 }
 
 /**
- * HMACs a second for probes in our own instance's name (strangers cannot guess it), and in other
+ * HMACs per second for probes in our own instance's name (others cannot guess it), and in other
  * replicas'.
  */
 const OWN_HMACS_PER_SECOND = 2000;
@@ -54,7 +54,7 @@ const REPLICA_HMACS_PER_SECOND = 200;
 
 /**
  * Makes the QNAME of a probe for a route, on the wire, under a zone's suffix (on the wire with its
- * root octet; for the root zone that octet alone). Null when the suffix leaves no room.
+ * root octet; for the root zone that octet alone). Null if the suffix leaves no room.
  */
 export function makeProbeName(
   keys: KeyRing,
@@ -103,8 +103,8 @@ function keysOfSeconds(keys: KeyRing, seconds: number): EpochKeys | null {
 
 /**
  * Writes the answer to another replica's probe into `out`: a HINFO record that only its ring can
- * make, by which the prober learns that its query came to the ring. Returns the message's length; 0
- * when the query is no probe of an accepted epoch.
+ * create. It tells the prober that its query came to the ring. Returns the message's length; 0
+ * if the query is not a probe of an accepted epoch.
  */
 export function writeProbeProof(keys: KeyRing, query: Uint8Array, q: ParsedQuery, out: Uint8Array): number {
   const rdata = makeProof(keys, query.subarray(HEADER_LENGTH, q.questionEnd));
@@ -139,13 +139,13 @@ function makeProof(keys: KeyRing, name: Uint8Array): Buffer | null {
   return Buffer.from(`\x06unloop\x20${proof.slice(0, 32)}`, 'latin1');
 }
 
-/** Whether a reply to the probe `name` holds a replica's proof, wherever in the message. */
+/** Whether a reply to the probe `name` contains a replica's proof, anywhere in the message. */
 export function hasProbeProof(keys: KeyRing, name: Uint8Array, reply: Uint8Array, length: number): boolean {
   const proof = makeProof(keys, name);
   return proof !== null && Buffer.from(reply.buffer, reply.byteOffset, length).includes(proof);
 }
 
-/** Decodes the two labels at an offset; false when they cannot be a probe's. */
+/** Decodes the two labels at an offset; false if they cannot be a probe's. */
 function decodeName(bytes: Uint8Array, offset: number, payload: Uint8Array): boolean {
   if (bytes[offset] !== LABEL_LENGTH || bytes[offset + 1 + LABEL_LENGTH] !== LABEL_LENGTH) return false;
   let bits = 0;
@@ -167,16 +167,16 @@ function decodeName(bytes: Uint8Array, offset: number, payload: Uint8Array): boo
 
 /** What a probe-like query is. */
 export const ProbeVerdict = {
-  /** No probe, or a forged or expired one. */
+  /** Not a probe, or a forged or expired one. */
   none: 0,
   /** Ours: routeSlot and nonce say which. */
   own: 1,
-  /** Another replica's of our ring: it wants the proof (writeProbeProof). */
+  /** From another replica of our ring: it wants the proof (writeProbeProof). */
   ring: 2,
 } as const;
 export type ProbeVerdict = (typeof ProbeVerdict)[keyof typeof ProbeVerdict];
 
-/** Recognises probes that come in. One per thread. */
+/** Recognizes incoming probes. One per thread. */
 export class ProbeReader {
   /** Of the probe read last. */
   routeSlot = -1;
@@ -193,7 +193,7 @@ export class ProbeReader {
   }
 
   /**
-   * Judges a query. Whatever is not HINFO with two first labels of 20 octets costs a comparison or
+   * Judges a query. One that is not HINFO with two first labels of 20 octets costs a comparison or
    * two.
    */
   read(bytes: Uint8Array, q: ParsedQuery, nowMs: number): ProbeVerdict {

@@ -1,7 +1,7 @@
 // Which questions left by which route in the last seconds, and whether they were answered, in
 // memory that all workers share: a query sent by one worker may come back to another. Written by
 // detector.ts for each query sent and answered, read when evidence comes in. Lossy: a full bucket
-// forgets its oldest, and what is forgotten makes proof into suspicion, never the reverse.
+// forgets its oldest entry. A forgotten entry turns proof into suspicion, never the reverse.
 
 /** Entries of a bucket. */
 const WAYS = 4;
@@ -11,14 +11,14 @@ const BUCKET_WORDS = WAYS * ENTRY_WORDS;
 const WORDS = BUCKETS * BUCKET_WORDS;
 
 /**
- * Longer than any deadline of ours: what comes back later than this proves nothing at once (but is
+ * Longer than any of our deadlines: what comes back later than this proves nothing at once (but is
  * probed).
  */
 export const SENT_WINDOW_MS = 4000;
 const TICK_MS = 64;
 const WINDOW_TICKS = Math.ceil(SENT_WINDOW_MS / TICK_MS);
 /**
- * In an entry's second word: the upstream has answered. Not under the third word, so that one store
+ * In an entry's second word: the upstream has answered. Not covered by the third word, so that one store
  * sets it.
  */
 const ANSWERED = 0x80000000 | 0;
@@ -32,23 +32,23 @@ export const SEVERAL_ROUTES = -2;
  * ```
  *  entry:  [ hash₀ | answered << 31, route << 16, tick | hash₁ ⊕ mix(route, tick) ]     tick: 64 ms, mod 2¹⁶ (70 minutes)
  * ```
- * Two workers may write one entry at the same time: the third word, which ties the other two
- * together, then fits neither, and the entry counts as empty.
+ * Two workers may write one entry at the same time: then the third word, which links the other two,
+ * matches neither, and the entry counts as empty.
  */
 export class SentQuestions {
   readonly buffer: SharedArrayBuffer;
-  /** Of the last add(): where the entry stands. */
+  /** Set by add(): the slot of the entry. */
   slot = 0;
   /**
-   * Of the last add(): the route by which the question was under way already, not answered yet.
-   * NO_ROUTE, or SEVERAL_ROUTES when it was by more than one.
+   * Set by add(): the route by which the question was already in flight, not answered yet.
+   * NO_ROUTE, or SEVERAL_ROUTES if there was more than one.
    */
   earlierRoute = NO_ROUTE;
-  /** Where the entry of earlierRoute stands. */
+  /** The slot of the entry for earlierRoute. */
   earlierSlot = 0;
   readonly #words: Int32Array;
 
-  /** Wraps another thread's table, or makes a new one. */
+  /** Wraps another thread's table, or creates a new one. */
   constructor(buffer: SharedArrayBuffer = new SharedArrayBuffer(WORDS * 4)) {
     this.buffer = buffer;
     this.#words = new Int32Array(buffer);
@@ -56,7 +56,7 @@ export class SentQuestions {
 
   /**
    * Notes that the question with this hash (CasePattern.hash) leaves by a route now; the fields
-   * above say what was known of it.
+   * above say what was known about it.
    */
   add(hash: Int32Array, routeSlot: number, nowMs: number): void {
     const words = this.#words;
@@ -70,7 +70,7 @@ export class SentQuestions {
       if (words[at] === hash[0]) {
         this.#noteEarlier(at, hash, nowMs);
         if (routeOf(stamp) === routeSlot) {
-          // Its own slot, whatever the age of the others.
+          // Its own slot first, whatever the age of the others.
           oldest = 0x10000;
           slot = at;
         }

@@ -1,5 +1,5 @@
-// A worker's side of what happens after evidence: it gathers sightings and suspicions so that a
-// storm of packets becomes a handful of messages to the main thread (episodes.ts), and notices
+// A worker's side of what follows evidence: it collects sightings and suspicions so that a
+// storm of packets becomes a handful of messages to the main thread (episodes.ts), and it notices
 // questions that repeat faster than clients ask.
 import { EVIDENCE_NAMES, MAX_ROUTES } from '../metrics/counters.ts';
 import type { Evidence } from './evidence.ts';
@@ -15,7 +15,7 @@ export interface LoopSighting {
   readonly certain: boolean;
   readonly count: number;
   /**
-   * Address of whoever sent the last one, as text, with or without its port; empty when not known.
+   * Address of the last sender, as text, with or without its port; empty if unknown.
    */
   readonly peer: string;
   /** Nonce of the last probe, with evidence probe. */
@@ -23,9 +23,9 @@ export interface LoopSighting {
 }
 
 const KINDS = EVIDENCE_NAMES.length;
-/** Place for what cannot be tied to a route. */
+/** The slot for evidence without a known route. */
 const UNKNOWN_ROUTE = MAX_ROUTES;
-/** Messages to the main thread are at least this far apart, save the first. */
+/** Minimum interval between messages to the main thread, except the first. */
 export const REPORT_INTERVAL_MS = 100;
 
 /** Counts sightings until they are reported. One per worker; memory is fixed. */
@@ -33,15 +33,15 @@ export class SightingLog {
   readonly #counts = new Float64Array((MAX_ROUTES + 1) * KINDS);
   readonly #certain = new Uint8Array((MAX_ROUTES + 1) * KINDS);
   readonly #nonces = new Float64Array((MAX_ROUTES + 1) * KINDS);
-  /** Places with a count, in the order of their first sighting: at most one mention each. */
+  /** Slots with a count, in the order of their first sighting: each is listed at most once. */
   readonly #touched = new Int32Array((MAX_ROUTES + 1) * KINDS);
   #touchedCount = 0;
   #peer = '';
   #reportedMs = -Infinity;
 
   /**
-   * Takes one sighting down. Whether a report is due at once: then call drain() and post what it
-   * gives.
+   * Records one sighting. Returns whether a report is due at once: then call drain() and post its
+   * result.
    */
   note(route: number, evidence: Evidence, certain: boolean, nonce: number, nowMs: number): boolean {
     const place = (route < 0 ? UNKNOWN_ROUTE : route) * KINDS + evidence;
@@ -52,27 +52,27 @@ export class SightingLog {
   }
 
   /**
-   * Says who sent the sighting just noted. Makes a string of it, so: only when note() said that a
+   * Records the sender of the last sighting. Creates a string, so call it only if note() said that a
    * report is due.
    */
   notePeer(peer: string): void {
     this.#peer = peer;
   }
 
-  /** Something waits to be reported. */
+  /** Something is waiting to be reported. */
   get isPending(): boolean {
     return this.#touchedCount > 0;
   }
 
   /**
-   * Something waits and the last report is long enough ago. Ask now and then: the last ones of a
+   * Something is waiting and the last report is long enough ago. Check regularly: the last sightings of a
    * storm wait too.
    */
   isDue(nowMs: number): boolean {
     return this.isPending && nowMs - this.#reportedMs >= REPORT_INTERVAL_MS;
   }
 
-  /** What was sighted since the last call. */
+  /** The sightings since the last call. */
   drain(nowMs: number): LoopSighting[] {
     const sightings: LoopSighting[] = [];
     for (let i = 0; i < this.#touchedCount; i++) {
@@ -96,48 +96,39 @@ export class SightingLog {
   }
 }
 
-/** Why a route is suspected: nothing here ever takes it out of use, it has it probed. */
+/** Why a route is suspected: a suspicion never takes it out of use, it only has it probed. */
 export const Suspicion = {
   /** A query in our case pattern. */
   caseLetters: 0,
-  /** The same question is under way, and this one came from an upstream's own address. */
+  /** The same question is in flight, and this one came from an upstream's own address. */
   upstreamAsks: 1,
   /** One question again and again, faster than any client retries. */
   repetition: 2,
-  /**
-   * A tag, pattern or probe of ours that cannot be tied to a query in flight, or of another
-   * replica.
-   */
-  untied: 3,
   /** An upstream answered SERVFAIL with EDE 14 and our own words. */
-  upstreamSaysSo: 4,
-  /** A question came that is under way, and the upstream has been silent to everybody since. */
-  unanswered: 5,
+  upstreamSaysSo: 3,
+  /** A question came that is in flight, and the upstream has been silent to everybody since. */
+  unanswered: 4,
   /**
-   * A question came that is under way already. Two clients that want the same do that too, so it
+   * A question came that is already in flight. Two clients with the same question do that too, so it
    * has little weight: few probes are spent on it (episodes.ts).
    */
-  askedAgain: 6,
+  askedAgain: 5,
 } as const;
 export type Suspicion = (typeof Suspicion)[keyof typeof Suspicion];
-const SUSPICIONS = Object.keys(Suspicion).length;
 
-/** The main thread says when a probe is due: here the number of messages to it is bounded. */
+/** The main thread decides when a probe is due: this limits the number of messages to it. */
 const SUSPECT_INTERVAL_MS = 50;
 
 /**
- * Lets one suspicion per route, kind of weight and interval through to the main thread. One per
+ * Per route, weight and interval, passes one suspicion on to the main thread. One per
  * worker.
  */
 export class SuspicionGate {
-  /** counts[Suspicion.…]: all suspicions, let through or not. */
-  readonly counts = new Float64Array(SUSPICIONS);
   readonly #nextMs = new Float64Array(2 * (MAX_ROUTES + 1));
 
-  /** Whether the main thread is to be told now that the route (−1: all of them) is suspected. */
+  /** Whether to tell the main thread now that the route (−1: all of them) is suspected. */
   suspect(route: number, reason: Suspicion, nowMs: number): boolean {
     const slot = (route < 0 ? UNKNOWN_ROUTE : route) * 2 + (reason === Suspicion.askedAgain ? 1 : 0);
-    this.counts[reason]!++;
     if (nowMs < this.#nextMs[slot]!) return false;
     this.#nextMs[slot] = nowMs + SUSPECT_INTERVAL_MS;
     return true;
@@ -147,15 +138,15 @@ export class SuspicionGate {
 const REPETITION_PLACES = 4096;
 const REPETITION_WINDOW_MS = 1000;
 /**
- * A client asks again after a second or more; a host that merges nothing may well ask a few times
- * at once.
+ * A client asks again after a second or more; a host that does not coalesce may ask a few times
+ * at a time.
  */
 export const REPETITION_LIMIT = 16;
 
 /**
- * Notices one question from one address again and again. For questions that join one in flight:
- * what the cache answers may be asked as often as anybody likes. A place per hash, the newer pushes
- * out the older; a collision can at most delay a probe or cause one.
+ * Detects one question from one address again and again. Only for questions that join one in flight:
+ * what the cache answers may be asked any number of times. One slot per hash, the newer replaces
+ * the older; a collision can at most delay a probe or cause one.
  */
 export class RepetitionDetector {
   readonly #hashes = new Int32Array(REPETITION_PLACES);
@@ -164,7 +155,7 @@ export class RepetitionDetector {
 
   /**
    * Counts a question (ParsedQuery.keyHash) from an address (any hash of it without the port); true
-   * when it is one too many.
+   * if it was one too many.
    */
   observe(keyHash: number, addressHash: number, nowMs: number): boolean {
     const hash = keyHash ^ Math.imul(addressHash, 0x9e3779b1);

@@ -1,5 +1,5 @@
-// The loop tag: an EDNS option on queries that go out, saying who sent them, by which route, and
-// how many of our kind they passed. detector.ts reads it on queries that come in; the pipeline
+// The loop tag: an EDNS option on outgoing queries that says who sent them, by which route, and
+// how many hops of our kind they passed. detector.ts reads it on incoming queries; the pipeline
 // appends it (RFC 6891 §6.1.2, local use: §9).
 import { createHmac, timingSafeEqual } from 'node:crypto';
 import { WordOctets } from '../base/word-octets.ts';
@@ -9,9 +9,9 @@ import type { EpochKeys, KeyRing, LoopKeyMaterial } from './keys.ts';
 import { WorkBudget } from './work-budget.ts';
 
 /**
- * EDNS option code, of the range for local use (65001–65534). 65001, 65073, 65074, 65500 and 65518
- * are in use by others; this one is near neither those nor an end of the range, where people begin
- * to pick.
+ * EDNS option code, from the range for local use (65001–65534). 65001, 65073, 65074, 65500 and 65518
+ * are used by others; this one is near neither those nor an end of the range, where people start
+ * to choose.
  */
 export const TAG_OPTION = 65353;
 
@@ -34,21 +34,21 @@ export const TAG_OPTION = 65353;
  * 12 |                    EPOCH                      |   which hour's key
  * 14 |                                               |
  *    +--+--+--+--+--+--+--+--+--+--+--+--+--+--+--+--+
- * 16 |                     MAC                       |   HMAC-SHA256 of what stands before it but
+ * 16 |                     MAC                       |   HMAC-SHA256 of everything before it except
  *  … |                                               |   HOPS, its first 96 bits
  *    +--+--+--+--+--+--+--+--+--+--+--+--+--+--+--+--+
  * ```
- * HOPS changes on the way, like a TTL, and like a TTL it is not under the MAC: who can change it
- * can strip the option as well. The filler says nothing, and is not looked at. Standing first, it
- * has the tag begin on a word.
+ * HOPS changes on the way, like a TTL, and like a TTL it is not covered by the MAC: whoever can change it
+ * can remove the option as well. The filler has no meaning and is ignored. It comes first so that
+ * the tag starts on a word.
  */
 export const TAG_LENGTH = 28;
 /**
- * Of the filler, at most. One less than a power of two: messages are filled up to a multiple of
- * that.
+ * Longest filler. One less than a power of two: messages are padded to a multiple of
+ * that power.
  */
 export const MAX_FILLER_LENGTH = 15;
-/** Where the tag begins in what tagFor() returns; before it stand octets of 0 for the filler. */
+/** Offset of the tag in what tagFor() returns; the octets before it are 0, for the filler. */
 export const FILLED_TAG_OFFSET = MAX_FILLER_LENGTH + 1;
 const VERSION = 1;
 const HOPS_OFFSET = 1;
@@ -59,16 +59,16 @@ const EPOCH_OFFSET = 12;
 const MAC_OFFSET = 16;
 const MAC_LENGTH = TAG_LENGTH - MAC_OFFSET;
 
-/** HMACs a second for tags of strangers: about 0.3 % of a core. */
+/** HMACs per second for tags of others: about 0.3 % of a core. */
 const HMACS_PER_SECOND = 1000;
 const HMAC_BURST = 200;
 /**
- * Tags of other processes whose HMAC was computed, good and bad apart, so that bad ones cannot push
+ * Tags of other processes whose HMAC was computed, good and bad kept apart, so that bad ones cannot push
  * out good ones.
  */
 const REMEMBERED = 256;
 
-/** What a tag is. */
+/** The result of judging a tag. */
 export const TagVerdict = {
   /**
    * No tag of this version, or one in our name that is not ours (forged, or older than two epochs).
@@ -81,8 +81,8 @@ export const TagVerdict = {
   /** Authentic: another ring's. The query passes, one hop older. */
   hop: 3,
   /**
-   * A tag that we cannot judge: another key's, or no time left to check it. It proves nothing; it
-   * is carried on.
+   * A tag that we cannot judge: another key's, or no budget left to check it. It proves nothing; it
+   * is forwarded.
    */
   foreign: 4,
 } as const;
@@ -110,10 +110,10 @@ function computeMac(keys: EpochKeys, tag: Uint8Array): Buffer {
     .subarray(0, MAC_LENGTH);
 }
 
-/** Gives out tags to send and judges those that arrive. One per thread. */
+/** Creates tags to send and judges those that arrive. One per thread. */
 export class TagReader {
   /**
-   * Of the tag read last: the sender's route slot. Meaningful to us only when the verdict is `own`.
+   * Of the last tag read: the sender's route slot. Meaningful to us only if the verdict is `own`.
    */
   routeSlot = -1;
   /** Of the tag read last: HOPS. */
@@ -132,8 +132,8 @@ export class TagReader {
   }
 
   /**
-   * The option's data for a query that leaves by a route: the tag at FILLED_TAG_OFFSET, behind as
-   * much filler as is wanted. Valid until the next call; copy it at once.
+   * The option's data for a query that leaves by a route: the tag at FILLED_TAG_OFFSET, after as
+   * much filler as needed. Valid until the next call; copy it at once.
    */
   tagFor(routeSlot: number, hops: number): WordOctets {
     const tag = this.#ownTag(this.#keys.current, routeSlot);
@@ -186,14 +186,14 @@ export class TagReader {
   }
 }
 
-/** Whether two tags are the same, whatever their hop counts. */
+/** Whether two tags are equal, whatever their hop counts. */
 function equalTags(a: Uint8Array, aOffset: number, b: Uint8Array, bOffset: number): boolean {
   for (let i = TAG_LENGTH - 1; i > HOPS_OFFSET; i--) if (a[aOffset + i] !== b[bOffset + i]) return false;
   return a[aOffset] === b[bOffset];
 }
 
 /**
- * A bounded memory of tags: each has one place, by its MAC's last octet, and pushes out who was
+ * A bounded memory of tags: each has one slot, by its MAC's last octet, and replaces the tag that was
  * there.
  */
 class TagMemory {

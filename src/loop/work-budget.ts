@@ -1,10 +1,10 @@
-// A bound on expensive work that strangers can ask for: so many units a second, with a small burst.
+// A limit for expensive work that any sender can cause: a number of units per second, with a small burst.
 // tag.ts and probe.ts spend one per HMAC, so that a flood of forged tags costs a fixed share of a
 // core and no more.
 
 /** A token bucket in numbers, one per thread and purpose. */
 export class WorkBudget {
-  /** How often there was nothing left. */
+  /** How often no unit was left. */
   refused = 0;
   readonly #perMs: number;
   readonly #burst: number;
@@ -18,7 +18,7 @@ export class WorkBudget {
     this.#filledMs = nowMs;
   }
 
-  /** Takes one unit; false when there is none. */
+  /** Takes one unit; false if none is left. */
   take(nowMs: number): boolean {
     this.#left = Math.min(this.#burst, this.#left + (nowMs - this.#filledMs) * this.#perMs);
     this.#filledMs = nowMs;

@@ -207,11 +207,6 @@ export class ControlPlane implements ServerFacts {
     return sources;
   }
 
-  /** The admin listener's address; null when it is off. */
-  get adminAddress(): ListenAddress | null {
-    return this.#admin.address;
-  }
-
   async #usePlan(plan: UpstreamPlan): Promise<void> {
     this.#logNotices(plan.notices);
     this.registry.update(plan.zones);

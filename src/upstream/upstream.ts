@@ -62,8 +62,6 @@ export class Upstream {
   readonly slot: number;
   readonly text: string;
   readonly transport: Transport;
-  /** Whether nobody on the path can read along. */
-  readonly encrypted: boolean;
   /** Whether the server is on the public Internet. */
   readonly isPublic: boolean;
   /**
@@ -80,7 +78,6 @@ export class Upstream {
     this.slot = spec.slot;
     this.text = spec.text;
     this.transport = spec.transport;
-    this.encrypted = spec.transport === 'tls' || spec.transport === 'https';
     this.isPublic = isPublicAddress(spec.host);
     this.peer = SHARED_ADDRESSES.has(spec.host) ? null : parsePeer(spec.host, spec.port);
     this.#main = main;

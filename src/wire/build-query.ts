@@ -1,4 +1,4 @@
-// Queries of our own making: what goes upstream on behalf of a client, and probes and health checks. The caller
+// Queries of our own: upstream queries on behalf of a client, probes and health checks. The caller
 // appends OPT with writeOpt() and its options (RFC 1035 §4.1, RFC 6840 §5.7 on AD in queries).
 import { copyOctets } from '../base/word-octets.ts';
 import {
@@ -13,7 +13,7 @@ import {
 } from './header.ts';
 import { writeUint16 } from './octets.ts';
 
-/** What of a client's query goes on upstream; ParsedQuery has it. */
+/** The parts of a client's query that are forwarded; ParsedQuery has them. */
 export interface ForwardedQuestion {
   readonly flags: number;
   readonly questionEnd: number;
@@ -21,7 +21,7 @@ export interface ForwardedQuestion {
 
 /**
  * Writes header and question for an upstream into `out` and returns the length. RD, CD and Z are the client's. AD is
- * always set: we understand it in answers, whoever asks. The ID is 0 until the exchange gives one.
+ * always set: we understand it in answers, whatever the client does. The ID is 0 until the exchange sets one.
  */
 export function writeUpstreamQuery(out: Uint8Array, source: Uint8Array, q: ForwardedQuestion): number {
   writeId(out, 0);

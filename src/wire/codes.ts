@@ -1,5 +1,5 @@
 // The numbers of DNS and their names (IANA "Domain Name System (DNS) Parameters"). Names are for logs, metrics and
-// the doctor: nothing on the path of a query turns a number into a string.
+// the doctor: nothing on the hot path turns a number into a string.
 
 /** Response codes (RFC 1035 §4.1.1, RFC 2136, RFC 6891 §9); those above 15 need OPT. */
 export const Rcode = {

@@ -1,5 +1,5 @@
-// A message as text, roughly as dig prints it, for debug logs and the doctor. Walks hostile input as well as any: it
-// never throws, and its output is bounded. Cold (RFC 1035 §5, RFC 3597 §5 for what it does not know).
+// A message as text, roughly as dig prints it, for debug logs and the doctor. Safe for hostile input: it
+// never throws, and its output is bounded. Not for the hot path (RFC 1035 §5; RFC 3597 §5 for unknown types).
 import { className, edeName, OptionCode, opcodeName, rcodeName, Type, typeName } from './codes.ts';
 import { OPT_FLAGS_OFFSET, OPT_LENGTH, OPTION_HEADER_LENGTH } from './edns.ts';
 import {
@@ -27,7 +27,7 @@ import { readUint16, readUint32 } from './octets.ts';
 import { RrCursor } from './rr.ts';
 import { nameToText, octetToText } from './text.ts';
 
-/** Records, questions and options shown of one message; the rest is only mentioned. */
+/** Records, questions and options shown of one message; of the rest only the number is shown. */
 const MAX_SHOWN = 64;
 /** Octets of unknown data shown in hexadecimal, and of character strings. */
 const MAX_DATA_SHOWN = 256;
@@ -74,7 +74,7 @@ export function describeMessage(bytes: Uint8Array, length: number): string {
   return lines.join('\n');
 }
 
-/** Adds the question section's lines and returns where it ends; −1 when it does not, or is too long to show. */
+/** Adds the question section's lines and returns where it ends; −1 if it is malformed or too long to show. */
 function describeQuestions(bytes: Uint8Array, length: number, lines: string[]): number {
   const count = readQuestionCount(bytes);
   let offset = HEADER_LENGTH;
@@ -101,7 +101,7 @@ function describeQuestions(bytes: Uint8Array, length: number, lines: string[]): 
 function describeRecord(bytes: Uint8Array, length: number, rr: RrCursor): string {
   const name = nameToText(bytes, rr.nameOffset, length);
   const ttl = readUint32(bytes, rr.ttlOffset);
-  // Types mean something in class IN only, save for those used to identify a server (CH TXT).
+  // Types have a meaning in class IN only, except for those that identify a server (CH TXT).
   const rdata =
     rr.class === 1 || rr.class === 3
       ? describeRdata(bytes, length, rr)
@@ -109,7 +109,7 @@ function describeRecord(bytes: Uint8Array, length: number, rr: RrCursor): string
   return `${name} ${ttl} ${className(rr.class)} ${typeName(rr.type)} ${rdata}`;
 }
 
-/** RDATA in its type's own form if it has that form, else as RFC 3597 §5 writes the unknown. */
+/** RDATA in its type's own form if it is valid, else in the form of RFC 3597 §5. */
 function describeRdata(bytes: Uint8Array, length: number, rr: RrCursor): string {
   const at = rr.rdataOffset;
   const end = at + rr.rdataLength;
@@ -151,7 +151,7 @@ function soaText(bytes: Uint8Array, length: number, at: number, end: number): st
   return `${nameToText(bytes, at, length)} ${nameToText(bytes, rnameOffset, length)} ${numbers.join(' ')}`;
 }
 
-/** Character strings in quotes; null when the last one is cut off or there is more than is shown. */
+/** Character strings in quotes; null if the last one is cut off or the limit is exceeded. */
 function stringsText(bytes: Uint8Array, at: number, end: number): string | null {
   if (end === at || end - at > MAX_DATA_SHOWN) return null;
   const strings: string[] = [];

@@ -1,16 +1,16 @@
-// Which part of a name stands for its owner: what one owner's server answers says nothing about other owners' names. There is no
-// list of public suffixes here, so it is a guess, on the narrow side: too narrow a part is learnt once more, too wide a one
-// would let one owner speak for another.
+// Which part of a name identifies its owner: an answer from one owner's server says nothing about other owners' names. There is no
+// list of public suffixes here, so this is a guess, and rather too narrow: then the same thing is learned once more. If it were too wide,
+// one owner could speak for another.
 import { hashLabel, ROOT_HASH } from './name-hash.ts';
 import type { ParsedQuery } from './query.ts';
 
-/** Two labels name an owner, three below a short one (co.uk, com.au, eu.org): of 2 letters, or 3 below a country's. */
+/** Two labels name an owner, or three below a short one (co.uk, com.au, eu.org): one of 2 letters, or of 3 below a country's. */
 const LABELS = 2;
 const COUNTRY_LENGTH = 2;
-/** 2.0.192.in-addr.arpa is one owner's. */
+/** 2.0.192.in-addr.arpa has one owner. */
 const ARPA_LABELS = 5;
 
-/** Position in labelOffsets of the first label of the part of QNAME that stands for its owner. */
+/** Position in labelOffsets of the first label of the part of QNAME that identifies its owner. */
 export function domainLabel(bytes: Uint8Array, q: ParsedQuery): number {
   const { labelCount: count, labelOffsets } = q;
   if (count <= LABELS) return 0;
@@ -20,7 +20,7 @@ export function domainLabel(bytes: Uint8Array, q: ParsedQuery): number {
   return count - LABELS - (isShort ? 1 : 0);
 }
 
-/** Hash of QNAME from a label on, letters' case aside. Means nothing outside its thread. */
+/** Hash of QNAME from a label on, ignoring case. Meaningless outside its thread. */
 export function domainHash(bytes: Uint8Array, q: ParsedQuery, firstLabel: number): number {
   let hash = ROOT_HASH;
   for (let label = q.labelCount - 1; label >= firstLabel; label--)

@@ -1,5 +1,5 @@
-// The OPT record (RFC 6891 §6.1): written per hop, its options found and appended. Called by everything that makes a
-// message (reply, restore, the upstream leg). The message stands at offset 0 of `bytes`, which has room.
+// The OPT record (RFC 6891 §6.1): written per hop; its options are found and appended. Called by everything that builds a
+// message (reply, restore, upstream queries). The message starts at offset 0 of `bytes`, which has room.
 //
 //   octet   0      1–2      3–4        5              6         7–8             9–10       11 …
 //         | root | TYPE 41 | UDP size | extended RCODE | VERSION | DO, Z (15 bits) | RDLENGTH | options
@@ -30,7 +30,7 @@ const INFO_CODE_LENGTH = 2;
 
 /**
  * Writes an OPT record without options at `offset`, counts it in ARCOUNT and returns the offset after it. `rcode` is the
- * whole RCODE: its upper 8 bits go here (0 in queries), its lower 4 belong in the header.
+ * whole RCODE: its upper 8 bits are written here (0 in queries), its lower 4 belong in the header.
  */
 export function writeOpt(
   bytes: Uint8Array,
@@ -52,7 +52,7 @@ export function writeOpt(
 }
 
 /**
- * Appends an option at `offset`, the end of the OPT record at `optOffset` and of the message; mends RDLENGTH and returns
+ * Appends an option at `offset`, the end of the OPT record at `optOffset` and of the message; corrects RDLENGTH and returns
  * the new end.
  */
 export function appendOption(
@@ -97,7 +97,7 @@ function endOption(bytes: Uint8Array, optOffset: number, end: number): number {
   return end;
 }
 
-/** Where the data of the first option with this code begins; −1 when there is none before the options end or break. */
+/** The offset of the data of the first option with this code; −1 if there is none before the options end or are malformed. */
 export function findOption(
   bytes: Uint8Array,
   optionsOffset: number,

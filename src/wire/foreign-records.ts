@@ -1,8 +1,8 @@
-// Records of a reply that are about another name than the one asked: others' data, which a resolver would not believe of this
-// server either (RFC 2181 §5.4.1, RFC 3833 §2.3). Called once per reply, before it is stored and given out.
+// Records of a reply for names other than the one asked: a resolver would not believe such data from this
+// server either (RFC 2181 §5.4.1, RFC 3833 §2.3). Called once per reply, before it is stored and sent out.
 //
 //   answer section:     QNAME ──CNAME──▶ target ──CNAME──▶ target …     owners are one of these, of a DNAME or its signature above them
-//   authority section:  NS, SOA, DS of these or of what is above them; no addresses
+//   authority section:  NS, SOA, DS of these or of their ancestors; no addresses
 import { Type } from './codes.ts';
 import { HEADER_LENGTH } from './header.ts';
 import { equalNamesFolded, expandName, MAX_NAME_LENGTH } from './name.ts';
@@ -10,27 +10,27 @@ import { readUint16 } from './octets.ts';
 import type { ScannedResponse } from './response.ts';
 import { readTtl } from './ttl.ts';
 
-/** TYPE stands this far before TTL; RDLENGTH and RDATA this far behind. */
+/** TYPE is this many octets before TTL; RDLENGTH and RDATA this many after. */
 const TYPE_BEFORE_TTL = 4;
 const RDLENGTH_BEHIND_TTL = 4;
 const RDATA_BEHIND_TTL = 6;
 /** QTYPE and QCLASS. */
 const TYPE_AND_CLASS_LENGTH = 4;
-/** Longer chains, and more owners that have to be compared octet by octet, are left to those who asked. */
+/** Replies with longer chains, or with more owners to compare octet by octet, are left as they are. */
 const MAX_TARGETS = 16;
 const MAX_COMPARED = 64;
 /** C0 0C: the owner that nearly all answers have. */
 const QNAME_POINTER = 0xc000 | HEADER_LENGTH;
 
-/** Where the names begin that the aliases of the reply lead to. */
+/** Offsets of the names that the aliases of the reply lead to. */
 const targets = new Uint16Array(MAX_TARGETS);
 const owner = new Uint8Array(MAX_NAME_LENGTH);
 const expanded = new Uint8Array(MAX_NAME_LENGTH);
 
 /**
- * Cuts the reply that was scanned behind its last good answer when an answer or authority record behind that is about another name:
+ * Cuts the scanned reply after its last good answer if a later answer or authority record is about another name:
  * counts and offsets in `scanned` then say so, and stripOpt() does the rest. A reply that has no answer of the asked type before
- * such a record is left as it is: cutting would take away what may be all there is.
+ * such a record is left as it is: the cut would remove what may be all there is.
  */
 export function cutForeignRecords(bytes: Uint8Array, length: number, scanned: ScannedResponse): void {
   const { answerCount, ttlCount, ttlOffsets, questionEnd } = scanned;
@@ -91,7 +91,7 @@ function hasForeignAuthority(
   return false;
 }
 
-/** Whether the name at ownerOffset is QNAME or a target, or (`above`) one that these lie below. */
+/** Whether the name at ownerOffset is QNAME or a target, or (`above`) an ancestor of one. */
 function isInChain(
   bytes: Uint8Array,
   length: number,
@@ -110,7 +110,7 @@ function isInChain(
   return false;
 }
 
-/** Whether `owner` is the name at `offset`, or (`above`) the end of it, label by label. */
+/** Whether `owner` is the name at `offset`, or (`above`) a suffix of it, label by label. */
 function isSame(
   ownerLength: number,
   name: Uint8Array,
@@ -128,7 +128,7 @@ function isSame(
   return left === ownerLength && equalNamesFolded(owner, 0, name, at, left);
 }
 
-/** Leaves the first `count` answers, which end at `end`, and nothing else. */
+/** Keeps the first `count` answers, which end at `end`, and nothing else. */
 function cut(bytes: Uint8Array, scanned: ScannedResponse, count: number, end: number): void {
   scanned.answerCount = count;
   scanned.authorityCount = 0;

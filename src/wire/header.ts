@@ -1,5 +1,5 @@
-// The twelve octets every message begins with (RFC 1035 §4.1.1, AD and CD: RFC 2535 §6.1). Read and patched in place
-// by everything that handles a message; the message stands at offset 0.
+// The twelve octets at the start of every message (RFC 1035 §4.1.1, AD and CD: RFC 2535 §6.1). Read and patched in place
+// by everything that handles a message; the message starts at offset 0.
 //
 //                                  1  1  1  1  1  1
 //    0  1  2  3  4  5  6  7  8  9  0  1  2  3  4  5     octets

@@ -1,14 +1,14 @@
-// Seeded hashes of names, letters' case aside: one of the whole name, by words, for the cache and coalescing, and one that grows label
-// by label from the root, for zones. A hash finds; only a comparison of octets decides.
+// Seeded hashes of names, ignoring case: one of the whole name, by words, for the cache and coalescing, and one that grows label
+// by label from the root, for zones. Equal hashes prove nothing: the octets are compared as well.
 import { FIRST_OCTETS, wordsOf } from '../base/word-octets.ts';
 import { FOLD, foldWord } from './name.ts';
 
-// All of this is drawn anew in each thread: nobody outside can make names that collide. Hashes mean nothing outside their thread.
+// These are drawn at random in each thread, so nobody outside can create names that collide. Hashes have no meaning outside their thread.
 const [START_A, START_B, MULTIPLIER_A, MULTIPLIER_B] = drawNameKeys();
 /** A word per folded octet. */
 const OCTET_KEYS: Int32Array = globalThis.crypto.getRandomValues(new Int32Array(256));
 for (let octet = 0; octet < 256; octet++) OCTET_KEYS[octet] = OCTET_KEYS[FOLD[octet]!]!;
-/** The root's hash, where every name's suffix hash begins. */
+/** The root's hash, where every suffix hash starts. */
 export const ROOT_HASH: number = globalThis.crypto.getRandomValues(new Int32Array(1))[0]!;
 
 function drawNameKeys(): [number, number, number, number] {
@@ -16,7 +16,7 @@ function drawNameKeys(): [number, number, number, number] {
   return [startA!, startB!, a! | 1, b! | 1];
 }
 
-/** Where hashName() leaves what it finds; a ParsedQuery is one. */
+/** Where hashName() puts its results; a ParsedQuery is one. */
 export interface HashedName {
   /** Signed 32 bit. */
   nameHash: number;
@@ -25,9 +25,9 @@ export interface HashedName {
 }
 
 /**
- * Hashes the uncompressed name at bytes[nameOffset …]; three octets more are read (QTYPE and QCLASS, mostly). Each folded word goes into two
- * products by secret odd numbers, into one of them with its halves changed about: what somebody makes cancel out in one (two words whose
- * top bits differ, say) does so in the other only where that number's low bits happen to be those of ±1, by a chance of some 2⁻¹⁵.
+ * Hashes the uncompressed name at bytes[nameOffset …]; three more octets are read (usually QTYPE and QCLASS). Each folded word goes into two
+ * products by secret odd numbers, into one of them with its halves swapped. Words that cancel out in one product (two words that differ in their
+ * top bits, for instance) do so in the other only if the low bits of its number are those of ±1, with a probability of about 2⁻¹⁵.
  */
 export function hashName(bytes: Uint8Array, nameOffset: number, nameLength: number, out: HashedName): void {
   const words = (nameOffset & 3) === 0 ? wordsOf(bytes) : undefined;
@@ -49,7 +49,7 @@ export function hashName(bytes: Uint8Array, nameOffset: number, nameLength: numb
   out.hasUpperCase = caseBits !== 0;
 }
 
-/** Four octets as a little-endian machine has them in a word; those behind the array's end are 0. */
+/** Four octets as a word, as a little-endian machine reads it; octets behind the array's end are 0. */
 function wordAt(bytes: Uint8Array, offset: number): number {
   return bytes[offset]! | (bytes[offset + 1]! << 8) | (bytes[offset + 2]! << 16) | (bytes[offset + 3]! << 24);
 }

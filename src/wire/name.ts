@@ -1,5 +1,5 @@
-// Domain names as they stand in messages: labels, compression pointers, comparison without case.
-// Called by everything that walks a message (RFC 1035 §2.3.3, §3.1, §4.1.4; RFC 9267 on what goes wrong here).
+// Domain names in messages: labels, compression pointers, comparison without case.
+// Called by everything that walks a message (RFC 1035 §2.3.3, §3.1, §4.1.4; RFC 9267 on common mistakes).
 //
 //   label     | 0 0 |  length (6)  | octets …          pointer   | 1 1 |      offset (14)      |
 import { wordsOf } from '../base/word-octets.ts';
@@ -8,10 +8,10 @@ import { HEADER_LENGTH } from './header.ts';
 /** The longest name on the wire, octets, the root's zero octet counted (RFC 1035 §2.3.4). */
 export const MAX_NAME_LENGTH = 255;
 const MAX_LABEL_LENGTH = 63;
-/** Pointers followed in one name: a name of 255 octets has at most 127 labels. Each must also lead further back. */
+/** Pointers followed in one name: a name of 255 octets has at most 127 labels. Each must also point further back. */
 const MAX_POINTERS = 126;
 
-/** octet → the same octet, ASCII letters in lower case. Label lengths (≤ 63) lie below the letters: whole names may be folded. */
+/** octet → the same octet, ASCII letters in lower case. Label lengths (≤ 63) are below the letters: whole names may be folded. */
 export const FOLD: Uint8Array = new Uint8Array(256);
 for (let octet = 0; octet < 256; octet++) FOLD[octet] = octet >= 65 && octet <= 90 ? octet + 32 : octet;
 
@@ -22,7 +22,7 @@ const TO_A = 0x1f1f1f1f;
 const TO_AFTER_Z = 0x05050505;
 
 /**
- * Where letters stand in a word of four octets: 0x80 in each that is one, else 0.
+ * Marks the letters in a word of four octets: 0x80 in each octet that is one, else 0.
  * ```
  *  octet | 0x20, its top bit aside        'a' … 'z' is 0x61 … 0x7a
  *    + 0x1f  carries into the top bit from 'a' on            no sum passes 0xff: no octet
@@ -40,8 +40,8 @@ export function foldWord(word: number): number {
 }
 
 /**
- * The offset after the name at `offset`, −1 when the name is not sound: cut off, over 255 octets once expanded, a label
- * type nobody defined, or a pointer that does not lead back into the message's body.
+ * The offset after the name at `offset`, −1 if the name is invalid: cut off, over 255 octets once expanded, an undefined label
+ * type, or a pointer that does not point back into the message's body.
  */
 export function skipName(bytes: Uint8Array, length: number, offset: number): number {
   let at = offset;
@@ -61,10 +61,10 @@ export function skipName(bytes: Uint8Array, length: number, offset: number): num
     }
     if (octet < 0xc0 || at + 1 >= limit) return -1;
     const target = ((octet & 0x3f) << 8) | bytes[at + 1]!;
-    // Strictly before the run of labels it ends: no pointer can lead to itself, by whatever way.
+    // Strictly before the run of labels it ends: so no pointer can lead to itself, directly or not.
     if (target >= runStart || target < HEADER_LENGTH || ++pointers > MAX_POINTERS) return -1;
     if (afterName < 0) afterName = at + 2;
-    // What is pointed at stands wholly before it ("a prior occurrence"): a name never depends on octets behind its own
+    // The target lies wholly before the pointer ("a prior occurrence"): a name never depends on octets behind its own
     // end, so that a message may be cut behind it.
     limit = runStart;
     at = target;
@@ -75,7 +75,7 @@ export function skipName(bytes: Uint8Array, length: number, offset: number): num
 
 /**
  * Writes the name at `offset` without compression to the start of `out` (at least 255 octets) and returns its length,
- * −1 when it is not sound (see skipName).
+ * −1 if it is invalid (see skipName).
  */
 export function expandName(bytes: Uint8Array, length: number, offset: number, out: Uint8Array): number {
   if (skipName(bytes, length, offset) < 0) return -1;
@@ -94,14 +94,14 @@ export function expandName(bytes: Uint8Array, length: number, offset: number, ou
   }
 }
 
-/** Whether two words of names differ by more than letters' case. */
+/** Whether two words of names differ in more than the case of letters. */
 export function differFolded(word: number, other: number): boolean {
   const difference = word ^ other;
-  // Letters in one have only their case bit to differ in.
+  // A letter in both may differ only in its case bit.
   return difference !== 0 && (difference & ~(lettersOf(word) >>> 2)) !== 0;
 }
 
-/** Whether two uncompressed names of the same wire length are the same name, letters' case aside (RFC 4343). */
+/** Whether two uncompressed names of the same wire length are equal, ignoring case (RFC 4343). */
 export function equalNamesFolded(
   a: Uint8Array,
   aOffset: number,

@@ -1,4 +1,4 @@
-// 16- and 32-bit numbers in network order (RFC 1035 §2.3.2). Everything in wire/ reads and writes through these; the
+// 16- and 32-bit numbers in network order (RFC 1035 §2.3.2). Everything in wire/ reads and writes with these; the
 // caller has checked the bounds.
 
 /** The 16-bit number at offset. */
@@ -28,7 +28,7 @@ export function writeUint32(bytes: Uint8Array, offset: number, value: number): v
   bytes[offset + 3] = value;
 }
 
-/** Whether `count` octets are the same. */
+/** Whether `count` octets are equal. */
 export function equalBytes(
   a: Uint8Array,
   aOffset: number,

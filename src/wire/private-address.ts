@@ -1,5 +1,5 @@
-// Whether a message leads to an address that is not on the public Internet: private, loopback, link-local. For the protection
-// against DNS rebinding; called once per answer where that is on (RFC 1918, RFC 6890, RFC 6598, RFC 4193, RFC 9460 §7.3).
+// Whether a message contains an address that is not on the public Internet: private, loopback, link-local. For the protection
+// against DNS rebinding; called once per answer if that is on (RFC 1918, RFC 6890, RFC 6598, RFC 4193, RFC 9460 §7.3).
 import { Type } from './codes.ts';
 import { HEADER_LENGTH, readAdditionalCount, readAnswerCount, readAuthorityCount } from './header.ts';
 import { skipName } from './name.ts';
@@ -15,7 +15,7 @@ const IPV6_HINT = 6;
 
 const cursor = new RrCursor();
 
-/** Whether a record of the message in bytes[0 … length−1], one question, gives such an address. */
+/** Whether a record of the message in bytes[0 … length−1], with one question, contains such an address. */
 export function hasPrivateAddress(bytes: Uint8Array, length: number): boolean {
   const nameEnd = skipName(bytes, length, HEADER_LENGTH);
   const count = readAnswerCount(bytes) + readAuthorityCount(bytes) + readAdditionalCount(bytes);
@@ -57,7 +57,7 @@ function hasPrivateHint(bytes: Uint8Array, rdataOffset: number, end: number): bo
   return false;
 }
 
-/** 0/8 is this host on many systems; 100.64/10 is a provider's or an overlay's inner network. */
+/** 0/8 is this host on many systems; 100.64/10 is the inner network of a provider or an overlay. */
 export function isPrivateIpv4(address: number): boolean {
   const first = address >>> 24;
   const second = (address >>> 16) & 0xff;
@@ -79,7 +79,7 @@ export function isPrivateIpv4(address: number): boolean {
   }
 }
 
-/** Unique local, link-local and site-local addresses, and those that carry an IPv4 address which is private. */
+/** Unique local, link-local and site-local addresses, and those that contain a private IPv4 address. */
 export function isPrivateIpv6(bytes: Uint8Array, offset: number): boolean {
   const first = readUint16(bytes, offset);
   if ((first & 0xfe00) === 0xfc00 || (first & 0xff80) === 0xfe80) return true;

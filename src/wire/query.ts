@@ -1,4 +1,4 @@
-// What an incoming query says, read from its bytes in one walk: where things stand, nothing copied. Called once per
+// Parses an incoming query in one walk: offsets only, nothing is copied. Called once per
 // packet (pipeline/query-path); the result object is reused, one per thread (RFC 1035 §4.1, RFC 6891 §6.1, RFC 9619).
 import { Type } from './codes.ts';
 import {
@@ -33,11 +33,11 @@ export { equalBytes } from './octets.ts';
 
 /** What to do with a received message. Values index metrics: append only. */
 export const QueryVerdict = {
-  /** A question that can be answered or forwarded. */
+  /** A valid question: it can be answered or forwarded. */
   ok: 0,
-  /** Shorter than a header: dropped in silence. */
+  /** Shorter than a header: dropped silently. */
   tooShort: 1,
-  /** QR=1: dropped in silence, on every transport (RFC 1035 §7.3, CVE-2024-2169). */
+  /** QR=1: dropped silently, on every transport (RFC 1035 §7.3, CVE-2024-2169). */
   response: 2,
   /** Opcode other than QUERY: NOTIMP. */
   opcode: 3,
@@ -45,18 +45,18 @@ export const QueryVerdict = {
   questionCount: 4,
   /** QNAME over 255 octets, label over 63, compressed or cut off, or QTYPE/QCLASS missing: FORMERR. */
   badQuestion: 5,
-  /** A record is cut off, or counts do not fit the message: FORMERR. */
+  /** A record is cut off, or the counts do not fit the message: FORMERR. */
   badRecord: 6,
   /** Two OPT records, an OPT outside the additional section or with a name other than the root: FORMERR (RFC 6891 §6.1.1). */
   badOpt: 7,
   /** EDNS version above 0: BADVERS (RFC 6891 §6.1.3). */
   badVersion: 8,
-  /** QTYPE that is no question for a forwarder (AXFR, IXFR, OPT as a type …): NOTIMP or REFUSED. */
+  /** QTYPE that a forwarder does not serve (AXFR, IXFR, OPT as a type …): NOTIMP or REFUSED. */
   badType: 9,
 } as const;
 export type QueryVerdict = (typeof QueryVerdict)[keyof typeof QueryVerdict];
 
-/** Bits of ParsedQuery.keyFlags: what besides the question the answer depends on. */
+/** Bits of ParsedQuery.keyFlags: what the answer depends on besides the question. */
 export const KEY_DO = 1;
 export const KEY_CD = 2;
 export const KEY_RD = 4;
@@ -67,17 +67,17 @@ export class ParsedQuery {
   id = 0;
   /** Header octets 2–3 as one number: QR OPCODE AA TC RD | RA Z AD CD RCODE. */
   flags = 0;
-  /** QNAME's length with the root's zero octet; QNAME stands at 12 … 12 + qnameLength − 1. 0 when the question was not readable. */
+  /** QNAME's length with the root's zero octet; QNAME is at 12 … 12 + qnameLength − 1. 0 if the question was unreadable. */
   qnameLength = 0;
-  /** First octet after QCLASS; 0 when the question was not readable. */
+  /** First octet after QCLASS; 0 if the question was unreadable. */
   questionEnd = 0;
   qtype = 0;
   qclass = 0;
-  /** Labels in QNAME, the root not counted. */
+  /** Labels in QNAME, without the root. */
   labelCount = 0;
-  /** labelOffsets[i]: where label i begins, leftmost first; labelOffsets[labelCount]: the root's zero octet. */
+  /** labelOffsets[i]: the offset of label i, leftmost first; labelOffsets[labelCount]: the root's zero octet. */
   readonly labelOffsets = new Uint16Array(128);
-  /** Seeded hash of the name (name-hash.ts): two spellings of one name hash alike. */
+  /** Seeded hash of the name (name-hash.ts): the same in every letter case. */
   nameHash = 0;
   /** nameHash mixed with QTYPE, QCLASS and keyFlags: the key of cache and coalescing (signed 32 bit). */
   keyHash = 0;
@@ -91,30 +91,30 @@ export class ParsedQuery {
   optOffset = 0;
   ednsVersion = 0;
   dnssecOk = false;
-  /** UDP payload that the client takes: ≥ 512; 512 without OPT. */
+  /** UDP payload size that the client accepts: ≥ 512; 512 without OPT. */
   udpSize = 512;
   /** The options' octets in OPT's RDATA (codes, lengths, data). */
   optionsOffset = 0;
   optionsLength = 0;
 
   /**
-   * The message has records besides question and OPT (TSIG, SIG(0), answers …): it is passed on verbatim save for its ID,
-   * its answer too, and neither is cached or coalesced (RFC 5625 §4.5).
+   * The message has records besides question and OPT (TSIG, SIG(0), answers …): it and its answer are forwarded unchanged
+   * except for the ID, and neither is cached or coalesced (RFC 5625 §4.5).
    */
   opaque = false;
 }
 
 /** QTYPE and QCLASS, octets. */
 const QUESTION_FIXED_LENGTH = 4;
-/** The shortest client UDP size there is (RFC 6891 §6.2.3: less means this). */
+/** The smallest UDP size of a client (RFC 6891 §6.2.3: anything less means this). */
 const MIN_UDP_SIZE = 512;
 /** Offset of the last octet where QNAME's closing zero may stand. */
 const LAST_NAME_OFFSET = HEADER_LENGTH + MAX_NAME_LENGTH - 1;
 
 /**
- * Reads the query in bytes[0 … length−1] into `out`. On a verdict other than ok, `out` says what was read up to there:
- * ID and flags always (save tooShort), the question when questionEnd ≠ 0, the OPT record when hasOpt. Octets after the
- * last record are let pass: nothing of them is ever sent on, save in an opaque message.
+ * Reads the query in bytes[0 … length−1] into `out`. On a verdict other than ok, `out` has what was read up to there:
+ * ID and flags always (except for tooShort), the question if questionEnd ≠ 0, the OPT record if hasOpt. Octets after the
+ * last record are ignored: they are never forwarded, except in an opaque message.
  */
 export function parseQuery(bytes: Uint8Array, length: number, out: ParsedQuery): QueryVerdict {
   out.qnameLength = 0;
@@ -151,7 +151,7 @@ export function parseQuery(bytes: Uint8Array, length: number, out: ParsedQuery):
   const earlier = readAnswerCount(bytes) + readAuthorityCount(bytes);
   const additional = readAdditionalCount(bytes);
   if (earlier + additional !== 0) {
-    // Nearly every query with records has one only, OPT.
+    // Nearly every query with records has only one, OPT.
     const verdict =
       earlier === 0 && additional === 1 && isPlainOpt(bytes, length, out.questionEnd)
         ? readOpt(bytes, out.questionEnd, out)
@@ -170,7 +170,7 @@ export function parseQuery(bytes: Uint8Array, length: number, out: ParsedQuery):
   return QueryVerdict.ok;
 }
 
-/** Reads QNAME, its labels and its hash, QTYPE and QCLASS. QNAME has nothing before it that it could point to: no compression. */
+/** Reads QNAME, its labels and its hash, QTYPE and QCLASS. There is nothing before QNAME to point to, so it is not compressed. */
 function readQuestion(bytes: Uint8Array, length: number, out: ParsedQuery): boolean {
   const labelOffsets = out.labelOffsets;
   let offset = HEADER_LENGTH;
@@ -197,7 +197,7 @@ function readQuestion(bytes: Uint8Array, length: number, out: ParsedQuery): bool
   return true;
 }
 
-/** Whether a whole OPT record owned by the root stands at `offset`. */
+/** Whether a complete OPT record owned by the root is at `offset`. */
 function isPlainOpt(bytes: Uint8Array, length: number, offset: number): boolean {
   return (
     offset + OPT_LENGTH <= length &&
@@ -208,7 +208,7 @@ function isPlainOpt(bytes: Uint8Array, length: number, offset: number): boolean 
   );
 }
 
-/** Takes in a whole OPT record. */
+/** Reads a complete OPT record. */
 function readOpt(bytes: Uint8Array, optOffset: number, out: ParsedQuery): QueryVerdict {
   const udpSize = readUint16(bytes, optOffset + OPT_UDP_SIZE_OFFSET);
   out.hasOpt = true;
@@ -249,7 +249,7 @@ function readRecords(
   return verdict;
 }
 
-/** Whether two messages ask the same: names without case, type and class exactly. `questionEnd` is both messages'. */
+/** Whether two messages ask the same question: names without case, type and class exactly. `questionEnd` is the same in both. */
 export function equalQuestions(a: Uint8Array, b: Uint8Array, questionEnd: number): boolean {
   const fixedOffset = questionEnd - QUESTION_FIXED_LENGTH;
   return (
@@ -258,7 +258,7 @@ export function equalQuestions(a: Uint8Array, b: Uint8Array, questionEnd: number
   );
 }
 
-/** Whether QNAME from label `labelIndex` on is this uncompressed wire name, letters' case aside. */
+/** Whether QNAME from label `labelIndex` on equals this uncompressed wire name, ignoring case. */
 export function matchesSuffix(
   bytes: Uint8Array,
   q: ParsedQuery,

@@ -1,8 +1,8 @@
-// QNAME goes out in letters of our own choosing (loop/case-pattern.ts), and only its copy in the
-// question is given back as the client wrote it. Servers that do not compress (CoreDNS) write it
-// out again as owner, and with it our letters; so does who makes names up from it (DNAME). Here
+// We send QNAME with our own letter case (loop/case-pattern.ts), and only its copy in the
+// question is restored to the client's. Servers that do not compress (CoreDNS) repeat QNAME
+// as owner, with our letters; so do servers that build names from it (DNAME). Here
 // such names become pointers to the question, which has each client's own letters. Called once per
-// reply, before it is stored and given out (RFC 1035 §4.1.4; RFC 3597 §4 on where RDATA may be
+// reply, before it is stored and sent out (RFC 1035 §4.1.4; RFC 3597 §4 on where RDATA may be
 // compressed).
 //
 //   3 w W w 7 E x A m p l e 0     all of QNAME, or the end of it    ─▶  C0 0C
@@ -15,17 +15,17 @@ import { equalBytes, readUint16, writeUint16 } from './octets.ts';
 import type { ScannedResponse } from './response.ts';
 import { RR_FIXED_LENGTH } from './rr.ts';
 
-/** TYPE stands this far before TTL; RDLENGTH this far behind TYPE. */
+/** TYPE is this many octets before TTL; RDLENGTH this many after TYPE. */
 const TYPE_BEFORE_TTL = 4;
 const RDLENGTH_BEHIND_TYPE = 8;
-/** The first byte of a compression pointer, at least. */
+/** The smallest first octet of a compression pointer. */
 const POINTER = 0xc0;
 const MAX_LABELS = 128;
-/** Names shortened in one reply; those beyond have their letters folded. */
+/** Names shortened in one reply; the letters of further ones are folded. */
 const MAX_CUTS = 64;
 
 /**
- * Where the names of a type's RDATA begin, in types whose names may be compressed; −1: it is none
+ * The offset of the names in a type's RDATA, for types whose names may be compressed; −1: it is none
  * of these.
  */
 function compressibleAt(type: number): number {
@@ -43,7 +43,7 @@ function compressibleAt(type: number): number {
 }
 
 /**
- * Where the name begins that a type writes out, and that signatures take in lower case (RFC 4034
+ * The offset of a name that the type never compresses, and that signatures cover in lower case (RFC 4034
  * §6.2); −1: it has none.
  */
 function writtenOutAt(type: number): number {
@@ -60,7 +60,7 @@ function writtenOutAt(type: number): number {
 }
 
 /**
- * Types besides whose RDATA never points elsewhere in the message, so that what stands before them
+ * Other types whose RDATA never points elsewhere in the message, so that what comes before them
  * may become shorter.
  */
 const WITHOUT_POINTERS: ReadonlySet<number> = new Set([
@@ -87,28 +87,28 @@ class QuestionNames {
   #scanned: ScannedResponse | null = null;
   #from = 0;
   #to = 0;
-  /** Where QNAME's labels begin, the root's zero byte last. */
+  /** The offsets of QNAME's labels, the root's zero octet last. */
   readonly #qname = new Uint16Array(MAX_LABELS);
   #qnameLast = 0;
-  /** Where the labels begin of the name at hand. */
+  /** The offsets of the labels of the current name. */
   readonly #labels = new Uint16Array(MAX_LABELS);
-  // What was cut out: from where to where it stood, what of QNAME it was, and how much is cut so
+  // What was cut out: its start and end, which part of QNAME it was, and how much was cut out so
   // far.
   readonly #cutStart = new Uint16Array(MAX_CUTS);
   readonly #cutEnd = new Uint16Array(MAX_CUTS);
   readonly #cutTarget = new Uint16Array(MAX_CUTS);
   readonly #cutTotal = new Uint16Array(MAX_CUTS);
   #cutCount = 0;
-  // Of the name at hand: its labels, where its closing zero or pointer stands, where that pointer
-  // leads now (−1: it is a zero), and which of QNAME's labels begins there (−1: none).
+  // Of the current name: its labels, the offset of its closing zero or pointer, the pointer's new
+  // target (−1: it is a zero), and which of QNAME's labels starts there (−1: none).
   #labelCount = 0;
   #tailOffset = 0;
   #pointer = -1;
   #tail = -1;
-  /** Whether records may move; null: not looked at yet. */
+  /** Whether records may move; null: not checked yet. */
   #mayMove: boolean | null = null;
 
-  /** Returns the message's length; the offsets in `scanned` are brought up to date. */
+  /** Returns the message's length; the offsets in `scanned` are updated. */
   rewrite(bytes: Uint8Array, length: number, scanned: ScannedResponse): number {
     this.#bytes = bytes;
     this.#scanned = scanned;
@@ -163,14 +163,14 @@ class QuestionNames {
     );
   }
 
-  /** Copies what stands before an offset. */
+  /** Copies everything before an offset. */
   #copyTo(end: number): void {
     if (this.#from !== this.#to) this.#bytes.copyWithin(this.#to, this.#from, end);
     this.#to += end - this.#from;
     this.#from = end;
   }
 
-  /** Reads the name at an offset; returns where it ends, 0 when it does not end by `limit`. */
+  /** Reads the name at an offset; returns its end, 0 if it does not end by `limit`. */
   #readLabels(offset: number, limit: number): number {
     const bytes = this.#bytes;
     let count = 0;
@@ -189,14 +189,14 @@ class QuestionNames {
     return end;
   }
 
-  /** Which of QNAME's labels begins there; −1: none. */
+  /** Which of QNAME's labels starts there; −1: none. */
   #labelAt(offset: number): number {
     if (offset > this.#qname[this.#qnameLast]!) return -1;
     for (let i = 0; i <= this.#qnameLast; i++) if (this.#qname[i] === offset) return i;
     return -1;
   }
 
-  /** Where what stood at an offset stands now; within a name cut out, where QNAME has the same. */
+  /** The new offset of what was at an offset; within a name that was cut out, the same place in QNAME. */
   #moved(offset: number): number {
     let cut = this.#cutCount - 1;
     while (cut >= 0 && this.#cutStart[cut]! > offset) cut--;
@@ -206,8 +206,8 @@ class QuestionNames {
   }
 
   /**
-   * How many labels of the name at hand are its own: those behind them are QNAME's last, letters'
-   * case aside.
+   * How many labels of the current name are its own: the labels after them are the last ones of QNAME, ignoring
+   * case.
    */
   #ownLabels(): number {
     let own = this.#labelCount;
@@ -224,7 +224,7 @@ class QuestionNames {
   }
 
   /**
-   * Gives labels lower case: those in front that are spelled as QNAME's first, and those from `own`
+   * Lower-cases labels: those at the front that are spelled like QNAME's first ones, and those from `own`
    * on.
    */
   #fold(own: number): void {
@@ -244,7 +244,7 @@ class QuestionNames {
   }
 
   /**
-   * Takes the name at #from, which ends by `limit`; false, and nothing is done, when it does not.
+   * Reads the name at #from, which ends by `limit`; if it does not, returns false and does nothing.
    */
   #name(limit: number): boolean {
     const end = this.#readLabels(this.#from, limit);
@@ -284,8 +284,8 @@ class QuestionNames {
   }
 
   /**
-   * Whether all pointers of the message stand where they are looked for and can be changed. Reads
-   * names: of the one at hand nothing is left.
+   * Whether all pointers of the message are where they are expected and can be changed. Overwrites
+   * the current name.
    */
   #canMove(): boolean {
     const { ttlOffsets, ttlCount } = this.#scanned!;
@@ -306,9 +306,9 @@ class QuestionNames {
 const rewriter = new QuestionNames();
 
 /**
- * Takes our letters out of the names in the reply that was scanned, in place; returns its length,
- * and brings the offsets in `scanned` up to date. Not for a signed message. Costs a look at each
- * record where the server has compressed all names.
+ * Takes our letter case out of the names in the scanned reply, in place; returns its length,
+ * and updates the offsets in `scanned`. Not for a signed message. If the server has compressed all names, this costs
+ * a look at each record.
  */
 export function hideOurLetters(bytes: Uint8Array, length: number, scanned: ScannedResponse): number {
   if (scanned.ttlCount === 0 || !hasUpperCase(bytes, scanned.questionEnd)) return length;
@@ -320,7 +320,7 @@ function hasUpperCase(bytes: Uint8Array, questionEnd: number): boolean {
   return false;
 }
 
-/** Whether a name stands there that begins with a label, and not with a pointer. */
+/** Whether the name there starts with a label and not with a pointer. */
 function hasWrittenName(bytes: Uint8Array, scanned: ScannedResponse): boolean {
   const { ttlOffsets, ttlCount } = scanned;
   let ownerOffset = scanned.questionEnd;
@@ -343,7 +343,7 @@ function isLabel(byte: number): boolean {
   return byte !== 0 && byte < POINTER;
 }
 
-/** The same for text that may name the question (RFC 8914 §2): bytes[offset … end−1], in place. */
+/** The same for text that may contain the question (RFC 8914 §2): bytes[offset … end−1], in place. */
 export function hideOurLettersInText(bytes: Uint8Array, offset: number, end: number): void {
   for (let label = HEADER_LENGTH; bytes[label] !== 0; label += bytes[label]! + 1) {
     const length = bytes[label]!;

@@ -1,6 +1,6 @@
-// Answers without records, made from a query in place: errors, and "come again over TCP". Called by the pipeline for
-// whatever is not answered from data. Never longer than the query, save for OPT (11 octets) and an EDE option:
-// nobody can use us to make more of his packets (RFC 1035 §4.1.1, RFC 6891 §7, RFC 8914).
+// Answers without records, built from a query in place: errors, and TC ("repeat this over TCP"). Called by the pipeline for
+// whatever is not answered from data. Never longer than the query, except for OPT (11 octets) and an EDE option:
+// so nobody can use us to amplify traffic (RFC 1035 §4.1.1, RFC 6891 §7, RFC 8914).
 import { copyOctets } from '../base/word-octets.ts';
 import { Opcode, Rcode } from './codes.ts';
 import { appendEde, edeOptionLength, SERVER_UDP_SIZE, writeOpt } from './edns.ts';
@@ -20,7 +20,7 @@ import {
 
 export { SERVER_UDP_SIZE } from './edns.ts';
 
-/** What of a query its bare answer depends on; ParsedQuery has it all. */
+/** The parts of a query that its answer without records depends on; ParsedQuery has them all. */
 export interface AnsweredQuery {
   readonly id: number;
   readonly flags: number;
@@ -28,14 +28,14 @@ export interface AnsweredQuery {
   readonly questionEnd: number;
   readonly hasOpt: boolean;
   readonly dnssecOk: boolean;
-  /** The longest answer the client takes over UDP, octets. */
+  /** The longest answer that the client accepts over UDP, octets. */
   readonly udpSize: number;
 }
 
 /**
  * Writes the answer `rcode` (all 12 bits) to `query` into `out`, at least 512 octets, and returns its length. `out` may be
- * the query's own buffer. The question is repeated as the client spelt it. OPT goes in if the query had it; with it the
- * Extended DNS Error `edeCode` (−1: none) and its text, as long as they fit what the client takes.
+ * the query's own buffer. The question is repeated in the client's letter case. OPT is added if the query had it, and with it the
+ * Extended DNS Error `edeCode` (−1: none) and its text, as far as the client's size allows.
  */
 export function writeErrorReply(
   query: Uint8Array,
@@ -54,15 +54,15 @@ export function writeErrorReply(
 }
 
 /**
- * Writes an answer without records that has TC set, so that the client comes again over TCP. It is no longer than the query: nothing
- * is gained by asking with somebody else's address.
+ * Writes an answer without records and with TC, so that the client repeats the query over TCP. It is no longer than the query: an
+ * attacker gains nothing by forging an address.
  */
 export function writeTruncatedReply(query: Uint8Array, q: AnsweredQuery, out: Uint8Array): number {
   const end = writeHead(query, q, out, FLAG_TC, Rcode.NOERROR);
   return q.hasOpt ? writeOpt(out, end, SERVER_UDP_SIZE, Rcode.NOERROR, q.dnssecOk) : end;
 }
 
-/** Header and question. RD is the client's; RA and CD say something about QUERY only (RFC 4035 §3.2.2). */
+/** Header and question. RD is the client's; RA and CD have a meaning for QUERY only (RFC 4035 §3.2.2). */
 function writeHead(
   query: Uint8Array,
   q: AnsweredQuery,
@@ -84,7 +84,7 @@ function writeHead(
   return q.questionEnd;
 }
 
-/** The header's part of an RCODE. One that needs OPT becomes SERVFAIL where there is none: its lower bits mean something else. */
+/** The header's part of an RCODE. Without OPT, an RCODE that needs it becomes SERVFAIL: its lower bits mean something else. */
 export function headerRcode(rcode: number, hasOpt: boolean): number {
   return rcode > RCODE_MASK && !hasOpt ? Rcode.SERVFAIL : rcode & RCODE_MASK;
 }

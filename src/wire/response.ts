@@ -1,4 +1,4 @@
-// What an upstream's reply says, read in one walk: rcode, where its TTLs and its OPT stand, how long it may be kept.
+// Parses an upstream's reply in one walk: RCODE, the offsets of its TTLs and its OPT, how long it may be kept.
 // Called once per reply (pipeline/response-path); the result object is reused, one per thread (RFC 1035 §4.1, RFC 2308 §5).
 import { OptionCode, Rcode, Type } from './codes.ts';
 import {
@@ -28,7 +28,7 @@ import { readUint16 } from './octets.ts';
 import { MIN_RR_LENGTH, RR_FIXED_LENGTH } from './rr.ts';
 import { readTtl } from './ttl.ts';
 
-/** TTL offsets kept of one message; a message with more records than that is passed on, not cached. */
+/** TTL offsets kept of one message; a message with more records is relayed, not cached. */
 export const MAX_TTL_OFFSETS = 4096;
 
 /** Offsets and facts of one reply. Valid until the next scanResponse() into the same object. */
@@ -38,7 +38,7 @@ export class ScannedResponse {
   rcode = 0;
   /** First octet after QCLASS; 12 in a bare error without a question. */
   questionEnd = 0;
-  /** First octet after the last record; what stands behind it belongs to nobody. */
+  /** First octet after the last record; anything after it is ignored. */
   endOffset = 0;
   answerCount = 0;
   authorityCount = 0;
@@ -49,36 +49,36 @@ export class ScannedResponse {
   truncated = false;
 
   hasOpt = false;
-  /** Where the OPT record begins; the message's length without OPT (and without whatever follows it, see stripOpt). */
+  /** The offset of the OPT record; the message's length without OPT (and without what follows it, see stripOpt). */
   optOffset = 0;
   optEnd = 0;
   ednsUdpSize = 0;
   dnssecOk = false;
-  /** The first EDE option's octets (INFO-CODE and EXTRA-TEXT), offset 0 when there is none. */
+  /** The first EDE option's octets (INFO-CODE and EXTRA-TEXT), offset 0 if there is none. */
   edeOffset = 0;
   edeLength = 0;
 
-  /** Offsets of the TTL fields of every record before OPT (what follows it stripOpt() cuts away), and how many there are. */
+  /** Offsets of the TTL fields of all records before OPT (stripOpt() cuts off what follows it), and their number. */
   readonly ttlOffsets = new Uint16Array(MAX_TTL_OFFSETS);
   ttlCount = 0;
   /** The smallest of these TTLs, seconds; a TTL with the top bit set counts as 0 (RFC 2181 §8). −1 without records. */
   minTtlSeconds = -1;
   /** min(SOA's TTL, SOA MINIMUM) of the authority section's SOA, seconds; −1 without SOA (RFC 2308 §5). */
   negativeTtlSeconds = -1;
-  /** A record of the asked type (or any, for ANY) stands in the answer section. */
+  /** A record of the asked type (or any, for ANY) is in the answer section. */
   hasAskedType = false;
   /** The answer section holds a CNAME or DNAME. */
   hasAlias = false;
-  /** A record of type TSIG or SIG(0) is present: the message may not be changed. */
+  /** A record of type TSIG or SIG(0) is present: the message must not be changed. */
   signed = false;
 }
 
-/** What scanResponse() found. */
+/** The result of scanResponse(). */
 export const ScanVerdict = {
   ok: 0,
-  /** Header or question unreadable, or a record is cut off: drop the reply, count it, go on waiting. */
+  /** Header or question unreadable, or a record is cut off: drop the reply, count it, keep waiting. */
   malformed: 1,
-  /** Sound as far as read, but too many records to keep: relay, do not cache. */
+  /** Valid as far as read, but with too many records to keep: relay, do not cache. */
   tooManyRecords: 2,
 } as const;
 export type ScanVerdict = (typeof ScanVerdict)[keyof typeof ScanVerdict];
@@ -89,8 +89,8 @@ const MIN_SOA_LENGTH = 22;
 const SIG_COVERS_NOTHING = 0;
 
 /**
- * Reads the reply in bytes[0 … length−1] into `out`. A reply without a question is sound only as a bare error, neither
- * NOERROR nor NXDOMAIN (questionEnd is 12 then): it must not be stored or restored. A TC reply whose records are broken is ok, but without records.
+ * Reads the reply in bytes[0 … length−1] into `out`. A reply without a question is valid only as an error without records, neither
+ * NOERROR nor NXDOMAIN (questionEnd is 12 then): it must not be stored or restored. A TC reply with broken records is ok, but without records.
  */
 export function scanResponse(bytes: Uint8Array, length: number, out: ScannedResponse): ScanVerdict {
   reset(out);
@@ -119,11 +119,11 @@ export function scanResponse(bytes: Uint8Array, length: number, out: ScannedResp
 
   const verdict = scanRecords(bytes, length, qtype, out);
   if (verdict === ScanVerdict.malformed && out.truncated) {
-    // Cut off within a record, as old servers do. The data is of no use, but that it is truncated holds.
+    // Cut off within a record, as old servers do. The data is useless, but TC is valid.
     forgetRecords(out);
     return ScanVerdict.ok;
   }
-  // NOERROR and NXDOMAIN say something of a name: without one they say nothing.
+  // NOERROR and NXDOMAIN are about a name: without one they say nothing.
   if (questions === 0 && (out.rcode === Rcode.NOERROR || out.rcode === Rcode.NXDOMAIN)) {
     return ScanVerdict.malformed;
   }
@@ -156,7 +156,7 @@ function scanRecords(bytes: Uint8Array, length: number, qtype: number, out: Scan
     if (type === Type.TSIG || (type === Type.SIG && coversNothing(bytes, rdataOffset, rdataLength))) {
       out.signed = true;
     }
-    // What follows OPT is cut away with it (stripOpt): its TTLs do not count.
+    // What follows OPT is cut off with it (stripOpt): its TTLs do not count.
     if (out.hasOpt) continue;
     const ttlSeconds = readTtl(bytes, fixedOffset + 4);
     if (kept < MAX_TTL_OFFSETS) out.ttlOffsets[kept] = fixedOffset + 4;
@@ -211,7 +211,7 @@ function forgetRecords(out: ScannedResponse): void {
   out.signed = false;
 }
 
-/** Takes in the whole OPT record in bytes[optOffset … optEnd−1]. */
+/** Reads the complete OPT record in bytes[optOffset … optEnd−1]. */
 function readOpt(bytes: Uint8Array, optOffset: number, optEnd: number, out: ScannedResponse): void {
   const optionsOffset = optOffset + OPT_LENGTH;
   out.hasOpt = true;
@@ -221,7 +221,7 @@ function readOpt(bytes: Uint8Array, optOffset: number, optEnd: number, out: Scan
   out.dnssecOk = (bytes[optOffset + OPT_FLAGS_OFFSET]! & OPT_DO_OCTET) !== 0;
   out.rcode |= bytes[optOffset + OPT_EXTENDED_RCODE_OFFSET]! << 4;
   const dataOffset = findOption(bytes, optionsOffset, optEnd - optionsOffset, OptionCode.extendedError);
-  // An EDE has an INFO-CODE at least.
+  // An EDE has at least an INFO-CODE.
   if (dataOffset >= 0 && optionLengthAt(bytes, dataOffset) >= 2) {
     out.edeOffset = dataOffset;
     out.edeLength = optionLengthAt(bytes, dataOffset);
@@ -232,7 +232,7 @@ function coversNothing(bytes: Uint8Array, rdataOffset: number, rdataLength: numb
   return rdataLength >= 2 && readUint16(bytes, rdataOffset) === SIG_COVERS_NOTHING;
 }
 
-/** min(TTL, MINIMUM), MINIMUM being the last number of SOA's RDATA; −1 when the RDATA is too short to be one. */
+/** min(TTL, MINIMUM), where MINIMUM is the last number of SOA's RDATA; −1 if the RDATA is too short. */
 function negativeTtl(bytes: Uint8Array, rdataLength: number, rdataEnd: number, ttlSeconds: number): number {
   if (rdataLength < MIN_SOA_LENGTH) return -1;
   const minimum = readTtl(bytes, rdataEnd - 4);
@@ -240,9 +240,9 @@ function negativeTtl(bytes: Uint8Array, rdataLength: number, rdataEnd: number, t
 }
 
 /**
- * Takes OPT out of the message that was scanned, in place, and returns its length without it. Records behind OPT go too
- * (their names could point behind the cut), and so do octets after the last record: a message so trimmed can be
- * appended to. Counts are set to what remains.
+ * Removes OPT from the scanned message, in place, and returns its length without it. Records behind OPT go too
+ * (their names could point behind the cut), and so do octets after the last record: records can be appended to the
+ * result. Counts are set to what remains.
  */
 export function stripOpt(bytes: Uint8Array, length: number, scanned: ScannedResponse): number {
   writeCounts(

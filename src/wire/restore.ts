@@ -1,5 +1,5 @@
-// A stored or relayed message made into one client's answer, in place: the client's ID, spelling of QNAME, RD, CD, OPT
-// and size. Called once per answer, for cache hits and for every client that waited (RFC 6891 §6.1.1, §7; RFC 8914 §3).
+// Turns a stored or relayed message into one client's answer, in place: the client's ID, letter case of QNAME, RD, CD, OPT
+// and size. Called once per answer, for cache hits and for every waiter (RFC 6891 §6.1.1, §7; RFC 8914 §3).
 import { copyOctets } from '../base/word-octets.ts';
 import { appendEde, edeOptionLength, OPT_LENGTH, SERVER_UDP_SIZE, writeOpt } from './edns.ts';
 import {
@@ -20,11 +20,11 @@ import {
 import { headerRcode } from './reply.ts';
 import { dropAdditional, keepWholeAnswers } from './shorten.ts';
 
-/** What of a client's query its answer depends on, besides QNAME's spelling. ParsedQuery has it all. */
+/** The parts of a client's query that its answer depends on, besides QNAME's letter case. ParsedQuery has them all. */
 export interface ClientQuestion {
   readonly id: number;
   readonly flags: number;
-  /** Octets of QNAME; the stored question's QNAME has as many. */
+  /** QNAME's length, octets; the stored question's QNAME has the same. */
   readonly qnameLength: number;
   readonly hasOpt: boolean;
   readonly dnssecOk: boolean;
@@ -34,11 +34,11 @@ export interface ClientQuestion {
 const FOREIGN_FLAGS = FLAG_QR | OPCODE_MASK | FLAG_RD | FLAG_RA | FLAG_Z | FLAG_CD;
 
 /**
- * Turns the message in out[0 … length−1] (one question, uncompressed, at 12; no OPT) into the answer to a client whose QNAME `named`, a
- * message, has as the client spelt it, and returns its length. `rcode` is the whole RCODE: its upper 8 bits go into
- * OPT, the lower 4 stand in the header already. What passes `sizeLimit` loses first its EDE (edeCode −1: there is none),
- * then additional records that nobody asked for; then TC is set, and it keeps the whole answer records that fit. `out` has room
- * for OPT and EDE as far as sizeLimit allows, never less than 512 bytes, and holds the message as far as that is no longer.
+ * Turns the message in out[0 … length−1] (one question, uncompressed, at 12; no OPT) into a client's answer and returns its length. QNAME
+ * is copied from the message `named`, which has it in the client's letter case. `rcode` is the whole RCODE: its upper 8 bits go into
+ * OPT, the lower 4 are already in the header. An answer longer than `sizeLimit` loses first its EDE (edeCode −1: there is none),
+ * then additional records that nobody asked for; after that TC is set, and it keeps the whole answer records that fit. `out` has room
+ * for OPT and EDE as far as sizeLimit allows, never less than 512 octets, and holds as much of the message as fits in it.
  */
 export function restoreForClient(
   out: Uint8Array,
@@ -51,7 +51,7 @@ export function restoreForClient(
   sizeLimit: number,
 ): number {
   const stored = readFlags(out);
-  // AD is only for those who show that they know it (RFC 6840 §5.8).
+  // AD is only for clients that show that they understand it (RFC 6840 §5.8).
   const wantsAd = q.dnssecOk || (q.flags & FLAG_AD) !== 0;
   const wholeRcode = (rcode & ~RCODE_MASK) | (stored & RCODE_MASK);
   let flags =

@@ -1,5 +1,5 @@
-// A cursor over resource records: where each begins, its type, class, TTL and RDATA, checked against the message's end.
-// Called by what looks at single records (health, loop, text); scanResponse() has its own walk (RFC 1035 §4.1.3).
+// A cursor over resource records: where each starts, its type, class, TTL and RDATA, checked against the message's end.
+// Called by code that looks at single records (health, loop, text); scanResponse() has its own walk (RFC 1035 §4.1.3).
 //
 //   NAME (labels, pointer) | TYPE 16 | CLASS 16 | TTL 32 | RDLENGTH 16 | RDATA
 import { skipName } from './name.ts';
@@ -7,12 +7,12 @@ import { readUint16 } from './octets.ts';
 
 /** TYPE, CLASS, TTL and RDLENGTH together, octets. */
 export const RR_FIXED_LENGTH = 10;
-/** The least a record takes: the root's name and the fixed part. */
+/** The shortest record: the root's name and the fixed part. */
 export const MIN_RR_LENGTH = 1 + RR_FIXED_LENGTH;
 
 const EMPTY = new Uint8Array(0);
 
-/** Reusable: reset() to a section (or all of them), then next() until it says false; then look at `failed`. */
+/** Reusable: reset() to a section (or all of them), then next() until it returns false; then check `failed`. */
 export class RrCursor {
   nameOffset = 0;
   type = 0;
@@ -22,14 +22,14 @@ export class RrCursor {
   rdataLength = 0;
   /** Where the next record begins. */
   endOffset = 0;
-  /** A record was cut off or its name broken, or fewer octets are there than the count promised. */
+  /** A record was cut off, its name was invalid, or there were fewer octets than the count promised. */
   failed = false;
 
   #bytes: Uint8Array = EMPTY;
   #length = 0;
   #left = 0;
 
-  /** Begins at `offset` with `count` records ahead. Keeps `bytes` until the next reset(). */
+  /** Starts at `offset` with `count` records ahead. Keeps `bytes` until the next reset(). */
   reset(bytes: Uint8Array, length: number, offset: number, count: number): void {
     this.#bytes = bytes;
     this.#length = length;
@@ -38,7 +38,7 @@ export class RrCursor {
     this.failed = count * MIN_RR_LENGTH > length - offset;
   }
 
-  /** Steps to the next record; false after the last one and when the records are broken. */
+  /** Steps to the next record; false after the last one and if the records are malformed. */
   next(): boolean {
     if (this.#left <= 0 || this.failed) return false;
     this.#left--;

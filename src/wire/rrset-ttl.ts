@@ -1,15 +1,15 @@
-// The TTLs of a reply as they may be given to clients: the records of a set have one, the least (RFC 2181 §5.2), and what has
-// its top bit set is 0 (§8). Called once per reply, before it is stored and given out.
+// The TTLs of a reply as clients may get them: all records of an RRset have the smallest of its TTLs (RFC 2181 §5.2), and a TTL with
+// the top bit set is 0 (§8). Called once per reply, before it is stored and sent out.
 import { Type } from './codes.ts';
 import { equalBytes, readUint16, readUint32, writeUint32 } from './octets.ts';
 import type { ScannedResponse } from './response.ts';
 import { readTtl } from './ttl.ts';
 
-/** TYPE and CLASS stand this far before TTL; RDATA begins, and RDLENGTH ends, this far behind. */
+/** TYPE and CLASS are this many octets before TTL; RDATA starts, and RDLENGTH ends, this many after. */
 const FIXED_BEFORE_TTL = 4;
 const RDATA_BEHIND_TTL = 6;
 
-/** Mends the TTLs of the message that was scanned, in place. Sets are looked for in neighbours: servers keep them together. */
+/** Corrects the TTLs of the scanned message, in place. Only neighbors are compared: servers keep an RRset together. */
 export function mendTtls(bytes: Uint8Array, scanned: ScannedResponse): void {
   const { ttlOffsets, ttlCount, minTtlSeconds } = scanned;
   let differ = false;
@@ -20,12 +20,12 @@ export function mendTtls(bytes: Uint8Array, scanned: ScannedResponse): void {
     if (ttl > 0x7fffffff) writeUint32(bytes, ttlOffsets[i]!, 0);
   }
   if (!differ) return;
-  // Forward and back: the least of a set reaches all of it.
+  // Forward and back: the smallest TTL of an RRset reaches all of it.
   for (let i = 1; i < ttlCount; i++) level(bytes, scanned, i - 1, i);
   for (let i = ttlCount - 1; i > 0; i--) level(bytes, scanned, i - 1, i);
 }
 
-/** Gives two neighbours the lower of their TTLs if they are of one set. */
+/** Gives two neighbors the lower of their TTLs if they are in one RRset. */
 function level(bytes: Uint8Array, scanned: ScannedResponse, i: number, next: number): void {
   const ttlOffset = scanned.ttlOffsets[i]!;
   const nextTtlOffset = scanned.ttlOffsets[next]!;
@@ -35,11 +35,11 @@ function level(bytes: Uint8Array, scanned: ScannedResponse, i: number, next: num
   const fixedOffset = ttlOffset - FIXED_BEFORE_TTL;
   const nextFixedOffset = nextTtlOffset - FIXED_BEFORE_TTL;
   if (!equalBytes(bytes, fixedOffset, bytes, nextFixedOffset, FIXED_BEFORE_TTL)) return;
-  // Signatures are no set of their own: each has the TTL of what it covers (RFC 4034 §3).
+  // Signatures are no RRset of their own: each has the TTL of what it covers (RFC 4034 §3).
   if (readUint16(bytes, fixedOffset) === Type.RRSIG) return;
   const ownerOffset = i === 0 ? scanned.questionEnd : recordEnd(bytes, scanned.ttlOffsets[i - 1]!);
   const nextOwnerOffset = recordEnd(bytes, ttlOffset);
-  // A name ends where its octets say: one that begins with all of another is no longer than that.
+  // A name ends where its octets say: one that starts with all of another is no longer than that.
   if (!equalBytes(bytes, ownerOffset, bytes, nextOwnerOffset, fixedOffset - ownerOffset)) return;
   writeUint32(bytes, ttl < nextTtl ? nextTtlOffset : ttlOffset, Math.min(ttl, nextTtl));
 }

@@ -14,9 +14,9 @@ import { readUint16 } from './octets.ts';
 import { RR_FIXED_LENGTH } from './rr.ts';
 
 /**
- * Leaves the additional section off the answer in out[0 … length−1] and returns where it ends then; −1, nothing changed, if that
- * is not short enough. Only additional records may go without TC (RFC 2181 §9), and they are none of these in a referral: what
- * is addressed there is needed (RFC 9471).
+ * Removes the additional section from the answer in out[0 … length−1] and returns the new length; −1, with nothing changed, if that
+ * is not short enough. Only additional records may go without TC (RFC 2181 §9), but not in a referral: its
+ * addresses are needed (RFC 9471).
  */
 export function dropAdditional(out: Uint8Array, length: number, questionEnd: number): number {
   const answerCount = readAnswerCount(out);
@@ -31,8 +31,8 @@ export function dropAdditional(out: Uint8Array, length: number, questionEnd: num
 }
 
 /**
- * Leaves the question and as many whole answer records as stand in out[0 … length−1], nothing else, and returns where they end. For
- * answers with TC: clients that do not come again over TCP live on them. No name points behind itself, so any record may be the last.
+ * Keeps the question and as many whole answer records as fit in out[0 … length−1], nothing else, and returns the new length. For
+ * answers with TC: clients that do not repeat the query over TCP depend on them. No name points behind itself, so any record may be the last.
  */
 export function keepWholeAnswers(out: Uint8Array, length: number, questionEnd: number): number {
   const answerCount = readAnswerCount(out);
@@ -47,7 +47,7 @@ export function keepWholeAnswers(out: Uint8Array, length: number, questionEnd: n
   return end;
 }
 
-/** Where the record at `offset` ends; −1 when that is not within `length`. */
+/** The end of the record at `offset`; −1 if it is not within `length`. */
 function recordEnd(bytes: Uint8Array, length: number, offset: number): number {
   const fixed = skipName(bytes, length, offset);
   if (fixed < 0 || fixed + RR_FIXED_LENGTH > length) return -1;

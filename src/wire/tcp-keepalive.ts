@@ -1,4 +1,4 @@
-// edns-tcp-keepalive (RFC 7828): whether a query has it, and how an answer over a stream says for how long the connection is
+// edns-tcp-keepalive (RFC 7828): whether a query has it, and how an answer over a stream says how long the connection is
 // kept. Called for clients over streams only.
 //
 //   OPTION-CODE 11 | OPTION-LENGTH 2 | TIMEOUT in tenths of a second
@@ -27,7 +27,7 @@ export function asksForKeepalive(bytes: Uint8Array, q: ParsedQuery): boolean {
 }
 
 /**
- * Adds the option to an answer that was made here, and returns its new length; the answer stays as it is if it has no OPT
+ * Adds the option to an answer that was created here, and returns its new length; the answer stays unchanged if it has no OPT
  * (RFC 7828 §3.3.2), does not end with it, or has no room.
  */
 export function appendKeepalive(bytes: Uint8Array, length: number, timeoutTenths: number): number {

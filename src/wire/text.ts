@@ -1,16 +1,16 @@
-// Names between wire and text form (RFC 1035 §5.1). For configuration, logs, the doctor and error texts: nothing on the
-// path of a query calls this.
+// Names between wire and text form (RFC 1035 §5.1). For configuration, logs, the doctor and error texts: not for the
+// hot path.
 import { expandName, MAX_NAME_LENGTH } from './name.ts';
 
 const MAX_LABEL_LENGTH = 63;
-/** What nameToText() says of a name that is cut off, too long or compressed into a circle. */
+/** What nameToText() returns for a name that is cut off, too long or compressed into a circle. */
 export const UNREADABLE_NAME = '<unreadable>';
-/** Octets that mean something in a zone file: " $ ( ) . ; @ \ */
+/** Octets with a meaning in a zone file: " $ ( ) . ; @ \ */
 const SPECIAL = new Set([0x22, 0x24, 0x28, 0x29, 0x2e, 0x3b, 0x40, 0x5c]);
 
 /**
  * The name at `offset` as text, absolute ("example.com.", the root "."), with \DDD and \. where needed. Follows
- * compression. Never throws: UNREADABLE_NAME for what is no name.
+ * compression. Never throws: UNREADABLE_NAME for an invalid name.
  */
 export function nameToText(bytes: Uint8Array, offset: number, length: number = bytes.length): string {
   const name = new Uint8Array(MAX_NAME_LENGTH);
@@ -32,8 +32,8 @@ export function octetToText(octet: number, special: boolean): string {
 }
 
 /**
- * The wire form of a name written as text, with or without the last dot; case is kept. Throws RangeError, saying what is
- * wrong, on anything that is no name: empty or overlong labels, a broken escape, characters beyond ASCII.
+ * The wire form of a name written as text, with or without the final dot; case is kept. Throws RangeError, saying what is
+ * wrong, if it is no name: empty or too long labels, a broken escape, characters beyond ASCII.
  */
 export function textToName(text: string): Uint8Array {
   if (text === '.') return new Uint8Array(1);

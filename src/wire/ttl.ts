@@ -1,8 +1,8 @@
-// TTLs changed in place, by offsets that scanResponse() kept, without a walk. Called when an answer leaves the cache or
-// goes into it (RFC 1035 §3.2.1, RFC 2181 §8, RFC 8767 §4). `base`: where the message begins inside `bytes`.
+// TTLs changed in place, by offsets that scanResponse() stored, without a walk. Called when an answer leaves or enters the
+// cache (RFC 1035 §3.2.1, RFC 2181 §8, RFC 8767 §4). `base`: where the message starts inside `bytes`.
 import { readUint32, writeUint32 } from './octets.ts';
 
-/** The seconds a TTL field stands for: with its top bit set it is 0 (RFC 2181 §8). */
+/** The seconds that a TTL field stands for: with its top bit set it is 0 (RFC 2181 §8). */
 export function readTtl(bytes: Uint8Array, offset: number): number {
   const ttl = readUint32(bytes, offset);
   return ttl > 0x7fffffff ? 0 : ttl;
@@ -37,7 +37,7 @@ export function setTtls(
   for (let i = from; i < from + count; i++) writeUint32(bytes, base + ttlOffsets[i]!, ttlSeconds);
 }
 
-/** Brings `count` TTLs into minSeconds … maxSeconds. */
+/** Clamps `count` TTLs to minSeconds … maxSeconds. */
 export function capTtls(
   bytes: Uint8Array,
   base: number,

@@ -62,7 +62,6 @@ describe('Upstream', () => {
     upstream.send(createQuery('www.example', owner), false);
     expect((await owner.outcome(0)).kind).toBe('reply');
     expect(server.queries[0]?.transport).toBe(transport);
-    expect(upstream.encrypted).toBe(transport === 'tls' || transport === 'https');
     expect(upstream.isPublic).toBe(false);
   });
 
