@@ -283,11 +283,18 @@ describe('POST /cache/flush', () => {
     };
     /** The names that are asked of an upstream anew: those that are no longer in the cache. */
     const missing = async () => {
-      const before = upstream.queries.length + corp.queries.length;
+      // On a loaded machine the upstreams are checked as well (. NS).
+      const seen = () =>
+        [...upstream.queries, ...corp.queries]
+          .map(({ name }) => name.toLowerCase())
+          .filter((name) => names.includes(name));
+      const before = seen().length;
       for (const name of names) await askUdp(unloop.port, { name });
-      const asked = [...upstream.queries, ...corp.queries].length - before;
-      const last = [...upstream.queries, ...corp.queries].map(({ name }) => name.toLowerCase());
-      return { asked, twice: names.filter((name) => last.filter((one) => one === name).length === 2) };
+      const last = seen();
+      return {
+        asked: last.length - before,
+        twice: names.filter((name) => last.filter((one) => one === name).length === 2),
+      };
     };
     return { unloop, flush, missing };
   }
