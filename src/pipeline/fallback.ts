@@ -37,7 +37,10 @@ export function stepDown(marks: number, outcome: Outcome, proven: number, knowsE
       if ((marks & Mark.options) !== 0) return withoutMarks(marks, Mark.options);
       return (marks & Mark.edns) === 0 ? NO_STEP : withoutMarks(marks, Mark.edns);
     case Outcome.refused:
-      if ((unproven & Mark.options) !== 0) return withoutMarks(marks, Mark.options);
+      // A server that compares names case-sensitively finds no zone for them: the letters go along
+      // with the first step, as there is one more at the most.
+      if ((unproven & Mark.options) !== 0) return withoutMarks(marks, Mark.options | (unproven & Mark.case));
+      if ((unproven & Mark.case) !== 0) return withoutMarks(marks, Mark.case);
       return (unproven & Mark.edns) === 0 || knowsEdns ? NO_STEP : withoutMarks(marks, Mark.edns);
     case Outcome.negative:
       if ((unproven & Mark.case) !== 0) return withoutMarks(marks, Mark.case);

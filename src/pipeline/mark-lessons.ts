@@ -96,7 +96,7 @@ export class MarkLessons {
 
   /** The server, or the owner of the name, does not accept these marks: for a while the domain is asked without them. */
   #stumbled(attempt: Attempt, slot: number, marks: number): void {
-    if (!this.#domains.learn(attempt.lessonKey, marks, this.#clock.nowMs)) return;
+    if (!this.#domains.learn(attempt.lessonKey, firstToGive(marks), this.#clock.nowMs)) return;
     this.#report(attempt.flight!, slot, marks);
   }
 
@@ -110,6 +110,14 @@ export class MarkLessons {
     const domain = nameToText(flight.query, flight.domainOffset, flight.questionEnd).toLowerCase();
     this.#tell(slot, marks, domain);
   }
+}
+
+/**
+ * Of an option and letters given up in one step, the option alone: if it was the letters, the next
+ * question shows it.
+ */
+function firstToGive(marks: number): number {
+  return (marks & Mark.options) === 0 ? marks : marks & ~Mark.case;
 }
 
 /** Whether a reply over a stream, where forgery is not possible, repeats the question in another case. */

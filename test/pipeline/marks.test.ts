@@ -60,11 +60,11 @@ describe('a server that does not take a mark', () => {
   it.each([
     ['NXDOMAIN to upper case', LETTERS, NXDOMAIN, [ALL_MARKS, OPTIONS | EDNS]],
     ['no records for upper case', LETTERS, NOERROR, [ALL_MARKS, OPTIONS | EDNS]],
-    ['SERVFAIL to our option', OPTIONS, SERVFAIL, [ALL_MARKS, LETTERS | EDNS]],
-    ['REFUSED to our option', OPTIONS, REFUSED, [ALL_MARKS, LETTERS | EDNS]],
+    ['SERVFAIL to our option', OPTIONS, SERVFAIL, [ALL_MARKS, EDNS]],
+    ['REFUSED to our option', OPTIONS, REFUSED, [ALL_MARKS, EDNS]],
     ['FORMERR to our option', OPTIONS, FORMERR, [ALL_MARKS, LETTERS | EDNS]],
     ['FORMERR to EDNS', EDNS, FORMERR, [ALL_MARKS, LETTERS | EDNS, LETTERS]],
-    ['SERVFAIL to EDNS', EDNS, SERVFAIL, [ALL_MARKS, LETTERS | EDNS, LETTERS]],
+    ['SERVFAIL to EDNS', EDNS, SERVFAIL, [ALL_MARKS, EDNS, 0]],
     ['NXDOMAIN to EDNS', EDNS, NXDOMAIN, [ALL_MARKS, OPTIONS | EDNS, 0]],
   ] as const)('%s: is asked without it, and at once for the rest of the domain', (_, mark, rcode, steps) => {
     const { upstream, f } = start();
@@ -81,6 +81,18 @@ describe('a server that does not take a mark', () => {
     // After a time it is tried again.
     f.clock.advance((LESSON_SECONDS + 1) * 1000);
     expect(ask(f, upstream, 'third.example.com', behave)[0]).toBe(ALL_MARKS);
+  });
+
+  it.each([
+    ['SERVFAIL', SERVFAIL],
+    ['REFUSED', REFUSED],
+  ])('%s to upper case: the option is blamed first, the letters by the next question, EDNS never', (_, rcode) => {
+    const { upstream, f } = start();
+    const behave = dislikes(LETTERS, rcode);
+    expect(ask(f, upstream, 'first.example.com', behave)).toEqual([ALL_MARKS, EDNS]);
+    expect(ask(f, upstream, 'second.example.com', behave)).toEqual([LETTERS | EDNS, EDNS]);
+    expect(ask(f, upstream, 'third.example.com', behave)).toEqual([EDNS]);
+    expect(f.client.rcodes).toEqual([NOERROR, NOERROR, NOERROR]);
   });
 
   it('is not looked for once it has answered with it: NXDOMAIN and SERVFAIL are answers then', () => {

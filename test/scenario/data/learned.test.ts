@@ -26,9 +26,17 @@ const learned = async (): Promise<string[]> => {
 
 const KINDS: readonly (readonly [string, string, boolean, Script])[] = [
   ['NXDOMAIN to upper case', 'case', true, (query) => (isMixed(query) ? nxdomain(query) : answer(query))],
+  [
+    'REFUSED to upper case',
+    'case',
+    true,
+    (query) => (isMixed(query) ? errorAnswer(query, 5) : answer(query)),
+  ],
+  ['silence to upper case', 'case', true, (query) => (isMixed(query) ? undefined : answer(query))],
   ['another case in each reply, and no TCP', 'case', false, (query) => withOtherCase(answer(query))],
   ['SERVFAIL to options', 'options', true, (query) => (hasOptions(query) ? servfail(query) : answer(query))],
   ['silence to options', 'options', true, (query) => (hasOptions(query) ? undefined : answer(query))],
+  ['SERVFAIL to EDNS', 'edns', true, (query) => (query.hasOpt ? servfail(query) : answer(query))],
   ['FORMERR to EDNS', 'edns', true, (query) => (query.hasOpt ? errorAnswer(query, 1) : answer(query))],
 ];
 
