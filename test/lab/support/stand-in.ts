@@ -35,6 +35,8 @@ export interface StandInOptions {
   readonly viaTcp?: boolean;
   /** How many messages are lost before one is served. */
   readonly loseFirst?: number;
+  /** NXDOMAIN to upper case, SERVFAIL to EDNS options, or to EDNS at all. */
+  readonly stumblesOver?: 'case' | 'options' | 'edns';
   /** Waits before it answers. */
   readonly delayMs?: number;
 }
@@ -47,6 +49,8 @@ export interface StandInCounts {
   overTcp: number;
 }
 
+const SERVFAIL = 2;
+const NXDOMAIN = 3;
 const TYPE_A = 1;
 const TYPE_HINFO = 13;
 
@@ -143,6 +147,11 @@ export class StandIn {
     this.counts.queries++;
     if (query.readUInt16BE(end - 4) === TYPE_HINFO) this.counts.probes++;
     if (this.counts.queries <= loseFirst) return;
+    const rcode = stumble(query, end, this.#options.stumblesOver);
+    if (rcode !== 0) {
+      reply(errorTo(query, end, rcode));
+      return;
+    }
     if (target !== '' && `.${text}`.endsWith(targetSuffix === '' ? '' : `.${targetSuffix}`)) {
       this.#sendOn(query, end, target, reply);
     } else if (delayMs > 0) {
@@ -231,6 +240,23 @@ function questionOf(query: Buffer): { end: number; text: string } {
     at += 1 + length;
   }
   return { end: at + 5, text: labels.join('.') };
+}
+
+/** The RCODE of a server that does not take a mark; 0: the query has none of it. */
+function stumble(query: Buffer, end: number, over: StandInOptions['stumblesOver']): number {
+  const hasOpt = query.readUInt16BE(10) > 0;
+  if (over === 'case') return /[A-Z]/.test(query.toString('latin1', 12, end - 4)) ? NXDOMAIN : 0;
+  if (over === 'edns') return hasOpt ? SERVFAIL : 0;
+  // The length of OPT's data, behind its empty name, type, class and TTL.
+  return over === 'options' && hasOpt && query.readUInt16BE(end + 9) > 0 ? SERVFAIL : 0;
+}
+
+/** The question back, without OPT. */
+function errorTo(query: Buffer, end: number, rcode: number): Buffer {
+  const answer = Buffer.from(query.subarray(0, end));
+  answer.writeUInt16BE(0x8080 | (query.readUInt16BE(2) & 0x0100) | rcode, 2);
+  answer.fill(0, 6, 12);
+  return answer;
 }
 
 /** A: 192.0.2.1 for 30 s; for other types no data. With OPT where the query had it. */

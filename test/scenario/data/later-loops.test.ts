@@ -10,6 +10,7 @@ import { StandIn, type StandInOptions } from '../../lab/support/stand-in.ts';
 import { askTcp, askUdp } from '../../support/dns-client.ts';
 import { createTestCertificate } from '../../support/scripted-upstream.ts';
 import { type LogLine, startUnloop, type UnloopProcess } from '../../support/unloop-process.ts';
+import { until } from './forwarder.ts';
 
 const SERVFAIL = 2;
 const BOX: StandInOptions = {
@@ -77,6 +78,28 @@ describe('a loop that begins later is found by its first query', () => {
   ])('with loop.tag $tag and loop.case $case, through a box that keeps everything', async (loop) => {
     const box = await open({ address: '127.0.0.3', port: 0, setsCd: true });
     const unloop = await start({ loop, upstreams: [`127.0.0.3:${box.port}`] });
+    await expectFound(unloop, () => box.change({ target: `127.0.0.1:${unloop.port}` }));
+  });
+
+  it.each([
+    'case',
+    'options',
+    'edns',
+  ] as const)('by a server of which it was learned that it does not take %s', async (what) => {
+    const box = await open({ ...BOX, setsCd: true, stumblesOver: what });
+    const unloop = await start({ workers: 2, upstreams: [`127.0.0.3:${box.port}`] });
+    let asked = 0;
+    await until(
+      async () => {
+        // Of several owners, over ports of their own, so that both workers see some of them.
+        await askUdp(unloop.port, { name: `n${asked}.owner${asked++ % 4}.example` });
+        const { upstreams } = await unloop.adminJson<{ upstreams: { learned: { what: string }[] }[] }>(
+          '/upstreams',
+        );
+        return upstreams[0]!.learned.map((lesson) => lesson.what);
+      },
+      (learned) => learned.includes(what),
+    );
     await expectFound(unloop, () => box.change({ target: `127.0.0.1:${unloop.port}` }));
   });
 
