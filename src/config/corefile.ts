@@ -100,7 +100,7 @@ class CorefileReader {
       const first = this.#tokens[this.#at]!;
       const keys = this.#readKeys();
       if (keys.length === 0) {
-        this.#fault(first, `"${first.text}" stands where a server block begins; expected for example .:53 {`);
+        this.#fault(first, `"${first.text}" is not the start of a server block; expected for example .:53 {`);
         break;
       }
       const odd = keys.find((key) => !KEY_PATTERN.test(key));
@@ -143,7 +143,10 @@ class CorefileReader {
         return directives;
       }
       if (this.#isBrace('{') || depth > MAX_DEPTH) {
-        this.#fault(token, depth > MAX_DEPTH ? 'braces lie too deep' : 'a "{" without a word before it');
+        this.#fault(
+          token,
+          depth > MAX_DEPTH ? 'braces are nested too deeply' : 'a "{" without a word before it',
+        );
         break;
       }
       directives.push(this.#readDirective(depth));

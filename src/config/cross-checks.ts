@@ -60,7 +60,7 @@ export function collectWarnings(config: Config, settings: Settings, configPath: 
     if (secret !== true || at(settings, path).value === '') continue;
     const { value, place } = at(settings, path);
     if (place.file === configPath && isWorldReadable(place.file)) {
-      warn(path, `${path} stands in a file that everybody may read; chmod o-r it, or use ${path}File`);
+      warn(path, `${path} is in a file that everybody may read; chmod o-r it, or use ${path}File`);
     }
     if ((value as string).length < MIN_SECRET_LENGTH) {
       warn(path, `${path} is shorter than ${MIN_SECRET_LENGTH} characters and can be guessed`);
@@ -75,7 +75,7 @@ export function collectWarnings(config: Config, settings: Settings, configPath: 
   if (config.limits.allow.some((block) => block.endsWith('/0')) && !config.listen.every(isLoopbackListener)) {
     warn(
       'limits.allow',
-      'limits.allow holds every address; an open resolver is a weapon for others (RFC 5358)',
+      'limits.allow contains every address; an open resolver is a weapon against others (RFC 5358)',
     );
   }
   if (
@@ -88,7 +88,7 @@ export function collectWarnings(config: Config, settings: Settings, configPath: 
         : 'cache.serveStale.after';
     warn(
       path,
-      'cache.serveStale.after is not below forward.deadline; stale answers come at the deadline only',
+      'cache.serveStale.after is not below forward.deadline; stale answers come only at the deadline',
     );
   }
   // A stub's address is looked behind (discovery.rewriteLoopback), so it is no loop yet.

@@ -29,7 +29,7 @@ function parseBracketed(text: string): HostAndPort {
   const match = /^\[([^\]]*)\](?::(.*))?$/s.exec(text);
   const address = match === null ? null : parseIp(match[1]!);
   if (address?.family !== 6) {
-    throw new InvalidValue(`${showValue(text)}: brackets hold an IPv6 address, as in [2001:db8::1]:53`);
+    throw new InvalidValue(`${showValue(text)}: brackets are for an IPv6 address, as in [2001:db8::1]:53`);
   }
   return { host: formatIp(address), port: match![2] === undefined ? null : parsePort(match![2], text) };
 }

@@ -16,7 +16,7 @@ export function parseListen(text: string): ListenAddress {
   const { host, port } = parseHostAndPort(text);
   const address = parseIp(host);
   if (address === null) {
-    const hint = host === 'localhost' ? `; write 127.0.0.1:${port ?? 53}` : '; a name is not taken here';
+    const hint = host === 'localhost' ? `; write 127.0.0.1:${port ?? 53}` : '; a name is not allowed here';
     throw new InvalidValue(`${showValue(text)} is not an IP address and port${hint}`);
   }
   if (port === null)

@@ -51,7 +51,7 @@ class YamlReading {
     const problems = [...this.#document.errors, ...this.#document.warnings];
     for (const problem of problems) {
       const message =
-        problem.code === 'MULTIPLE_DOCS' ? 'a second document (---) stands in the file' : problem.message;
+        problem.code === 'MULTIPLE_DOCS' ? 'the file contains a second document (---)' : problem.message;
       this.#reading.faults.push(faultAt(this.#placeAt(problem.pos[0]), '', `not valid YAML: ${message}`));
     }
     // Behind a syntax error the tree is guesswork; faults found in it would mislead.
@@ -172,7 +172,7 @@ class YamlReading {
       places.set(key, place);
       return true;
     }
-    this.#add(place, '', `duplicate key "${showKeys(keys)}"; it stands on line ${first.line} already`);
+    this.#add(place, '', `duplicate key "${showKeys(keys)}"; it is already on line ${first.line}`);
     return false;
   }
 

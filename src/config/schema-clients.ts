@@ -9,33 +9,33 @@ export const CLIENT_SETTINGS: readonly Setting[] = [
     type: integer(0, 10_000_000),
     default: 0,
     description:
-      'Queries per second from one client address, over UDP and over TCP each. Beyond, UDP is answered with TC, which sends the client to TCP, and TCP is REFUSED. 0: no limit.',
+      'Queries per second from one client address, counted separately for UDP and TCP. Above the limit, UDP queries are answered with TC, which sends the client to TCP, and TCP queries are REFUSED. 0: no limit.',
   },
   {
     path: 'limits.perClientWaiting',
     type: integer(0, 1_000_000),
     default: 2000,
     description:
-      'UDP queries of one client address that may wait for upstreams at once. More are answered with TC, which sends the client to TCP, where no such limit holds. It bounds the pulse of answers that can be aimed at a forged address. 0: no limit.',
+      'UDP queries of one client address that may wait for upstreams at the same time. Further ones are answered with TC, which sends the client to TCP, where this limit does not apply. The limit keeps attackers from sending a burst of answers to a forged address. 0: no limit.',
   },
   {
     path: 'limits.tcpConnections',
     type: integer(1, 100_000),
     default: 1000,
-    description: 'Client TCP connections at once.',
+    description: 'Client TCP connections at the same time.',
   },
   {
     path: 'limits.tcpIdle',
     type: durationMs('100ms', '1h'),
     default: '10s',
-    description: 'A TCP connection without a whole query is closed after this time.',
+    description: 'A TCP connection is closed if no complete query arrives within this time.',
   },
   {
     path: 'limits.allow',
     type: cidrs(),
     default: [],
     description:
-      'Clients that are served; others get REFUSED. Empty: networks that are not globally reachable (private, shared, loopback, link-local, 198.18.0.0/15, 240.0.0.0/4), those of our own interfaces, and those on their links. `0.0.0.0/0` and `::/0` are everybody, and make an open resolver.',
+      'Clients that are served; others get REFUSED. Empty: networks that are not globally reachable (private, shared, loopback, link-local, 198.18.0.0/15, 240.0.0.0/4), those of our own interfaces, and those on their links. `0.0.0.0/0` and `::/0` allow everybody, which makes this an open resolver.',
     example: ['10.0.0.0/8', '192.168.0.0/16', 'fd00::/8'],
   },
   {
@@ -50,13 +50,13 @@ export const CLIENT_SETTINGS: readonly Setting[] = [
     type: flag(),
     default: false,
     description:
-      'Withhold answers that lead a name to a private, loopback or link-local address (DNS rebinding). Zones of their own servers and `localhost` are exempt.',
+      'Withhold answers with a private, loopback or link-local address (protection against DNS rebinding). Zones with their own upstreams and `localhost` are exempt.',
   },
   {
     path: 'limits.rebindExceptions',
     type: nameSuffixes(),
     default: [],
-    description: 'Names, with all below them, that may have such addresses.',
+    description: 'Names that may have such addresses, with all names below them.',
     example: ['home.arpa', 'corp.example'],
   },
   {
@@ -64,14 +64,14 @@ export const CLIENT_SETTINGS: readonly Setting[] = [
     type: flag(),
     default: false,
     description:
-      'Tell the version to clients that ask for `version.bind` or `version.server` (class CHAOS). Off: REFUSED. Such questions are never sent on.',
+      'Tell the version to clients that ask for `version.bind` or `version.server` (class CHAOS). Off: REFUSED. Such questions are never forwarded.',
   },
   {
     path: 'identity.name',
     type: text('up to 255 letters, digits and signs, no spaces', /^[\x21-\x7e]{0,255}$/),
     default: '',
     description:
-      'What clients that ask for `id.server` or `hostname.bind` (class CHAOS) are told: which replica answers. Empty: REFUSED.',
+      'The answer to `id.server` and `hostname.bind` (class CHAOS), which tells clients which replica answers. Empty: REFUSED.',
     example: 'node-7',
   },
 ];

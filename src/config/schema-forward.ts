@@ -23,7 +23,7 @@ export const ZONE_SETTINGS: readonly Setting[] = [
     path: 'zones.*.upstreams',
     type: upstreams(),
     default: undefined,
-    description: 'Servers for this suffix and all names below it. The longest suffix wins.',
+    description: 'Upstreams for this suffix and all names below it. The longest matching suffix wins.',
     example: ['10.96.0.10'],
     flag: 'zone',
   },
@@ -32,7 +32,7 @@ export const ZONE_SETTINGS: readonly Setting[] = [
     type: choice(POLICIES),
     default: undefined,
     sameAs: 'forward.policy',
-    description: 'How one of the upstreams of this zone is chosen.',
+    description: 'How an upstream of this zone is chosen for a query.',
     example: 'sequential',
   },
   {
@@ -41,7 +41,7 @@ export const ZONE_SETTINGS: readonly Setting[] = [
     default: undefined,
     defaultText: 'the zone itself',
     description:
-      'The name that upstreams of this zone are asked for when in doubt. One that serves several zones is asked for the name of the first: the root, then in the order of the file.',
+      'The name to ask for in health checks of the upstreams of this zone. An upstream that serves several zones is checked with the name of the first one: the root, then in the order of the file.',
     example: 'kubernetes.default.svc.cluster.local',
   },
   {
@@ -49,7 +49,7 @@ export const ZONE_SETTINGS: readonly Setting[] = [
     type: choice(CHECK_TYPES),
     default: undefined,
     sameAs: 'forward.healthCheck.type',
-    description: 'The type that they are asked for.',
+    description: 'The type to ask for in these health checks.',
     example: 'A',
   },
 ];
@@ -60,7 +60,7 @@ export const FORWARD_SETTINGS: readonly Setting[] = [
     type: choice(POLICIES),
     default: 'random',
     description:
-      'How one of the upstreams is chosen: any, in turn, the first that is up, or the one that answers fastest.',
+      'How an upstream is chosen for a query: at random, in turn, the first that is up, or the one that answers fastest.',
     example: 'fastest',
   },
   {
@@ -68,41 +68,41 @@ export const FORWARD_SETTINGS: readonly Setting[] = [
     type: durationMs('100ms', '30s'),
     default: '1800ms',
     description:
-      'A client has an answer by then, whatever happens. CoreDNS gives an upstream 2 s, so the answer must leave before.',
+      'Every client gets an answer within this time, whatever happens. CoreDNS waits 2 s for an upstream, so the answer must be sent before that.',
   },
   {
     path: 'forward.maxInFlight',
     type: integer(1, 1_000_000),
     default: 10_000,
     description:
-      'Queries waiting for upstreams at once, all workers together. One more is REFUSED, or the oldest of the client that has most of them waiting, if the newcomer has fewer.',
+      'Queries that may wait for upstreams at the same time, all workers together. When all slots are taken, a new query is REFUSED; or, if another client has more queries waiting, the oldest query of the client with the most is REFUSED instead.',
   },
   {
     path: 'forward.healthCheck.interval',
     type: durationMs('50ms', '1h'),
     default: '500ms',
     description:
-      'How often an upstream in doubt is asked whether it is there: one that let a question come to nothing, until it answers something. Any reply will do. Others are not asked.',
+      'How often a doubtful upstream is checked. An upstream is doubtful after a query to it failed, until it answers something. Any reply will do. Other upstreams are not checked.',
   },
   {
     path: 'forward.healthCheck.maxFails',
     type: integer(0, 100),
     default: 2,
     description:
-      'Failed checks in a row, with nothing answered meanwhile, that take an upstream out of use. While all of a zone are out of use some questions are tried all the same, and the first answer brings one back. 0: nothing takes one out, and none is checked.',
+      'After this many failed checks in a row, with no answer in between, an upstream is out of use. While all upstreams of a zone are out of use, some queries are still sent to them, and the first answer brings an upstream back. 0: no upstream is checked or taken out of use.',
   },
   {
     path: 'forward.healthCheck.name',
     type: text('a domain name', DOMAIN_NAME),
     default: '.',
-    description: 'The name that an upstream in doubt is asked for.',
+    description: 'The name to ask for in health checks.',
     example: 'example.com',
   },
   {
     path: 'forward.healthCheck.type',
     type: choice(CHECK_TYPES),
     default: 'NS',
-    description: 'The type that it is asked for.',
+    description: 'The type to ask for in health checks.',
     example: 'A',
   },
 ];

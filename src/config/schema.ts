@@ -36,7 +36,7 @@ export const SETTINGS: readonly Setting[] = [
     path: 'listen',
     type: listenAddresses(),
     default: ['127.0.0.1:5300'],
-    description: 'Addresses to answer on. Each serves UDP and TCP. Port 0 lets the kernel pick one.',
+    description: 'Addresses to listen on. Each serves UDP and TCP. With port 0 the kernel chooses a port.',
     example: ['0.0.0.0:53', '[::]:53'],
     flag: 'listen',
   },
@@ -53,7 +53,7 @@ export const SETTINGS: readonly Setting[] = [
     type: upstreams(),
     default: 'auto',
     description:
-      'Servers that names of no zone are asked of. `auto`: those of `discovery.resolvConf`, loopback stubs replaced by the servers behind them.',
+      'Default upstreams, for names that match no zone. `auto`: the servers in `discovery.resolvConf`, with loopback stubs replaced by the servers behind them.',
     example: ['10.0.0.2', 'tls://1.1.1.1#one.one.one.one'],
     flag: 'upstream',
   },
@@ -62,7 +62,7 @@ export const SETTINGS: readonly Setting[] = [
     path: 'discovery.resolvConf',
     type: text('a file path', FILE_PATH),
     default: '/etc/resolv.conf',
-    description: 'The file that names the upstreams when they are `auto`. It is watched.',
+    description: 'The file that lists the upstreams if they are `auto`. Changes to it take effect at once.',
   },
   {
     path: 'discovery.root',
@@ -76,20 +76,20 @@ export const SETTINGS: readonly Setting[] = [
     type: choice(['auto', 'always', 'never']),
     default: 'auto',
     description:
-      'What becomes of a loopback server on port 53. `auto`: replaced by the servers behind it where they are found; `always`: dropped when they are not; `never`: kept as written.',
+      'What to do with a loopback server on port 53. `auto`: replace it by the servers behind it, if they are found; `always`: the same, but drop it if they are not found; `never`: keep it as written.',
   },
   ...FORWARD_SETTINGS,
   {
     path: 'cache.maxEntries',
     type: integer(0, 100_000_000),
     default: 100_000,
-    description: 'Answers kept at most, all workers together. 0: no cache.',
+    description: 'Maximum number of cached answers, all workers together. 0: no cache.',
   },
   {
     path: 'cache.maxBytes',
     type: size('0B', '1024GiB'),
     default: '64MiB',
-    description: 'Memory for answers at most, all workers together.',
+    description: 'Maximum memory for cached answers, all workers together.',
     example: '256MiB',
   },
   {
@@ -97,7 +97,7 @@ export const SETTINGS: readonly Setting[] = [
     type: durationSeconds('0s', '1h'),
     default: '0s',
     description:
-      'An answer is kept at least this long. Above 0s it overrides what the owner of the name says.',
+      'An answer is kept at least this long. A value above 0s overrides the TTLs that the owner of the name has set.',
   },
   {
     path: 'cache.maxTtl',
@@ -115,19 +115,19 @@ export const SETTINGS: readonly Setting[] = [
     path: 'cache.failureTtl',
     type: durationSeconds('1s', '5m'),
     default: '5s',
-    description: 'A failure to resolve is remembered this long (RFC 9520 §3.2: 1 s to 5 min).',
+    description: 'A resolution failure is cached this long (RFC 9520 §3.2: 1 s to 5 min).',
   },
   {
     path: 'cache.serveStale.maxAge',
     type: durationSeconds('0s', '7d'),
     default: '1h',
-    description: 'Expired answers are of use this long, where the upstreams fail (RFC 8767). 0s: never.',
+    description: 'If the upstreams fail, expired answers are still used for this long (RFC 8767). 0s: never.',
   },
   {
     path: 'cache.serveStale.ttl',
     type: durationSeconds('1s', '1h'),
     default: '30s',
-    description: 'The TTL that a stale answer carries (RFC 8767 §4 recommends 30 s).',
+    description: 'The TTL of a stale answer (RFC 8767 §4 recommends 30 s).',
   },
   {
     path: 'cache.serveStale.after',
@@ -140,13 +140,13 @@ export const SETTINGS: readonly Setting[] = [
     path: 'cache.prefetch.hits',
     type: integer(0, 1_000_000),
     default: 3,
-    description: 'An answer that was used this often is fetched anew before it expires. 0: never.',
+    description: 'An answer that was used this many times is fetched again before it expires. 0: never.',
   },
   {
     path: 'cache.prefetch.remaining',
     type: percent(1, 90),
     default: '10%',
-    description: 'The share of its lifetime that an answer has left when it is fetched anew.',
+    description: 'It is fetched again when this share of its lifetime is left.',
   },
   {
     path: 'loop.tag',
@@ -160,14 +160,14 @@ export const SETTINGS: readonly Setting[] = [
     type: flag(),
     default: true,
     description:
-      'The 0x20 case pattern in outgoing names. It recognises our own queries where the tag is dropped, and hinders forged replies.',
+      'The 0x20 case pattern in outgoing names. It recognizes our own queries if the tag is removed, and makes forged replies harder.',
   },
   {
     path: 'loop.clusterKey',
     type: text('text without control characters', ANY_TEXT),
     default: '',
     description:
-      'Secret shared by replicas, so that each recognises the queries of the others. Empty: this process alone. Prefer `loop.clusterKeyFile` or the environment.',
+      'Secret shared by replicas, so that each recognizes the queries of the others. Empty: this process recognizes only its own. Prefer `loop.clusterKeyFile` or the environment.',
     environment: 'UNLOOP_CLUSTER_KEY',
     secret: true,
   },
@@ -185,40 +185,40 @@ export const SETTINGS: readonly Setting[] = [
     type: text('1 to 63 letters, digits, dots, hyphens or underscores', /^[A-Za-z0-9._-]{1,63}$/),
     default: 'default',
     description:
-      'Instances with the same key and ring are one, and a query between them is a loop. Another ring (a tier in front of this one) is a hop.',
+      'Instances with the same key and ring count as one forwarder: a query between them is a loop. A query from another ring (a tier in front of this one) is only a hop.',
     example: 'node-local',
   },
   {
     path: 'loop.maxHops',
     type: integer(1, 32),
     default: 8,
-    description: 'Rings a query may pass before it is refused as a loop.',
+    description: 'How many rings a query may pass before it is refused as a loop.',
   },
   {
     path: 'loop.probe.onStart',
     type: flag(),
     default: true,
     description:
-      'Ask each upstream that is not public for a random name at start, and see whether it comes back.',
+      'At start, ask each upstream that is not public for a random name, to see whether the query comes back.',
   },
   {
     path: 'loop.probe.interval',
     type: durationMs('0s', '1d'),
     default: '60s',
-    description: 'How often it is asked again. 0s: only on suspicion.',
+    description: 'How often to probe again. 0s: only on suspicion.',
   },
   {
     path: 'loop.quarantine.min',
     type: durationMs('100ms', '1h'),
     default: '1s',
     description:
-      'How long a looping upstream is out of use at first. It doubles each time the loop is still there.',
+      'How long a looping upstream is out of use at first. The time doubles each time the loop is still there.',
   },
   {
     path: 'loop.quarantine.max',
     type: durationMs('100ms', '1d'),
     default: '60s',
-    description: 'How long it is out of use at most before it is tried again.',
+    description: 'The longest time that it is out of use before it is tried again.',
   },
   ...CLIENT_SETTINGS,
   {
@@ -257,27 +257,27 @@ export const SETTINGS: readonly Setting[] = [
     path: 'log.level',
     type: choice(LOG_LEVELS),
     default: 'info',
-    description: 'The least severe line that is logged.',
+    description: 'The lowest level that is logged.',
     flag: 'log-level',
   },
   {
     path: 'log.format',
     type: choice(['json', 'text', 'auto']),
     default: 'auto',
-    description: '`json`: an object per line; `text`: for people; `auto`: text on a terminal, else json.',
+    description: '`json`: one object per line; `text`: for people; `auto`: text on a terminal, else json.',
   },
   {
     path: 'log.queries',
     type: flag(),
     default: false,
-    description: 'Log every query. For debugging: it costs more than answering does.',
+    description: 'Log every query. For debugging: logging a query costs more than answering it.',
   },
   {
     path: 'lameduck',
     type: durationMs('0s', '5m'),
     default: '0s',
     description:
-      'After SIGTERM, queries are still answered this long while /ready says 503, so that load balancers turn away first.',
+      'After SIGTERM, queries are still answered for this long while /ready returns 503, so that load balancers stop sending new ones first.',
     example: '5s',
   },
   {
@@ -285,6 +285,6 @@ export const SETTINGS: readonly Setting[] = [
     type: flag(),
     default: false,
     description:
-      'Start although another unloop of the same user holds the listen addresses, and share their queries until it ends: for replacing one process by the next without a gap.',
+      'Start even if another unloop of the same user has the listen addresses open, and share the queries with it until it exits. For replacing a process without a gap.',
   },
 ];

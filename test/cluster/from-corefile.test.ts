@@ -72,9 +72,9 @@ describe('what is no Corefile', () => {
       'upstreams: auto\n',
       'Corefile:1:1: "upstreams:" is not a zone; expected for example .:53 { or example.org {',
     ],
-    ['}\n', 'Corefile:1:1: "}" stands where a server block begins; expected for example .:53 {'],
+    ['}\n', 'Corefile:1:1: "}" is not the start of a server block; expected for example .:53 {'],
     ['.:53 {\n  cache {\n    {\n', 'Corefile:3:5: a "{" without a word before it'],
-    [`. {\n${'a {\n'.repeat(20)}`, 'Corefile:10:1: braces lie too deep'],
+    [`. {\n${'a {\n'.repeat(20)}`, 'Corefile:10:1: braces are nested too deeply'],
   ])('is refused with the place: %j', (text, fault) => {
     expect(faultsOf(text)).toEqual([fault]);
   });

@@ -146,11 +146,11 @@ log: { level: *foo }
       'unloop.yaml:2:1: unknown key "forwrd"; did you mean "forward"?',
       'unloop.yaml:4:13: forward.deadline: 1800 is not a duration; it has no unit: write 1800ms or 1800s',
       'unloop.yaml:5:11: forward.policy: "fast" is not one of random, roundRobin, sequential, fastest',
-      'unloop.yaml:6:3: duplicate key "forward.policy"; it stands on line 5 already',
+      'unloop.yaml:6:3: duplicate key "forward.policy"; it is already on line 5',
       'unloop.yaml:7:16: forward.healthCheck: expected a mapping (interval, maxFails, name, type), not a list',
       'unloop.yaml:9:3: zones: "*.corp" is not a zone suffix; a zone holds the name and all below it: write corp',
       'unloop.yaml:10:3: zones.foo: upstreams is missing; write for example ["10.96.0.10"]',
-      'unloop.yaml:11:3: duplicate key "zones.foo"; it stands on line 10 already',
+      'unloop.yaml:11:3: duplicate key "zones.foo"; it is already on line 10',
       'unloop.yaml:12:22: zones.bar.upstreams: "1.2.3" is not an IP address or a host name',
       'unloop.yaml:12:29: zones.bar.upstreams: "10.0.0.2#5353"; a port is written 10.0.0.2:5353',
       'unloop.yaml:13:20: cache.maxBytes: 64 is not a size; it has no unit: write 64MiB or 64B',
@@ -211,7 +211,7 @@ log: { level: *foo }
     ['- listen', '1:1: expected a mapping (listen, workers'],
     ['hello', '1:1: expected a mapping (listen, workers'],
     ['listen: ["127.0.0.1:53"', '1:24: not valid YAML: '],
-    ['a: 1\n---\nb: 2', '2:1: not valid YAML: a second document (---) stands in the file'],
+    ['a: 1\n---\nb: 2', '2:1: not valid YAML: the file contains a second document (---)'],
     ['log:\n\tlevel: info', '2:1: not valid YAML: Tabs are not allowed as indentation'],
     ['log: !secret { level: info }', '1:6: not valid YAML: Unresolved tag: !secret'],
     ['? [a]\n: b', '1:3: not valid YAML: With stringKeys, all keys must be strings'],
@@ -412,7 +412,7 @@ describe('warnings', () => {
     writeFileSync(path, 'loop:\n  clusterKey: long enough to be one\n');
     chmodSync(path, 0o644);
     expect(loadConfig({ path, environment: {} }).warnings.map(formatFault)).toEqual([
-      `${path}:2:15: loop.clusterKey stands in a file that everybody may read; chmod o-r it, or use loop.clusterKeyFile`,
+      `${path}:2:15: loop.clusterKey is in a file that everybody may read; chmod o-r it, or use loop.clusterKeyFile`,
     ]);
     chmodSync(path, 0o640);
     expect(loadConfig({ path, environment: {} }).warnings).toEqual([]);
@@ -421,7 +421,7 @@ describe('warnings', () => {
   it.each([
     ['loop: { clusterKey: short }', '1:21: loop.clusterKey is shorter than 16 characters'],
     ['admin: { listen: "0.0.0.0:9530" }', '1:18: admin.listen is not loopback and there is no admin.token'],
-    ['listen: ["0.0.0.0:53"]\nlimits: { allow: [0.0.0.0/0] }', '2:18: limits.allow holds every address'],
+    ['listen: ["0.0.0.0:53"]\nlimits: { allow: [0.0.0.0/0] }', '2:18: limits.allow contains every address'],
     ['forward: { deadline: 1s }', '1:22: cache.serveStale.after is not below forward.deadline'],
     [
       'cache: { serveStale: { after: 1800ms } }',
