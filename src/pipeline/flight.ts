@@ -17,7 +17,7 @@ import type { Waiter } from './waiter.ts';
 import type { Zone } from './zone.ts';
 
 /** Header, longest QNAME, QTYPE, QCLASS. */
-const QUERY_BYTES = 12 + MAX_NAME_LENGTH + 4;
+export const QUERY_BYTES = 12 + MAX_NAME_LENGTH + 4;
 /** Tags of earlier hops that a query brought along and that are forwarded with it (loop/detector.ts). */
 const MAX_CARRIED_BYTES = MAX_CARRIED_TAGS * TAG_LENGTH;
 /** A query, our OPT, our tag and the forwarded ones, each with its option header. */
@@ -64,6 +64,21 @@ export class Attempt extends UpstreamQuery {
   isBeside = false;
   /** The next free one in the pool. */
   nextFree: Attempt | null = null;
+
+  /** Takes a new message: sent at `nowMs` to flight.zone.upstreams[index], after a message with `cause`. */
+  begin(flight: Flight, index: number, nowMs: number, cause: Outcome, marksBefore: number): void {
+    this.flight = flight;
+    this.upstreamIndex = index;
+    this.sentAtMs = nowMs;
+    this.cause = cause;
+    this.marksBefore = marksBefore;
+    this.timedOut = false;
+    this.missed = false;
+    this.miscased = false;
+    this.late = false;
+    this.isBeside = false;
+    this.trialSlot = -1;
+  }
 }
 
 /** What a flight's timer calls. */
@@ -289,66 +304,5 @@ export class Flight implements WheelTimer {
     this.waiters = null;
     this.waiterCount = 0;
     return first;
-  }
-}
-
-/** Flights are created when first needed and reused for ever: at most `limit` with waiters, and up to as many that only await a late reply. */
-export class FlightPool {
-  readonly limit: number;
-  inUse = 0;
-  /** Those in use that are settled: nobody waits for them, so they take no slot from others. */
-  settled = 0;
-  /** Octets of the opaque queries in use. */
-  opaqueBytes = 0;
-  readonly #owner: FlightTimerOwner;
-  #free: Flight | null = null;
-  #freeAttempts: Attempt | null = null;
-
-  constructor(limit: number, owner: FlightTimerOwner) {
-    this.limit = limit;
-    this.#owner = owner;
-  }
-
-  /** Flights that somebody waits for, or that refresh the cache. */
-  get live(): number {
-    return this.inUse - this.settled;
-  }
-
-  /** A flight to begin() with; null if the limit is reached. */
-  take(): Flight | null {
-    if (this.live >= this.limit) return null;
-    this.inUse++;
-    const flight = this.#free;
-    if (flight === null) return new Flight(this.#owner);
-    this.#free = flight.next;
-    return flight;
-  }
-
-  release(flight: Flight): void {
-    if (flight.opaque) {
-      this.opaqueBytes -= flight.queryLength;
-      flight.query = WordOctets.ofLength(QUERY_BYTES);
-    }
-    if (flight.settled) this.settled--;
-    flight.zone = null;
-    flight.truncatedReply = null;
-    flight.next = this.#free;
-    this.#free = flight;
-    this.inUse--;
-  }
-
-  /** An attempt for a flight; there are never more than MAX_ATTEMPTS per flight. */
-  takeAttempt(): Attempt {
-    const attempt = this.#freeAttempts;
-    if (attempt === null) return new Attempt();
-    this.#freeAttempts = attempt.nextFree;
-    return attempt;
-  }
-
-  releaseAttempt(attempt: Attempt): void {
-    attempt.flight = null;
-    attempt.owner = null;
-    attempt.nextFree = this.#freeAttempts;
-    this.#freeAttempts = attempt;
   }
 }

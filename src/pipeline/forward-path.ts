@@ -13,8 +13,9 @@ import { Trials } from '../upstream/trials.ts';
 import type { ParsedQuery } from '../wire/query.ts';
 import type { Answers } from './answers.ts';
 import { Displacement } from './displacement.ts';
-import { type Attempt, type Flight, FlightPool } from './flight.ts';
+import type { Attempt, Flight } from './flight.ts';
 import { FlightFailures } from './flight-failures.ts';
+import { FlightPool } from './flight-pool.ts';
 import { FlightTable } from './flight-table.ts';
 import type { OutgoingQuery } from './outgoing-query.ts';
 import { type Before, lessonKeyOf, NOTHING, Silence } from './silence.ts';
@@ -217,26 +218,16 @@ export class ForwardPath {
     const upstream = flight.zone!.upstreams[index]!;
     const nowMs = this.#clock.nowMs;
     const attempt = this.pool.takeAttempt();
-    attempt.flight = flight;
+    attempt.begin(flight, index, nowMs, before.outcome, before.marks);
     attempt.owner = this.replyOwner;
-    attempt.upstreamIndex = index;
     attempt.overStream = overStream || upstream.transport !== 'udp';
     attempt.lessonKey = lessonKeyOf(flight, upstream.slot);
-    attempt.cause = before.outcome;
-    attempt.marksBefore = before.marks;
-    attempt.timedOut = false;
-    attempt.missed = false;
-    attempt.miscased = false;
-    attempt.late = false;
-    attempt.isBeside = false;
-    attempt.trialSlot = -1;
     if (!this.#state.isUp(upstream.slot)) {
       attempt.trialSlot = upstream.slot;
       attempt.trialClient = flight.clientHash;
       this.trials.begin(upstream.slot, attempt.trialClient);
     }
     attempt.answersBefore = this.#state.answers(upstream.slot);
-    attempt.sentAtMs = nowMs;
     this.#outgoing.write(attempt, flight, upstream, marks);
     flight.attempts[flight.attemptCount++] = attempt;
     flight.outstanding++;

@@ -8,7 +8,6 @@ import { RepeatLimiter } from '../base/repeat-limiter.ts';
 import { describeChanges } from '../config/changes.ts';
 import type { Config, ListenAddress } from '../config/config.ts';
 import { formatHostAndPort } from '../config/host-and-port.ts';
-import type { Notice } from '../discovery/discovery.ts';
 import { CannotWatch } from '../discovery/watch.ts';
 import { nativeStatus, supportsReusePort } from '../io/open-socket.ts';
 import { createKeyMaterial, type LoopKeyMaterial } from '../loop/keys.ts';
@@ -18,6 +17,7 @@ import type { FailureReason } from '../upstream/exchange.ts';
 import { HealthChecker } from '../upstream/health.ts';
 import { SharedUpstreamState } from '../upstream/shared-state.ts';
 import { AdminListener } from './admin-listener.ts';
+import { NoticeLog, reportRefusedClient } from './control-log.ts';
 import { LessonControl } from './lesson-control.ts';
 import { claimed, listenOf, takeInherited } from './listen-addresses.ts';
 import { LoopControl } from './loop-control.ts';
@@ -71,6 +71,7 @@ export class ControlPlane implements ServerFacts {
   readonly #upstreamLog: UpstreamLog;
   /** Why upstreams failed, in words. */
   readonly #faults = new UpstreamFaults();
+  readonly #notices: NoticeLog;
   /** Sockets that a supervisor of services opened for us; where there are any, listen: is not used. */
   readonly #inherited: readonly BoundAddress[];
   /** Set before anything else is done with the control plane. */
@@ -80,8 +81,6 @@ export class ControlPlane implements ServerFacts {
   readonly #counters: Counters;
   #loopKeys: LoopKeyMaterial;
   #timer: NodeJS.Timeout | null = null;
-  /** Notices as last logged, so that one is said once. */
-  #noticesText = '';
   /** Reloads and new plans are carried out one after the other. */
   #work: Promise<void> = Promise.resolve();
 
@@ -89,6 +88,7 @@ export class ControlPlane implements ServerFacts {
     this.config = config;
     this.#inherited = inherited;
     this.#log = log;
+    this.#notices = new NoticeLog(log);
     this.#limiter = new RepeatLimiter(log, this.#clock);
     this.#upstreamLog = new UpstreamLog(this.#limiter, this.totals, this.#faults);
     this.#loopKeys = createKeyMaterial(config.loop.clusterKey, config.loop.ring);
@@ -208,22 +208,13 @@ export class ControlPlane implements ServerFacts {
   }
 
   async #usePlan(plan: UpstreamPlan): Promise<void> {
-    this.#logNotices(plan.notices);
+    this.#notices.log(plan.notices);
     this.registry.update(plan.zones);
     await this.supervisor.useRouting(this.registry.routing);
     this.#upstreams.keep(this.registry.routing.upstreams);
     this.#faults.keep(this.registry.routing.upstreams.map(({ text }) => text));
     this.health.setUpstreams(this.registry.upstreams);
     this.loop.setRoutes(this.registry.routes);
-  }
-
-  #logNotices(notices: readonly Notice[]): void {
-    const text = JSON.stringify(notices);
-    if (text === this.#noticesText) return;
-    this.#noticesText = text;
-    for (const { severity, code, message, remedy } of notices) {
-      this.#log[severity]({ code, ...(remedy === '' ? {} : { remedy }) }, message);
-    }
   }
 
   /** After what is under way, unless we stop first. An error is logged: there is nobody else to tell. */
@@ -238,7 +229,7 @@ export class ControlPlane implements ServerFacts {
     if (message.type === 'sighted') this.loop.sighted(message.sightings);
     else if (message.type === 'suspected') this.loop.suspected(message.routeSlot, message.isWeak);
     else if (message.type === 'stumbled') this.#onStumble(message.slot, message.marks, message.domain);
-    else if (message.type === 'stranger') this.#reportStranger(message.client);
+    else if (message.type === 'stranger') this.#reportRefused(message.client);
     else if (message.type === 'upstream-fault')
       this.#onUpstreamFault(message.upstream, message.reason, message.text);
   }
@@ -254,24 +245,9 @@ export class ControlPlane implements ServerFacts {
     if (upstream !== undefined) void this.lessons.stumbled(upstream.spec, marks, domain);
   }
 
-  /** Whom we refuse may be a pod whose network we cannot know: the only sign of it would be a counter. */
-  #reportStranger(client: string): void {
-    const isDefault = this.config.limits.allow.length === 0;
+  #reportRefused(client: string): void {
     this.#clock.refresh();
-    this.#limiter.report(
-      'stranger',
-      'warn',
-      {
-        code: 'client-refused',
-        client,
-        remedy: isDefault
-          ? 'If it is one of yours, set limits.allow to the networks that you serve, its own and the private ones.'
-          : 'If it is one of yours, add its network to limits.allow.',
-      },
-      isDefault
-        ? 'a client is REFUSED: its address is neither private nor on one of our own links'
-        : 'a client is REFUSED: its address is in none of the networks of limits.allow',
-    );
+    reportRefusedClient(this.#limiter, client, this.config.limits.allow.length > 0);
   }
 
   #look(): void {

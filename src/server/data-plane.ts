@@ -11,7 +11,6 @@ import { LoopDetector } from '../loop/detector.ts';
 import { SentQuestions } from '../loop/sent-questions.ts';
 import { Counter, Counters } from '../metrics/counters.ts';
 import { Answers } from '../pipeline/answers.ts';
-import { ClientGate } from '../pipeline/client-gate.ts';
 import { ForwardPath } from '../pipeline/forward-path.ts';
 import { LoopGuard } from '../pipeline/loop-guard.ts';
 import { MarkLessons } from '../pipeline/mark-lessons.ts';
@@ -22,13 +21,14 @@ import { RebindGuard } from '../pipeline/rebind-guard.ts';
 import { ResponsePath } from '../pipeline/response-path.ts';
 import { WaiterPool } from '../pipeline/waiter.ts';
 import { SharedUpstreamState } from '../upstream/shared-state.ts';
-import { parseNetwork, servedNetworks } from './client-networks.ts';
+import { servedNetworks } from './client-networks.ts';
 import { Heartbeat } from './heartbeat.ts';
 import { Routing } from './routing.ts';
 import type { RoutingSpec } from './routing-spec.ts';
 import { TcpListener } from './tcp-listener.ts';
 import { UdpListener } from './udp-listener.ts';
 import type { BoundAddress, FromWorker, ToWorker, WorkerStart } from './worker-channel.ts';
+import { gateFor, shareOf, timesOf } from './worker-shares.ts';
 
 /** How often due time-outs are looked for, while there are any: a thread that nobody asks anything is woken once a second. */
 const TICK_MS = 10;
@@ -365,26 +365,4 @@ export class DataPlane {
     this.#forward.closing = true;
     await this.#routing.close();
   }
-}
-
-function timesOf(config: Config) {
-  return { deadlineMs: config.forward.deadlineMs, staleAfterMs: config.cache.serveStale.afterMs };
-}
-
-function gateFor(config: Config, workers: number): ClientGate {
-  const { allow, deny, perClientQps } = config.limits;
-  // The kernel spreads a client over the workers by its source port: each holds it to its share.
-  const share = perClientQps / workers;
-  return new ClientGate(servedNetworks(allow), deny.map(parseNetwork), share, randomInt(2 ** 31));
-}
-
-/**
- * One worker's share of a limit that all hold together. The kernel spreads a client's sockets over
- * the workers at random, so a worker may get more than its part: four standard deviations are room
- * for a client that keeps to the limit, as CoreDNS with `max_concurrent 1000` does.
- */
-function shareOf(limit: number, workers: number): number {
-  if (workers === 1) return limit;
-  const share = limit / workers;
-  return Math.ceil(share + 4 * Math.sqrt(share));
 }
