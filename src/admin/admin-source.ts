@@ -29,7 +29,7 @@ export interface UpstreamStatus {
   readonly zones: readonly string[];
   readonly state: UpstreamStateName;
   /**
-   * `unasked`: nobody asked it yet; `unheard`: it was asked and has answered nothing yet; `answers`; `degraded`: its latest
+   * `unasked`: it was not asked yet; `unheard`: it was asked and has answered nothing yet; `answers`; `degraded`: its latest
    * answers are errors, all of them.
    */
   readonly condition: 'unasked' | 'unheard' | 'answers' | 'degraded';
@@ -37,7 +37,7 @@ export interface UpstreamStatus {
   readonly lastError: string;
   /** The file it was found in, or `configuration`. */
   readonly source: string;
-  /** The loopback stub it stands in for; null for none. */
+  /** The loopback stub that it replaces; null for none. */
   readonly replaces: string | null;
   /** Smoothed round-trip time; null while nothing was measured. */
   readonly rttMs: number | null;
@@ -66,7 +66,7 @@ export interface LoopEpisodeStatus {
 export interface FlushScope {
   /** A name and everything below it: lower case, no trailing dot, `.` for the root. */
   readonly name: string | null;
-  /** Only the cache of this forwarding zone, spelt likewise. */
+  /** Only the cache of this forwarding zone, written the same way. */
   readonly zone: string | null;
 }
 

@@ -1,4 +1,4 @@
-// The connections of the admin listener, bounded so that nobody who opens many of them, and keeps them, blinds the probes:
+// The connections of the admin listener, bounded so that a client that opens and keeps many of them does not block the probes:
 // kubelet restarts a container whose /health does not answer. Called by http.ts.
 import type { Socket } from 'node:net';
 

@@ -25,7 +25,7 @@ export interface AdminOptions {
   readonly listen: ListenAddress;
   /** Bearer token; empty: none, and beyond loopback only probes and metrics are served. */
   readonly token: string;
-  /** Names, beside addresses and localhost, by which a browser may address a loopback listener. */
+  /** Names, besides addresses and localhost, by which a browser may address a loopback listener. */
   readonly hosts?: readonly string[];
   /** Told of what went wrong inside: a failed answer, a failing socket. */
   readonly report: (error: Error) => void;

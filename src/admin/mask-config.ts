@@ -7,7 +7,7 @@ const SECRET_KEY = /(token|key|secret|password)$/i;
 const USER_INFO = /\/\/[^/@\s]*@/g;
 const MASK = '***';
 
-/** A copy with every secret that is set replaced; an empty one stays empty, to show that there is none. */
+/** A copy with every secret that is set replaced; an empty one stays empty, to show that it is not set. */
 export function maskConfig(config: Config): unknown {
   return mask(config, '');
 }

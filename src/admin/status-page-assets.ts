@@ -52,7 +52,7 @@ footer p { margin: 0 0 .3rem }
 .unreachable main { opacity: .55 }
 `;
 
-/** Fetches the page every five seconds and swaps its content, but not under a selection or while nobody looks. */
+/** Fetches the page every five seconds and swaps its content, but not under a selection or in a hidden tab. */
 export const SCRIPT = `
 (() => {
   const refresh = async () => {

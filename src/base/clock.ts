@@ -17,7 +17,7 @@ export class Clock {
   /** Milliseconds, monotonic, comparable between threads; never negative. */
   nowMs = performance.now() + threadShiftMs;
 
-  /** Reads the time anew and returns it. */
+  /** Reads the time again and returns it. */
   refresh(): number {
     this.nowMs = performance.now() + threadShiftMs;
     return this.nowMs;

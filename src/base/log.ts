@@ -35,7 +35,7 @@ export interface LogOptions {
 const STDOUT = 1;
 /** Octets that wait for a slow reader; beyond, lines are dropped. */
 const MAX_BUFFERED = 1024 * 1024;
-/** How long close() waits for a reader that stands still. */
+/** How long close() waits for a reader that has stopped. */
 const CLOSE_PATIENCE_MS = 1000;
 
 /** Opens the log. */

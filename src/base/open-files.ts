@@ -12,7 +12,7 @@ export function refuseTooFewOpenFiles(procRoot = '/proc'): void {
   if (limit < LEAST_OPEN_FILES) throw tooFewOpenFiles(`${limit} files may be open at once`);
 }
 
-/** The error that people see in place of one that says EMFILE or ENFILE; any other stays what it is. */
+/** Replaces an EMFILE or ENFILE error by one that explains it; any other error is returned unchanged. */
 export function nameTooFewOpenFiles(error: unknown): unknown {
   const text = String((error as Error | null)?.message ?? error);
   return /\bE[MN]FILE\b/.test(text) ? tooFewOpenFiles(`too many open files (${text})`, error) : error;

@@ -5,7 +5,7 @@
 export interface WheelTimer {
   /** When it fires (clock ms); meaningful while armed. */
   dueMs: number;
-  /** Neighbours in the slot's ring; null while not armed. */
+  /** Neighbors in the slot's ring; null while not armed. */
   previousTimer: WheelTimer | null;
   nextTimer: WheelTimer | null;
   /** Called once when due. May arm itself or others, or cancel others. */

@@ -1,7 +1,7 @@
 // Octets that can be had as 32-bit words, too: the memory that messages lie in while they are on the hot path. An access to a
 // typed array takes V8 some fifteen instructions, of one octet as of four (bench/base/copy-octets), so what is copied and compared
 // there goes by words, and four to a turn: at the end of each turn of a loop V8 may be interrupted, after which it looks at map, length
-// and address of the arrays anew (docs/adr/0013-messages-as-words.md).
+// and address of the arrays again (docs/adr/0013-messages-as-words.md).
 //
 //   octets  | ID  | flags | QD  | AN  | NS  | AR  | 3 w w w | 7 e x a | …      a question begins on a word: at octet 12
 //   words   |      0      |     1     |     2     |    3    |    4    | …      in the machine's order

@@ -34,7 +34,7 @@ export const COMMANDS: readonly Command[] = [
     usage: '[FLAGS]',
     details: [
       'Ends with 0 after SIGTERM or SIGINT, 1 when it cannot start, 2 on bad usage or configuration.',
-      'SIGHUP, or the file changing, loads the configuration anew; a faulty one is refused and the old one kept.',
+      'SIGHUP, or a change of the file, reloads the configuration; if it is faulty, it is rejected and the old one stays.',
       'SIGUSR1 and SIGUSR2 write statistics to the log.',
     ],
     takesRunFlags: true,

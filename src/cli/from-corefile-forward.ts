@@ -34,7 +34,7 @@ const POLICIES: Readonly<Record<string, string>> = {
 };
 const INTERVAL_RANGE = [50, 3_600_000, 1] as const;
 
-/** Options that unloop does by itself, or does without. */
+/** Options that unloop does not need: it does the same without them, or has no use for them. */
 const NEEDLESS: Readonly<Record<string, string>> = {
   prefer_udp: 'always so: UDP first, TCP when the answer is cut off',
   max_connect_attempts: 'tries go on until forward.deadline',
@@ -56,7 +56,7 @@ export function readForward(directive: Directive, notes: Notes): ForwardSettings
   if (resolvConf !== null && upstreams.length > 0)
     notes.add(
       directive,
-      `${resolvConf} beside addresses: upstreams are either auto or a list; the list is kept`,
+      `${resolvConf} together with addresses: upstreams are either auto or a list; the list is kept`,
     );
   if (resolvConf !== null && forceTcp)
     notes.add(directive, 'force_tcp with a file: list the servers as tcp://ADDR');
@@ -109,7 +109,7 @@ function convertTarget(
   try {
     const { host, transport } = parseUpstream(text);
     if (transport === 'https' || parseIp(host) !== null) return [text];
-    notes.add(directive, `${target}: not an address; fill in what stands there in your cluster`);
+    notes.add(directive, `${target}: not an address; fill in what your cluster has there`);
     return [];
   } catch (error) {
     notes.add(directive, `${target}: ${(error as Error).message}; left out`);

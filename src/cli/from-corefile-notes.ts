@@ -24,7 +24,7 @@ const MS_PER_UNIT: Readonly<Record<string, number>> = {
   µs: 0.001,
 };
 
-/** Go's durations ("1m30s", "1.5h"), and bare seconds, to ms; null when it is none. */
+/** Go's durations ("1m30s", "1.5h"), and bare seconds, to ms; null if it is not one. */
 export function parseGoDuration(text: string): number | null {
   if (/^\d+$/.test(text)) return Number(text) * 1000;
   if (!/^(\d+(\.\d+)?(h|ms|m|s|us|µs))+$/.test(text)) return null;
@@ -35,7 +35,7 @@ export function parseGoDuration(text: string): number | null {
   return Math.round(ms);
 }
 
-/** A duration as unloop writes it, kept between what the setting takes; null when the text is none. Notes what it changed. */
+/** A duration as unloop writes it, clamped to the setting's range; null if the text is not one. Notes what it changed. */
 export function convertDuration(
   directive: Directive,
   text: string,

@@ -44,7 +44,7 @@ class Conversion {
   }
 
   convert(blocks: readonly ServerBlock[]): string {
-    // What holds for all names stands in the block of the root: its cache counts, where there are several.
+    // Settings for all names are in the block of the root: if there are several caches, its cache counts.
     const ordered = blocks.toSorted((a, b) => Number(isRoot(b)) - Number(isRoot(a)));
     for (const block of ordered) {
       this.#noteListeners(block);
@@ -59,7 +59,7 @@ class Conversion {
     return `${this.#head()}${document.toString({ lineWidth: 0, flowCollectionPadding: false })}${this.#remarks()}`;
   }
 
-  /** Where CoreDNS listens is no setting of ours: unloop stands behind it. */
+  /** Where CoreDNS listens is no setting of ours: unloop is behind it. */
   #noteListeners({ keys, line }: ServerBlock): void {
     for (const key of keys) {
       const [, scheme = 'dns', port = '53'] = /^(?:([a-z0-9]+):\/\/)?.*?(?::(\d+))?$/.exec(key)!;
@@ -181,7 +181,7 @@ class Conversion {
     return settings;
   }
 
-  /** What a zone says of the whole server is lost beside what another one says. */
+  /** A setting of the whole server in one zone is lost if another zone has one too. */
   #noteServerWide(suffix: string, { serverWide }: ForwardSettings): void {
     for (const option of serverWide) {
       const lost = `lost for ${suffix}: here it is one setting for all zones`;

@@ -8,7 +8,7 @@ import { COMMANDS, type Command } from './commands.ts';
 const FLAG_COLUMN = 26;
 const LINE_WIDTH = 100;
 
-/** What stands behind each flag of run in the help. */
+/** The help text of each flag of run. */
 const FLAG_VALUES: Readonly<Record<string, string>> = {
   listen: 'ADDR:PORT',
   upstream: 'UPSTREAM',
@@ -57,7 +57,7 @@ function runFlagsHelp(): string[] {
     ...flags.flatMap(describeFlag),
     '',
     'An UPSTREAM is auto, [udp://]ADDR[:PORT], tcp://ADDR[:PORT], tls://ADDR[:PORT][#server-name] or',
-    'https://HOST/PATH; an IPv6 address stands in brackets when a port follows.',
+    'https://HOST/PATH; an IPv6 address is written in brackets if a port follows.',
     '',
     'Environment: UNLOOP_CONFIG (the file), UNLOOP_CLUSTER_KEY (loop.clusterKey), UNLOOP_NATIVE=0 (plain Node sockets).',
     '`unloop help config` lists every setting of the file.',

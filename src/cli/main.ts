@@ -6,7 +6,7 @@ import { nameTooFewOpenFiles } from '../base/open-files.ts';
 
 for (const stream of [process.stdout, process.stderr]) {
   stream.on('error', (error: NodeJS.ErrnoException) => {
-    // Nobody reads any more. Nothing is lost by going on; a server must.
+    // The reader is gone. Nothing is lost by continuing, and a server must continue.
     if (error.code === 'EPIPE' || stream === process.stderr) return;
     // As of a full disk: what was found out is lost, and an exit code of 0 or 1 would tell a finding.
     process.stderr.write(`unloop: cannot write the output: ${error.message}\n`);

@@ -1,4 +1,4 @@
-// `unloop run`: heeds signals, starts loading the first worker's code, then does everything else.
+// `unloop run`: handles signals, starts loading the first worker's code, then does everything else.
 import { refuseTooFewOpenFiles } from '../base/open-files.ts';
 import { prepareWorker } from '../server/worker-handle.ts';
 import { refuseDebugger } from './refuse-debugger.ts';

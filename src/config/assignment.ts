@@ -1,4 +1,4 @@
-// A setting, a value for it, and the place that gave it: the common currency of file, environment and flags. Made by
+// A setting, a value for it, and where the value came from: the common form for file, environment and flags. Made by
 // read-yaml and read-overrides, merged by load.
 import * as v from 'valibot';
 import { type Fault, faultAt, type Place } from './fault.ts';
@@ -7,7 +7,7 @@ import type { Setting } from './setting.ts';
 /** One value for one setting. */
 export interface Assignment {
   readonly setting: Setting;
-  /** The setting's path as keys, a zone's suffix in the place of '*'. */
+  /** The setting's path as keys, with a zone's suffix instead of '*'. */
   readonly keys: readonly string[];
   /** Validated, in Config's units. */
   readonly value: unknown;
@@ -17,7 +17,7 @@ export interface Assignment {
 /** Merged assignments by their keys. A zone's suffix holds dots, so the keys are joined by a line feed. */
 export type Settings = ReadonlyMap<string, Assignment>;
 
-/** What a source of configuration yields: everything good, and everything wrong. */
+/** What a source of configuration contains: the valid settings, and the faults. */
 export interface Reading {
   readonly assignments: Assignment[];
   readonly faults: Fault[];
@@ -30,7 +30,7 @@ export function showKeys(keys: readonly string[]): string {
 
 /**
  * Validates a raw value and adds to the reading either an assignment or faults. `placeOfItem` finds the place of a
- * list's item; without it a fault stands where the whole value stands.
+ * list's item; without it a fault is reported at the start of the whole value.
  */
 export function assign(
   reading: Reading,
@@ -47,7 +47,7 @@ export function assign(
   }
   for (const issue of result.issues) {
     const index = issue.path?.[0]?.key;
-    // A secret stays out of the terminal and the log, a wrong one too.
+    // A secret must not reach the terminal or the log, not even an invalid one.
     const message = setting.secret === true ? `expected ${setting.type.expected}` : issue.message;
     const where = typeof index === 'number' ? placeOfItem(index) : place;
     reading.faults.push(faultAt(where, setting.path, `${showKeys(keys)}: ${message}`));

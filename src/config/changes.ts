@@ -2,11 +2,11 @@
 import type { Config } from './config.ts';
 import { effectiveSettings } from './effective.ts';
 
-/** Beyond so many, they are counted. */
+/** Further ones are only counted. */
 const MAX_LINES = 20;
 const MAX_VALUE_LENGTH = 200;
 
-/** "forward.deadline: 4s → 3s" for each setting that is another now; of a secret only that it changed. */
+/** "forward.deadline: 4s → 3s" for each changed setting; for a secret only that it changed. */
 export function describeChanges(previous: Config, next: Config): string[] {
   const [before, after] = [flatten(previous, 'show'), flatten(next, 'show')];
   const [shownBefore, shownAfter] = [flatten(previous, 'mask'), flatten(next, 'mask')];

@@ -1,5 +1,5 @@
 // CIDR blocks of limits.allow and limits.deny: "10.0.0.0/8", "fd00::/8", or a single address. Called by schema and by
-// whoever compiles the lists for the data path.
+// the code that compiles the lists for the data path.
 import { InvalidValue, showValue } from './invalid-value.ts';
 import { formatIp, parseIp } from './ip-address.ts';
 
@@ -8,7 +8,7 @@ export interface Cidr {
   readonly family: 4 | 6;
   /** 4 or 16 octets, network order; every bit beyond the prefix is 0. */
   readonly bytes: Uint8Array;
-  /** Bits that count: 0–32 or 0–128. */
+  /** Prefix length: 0–32 or 0–128. */
   readonly prefix: number;
 }
 

@@ -91,12 +91,12 @@ export interface Config {
     /** CIDR texts, canonical; empty allow: networks that are not public, and our own. deny wins. */
     readonly allow: readonly string[];
     readonly deny: readonly string[];
-    /** Private addresses are kept from the answers of upstreams that belong to no zone. */
+    /** Private addresses are withheld from answers of the default upstreams. */
     readonly rebindProtection: boolean;
-    /** Suffixes that may lead to private addresses all the same; lower case, no trailing dot. */
+    /** Suffixes that may still have private addresses; lower case, no trailing dot. */
     readonly rebindExceptions: readonly string[];
   };
-  /** What questions for this server itself are told (version.bind, id.server). */
+  /** Answers to questions about this server itself (version.bind, id.server). */
   readonly identity: {
     readonly version: boolean;
     /** Empty: not told. */
@@ -116,6 +116,6 @@ export interface Config {
   };
   /** How long new queries are still answered after SIGTERM, ms. */
   readonly lameduckMs: number;
-  /** Start although another process holds the listen addresses, and share them until it ends. */
+  /** Start even if another process has the listen addresses open, and share them until it exits. */
   readonly takeOver: boolean;
 }

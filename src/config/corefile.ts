@@ -1,8 +1,8 @@
 // Reads a Corefile (CoreDNS's configuration, in the syntax of Caddy v1) into server blocks and directives. Called by
-// cli/from-corefile and the doctor. It knows the syntax only: what a plugin's words mean is its callers' business.
+// cli/from-corefile and the doctor. It knows the syntax only: its callers know what a plugin's words mean.
 import { type Fault, faultAt } from './fault.ts';
 
-/** A word and where it stands. */
+/** A word and its location. */
 interface Token {
   readonly text: string;
   readonly line: number;
@@ -29,23 +29,23 @@ export interface ServerBlock {
 
 export interface Corefile {
   readonly blocks: readonly ServerBlock[];
-  /** What cannot be read; then `blocks` is not to be relied on. */
+  /** What could not be read; if there is anything, do not rely on `blocks`. */
   readonly faults: readonly Fault[];
 }
 
-/** How deep braces and imported snippets may lie within one another. */
+/** How deeply braces and imported snippets may be nested. */
 const MAX_DEPTH = 8;
 
 /** "example.org", "tls://.:853", "10.0.0.0/8", "2001:db8::/32", "(snippet)", "{$ZONE}:53". */
 const KEY_PATTERN = /^([a-z0-9]+:\/\/)?([\w.-]*|[\da-f.:]+\/\d+|\(.+\)|.*\{[$%][^}]*\}.*)(:\d+)?$/i;
 
-/** Never throws: what is wrong stands in `faults`. */
+/** Never throws: errors are reported in `faults`. */
 export function parseCorefile(text: string, file: string): Corefile {
   const reader = new CorefileReader(splitTokens(text), file);
   return { blocks: reader.readBlocks(), faults: reader.faults };
 }
 
-/** Words by white space; "…" may hold spaces and line breaks; # begins a comment where a word would. */
+/** Words by white space; "…" may hold spaces and line breaks; # starts a comment at the start of a word. */
 function splitTokens(text: string): Token[] {
   const tokens: Token[] = [];
   let line = 1;
@@ -170,7 +170,7 @@ class CorefileReader {
     return { name: token.text, args, line: token.line, column: token.column, body };
   }
 
-  /** Snippets in the place of their `import`; a file that is imported stays as it is, for the caller to name. */
+  /** Replaces each `import` of a snippet by the snippet; an import of a file is kept, so that the caller can name it. */
   #expand(directives: readonly Directive[], depth: number): Directive[] {
     return directives.flatMap((directive) => {
       const snippet = directive.name === 'import' ? this.#snippets.get(directive.args[0] ?? '') : undefined;

@@ -1,4 +1,4 @@
-// What no single setting can tell: settings that contradict each other (faults), and those that are allowed but seldom
+// Checks across settings: settings that contradict each other (faults), and those that are allowed but seldom
 // meant (warnings). Called by load.
 import { statSync } from 'node:fs';
 import type { Assignment, Settings } from './assignment.ts';
@@ -9,7 +9,7 @@ import { formatListen } from './listen-address.ts';
 import { SETTINGS } from './schema.ts';
 import { formatUpstream } from './upstream-address.ts';
 
-/** Shorter keys are guessed. */
+/** Shorter keys can be guessed. */
 const MIN_SECRET_LENGTH = 16;
 const WORLD_READABLE = 0o004;
 
@@ -49,7 +49,7 @@ function checkAdminListen(settings: Settings, faults: Fault[]): void {
   );
 }
 
-/** Allowed, but worth a line. */
+/** Allowed, but worth a warning. */
 export function collectWarnings(config: Config, settings: Settings, configPath: string | null): Fault[] {
   const warnings: Fault[] = [];
   const warn = (path: string, message: string, place: Place = at(settings, path).place): void => {
@@ -91,7 +91,7 @@ export function collectWarnings(config: Config, settings: Settings, configPath: 
       'cache.serveStale.after is not below forward.deadline; stale answers come only at the deadline',
     );
   }
-  // A stub's address is looked behind (discovery.rewriteLoopback), so it is no loop yet.
+  // A stub's address is replaced by the servers behind it (discovery.rewriteLoopback), so it is no loop yet.
   warnings.push(...ownUpstreams(config, settings, (upstream) => isRewritten(config, upstream)));
   return warnings;
 }
@@ -150,7 +150,7 @@ function isWorldReadable(file: string): boolean {
   try {
     return (statSync(file).mode & WORLD_READABLE) !== 0;
   } catch {
-    // The file was there a moment ago; without it there is nothing to warn of.
+    // The file was there a moment ago; without it there is nothing to warn about.
     return false;
   }
 }

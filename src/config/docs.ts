@@ -1,5 +1,5 @@
 // docs/configuration.md, made from the table of settings. A test fails when the file and the table differ, and writes the
-// file anew when UPDATE_GENERATED=1 is set (`npm run docs`).
+// file again when UPDATE_GENERATED=1 is set (`npm run docs`).
 import { Document, isSeq, visit } from 'yaml';
 import { SETTINGS } from './schema.ts';
 import type { Setting } from './setting.ts';
@@ -57,7 +57,7 @@ function describe(setting: Setting): string {
   return lines.join('\n');
 }
 
-/** The example where it stands in the file. */
+/** The example, at its position in the file. */
 function exampleYaml(setting: Setting): string {
   const keys = setting.path.replace('*', 'cluster.local').split(/\.(?!local\b)/);
   const leaf: unknown = setting.example;

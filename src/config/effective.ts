@@ -4,7 +4,7 @@ import type { Config } from './config.ts';
 import type { Setting } from './setting.ts';
 import { SETTING_TREE, type SettingTree } from './setting-tree.ts';
 
-/** What stands in a secret's place. */
+/** Shown instead of a secret. */
 export const MASK = '********';
 
 /** `show` is for tests and for handing a configuration on. */

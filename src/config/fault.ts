@@ -1,4 +1,4 @@
-// A fault in the configuration and the place where it stands. Made by read-yaml, read-overrides and load; printed by the CLI.
+// A fault in the configuration and its location. Made by read-yaml, read-overrides and load; printed by the CLI.
 import { UnloopError } from '../base/errors.ts';
 
 /** Where a value was written. Line 0: not in a file, and `file` names the flag, the variable or "default". */

@@ -1,7 +1,7 @@
-// What every parser in this folder throws at text it cannot take. Caught by setting-type, which turns it into a
+// What every parser in this folder throws for invalid text. Caught by setting-type, which turns it into a
 // fault with a place; it never leaves the folder otherwise.
 
-/** A value that cannot be taken; the message says what stands there and what was expected. */
+/** An invalid value; the message says what was found and what was expected. */
 export class InvalidValue extends Error {
   constructor(message: string) {
     super(message);
@@ -11,7 +11,7 @@ export class InvalidValue extends Error {
 
 const SHOWN_LENGTH = 60;
 
-/** The value as a message shows it: JSON, one line, cut to a bearable length. */
+/** The value as a message shows it: JSON, one line, cut to a readable length. */
 export function showValue(value: unknown): string {
   if (value instanceof Map || (typeof value === 'object' && value !== null)) {
     return Array.isArray(value) ? 'a list' : 'a mapping';

@@ -2,7 +2,7 @@
 // Called by the address parsers of this folder; the data path has its own words-and-offsets form.
 import { isIPv4, isIPv6 } from 'node:net';
 
-/** An address taken apart. */
+/** A parsed address. */
 export interface IpAddress {
   readonly family: 4 | 6;
   /** 4 or 16 octets, network order. */
@@ -11,7 +11,7 @@ export interface IpAddress {
   readonly zone: string;
 }
 
-/** Null when the text is no IP literal. Leading zeros (010.0.0.1) are refused, as they mean octal to some and not to others. */
+/** Null when the text is no IP literal. Leading zeros (010.0.0.1) are rejected, as some programs read them as octal. */
 export function parseIp(text: string): IpAddress | null {
   if (isIPv4(text)) return { family: 4, bytes: Uint8Array.from(text.split('.'), Number), zone: '' };
   if (!isIPv6(text)) return null;

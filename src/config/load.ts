@@ -25,7 +25,7 @@ export interface LoadedConfig {
   readonly config: Config;
   /** There is a file, and no setting in it: it may have been emptied by mistake. */
   readonly setsNothing: boolean;
-  /** Worth telling once; nothing stands in the way of running. */
+  /** Worth one warning; the configuration can still be used. */
   readonly warnings: readonly Fault[];
   /** The files that were read (configuration, secrets), to be watched for changes. */
   readonly files: readonly string[];

@@ -13,7 +13,7 @@ export function readTextFile(path: string, maxBytes = MAX_BYTES): string {
   return decodeUtf8(readSmallFile(path, maxBytes));
 }
 
-/** The same for the bytes. Opens without blocking: a FIFO that nobody writes to would hold the process for ever. */
+/** The same for the bytes. Opens without blocking: otherwise a FIFO without a writer would block the process for ever. */
 export function readSmallFile(path: string, maxBytes = MAX_BYTES): Uint8Array {
   let descriptor: number;
   try {

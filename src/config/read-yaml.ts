@@ -155,7 +155,7 @@ class YamlReading {
     return null;
   }
 
-  /** What an alias stands for; any other node is itself. Undefined: it stands for nothing, and a fault was added. */
+  /** The target of an alias, or the node itself. Undefined: the alias has no target, and a fault was added. */
   #resolve(node: Node | null): Node | null | undefined {
     if (!isAlias(node)) return node ?? null;
     this.#aliases++;

@@ -25,12 +25,12 @@ export type JsonSchema = { readonly [key: string]: unknown };
 export interface SettingType<T> {
   /** For messages and documentation: "a duration from 100ms to 1m". */
   readonly expected: string;
-  /** From what stands in YAML to the value; its issues carry the path inside a list. */
+  /** From the YAML value to our value; its issues carry the path inside a list. */
   readonly schema: v.GenericSchema<unknown, T>;
   /** What the setting's name in Config ends in: forward.deadline → forward.deadlineMs. */
   readonly unitSuffix: '' | 'Ms' | 'Seconds' | 'Percent';
   readonly jsonSchema: JsonSchema;
-  /** Back to what stands in YAML, canonical. */
+  /** Back to the YAML value, canonical. */
   toYaml(value: T): unknown;
 }
 
@@ -227,7 +227,7 @@ function listOf<T>(
         const first = texts.indexOf(itemText);
         if (first === i || mayRepeat(dataset.value[i]!)) return;
         addIssue({
-          message: `${itemText} stands twice in the list`,
+          message: `${itemText} is in the list twice`,
           path: [{ type: 'array', origin: 'value', input: dataset.value, key: i, value: dataset.value[i]! }],
         });
       });
@@ -291,7 +291,7 @@ export function upstreams(): SettingType<'auto' | readonly UpstreamAddress[]> {
 }
 
 function parseListedUpstream(source: string): UpstreamAddress {
-  if (source === 'auto') throw new InvalidValue('"auto" stands alone, not beside other upstreams');
+  if (source === 'auto') throw new InvalidValue('"auto" cannot be combined with other upstreams');
   return parseUpstream(source);
 }
 

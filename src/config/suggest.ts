@@ -19,7 +19,7 @@ function normalise(word: string): string {
   return word.toLowerCase().replace(/[-_]/g, '');
 }
 
-/** Levenshtein with swapped neighbours as one edit; gives up with `limit` when the lengths alone are too far apart. */
+/** Levenshtein with swapped neighbors as one edit; gives up with `limit` when the lengths alone are too far apart. */
 function editDistance(a: string, b: string, limit: number): number {
   if (Math.abs(a.length - b.length) >= limit) return limit;
   let beforeLast: number[] = [];

@@ -62,7 +62,7 @@ function parseServerName(afterHash: string, written: boolean, host: string, text
   if (!written) return parseIp(host) === null ? host : '';
   const name = parseHostAndPort(afterHash);
   if (name.port !== null)
-    throw new InvalidValue(`${showValue(text)}: the port stands before the #server-name`);
+    throw new InvalidValue(`${showValue(text)}: the port belongs before the #server-name`);
   if (parseIp(name.host) !== null) {
     throw new InvalidValue(
       `${showValue(text)}: the #server-name is a host name; without one the address itself is verified`,

@@ -1,5 +1,5 @@
 // Finds the machine's upstream servers: those of resolv.conf, with loopback stubs and our own addresses replaced by what
-// stands behind them. Called by the control plane at start and reload, by watch, and by the doctor.
+// is behind them. Called by the control plane at start and reload, by watch, and by the doctor.
 import type { ListenAddress, UpstreamAddress } from '../config/config.ts';
 import type { DiscoveredServer, DiscoveredZone, Discovery, Notice } from './discovery.ts';
 import { type InterfaceAddress, readInterfaceAddresses } from './loopback.ts';
@@ -19,7 +19,7 @@ import { formatEndpoint } from './server-address.ts';
 import { askServersBind } from './sources/servers-bind.ts';
 import type { FoundServer, FoundZone, SourceContext } from './sources/source.ts';
 
-/** More upstreams than this help nobody. */
+/** More upstreams than this do not help. */
 const MAX_SERVERS = 32;
 const MAX_ZONES = 128;
 /** The stubs that distributions install; given explicitly on port 53 they are rewritten as well. */
@@ -60,7 +60,7 @@ interface Search {
   readonly keptStubs: string[];
 }
 
-/** Reads resolv.conf and what stands behind its stubs. Never rejects: what is wrong is in the notices. */
+/** Reads resolv.conf and finds the servers behind its stubs. Never rejects: errors are in the notices. */
 export async function discoverUpstreams(options: DiscoverOptions): Promise<Discovery> {
   const search = startSearch(options);
   const conf = await readResolvConf(search.files, options.resolvConf);
@@ -83,7 +83,7 @@ export async function discoverUpstreams(options: DiscoverOptions): Promise<Disco
   return finish(search, conf, servers, zones);
 }
 
-/** An upstream as configured, or one that stands in the place of a configured stub. */
+/** An upstream as configured, or one that replaces a configured stub. */
 export type ConfiguredUpstream =
   | { readonly kind: 'configured'; readonly upstream: UpstreamAddress }
   | { readonly kind: 'discovered'; readonly server: DiscoveredServer };
@@ -99,7 +99,7 @@ export async function rewriteConfigured(
   options: DiscoverOptions,
 ): Promise<ConfiguredDiscovery> {
   const search = startSearch(options);
-  // Explicit loopback may be a neighbour in the same pod: nothing but our own address is out of reach.
+  // Explicit loopback may be another container in the same pod: only our own address is excluded.
   const surroundings = { ...search.surroundings, isForeign: false };
   const candidates = upstreams.map((upstream) =>
     isConfiguredStub(upstream)
@@ -142,7 +142,7 @@ function startSearch(options: DiscoverOptions): Search {
   return { options, files, surroundings, notices: [], keptStubs: [] };
 }
 
-/** Whom libc asks when resolv.conf names nobody (resolv.conf(5)). */
+/** The server that libc asks when resolv.conf names none (resolv.conf(5)). */
 function libcDefault(search: Search): Candidate {
   return { address: '127.0.0.1', port: 53, verdict: judgeServer('127.0.0.1', 53, search.surroundings) };
 }
@@ -205,7 +205,7 @@ function settle(
   }
   if (search.options.rewriteLoopback === 'always') {
     notices.push(
-      say.describeDropped(stub, path, 'no file says what stands behind it, and rewriting is set to always'),
+      say.describeDropped(stub, path, 'no file names the servers behind it, and rewriting is set to always'),
     );
     return [];
   }

@@ -65,7 +65,7 @@ export class NodeFiles {
     return [...this.#touched];
   }
 
-  /** Where a node's path stands on this machine. */
+  /** A node's path, as seen on this machine. */
   locate(path: string): string {
     return this.#prefix + path || '/';
   }

@@ -102,12 +102,12 @@ export function describeKept(stub: string, path: string): Notice {
   return {
     severity: 'warn',
     code: 'loopback-kept',
-    message: `${path} names the loopback server ${stub} and no file says what stands behind it; it is used as it is`,
+    message: `${path} names the loopback server ${stub} and no file names the servers behind it; it is used as it is`,
     remedy: 'If it forwards to unloop, list the real servers under upstreams.',
   };
 }
 
-/** A stub is not used, and nothing stands in its place. */
+/** A stub is not used, and there is no replacement. */
 export function describeDropped(stub: string, path: string, why: string): Notice {
   return {
     severity: 'error',
@@ -121,7 +121,7 @@ export function describeDropped(stub: string, path: string, why: string): Notice
 export function describeUnreachable(stub: string, path: string, isUsed: boolean): Notice {
   const outcome = isUsed
     ? 'it is used because rewriting is off'
-    : 'it is not used, and no file says what stands behind it';
+    : 'it is not used, and no file names the servers behind it';
   return {
     severity: 'error',
     code: 'loopback-unreachable',
@@ -208,6 +208,6 @@ export function describeLastGoodKept(reason: string): Notice {
     severity: 'warn',
     code: 'last-good-kept',
     message: `the servers found before stay in use: ${reason}`,
-    remedy: 'Mend the file; it is followed as soon as it names a usable server.',
+    remedy: 'Fix the file; it takes effect as soon as it names a usable server.',
   };
 }

@@ -1,4 +1,4 @@
-// The search for what stands behind a loopback stub: goes through the sources in their order, checks every candidate like the
+// The search for the servers behind a loopback stub: goes through the sources in their order, checks every candidate like the
 // stub itself, and stops at the first that serves. Called by discover.
 import type { ListenAddress } from '../config/config.ts';
 import type { Notice } from './discovery.ts';

@@ -8,7 +8,7 @@ const DIRECTORY = 'directory';
 
 /** A directory to watch, and the names in it that matter; or a file that is a mount of its own, and any name. */
 export interface WatchedDirectory {
-  /** Where it stands on this machine. */
+  /** Its path on this machine. */
   readonly hostPath: string;
   /** Device and inode: the same path may become another directory. */
   readonly identity: string;
@@ -52,7 +52,7 @@ export async function planWatches(
   }));
 }
 
-/** Device, inode and kind of what stands at a path, null when nothing does; each is asked for once a plan. */
+/** Device, inode and kind of the file at a path, null if there is none; each is looked up once per plan. */
 async function identify(
   path: string,
   locate: (path: string) => string,

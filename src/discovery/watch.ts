@@ -1,4 +1,4 @@
-// Follows the files a discovery depends on and discovers anew when they change: inotify on their directories for speed, a
+// Watches the files a discovery depends on and repeats it when they change: inotify on their directories for speed, a
 // slow poll for what inotify misses (bind mounts, overlays, network file systems). Called by the control plane.
 import { type FSWatcher, watch } from 'node:fs';
 import { basename } from 'node:path';
@@ -203,7 +203,7 @@ class Watcher<Result extends Discovery> implements DiscoveryWatch {
     try {
       const watcher = watch(hostPath, { persistent: false }, (_event, name) => this.#onEvent(hostPath, name));
       watcher.on('error', (error) => {
-        // The next round watches it anew, if it can.
+        // The next round watches it again, if possible.
         watcher.close();
         this.#watchers.delete(hostPath);
         this.#reportOnce(hostPath, error);
@@ -241,7 +241,7 @@ function whyWorse(fresh: Discovery, good: Discovery): string {
   }
   // The file with the real servers is gone: going back to the stub would be going back to the loop.
   const lost = fresh.keptStubs.find((stub) => good.servers.some((server) => server.replaces === stub));
-  if (lost !== undefined) return `what stands behind ${lost} can no longer be read`;
+  if (lost !== undefined) return `the servers behind ${lost} can no longer be read`;
   return fresh.servers.length === 0 ? 'no usable server is left' : '';
 }
 

@@ -1,4 +1,4 @@
-// AdGuard Home on the node: where it listens and whom it asks (the dns section of
+// AdGuard Home on the node: where it listens and its upstreams (the dns section of
 // AdGuardHome.yaml). Called by local-servers.
 import { parse } from 'yaml';
 import type { NodeFiles } from '../discovery/node-files.ts';

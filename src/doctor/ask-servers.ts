@@ -1,5 +1,5 @@
 // Live questions to the servers that the files name: one everybody may ask (. NS), and, of servers
-// that are not public, one for a name nobody ever asked for, which no cache can answer. Called by
+// that are not public, one for a name that was never asked for before, which no cache can answer. Called by
 // main; a few packets, two seconds at most.
 import { randomBytes } from 'node:crypto';
 import { createSocket } from 'node:dgram';
@@ -87,7 +87,7 @@ function ask(target: Target, name: Uint8Array, qtype: number, patienceMs: number
       resolve({ outcome, rttMs, rcode, extendedError });
     };
     const timer = setTimeout(finish, patienceMs, 'silent');
-    // Connected: the kernel drops what comes from elsewhere, and tells when nobody listens.
+    // Connected: the kernel drops what comes from elsewhere, and reports an error if nothing listens there.
     socket.on('error', (error: NodeJS.ErrnoException) =>
       finish(error.code === 'ECONNREFUSED' ? 'refused' : 'silent'),
     );

@@ -89,7 +89,7 @@ export async function readClusterDns(
       // what lies behind.
       routes: [
         podAddresses.includes(address)
-          ? { zone: '.', targets: [], unknown: 'only its Corefile tells whom it asks' }
+          ? { zone: '.', targets: [], unknown: 'only its Corefile names its upstreams' }
           : usual,
       ],
       isAssumed: true,
@@ -165,7 +165,7 @@ async function readRoutes(
       let unknown = '';
       for (const to of forward.to) {
         const found = await readTarget(files, corefile, forward, to, podServers);
-        if (found === null) unknown = `${to} stands for servers that are not known here`;
+        if (found === null) unknown = `${to} means servers that are not known here`;
         else targets.push(...found);
       }
       for (const zone of new Set(zones)) {

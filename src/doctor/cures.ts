@@ -66,7 +66,7 @@ export function cureWithUnloop(facts: Facts, stubs: readonly string[]): Cure[] {
     : [`upstreams: [${servers.map((server) => JSON.stringify(server)).join(', ')}]`];
   return [
     {
-      what: 'unloop beside the cluster DNS (Corefile: forward . 127.0.0.1:5300)',
+      what: 'unloop next to the cluster DNS (Corefile: forward . 127.0.0.1:5300)',
       where: 'unloop.yaml',
       lines,
       commands: [],

@@ -27,7 +27,7 @@ export function diagnose(facts: Facts, probes: readonly Probe[]): Report {
   };
 }
 
-/** The servers that a query may meet, each once: whom to probe. */
+/** The servers that a query may meet, each once: these are probed. */
 export function listTargets(facts: Facts): Target[] {
   const met = new Map<string, Target>();
   followAll(facts, (target) => {

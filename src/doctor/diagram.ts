@@ -1,8 +1,8 @@
 // The path of a query as a drawing in text: from left to right, branches below one another, ⟲ where
-// it goes round. Called by render-text, and by whoever shows one path alone.
+// it goes round. Called by render-text, and for a single path on its own.
 import type { Hop, QueryPath } from './report.ts';
 
-/** A drawing wider than this stands upright instead. */
+/** A wider drawing is drawn from top to bottom instead. */
 const MAX_WIDTH = 110;
 
 /** The lines of one drawing; the paths begin below one another. */

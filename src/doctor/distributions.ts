@@ -137,7 +137,7 @@ const DISTRIBUTIONS: readonly Distribution[] = [
     ],
     settings: (servers) => [
       step(
-        "Kubespray's inventory: whom NodeLocal DNSCache and CoreDNS ask",
+        "Kubespray's inventory: the upstreams of NodeLocal DNSCache and CoreDNS",
         'group_vars/all/all.yml',
         [`upstream_dns_servers: [${servers.join(', ')}]`],
         ['ansible-playbook -i INVENTORY cluster.yml --tags coredns,nodelocaldns'],
@@ -279,7 +279,7 @@ function rancher(name: 'k3s' | 'rke2', coredns: string): Distribution {
 /** The line of kubelet's own file, or its flag, and the restart that makes it count. */
 function changeKubelet({ kubelet, file }: Change): Cure {
   const isFlag = kubelet.how === 'flag' || kubelet.flagsOnly;
-  // What only a running process says stands in no file that we know.
+  // What only a running process can tell is in no file that we know.
   const isNamed = kubelet.setBy !== '' && !kubelet.setBy.startsWith('/proc/');
   const where = isNamed ? kubelet.setBy : isFlag ? kubelet.flagFile : kubelet.configFile;
   // Its drop-ins are JSON as well: config.json.d/40-nodeadm.conf.

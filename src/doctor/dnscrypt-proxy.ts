@@ -55,7 +55,7 @@ function toListen(text: string): { address: string; port: number }[] {
   return parsed.kind === 'server' ? [{ address: canonicalAddress(parsed.address), port: parsed.port }] : [];
 }
 
-/** "corp.example 10.1.0.2,10.1.0.3:5353"; what DHCP or a keyword stands for is left out. */
+/** "corp.example 10.1.0.2,10.1.0.3:5353"; servers given by DHCP or a keyword are left out. */
 async function readRules(files: NodeFiles, path: string): Promise<Route[]> {
   const routes: Route[] = [];
   for (const [index, line] of (await files.text(path)).split(/\r?\n/).entries()) {

@@ -221,7 +221,7 @@ function describeDeadEnds(
       const message =
         hop.server === '?'
           ? `${before === null ? '' : `${before.source} names ${before.server}, ${before.role}: `}${hop.role}`
-          : `${hop.source} names ${hop.server}, and no file says whom ${hop.role || 'the server there'} asks`;
+          : `${hop.source} names ${hop.server}, and no file names the upstreams of ${hop.role || 'the server there'}`;
       return [finding('unknown', 'stub-unknown', message, isBlind ? [cureBlindness()] : [])];
     }
     if (hop.state !== 'dead') return [];

@@ -57,7 +57,7 @@ function readTalosNameservers(text: string): string[] {
       if (root?.kind === 'ResolverConfig') servers.push(...(root.nameservers ?? []).map((s) => s?.address));
     }
   } catch {
-    // What is no YAML names nobody, and the report says that it cannot tell.
+    // A file that is not YAML names no server, and the report says that it cannot tell.
     return [];
   }
   return asTexts(servers).filter((server) => parseForwardTarget(server).kind === 'server');

@@ -46,7 +46,7 @@ export interface PodConf {
   readonly state: ResolvConf['state'];
   readonly detail: string;
   readonly servers: readonly Target[];
-  /** The file itself; null where there is none. */
+  /** The file itself; null if there is none. */
   readonly conf: ResolvConf | null;
   /**
    * files: kubelet's files say so. pod: kubelet gave it to this very pod. guess: kubelet's default,

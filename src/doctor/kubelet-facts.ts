@@ -44,7 +44,7 @@ export interface YamlValue {
   readonly line: number;
 }
 
-/** Top-level keys of a YAML (or JSON) mapping, with their lines; null when the text is none. */
+/** Top-level keys of a YAML (or JSON) mapping, with their lines; null if the text is not one. */
 export function readYamlKeys(text: string): Map<string, YamlValue> | null {
   try {
     return collectKeys(text);
@@ -56,7 +56,7 @@ export function readYamlKeys(text: string): Map<string, YamlValue> | null {
 
 function collectKeys(text: string): Map<string, YamlValue> | null {
   const lines = new LineCounter();
-  // Pretty errors take the square of the file's length, and nobody reads them.
+  // Pretty errors take time quadratic in the file's length, and are never shown.
   const document = parseDocument(text, { lineCounter: lines, logLevel: 'silent', prettyErrors: false });
   if (document.errors.length > 0) return null;
   const keys = new Map<string, YamlValue>();

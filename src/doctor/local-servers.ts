@@ -1,4 +1,4 @@
-// The DNS servers of the node itself and whom they ask: systemd-resolved, dnsmasq, those of
+// The DNS servers of the node itself and their upstreams: systemd-resolved, dnsmasq, those of
 // READERS, or whatever answers on a loopback address while some file of the node still names the
 // real servers. Called by inspect.
 import { isLoopback } from '../discovery/loopback.ts';
@@ -18,7 +18,7 @@ import { readPihole } from './pihole.ts';
 import { listensOn, type Route, type Service, toTarget } from './service.ts';
 import { readUnbound } from './unbound.ts';
 
-/** One dnsmasq after another is asked whom it asks, so many times. */
+/** Limit for a chain of dnsmasq servers that are asked for their upstreams. */
 const MAX_ASKED = 8;
 const STUB_FILE = '/run/systemd/resolve/stub-resolv.conf';
 
@@ -109,14 +109,14 @@ async function readResolved(context: SourceContext, hasConf: boolean): Promise<S
     ownZones: [],
     routes:
       facts === null
-        ? [{ zone: '.', targets: [], unknown: 'no file says whom systemd-resolved asks' }]
+        ? [{ zone: '.', targets: [], unknown: 'no file names the upstreams of systemd-resolved' }]
         : toRoutes(facts),
     isAssumed: false,
   };
 }
 
 /**
- * Those that say themselves whom they ask, one address at a time, then the one of the configuration
+ * Those that tell their upstreams themselves, one address at a time, then the one of the configuration
  * files.
  */
 async function readDnsmasqs(

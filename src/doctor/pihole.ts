@@ -1,4 +1,4 @@
-// Pi-hole 6 on the node: where it listens and whom it asks (/etc/pihole/pihole.toml; version 5 is
+// Pi-hole 6 on the node: where it listens and its upstreams (/etc/pihole/pihole.toml; version 5 is
 // read as the dnsmasq it is). Called by local-servers.
 import type { NodeFiles } from '../discovery/node-files.ts';
 import { parseDnsmasqServer } from '../discovery/server-address.ts';

@@ -15,7 +15,7 @@ export const EXIT_CODES: Readonly<Record<Verdict, number>> = {
   unknown: 2,
 };
 
-/** What becomes of a query that gets here. dead: nobody listens. */
+/** What happens to a query that gets here. dead: nothing listens. */
 export type HopState = 'ok' | 'loops' | 'wouldLoop' | 'unknown' | 'dead';
 
 /** One server on the way of a query, and where it sends the query on. */
@@ -71,7 +71,7 @@ export type FindingCode =
   | 'tailscale'
   | 'own-notice';
 
-/** One way to mend it. */
+/** One way to fix it. */
 export interface Cure {
   /** "kubelet", "Corefile". */
   readonly what: string;
@@ -79,7 +79,7 @@ export interface Cure {
   readonly where: string;
   /** The lines to write there, or the commands to run. */
   readonly lines: readonly string[];
-  /** Instead of what stands before it; else the cures are steps of one. */
+  /** An alternative to the cures before it; otherwise the cures are steps of one. */
   readonly isAlternative: boolean;
   /** Commands that make it count. */
   readonly commands: readonly string[];
@@ -98,7 +98,7 @@ export interface Probe {
   readonly outcome: 'answered' | 'silent' | 'refused';
   readonly rttMs: number;
   readonly rcode: string;
-  /** Whether a name nobody ever asked for was answered too; null: not asked (a public server). */
+  /** Whether a name that was never asked for before was answered too; null: not asked (a public server). */
   readonly answersNewNames: boolean | null;
   /** Extended DNS error: "14 forwarding loop: …"; '' without one. */
   readonly extendedError: string;

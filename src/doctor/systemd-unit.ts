@@ -16,7 +16,7 @@ const DIRECTORIES = [
 /** Bounds what a strange unit can make us read. */
 const MAX_ENVIRONMENT_FILES = 16;
 
-/** A unit as it stands in files. */
+/** A unit as its files define it. */
 export interface Unit {
   /**
    * The file that a change to the unit goes to: the unit file, or the drop-in that has the command;
@@ -38,7 +38,7 @@ export interface Assignment {
   readonly line: number;
 }
 
-/** Reads a service. `lost`: what stands for it where no file of the unit is here. Never throws. */
+/** Reads a service. `lost`: the replacement if no file of the unit is here. Never throws. */
 export async function readUnit(files: NodeFiles, name: string, lost: string): Promise<Unit> {
   let path = '';
   let execStart: Assignment | null = null;

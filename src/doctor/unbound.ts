@@ -1,4 +1,4 @@
-// unbound on the node: where it listens, and whom it asks: the root servers unless a forward-zone
+// unbound on the node: where it listens, and its upstreams: the root servers unless a forward-zone
 // says otherwise (unbound.conf(5)). Called by local-servers.
 import { isIP } from 'node:net';
 import { posix } from 'node:path';

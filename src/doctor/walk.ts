@@ -117,7 +117,7 @@ function findService(
   services: readonly Service[],
   isLocal: boolean,
 ): Service | null {
-  // In a pod, loopback is the pod: the server that asks, or a neighbour in the same pod.
+  // In a pod, loopback is the pod: the server that asks, or another container in the same pod.
   if (at.place === 'pod' && isLocal) {
     const last = at.passed.at(-1);
     if (last !== undefined && listensOn(last, target.address, target.port)) return last;

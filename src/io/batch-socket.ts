@@ -4,7 +4,7 @@
 //   send slots   │ 0 │ 1 │ 2 │   …   │ 127 │     control[0] = queued: slots committed and not yet sent
 //                  ▲ committed ▲ └ reserve() gives slot [queued], commit() fills in its row and adds 1
 //
-// The C side empties the queue by itself: right after the handler returns, or in a libuv prepare handle, which runs
+// The C side empties the queue: right after the handler returns, or in a libuv prepare handle, which runs
 // before the loop waits. So a commit from a timer, a TCP stream or a promise needs no scheduling here, costs no call
 // into C, and shares a batch with all the others of its turn.
 import { setTimeout as sleep } from 'node:timers/promises';

@@ -4,11 +4,11 @@
 //   kernel ──recvmmsg──▶ ReceiveBatch (64 slots, one per thread) ──one call──▶ handler(batch)
 //   kernel ◀─sendmmsg── send slots (one set per thread) ◀── reserve() … commit()   flushed after the handler returns
 
-/** Datagrams taken from the kernel in one go, at the most. */
+/** Most datagrams taken from the kernel in one call. */
 export const BATCH_SLOTS = 64;
 /** Octets of a receive slot: RFC 5625 §4.4.2 asks a proxy to take at least 4096. Longer datagrams are dropped and counted. */
 export const RECEIVE_SLOT_BYTES = 4096;
-/** Octets of a send slot. We advertise and send 1232 at the most (flag day 2020); queries passed on verbatim may be longer. */
+/** Octets of a send slot. We advertise and send at most 1232 (flag day 2020); queries that are forwarded unchanged may be longer. */
 export const SEND_SLOT_BYTES = 4096;
 
 /**
@@ -102,7 +102,7 @@ export interface DatagramSocket {
 
   counters(): DatagramCounters;
   /**
-   * Hands the port over: new datagrams go to the other sockets that share it (to nobody when there is none), those that
+   * Hands the port over: new datagrams go to the other sockets that share it (if there are any), those that
    * wait here are still handed to the handler, and answers may still be sent. Resolves when none waits any more. For
    * sockets that share their port and are not connected. node-socket cannot turn datagrams away: it only reads on for a moment.
    */

@@ -208,7 +208,7 @@ const batch: ReceiveBatch = {
   peers: new Int32Array(BATCH_SLOTS * PEER_WORDS),
 };
 
-// Texts of the addresses seen last, so that a reply need not spell its client's address anew. Direct-mapped: an
+// Texts of the addresses seen last, so that a reply need not format its client's address again. Direct-mapped: an
 // address has one place, and the last to come takes it.
 const TEXT_SLOTS = 1024;
 const textPeers = new Int32Array(TEXT_SLOTS * PEER_WORDS);

@@ -8,7 +8,7 @@ import type { LoadReport } from './report.ts';
 /** More loss than this, in percent, is too much. */
 export const TOLERATED_LOSS_PERCENT = 0.1;
 const FIRST_QPS = 1000;
-/** Nobody answers more over one loopback. */
+/** No server answers more over one loopback interface. */
 const HIGHEST_QPS = 4_000_000;
 /** The answer is exact to this part. */
 const PRECISION = 0.05;

@@ -121,10 +121,10 @@ const FLAGS: readonly (Flag | string)[] = [
     text: 'what those that do not exist end in (default bench.invalid)',
   },
   { name: 'type', value: 'TYPE[,TYPE]', text: 'types, asked in turn (default A)' },
-  { name: 'random-case', value: null, text: 'letters in upper or lower case by chance' },
+  { name: 'random-case', value: null, text: 'letters in upper or lower case at random' },
   { name: 'edns', value: 'SHARE', text: 'share of queries with OPT (default 0%)' },
   { name: 'dnssec', value: 'SHARE', text: 'share of queries with OPT and DO (default 0%)' },
-  { name: 'seed', value: 'N', text: 'repeats the same questions (default: by chance)' },
+  { name: 'seed', value: 'N', text: 'repeats the same questions (default: random)' },
   'What to report',
   {
     name: 'pid',
@@ -291,7 +291,7 @@ function parsed<T>(name: string, text: string, parse: (text: string) => T): T {
 function oneOf<const T extends string>(values: readonly T[]): (text: string) => T {
   return (text) => {
     const value = values.find((known) => known === text);
-    if (value === undefined) throw new Error(`"${text}" is none of ${values.join(', ')}`);
+    if (value === undefined) throw new Error(`"${text}" is not one of ${values.join(', ')}`);
     return value;
   };
 }

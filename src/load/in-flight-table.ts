@@ -34,7 +34,7 @@ export class InFlightTable {
   readonly #newer: Int32Array;
   #nextId = 0;
 
-  /** `size`: IDs in use at the same time, 65,536 at the most. */
+  /** `size`: IDs in use at the same time, at most 65,536. */
   constructor(size: number) {
     this.#size = size;
     this.#states = new Uint8Array(size);

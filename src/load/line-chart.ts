@@ -3,7 +3,7 @@
 /** One line. */
 export interface ChartLine {
   readonly label: string;
-  /** Index of its colour: 0 … 7. */
+  /** Index of its color: 0 … 7. */
   readonly color: number;
   readonly dashed?: boolean;
   readonly points: readonly (readonly [x: number, y: number])[];

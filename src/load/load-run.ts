@@ -4,7 +4,7 @@
 //   closed loop   an answer (or a loss) makes room, and the next query leaves at once
 //   open loop     a schedule of ticks; queries leave when they are due, whatever became of those before
 //
-//   start ──────────────── sending ──────────────── stop ── draining, one timeout at the most ── end
+//   start ──────────────── sending ──────────────── stop ── draining, at most one timeout ── end
 import type { Lane, LaneOptions } from './lane.ts';
 import type { QuerySource } from './query-source.ts';
 import { openStreamLane } from './stream-lane.ts';
@@ -18,7 +18,7 @@ export interface LoadPlan {
   readonly target: Target;
   /** Sockets or connections. */
   readonly clients: number;
-  /** Closed loop: queries in flight at the most. */
+  /** Closed loop: maximum number of queries in flight. */
   readonly concurrency: number;
   /** Open loop: queries a second; 0 for a closed loop. */
   readonly qps: number;
@@ -48,8 +48,8 @@ const HOUSEKEEPING_MS = 10;
 const OPEN_LOOP_HOUSEKEEPING_MS = 50;
 const OBSERVE_MS = 100;
 /**
- * A schedule that was held up is caught up with at this many times its rate, no faster: a flood that nobody asked for would
- * overflow the server's socket. So many queries leave at once at the most: what is due in this time, within these bounds.
+ * A delayed schedule catches up at this many times its rate, no faster: an unrequested flood would
+ * overflow the server's socket. The most queries sent at once: what is due in this time, within these bounds.
  */
 const CATCH_UP = 2;
 const BURST_MS = 10;

@@ -7,7 +7,7 @@ import type { QuerySource } from './query-source.ts';
 import { type LoadReport, makeReport } from './report.ts';
 import { type Sample, Sampler } from './sampler.ts';
 
-/** What to measure beside the answers. */
+/** What to measure besides the answers. */
 export interface MeasureOptions {
   readonly label: string;
   /** The server's processes. */

@@ -8,6 +8,6 @@ export const LONGEST_QUERY = 512;
 export interface QuerySource {
   /** For reports: what is asked. */
   readonly description: string;
-  /** Writes the next query at `offset`, its ID 0, and returns its length (LONGEST_QUERY at the most). */
+  /** Writes the next query at `offset`, its ID 0, and returns its length (at most LONGEST_QUERY). */
   write(out: Uint8Array, offset: number): number;
 }

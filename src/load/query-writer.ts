@@ -7,9 +7,9 @@ const RD_OCTET = 0x01;
 const OPT_LENGTH = 11;
 const UDP_SIZE = 1232;
 
-/** What every query may have beside its question. */
+/** What every query may have besides its question. */
 export interface QueryShape {
-  /** Letters in upper or lower case by chance, as a resolver with 0x20 asks. */
+  /** Letters in upper or lower case at random, as a resolver with 0x20 asks. */
   readonly randomCase: boolean;
   /** Share of the queries that have OPT, 0 … 1. */
   readonly ednsShare: number;

@@ -74,7 +74,7 @@ export interface LoadReport {
   readonly machine: Machine;
 }
 
-/** What a report is made from beside the run. */
+/** What a report needs besides the run. */
 export interface ReportInput {
   readonly label: string;
   readonly startedAt: Date;

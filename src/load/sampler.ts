@@ -14,7 +14,7 @@ export interface Sample {
   readonly p99Ms: number;
 }
 
-/** A long run gets longer intervals: so many samples at the most. */
+/** Maximum number of samples: a long run gets longer intervals. */
 const MAX_SAMPLES = 600;
 
 /** Collects samples. */

@@ -1,5 +1,5 @@
 // A TCP or TLS connection as a lane: queries pipelined, many in one write; answers in any order (RFC 7766 §6.2.1, RFC 7858).
-// A connection that breaks loses its queries and is opened anew.
+// A connection that breaks loses its queries and is opened again.
 import { connect as connectTcp, isIP, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import { FRAME_HEADER_LENGTH, type FrameHandler, FrameReader, writeFrameHeader } from '../io/tcp-framing.ts';

@@ -36,7 +36,7 @@ export interface TargetText {
 
 const DEFAULT_PORT: Readonly<Record<Proto, number>> = { udp: 53, tcp: 53, tls: 853 };
 
-/** Resolves a target. Throws UnloopError UNLOOP_USAGE when it is none, or may not be loaded. */
+/** Resolves a target. Throws UnloopError UNLOOP_USAGE if it is invalid, or must not be loaded. */
 export async function resolveTarget(given: TargetText): Promise<Target> {
   const match = /^(?:(udp|tcp|tls):\/\/)?([^#]+)(?:#(.+))?$/i.exec(given.text);
   if (match === null) throw badTarget(`"${given.text}" is no target`);

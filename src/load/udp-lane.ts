@@ -66,7 +66,7 @@ export class UdpLane implements Lane, DatagramHandler {
     this.#options.tally.sent++;
   }
 
-  /** The socket sends by itself, at the end of the turn. */
+  /** The socket sends on its own, at the end of the turn. */
   flush(): void {}
 
   onBatch(batch: ReceiveBatch): void {

@@ -1,4 +1,4 @@
-// Starts the unloop beside this tool as a process of its own, for scenarios that need a server in a given place.
+// Starts the unloop next to this tool as a process of its own, for scenarios that need a server in a given place.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';

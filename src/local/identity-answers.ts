@@ -34,7 +34,7 @@ export class IdentityAnswers {
   }
 }
 
-/** One TXT record of class CHAOS. TTL 0: it is nobody's to cache. */
+/** One TXT record of class CHAOS. TTL 0: it must not be cached. */
 function encode(absoluteName: string, text: string): Uint8Array {
   const { Packet } = dns2;
   const name = absoluteName.slice(0, -1);

@@ -140,7 +140,7 @@ export const COREDNS_METRICS: readonly Metric[] = [
   cacheMetric(
     'counter',
     'coredns_cache_prefetch_total',
-    'Entries fetched anew before they expired.',
+    'Entries refreshed before they expired.',
     ({ totals }) => totals.counter(Counter.cachePrefetches),
   ),
   cacheMetric(

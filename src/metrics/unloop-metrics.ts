@@ -93,11 +93,7 @@ export const UNLOOP_METRICS: readonly Metric[] = [
   counted('unloop_cache_hits_total', 'Queries answered from the cache.', Counter.cacheHits),
   counted('unloop_cache_misses_total', 'Queries that the cache could not answer.', Counter.cacheMisses),
   counted('unloop_cache_stale_total', 'Queries answered with expired data (RFC 8767).', Counter.cacheStale),
-  counted(
-    'unloop_cache_prefetches_total',
-    'Entries fetched anew before they expired.',
-    Counter.cachePrefetches,
-  ),
+  counted('unloop_cache_prefetches_total', 'Entries refreshed before they expired.', Counter.cachePrefetches),
   counted(
     'unloop_cache_evictions_total',
     'Entries removed to make room, before they expired.',

@@ -69,7 +69,7 @@ export class AdminListener {
     await server?.close();
   }
 
-  /** Null when it is off, and when the address is still the process's whom we follow. */
+  /** Null when it is off, and while the previous process still has the address. */
   async #listen(config: Config): Promise<AdminServer | null> {
     const { listen, token, coredns } = config.admin;
     if (listen === null) return null;
@@ -89,7 +89,7 @@ export class AdminListener {
     }
   }
 
-  /** Whom we follow has the admin address until it ends: it cannot be shared. */
+  /** The process that we replace has the admin address until it exits: it cannot be shared. */
   #awaitAddress(config: Config): void {
     this.#retry = setTimeout(() => {
       this.open(config).then(

@@ -22,7 +22,7 @@ export class AdminView implements AdminSource {
   readonly #plane: ServerFacts;
   readonly #numbers: MetricsView;
   readonly #coredns: boolean;
-  /** Made for the first scrape: 3 MiB that a process nobody scrapes does without. */
+  /** Allocated for the first scrape: it takes 3 MiB, which a process without scrapes does not need. */
   #exposition: Promise<Exposition> | null = null;
 
   /** @param coredns publish CoreDNS's metric names as well: of the configuration that is about to be in force */

@@ -1,4 +1,4 @@
-// Which networks are served when limits.allow is empty: those that nobody reaches from the Internet, and the machine's own:
+// Which networks are served when limits.allow is empty: those that cannot be reached from the Internet, and the machine's own:
 // its interfaces' and those on its links (link-networks.ts), never what lies behind a gateway.
 // An open resolver is a weapon against others (RFC 5358, RFC 5625 §6).
 import { networkInterfaces } from 'node:os';
@@ -25,7 +25,7 @@ export const NON_PUBLIC_NETWORKS = [
   'fe80::/10',
 ];
 
-/** Each query of a stranger is held against all of them. */
+/** Each query from a client outside these networks is compared with all of them. */
 const MAX_NETWORKS = 256;
 
 /** The networks of limits.allow, or the default ones as they are now. */

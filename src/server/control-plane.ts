@@ -217,7 +217,7 @@ export class ControlPlane implements ServerFacts {
     this.loop.setRoutes(this.registry.routes);
   }
 
-  /** After what is under way, unless we stop first. An error is logged: there is nobody else to tell. */
+  /** Runs after the current task, unless we stop first. An error is logged, as there is no caller to report it to. */
   #enqueue(work: () => Promise<void>): void {
     const unlessStopping = () => (this.draining ? undefined : work());
     this.#work = this.#work.then(unlessStopping).catch((error: unknown) => {
@@ -263,7 +263,7 @@ export class ControlPlane implements ServerFacts {
       try {
         const previous = this.config;
         await this.#useConfig(load());
-        // Whoever reloads may have mended the way to a server.
+        // The operator who reloads may have fixed the way to a server.
         this.health.checkNow();
         this.reloads.ok++;
         const changes = describeChanges(previous, this.config);

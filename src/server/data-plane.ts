@@ -30,7 +30,7 @@ import { UdpListener } from './udp-listener.ts';
 import type { BoundAddress, FromWorker, ToWorker, WorkerStart } from './worker-channel.ts';
 import { gateFor, shareOf, timesOf } from './worker-shares.ts';
 
-/** How often due time-outs are looked for, while there are any: a thread that nobody asks anything is woken once a second. */
+/** How often due time-outs are looked for, while there are any: an idle thread wakes up once a second. */
 const TICK_MS = 10;
 /** A tick so much later than the one before: the thread stood still, and what came meanwhile still waits in the sockets. */
 const LATE_TICK_MS = 100;
@@ -349,7 +349,7 @@ export class DataPlane {
   async #drain(graceMs: number): Promise<void> {
     const tcpClosed = Promise.all(this.#tcpListeners.map((listener) => listener.drain()));
     const untilMs = this.#clock.refresh() + graceMs;
-    // What waits in the sockets' queues came to us and to nobody else: it is read before anything is closed.
+    // What is in the sockets' queues was sent to us alone: it is read before anything is closed.
     await Promise.all(this.#udpListeners.map((listener) => listener.retire()));
     while (this.#waiters.inUse > 0 && this.#clock.refresh() < untilMs) await sleep(TICK_MS);
     // Answers that were just given are still on their way out of our sockets: clients are let read them and close.

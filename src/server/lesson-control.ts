@@ -19,7 +19,7 @@ const EXPLANATIONS: Readonly<Record<(typeof MARK_NAMES)[number], string>> = {
   edns: 'does not handle EDNS: it is asked without, so there is no DNSSEC by it',
 };
 
-/** What was learnt of a server, as /upstreams shows it. */
+/** What was learned about a server, as /upstreams shows it. */
 export interface Lesson {
   readonly what: (typeof MARK_NAMES)[number];
   /** ISO 8601, wall clock. */
@@ -94,7 +94,7 @@ export class LessonControl {
     return student;
   }
 
-  /** Asks our own questions; whether anything was learnt by them. */
+  /** Asks our own questions; returns whether anything was learned from them. */
   async #inquire(spec: UpstreamSpec, student: Student): Promise<boolean> {
     const { clock, state, upstreams } = this.#options;
     const upstream = await upstreams.get(spec).catch(() => null);
@@ -118,7 +118,7 @@ export class LessonControl {
     const nowMs = Date.now();
     const known = student.lessons.get(bit);
     student.lessons.set(bit, { sinceMs: known?.sinceMs ?? nowMs, untilMs: nowMs + LESSON_SECONDS * 1000 });
-    // Once for each server and mark: that it is learnt again after its time is no news.
+    // Once for each server and mark: when it expires and is learned again, that is not worth a line.
     if (known !== undefined) return;
     const what = MARK_NAMES[bit]!;
     const fields = { upstream: spec.text, what, minutes: LESSON_SECONDS / 60 };

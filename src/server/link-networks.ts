@@ -16,7 +16,7 @@ const RTF_ANYCAST = 0x100000;
 const RTF_LOCAL = 0x80000000;
 /**
  * A tunnel that takes "all" addresses does so in halves, quarters and so on; no link holds as many hosts as these. A
- * default route (prefix 0) is none of ours in any case.
+ * default route (prefix 0) is never ours.
  */
 const MIN_PREFIX_4 = 8;
 const MIN_PREFIX_6 = 32;

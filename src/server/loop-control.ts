@@ -23,7 +23,7 @@ import type { RegisteredRoute } from './upstream-registry.ts';
 const TICK_MS = 100;
 /** A probe that is not answered within this is forgotten; its return would be proof all the same. */
 const PROBE_PATIENCE_MS = 3000;
-/** Probes under way at once; more than that wait for nobody. */
+/** Probes in flight at a time; further ones are not awaited. */
 const MAX_PROBES = 256;
 
 /** A probe on its way. */
@@ -167,13 +167,13 @@ export class LoopControl implements ReplyOwner {
   }
 }
 
-/** What an operator does to mend a route for good. */
+/** How an operator fixes a route for good. */
 function cureOf(route: RegisteredRoute): string {
   const { text } = route.upstream.spec;
   const { replaces, source } = route.upstream.server;
   const where = source === 'configuration' ? 'the configuration' : source;
   if (replaces !== null) {
-    return `${where} names ${text} in place of ${replaces}, and it forwards to us: name the real servers under upstreams:.`;
+    return `${where} names ${text} instead of ${replaces}, and it forwards to us: name the real servers under upstreams:.`;
   }
   if (route.zone !== '.') {
     return `${text} forwards ${route.zone} back to us: correct it there, or name another server under zones: ${route.zone}.`;

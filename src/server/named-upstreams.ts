@@ -51,7 +51,7 @@ export class NamedUpstreams {
         if (this.#following) this.#onChange();
       },
       onFailure: (reason) => {
-        // The last good addresses stay in use, and nobody need be told.
+        // The last good addresses stay in use, so no message is needed.
         if (!this.#failures.has(host) || this.#failures.get(host) === reason) return;
         this.#failures.set(host, reason);
         if (this.#following) this.#onChange();
@@ -77,7 +77,7 @@ export class NamedUpstreams {
       severity: 'warn',
       code: 'upstream-unresolved',
       message: `the upstream ${host} has no address yet (${reason}): it is not in use`,
-      remedy: `Give its address in place of the name, or see to it that the other upstreams resolve ${host}.`,
+      remedy: `Give its address instead of the name, or make sure that the other upstreams resolve ${host}.`,
     }));
   }
 
@@ -94,7 +94,7 @@ function hostNames(config: Config): Set<string> {
 }
 
 /**
- * Whom to ask for the addresses: the root's plain upstreams, else what discovery finds. Neither can be us, as the system's own
+ * Which servers to ask for the addresses: the root's plain upstreams, else what discovery finds. Neither can be us, as the system's own
  * resolver may be; it is asked only where there is nothing else.
  */
 async function bootstrapServers(

@@ -180,11 +180,11 @@ export class Supervisor {
 /** What ended a worker, and what may be done so that it does not happen again. */
 function describeDeath(error: Error | null): { reason: string; remedy: string } {
   const report =
-    'Another worker takes its place by itself. It is a defect of unloop: report it with this line.';
+    'Another worker replaces it automatically. This is a defect of unloop: report it with this line.';
   if (error instanceof WorkerHangs) return { reason: 'hang', remedy: report };
   if ((error as NodeJS.ErrnoException | null)?.code === 'ERR_WORKER_OUT_OF_MEMORY') {
     const remedy =
-      'Another worker takes its place by itself. Lower forward.maxInFlight, or report it with this line.';
+      'Another worker replaces it automatically. Lower forward.maxInFlight, or report it with this line.';
     return { reason: 'memory', remedy };
   }
   return { reason: error === null ? 'exit' : 'exception', remedy: report };

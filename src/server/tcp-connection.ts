@@ -22,7 +22,7 @@ const DRAIN_IDLE_MS = 1000;
 const MAX_MESSAGE_BYTES = 65_535;
 const FRAME_HEADER_BYTES = 2;
 /**
- * Answers are built here, one at a time in a thread. The message begins on a word, its length stands before it. Length and message leave
+ * Answers are built here, one at a time in a thread. The message starts on a word, with its length before it. Length and message leave
  * together (RFC 7766 §8), as a copy: the socket may hold it until the client reads.
  */
 const replyMemory = new ArrayBuffer(4 + MAX_MESSAGE_BYTES);

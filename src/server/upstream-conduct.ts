@@ -7,7 +7,7 @@ import type { RegisteredUpstream } from './upstream-registry.ts';
 /** Errors in a row, and no other answer between them, that make an upstream degraded. */
 const MANY_ERRORS = 5;
 
-/** `unasked`: nobody asked; `unheard`: nothing was answered yet; `degraded`: the latest answers are errors, all of them. */
+/** `unasked`: never asked; `unheard`: nothing was answered yet; `degraded`: the latest answers are errors, all of them. */
 export type UpstreamCondition = 'unasked' | 'unheard' | 'answers' | 'degraded';
 
 interface Seen {

@@ -8,7 +8,7 @@ import type { SharedUpstreamState } from '../upstream/shared-state.ts';
 import type { UpstreamSpec } from '../upstream/upstream.ts';
 import type { RoutingSpec, ZoneSpec } from './routing-spec.ts';
 
-/** A server to be used, wherever it was learnt of. */
+/** A server to be used, from any source. */
 export interface PlannedServer {
   /** As people see it: 10.0.0.2:53, tls://1.1.1.1:853#one.one.one.one. */
   readonly text: string;
@@ -20,7 +20,7 @@ export interface PlannedServer {
   readonly path: string;
   /** The file it was found in, or `configuration`. */
   readonly source: string;
-  /** The loopback stub it stands in for. */
+  /** The loopback stub that it replaces. */
   readonly replaces: string | null;
 }
 

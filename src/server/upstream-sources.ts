@@ -1,4 +1,4 @@
-// Where the upstreams come from: the configuration, and what discovery finds in place of `auto` and of loopback stubs.
+// Where the upstreams come from: the configuration, and what discovery finds for `auto` and for loopback stubs.
 // Follows the files and tells the control plane whenever the plan changes. Main thread.
 
 import type { Config, ListenAddress, UpstreamAddress } from '../config/config.ts';
@@ -33,7 +33,7 @@ export class UpstreamSources {
   readonly #options: DiscoverOptions;
   readonly #onPlan: (plan: UpstreamPlan) => void;
   readonly #onError: (error: unknown) => void;
-  /** What `auto` stands for; null when nothing says auto. */
+  /** The servers for `auto`; null if the configuration does not say auto. */
   #auto: Discovery | null = null;
   /** By zone suffix; '.' is the root. */
   readonly #explicit = new Map<string, ExplicitList>();

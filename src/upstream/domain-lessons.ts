@@ -1,8 +1,8 @@
 // What one thread knows of how a server treats the marks of queries for one domain: those it was seen to take, and those it
 // stumbled over. A domain's owner decides what a resolver answers for it, so such a lesson never leaves that domain; for all
-// names something is learnt in server-lessons.ts alone. Asked for every query to an upstream, so: one probe of a table.
+// names something is learned only in server-lessons.ts. Used for every query to an upstream, so it is a single table look-up.
 //
-// The table is direct-mapped: a domain that is pushed out is learnt anew, at one message more for a question.
+// The table is direct-mapped: a domain that is replaced is learned again, which costs one more message for one question.
 import { avalanche } from '../wire/name-hash.ts';
 import { LESSON_SECONDS, Mark } from './marks.ts';
 

@@ -20,7 +20,7 @@ import type { Upstream, UpstreamSpec } from './upstream.ts';
 
 /** More than a client waits: a slow server's late answers still help those who ask again. */
 const CHECK_TIMEOUT_MS = 2500;
-/** How often doubts are looked for, at the most. */
+/** How often doubts are looked for, at most. */
 const LOOK_MS = 100;
 /** With less than this between two looks, silence counts: else the thread was stopped, and answers may wait unread. */
 const STANDSTILL_MS = 1000;

@@ -9,7 +9,7 @@ import { compareQuestions, MAX_QUESTION_LENGTH, QuestionMatch } from './question
 /** Attempts at drawing a free ID. With a quarter of all IDs taken, eight fail once in 65,536 sends. */
 const DRAWS = 8;
 const HEADER_LENGTH = 12;
-/** In place of a count of mismatches: the owner has been told. */
+/** Instead of a count of mismatches: the owner has been told. */
 const REPORTED = 255;
 
 /** IDs in flight toward one upstream. */
@@ -59,7 +59,7 @@ export class IdTable {
     return slot < 0 ? null : this.#queries[slot]!;
   }
 
-  /** The query in flight by this channel whose question a reply repeats, in whatever case; null when there is none. */
+  /** The query in flight by this channel whose question a reply repeats, in any letter case; null if there is none. */
   findByQuestion(channel: number, bytes: Uint8Array, length: number): UpstreamQuery | null {
     for (let slot = 0; slot < this.#queries.length; slot++) {
       const query = this.#queries[slot]!;

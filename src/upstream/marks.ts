@@ -1,7 +1,7 @@
 // What a message to an upstream carries beyond the bare question. A server that stumbles over a mark is asked without it: for
 // one question (pipeline/fallback.ts), for one domain (domain-lessons.ts), or as a whole (server-lessons.ts), for a while.
 
-/** Bits of a small integer. `options` stands for our own option, the loop tag; it needs `edns`. */
+/** Bits of a small integer. `options` means our own option, the loop tag; it needs `edns`. */
 export const Mark = {
   /** Upper-case letters in QNAME: the 0x20 pattern, or the client's own spelling. */
   case: 1,

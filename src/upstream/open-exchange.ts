@@ -34,7 +34,7 @@ export interface DohOptions extends ExchangeOptions {
   readonly serverName: string;
   /** The URL's path. */
   readonly path: string;
-  /** Certificates (PEM) to trust in place of Node's. */
+  /** Certificates (PEM) to trust instead of Node's. */
   readonly ca?: string;
 }
 

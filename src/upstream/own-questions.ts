@@ -1,5 +1,5 @@
 // Questions of our own that find out whether a server stumbles over a mark (marks.ts): each name is asked plain, in mixed case,
-// with EDNS and with an option, and the replies are compared. The names belong to nobody who could gain by it.
+// with EDNS and with an option, and the replies are compared. No owner of these names could gain anything from it.
 import { writeQuestion } from '../wire/build-query.ts';
 import { Class, Rcode, Type } from '../wire/codes.ts';
 import { appendOption, SERVER_UDP_SIZE, writeOpt } from '../wire/edns.ts';
@@ -18,7 +18,7 @@ export const OWN_NAMES: readonly string[] = ['a.root-servers.net', 'example.com'
 /** An option of the range for local use (RFC 6891 §9) that says nothing. */
 const UNKNOWN_OPTION = 65353;
 const OPTION_LENGTH = 28;
-/** A reply takes so long at the most; what is not answered by half of it is asked once more, ms. */
+/** A reply takes at most this long; what is not answered after half of it is asked once more, ms. */
 const PATIENCE_MS = 2000;
 
 /** What became of one question. */

@@ -1,8 +1,8 @@
-// Whether a server is on the public Internet, where nobody needs to learn of us more than the question. Called when an
+// Whether a server is on the public Internet, which need not learn more about us than the question. Called when an
 // upstream is opened.
 import { BlockList, isIPv6 } from 'node:net';
 
-/** What IPv4 has beside public addresses (IANA special-purpose registry, RFC 6890). */
+/** What IPv4 has besides public addresses (IANA special-purpose registry, RFC 6890). */
 const NOT_PUBLIC_IPV4 = new BlockList();
 for (const [network, prefix] of [
   ['0.0.0.0', 8],

@@ -3,7 +3,7 @@
 /** Bounds of the first attempt's patience, ms: below, jitter would look like loss; above, too little of the deadline is left. */
 const MIN_TIMEOUT_MS = 100;
 const MAX_TIMEOUT_MS = 700;
-/** For a server whose round-trip time nobody has measured yet, ms. */
+/** For a server whose round-trip time was not measured yet, ms. */
 const UNKNOWN_TIMEOUT_MS = 400;
 
 /**

@@ -9,7 +9,7 @@ export const MAX_CANDIDATES = 30;
 /** With `fastest`, one query in this many goes anywhere, so that a server that became fast is noticed. */
 const EXPLORE_ONE_IN = 20;
 
-/** A zone's upstreams and the policy among them. Indices are positions in the lists given; −1 stands for none. */
+/** A zone's upstreams and the policy among them. Indices are positions in the lists given; −1 means none. */
 export class Selection {
   readonly #policy: Policy;
   readonly #upstreamSlots: Int32Array;
@@ -71,7 +71,7 @@ export class Selection {
   }
 
   /**
-   * One that is suspect or down, to be asked beside `index`, which is asked in earnest; −1: none is due. So one that is silent to
+   * One that is suspect or down, to be asked along with `index`, whose answer counts; −1: none is due. So one that is silent to
    * its check alone comes back, and no client waits for it.
    * Right after pick(): it judges by the same survey.
    */

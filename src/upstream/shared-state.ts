@@ -98,7 +98,7 @@ export class SharedUpstreamState {
   /**
    * Takes a measured round trip into the estimate. A quick answer is the server's merit alone, and halves the
    * difference. A slow one may be slow because of its name: all of them together raise the estimate by a
-   * sixteenth, twice a second, however many they are. Threads may overwrite each other: an estimate bears it.
+   * sixteenth, twice a second, however many they are. Threads may overwrite each other: an estimate tolerates it.
    */
   measured(slot: number, rttMs: number, nowMs: number): void {
     const at = slot * UPSTREAM_WORDS;

@@ -13,7 +13,7 @@ export class Trials {
   readonly #underWay = new Uint16Array(MAX_UPSTREAMS);
   /** The same by upstream and client: two that share a bucket share its part. */
   readonly #byClient = new Uint16Array(CLIENT_BUCKETS);
-  /** When it may be asked beside another again. */
+  /** When it may be asked along with another again. */
   readonly #nextTurnMs = new Float64Array(MAX_UPSTREAMS);
 
   /**
@@ -34,7 +34,7 @@ export class Trials {
     this.#byClient[bucketOf(slot, clientHash)]!--;
   }
 
-  /** Whether it is due to be asked beside another; if so, the turn is taken. */
+  /** Whether it is due to be asked along with another; if so, its turn is used up. */
   takeTurn(slot: number, clientHash: number, nowMs: number): boolean {
     if (nowMs < this.#nextTurnMs[slot]! || !this.hasRoom(slot, clientHash)) return false;
     this.#nextTurnMs[slot] = nowMs + TURN_MS;

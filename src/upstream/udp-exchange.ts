@@ -180,7 +180,7 @@ export class UdpExchange implements Exchange, UdpChannelOwner {
     this.#suspect(query, match === QuestionMatch.differs ? SUSPICIOUS_MISMATCHES : 1);
   }
 
-  /** The kernel says that nobody listens at the server's port, or that there is no way to it. */
+  /** The kernel reports that nothing listens on the server's port, or that there is no route to it. */
   failChannel(channel: UdpChannel, code: string): void {
     if (this.#sending) {
       // The owner must not hear of it from within its own send().
@@ -236,7 +236,7 @@ export class UdpExchange implements Exchange, UdpChannelOwner {
     const id = query.id;
     this.#deliveringId = id;
     const taken = query.owner === null || query.owner.onReply(query, bytes, length);
-    if (this.#deliveringId !== id) return; // the owner cancelled it, or sent it anew
+    if (this.#deliveringId !== id) return; // the owner canceled it, or sent it again
     this.#deliveringId = -1;
     if (taken) {
       query.exchange = null;

@@ -34,7 +34,7 @@ export interface UpstreamOptions {
   readonly counters: Counters;
   /** UDP sockets in use at a time. Default 16. */
   readonly sockets?: number;
-  /** Certificates (PEM) to trust in place of Node's. */
+  /** Certificates (PEM) to trust instead of Node's. */
   readonly ca?: string;
   /** Told why a connection toward it, or a query over one, failed: what people are to read. */
   readonly onFault?: (spec: UpstreamSpec, reason: FailureReason, text: string) => void;
@@ -47,7 +47,7 @@ interface UpstreamExchange extends Exchange {
   publishCounters?(): void;
 }
 
-/** Addresses that a server has in common with all that runs beside it. */
+/** Addresses that a server shares with everything else on its machine. */
 const SHARED_ADDRESSES = new Set(['127.0.0.1', '::1']);
 
 /**

@@ -151,7 +151,7 @@ describe('upstreams', () => {
     ['255.255.255.255', 'is a multicast or broadcast address'],
     ['fe80::1', 'is link-local and needs its interface, as in fe80::1%eth0'],
     ['2001:db8::1:x', 'an IPv6 address with a port is written [ADDR]:PORT'],
-    ['tls://1.1.1.1#one.one:853', 'the port stands before the #server-name'],
+    ['tls://1.1.1.1#one.one:853', 'the port belongs before the #server-name'],
     ['tls://1.1.1.1#1.1.1.1', 'the #server-name is a host name'],
     ['tls://1.1.1.1#', 'is not an IP address or a host name'],
     ['https://user:pw@dns.example/', 'takes no user name or password'],

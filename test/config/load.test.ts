@@ -165,12 +165,12 @@ log: { level: *foo }
 
   it.each([
     ['listen: []', '1:9: listen: the list is empty; expected a list of ADDR:PORT'],
-    ['listen: ["127.0.0.1:53", "127.0.0.1:53"]', '1:26: listen: 127.0.0.1:53 stands twice in the list'],
+    ['listen: ["127.0.0.1:53", "127.0.0.1:53"]', '1:26: listen: 127.0.0.1:53 is in the list twice'],
     ['listen: ["127.0.0.1"]', '1:10: listen: "127.0.0.1" has no port; write 127.0.0.1:53'],
     ['upstreams:', '1:11: upstreams: has no value; expected auto or a list of upstreams'],
     ['upstreams: 10.0.0.2', 'write ["10.0.0.2"]'],
-    ['upstreams: [auto, 10.0.0.2]', '1:13: upstreams: "auto" stands alone, not beside other upstreams'],
-    ['upstreams: [10.0.0.2, "10.0.0.2:53"]', '1:23: upstreams: 10.0.0.2:53 stands twice in the list'],
+    ['upstreams: [auto, 10.0.0.2]', '1:13: upstreams: "auto" cannot be combined with other upstreams'],
+    ['upstreams: [10.0.0.2, "10.0.0.2:53"]', '1:23: upstreams: 10.0.0.2:53 is in the list twice'],
     ['upstreams:\n  - 10.0.0.2\n  - tls//x', '3:5: upstreams: "tls//x" has a path; only https:// takes one'],
     ['upstreams: [{a: 1}]', '1:13: upstreams: a mapping is not auto or a list of upstreams'],
     ['workers: 0', '1:10: workers: 0 is not auto or a whole number from 1 to 256'],
@@ -540,7 +540,7 @@ describe('the effective configuration', () => {
         } catch (error) {
           // Two spellings of one upstream, and our own address as one, are all the generator may get wrong.
           for (const fault of (error as ConfigInvalid).faults)
-            expect(fault.message).toMatch(/stands twice in the list|our own listen address/);
+            expect(fault.message).toMatch(/is in the list twice|our own listen address/);
           return;
         }
         const text = effectiveYaml(config, 'show');

@@ -63,7 +63,7 @@ const CASES: readonly [FindingCode, Tree, string, string][] = [
     'stub-unknown',
     { '/etc/resolv.conf': 'nameserver 127.0.0.1\n' },
     '',
-    '/etc/resolv.conf:1 names 127.0.0.1, and no file says whom the server there asks',
+    '/etc/resolv.conf:1 names 127.0.0.1, and no file names the upstreams of the server there',
   ],
   [
     'kubelet-unknown',

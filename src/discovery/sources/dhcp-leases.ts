@@ -1,4 +1,4 @@
-// DHCP leases: what the network said its servers are, the last resort when nobody keeps them anywhere else.
+// DHCP leases: what the network said its servers are, the last resort if they are stored nowhere else.
 // Formats: dhclient.leases(5), and the KEY=VALUE files of networkd and NetworkManager's own client.
 import { isIP } from 'node:net';
 import { posix } from 'node:path';

@@ -1,4 +1,4 @@
-// dnsmasq behind 127.0.0.1 or 127.0.1.1: it says itself whom it asks (CH TXT servers.bind), and its configuration says which
+// dnsmasq behind 127.0.0.1 or 127.0.1.1: it can tell its upstreams itself (CH TXT servers.bind), and its configuration says which
 // of them serve one zone only (dnsmasq(8), --server, --resolv-file).
 import { posix } from 'node:path';
 import type { NodeFiles } from '../node-files.ts';

@@ -98,7 +98,7 @@ function extendServers(servers: readonly FoundServer[], value: string, path: str
   return value === '' ? [] : [...servers, ...parseServers(value, path)];
 }
 
-/** The servers of a list in resolved's spelling; what is none is left out. */
+/** The servers of a list in the form that resolved uses; invalid entries are left out. */
 export function parseServers(value: string, path: string): FoundServer[] {
   const servers: FoundServer[] = [];
   for (const word of splitWords(value)) {
@@ -118,7 +118,7 @@ export function parseOverTls(value: string): OverTls {
   return boolean === null ? '' : boolean ? 'yes' : 'no';
 }
 
-/** A boolean as systemd reads it; null when it is none. */
+/** A boolean as systemd reads it; null if it is not one. */
 export function parseBoolean(value: string): boolean | null {
   if (/^(1|yes|y|true|t|on)$/i.test(value)) return true;
   return /^(0|no|n|false|f|off)$/i.test(value) ? false : null;

@@ -27,7 +27,7 @@ export async function readResolvconfSource({ files }: SourceContext): Promise<So
   return groups;
 }
 
-/** OpenWrt's netifd writes what it learnt from the provider here; dnsmasq reads it. */
+/** OpenWrt's netifd writes the provider's servers here; dnsmasq reads it. */
 export async function readOpenWrtSource({ files }: SourceContext): Promise<SourceFacts[]> {
   const groups: SourceFacts[] = [];
   for (const path of OPENWRT_FILES) groups.push(...(await readServerFiles(files, 'openwrt', [path])));

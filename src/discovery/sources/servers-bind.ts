@@ -31,7 +31,7 @@ export function askServersBind(
       resolve(texts);
     };
     const timer = setTimeout(finish, patienceMs, null);
-    // Connected: the kernel drops what comes from elsewhere, and tells when nobody listens.
+    // Connected: the kernel drops what comes from elsewhere, and reports an error if nothing listens there.
     socket.on('error', () => finish(null));
     socket.on('message', (message) => {
       if (message.length >= 12 && message.readUInt16BE(0) === id) finish(parseTexts(message));

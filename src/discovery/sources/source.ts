@@ -65,7 +65,7 @@ export async function readServerFiles(
   return servers.length === 0 ? [] : [{ source, servers, zones: [] }];
 }
 
-/** A domain as a zone's suffix: lower case, no trailing dot; '.' for the root; '' when it is none. */
+/** A domain as a zone's suffix: lower case, no trailing dot; '.' for the root; '' if it is not one. */
 export function toSuffix(domain: string): string {
   if (domain === '.') return '.';
   const suffix = domain.toLowerCase().replace(/\.$/, '');

@@ -86,7 +86,7 @@ static void set_destination(Thread *thread, int slot, int position) {
     set_source(header, &thread->send_controls[position], is_v6, peer);
 }
 
-// Datagrams that go the same way stand beside each other in the queue once it is sorted by this: 24 bits of a hash of the
+// Datagrams that go the same way are next to each other in the queue once it is sorted by this: 24 bits of a hash of the
 // remote end. That two ends share it costs a few system calls' worth of company, nothing else.
 static uint32_t hash_remote(const Socket *socket, const int32_t *peer) {
   if (socket->connected) return 0;

@@ -1,4 +1,4 @@
-// Compiles the C files beside it for the Node.js that runs this, into build/ under the repository root. Run by `npm install`
+// Compiles the C files next to it for the Node.js that runs this, into build/ under the repository root. Run by `npm install`
 // and `npm run build:native`. Downloads nothing, and never fails an install: without a compiler or headers it says so,
 // and unloop uses node:dgram.
 import { spawnSync } from 'node:child_process';
@@ -14,7 +14,7 @@ const addons = [
   ['ticks', join(root, 'src/load/native')],
 ];
 
-/** Where the headers may stand: beside the running node, as configured, or as npm's `node` package lays them out. */
+/** Where the headers may be: next to the running node, as configured, or as npm's `node` package lays them out. */
 function headerFolders() {
   const prefixes = [dirname(dirname(realpathSync(process.execPath))), dirname(dirname(process.execPath))];
   const { node_prefix: builtPrefix } = process.config.variables;
@@ -44,7 +44,7 @@ function build() {
   if (process.env.UNLOOP_NATIVE === '0') return 'UNLOOP_NATIVE=0';
   if (process.platform !== 'linux') return `it needs Linux, this is ${process.platform}`;
   const include = headerFolders().find(areOurs);
-  if (include === undefined) return `no Node.js ${process.version} headers beside ${process.execPath}`;
+  if (include === undefined) return `no Node.js ${process.version} headers next to ${process.execPath}`;
 
   for (const [name, folder] of addons) {
     const failure = compile(name, folder, include);

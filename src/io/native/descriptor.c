@@ -105,7 +105,7 @@ int make_udp(const Options *options, Address *local, int *granted) {
 }
 
 // A connected socket takes datagrams of its remote end only, and SO_REUSEPORT passes it over (reuseport_select_sock). The
-// remote end is the socket's own address and port: nobody else can send from there, and there is always a route to it.
+// remote end is the socket's own address and port: no other process can send from there, and there is always a route to it.
 // Replies still go wherever they are addressed; from a wildcard socket with the source that IP_PKTINFO gives.
 int stop_intake(int fd) {
   Address own = {0};

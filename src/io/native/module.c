@@ -207,7 +207,7 @@ static napi_value retire_udp(napi_env env, napi_callback_info info) {
   return to_number(env, error != 0 ? error : has_waiting(thread->sockets[id]->fd));
 }
 
-// flush(): only for a full queue; otherwise it happens by itself.
+// flush(): only for a full queue; otherwise it happens automatically.
 static napi_value flush_queue(napi_env env, napi_callback_info info) {
   Thread *thread = enter(env, info, 0, NULL);
   if (thread->attached) flush(thread);
