@@ -17,7 +17,7 @@ export interface DohServer {
 
 /** Told of the connection. */
 export interface DohClientOwner {
-  /** Requests can be made. */
+  /** Requests can be made; not told where they could be from the start. */
   onReady(): void;
   /** The server has shown that it is there. */
   onAlive(): void;

@@ -87,6 +87,8 @@ export class DohConnection extends StreamLink {
     // A server without ALPN speaks HTTP/1.1 (RFC 9113 §3.2).
     this.#client =
       socket.alpnProtocol === 'h2' ? new Http2Client(server, owner) : new Http1Client(server, owner);
+    // HTTP/1.1 has no settings to wait for.
+    if (this.#client.limit > 0) this.opened();
   }
 
   protected override sound(): void {

@@ -42,7 +42,6 @@ export class Http1Client implements DohClient {
     this.#server = server;
     this.#owner = owner;
     this.#agent = new OneSocketAgent(server.socket);
-    owner.onReady();
   }
 
   post(body: Buffer, handler: ResponseHandler): () => void {

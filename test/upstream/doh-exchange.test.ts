@@ -441,6 +441,7 @@ describe('HTTPS exchange toward a server with nothing but HTTP/1.1', () => {
     await server.received(1);
     exchange.cancel(query);
     await until(() => server.connectionsOpen === 0);
+    expect(server.connectionsAccepted).toBe(1);
     expect(owner.outcomes).toEqual([]);
   });
 });
