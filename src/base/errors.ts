@@ -1,4 +1,4 @@
-// The errors that people see: each says what went wrong, where, and what cures it. docs/errors.md lists every code.
+// The errors that people see: each says what went wrong, where, and how to fix it. docs/errors.md lists every code.
 
 /** Codes of the errors that reach a person; docs/errors.md explains each (a test holds the two together). */
 export const ERROR_CODES = [
@@ -17,7 +17,7 @@ export const ERROR_CODES = [
 /** One of them. */
 export type ErrorCode = (typeof ERROR_CODES)[number];
 
-/** An error with a stable code and a remedy. Never thrown on the path of a query. */
+/** An error with a stable code and a remedy. Never thrown on the hot path. */
 export class UnloopError extends Error {
   readonly code: ErrorCode;
   /** What the operator does next, one sentence. */

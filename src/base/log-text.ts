@@ -24,7 +24,7 @@ function formatValue(value: unknown): string {
   return escapeControls(JSON.stringify(value));
 }
 
-/** An error as pino writes it: the message where there is no stack worth a line. */
+/** An error as pino writes it: the message if there is no useful stack. */
 function describeError(err: unknown): unknown {
   if (typeof err !== 'object' || err === null) return err;
   const { code, message } = err as { code?: unknown; message?: unknown };

@@ -1,17 +1,17 @@
 // The log: one line per event to standard output, JSON for machines or text for people. Made once by cli/serve and handed
-// down as the small interface Log. A reader that goes away, or is slow, never stops the server: what cannot be written
+// down as the small interface Log. A reader that exits, or is slow, never stops the server: what cannot be written
 // is counted and dropped.
 import { isatty } from 'node:tty';
 import { pino } from 'pino';
 import { formatTextLine } from './log-text.ts';
 
-/** From the least severe on. */
+/** From the lowest level up. */
 export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal';
 
-/** All that the other layers need of a log. An Error goes under the field `err`. */
+/** What the other layers need from a log. An Error goes under the field `err`. */
 export type Log = { readonly [Level in LogLevel]: (fields: object, message: string) => void };
 
-/** A log, and the means to end it. */
+/** A log that can be closed. */
 export interface OpenLog {
   readonly log: Log;
   /** For a reload. */
@@ -24,7 +24,7 @@ export interface OpenLog {
 
 export interface LogOptions {
   readonly level: LogLevel;
-  /** auto: text where the output is a terminal, else json. */
+  /** auto: text if the output is a terminal, else json. */
   readonly format: 'json' | 'text' | 'auto';
   /** File descriptor; standard output unless told otherwise. */
   readonly descriptor?: number;
@@ -33,7 +33,7 @@ export interface LogOptions {
 }
 
 const STDOUT = 1;
-/** Octets that wait for a slow reader; beyond, lines are dropped. */
+/** Octets buffered for a slow reader; further lines are dropped. */
 const MAX_BUFFERED = 1024 * 1024;
 /** How long close() waits for a reader that has stopped. */
 const CLOSE_PATIENCE_MS = 1000;
@@ -48,7 +48,7 @@ export function openLog(options: LogOptions): OpenLog {
   destination.on('drop', () => {
     dropped++;
   });
-  // A closed pipe (EPIPE) pino deals with itself; a full disk or a vanished terminal must not end the server either.
+  // Pino handles a closed pipe (EPIPE) itself; a full disk or a closed terminal must not stop the server either.
   destination.on('error', () => {
     dropped++;
     broken = true;
@@ -78,7 +78,7 @@ export function openLog(options: LogOptions): OpenLog {
   };
 }
 
-/** Resolves when all is written, or when the reader has had its time. */
+/** Resolves when everything is written, or after the time allowed for the reader. */
 function end(destination: ReturnType<typeof pino.destination>): Promise<void> {
   return new Promise((resolve) => {
     const patience = setTimeout(resolve, CLOSE_PATIENCE_MS);

@@ -1,5 +1,5 @@
-// The limit on open files (ulimit -n), which a server of sockets and threads meets first. Asked by `unloop run` before it
-// does anything, and by whoever reports an error of the start.
+// The limit on open files (ulimit -n), the first one that a server with sockets and threads reaches. Checked by `unloop run` before it
+// does anything else, and by the code that reports a failed start.
 import { readFileSync } from 'node:fs';
 import { UnloopError } from './errors.ts';
 

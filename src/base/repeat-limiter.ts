@@ -1,9 +1,9 @@
-// Keeps a fault that repeats from flooding the log: the first line at once, then summaries that grow rarer, then one line
-// when it is over. Used by whoever reports something that may happen a thousand times a second. Main thread or worker.
+// Keeps a fault that repeats from flooding the log: the first line at once, then summaries at growing intervals, then one line
+// when it is over. Used for reports of something that may happen a thousand times a second. Main thread or worker.
 import type { Clock } from './clock.ts';
 import type { Log, LogLevel } from './log.ts';
 
-/** A fault that goes on. */
+/** A fault that continues. */
 interface Repetition {
   level: LogLevel;
   fields: object;
@@ -22,14 +22,14 @@ interface Repetition {
 const FIRST_WINDOW_MS = 10_000;
 const MAX_WINDOW_MS = 60_000;
 const MAX_KEYS = 256;
-/** First lines of different keys in one window: a fault that comes under a new key each time is a flood too. */
+/** First lines of different keys in one window: a fault with a new key each time is a flood too. */
 const MAX_FIRST_LINES = 20;
 
 /** One per thread. Call tick() about once a second, so that summaries come even when the reports have stopped. */
 export class RepeatLimiter {
   readonly #log: Log;
   readonly #clock: Clock;
-  /** In order of the last report: the first is the one to forget. */
+  /** In order of the last report: the first one is forgotten first. */
   readonly #repetitions = new Map<string, Repetition>();
   #firstLines = 0;
   #firstLinesSinceMs: number;

@@ -1,4 +1,4 @@
-// Where this copy of unloop lies, for what is found at run time: package.json, the addon, the load tool. Read once, cold.
+// Where this copy of unloop is installed, for files that are found at run time: package.json, the addon, the load tool. Read once, cold.
 import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 

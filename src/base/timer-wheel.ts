@@ -28,7 +28,7 @@ export class TimerWheel {
   readonly #onArmed: (() => void) | null;
   #cursorTick: number;
 
-  /** @param onArmed told when the first timer is armed: advance() is wanted from now on, until none is */
+  /** @param onArmed called when the first timer is armed: call advance() from then on, until none is armed */
   constructor(nowMs: number, tickMs = 10, onArmed: (() => void) | null = null) {
     this.tickMs = tickMs;
     this.#onArmed = onArmed;
@@ -50,7 +50,7 @@ export class TimerWheel {
     if (this.armed++ === 0) this.#onArmed?.();
   }
 
-  /** Disarms a timer; harmless when it is not armed. */
+  /** Disarms a timer; does nothing if it is not armed. */
   cancel(timer: WheelTimer): void {
     const next = timer.nextTimer;
     if (next === null) return;

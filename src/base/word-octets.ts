@@ -1,14 +1,14 @@
-// Octets that can be had as 32-bit words, too: the memory that messages lie in while they are on the hot path. An access to a
-// typed array takes V8 some fifteen instructions, of one octet as of four (bench/base/copy-octets), so what is copied and compared
+// Octets that can also be read as 32-bit words: the memory for messages on the hot path. An access to a
+// typed array takes V8 about fifteen instructions, for one octet or for four (bench/base/copy-octets), so what is copied and compared
 // there goes by words, and four to a turn: at the end of each turn of a loop V8 may be interrupted, after which it looks at map, length
 // and address of the arrays again (docs/adr/0013-messages-as-words.md).
 //
 //   octets  | ID  | flags | QD  | AN  | NS  | AR  | 3 w w w | 7 e x a | …      a question begins on a word: at octet 12
 //   words   |      0      |     1     |     2     |    3    |    4    | …      in the machine's order
 //
-// What comes from elsewhere (node:dgram) is a plain Uint8Array that may begin anywhere: it goes octet by octet.
+// A message from elsewhere (node:dgram) is a plain Uint8Array at any offset: it is copied octet by octet.
 
-/** Up to here a plain loop beats TypedArray.set, which needs a view made for it. */
+/** Up to this length a plain loop is faster than TypedArray.set, which needs a new view. */
 const LOOP_LIMIT_BYTES = 256;
 
 /**
@@ -17,7 +17,7 @@ const LOOP_LIMIT_BYTES = 256;
  */
 const WORDS = Symbol('words');
 
-/** A Uint8Array over memory of its own, or a part of some that begins on a word; wordsOf() has the words. */
+/** A Uint8Array over its own memory, or over a part that starts on a word; wordsOf() returns the words. */
 export class WordOctets extends Uint8Array {
   readonly [WORDS]: Int32Array;
 
@@ -32,7 +32,7 @@ export class WordOctets extends Uint8Array {
     return new WordOctets(new ArrayBuffer(length));
   }
 
-  /** Views and copies of a part of it are plain ones: they may begin anywhere. */
+  /** Views and copies of a part of it are plain ones: they may start at any offset. */
   static get [Symbol.species](): Uint8ArrayConstructor {
     return Uint8Array;
   }

@@ -3,34 +3,34 @@
 // anything else.
 
 type StopSignal = 'SIGTERM' | 'SIGINT';
-type HeededSignal = StopSignal | 'SIGHUP' | 'SIGUSR1' | 'SIGUSR2';
-const HEEDED: readonly HeededSignal[] = ['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGUSR1', 'SIGUSR2'];
+type HandledSignal = StopSignal | 'SIGHUP' | 'SIGUSR1' | 'SIGUSR2';
+const HANDLED: readonly HandledSignal[] = ['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGUSR1', 'SIGUSR2'];
 
 /** What each signal asks for. */
 export interface SignalHandlers {
   stop(signal: StopSignal): void;
   reload(): void;
   /** As dnsmasq does on SIGUSR1. */
-  logStatistics(signal: HeededSignal): void;
+  logStatistics(signal: HandledSignal): void;
 }
 
 export class SignalInbox {
-  readonly #waiting: HeededSignal[] = [];
+  readonly #waiting: HandledSignal[] = [];
   #handlers: SignalHandlers | null = null;
 
   constructor() {
-    for (const signal of HEEDED) process.on(signal, () => this.#receive(signal));
+    for (const signal of HANDLED) process.on(signal, () => this.#receive(signal));
   }
 
   /** Hands over what came so far, and everything that comes from now on. */
   deliver(handlers: SignalHandlers): void {
     this.#handlers = handlers;
-    for (const signal of this.#waiting.splice(0)) heed(handlers, signal);
+    for (const signal of this.#waiting.splice(0)) handle(handlers, signal);
   }
 
-  #receive(signal: HeededSignal): void {
+  #receive(signal: HandledSignal): void {
     if (this.#handlers !== null) {
-      heed(this.#handlers, signal);
+      handle(this.#handlers, signal);
       return;
     }
     // Told twice to stop, before there is anything to stop.
@@ -39,11 +39,11 @@ export class SignalInbox {
   }
 }
 
-function isStop(signal: HeededSignal): signal is StopSignal {
+function isStop(signal: HandledSignal): signal is StopSignal {
   return signal === 'SIGTERM' || signal === 'SIGINT';
 }
 
-function heed(handlers: SignalHandlers, signal: HeededSignal): void {
+function handle(handlers: SignalHandlers, signal: HandledSignal): void {
   if (isStop(signal)) handlers.stop(signal);
   else if (signal === 'SIGHUP') handlers.reload();
   else handlers.logStatistics(signal);

@@ -28,7 +28,7 @@ import { socketError } from './socket-error.ts';
 /** As SEND_SLOTS in native/batch_socket.h: two full batches, as a batch of misses may send to upstreams and answer clients. */
 const SEND_SLOTS = 128;
 const QUEUED = 0;
-/** Between two looks at the queue of a socket that retires, while the loop reads it. */
+/** Interval between two checks of a retiring socket's queue, while the loop reads it. */
 const RETIRE_LOOK_MS = 1;
 
 /** What all batch sockets of a thread share. */
@@ -102,7 +102,7 @@ export class BatchSocket implements DatagramSocket {
   }
 
   commitConnected(length: number): void {
-    // The slot's peer row keeps what an earlier datagram left there: a connected socket does not look at it.
+    // The slot's peer row keeps what an earlier datagram left there: a connected socket ignores it.
     this.#queue(length);
   }
 
@@ -121,7 +121,7 @@ export class BatchSocket implements DatagramSocket {
 
   async retire(): Promise<void> {
     const { addon } = this.#thread;
-    // Empty is believed at the second look: a datagram may be on its way from the device to the queue at the first.
+    // The queue counts as empty only after a second check: a datagram may be on its way from the device to the queue at the first.
     for (let emptyLooks = 0; emptyLooks < 2 && !this.#closed; ) {
       const waiting = addon.retire(this.#id);
       if (waiting < 0) return;
@@ -142,7 +142,7 @@ export class BatchSocket implements DatagramSocket {
     return Promise.resolve();
   }
 
-  /** Takes the reserved slot; −1 where nothing can be sent any more (counted). */
+  /** Takes the reserved slot; −1 if nothing can be sent any more (counted). */
   #queue(length: number): number {
     if (this.#closed) {
       this.#numbers[4]!++;

@@ -1,5 +1,5 @@
-// The contract of a UDP socket on the data path, in batches. Two sockets keep it: batch-socket (the C addon) and
-// node-socket (node:dgram); open-socket chooses. One test suite holds both to it.
+// The contract of a UDP socket on the data path, in batches. Two sockets implement it: batch-socket (the C addon) and
+// node-socket (node:dgram); open-socket chooses. One test suite checks both.
 //
 //   kernel ──recvmmsg──▶ ReceiveBatch (64 slots, one per thread) ──one call──▶ handler(batch)
 //   kernel ◀─sendmmsg── send slots (one set per thread) ◀── reserve() … commit()   flushed after the handler returns
@@ -12,7 +12,7 @@ export const RECEIVE_SLOT_BYTES = 4096;
 export const SEND_SLOT_BYTES = 4096;
 
 /**
- * A datagram's two ends, as an opaque record of 32-bit words that is copied, never decoded, on the hot path.
+ * A datagram's two endpoints, as an opaque record of 32-bit words that is copied, never decoded, on the hot path.
  * ```
  *  word 0      address family (4 or 6) << 16 | remote port
  *  words 1–4   remote address, network order octets (IPv4 in word 1, the rest 0)
@@ -25,7 +25,7 @@ export const SEND_SLOT_BYTES = 4096;
  */
 export const PEER_WORDS = 12;
 
-/** What one wake-up of a socket brought. One object per thread, overwritten by the next batch. */
+/** The datagrams of one wake-up of a socket. One object per thread, overwritten by the next batch. */
 export interface ReceiveBatch {
   /** Slots filled: 1 … BATCH_SLOTS. */
   count: number;
@@ -50,13 +50,13 @@ export interface DatagramHandler {
 export interface DatagramSocketOptions {
   /** IPv4 or IPv6 literal to bind, no brackets, zone allowed (fe80::1%eth0). */
   address: string;
-  /** 0: the kernel picks one. */
+  /** 0: the kernel chooses one. */
   port: number;
   /** Several sockets (threads, processes) may bind the same port and share its traffic. Default false. */
   reusePort?: boolean;
-  /** With reusePort: refused (EADDRINUSE) while anybody has the address; shared once it is ours. Default false. */
+  /** With reusePort: refused (EADDRINUSE) while any other socket has the address; shared once it is ours. Default false. */
   claim?: boolean;
-  /** SO_RCVBUF wanted, octets; the kernel may grant less. Default: the system's. */
+  /** Requested SO_RCVBUF, octets; the kernel may grant less. Default: the system's. */
   receiveBufferBytes?: number;
   /** Fixes the remote end: only its datagrams are received, errors are reported, sends need no peer. */
   connectTo?: { address: string; port: number };
@@ -90,21 +90,21 @@ export interface DatagramSocket {
 
   /**
    * Memory for the next datagram to send (SEND_SLOT_BYTES long, overwritten later: fill it, then commit at once).
-   * Never fails: when all slots are taken, what is queued is sent first.
+   * Never fails: if all slots are taken, the queued ones are sent first.
    */
   reserve(): Uint8Array;
   /** Queues the reserved slot's first `length` octets to the ends in peers[wordOffset …] (from its local to its remote address). */
   commit(length: number, peers: Int32Array, wordOffset: number): void;
   /** Queues the reserved slot's first `length` octets to the connected remote. */
   commitConnected(length: number): void;
-  // Whatever is committed leaves right after the handler call in which it was committed, or, outside of one, before the
+  // A committed datagram is sent right after the handler call in which it was committed, or, outside of one, before the
   // thread next waits for events.
 
   counters(): DatagramCounters;
   /**
    * Hands the port over: new datagrams go to the other sockets that share it (if there are any), those that
    * wait here are still handed to the handler, and answers may still be sent. Resolves when none waits any more. For
-   * sockets that share their port and are not connected. node-socket cannot turn datagrams away: it only reads on for a moment.
+   * sockets that share their port and are not connected. node-socket cannot redirect datagrams: it only continues to read for a moment.
    */
   retire(): Promise<void>;
   /** Stops receiving, sends what is queued, closes. No handler call after it resolves. Idempotent. */

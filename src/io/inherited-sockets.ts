@@ -29,7 +29,7 @@ interface KnownSocket {
 
 /**
  * The addresses handed over, in the order of their first descriptors; empty without socket activation. Throws an Error that
- * says which descriptor is of no use.
+ * says which descriptor is unusable.
  */
 export function findInheritedSockets(
   environment: NodeJS.ProcessEnv = process.env,

@@ -1,4 +1,4 @@
-// Opens a TCP listener, one per worker on the same port where SO_REUSEPORT can be had (from the addon, or from Node
+// Opens a TCP listener, one per worker on the same port if SO_REUSEPORT is available (from the addon, or from Node
 // ≥ 23.1), so that the kernel spreads connections as it spreads datagrams. Called by server/tcp-listener.
 import { createServer, isIPv6, type ListenOptions, type Server, type Socket } from 'node:net';
 import { getSystemErrorName } from 'node:util';
@@ -12,11 +12,11 @@ const DEFAULT_BACKLOG = 1024;
 export interface TcpListenOptions {
   /** IPv4 or IPv6 literal to bind. An IPv6 wildcard does not take IPv4 connections. */
   address: string;
-  /** 0: the kernel picks one. */
+  /** 0: the kernel chooses one. */
   port: number;
-  /** Several threads listen on the same port. Where that cannot be had the port is simply bound. Default false. */
+  /** Several threads listen on the same port. If that is not available, the port is simply bound. Default false. */
   reusePort?: boolean;
-  /** With reusePort: refused (EADDRINUSE) while anybody has the address; shared once it is ours. Default false. */
+  /** With reusePort: refused (EADDRINUSE) while any other socket has the address; shared once it is ours. Default false. */
   claim?: boolean;
   backlog?: number;
   /** A listening socket inherited from a supervisor (LISTEN_FDS). With the addon, each listener gets a descriptor of its own. */

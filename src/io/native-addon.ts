@@ -1,11 +1,11 @@
 // Finds and loads the C addon (native/*.c), once per thread. Called by open-socket, batch-socket and
-// listen-tcp. Where it is absent everything still works, over node:dgram.
+// listen-tcp. Without it everything still works, over node:dgram.
 import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { findRootFolder } from '../base/root-folder.ts';
 
-/** As ABI in native/module.c: an addon that was built from other sources is not used. */
+/** As ABI in native/module.c: an addon built from different sources is not used. */
 const ABI = 5;
 
 /** The functions of the addon; native/module.c says what each does. Failures are negative errno numbers. */
@@ -56,7 +56,7 @@ export interface NativeStatus {
 
 let loaded: { addon: NativeAddon | null; reason: string } | undefined;
 
-/** The addon, or null where it cannot be used. */
+/** The addon, or null if it cannot be used. */
 export function nativeAddon(): NativeAddon | null {
   loaded ??= load();
   return loaded.addon;

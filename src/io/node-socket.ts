@@ -17,7 +17,7 @@ import {
 import { copyPeer, formatPeerAddress, peerPort, sameRemote, writePeer } from './peer.ts';
 import { socketError } from './socket-error.ts';
 
-/** Sends that may wait in libuv at once; it would queue without end. */
+/** Sends that may wait in libuv at a time: its queue has no limit. */
 const MAX_PENDING_SENDS = 1024;
 /** Turns of the event loop that a retired socket reads on; libuv takes up to 32 datagrams in each. */
 const RETIRE_TURNS = 64;
@@ -30,7 +30,7 @@ export function nodeSupportsReusePort(): boolean {
   return process.platform === 'linux' && (major > 23 || (major === 23 && minor >= 1));
 }
 
-/** Opens a socket. Rejects with an Error with the system's code, or ENOTSUP where reusePort cannot be had. */
+/** Opens a socket. Rejects with an Error with the system's code, or ENOTSUP if reusePort is not available. */
 export async function openNodeSocket(
   options: DatagramSocketOptions,
   handler: DatagramHandler,
@@ -209,7 +209,7 @@ const batch: ReceiveBatch = {
 };
 
 // Texts of the addresses seen last, so that a reply need not format its client's address again. Direct-mapped: an
-// address has one place, and the last to come takes it.
+// address has one slot, and the newest one takes it.
 const TEXT_SLOTS = 1024;
 const textPeers = new Int32Array(TEXT_SLOTS * PEER_WORDS);
 const texts: string[] = new Array(TEXT_SLOTS).fill('');

@@ -1,4 +1,4 @@
-// Opens a UDP socket: the batched one where the addon is there, node:dgram's otherwise. Called by listeners and upstreams.
+// Opens a UDP socket: the batched one if the addon is available, else node:dgram's. Called by listeners and upstreams.
 import { openBatchSocket } from './batch-socket.ts';
 import type { DatagramHandler, DatagramSocket, DatagramSocketOptions } from './datagram-socket.ts';
 import { nativeStatus } from './native-addon.ts';
@@ -8,7 +8,7 @@ export { type NativeStatus, nativeStatus } from './native-addon.ts';
 
 /**
  * Opens a socket; its handler may be called as soon as the promise resolves. Rejects with an Error with the system's
- * code: EADDRINUSE, EACCES, EADDRNOTAVAIL, EINVAL (not an IP literal), ENOTSUP (reusePort where it cannot be had).
+ * code: EADDRINUSE, EACCES, EADDRNOTAVAIL, EINVAL (not an IP literal), ENOTSUP (reusePort is not available).
  */
 export async function openDatagramSocket(
   options: DatagramSocketOptions,

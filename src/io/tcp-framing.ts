@@ -12,10 +12,10 @@ const MIN_MESSAGE_LENGTH = 12;
 /** First size of the buffer for a message in parts. It grows as octets come, not as a length is announced. */
 const FIRST_BUFFER_BYTES = 512;
 const EMPTY = new Uint8Array(0);
-/** The message that a handler is given. One for a thread: a stream is read while no other is. */
+/** The message passed to a handler. One per thread: only one stream is read at a time. */
 const message = WordOctets.ofLength(0x10000);
 
-/** Who gets the messages of a stream. Must not throw. */
+/** Receives the messages of a stream. Must not throw. */
 export interface FrameHandler {
   /** One whole message: the first `length` octets of `bytes`, valid during the call only. It may not push() to any reader. */
   onMessage(bytes: WordOctets, length: number): void;
@@ -45,7 +45,7 @@ export class FrameReader {
     return this.#length >= 0 || this.#highOctet >= 0;
   }
 
-  /** Reads no more, drops what was gathered. May be called from the handler. */
+  /** Stops reading and drops what was gathered. May be called from the handler. */
   stop(): void {
     this.#stopped = true;
     this.#length = -1;

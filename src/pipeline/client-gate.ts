@@ -42,7 +42,7 @@ export class ClientGate {
   readonly #clients = new Int32Array(0);
   readonly #paidUntilMs = new Float64Array(0);
   /** One client outside the networks that are served, for the log. */
-  readonly #stranger = new Int32Array(PEER_WORDS);
+  readonly #refusedPeer = new Int32Array(PEER_WORDS);
   #hasStranger = false;
   /** Hash seed: nobody can choose which clients share a slot. */
   readonly #seed: number;
@@ -87,12 +87,12 @@ export class ClientGate {
   takeStranger(): string | null {
     if (!this.#hasStranger) return null;
     this.#hasStranger = false;
-    return formatPeerAddress(this.#stranger, 0);
+    return formatPeerAddress(this.#refusedPeer, 0);
   }
 
   #rememberStranger(peers: Int32Array, offset: number): void {
     this.#hasStranger = true;
-    copyPeer(peers, offset, this.#stranger, 0);
+    copyPeer(peers, offset, this.#refusedPeer, 0);
   }
 
   /** Takes one query off a client's allowance: the queries of one second may come in a burst. */

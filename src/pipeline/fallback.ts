@@ -38,7 +38,7 @@ export function stepDown(marks: number, outcome: Outcome, proven: number, knowsE
       return (marks & Mark.edns) === 0 ? NO_STEP : withoutMarks(marks, Mark.edns);
     case Outcome.refused:
       // A server that compares names case-sensitively finds no zone for them: the letters go along
-      // with the first step, as there is one more at the most.
+      // with the first step, as there is at most one more.
       if ((unproven & Mark.options) !== 0) return withoutMarks(marks, Mark.options | (unproven & Mark.case));
       if ((unproven & Mark.case) !== 0) return withoutMarks(marks, Mark.case);
       return (unproven & Mark.edns) === 0 || knowsEdns ? NO_STEP : withoutMarks(marks, Mark.edns);

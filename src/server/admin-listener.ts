@@ -1,4 +1,4 @@
-// The admin listener over the server's life: opened at start, moved by a reload, awaited while the process that we follow
+// The admin listener over the server's life: opened at start, moved by a reload, awaited while the process that we replace
 // still has its address. The control plane owns it.
 import type { AdminServer } from '../admin/http.ts';
 import type { Log } from '../base/log.ts';
@@ -6,10 +6,10 @@ import type { RepeatLimiter } from '../base/repeat-limiter.ts';
 import type { Config, ListenAddress } from '../config/config.ts';
 import type { ServerFacts } from './server-facts.ts';
 
-/** How often an address is tried that the process before us still has. */
+/** How often to try an address that the previous process still has. */
 const RETRY_MS = 250;
 
-/** A change of the listener that may still be taken back. */
+/** A change of the listener that can still be undone. */
 export interface AdminChange {
   /** Puts it into force. */
   commit(): Promise<void>;
@@ -40,7 +40,7 @@ export class AdminListener {
     if (this.#server === null && config.admin.listen !== null) this.#awaitAddress(config);
   }
 
-  /** Opens what `next` asks for, so that an address that cannot be had is known before anything else changes. */
+  /** Opens what `next` asks for, so that an unavailable address is detected before anything else changes. */
   async prepare(previous: Config, next: Config): Promise<AdminChange> {
     const nothing = async () => {};
     if (JSON.stringify(next.admin) === JSON.stringify(previous.admin))

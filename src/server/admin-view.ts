@@ -1,4 +1,4 @@
-// What the admin listener shows of the running server, and the one thing that it lets people do. Main thread, per request.
+// What the admin listener shows of the running server, and the one action that it offers. Main thread, per request.
 import type {
   AdminSource,
   FlushScope,

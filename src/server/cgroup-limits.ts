@@ -3,7 +3,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-/** Infinity where there is no limit. */
+/** Infinity if there is no limit. */
 export interface CgroupLimits {
   /** CPUs: 0.5 is half of one. */
   readonly cpus: number;

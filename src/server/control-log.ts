@@ -36,5 +36,5 @@ export function reportRefusedClient(limiter: RepeatLimiter, client: string, hasA
   const text = hasAllowList
     ? 'a client is REFUSED: its address is in none of the networks of limits.allow'
     : 'a client is REFUSED: its address is neither private nor on one of our own links';
-  limiter.report('stranger', 'warn', { code: 'client-refused', client, remedy }, text);
+  limiter.report('refused', 'warn', { code: 'client-refused', client, remedy }, text);
 }

@@ -1,5 +1,5 @@
-// The main thread's whole work, put together: finds upstreams, starts workers, follows changes, reloads, drains. cli/serve.ts
-// starts it and passes signals on. Nothing here may stall a query: workers need nothing of it.
+// All the work of the main thread: finds upstreams, starts workers, watches for changes, reloads, drains. cli/serve.ts
+// starts it and passes signals on. Nothing here can delay a query: workers do not wait for it.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Clock } from '../base/clock.ts';
 import { UnloopError } from '../base/errors.ts';
@@ -38,11 +38,11 @@ import {
   workersFor,
 } from './worker-plan.ts';
 
-/** After a stop, what is in flight is answered by its deadline; this much later we are gone in any case. */
+/** After a stop, queries in flight are answered by their deadline; this much later the process exits in any case. */
 const DRAIN_MARGIN_MS = 200;
 const LOOK_MS = 1000;
 
-/** An error that people can cure, without a stack trace; any other as it is. */
+/** An error that people can fix, without a stack trace; any other as it is. */
 function fieldsOf(error: unknown): object {
   if (!(error instanceof UnloopError)) return { err: error };
   const { code, message, remedy } = error;
@@ -229,7 +229,7 @@ export class ControlPlane implements ServerFacts {
     if (message.type === 'sighted') this.loop.sighted(message.sightings);
     else if (message.type === 'suspected') this.loop.suspected(message.routeSlot, message.isWeak);
     else if (message.type === 'stumbled') this.#onStumble(message.slot, message.marks, message.domain);
-    else if (message.type === 'stranger') this.#reportRefused(message.client);
+    else if (message.type === 'refused') this.#reportRefused(message.client);
     else if (message.type === 'upstream-fault')
       this.#onUpstreamFault(message.upstream, message.reason, message.text);
   }
@@ -356,7 +356,7 @@ export class ControlPlane implements ServerFacts {
     this.#log.info({}, 'unloop has stopped');
   }
 
-  /** Ends everything; workers may take graceMs to finish what is in flight. */
+  /** Stops everything; workers may take graceMs to finish queries in flight. */
   async #close(graceMs: number): Promise<void> {
     // There are none where the start failed early.
     (this.#sources as UpstreamSources | undefined)?.close();

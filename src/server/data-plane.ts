@@ -226,7 +226,7 @@ export class DataPlane {
     return udp.port;
   }
 
-  /** Carries out what the main thread says; the number answers it. */
+  /** Carries out an order of the main thread; the number identifies the reply. */
   async take(message: ToWorker): Promise<number> {
     this.#clock.refresh();
     switch (message.type) {
@@ -255,7 +255,7 @@ export class DataPlane {
     this.#loopGuard.zones = zones;
   }
 
-  /** Takes over those settings that can change under way; for the others the supervisor starts new workers. */
+  /** Applies the settings that can change while running; for the others the supervisor starts new workers. */
   async #useConfig(config: Config): Promise<void> {
     this.#forward.times = timesOf(config);
     this.#outgoing.policy = config.loop;
@@ -342,10 +342,10 @@ export class DataPlane {
       this.#networksReadMs = nowMs;
       gate.allow = servedNetworks(this.#allow);
     }
-    if (!gate.serves(client)) this.#tell({ type: 'stranger', client });
+    if (!gate.serves(client)) this.#tell({ type: 'refused', client });
   }
 
-  /** Takes nothing new, answers what is in flight (for graceMs at most), closes. */
+  /** Accepts nothing new, answers queries in flight (for at most graceMs), closes. */
   async #drain(graceMs: number): Promise<void> {
     const tcpClosed = Promise.all(this.#tcpListeners.map((listener) => listener.drain()));
     const untilMs = this.#clock.refresh() + graceMs;

@@ -4,7 +4,7 @@
 /** How often the main thread looks. */
 export const LOOK_MS = 250;
 /**
- * A worker whose event loop stood still for so long hangs: no query, no collection of garbage takes that. Far more than a machine
+ * A worker whose event loop was blocked for this long hangs: no query, no collection of garbage takes that. Far more than a machine
  * with many times more to do than it has processors keeps a thread waiting, as ending a sound worker costs what it has in flight.
  */
 export const HANG_MS = 5000;

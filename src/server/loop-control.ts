@@ -56,7 +56,7 @@ export interface LoopControlOptions {
   readonly upstreams: MainUpstreams;
   /** The main thread's own block. */
   readonly counters: Counters;
-  /** Tells all workers to send by another way what is in flight by this one. */
+  /** Tells all workers to send queries in flight by this route another way. */
   readonly leaveRoute: (routeSlot: number) => void;
 }
 

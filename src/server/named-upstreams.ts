@@ -13,7 +13,7 @@ const START_PATIENCE_MS = 3000;
 
 export class NamedUpstreams {
   readonly #resolvers = new Map<string, HostResolver>();
-  /** Why a host has no address, while it has none. */
+  /** Why a host has no address, as long as it has none. */
   readonly #failures = new Map<string, string>();
   readonly #onChange: () => void;
   #following = false;

@@ -1,4 +1,4 @@
-// Keeps the workers: starts as many as wanted, replaces those that die, passes orders on to all of them.
+// Manages the workers: starts the configured number, replaces those that die, passes orders on to all of them.
 import type { Log } from '../base/log.ts';
 import type { Config } from '../config/config.ts';
 import { type CounterTotals, createCounterBlock } from '../metrics/counters.ts';
@@ -25,13 +25,13 @@ interface Crew {
   readonly handles: (WorkerHandle | null)[];
   /** Counter blocks by index; they outlive their workers, so the numbers never go back. */
   readonly blocks: SharedArrayBuffer[];
-  /** It is about to go: who dies is not replaced. */
+  /** It is about to exit: dead workers are not replaced. */
   leaving: boolean;
 }
 
 export class Supervisor {
   restarts = 0;
-  /** Those who serve. */
+  /** The running workers. */
   #crew: Crew;
   readonly #totals: CounterTotals;
   readonly #log: Log;
@@ -129,7 +129,7 @@ export class Supervisor {
     await this.broadcast({ type: 'routing', routing });
   }
 
-  /** New settings for all; those that only a new worker can take need replaceAll(). */
+  /** New settings for all workers; some only take effect in a new worker and need replaceAll(). */
   async useConfig(config: Config): Promise<void> {
     this.#crew.common = { ...this.#crew.common, config };
     await this.broadcast({ type: 'config', config });
@@ -163,7 +163,7 @@ export class Supervisor {
     return crew.listen;
   }
 
-  /** Lets the workers of a crew finish what is in flight, ends them and keeps what they counted. */
+  /** Lets the workers of a crew finish what is in flight, stops them and keeps their counts. */
   async #drainCrew(crew: Crew, graceMs: number): Promise<void> {
     crew.leaving = true;
     await Promise.all(crew.handles.map((handle) => handle?.drain(graceMs)));

@@ -14,7 +14,7 @@ import type { ClientPath } from '../pipeline/client-path.ts';
 const MAX_PIPELINED = 256;
 /** Octets of answers that a client may leave unread; beyond, we stop reading. */
 const MAX_UNREAD_BYTES = 256 * 1024;
-/** However busy, a connection ends after this long. */
+/** A connection is closed after this long, however busy it is. */
 const LIFETIME_MS = 2 * 60 * 60 * 1000;
 /** The idle time while the server drains. */
 const DRAIN_IDLE_MS = 1000;
@@ -71,7 +71,7 @@ export class TcpConnection implements ClientPath, WheelTimer {
   /** The queries of one read are being handled: answers are gathered. */
   #reading = false;
   #gatheredBytes = 0;
-  /** Its lifetime is over: what is in flight is answered, and that is all. */
+  /** Its lifetime is over: only queries in flight are still answered. */
   #expired = false;
 
   constructor(owner: ConnectionOwner, socket: Socket) {

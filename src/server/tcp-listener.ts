@@ -14,7 +14,7 @@ export interface TcpListenerOptions {
   readonly claim: boolean;
   /** A listening socket inherited from a supervisor of services, or −1. */
   readonly fd: number;
-  /** Connections open at once; further ones are closed as they come. */
+  /** Connections open at a time; further ones are closed at once. */
   readonly maxConnections: number;
   /** A connection without a whole query for this long is closed. */
   readonly idleMs: number;
@@ -66,7 +66,7 @@ export class TcpListener implements ConnectionOwner {
       },
       (socket) => listener.#onConnection(socket),
     );
-    // Accepting can fail for want of descriptors: Node goes on listening, clients try again.
+    // Accepting can fail if there are no descriptors left: Node continues to listen, and clients try again.
     listener.#server.on('error', () => counters.increment(Counter.tcpConnectionsRefused));
     return listener;
   }

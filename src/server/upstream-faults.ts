@@ -12,7 +12,7 @@ export class UpstreamFaults {
     this.#texts.set(upstream, known);
   }
 
-  /** The last words about failures of one kind; '' for none. */
+  /** The last message about failures of one kind; '' for none. */
   textOf(upstream: string, reason: FailureReason): string {
     return this.#texts.get(upstream)?.get(reason) ?? '';
   }

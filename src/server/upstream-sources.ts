@@ -53,7 +53,7 @@ export class UpstreamSources {
     this.#onError = onError;
   }
 
-  /** Finds out once. Until follow() is called nothing is watched. */
+  /** Finds the upstreams once. Nothing is watched until follow() is called. */
   static async find(
     config: Config,
     listen: readonly ListenAddress[],

@@ -21,7 +21,7 @@ export interface WorkerStart {
   readonly workers: number;
   readonly config: Config;
   readonly routing: RoutingSpec;
-  /** metrics/counters.ts; outlives the worker: its successor goes on counting there. */
+  /** metrics/counters.ts; outlives the worker: its successor continues to count there. */
   readonly counterBlock: SharedArrayBuffer;
   /** heartbeat.ts: this worker's own. */
   readonly heartbeat: SharedArrayBuffer;
@@ -43,7 +43,7 @@ export type ToWorker =
   | { readonly type: 'leave-route'; readonly id: number; readonly routeSlot: number }
   /** Answer: you are alive. */
   | { readonly type: 'ping'; readonly id: number }
-  /** Take nothing new, finish what is in flight (for graceMs at most), close. */
+  /** Accept nothing new, finish queries in flight (for at most graceMs), close. */
   | { readonly type: 'drain'; readonly id: number; readonly graceMs: number };
 
 /** What may be said to a worker, before it has an id. */
@@ -56,8 +56,8 @@ export type FromWorker =
   | { readonly type: 'cannot-start'; readonly code: string; readonly message: string }
   | { readonly type: 'done'; readonly id: number; readonly result: number }
   | { readonly type: 'sighted'; readonly sightings: readonly LoopSighting[] }
-  /** A client that is REFUSED, its network not being served. */
-  | { readonly type: 'stranger'; readonly client: string }
+  /** A client that is REFUSED because its network is not served. */
+  | { readonly type: 'refused'; readonly client: string }
   /** Why a connection toward an upstream, or a query over one, failed. */
   | {
       readonly type: 'upstream-fault';
@@ -65,7 +65,7 @@ export type FromWorker =
       readonly reason: FailureReason;
       readonly text: string;
     }
-  /** A server, or whoever owns `domain`, does not take some marks (upstream/marks.ts). */
+  /** A server, or the owner of `domain`, does not accept some marks (upstream/marks.ts). */
   | {
       readonly type: 'stumbled';
       readonly slot: number;

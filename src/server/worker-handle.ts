@@ -15,7 +15,7 @@ export interface WorkerEvents {
   onDeath(error: Error | null): void;
 }
 
-/** A worker that has not finished so long after its time hangs. */
+/** A worker that has not finished this long after its time hangs. */
 const DRAIN_PATIENCE_MS = 1000;
 /**
  * The heap that a worker may have: many times what it has with all its flights and waiters in use (the cache lies outside of it). It

@@ -26,7 +26,7 @@ async function begin(start: WorkerStart): Promise<void> {
   port.on('message', (message: ToWorker) => {
     plane.take(message).then(
       (result) => tell({ type: 'done', id: message.id, result }),
-      // Nothing that take() does may fail; if it does, the supervisor replaces this worker.
+      // Nothing in take() may fail; if it does, the supervisor replaces this worker.
       (error: unknown) => {
         throw error;
       },

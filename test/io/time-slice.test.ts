@@ -4,7 +4,7 @@ import { expect, it } from 'vitest';
 import { nativeAddon } from '../../src/io/native-addon.ts';
 
 const SLICE_NS = 100_000;
-/** Linux 6.12 was the first to heed what a thread asks for. */
+/** Linux 6.12 was the first to honor what a thread asks for. */
 const [major = 0, minor = 0] = release().split('.').map(Number);
 const IS_HEEDED = major > 6 || (major === 6 && minor >= 12);
 

@@ -377,7 +377,7 @@ describe('tiers', () => {
     });
   });
 
-  it('carry on the first tags of strangers, and hold the number of them against nobody', () => {
+  it('forward the first tags of others, and their number counts against no query', () => {
     const node = new Node({ clock });
     const tags = Array.from({ length: 12 }, () => tagOption(new Node({ clock }).detector.tagFor(1, 0)));
     const received = query(SHORT, Type.A, tags);

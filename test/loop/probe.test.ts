@@ -239,7 +239,7 @@ describe('probe', () => {
     expect(out.slice(HEADER_LENGTH, q.questionEnd)).toEqual(bytes.slice(HEADER_LENGTH, q.questionEnd));
   });
 
-  it('of strangers costs a bounded number of HMACs, and our own are known all the while', () => {
+  it('from others costs a bounded number of HMACs, and our own are still recognized', () => {
     const shared = ringOf(createKeyMaterial('key', 'edge'));
     const reader = new ProbeReader(shared, NOW_MS);
     const bogus = makeProbeName(ringOf(createKeyMaterial('other', 'edge')), 1, ROOT, 7, NOW_MS)!;

@@ -153,7 +153,7 @@ describe('tag', () => {
     }
   });
 
-  it('costs a bounded number of HMACs when strangers flood with bogus ones', () => {
+  it('costs a bounded number of HMACs when others flood it with forged tags', () => {
     const own = reader(createKeyMaterial('key', 'edge'));
     const genuine = tagOf(reader(createKeyMaterial('key', 'edge')), 1);
     expect(judge(own, genuine)).toBe(TagVerdict.ring);
