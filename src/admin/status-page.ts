@@ -103,7 +103,7 @@ function renderUpstreams(upstreams: readonly UpstreamStatus[]): Html {
     (upstream) => html`<tr>
 <td><code>${upstream.address}</code></td><td><span class="state ${upstream.state}">${upstream.state}</span>${renderCondition(upstream)}</td><td>${upstream.transport}</td>
 <td>${upstream.zones.map((zone) => (zone === '.' ? 'everything' : zone)).join(', ')}</td><td class="number">${formatMs(upstream.rttMs)}</td>
-<td>${upstream.source}${upstream.replaces === null ? '' : html`<br><span class="quiet">in place of <code>${upstream.replaces}</code></span>`}</td></tr>`,
+<td>${upstream.source}${upstream.replaces === null ? '' : html`<br><span class="quiet">instead of <code>${upstream.replaces}</code></span>`}</td></tr>`,
   );
   return html`<h2>Upstreams</h2><div class="table"><table>
 <thead><tr><th scope="col">address</th><th scope="col">state</th><th scope="col">over</th><th scope="col">asked for</th><th scope="col" class="number">round trip</th><th scope="col">found in</th></tr></thead>

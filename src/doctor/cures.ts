@@ -53,7 +53,7 @@ export function cureWithUnloop(facts: Facts, stubs: readonly string[]): Cure[] {
   if (facts.unloop !== null) return [];
   const servers = serversToName(facts);
   const local = stubs.filter((stub) => isLoopback(stub));
-  const inPlace = local.length === 0 ? '' : ` in place of ${local.join(', ')}`;
+  const inPlace = local.length === 0 ? '' : ` instead of ${local.join(', ')}`;
   // Discovery replaces stubs on loopback, not the cluster's DNS.
   const isFound =
     facts.realServers.length > 0 &&
@@ -140,7 +140,7 @@ export function cureSource(facts: Facts, leaf: Hop): Cure[] {
   const servers = serversToName(facts);
   const { settings } = facts.kubelet.distribution;
   if (settings !== null) return settings(servers);
-  const instead = `   in place of ${leaf.server}`;
+  const instead = `   instead of ${leaf.server}`;
   // dnsmasq told it itself, so that there is no file to point at.
   if (leaf.source.startsWith('CH TXT')) {
     const lines = [`server=${servers[0]!}${instead}`];

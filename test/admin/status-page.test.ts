@@ -28,7 +28,7 @@ describe('the status page', () => {
     expect(page).toContain('<code>10.0.0.2:53</code>');
     expect(page).toContain('<span class="state up">up</span>');
     expect(page).toContain('1.2 ms');
-    expect(page).toContain('in place of <code>127.0.0.53:53</code>');
+    expect(page).toContain('instead of <code>127.0.0.53:53</code>');
   });
 
   it('shows the path of a loop hop by hop, and when', () => {

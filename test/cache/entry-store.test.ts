@@ -89,7 +89,7 @@ describe('names that share a hash', () => {
     expect(found({ qnameLength: q.qnameLength - 1 })).toBe(false);
   });
 
-  it('are four at the most: a fifth pushes the first out', () => {
+  it('are four at most: a fifth pushes the first out', () => {
     expect(['a', 'b', 'c', 'd'].map((name) => insert(name, HASH))).toEqual([0, 0, 0, 0]);
     expect(insert('e', HASH)).toBe(1);
     expect(find('a', HASH)).toBe(NONE);

@@ -344,7 +344,7 @@ describe('NODATA (RFC 2308 §5: for ⟨QNAME, QTYPE, QCLASS⟩)', () => {
 });
 
 describe('failures (RFC 9520 §3.2)', () => {
-  it('answer for failureTtl with what was stored, then are asked anew', () => {
+  it('answer for failureTtl with what was stored, then are asked again', () => {
     const fixture = new CacheFixture({ failureTtlSeconds: 5 });
     fixture.storeFailure('www.example.com', 5, 22);
     expect(fixture.lookup('www.example.com')).toBe('failure');
@@ -376,12 +376,12 @@ describe('failures (RFC 9520 §3.2)', () => {
     });
   }
 
-  it('in a row last twice as long each time, five minutes at the most', () => {
+  it('in a row last twice as long each time, five minutes at most', () => {
     const fixture = new CacheFixture({ failureTtlSeconds: 5 });
     expect(lifetimes(fixture, 9)).toEqual([5, 10, 20, 40, 80, 160, 300, 300, 300]);
   });
 
-  it('begin anew after an answer', () => {
+  it('begin again after an answer', () => {
     const fixture = new CacheFixture({
       failureTtlSeconds: 5,
       serveStale: { maxAgeSeconds: 0, ttlSeconds: 30 },
@@ -392,7 +392,7 @@ describe('failures (RFC 9520 §3.2)', () => {
     expect(lifetimes(fixture, 2)).toEqual([5, 10]);
   });
 
-  it('begin anew after an answer that could not be kept', () => {
+  it('begin again after an answer that could not be kept', () => {
     const fixture = new CacheFixture({ failureTtlSeconds: 5 });
     fixture.storeFailure('www.example.com');
     fixture.store('www.example.com', { ttlSeconds: 0 });
@@ -400,7 +400,7 @@ describe('failures (RFC 9520 §3.2)', () => {
     expect(lifetimes(fixture, 1)).toEqual([5]);
   });
 
-  it('begin anew when the last one is over for five minutes', () => {
+  it('begin again when the last one is over for five minutes', () => {
     const fixture = new CacheFixture({ failureTtlSeconds: 5 });
     expect(lifetimes(fixture, 2)).toEqual([5, 10]);
     fixture.advanceSeconds(300);
@@ -587,7 +587,7 @@ describe('prefetch', () => {
     expect(fixture.lookup('www.example.com')).toBe('prefetch');
   });
 
-  it('counts hits anew once the answer is refreshed', () => {
+  it('counts hits again once the answer is refreshed', () => {
     const fixture = popular(5);
     expect(fixture.lookup('www.example.com')).toBe('prefetch');
     fixture.store('www.example.com', { ttlSeconds: 100 });

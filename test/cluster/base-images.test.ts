@@ -1,4 +1,4 @@
-// The image's base images: each by digest, and a script that pins them anew.
+// The image's base images: each by digest, and a script that pins them again.
 import { execFileSync } from 'node:child_process';
 import { chmodSync, cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -48,7 +48,7 @@ function update(digest: string): { dockerfile: string; manifests: string[]; stat
   return { dockerfile: read('Dockerfile'), manifests: MANIFESTS.map(read), status };
 }
 
-it('are pinned anew by the script, which changes nothing else', () => {
+it('are pinned again by the script, which changes nothing else', () => {
   const before = readFileSync(join(ROOT, 'Dockerfile'), 'utf8');
   const digest = `sha256:${'0123456789abcdef'.repeat(4)}`;
   const { dockerfile, manifests, status } = update(digest);

@@ -1,4 +1,4 @@
-// Files made from the table of settings. UPDATE_GENERATED=1 (`npm run docs`) writes them anew instead of comparing.
+// Files made from the table of settings. UPDATE_GENERATED=1 (`npm run docs`) writes them again instead of comparing.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
@@ -9,7 +9,7 @@ import { readYaml } from '../../src/config/read-yaml.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
 
-/** The file's text, written anew first if that is asked for. */
+/** The file's text, written again first if that is asked for. */
 function readGenerated(file: string, render: () => string): string {
   const path = join(ROOT, file);
   if (process.env.UPDATE_GENERATED === '1') writeFileSync(path, render());

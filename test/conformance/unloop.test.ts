@@ -40,7 +40,7 @@ describe.each(SOCKETS)('by the %s', (socket) => {
     }
   });
 
-  it('RFC 9267 §1: nothing of all this made a thread end or start anew', async () => {
+  it('RFC 9267 §1: nothing of all this made a thread end or start again', async () => {
     const forwarder = forwarders.find(({ name }) => name === socket)!;
     const metrics = await forwarder.process.metrics();
     expect(metrics.value('unloop_worker_restarts_total')).toBe(0);

@@ -66,7 +66,7 @@ function follow(root: string, more: Partial<WatchOptions> = {}, previous: Discov
 }
 
 describe('watchDiscovery', () => {
-  it('gives the first result, and follows a file that is written anew', async () => {
+  it('gives the first result, and follows a file that is written again', async () => {
     const root = await makeTree({ [CONF]: 'nameserver 10.0.0.1\n' });
     const results = follow(root);
     expect(await results.next()).toBe('10.0.0.1');
@@ -103,7 +103,7 @@ describe('watchDiscovery', () => {
     expect(results.all.at(-1)!.servers[0]!.replaces).toBe('127.0.0.53:53');
   });
 
-  it('follows a directory that is deleted and made anew', async () => {
+  it('follows a directory that is deleted and made again', async () => {
     const root = await makeTree({
       [CONF]: 'nameserver 127.0.0.53\n',
       [RESOLVED_FILE]: 'nameserver 10.0.0.2\n',

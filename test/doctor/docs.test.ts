@@ -1,5 +1,5 @@
 // docs/doctor.md: its examples are what the doctor prints, its codes those of the program.
-// UPDATE_GENERATED=1 writes the examples anew from the golden files.
+// UPDATE_GENERATED=1 writes the examples again from the golden files.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
@@ -28,7 +28,7 @@ describe('docs/doctor.md', () => {
     if (process.env.UPDATE_GENERATED === '1') writeFileSync(PAGE, renderPage(before));
     const text = readFileSync(PAGE, 'utf8');
     expect([...text.matchAll(EXAMPLE)].length).toBeGreaterThanOrEqual(5);
-    expect(text, 'UPDATE_GENERATED=1 writes the examples anew').toBe(renderPage(text));
+    expect(text, 'UPDATE_GENERATED=1 writes the examples again').toBe(renderPage(text));
   });
 
   it('explains every code of a finding, and no other', () => {

@@ -1,6 +1,6 @@
 // Whole reports over saved trees of nodes: fixtures/<name>/tree is the node's root, with a Corefile
 // and an unloop.yaml beside it where the case has them, and the files of the pod that the doctor
-// runs in below fixtures/<name>/pod. UPDATE_GENERATED=1 writes the golden files anew; read the
+// runs in below fixtures/<name>/pod. UPDATE_GENERATED=1 writes the golden files again; read the
 // difference before committing it.
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
@@ -109,7 +109,7 @@ async function report(name: string, ...more: string[]): Promise<DoctorRun> {
 
 function expectGolden(path: string, text: string): void {
   if (process.env.UPDATE_GENERATED === '1') writeFileSync(path, text);
-  expect(text, `${path}; UPDATE_GENERATED=1 writes it anew`).toBe(readFileSync(path, 'utf8'));
+  expect(text, `${path}; UPDATE_GENERATED=1 writes it again`).toBe(readFileSync(path, 'utf8'));
 }
 
 describe('the report on a saved tree', () => {
@@ -137,7 +137,7 @@ describe('the report on a saved tree', () => {
       expect(textOf(name), name).toMatch(/\bevery node\b/);
     }
     for (const name of Object.keys(VERDICTS)) {
-      expect(textOf(name), name).not.toMatch(/(?<![\w.])(\S+) +in place of \1(?![\w.])/);
+      expect(textOf(name), name).not.toMatch(/(?<![\w.])(\S+) +instead of \1(?![\w.])/);
       if (VERDICTS[name]![1] === 0)
         expect(textOf(name), name).not.toMatch(/^(would loop|loops|cannot tell)/m);
     }

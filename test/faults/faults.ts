@@ -56,7 +56,7 @@ export interface Fault {
   /** In the questions' names. */
   readonly key: string;
   readonly title: string;
-  /** One or two upstreams: what makes each one's script, anew for every run. */
+  /** One or two upstreams: what makes each one's script, again for every run. */
   readonly upstreams: readonly (() => Script)[];
   /** Default 'udp': TCP then follows where an answer does not fit. */
   readonly transport?: Transport;

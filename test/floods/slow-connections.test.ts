@@ -44,7 +44,7 @@ class Memory {
     onTestFinished(() => clearInterval(this.#timer));
   }
 
-  /** How much more it was at the most, MiB. */
+  /** How much more it was at most, MiB. */
   stop(): number {
     this.#note();
     clearInterval(this.#timer);

@@ -24,7 +24,7 @@ const PIECES = [
 ].map((hex) => Buffer.from(hex.replaceAll(' ', ''), 'hex'));
 
 /**
- * Copies `seed` into `out`, changed here and there, and returns the length: maxLength at the most. `other`: a message that
+ * Copies `seed` into `out`, changed here and there, and returns the length: maxLength at most. `other`: a message that
  * pieces may be taken from.
  */
 export function mutate(

@@ -233,7 +233,7 @@ describe('a birthday needs many queries for one name in flight', () => {
     client.close();
   });
 
-  it('signed ones, which are not coalesced: eight at the most', async () => {
+  it('signed ones, which are not coalesced: eight at most', async () => {
     let asked = 0;
     const upstream = await startUpstream(() => asked++);
     const unloop = await startUnloop({

@@ -163,7 +163,7 @@ describe('names whose authority is silent', () => {
     expect(stage.unloop.log.filter((line) => /is down/.test(line.msg))).toEqual([]);
   });
 
-  it('keep an honest question out for one answer at the most, when it comes after a while of nothing else', async () => {
+  it('keep an honest question out for one answer at most, when it comes after a while of nothing else', async () => {
     const stage = await start('udp', [dropsChecks]);
     await askUdp(stage.unloop.port, { name: 'before.example' });
     const attacker = await UdpClient.open(stage.unloop.port);

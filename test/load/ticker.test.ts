@@ -19,7 +19,7 @@ it('ticks until it is stopped, several side by side', async () => {
   const elapsedMs = performance.now() - started;
   fastTicker.stop();
   slowTicker.stop();
-  // One call for each tick at the most.
+  // One call for each tick at most.
   expect(fast).toBeLessThanOrEqual(elapsedMs / fastTicker.tickMs + 1);
   expect(slow).toBeLessThanOrEqual(elapsedMs / slowTicker.tickMs + 1);
   const [fastAtStop, slowAtStop] = [fast, slow];

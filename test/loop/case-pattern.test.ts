@@ -53,7 +53,7 @@ describe('case pattern', () => {
     );
   });
 
-  it('is recognised with its letters, and not with one of them turned', () => {
+  it('is recognized with its letters, and not with one of them turned', () => {
     const own = pattern();
     fc.assert(
       fc.property(anyName, fc.nat(1000), (name, pick) => {
@@ -138,7 +138,7 @@ describe('case pattern', () => {
     expect(own.match(turned, 0, turned.length, A)).toBe(0);
   });
 
-  it('of a replica is recognised in neighbouring epochs, and no further', () => {
+  it('of a replica is recognized in neighbouring epochs, and no further', () => {
     const material = createKeyMaterial('key', 'a');
     const name = textToName('somewhere.in.a.cluster.example.net');
     const middleMs = 5_676_000 * CASE_EPOCH_MS + CASE_EPOCH_MS / 2;

@@ -153,7 +153,7 @@ describe('the book of episodes', () => {
       book.close(1, 'mended', SUMMARY_INTERVAL_MS);
       book.summarise(2 * SUMMARY_INTERVAL_MS);
       expect(summaries()).toEqual([]);
-      // Silence is no summary: the minute is not begun anew by it.
+      // Silence is no summary: the minute is not begun again by it.
       book.record(route(1), sighting(1), SUMMARY_INTERVAL_MS + 1);
       book.summarise(2 * SUMMARY_INTERVAL_MS);
       expect(summaries()).toHaveLength(1);

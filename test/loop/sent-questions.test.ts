@@ -66,7 +66,7 @@ describe('sent questions', () => {
     expect(sent.isUnanswered(slot, 1, 5, NOW_MS + SENT_WINDOW_MS)).toBe(false);
   });
 
-  it('forgets after the window, and begins anew with each sending', () => {
+  it('forgets after the window, and begins again with each sending', () => {
     const sent = new SentQuestions();
     sent.add(hash(1, 2, 3), 4, NOW_MS);
     expect(sent.has(hash(1, 2, 3), 4, NOW_MS + SENT_WINDOW_MS)).toBe(true);

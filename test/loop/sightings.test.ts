@@ -20,7 +20,7 @@ describe('sighting log', () => {
     for (const { route, evidence, nonce } of all) log.note(route, evidence, true, nonce, 0);
     expect(log.drain(0)).toEqual(all.map((one) => ({ ...one, certain: true, count: 1, peer: '' })));
     expect(log.drain(0)).toEqual([]);
-    // And begins anew.
+    // And begins again.
     for (const { route, evidence } of all) log.note(route, evidence, false, 7, 0);
     expect(log.drain(0)).toEqual(
       all.map((one) => ({ ...one, nonce: 7, certain: false, count: 1, peer: '' })),

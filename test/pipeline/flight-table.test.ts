@@ -85,7 +85,7 @@ describe('flight-table', () => {
     expect(table.find(query.bytes, query.q, root)).toBeNull();
   });
 
-  it('finds a flight that was begun before routing was built anew with the same servers', () => {
+  it('finds a flight that was begun before routing was built again with the same servers', () => {
     const table = new FlightTable();
     const query = testQuery('www.example.com');
     const flight = flightFor(query, zone('.', 7));

@@ -232,7 +232,7 @@ describe('a flight', () => {
     }
   });
 
-  it('is joined and left by its route after routing was built anew with the same servers', () => {
+  it('is joined and left by its route after routing was built again with the same servers', () => {
     const [first, second] = [new FakeUpstream(1), new FakeUpstream(2)];
     const f = new PipelineFixture({ zones: [['.', [first, second]]] });
     f.ask(testQuery('moved.example').bytes);

@@ -1,4 +1,4 @@
-// With which marks (0x20 case, our option, EDNS) a server is asked, and what is learnt of it: for the domain that showed it,
+// With which marks (0x20 case, our option, EDNS) a server is asked, and what is learned of it: for the domain that showed it,
 // never for others.
 import { describe, expect, it } from 'vitest';
 import type { Attempt } from '../../src/pipeline/flight.ts';
@@ -244,7 +244,7 @@ describe('a server that is silent', () => {
   });
 });
 
-it('what the main thread has learnt of a server holds for all names, and its replies need not repeat the case', () => {
+it('what the main thread has learned of a server holds for all names, and its replies need not repeat the case', () => {
   const { upstream, f } = start();
   f.state.learn(1, LETTERS | OPTIONS, f.clock.nowMs);
   f.ask(testQuery('WWW.Example.com').bytes);

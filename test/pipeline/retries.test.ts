@@ -1,4 +1,4 @@
-// How a question is repeated: when, over what, and how often. With which marks, and what is learnt of the server by it:
+// How a question is repeated: when, over what, and how often. With which marks, and what is learned of the server by it:
 // marks.test.ts.
 import { describe, expect, it } from 'vitest';
 import type { Attempt } from '../../src/pipeline/flight.ts';

@@ -24,7 +24,7 @@ describe('the watch over a worker', () => {
     expect(looks(every(LOOK_MS, 10 * LOOKS), true)).not.toContain(true);
   });
 
-  it('starts anew after a beat', () => {
+  it('starts again after a beat', () => {
     const watch = new HeartbeatWatch(0);
     const heartbeat = new Heartbeat(watch.buffer);
     const silentFor = (fromMs: number) => every(LOOK_MS, LOOKS - 1).map((ms) => watch.hangs(fromMs + ms));

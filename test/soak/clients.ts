@@ -8,7 +8,7 @@ import type { Outcomes } from './outcomes.ts';
 import { type Question, QuestionSource } from './question-source.ts';
 
 const TICK_MS = 10;
-/** What the tool itself missed by being late is made up for, this much at once at the most. */
+/** What the tool itself missed by being late is made up for, this much at once at most. */
 const MAX_BURST_TICKS = 10;
 /** Far beyond forward.deadline (1.8 s): what has no reply by then is lost, not late. */
 const PATIENCE_MS = 8000;

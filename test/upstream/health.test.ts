@@ -135,7 +135,7 @@ describe('HealthChecker', () => {
     expect(state.stateOf(SLOT)).toBe(UpstreamState.up);
   });
 
-  it('asks once an interval at the most, however many questions come to nothing', async () => {
+  it('asks once an interval at most, however many questions come to nothing', async () => {
     server.behave = server.answer;
     await pass(10_000, () => state.doubt(SLOT));
     expect(server.asked.length).toBeLessThanOrEqual(20);

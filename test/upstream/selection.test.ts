@@ -164,7 +164,7 @@ describe('Selection', () => {
     });
   });
 
-  it('has one that is down or suspect asked beside another, each half second at the most', () => {
+  it('has one that is down or suspect asked beside another, each half second at most', () => {
     const selection = create('sequential', 3);
     const trials = new Trials();
     const beside = (nowMs: number) => selection.pickBeside(selection.pick(0), trials, ME, nowMs);

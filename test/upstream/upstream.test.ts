@@ -77,7 +77,7 @@ describe('Upstream', () => {
     expect(server.queries[0]?.transport).toBe(transport === 'udp' ? 'tcp' : transport);
   });
 
-  it('gives a truncated reply to its owner, who may ask anew over TCP', async () => {
+  it('gives a truncated reply to its owner, who may ask again over TCP', async () => {
     server.script = (query) => (query.transport === 'udp' ? truncated(query) : answer(query));
     await open('udp');
     const query = createQuery('large.example', owner);

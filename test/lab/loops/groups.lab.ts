@@ -1,4 +1,4 @@
-// Several of us: replicas behind one address recognise each other's queries; tiers of different rings are no loop.
+// Several of us: replicas behind one address recognize each other's queries; tiers of different rings are no loop.
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { startUnloopIn, type Unloop } from '../support/contenders.ts';
 import { describeAnswer, describeLoad, record } from '../support/figures.ts';
@@ -33,7 +33,7 @@ function startTwo(
 }
 
 describe('two replicas behind one address, whose upstream sends everything to that address', () => {
-  it('recognise their queries, whichever of them they come to', async () => {
+  it('recognize their queries, whichever of them they come to', async () => {
     const agent = await lab.pod.agent();
     await startDnsdist(lab.node, NODE, [POD, SECOND_POD]);
     const replicas = await startTwo([NODE, NODE], ['default', 'default'], { onStart: false });

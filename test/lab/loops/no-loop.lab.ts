@@ -33,7 +33,7 @@ describe('no alarm', () => {
     expect(figures.rcodes).toEqual({ 0: 1500 });
   });
 
-  // Eight letters: a guess in 256 hits our pattern, and has a probe sent, one a second at the most.
+  // Eight letters: a guess in 256 hits our pattern, and has a probe sent, one a second at most.
   it('for a client that randomises case, over 10⁵ queries', async () => {
     const [agent, upstream] = await Promise.all([lab.pod.agent(), lab.upstream.agent()]);
     await upstream.call('serve', { address: UPSTREAM });

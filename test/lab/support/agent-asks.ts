@@ -61,7 +61,7 @@ export interface Load {
   readonly count: number;
   /** Queries a second; 0: as fast as `inFlight` allows. */
   readonly rate?: number;
-  /** Questions open at once at the most. Default 100. */
+  /** Questions open at once at most. Default 100. */
   readonly inFlight?: number;
   readonly timeoutMs?: number;
   /** Each letter in a case drawn at random. */

@@ -39,7 +39,7 @@ async function startDnsmasqPeer(stage: Stage): Promise<Peer> {
     ...silent.map(({ port }) => `--server=/${ZONES.silent}/127.0.0.1#${port}`),
     ...pair.map(({ port }) => `--server=/${ZONES.pair}/127.0.0.1#${port}`),
   ]);
-  // It speaks no TLS, and has a process for each of 20 connections at the most.
+  // It speaks no TLS, and has a process for each of 20 connections at most.
   return peer('dnsmasq', server, ['plain', 'slow', 'hostile', 'silent', 'pair', 'real'], 9);
 }
 

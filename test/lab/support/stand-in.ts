@@ -21,7 +21,7 @@ export interface StandInOptions {
    * sent on.
    */
   readonly targetSuffix?: string;
-  /** Draws each letter's case anew in what is sent on. */
+  /** Draws each letter's case again in what is sent on. */
   readonly scrambleCase?: boolean;
   /** Leaves the OPT record off what is sent on. */
   readonly dropOptions?: boolean;

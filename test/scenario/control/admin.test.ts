@@ -281,7 +281,7 @@ describe('POST /cache/flush', () => {
       const reply = await unloop.admin(`/cache/flush${query}`, { method });
       return { status: reply.status, body: (await reply.json()) as { flushed?: number; error?: string } };
     };
-    /** The names that are asked of an upstream anew: those that are no longer in the cache. */
+    /** The names that are asked of an upstream again: those that are no longer in the cache. */
     const missing = async () => {
       // On a loaded machine the upstreams are checked as well (. NS).
       const seen = () =>

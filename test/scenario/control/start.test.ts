@@ -42,7 +42,7 @@ function sendOnce(port: number): Promise<'answered' | 'refused' | 'lost'> {
 describe('npm start', () => {
   it('serves with config/default.yaml, takes flags, and ends with npm', async () => {
     const upstream = await upstreamSaying('192.0.2.1');
-    // Without prestart, which would build dist anew while other tests run it.
+    // Without prestart, which would build dist again while other tests run it.
     const flags = ['--listen', '127.0.0.1:0', '--admin', '127.0.0.1:0', '--upstream', upstream.text];
     const child = spawn('npm', ['start', '--ignore-scripts', '--', ...flags], {
       cwd: ROOT,

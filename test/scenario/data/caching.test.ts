@@ -221,7 +221,7 @@ describe('the cache’s limits of time', () => {
 });
 
 describe('prefetch', () => {
-  it('fetches a popular answer anew before it expires, and answers from the old one meanwhile', async () => {
+  it('fetches a popular answer again before it expires, and answers from the old one meanwhile', async () => {
     const f = await startForwarder({ config: { cache: { prefetch: { hits: 3, remaining: '90%' } } } });
     f.on('hot.example', (query) =>
       answer(query, { ttl: 20, address: `192.0.2.${1 + f.asked('hot.example').length}` }),

@@ -26,7 +26,7 @@ describe.each(SOCKETS)('over the $socket', ({ native }) => {
       const reply = await f.udp({ name: 'cut.example' });
       expect(reply).toMatchObject({ rcode: 0, truncated: true });
       expect(addressesOf(reply)).toEqual(answers.map(({ data }) => data));
-      // Asked anew each time: neither the answer nor a failure was stored.
+      // Asked again each time: neither the answer nor a failure was stored.
       expect(f.asked('cut.example').length).toBeGreaterThanOrEqual(turn);
     }
     // Without OPT it takes 512 bytes: header and question take 29, a record 16 with a pointer, 28 with its name.

@@ -144,7 +144,7 @@ const CASES: readonly { what: string; start: () => Promise<string>; says: string
     says: 'HTTP status 503: the server fails',
   },
   {
-    what: 'a page in place of DNS',
+    what: 'a page instead of DNS',
     start: async () => `https://127.0.0.1:${await scripted(200, 'text/html')}/dns-query`,
     says: 'content type "text/html", not application/dns-message: check the path of the URL',
   },

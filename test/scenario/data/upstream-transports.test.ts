@@ -106,7 +106,7 @@ describe('TCP toward upstreams', () => {
   it.each([
     { how: 'closes', action: closeConnection() },
     { how: 'resets', action: resetConnection() },
-  ])('asks anew when the server $how a connection that had served before (RFC 7766 §6.2.4)', async ({
+  ])('asks again when the server $how a connection that had served before (RFC 7766 §6.2.4)', async ({
     action,
   }) => {
     const upstream = await startScriptedUpstream(() => undefined, { udp: false });
