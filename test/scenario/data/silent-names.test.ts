@@ -16,6 +16,8 @@ import { startUnloop } from '../../support/unloop-process.ts';
 import { scenarioConfig } from './forwarder.ts';
 
 const SECONDS = 5;
+/** A machine that stops for a second loses queries in one of the two halves. An attack that works does in each round. */
+const ROUNDS = 3;
 const HONEST_PER_SECOND = 10;
 
 const isSilent = (query: ReceivedQuery) => /^silent/i.test(query.name);
@@ -71,8 +73,7 @@ const SERVERS = [
 ] as const;
 
 /** Asks at a constant rate beside an attacker; returns how many honest queries were not answered. */
-async function countLost(port: number, from: string, silentPerSecond: number): Promise<number> {
-  const run = `${silentPerSecond}.${from}`;
+async function countLost(port: number, run: string, from: string, silentPerSecond: number): Promise<number> {
   const honest = await UdpClient.open(port, '127.0.0.1', from);
   const attacker = await UdpClient.open(port);
   const tick = 1000 / Math.max(HONEST_PER_SECOND, silentPerSecond);
@@ -111,9 +112,12 @@ describe.each(SERVERS)('silent names toward $server', ({ scheme, script, silentP
       config: scenarioConfig([`${scheme}://127.0.0.1:${address}`]),
       env: { NODE_EXTRA_CA_CERTS: authority.caPath },
     });
-    const lostBeside = await countLost(unloop.port, from, silentPerSecond);
-    const lostAlone = await countLost(unloop.port, from, 0);
-    expect(lostBeside).toBeLessThanOrEqual(lostAlone);
+    let surplus = 1;
+    for (let round = 0; round < ROUNDS && surplus > 0; round++) {
+      const lostBeside = await countLost(unloop.port, `${round}.beside`, from, silentPerSecond);
+      surplus = lostBeside - (await countLost(unloop.port, `${round}.alone`, from, 0));
+    }
+    expect(surplus).toBeLessThanOrEqual(0);
     expect(await unloop.stop()).toBe(0);
-  });
+  }, 60_000);
 });
