@@ -55,7 +55,7 @@ export interface ReplyOwner {
   mayRepeat?(query: UpstreamQuery): boolean;
   /**
    * The query has found no room for some time. Whether its owner has given up a query of a client that holds more, so that this one
-   * is to have the next room there is. Other queries may be cancelled during this call.
+   * is to have the next room there is. Other queries may be canceled during this call.
    */
   makeRoom?(query: UpstreamQuery): boolean;
   /**
@@ -104,7 +104,7 @@ export const UNSENT_ID = 0x10000;
 export interface Exchange {
   /**
    * Sends the query. The owner is told of the outcome later, never during this call; until then, or cancel(), `query.bytes` stays
-   * as it is: the reply is compared with it. A query still in flight is cancelled first.
+   * as it is: the reply is compared with it. A query still in flight is canceled first.
    */
   send(query: UpstreamQuery): void;
   /**

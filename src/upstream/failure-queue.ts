@@ -7,7 +7,7 @@ export class FailureQueue {
   readonly #exchange: Exchange;
   #queries: UpstreamQuery[] = [];
   #reasons: FailureReason[] = [];
-  /** Queries whose owner is still to be told, cancelled ones included. */
+  /** Queries whose owner is still to be told, canceled ones included. */
   get length(): number {
     return this.#queries.length;
   }
@@ -16,7 +16,7 @@ export class FailureQueue {
     this.#exchange = exchange;
   }
 
-  /** Fails a query that holds no ID. A query cancelled before its turn comes is passed over. */
+  /** Fails a query that holds no ID. A query canceled before its turn comes is passed over. */
   push(query: UpstreamQuery, reason: FailureReason): void {
     query.id = -1;
     query.exchange = this.#exchange;
@@ -32,7 +32,7 @@ export class FailureQueue {
     this.#reasons = [];
     for (let i = 0; i < queries.length; i++) {
       const query = queries[i]!;
-      // Cancelled, or cancelled and sent again, in the meantime.
+      // Canceled, or canceled and sent again, in the meantime.
       if (query.exchange !== this.#exchange || query.id !== -1) continue;
       query.exchange = null;
       query.owner?.onFailure(query, reasons[i]!);

@@ -26,7 +26,7 @@ const TO_AFTER_Z = 0x05050505;
  * ```
  *  octet | 0x20, its top bit aside        'a' … 'z' is 0x61 … 0x7a
  *    + 0x1f  carries into the top bit from 'a' on            no sum passes 0xff: no octet
- *    + 0x05  carries into the top bit from behind 'z' on     carries into its neighbour
+ *    + 0x05  carries into the top bit from behind 'z' on     carries into its neighbor
  * ```
  */
 export function lettersOf(word: number): number {
