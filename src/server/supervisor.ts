@@ -25,6 +25,8 @@ interface Crew {
   readonly handles: (WorkerHandle | null)[];
   /** Counter blocks by index; they outlive their workers, so the numbers never go back. */
   readonly blocks: SharedArrayBuffer[];
+  /** For each worker that is starting: routes to leave that it has not been told of. */
+  readonly starting: Set<WorkerOrder[]>;
   /** It is about to exit: dead workers are not replaced. */
   leaving: boolean;
 }
@@ -33,6 +35,8 @@ export class Supervisor {
   restarts = 0;
   /** The running workers. */
   #crew: Crew;
+  /** Workers that serve already, while their likes are still starting. */
+  #nextCrew: Crew | null = null;
   readonly #totals: CounterTotals;
   readonly #log: Log;
   readonly #onReport: (message: FromWorker) => void;
@@ -72,13 +76,15 @@ export class Supervisor {
     const counterBlock = this.#blockFor(crew, index);
     const startedMs = performance.now();
     const given = crew.common;
+    const missed: WorkerOrder[] = [];
+    crew.starting.add(missed);
     const { handle, bound } = await WorkerHandle.start(
       { ...given, counterBlock, listen: crew.listen },
       {
         onReport: this.#onReport,
         onDeath: (error) => this.#onDeath(crew, index, error, performance.now() - startedMs, pauseMs),
       },
-    );
+    ).finally(() => crew.starting.delete(missed));
     if (crew.leaving) {
       await handle.terminate();
       return bound;
@@ -88,6 +94,7 @@ export class Supervisor {
     const { config, routing } = crew.common;
     if (config !== given.config) void handle.order({ type: 'config', config });
     if (routing !== given.routing) void handle.order({ type: 'routing', routing });
+    for (const order of missed) void handle.order(order);
     return bound;
   }
 
@@ -120,7 +127,12 @@ export class Supervisor {
 
   /** Tells all workers; resolves with their answers. */
   broadcast(order: WorkerOrder): Promise<number[]> {
-    return Promise.all(this.#crew.handles.map((handle) => handle?.order(order) ?? 0));
+    const crews = this.#nextCrew === null ? [this.#crew] : [this.#crew, this.#nextCrew];
+    // A worker listens before we hear of it, and what it then sends by a looping route must not wait.
+    if (order.type === 'leave-route')
+      for (const { starting } of crews) for (const missed of starting) missed.push(order);
+    const handles = crews.flatMap((crew) => crew.handles);
+    return Promise.all(handles.map((handle) => handle?.order(order) ?? 0));
   }
 
   /** New routing for all, and for workers yet to come. */
@@ -148,9 +160,11 @@ export class Supervisor {
     const crew = createCrew({ ...old.common, ...change }, listen);
     const canShare = crew.common.reusePort;
     if (!canShare) await this.#drainCrew(old, graceMs);
+    this.#nextCrew = crew;
     try {
       await this.#startCrew(crew);
     } catch (error) {
+      this.#nextCrew = null;
       await this.#drainCrew(crew, 0);
       if (!canShare) {
         this.#crew = createCrew(old.common, old.listen);
@@ -158,6 +172,7 @@ export class Supervisor {
       }
       throw error;
     }
+    this.#nextCrew = null;
     this.#crew = crew;
     if (canShare) await this.#drainCrew(old, graceMs);
     return crew.listen;
@@ -191,5 +206,5 @@ function describeDeath(error: Error | null): { reason: string; remedy: string } 
 }
 
 function createCrew(common: CommonStart, listen: readonly BoundAddress[]): Crew {
-  return { common, listen, handles: [], blocks: [], leaving: false };
+  return { common, listen, handles: [], blocks: [], starting: new Set(), leaving: false };
 }
