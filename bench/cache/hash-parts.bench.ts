@@ -1,5 +1,7 @@
-// How long one hash that comes, and costs another its place, may take: V8 builds a Map anew now and then, all of it at once. Read the
-// column "max". `npx vitest bench --run bench/cache/hash-parts.bench.ts`. 100,000 hashes and a million, in one Map and in parts.
+// How long one hash that comes, and costs another its place, may take: V8 builds a Map anew now and
+// then, all of it at once. Read the column "max".
+// `npx vitest bench --run bench/cache/hash-parts.bench.ts`. 100,000 hashes and a million, in one
+// Map and in parts.
 import { bench, describe } from 'vitest';
 import { HashLru } from '../../src/cache/hash-lru.ts';
 

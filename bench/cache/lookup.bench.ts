@@ -1,6 +1,7 @@
-// What a cache hit (look-up and copy), a miss and a store cost: `npx vitest bench bench/cache`. 100,000 answers to A
-// questions, asked in a scattered order, so that hardly anything is in the processor's caches: the worst case. vitest's
-// module loader makes every call across files dearer than in the built program: compare rows, not with other figures.
+// What a cache hit (look-up and copy), a miss and a store cost: `npx vitest bench bench/cache`.
+// 100,000 answers to A questions, asked in a scattered order, so that hardly anything is in the
+// processor's caches: the worst case. vitest's module loader makes every call across files dearer
+// than in the built program: compare rows, not with other figures.
 import { bench, describe } from 'vitest';
 import { MessageCache } from '../../src/cache/message-cache.ts';
 import { Counters, createCounterBlock } from '../../src/metrics/counters.ts';

@@ -1,6 +1,8 @@
-// How entries may be found: lru-cache keyed by text, by the question's hash (as in src/cache/entry-store.ts), and a table of our own
-// in typed arrays with its list of recent use. `npx vitest bench --run bench/cache/store-key.bench.ts`. 100,000 names, hits in a
-// scattered order; and stores of new names into the full table, each of which costs the oldest entry its place.
+// How entries may be found: lru-cache keyed by text, by the question's hash (as in
+// src/cache/entry-store.ts), and a table of our own in typed arrays with its list of recent use.
+// `npx vitest bench --run bench/cache/store-key.bench.ts`. 100,000 names, hits in a scattered
+// order; and stores of new names into the full table, each of which costs the oldest entry its
+// place.
 import { LRUCache } from 'lru-cache';
 import { bench, describe } from 'vitest';
 
@@ -23,7 +25,7 @@ function hashOf(bytes: Uint8Array): number {
 }
 const hashes = Int32Array.from(queries, hashOf);
 
-/** Where the octets of entry i lie: whoever finds by hash must compare them. */
+/** Where the bytes of entry i lie: whoever finds by hash must compare them. */
 const stored = queries.map((query) => query.slice());
 function isSame(ref: number, query: Uint8Array): boolean {
   const own = stored[ref]!;
@@ -129,13 +131,13 @@ function walk(length: number, work: (i: number) => void): () => void {
 
 describe(`${BATCH} hits among ${NAMES} names`, () => {
   bench(
-    'lru-cache, text made of the octets',
+    'lru-cache, text made of the bytes',
     walk(NAMES, (i) => {
       sink.sum += byText.get(queries[i]!.toString('latin1'), OPTIONS) ?? NONE;
     }),
   );
   bench(
-    'lru-cache, hash, octets compared',
+    'lru-cache, hash, bytes compared',
     walk(NAMES, (i) => {
       const ref = byHash.get(hashes[i]!, OPTIONS) ?? NONE;
       if (ref === NONE || !isSame(ref, queries[i]!)) throw new Error('not found');
@@ -143,7 +145,7 @@ describe(`${BATCH} hits among ${NAMES} names`, () => {
     }),
   );
   bench(
-    'typed arrays, hash, octets compared',
+    'typed arrays, hash, bytes compared',
     walk(NAMES, (i) => {
       const ref = table.get(hashes[i]!, queries[i]!);
       if (ref === NONE) throw new Error('not found');
@@ -154,7 +156,7 @@ describe(`${BATCH} hits among ${NAMES} names`, () => {
 
 describe(`${BATCH} new names into a full table of ${NAMES}`, () => {
   bench(
-    'lru-cache, text made of the octets',
+    'lru-cache, text made of the bytes',
     walk(2 * NAMES, (i) => byText.set(queries[i]!.toString('latin1'), i, OPTIONS)),
   );
   bench(

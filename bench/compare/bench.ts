@@ -1,4 +1,5 @@
-// What every scenario's run shares: who takes part, the upstream, where files go, and where measurements end up.
+// What every scenario's run shares: who takes part, the upstream, where files go, and where
+// measurements end up.
 import { type Contender, type Needs, takesPart } from './contenders.ts';
 import type { FloorPrograms } from './floor-programs.ts';
 import type { CompareOptions } from './options.ts';
@@ -90,7 +91,10 @@ export class Bench {
   }
 }
 
-/** Everybody's turn, beginning with another one each round: no place in the order is the warm or the noisy one for long. */
+/**
+ * Everybody's turn, beginning with another one each round: no place in the order is the warm or the
+ * noisy one for long.
+ */
 export function turnsOf<T>(all: readonly T[], round: number): T[] {
   const first = all.length === 0 ? 0 : round % all.length;
   return [...all.slice(first), ...all.slice(0, first)];

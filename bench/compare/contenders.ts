@@ -1,4 +1,5 @@
-// Who is compared, and how each is started: today's versions where the laboratory has them, else the installed ones; one thread for the data path, caches large enough for all names, no DNSSEC
+// Who is compared, and how each is started: today's versions where the laboratory has them, else
+// the installed ones; one thread for the data path, caches large enough for all names, no DNSSEC
 // validation, no query log, and otherwise as shipped or as its own manual advises for speed.
 import { spawnSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
@@ -12,7 +13,9 @@ const OTHER_NODE = process.env.UNLOOP_BENCH_NODE ?? '';
 
 /** What a scenario asks of those who take part. */
 export interface Needs {
-  /** Whether answers are to be kept: dnsdist, asked for names that come once, is quicker without. */
+  /**
+   * Whether answers are to be kept: dnsdist, asked for names that come once, is quicker without.
+   */
   readonly cache: boolean;
   /** Names that the cache must hold. */
   readonly cacheNames: number;
@@ -68,7 +71,10 @@ const unloopTwoWorkers: Contender = {
   launch: (purpose) => ({ command: process.execPath, args: unloopArguments(purpose, 2) }),
 };
 
-/** The same program under another Node.js: UNLOOP_BENCH_NODE is its path. The addon must have been built by it. */
+/**
+ * The same program under another Node.js: UNLOOP_BENCH_NODE is its path. The addon must have been
+ * built by it.
+ */
 const unloopOtherNode: Contender = {
   ...unloop,
   key: 'unloop-other-node',
@@ -79,7 +85,9 @@ const unloopOtherNode: Contender = {
   launch: (purpose) => ({ command: OTHER_NODE, args: unloopArguments(purpose, 1) }),
 };
 
-/** Processes in place of threads: two of one worker each, on one port, of which the kernel chooses. */
+/**
+ * Processes in place of threads: two of one worker each, on one port, of which the kernel chooses.
+ */
 const unloopTwoProcesses: Contender = {
   ...unloop,
   key: 'unloop-2-processes',

@@ -14,7 +14,10 @@ export function buildFloorPrograms(folder: string): FloorPrograms {
   return { answer: compileFloor('answer', folder), forward: compileFloor('forward', folder) };
 }
 
-/** Compiles one of them; `batch` is how many datagrams it takes or sends in one system call. Returns its path. */
+/**
+ * Compiles one of them; `batch` is how many datagrams it takes or sends in one system call. Returns
+ * its path.
+ */
 export function compileFloor(name: 'answer' | 'forward', folder: string, batch = 64): string {
   const program = join(folder, `floor-${name}-${batch}`);
   const cc = process.env.CC ?? 'cc';

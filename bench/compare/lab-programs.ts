@@ -1,4 +1,5 @@
-// Today's versions of the peers, where the laboratory has unpacked or built them (test/lab/support/today.ts, coredns.ts).
+// Today's versions of the peers, where the laboratory has unpacked or built them
+// (test/lab/support/today.ts, coredns.ts).
 import { existsSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
@@ -7,7 +8,10 @@ import { join } from 'node:path';
 export const LAB_CACHE =
   process.env.UNLOOP_LAB_CACHE ?? join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'unloop-lab');
 
-/** Its programs by name. Those from Debian sid need root to start, and some milliseconds to enter the root they are unpacked in. */
+/**
+ * Its programs by name. Those from Debian sid need root to start, and some milliseconds to enter
+ * the root they are unpacked in.
+ */
 export const LAB_PROGRAMS = join(LAB_CACHE, 'bin');
 
 /** The laboratory's program of this name if it is there and may start, else the installed one. */

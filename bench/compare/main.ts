@@ -1,5 +1,6 @@
-// `npm run bench:compare`: unloop, other DNS servers and two floors in C, in one run, in turn, under the same load and before
-// the same upstream. Everything stays on loopback. docs/performance.md says how to read what comes out.
+// `npm run bench:compare`: unloop, other DNS servers and two floors in C, in one run, in turn,
+// under the same load and before the same upstream. Everything stays on loopback.
+// docs/performance.md says how to read what comes out.
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join, relative } from 'node:path';

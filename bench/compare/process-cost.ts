@@ -1,5 +1,6 @@
-// What a server process costs: processor time and memory, from /proc. Processor time counts what the kernel did on the
-// server's behalf too: the sending half of loopback runs in the sender's time, the same for every contender.
+// What a server process costs: processor time and memory, from /proc. Processor time counts what
+// the kernel did on the server's behalf too: the sending half of loopback runs in the sender's
+// time, the same for every contender.
 import { readdirSync, readFileSync } from 'node:fs';
 
 /** /proc/PID/stat counts ended children in ticks of this length: USER_HZ is 100 on every Linux. */
@@ -32,7 +33,10 @@ function endedChildrenNs(pid: number): number {
   return (childUserTicks + childSystemTicks) * TICK_NS;
 }
 
-/** The fields that matter of /proc/PID/stat, whose second one may hold spaces and parentheses (proc_pid_stat(5)). */
+/**
+ * The fields that matter of /proc/PID/stat, whose second one may hold spaces and parentheses
+ * (proc_pid_stat(5)).
+ */
 export function parseStat(text: string): { childUserTicks: number; childSystemTicks: number } {
   const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
   // cutime and cstime are fields 16 and 17; the first one here is field 3.

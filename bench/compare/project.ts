@@ -1,4 +1,5 @@
-// Where things are: the comparison runs as dist/bench/compare/*.js, its C sources and results stay in the source tree.
+// Where things are: the comparison runs as dist/bench/compare/*.js, its C sources and results stay
+// in the source tree.
 import { join } from 'node:path';
 import { findRootFolder } from '../../src/base/root-folder.ts';
 

@@ -1,4 +1,5 @@
-// Files of queries in dnsperf's format: hot names that every cache holds, and names that nobody asked for before.
+// Files of queries in dnsperf's format: hot names that every cache holds, and names that nobody
+// asked for before.
 import { createWriteStream } from 'node:fs';
 import { finished } from 'node:stream/promises';
 
@@ -6,8 +7,9 @@ import { finished } from 'node:stream/promises';
 export const HOT_NAMES = 5000;
 
 /**
- * Begins names: 0 to 24 letters, so that names, and answers, are of many lengths as real ones are. A server that has the kernel
- * send datagrams of one length together would look cheaper than it is with names of one length.
+ * Begins names: 0 to 24 letters, so that names, and answers, are of many lengths as real ones are.
+ * A server that has the kernel send datagrams of one length together would look cheaper than it is
+ * with names of one length.
  */
 function padding(i: number): string {
   return 'abcdefghijklmnopqrstuvwx'.slice(0, (i * 7919) % 25);

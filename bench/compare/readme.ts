@@ -1,5 +1,5 @@
-// The figures that the README shows, between its markers: a short table and the picture. Written by a whole run, so that they are
-// never of another one than bench/results.
+// The figures that the README shows, between its markers: a short table and the picture. Written by
+// a whole run, so that they are never of another one than bench/results.
 import { formatMachine } from '../../src/load/machine.ts';
 import { CONTENDERS } from './contenders.ts';
 import { figure, type Report } from './report.ts';
@@ -22,7 +22,9 @@ const COLUMNS = [
   },
 ] as const;
 
-/** The block for the README; `results` is the file that has all of it, from the repository's root. */
+/**
+ * The block for the README; `results` is the file that has all of it, from the repository's root.
+ */
 export function renderReadme(report: Report, results: string): string {
   const columns = COLUMNS.filter(({ scenario }) => report.measurements.some((m) => m.scenario === scenario));
   const rows = CONTENDERS.filter(({ variant }) => !variant)

@@ -1,4 +1,5 @@
-// What a run found: the form of bench/results/*.json, and the medians that tables and the picture show.
+// What a run found: the form of bench/results/*.json, and the medians that tables and the picture
+// show.
 import type { Machine } from '../../src/load/machine.ts';
 import { median } from './statistics.ts';
 
@@ -35,7 +36,10 @@ export function figure(report: Report, scenario: string, contender: string, valu
   );
 }
 
-/** The median of each round's own ratio: what the machine did to a round it did to both. NaN when there is none. */
+/**
+ * The median of each round's own ratio: what the machine did to a round it did to both. NaN when
+ * there is none.
+ */
 export function ratio(report: Report, scenario: string, over: string, under: string, value: string): number {
   const denominators = new Map<number, number>();
   for (const m of report.measurements) {

@@ -1,5 +1,6 @@
-// The scenario of kind `latency`: a fixed rate of cached names, how long each answer takes from when its query was to be sent,
-// and what it costs when batches are small. unloop's metrics are scraped every second meanwhile, as Prometheus would.
+// The scenario of kind `latency`: a fixed rate of cached names, how long each answer takes from
+// when its query was to be sent, and what it costs when batches are small. unloop's metrics are
+// scraped every second meanwhile, as Prometheus would.
 import { get } from 'node:http';
 import { join } from 'node:path';
 import type { LoadReport } from '../../src/load/report.ts';

@@ -37,7 +37,10 @@ export async function runLoadScenario(bench: Bench, scenario: LoadScenario): Pro
   }
 }
 
-/** Fills the caches and lets just-in-time compilers do their work, with the load that will be measured. */
+/**
+ * Fills the caches and lets just-in-time compilers do their work, with the load that will be
+ * measured.
+ */
 async function warm(bench: Bench, scenario: LoadScenario, running: readonly RunningServer[]): Promise<void> {
   const hotFile = join(bench.workFolder, 'hot.queries');
   await writeQueryFile(hotFile, hotQueries());

@@ -1,4 +1,5 @@
-// Scenarios of kind `memory`, `start` and `names`: what a contender takes before, and with a full cache.
+// Scenarios of kind `memory`, `start` and `names`: what a contender takes before, and with a full
+// cache.
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Bench, turnsOf } from './bench.ts';

@@ -1,5 +1,5 @@
-// The scenario of kind `pause`: whether unloop ever stands still. A minute at a fixed rate with a full cache, in which every new name
-// costs an old one its place, and a scrape every second.
+// The scenario of kind `pause`: whether unloop ever stands still. A minute at a fixed rate with a
+// full cache, in which every new name costs an old one its place, and a scrape every second.
 import { join } from 'node:path';
 import type { LoadReport } from '../../src/load/report.ts';
 import type { Bench } from './bench.ts';

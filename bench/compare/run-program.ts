@@ -1,7 +1,10 @@
 // Runs a program to its end for its output: the load tools.
 import { spawn } from 'node:child_process';
 
-/** Resolves to what it wrote to standard output; rejects with its complaint when it fails, or when it is not there. */
+/**
+ * Resolves to what it wrote to standard output; rejects with its complaint when it fails, or when
+ * it is not there.
+ */
 export async function runProgram(command: string, args: readonly string[]): Promise<string> {
   const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'] });
   let output = '';

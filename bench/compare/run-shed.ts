@@ -1,5 +1,6 @@
-// The scenario of kind `shed`: what a query costs unloop that it sent itself and that came back, beside a cached answer. One such
-// query is caught where its upstream should be, and sent back again and again, under the same load as the cached names.
+// The scenario of kind `shed`: what a query costs unloop that it sent itself and that came back,
+// beside a cached answer. One such query is caught where its upstream should be, and sent back
+// again and again, under the same load as the cached names.
 import { createSocket, type Socket } from 'node:dgram';
 import { once } from 'node:events';
 import { GeneratedQueries } from '../../src/load/generated-queries.ts';
@@ -52,7 +53,10 @@ export async function runShedScenario(bench: Bench, key: string): Promise<void> 
   }
 }
 
-/** Asks for a looping name and takes what the server sends to that name's upstream, which is closed then. */
+/**
+ * Asks for a looping name and takes what the server sends to that name's upstream, which is closed
+ * then.
+ */
 async function catchQuery(port: number, upstream: Socket): Promise<Uint8Array> {
   const client = createSocket('udp4');
   try {
@@ -79,7 +83,10 @@ function repeat(message: Uint8Array): QuerySource {
   };
 }
 
-/** As many as there are in `unloop bench` by default; with OPT, as the query of the server itself has it. */
+/**
+ * As many as there are in `unloop bench` by default; with OPT, as the query of the server itself
+ * has it.
+ */
 function cachedNames(): QuerySource {
   return new GeneratedQueries({
     hotNames: 1000,

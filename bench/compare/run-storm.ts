@@ -1,5 +1,6 @@
-// The scenario of kind `storm`: names whose upstream sends every query back, beside names that have nothing to do with it.
-// `unloop bench` plays the upstream that sends back, and all clients; each server is told to ask it for loop.example alone.
+// The scenario of kind `storm`: names whose upstream sends every query back, beside names that have
+// nothing to do with it. `unloop bench` plays the upstream that sends back, and all clients; each
+// server is told to ask it for loop.example alone.
 import type { StormReport } from '../../src/load/loop-storm.ts';
 import { type Bench, turnsOf } from './bench.ts';
 import type { Contender } from './contenders.ts';
@@ -7,7 +8,10 @@ import { UNLOOP } from './project.ts';
 import { runProgram } from './run-program.ts';
 import { freePort } from './server-process.ts';
 
-/** A storm costs those whom nothing stops a whole core for as long as it lasts: long enough is enough. */
+/**
+ * A storm costs those whom nothing stops a whole core for as long as it lasts: long enough is
+ * enough.
+ */
 const MOST_SECONDS = 5;
 /** Of looping and of other names, each. */
 const QPS = 1000;
@@ -27,7 +31,8 @@ async function measure(bench: Bench, key: string, contender: Contender, round: n
   try {
     const seconds = Math.min(bench.options.seconds, MOST_SECONDS);
     const args = ['--scenario', 'loop-storm', '--target', `127.0.0.1:${server.port}`];
-    // The sound upstream that it brings along is asked by nobody here: every server has that of all scenarios.
+    // The sound upstream that it brings along is asked by nobody here: every server has that of all
+    // scenarios.
     args.push('--reflector', `127.0.0.1:${loopPort}`, '--responder', `127.0.0.1:${await freePort()}`);
     args.push('--qps', String(QPS), '--loop-qps', String(QPS));
     args.push('--pid', String(server.pid), '--duration', `${seconds}s`, '--timeout', '2s', '--json');

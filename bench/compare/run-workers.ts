@@ -1,5 +1,6 @@
-// The scenario of kind `workers`: whether a second worker makes a query dearer. Each worker gets the load that one alone gets: with one load
-// for both, batches would be half as long, and that is dearer whoever shares it.
+// The scenario of kind `workers`: whether a second worker makes a query dearer. Each worker gets
+// the load that one alone gets: with one load for both, batches would be half as long, and that is
+// dearer whoever shares it.
 import { join } from 'node:path';
 import { type Bench, turnsOf } from './bench.ts';
 import { runDnsperf } from './dnsperf.ts';

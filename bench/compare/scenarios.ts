@@ -1,7 +1,11 @@
-// What is measured: each scenario's load and contenders, as data. Titles and keys appear in the results.
+// What is measured: each scenario's load and contenders, as data. Titles and keys appear in the
+// results.
 import { hotQueries, mixedQueries, uniqueQueries } from './query-files.ts';
 
-/** Queries that no server here exceeds in a second; a file of unique names is as long as that asks for. */
+/**
+ * Queries that no server here exceeds in a second; a file of unique names is as long as that asks
+ * for.
+ */
 const MOST_UNIQUE_PER_SECOND = 120_000;
 const MOST_MIXED_PER_SECOND = 160_000;
 

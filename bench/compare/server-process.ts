@@ -1,4 +1,5 @@
-// A contender that runs: started, waited for until its first answer, stopped. Its output is kept for the error message.
+// A contender that runs: started, waited for until its first answer, stopped. Its output is kept
+// for the error message.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { createSocket } from 'node:dgram';
 import { mkdtempSync } from 'node:fs';
@@ -96,7 +97,10 @@ async function stop(child: ChildProcess): Promise<void> {
   clearTimeout(limit);
 }
 
-/** A port that was free for TCP and UDP a moment ago; whoever takes it meanwhile fails the start, loudly. */
+/**
+ * A port that was free for TCP and UDP a moment ago; whoever takes it meanwhile fails the start,
+ * loudly.
+ */
 export async function freePort(): Promise<number> {
   for (;;) {
     const server = createServer();

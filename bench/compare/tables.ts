@@ -1,4 +1,5 @@
-// Tables in Markdown, for the terminal, bench/results and docs: one per kind of figure, contenders down, scenarios across.
+// Tables in Markdown, for the terminal, bench/results and docs: one per kind of figure, contenders
+// down, scenarios across.
 import { formatMachine } from '../../src/load/machine.ts';
 import { CONTENDERS } from './contenders.ts';
 import { best, figure, type Report, ratio } from './report.ts';

@@ -1,12 +1,14 @@
-// What an IPv4 fast path would spare where a reply is addressed: all 12 words of a peer record (src/io/peer.ts), or the three
-// that IPv4 has. `npx vitest bench --run bench/io`.
+// What an IPv4 fast path would spare where a reply is addressed: all 12 words of a peer record
+// (src/io/peer.ts), or the three that IPv4 has. `npx vitest bench --run bench/io`.
 import { bench, describe } from 'vitest';
 import { PEER_WORDS } from '../../src/io/datagram-socket.ts';
 import { copyPeer } from '../../src/io/peer.ts';
 
 const SLOTS = 64;
 const BATCH = 1000;
-/** As native/batch_socket.c lays a record out: family and port, remote address, …, local address. */
+/**
+ * As native/batch_socket.c lays a record out: family and port, remote address, …, local address.
+ */
 const REMOTE = 1;
 const LOCAL = 7;
 

@@ -1,5 +1,5 @@
-// What loop evidence costs per query: not looked for, looked for in vain, found; and put on what goes out. Run with
-// `npx vitest bench --run bench/loop`.
+// What loop evidence costs per query: not looked for, looked for in vain, found; and put on what
+// goes out. Run with `npx vitest bench --run bench/loop`.
 import { bench, describe } from 'vitest';
 import { Clock } from '../../src/base/clock.ts';
 import { LoopDetector, LoopVerdict } from '../../src/loop/detector.ts';

@@ -1,5 +1,6 @@
-// What a scrape costs the main thread, with as many upstreams as a cluster has and with as many as there can be; and
-// what counting costs a worker per query. Run: npx vitest bench --run bench/metrics
+// What a scrape costs the main thread, with as many upstreams as a cluster has and with as many as
+// there can be; and what counting costs a worker per query. Run: npx vitest bench --run
+// bench/metrics
 import { bench, describe } from 'vitest';
 import {
   Counter,

@@ -1,6 +1,6 @@
-// What a cached answer costs in JavaScript, from the datagram as it came to the one that goes, sockets left out. Run with
-// `npx vitest bench --run bench/pipeline`. Compare it with itself only: vitest wraps every import, and what is built is several
-// times as quick (docs/performance.md).
+// What a cached answer costs in JavaScript, from the datagram as it came to the one that goes,
+// sockets left out. Run with `npx vitest bench --run bench/pipeline`. Compare it with itself only:
+// vitest wraps every import, and what is built is several times as quick (docs/performance.md).
 import { bench, describe } from 'vitest';
 import { PEER_WORDS } from '../../src/io/datagram-socket.ts';
 import type { ClientPath } from '../../src/pipeline/client-path.ts';

@@ -1,5 +1,6 @@
-// Start and idle memory, beside the peers: from exec to the first answer, the processor time until then, and what is resident
-// when nothing has been asked since. `npm run bench:start [-- STARTS]`: medians; the machine should have nothing else to do.
+// Start and idle memory, beside the peers: from exec to the first answer, the processor time until
+// then, and what is resident when nothing has been asked since. `npm run bench:start [-- STARTS]`:
+// medians; the machine should have nothing else to do.
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

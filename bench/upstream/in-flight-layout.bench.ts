@@ -1,6 +1,7 @@
-// How the queries in flight may be kept: a column each in typed arrays (as in src/upstream), or an object each, made per query or
-// taken from a pool. `npx vitest bench --run bench/upstream`. What is measured: note a query under a random ID, find it by the ID
-// in its reply, check what must agree, let it go, 500 in flight.
+// How the queries in flight may be kept: a column each in typed arrays (as in src/upstream), or an
+// object each, made per query or taken from a pool. `npx vitest bench --run bench/upstream`. What
+// is measured: note a query under a random ID, find it by the ID in its reply, check what must
+// agree, let it go, 500 in flight.
 import { bench, describe } from 'vitest';
 
 const IDS = 65_536;

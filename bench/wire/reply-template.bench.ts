@@ -1,8 +1,8 @@
-// Whether error replies are worth a template: written field by field (src/wire/reply.ts), or copied from one made before and
-// patched. `npx vitest bench --run bench/wire/reply-template.bench.ts`.
+// Whether error replies are worth a template: written field by field (src/wire/reply.ts), or copied
+// from one made before and patched. `npx vitest bench --run bench/wire/reply-template.bench.ts`.
 import { bench, describe } from 'vitest';
-import { copyOctets } from '../../src/base/word-octets.ts';
-import { writeUint16 } from '../../src/wire/octets.ts';
+import { copyBytes } from '../../src/base/word-bytes.ts';
+import { writeUint16 } from '../../src/wire/bytes.ts';
 import { ParsedQuery, parseQuery } from '../../src/wire/query.ts';
 import { writeErrorReply } from '../../src/wire/reply.ts';
 import { bytesOf, header, opt, question } from '../../test/wire/build-message.ts';
@@ -28,13 +28,13 @@ const tail = out.slice(HEADER_LENGTH + questionLength, written);
 
 /** RD and CD are the client's, the rest of the header the template's. */
 function copyTemplate(): number {
-  copyOctets(head, 0, out, 0, HEADER_LENGTH);
+  copyBytes(head, 0, out, 0, HEADER_LENGTH);
   out[0] = query[0]!;
   out[1] = query[1]!;
   out[2] = (out[2]! & 0xfe) | (query[2]! & 0x01);
   out[3] = (out[3]! & 0xef) | (query[3]! & 0x10);
-  copyOctets(query, HEADER_LENGTH, out, HEADER_LENGTH, questionLength);
-  copyOctets(tail, 0, out, HEADER_LENGTH + questionLength, tail.length);
+  copyBytes(query, HEADER_LENGTH, out, HEADER_LENGTH, questionLength);
+  copyBytes(tail, 0, out, HEADER_LENGTH + questionLength, tail.length);
   return HEADER_LENGTH + questionLength + tail.length;
 }
 writeUint16(out, 0, 0xffff);

@@ -1,5 +1,6 @@
-// `npm run sbom`: the bill of materials of what is shipped, CycloneDX 1.5, from the lockfile. `npm sbom --omit dev` leaves out every
-// dependency that one for development may use as well (yaml, npm 11.19).
+// `npm run sbom`: the bill of materials of what is shipped, CycloneDX 1.5, from the lockfile.
+// `npm sbom --omit dev` leaves out every dependency that one for development may use as well (yaml,
+// npm 11.19).
 import { readFileSync } from 'node:fs';
 
 const read = (name) => JSON.parse(readFileSync(new URL(`../../${name}`, import.meta.url), 'utf8'));

@@ -1,5 +1,6 @@
-// The demonstration's cast, all on loopback and all in this process: a real server, a stub that sends everything back, and
-// a plain forwarder as DNS forwarders usually are. main.ts lets them play.
+// The demonstration's cast, all on loopback and all in this process: a real server, a stub that
+// sends everything back, and a plain forwarder as DNS forwarders usually are. main.ts lets them
+// play.
 import { createSocket, type RemoteInfo, type Socket } from 'node:dgram';
 
 /** A UDP server that runs; `packets` counts what it received. */
@@ -46,8 +47,8 @@ export interface Reflector extends Actor {
 }
 
 /**
- * What 127.0.0.53 is inside a pod: whatever is sent to it comes back to the sender's own DNS server. It gives up after
- * `limit` packets, so that the demonstration ends; a real one does not.
+ * What 127.0.0.53 is inside a pod: whatever is sent to it comes back to the sender's own DNS
+ * server. It gives up after `limit` packets, so that the demonstration ends; a real one does not.
  */
 export async function openReflector(limit: number): Promise<Reflector> {
   const pending = new Map<number, RemoteInfo & { id: number }>();
@@ -78,7 +79,9 @@ export async function openReflector(limit: number): Promise<Reflector> {
   };
 }
 
-/** Sends every query to its upstream and every reply to whoever asked: no more, as most forwarders. */
+/**
+ * Sends every query to its upstream and every reply to whoever asked: no more, as most forwarders.
+ */
 export function openPlainForwarder(upstreamPort: number): Promise<Actor> {
   const pending = new Map<number, RemoteInfo & { id: number }>();
   let nextId = 0;

@@ -1,4 +1,5 @@
-// A client that asks a thousand different names and takes down what became of each. Called by main.ts.
+// A client that asks a thousand different names and takes down what became of each. Called by
+// main.ts.
 import { createSocket } from 'node:dgram';
 
 /** What the client saw. */
@@ -20,7 +21,9 @@ function writeQuery(id: number, name: string): Buffer {
   return Buffer.concat([header, ...labels, Buffer.from([0, 0, 1, 0, 1])]);
 }
 
-/** Asks `count` names at 127.0.0.1:port, `pauseMs` for every ten, and waits patienceMs for the last. */
+/**
+ * Asks `count` names at 127.0.0.1:port, `pauseMs` for every ten, and waits patienceMs for the last.
+ */
 export async function ask(port: number, count: number, patienceMs: number): Promise<Outcome> {
   const socket = createSocket('udp4');
   await new Promise<void>((resolve) => socket.connect(port, '127.0.0.1', resolve));

@@ -1,5 +1,6 @@
-// `npm run demo`: a loop on this machine's loopback, without root and without other software. The same thousand queries go to a
-// plain forwarder and to unloop, whose upstream sends everything back; what each did stands in a table.
+// `npm run demo`: a loop on this machine's loopback, without root and without other software. The
+// same thousand queries go to a plain forwarder and to unloop, whose upstream sends everything
+// back; what each did stands in a table.
 import { spawn } from 'node:child_process';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';

@@ -1,5 +1,6 @@
-// Who may ask the admin listener what. Against web pages that reach for loopback (DNS rebinding, cross-site requests)
-// the Host and Origin headers are checked; beyond loopback a token is needed. Called by http.ts for every request.
+// Who may ask the admin listener what. Against web pages that reach for loopback (DNS rebinding,
+// cross-site requests) the Host and Origin headers are checked; beyond loopback a token is needed.
+// Called by http.ts for every request.
 import { createHash, timingSafeEqual } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import { isIP } from 'node:net';
@@ -19,7 +20,10 @@ export interface Refusal {
 export class AccessPolicy {
   readonly #loopback: boolean;
   readonly #hosts: ReadonlySet<string>;
-  /** SHA-256 of the token, so that the comparison takes the same time for every guess; null without a token. */
+  /**
+   * SHA-256 of the token, so that the comparison takes the same time for every guess; null without
+   * a token.
+   */
   readonly #tokenDigest: Buffer | null;
 
   /** `hosts` are further names by which browsers may address a loopback listener. */
@@ -36,7 +40,10 @@ export class AccessPolicy {
     return this.#refuseHost(request) ?? refuseOrigin(request) ?? this.#refuseStranger(request, openness);
   }
 
-  /** A page whose own name was made to point at 127.0.0.1 sends that name: an address or `localhost` it cannot send. */
+  /**
+   * A page whose own name was made to point at 127.0.0.1 sends that name: an address or `localhost`
+   * it cannot send.
+   */
   #refuseHost(request: IncomingMessage): Refusal | null {
     if (!this.#loopback) return null;
     const name = hostName(request.headers.host ?? '');
@@ -77,7 +84,10 @@ export function isLoopbackHost(host: string): boolean {
   return isIP(name.replace(/^::ffff:/, '')) === 4 && /^(::ffff:)?127\./.test(name);
 }
 
-/** The name or address in a Host header, lower case, without port, brackets and final dot; null when it is not one. */
+/**
+ * The name or address in a Host header, lower case, without port, brackets and final dot; null when
+ * it is not one.
+ */
 function hostName(host: string): string | null {
   const match = /^(?:\[([^\][]+)\]|([^:\][]+?)\.?)(?::\d{1,5})?$/.exec(host.toLowerCase());
   return match?.[1] ?? match?.[2] ?? null;
@@ -88,7 +98,8 @@ function refuseOrigin(request: IncomingMessage): Refusal | null {
   const { origin, host = '' } = request.headers;
   const site = request.headers['sec-fetch-site'];
   const foreignOrigin = origin !== undefined && originHost(origin) !== host.toLowerCase();
-  // A link to the status page on another page is harmless; a form that posts here from there is not.
+  // A link to the status page on another page is harmless; a form that posts here from there is
+  // not.
   const foreignChange =
     request.method === 'POST' && site !== undefined && site !== 'same-origin' && site !== 'none';
   if (!foreignOrigin && !foreignChange) return null;
@@ -103,7 +114,10 @@ function originHost(origin: string): string | null {
   return /^https?:\/\/([^/]+)$/.exec(origin.toLowerCase())?.[1] ?? null;
 }
 
-/** The token of `Bearer TOKEN`, or the password of `Basic`, which is all a browser can be made to send; else null. */
+/**
+ * The token of `Bearer TOKEN`, or the password of `Basic`, which is all a browser can be made to
+ * send; else null.
+ */
 function presentedToken(authorization: string): string | null {
   const match = /^(bearer|basic) +(\S+)$/i.exec(authorization);
   if (match === null) return null;

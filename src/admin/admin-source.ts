@@ -1,11 +1,14 @@
-// What the admin listener asks the running server for. The server (main thread) implements it; every method is called
-// per request and, but for flushCache, only reads.
+// What the admin listener asks the running server for. The server (main thread) implements it;
+// every method is called per request and, but for flushCache, only reads.
 import type { Config } from '../config/config.ts';
 import type { CounterTotals } from '../metrics/counters.ts';
 import type { MetricsText } from '../metrics/exposition.ts';
 import type { BuildInfo, UpstreamStateName } from '../metrics/metrics-source.ts';
 
-/** Whether queries should be sent here: not before there is something to answer with, and not while draining. */
+/**
+ * Whether queries should be sent here: not before there is something to answer with, and not while
+ * draining.
+ */
 export interface Readiness {
   readonly ready: boolean;
   /** One clause, empty when ready: `draining`, `no upstream has answered yet`. */
@@ -29,11 +32,14 @@ export interface UpstreamStatus {
   readonly zones: readonly string[];
   readonly state: UpstreamStateName;
   /**
-   * `unasked`: it was not asked yet; `unheard`: it was asked and has answered nothing yet; `answers`; `degraded`: its latest
-   * answers are errors, all of them.
+   * `unasked`: it was not asked yet; `unheard`: it was asked and has answered nothing yet;
+   * `answers`; `degraded`: its latest answers are errors, all of them.
    */
   readonly condition: 'unasked' | 'unheard' | 'answers' | 'degraded';
-  /** Why a query, a connection or a check failed last, with the remedy; '' if none has since it last answered. */
+  /**
+   * Why a query, a connection or a check failed last, with the remedy; '' if none has since it last
+   * answered.
+   */
   readonly lastError: string;
   /** The file it was found in, or `configuration`. */
   readonly source: string;
@@ -41,7 +47,10 @@ export interface UpstreamStatus {
   readonly replaces: string | null;
   /** Smoothed round-trip time; null while nothing was measured. */
   readonly rttMs: number | null;
-  /** What it is asked without, for all names, since and until when: it does not handle upper case, options or EDNS. */
+  /**
+   * What it is asked without, for all names, since and until when: it does not handle upper case,
+   * options or EDNS.
+   */
   readonly learned: readonly LearnedOfUpstream[];
 }
 
@@ -82,6 +91,9 @@ export interface AdminSource {
   loops(): readonly LoopEpisodeStatus[];
   config(): Config;
   metrics(): Promise<MetricsText>;
-  /** Forgets entries in every worker; resolves to how many. Throws UNLOOP_USAGE for a zone that is not configured. */
+  /**
+   * Forgets entries in every worker; resolves to how many. Throws UNLOOP_USAGE for a zone that is
+   * not configured.
+   */
   flushCache(scope: FlushScope): Promise<number>;
 }

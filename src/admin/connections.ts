@@ -1,9 +1,13 @@
-// The connections of the admin listener, bounded so that a client that opens and keeps many of them does not block the probes:
-// kubelet restarts a container whose /health does not answer. Called by http.ts.
+// The connections of the admin listener, bounded so that a client that opens and keeps many of them
+// does not block the probes: kubelet restarts a container whose /health does not answer. Called by
+// http.ts.
 import type { Socket } from 'node:net';
 
 const MAX_CONNECTIONS = 64;
-/** Slots that only probes may use while they are answered: a reader that does not read its metrics holds one for long. */
+/**
+ * Slots that only probes may use while they are answered: a reader that does not read its metrics
+ * holds one for long.
+ */
 const PROBE_SLOTS = 8;
 
 interface Connection {
@@ -17,7 +21,10 @@ export class AdminConnections {
   /** Oldest first. */
   readonly #connections = new Map<Socket, Connection>();
 
-  /** A connection has come. Beyond the limit an idle one is closed for it: the oldest of the peer that has most. */
+  /**
+   * A connection has come. Beyond the limit an idle one is closed for it: the oldest of the peer
+   * that has most.
+   */
   accept(socket: Socket): void {
     if (this.#connections.size >= MAX_CONNECTIONS && !this.#makeRoom()) {
       socket.destroy();
@@ -27,7 +34,10 @@ export class AdminConnections {
     socket.once('close', () => this.#connections.delete(socket));
   }
 
-  /** A request is complete; false: there is no slot to answer it. Each true is followed by one end(). */
+  /**
+   * A request is complete; false: there is no slot to answer it. Each true is followed by one
+   * end().
+   */
   begin(socket: Socket, isProbe: boolean): boolean {
     const connection = this.#connections.get(socket);
     if (connection === undefined) return false;
@@ -53,7 +63,8 @@ export class AdminConnections {
   }
 
   #makeRoom(): boolean {
-    // Those that wait for a request, or for the rest of one; a slow sender is no better than one that keeps alive.
+    // Those that wait for a request, or for the rest of one; a slow sender is no better than one
+    // that keeps alive.
     const idle = [...this.#connections].filter(([, { probes, others }]) => probes + others === 0);
     const counts = new Map<string, number>();
     for (const { peer } of this.#connections.values()) counts.set(peer, (counts.get(peer) ?? 0) + 1);

@@ -1,4 +1,5 @@
-// Reads the query of `POST /cache/flush?name=…&zone=…`. Strict: a mistyped parameter must not flush everything.
+// Reads the query of `POST /cache/flush?name=…&zone=…`. Strict: a mistyped parameter must not flush
+// everything.
 import type { FlushScope } from './admin-source.ts';
 
 /** The scope, or what is wrong with the query. */
@@ -14,7 +15,10 @@ export function readFlushScope(query: URLSearchParams): FlushScope | { readonly 
   return scope;
 }
 
-/** Lower case without the trailing dot; null when it is no domain name (RFC 1035 §2.3.4; escapes count as written). */
+/**
+ * Lower case without the trailing dot; null when it is no domain name (RFC 1035 §2.3.4; escapes
+ * count as written).
+ */
 function normaliseName(text: string): string | null {
   if (text === '.') return '.';
   const name = text.toLowerCase().replace(/\.$/, '');

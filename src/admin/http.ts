@@ -1,5 +1,6 @@
-// The admin listener: a small HTTP server on the main thread, for probes, scrapes and people. Started by the supervisor
-// when `admin.listen` is set. Everything a client can make it hold is bounded.
+// The admin listener: a small HTTP server on the main thread, for probes, scrapes and people.
+// Started by the supervisor when `admin.listen` is set. Everything a client can make it hold is
+// bounded.
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import { UnloopError } from '../base/errors.ts';
@@ -89,7 +90,10 @@ export async function startAdmin(options: AdminOptions, source: AdminSource): Pr
   };
 }
 
-/** Whether there is a slot to answer a request in; it is held until the answer has left, or the client has. */
+/**
+ * Whether there is a slot to answer a request in; it is held until the answer has left, or the
+ * client has.
+ */
 function slotFor(
   connections: AdminConnections,
   { socket }: IncomingMessage,
@@ -113,7 +117,7 @@ async function handle(
   const body = await readBody(request);
   if (body === 'gone') return null;
   if (body === 'too large') {
-    return json(413, { error: `a body of more than ${MAX_BODY_BYTES} octets` }, { Connection: 'close' });
+    return json(413, { error: `a body of more than ${MAX_BODY_BYTES} bytes` }, { Connection: 'close' });
   }
   // RFC 9112 §3.2. A check of one of them would say nothing of the other.
   if ((request.headersDistinct.host ?? []).length > 1)
@@ -146,7 +150,9 @@ async function handle(
   }
 }
 
-/** No route takes a body, but one that is sent must be taken off the connection, up to the limit. */
+/**
+ * No route takes a body, but one that is sent must be taken off the connection, up to the limit.
+ */
 function readBody(request: IncomingMessage): Promise<'read' | 'too large' | 'gone'> {
   if (Number(request.headers['content-length'] ?? 0) > MAX_BODY_BYTES) return Promise.resolve('too large');
   return new Promise((resolve) => {

@@ -1,5 +1,5 @@
-// The running configuration as `GET /config` may show it: without its secrets. Masked by the name of the key, so that a
-// secret added later is hidden before anybody thinks of it.
+// The running configuration as `GET /config` may show it: without its secrets. Masked by the name
+// of the key, so that a secret added later is hidden before anybody thinks of it.
 import type { Config } from '../config/config.ts';
 
 const SECRET_KEY = /(token|key|secret|password)$/i;
@@ -7,7 +7,10 @@ const SECRET_KEY = /(token|key|secret|password)$/i;
 const USER_INFO = /\/\/[^/@\s]*@/g;
 const MASK = '***';
 
-/** A copy with every secret that is set replaced; an empty one stays empty, to show that it is not set. */
+/**
+ * A copy with every secret that is set replaced; an empty one stays empty, to show that it is not
+ * set.
+ */
 export function maskConfig(config: Config): unknown {
   return mask(config, '');
 }

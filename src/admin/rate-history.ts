@@ -1,5 +1,5 @@
-// The last five minutes of the counters, for the status page: rates need two readings. Read every few seconds by a
-// timer of http.ts; time is given, never taken.
+// The last five minutes of the counters, for the status page: rates need two readings. Read every
+// few seconds by a timer of http.ts; time is given, never taken.
 import { Counter, type CounterTotals, DURATION_BUCKETS_SECONDS, RCODE_SLOTS } from '../metrics/counters.ts';
 
 /** How often sample() is meant to be called, ms. */
@@ -25,7 +25,10 @@ export interface Rates {
   readonly hitRatio: number | null;
   /** Of all responses; null when there was none. */
   readonly servfailRatio: number | null;
-  /** So many ms sufficed for half, and for 99 %, of the requests; Infinity past the last bucket; null when there was none. */
+  /**
+   * So many ms sufficed for half, and for 99 %, of the requests; Infinity past the last bucket;
+   * null when there was none.
+   */
   readonly medianMs: number | null;
   readonly p99Ms: number | null;
 }

@@ -12,7 +12,10 @@ export function formatRate(rate: number): string {
   return rate > 0 && rate < 9.95 ? rate.toFixed(1) : formatCount(rate);
 }
 
-/** Percents, with a decimal where it matters: below 10 % and above 99 %. Never 0 % or 100 % for almost. */
+/**
+ * Percents, with a decimal where it matters: below 10 % and above 99 %. Never 0 % or 100 % for
+ * almost.
+ */
 export function formatPercent(ratio: number | null): string {
   if (ratio === null) return NONE;
   const percent = ratio * 100;
@@ -31,7 +34,7 @@ export function formatMs(ms: number | null): string {
   return `${(ms / 1000).toFixed(1)} s`;
 }
 
-/** Octets in binary units. */
+/** Bytes in binary units. */
 export function formatBytes(bytes: number): string {
   if (bytes < 1024) return `${bytes} B`;
   if (bytes < 1024 ** 2) return `${(bytes / 1024).toFixed(1)} KiB`;

@@ -1,4 +1,5 @@
-// The routes of the admin listener: what each answers. http.ts has judged the request before it comes here.
+// The routes of the admin listener: what each answers. http.ts has judged the request before it
+// comes here.
 import { UnloopError } from '../base/errors.ts';
 import type { Openness } from './access.ts';
 import type { AdminSource, LoopEpisodeStatus, UpstreamStatus } from './admin-source.ts';

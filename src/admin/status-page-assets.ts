@@ -1,5 +1,5 @@
-// The style and the script of the status page, inline so that it needs no second request, and the Content-Security-Policy
-// that allows exactly these two by their hashes.
+// The style and the script of the status page, inline so that it needs no second request, and the
+// Content-Security-Policy that allows exactly these two by their hashes.
 import { createHash } from 'node:crypto';
 
 export const STYLE = `
@@ -52,7 +52,10 @@ footer p { margin: 0 0 .3rem }
 .unreachable main { opacity: .55 }
 `;
 
-/** Fetches the page every five seconds and swaps its content, but not under a selection or in a hidden tab. */
+/**
+ * Fetches the page every five seconds and swaps its content, but not under a selection or in a
+ * hidden tab.
+ */
 export const SCRIPT = `
 (() => {
   const refresh = async () => {

@@ -1,5 +1,6 @@
-// `GET /`: the state of the server for a person, in one self-contained page that works without JavaScript. The first
-// line says how things are and what to do; the rest is there to look things up.
+// `GET /`: the state of the server for a person, in one self-contained page that works without
+// JavaScript. The first line says how things are and what to do; the rest is there to look things
+// up.
 import { Counter, type CounterTotals } from '../metrics/counters.ts';
 import type { AdminSource, LoopEpisodeStatus, UpstreamStatus } from './admin-source.ts';
 import { Html, html } from './html.ts';
@@ -84,7 +85,9 @@ function renderTiles(rates: Rates, totals: CounterTotals): Html {
 </ul>`;
 }
 
-/** Queries a second over the last five minutes. A flat line of nothing says nothing and is left out. */
+/**
+ * Queries a second over the last five minutes. A flat line of nothing says nothing and is left out.
+ */
 function renderSparkline(rates: readonly number[]): Html | string {
   const peak = Math.max(0, ...rates);
   if (rates.length < 2 || peak === 0) return '';

@@ -11,7 +11,10 @@ export interface Verdict {
   readonly cure: string;
 }
 
-/** The most important thing first: names that do not resolve, then a loop, then what may become trouble. */
+/**
+ * The most important thing first: names that do not resolve, then a loop, then what may become
+ * trouble.
+ */
 export function judge(
   readiness: Readiness,
   upstreams: readonly UpstreamStatus[],
@@ -46,7 +49,10 @@ function describeAnswers(upstreams: readonly UpstreamStatus[]): string {
   return count === 1 ? 'The upstream answers' : `All ${count} upstreams answer`;
 }
 
-/** Zones that no upstream can answer for. A quarantined upstream still serves the zones it does not loop in. */
+/**
+ * Zones that no upstream can answer for. A quarantined upstream still serves the zones it does not
+ * loop in.
+ */
 function findDeadZones(upstreams: readonly UpstreamStatus[], open: readonly LoopEpisodeStatus[]): string[] {
   const zones = new Set(upstreams.flatMap((upstream) => upstream.zones));
   return [...zones].filter(

@@ -10,8 +10,8 @@ import { performance } from 'node:perf_hooks';
 const threadShiftMs = Number(process.hrtime.bigint()) / 1e6 - performance.now();
 
 /**
- * Monotonic time, refreshed by what wakes the thread (a batch, a timer tick) and read everywhere else, so
- * that a batch of 64 queries costs one clock call.
+ * Monotonic time, refreshed by what wakes the thread (a batch, a timer tick) and read everywhere
+ * else, so that a batch of 64 queries costs one clock call.
  */
 export class Clock {
   /** Milliseconds, monotonic, comparable between threads; never negative. */

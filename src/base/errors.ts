@@ -1,6 +1,10 @@
-// The errors that people see: each says what went wrong, where, and how to fix it. docs/errors.md lists every code.
+// The errors that people see: each says what went wrong, where, and how to fix it. docs/errors.md
+// lists every code.
 
-/** Codes of the errors that reach a person; docs/errors.md explains each (a test holds the two together). */
+/**
+ * Codes of the errors that reach a person; docs/errors.md explains each (a test holds the two
+ * together).
+ */
 export const ERROR_CODES = [
   'UNLOOP_USAGE',
   'UNLOOP_CONFIG_INVALID',

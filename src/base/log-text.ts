@@ -1,5 +1,5 @@
-// A JSON log line as one line for people. Called by log. Values come from the network: control characters are escaped,
-// so that a name cannot forge a line or drive the terminal.
+// A JSON log line as one line for people. Called by log. Values come from the network: control
+// characters are escaped, so that a name cannot forge a line or drive the terminal.
 
 const LEVEL_WIDTH = 5;
 const PLAIN_VALUE = /^[^\s"=\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}]+$/u;

@@ -1,6 +1,6 @@
-// The log: one line per event to standard output, JSON for machines or text for people. Made once by cli/serve and handed
-// down as the small interface Log. A reader that exits, or is slow, never stops the server: what cannot be written
-// is counted and dropped.
+// The log: one line per event to standard output, JSON for machines or text for people. Made once
+// by cli/serve and handed down as the small interface Log. A reader that exits, or is slow, never
+// stops the server: what cannot be written is counted and dropped.
 import { isatty } from 'node:tty';
 import { pino } from 'pino';
 import { formatTextLine } from './log-text.ts';
@@ -33,7 +33,7 @@ export interface LogOptions {
 }
 
 const STDOUT = 1;
-/** Octets buffered for a slow reader; further lines are dropped. */
+/** Bytes buffered for a slow reader; further lines are dropped. */
 const MAX_BUFFERED = 1024 * 1024;
 /** How long close() waits for a reader that has stopped. */
 const CLOSE_PATIENCE_MS = 1000;
@@ -48,7 +48,8 @@ export function openLog(options: LogOptions): OpenLog {
   destination.on('drop', () => {
     dropped++;
   });
-  // Pino handles a closed pipe (EPIPE) itself; a full disk or a closed terminal must not stop the server either.
+  // Pino handles a closed pipe (EPIPE) itself; a full disk or a closed terminal must not stop the
+  // server either.
   destination.on('error', () => {
     dropped++;
     broken = true;

@@ -1,5 +1,6 @@
-// Unpredictable numbers for query IDs, ports and policies, from node:crypto through a refilled pool: a call to
-// randomBytes per query would cost more than the query. Weak generators are how caches get poisoned (RFC 5452 §9.2).
+// Unpredictable numbers for query IDs, ports and policies, from node:crypto through a refilled
+// pool: a call to randomBytes per query would cost more than the query. Weak generators are how
+// caches get poisoned (RFC 5452 §9.2).
 import { randomFillSync } from 'node:crypto';
 
 const POOL_WORDS = 2048;

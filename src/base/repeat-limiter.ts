@@ -1,5 +1,6 @@
-// Keeps a fault that repeats from flooding the log: the first line at once, then summaries at growing intervals, then one line
-// when it is over. Used for reports of something that may happen a thousand times a second. Main thread or worker.
+// Keeps a fault that repeats from flooding the log: the first line at once, then summaries at
+// growing intervals, then one line when it is over. Used for reports of something that may happen a
+// thousand times a second. Main thread or worker.
 import type { Clock } from './clock.ts';
 import type { Log, LogLevel } from './log.ts';
 
@@ -25,7 +26,10 @@ const MAX_KEYS = 256;
 /** First lines of different keys in one window: a fault with a new key each time is a flood too. */
 const MAX_FIRST_LINES = 20;
 
-/** One per thread. Call tick() about once a second, so that summaries come even when the reports have stopped. */
+/**
+ * One per thread. Call tick() about once a second, so that summaries come even when the reports
+ * have stopped.
+ */
 export class RepeatLimiter {
   readonly #log: Log;
   readonly #clock: Clock;

@@ -1,7 +1,10 @@
-// A hashed timing wheel: thousands of pending time-outs, no timer object and no allocation per query.
-// Accuracy is one tick; a time-out never fires early. Used for retries, deadlines and idle connections.
+// A hashed timing wheel: thousands of pending time-outs, no timer object and no allocation per
+// query. Accuracy is one tick; a time-out never fires early. Used for retries, deadlines and idle
+// connections.
 
-/** Something that can wait in a wheel. The wheel owns these fields; a timer is in at most one wheel. */
+/**
+ * Something that can wait in a wheel. The wheel owns these fields; a timer is in at most one wheel.
+ */
 export interface WheelTimer {
   /** When it fires (clock ms); meaningful while armed. */
   dueMs: number;
@@ -28,7 +31,10 @@ export class TimerWheel {
   readonly #onArmed: (() => void) | null;
   #cursorTick: number;
 
-  /** @param onArmed called when the first timer is armed: call advance() from then on, until none is armed */
+  /**
+   * @param onArmed called when the first timer is armed: call advance() from then on, until none is
+   * armed
+   */
   constructor(nowMs: number, tickMs = 10, onArmed: (() => void) | null = null) {
     this.tickMs = tickMs;
     this.#onArmed = onArmed;
@@ -73,7 +79,10 @@ export class TimerWheel {
     }
   }
 
-  /** Fires a slot's due timers. The ring is first moved to a list of its own, as a callback may arm or cancel any timer. */
+  /**
+   * Fires a slot's due timers. The ring is first moved to a list of its own, as a callback may arm
+   * or cancel any timer.
+   */
   #runSlot(sentinel: WheelTimer, nowMs: number): void {
     if (sentinel.nextTimer === sentinel) return;
     const pending = createSentinel();

@@ -1,4 +1,5 @@
-// The version of this copy, from package.json. For --version, the log's first line and unloop_build_info. Read once, cold.
+// The version of this copy, from package.json. For --version, the log's first line and
+// unloop_build_info. Read once, cold.
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { findRootFolder } from './root-folder.ts';

@@ -1,5 +1,6 @@
-// Decides what may be kept of a reply, as what, and for how long: policy only, no state. Called by MessageCache.store().
-// RFC 2308 §5 (negatives), RFC 1035 §3.2.1 (TTL 0) and §7.4 (nothing partial), RFC 8767 §4 (at most seven days).
+// Decides what may be kept of a reply, as what, and for how long: policy only, no state. Called by
+// MessageCache.store(). RFC 2308 §5 (negatives), RFC 1035 §3.2.1 (TTL 0) and §7.4 (nothing
+// partial), RFC 8767 §4 (at most seven days).
 import type { ScannedResponse } from '../wire/response.ts';
 
 /** What a reply is kept as. */
@@ -10,7 +11,10 @@ export const CacheKind = {
   positive: 1,
   /** The name does not exist; filed under ⟨name, class⟩, for every type. */
   nxdomain: 2,
-  /** The name has no such records, or is an alias of a name that has none or does not exist; filed under ⟨name, type, class⟩. */
+  /**
+   * The name has no such records, or is an alias of a name that has none or does not exist; filed
+   * under ⟨name, type, class⟩.
+   */
   nodata: 3,
   /** SERVFAIL, REFUSED and the like: not kept as a message, see MessageCache.storeFailure(). */
   failure: 4,
@@ -37,8 +41,8 @@ export function judge(scanned: ScannedResponse, limits: TtlLimits): CacheKind {
   // Behind an alias it is the alias's target that does not exist; the QNAME does (RFC 2308 §2.1).
   if (scanned.rcode === NXDOMAIN) kind = scanned.hasAlias ? CacheKind.nodata : CacheKind.nxdomain;
   else kind = scanned.hasAskedType ? CacheKind.positive : CacheKind.nodata;
-  // A negative answer without SOA must not be kept: two servers could pass it back and forth for ever (RFC 2308 §5).
-  // The same rule excludes referrals, and alias chains without a final answer.
+  // A negative answer without SOA must not be kept: two servers could pass it back and forth for
+  // ever (RFC 2308 §5). The same rule excludes referrals, and alias chains without a final answer.
   return lifetimeSeconds(scanned, kind, limits) > 0 ? kind : CacheKind.no;
 }
 
@@ -47,7 +51,8 @@ export function lifetimeSeconds(scanned: ScannedResponse, kind: CacheKind, limit
   if (kind === CacheKind.positive) {
     return clamp(scanned.minTtlSeconds, limits.minTtlSeconds, maxTtlSeconds(limits));
   }
-  // The TTL of the SOA record itself and those of the alias's records count too: the smallest one decides.
+  // The TTL of the SOA record itself and those of the alias's records count too: the smallest one
+  // decides.
   const ttl = Math.min(scanned.negativeTtlSeconds, scanned.minTtlSeconds);
   return Math.min(ttl, limits.maxNegativeTtlSeconds, maxTtlSeconds(limits));
 }

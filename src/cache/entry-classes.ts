@@ -1,12 +1,15 @@
-// The three classes of entries and the memory they share: which class gets room, and what is evicted for it. Used by MessageCache.
+// The three classes of entries and the memory they share: which class gets room, and what is
+// evicted for it. Used by MessageCache.
 //
-// What is evicted when the cache is full, and why: a flood of random names brings only negatives, and an outage brings
-// only failures. Neither may push out the answers that all clients ask for. So each class has its own store:
-//   failures   at most a tenth of the entries and octets;
+// What is evicted when the cache is full, and why: a flood of random names brings only negatives,
+// and an outage brings only failures. Neither may push out the answers that all clients ask for. So
+// each class has its own store:
+//   failures   at most a tenth of the entries and bytes;
 //   negatives  at most half of them;
 //   positives  whatever is left: at least 40 %, up to everything.
-// A class at its limit evicts its own oldest entry. Otherwise the oldest failure or negative goes if it has expired,
-// and if none has, the oldest positive. ("Oldest" always means least recently used.)
+// A class at its limit evicts its own oldest entry. Otherwise the oldest failure or negative goes
+// if it has expired, and if none has, the oldest positive. ("Oldest" always means least recently
+// used.)
 import { Counter, type Counters } from '../metrics/counters.ts';
 import { ENTRY_COST, EntryStore } from './entry-store.ts';
 import { NONE, SEGMENT_COST, SegmentArena } from './segment-arena.ts';
@@ -40,12 +43,15 @@ export class EntryClasses {
     return this.positives.entries + this.negatives.entries + this.failures.entries;
   }
 
-  /** Octets they take. */
+  /** Bytes they take. */
   get bytes(): number {
     return this.positives.bytes + this.negatives.bytes + this.failures.bytes;
   }
 
-  /** Takes segments for a new entry of `store`; evicts other entries if needed. NONE if the entry can never fit. */
+  /**
+   * Takes segments for a new entry of `store`; evicts other entries if needed. NONE if the entry
+   * can never fit.
+   */
   makeRoom(store: EntryStore, segments: number, nowMs: number): number {
     const bytes = segments * SEGMENT_COST + ENTRY_COST;
     if (bytes > store.maxBytes) return NONE;

@@ -1,6 +1,7 @@
-// The message of an entry: written into its segments, and copied out of them with its TTLs counted down. Called by MessageCache; the
-// layout is in entry.ts. RFC 1035 §3.2.1 (TTLs count down), RFC 8767 §4 (the TTL of stale answers).
-import { copyOctets } from '../base/word-octets.ts';
+// The message of an entry: written into its segments, and copied out of them with its TTLs counted
+// down. Called by MessageCache; the layout is in entry.ts. RFC 1035 §3.2.1 (TTLs count down), RFC
+// 8767 §4 (the TTL of stale answers).
+import { copyBytes } from '../base/word-bytes.ts';
 import { FLAG_AA, HEADER_LENGTH } from '../wire/header.ts';
 import { ageTtls, setTtls } from '../wire/ttl.ts';
 import {
@@ -22,7 +23,9 @@ import {
 
 const MESSAGE_OFFSET = MESSAGE_WORD * 4;
 
-/** Copies the message's first `length` octets and the offsets of its TTLs into the entry's segments. */
+/**
+ * Copies the message's first `length` bytes and the offsets of its TTLs into the entry's segments.
+ */
 export function writeMessage(
   arena: SegmentArena,
   ref: number,
@@ -43,7 +46,7 @@ export function writeMessage(
       end = put + SEGMENT_WORDS;
     }
     const run = Math.min((end - put) << 2, length - written);
-    copyOctets(message, written, bytes, put << 2, run);
+    copyBytes(message, written, bytes, put << 2, run);
     written += run;
     put += (run + 3) >> 2;
   }
@@ -59,14 +62,18 @@ export function writeMessage(
   }
 }
 
-/** Clears AA in the entry's message: an answer from a cache is not authoritative (RFC 1035 §4.1.1, RFC 2181 §5.4.1). */
+/**
+ * Clears AA in the entry's message: an answer from a cache is not authoritative (RFC 1035 §4.1.1,
+ * RFC 2181 §5.4.1).
+ */
 export function clearAuthoritative(arena: SegmentArena, ref: number): void {
   arena.bytes[(ref << SEGMENT_SHIFT) + MESSAGE_OFFSET + 2]! &= ~(FLAG_AA >>> 8);
 }
 
 /**
- * Copies the message into out[0 …]. Its TTLs are counted down to now; if it has expired, all are staleTtlSeconds. Returns its
- * length; if that is more than `out` holds, only the beginning of the message is copied.
+ * Copies the message into out[0 …]. Its TTLs are counted down to now; if it has expired, all are
+ * staleTtlSeconds. Returns its length; if that is more than `out` holds, only the beginning of the
+ * message is copied.
  */
 export function copyMessage(
   arena: SegmentArena,
@@ -91,7 +98,7 @@ export function copyMessage(
       end = from + SEGMENT_WORDS;
     }
     const run = Math.min((end - from) << 2, length - copied);
-    copyOctets(bytes, from << 2, out, copied, run);
+    copyBytes(bytes, from << 2, out, copied, run);
     copied += run;
     from += (run + 3) >> 2;
   }
@@ -140,7 +147,7 @@ function copyBeginning(
     }
     const run = Math.min((end - from) << 2, length - passed);
     const room = out.length - passed;
-    if (room > 0) copyOctets(bytes, from << 2, out, passed, Math.min(run, room));
+    if (room > 0) copyBytes(bytes, from << 2, out, passed, Math.min(run, room));
     passed += run;
     from += (run + 3) >> 2;
   }

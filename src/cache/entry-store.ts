@@ -1,11 +1,12 @@
-// Entries of one class (positive, negative, failure), found by hash; the least recently used one is evicted first. MessageCache
-// has one store per class, all in one arena. Entries with the same hash are chained, and their octets are compared.
+// Entries of one class (positive, negative, failure), found by hash; the least recently used one is
+// evicted first. MessageCache has one store per class, all in one arena. Entries with the same hash
+// are chained, and their bytes are compared.
 import { hashOf, isExpired, lengthInSegments, matchesQuestion, nextOf, setNext } from './entry.ts';
 import { HashLru } from './hash-lru.ts';
 import type { QuestionKey } from './question-key.ts';
 import { NONE, SEGMENT_COST, type SegmentArena } from './segment-arena.ts';
 
-/** What an entry costs besides its segments, octets: its slot in the maps and lists of HashLru. */
+/** What an entry costs besides its segments, bytes: its slot in the maps and lists of HashLru. */
 export const ENTRY_COST = 80;
 /** Entries that may share a hash. More would mean that somebody creates collisions on purpose. */
 const MAX_CHAIN = 4;
@@ -14,25 +15,29 @@ const MAX_CHAIN = 4;
 export class EntryStore {
   /** Entries held. */
   entries = 0;
-  /** Octets they take, with ENTRY_COST. */
+  /** Bytes they take, with ENTRY_COST. */
   bytes = 0;
-  /** Octets it may take. */
+  /** Bytes it may take. */
   readonly maxBytes: number;
   readonly #maxEntries: number;
   readonly #arena: SegmentArena;
-  /** hash → first entry of the chain. Both are small integers: nothing is allocated per entry or look-up. */
+  /**
+   * hash → first entry of the chain. Both are small integers: nothing is allocated per entry or
+   * look-up.
+   */
   readonly #chains: HashLru;
 
   constructor(arena: SegmentArena, maxEntries: number, maxBytes: number) {
     this.#arena = arena;
     this.#maxEntries = maxEntries;
     this.maxBytes = maxBytes;
-    // EntryClasses makes room before it inserts: there are never more entries than the octets allow if all answers are the shortest.
+    // EntryClasses makes room before it inserts: there are never more entries than the bytes allow
+    // if all answers are the shortest.
     const mostByBytes = Math.floor(maxBytes / (SEGMENT_COST + ENTRY_COST));
     this.#chains = new HashLru(Math.max(1, Math.min(maxEntries, mostByBytes)));
   }
 
-  /** Whether this class must evict an entry before it takes another one of `bytes` octets. */
+  /** Whether this class must evict an entry before it takes another one of `bytes` bytes. */
   isFullFor(bytes: number): boolean {
     return this.entries >= this.#maxEntries || this.bytes + bytes > this.maxBytes;
   }
@@ -47,7 +52,10 @@ export class EntryStore {
     return NONE;
   }
 
-  /** Files an entry whose key and message are already written. Returns how many others were evicted because of equal hashes. */
+  /**
+   * Files an entry whose key and message are already written. Returns how many others were evicted
+   * because of equal hashes.
+   */
   insert(ref: number): number {
     const hash = hashOf(this.#arena, ref);
     const first = this.#chains.get(hash);
@@ -75,7 +83,10 @@ export class EntryStore {
     this.#freeChain(ref);
   }
 
-  /** Drops the least recently used entry (and those with the same hash). Returns how many entries that were. */
+  /**
+   * Drops the least recently used entry (and those with the same hash). Returns how many entries
+   * that were.
+   */
   evictOldest(): number {
     return this.#freeChain(this.#chains.popOldest());
   }

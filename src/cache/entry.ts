@@ -1,5 +1,6 @@
-// The layout of an entry in the arena: its key, its times, its chain link. There is no object per entry, so a full cache costs
-// the garbage collector nothing. Called by EntryStore and MessageCache; for the message see entry-message.ts.
+// The layout of an entry in the arena: its key, its times, its chain link. There is no object per
+// entry, so a full cache costs the garbage collector nothing. Called by EntryStore and
+// MessageCache; for the message see entry-message.ts.
 //
 //   word  0–1  when it was stored, clock ms (double)
 //         2    lifetime, seconds from then
@@ -14,7 +15,8 @@
 //        11    hits; of a failure: how often in a row
 //        12…   the message (no OPT), padded to whole words; then the offsets of its TTLs, 16 bits each
 //
-// An entry continues in the segments linked to its first one; words and 16-bit numbers never straddle two segments.
+// An entry continues in the segments linked to its first one; words and 16-bit numbers never
+// straddle two segments.
 import { HEADER_LENGTH } from '../wire/header.ts';
 import { equalNamesFolded } from '../wire/name.ts';
 import type { QuestionKey } from './question-key.ts';
@@ -41,10 +43,10 @@ export const MESSAGE_WORD = 12;
 const MESSAGE_OFFSET = MESSAGE_WORD * 4;
 const NXDOMAIN_FLAG = 1 << 16;
 
-/** Segments that a message of `length` octets with `ttlCount` TTLs takes. */
+/** Segments that a message of `length` bytes with `ttlCount` TTLs takes. */
 export function segmentsFor(length: number, ttlCount: number): number {
-  const octets = MESSAGE_OFFSET + ((length + 3) & ~3) + ttlCount * 2;
-  return (octets + SEGMENT_BYTES - 1) >> SEGMENT_SHIFT;
+  const bytes = MESSAGE_OFFSET + ((length + 3) & ~3) + ttlCount * 2;
+  return (bytes + SEGMENT_BYTES - 1) >> SEGMENT_SHIFT;
 }
 
 /** Segments that the entry takes. */
@@ -77,7 +79,9 @@ export function writeKey(
   words[word + WORD_HITS] = 0;
 }
 
-/** Notes when the entry was stored, how long it is fresh, its RCODE, and its EDE code (−1 for none). */
+/**
+ * Notes when the entry was stored, how long it is fresh, its RCODE, and its EDE code (−1 for none).
+ */
 export function writeLifetime(
   arena: SegmentArena,
   ref: number,
@@ -93,7 +97,10 @@ export function writeLifetime(
   arena.words[word + WORD_RCODE] = ((edeCode + 1) << 16) | rcode;
 }
 
-/** Whether the entry matches exactly this question, these flags and this partition. `anyType`: the search is for an NXDOMAIN. */
+/**
+ * Whether the entry matches exactly this question, these flags and this partition. `anyType`: the
+ * search is for an NXDOMAIN.
+ */
 export function matchesQuestion(
   arena: SegmentArena,
   ref: number,
@@ -133,7 +140,7 @@ function nameFlagsOf(q: QuestionKey, anyType: boolean): number {
   return (q.qnameLength << 8) | q.keyFlags | (anyType ? NXDOMAIN_FLAG : 0);
 }
 
-/** The message's octets. */
+/** The message's bytes. */
 export function lengthOf(arena: SegmentArena, ref: number): number {
   return arena.words[(ref << SEGMENT_WORD_SHIFT) + WORD_LENGTHS]! & 0xffff;
 }

@@ -1,13 +1,16 @@
-// Hash → reference, in order of use: EntryStore finds entries with it. lru-cache does the work, in shards:
+// Hash → reference, in order of use: EntryStore finds entries with it. lru-cache does the work, in
+// shards:
 //
 //   hash ─ some of its bits ─▶ shard │ lru-cache of about 32,768 at most │   created for its first hash
 //
-// Each shard evicts its own least recently used hash, and the shards take turns. The result is nearly that of a single list as
-// long as each shard holds some hashes, and exactly that if the cache is small and has one shard.
+// Each shard evicts its own least recently used hash, and the shards take turns. The result is
+// nearly that of a single list as long as each shard holds some hashes, and exactly that if the
+// cache is small and has one shard.
 //
-// A single Map of a million hashes is rebuilt from time to time as hashes come and go. Each rebuild takes about 90 ms, and queries
-// wait for it; a shard takes at most 3 ms (bench/cache/hash-parts). Smaller shards would take less. But each list has about 2 KiB
-// of its own that every added or removed hash touches, and with many shards these are never in the CPU cache, which slows
+// A single Map of a million hashes is rebuilt from time to time as hashes come and go. Each rebuild
+// takes about 90 ms, and queries wait for it; a shard takes at most 3 ms (bench/cache/hash-parts).
+// Smaller shards would take less. But each list has about 2 KiB of its own that every added or
+// removed hash touches, and with many shards these are never in the CPU cache, which slows
 // forwarding down. A shard that was never filled takes no memory.
 import { LRUCache } from 'lru-cache';
 import { NONE } from './segment-arena.ts';
@@ -16,7 +19,10 @@ import { NONE } from './segment-arena.ts';
 const SHARD_HASHES = 32_768;
 /** Bits of a hash to the right of those that choose the shard. */
 const SHARD_SHIFT = 16;
-/** Shards fill unevenly. A shard may hold this many times its share; beyond that, a new hash evicts another one of its shard. */
+/**
+ * Shards fill unevenly. A shard may hold this many times its share; beyond that, a new hash evicts
+ * another one of its shard.
+ */
 const SHARD_HEADROOM = 1.25;
 
 /** lru-cache writes into the options it is given: one object for all calls, none made per call. */
@@ -24,7 +30,10 @@ const OPTIONS = {};
 
 type Shard = LRUCache<number, number>;
 
-/** A bounded map of 32-bit hashes to references (never NONE). It evicts the least recently used hash of one shard, and the shards take turns. */
+/**
+ * A bounded map of 32-bit hashes to references (never NONE). It evicts the least recently used hash
+ * of one shard, and the shards take turns.
+ */
 export class HashLru {
   readonly #shards: (Shard | null)[];
   readonly #shardMask: number;
@@ -40,13 +49,19 @@ export class HashLru {
     this.#shardMax = count === 1 ? max : Math.ceil((max / count) * SHARD_HEADROOM);
   }
 
-  /** The reference filed under a hash, which is now the most recently used one; NONE if there is none. */
+  /**
+   * The reference filed under a hash, which is now the most recently used one; NONE if there is
+   * none.
+   */
   get(hash: number): number {
     const shard = this.#shards[(hash >>> SHARD_SHIFT) & this.#shardMask]!;
     return shard === null ? NONE : (shard.get(hash, OPTIONS) ?? NONE);
   }
 
-  /** Files a reference under a hash that is not in use yet. Returns the reference that was evicted for it; nearly always NONE. */
+  /**
+   * Files a reference under a hash that is not in use yet. Returns the reference that was evicted
+   * for it; nearly always NONE.
+   */
   add(hash: number, ref: number): number {
     const index = (hash >>> SHARD_SHIFT) & this.#shardMask;
     let shard = this.#shards[index]!;
@@ -77,7 +92,10 @@ export class HashLru {
     return shard.pop()!;
   }
 
-  /** What popOldest() would take out; NONE if there is none. Allocates an iterator: do not call it without need. */
+  /**
+   * What popOldest() would take out; NONE if there is none. Allocates an iterator: do not call it
+   * without need.
+   */
   oldest(): number {
     return this.#nextShard()?.rvalues().next().value ?? NONE;
   }

@@ -1,9 +1,10 @@
-// The cache of whole answers, one per worker thread: finds answers, counts their TTLs down, stores and drops them. Called by the pipeline, once per
-// query (lookup, copyFound) and once per reply (store, storeFailure). RFC 2308, RFC 8767, RFC 9520.
+// The cache of whole answers, one per worker thread: finds answers, counts their TTLs down, stores
+// and drops them. Called by the pipeline, once per query (lookup, copyFound) and once per reply
+// (store, storeFailure). RFC 2308, RFC 8767, RFC 9520.
 import { Counter, type Counters } from '../metrics/counters.ts';
+import { writeUint16 } from '../wire/bytes.ts';
 import { HEADER_LENGTH } from '../wire/header.ts';
 import { equalNamesFolded } from '../wire/name.ts';
-import { writeUint16 } from '../wire/octets.ts';
 import { equalQuestions } from '../wire/query.ts';
 import type { ScannedResponse } from '../wire/response.ts';
 import { textToName } from '../wire/text.ts';
@@ -37,13 +38,24 @@ export const Lookup = {
   miss: 0,
   /** An answer. */
   fresh: 1,
-  /** An answer that is popular and about to expire: answer, and ask an upstream as well. Returned once per refresh. */
+  /**
+   * An answer that is popular and about to expire: answer, and ask an upstream as well. Returned
+   * once per refresh.
+   */
   prefetch: 2,
-  /** An expired answer: ask an upstream, and use this answer if that fails or takes too long (RFC 8767 §5). */
+  /**
+   * An expired answer: ask an upstream, and use this answer if that fails or takes too long (RFC
+   * 8767 §5).
+   */
   stale: 3,
-  /** Upstreams failed a moment ago: no message, answer with foundRcode and EDE 13 (RFC 9520 §3.2). */
+  /**
+   * Upstreams failed a moment ago: no message, answer with foundRcode and EDE 13 (RFC 9520 §3.2).
+   */
   failure: 4,
-  /** An expired answer, and upstreams failed a moment ago: use it at once and do not ask (RFC 8767 §5). */
+  /**
+   * An expired answer, and upstreams failed a moment ago: use it at once and do not ask (RFC 8767
+   * §5).
+   */
   staleNow: 5,
 } as const;
 export type Lookup = (typeof Lookup)[keyof typeof Lookup];
@@ -51,7 +63,7 @@ export type Lookup = (typeof Lookup)[keyof typeof Lookup];
 /** Limits and settings of a cache; the configuration's `cache` section has this shape. */
 export interface CacheOptions extends TtlLimits {
   readonly maxEntries: number;
-  /** Octets for messages and everything stored with them. */
+  /** Bytes for messages and everything stored with them. */
   readonly maxBytes: number;
   readonly failureTtlSeconds: number;
   readonly serveStale: {
@@ -106,7 +118,7 @@ export class MessageCache {
     return this.#classes.entries;
   }
 
-  /** Octets they take. */
+  /** Bytes they take. */
   get bytes(): number {
     return this.#classes.bytes;
   }
@@ -121,7 +133,10 @@ export class MessageCache {
     return this.#found === NONE ? -1 : edeCodeOf(this.#arena, this.#found);
   }
 
-  /** Looks for an answer to the query, whose question starts at 12 in `query`. The result is kept for copyFound(). */
+  /**
+   * Looks for an answer to the query, whose question starts at 12 in `query`. The result is kept
+   * for copyFound().
+   */
   lookup(query: Uint8Array, q: QuestionKey, partition: number, nowMs: number): Lookup {
     let outcome = this.findUsable(query, q, partition, nowMs);
     if (outcome === Lookup.fresh) {
@@ -142,8 +157,8 @@ export class MessageCache {
   }
 
   /**
-   * Looks for data only, fresh or stale, and ignores failures: for when an upstream has failed or takes too long. Counts
-   * nothing. Returns fresh, stale or miss.
+   * Looks for data only, fresh or stale, and ignores failures: for when an upstream has failed or
+   * takes too long. Counts nothing. Returns fresh, stale or miss.
    */
   findUsable(query: Uint8Array, q: QuestionKey, partition: number, nowMs: number): Lookup {
     this.#foundQtype = q.qtype;
@@ -164,7 +179,10 @@ export class MessageCache {
     return Lookup.miss;
   }
 
-  /** Makes `ref` the result if it is fresh (and returns true then), or newer than the stale entry found so far. */
+  /**
+   * Makes `ref` the result if it is fresh (and returns true then), or newer than the stale entry
+   * found so far.
+   */
   #takeNewer(ref: number, nowMs: number): boolean {
     if (ref === NONE) return false;
     const fresh = !isExpired(this.#arena, ref, nowMs);
@@ -189,9 +207,9 @@ export class MessageCache {
   }
 
   /**
-   * Copies the message found into out[0 …] with its TTLs counted down (serveStale.ttl in a stale one) and the QTYPE that was asked,
-   * and returns its length; if it is longer than `out`, only its beginning is copied. Call it right after a look-up that
-   * found data.
+   * Copies the message found into out[0 …] with its TTLs counted down (serveStale.ttl in a stale
+   * one) and the QTYPE that was asked, and returns its length; if it is longer than `out`, only its
+   * beginning is copied. Call it right after a look-up that found data.
    */
   copyFound(out: Uint8Array, nowMs: number): number {
     const staleTtlSeconds = this.#options.serveStale.ttlSeconds;
@@ -202,9 +220,10 @@ export class MessageCache {
   }
 
   /**
-   * Stores a valid reply (scanned ok, OPT stripped: `length` is without it) under the query's question and flags, if
-   * the RFCs allow it. Its TTLs are clamped to the configured limits in place, so that the client who waited for it sees
-   * what later ones will see. NOERROR and NXDOMAIN end a run of failures; other RCODEs are left to storeFailure().
+   * Stores a valid reply (scanned ok, OPT stripped: `length` is without it) under the query's
+   * question and flags, if the RFCs allow it. Its TTLs are clamped to the configured limits in
+   * place, so that the client who waited for it sees what later ones will see. NOERROR and NXDOMAIN
+   * end a run of failures; other RCODEs are left to storeFailure().
    */
   store(
     query: Uint8Array,
@@ -216,7 +235,8 @@ export class MessageCache {
     nowMs: number,
   ): void {
     const questionEnd = HEADER_LENGTH + q.qnameLength + 4;
-    // The exchange has matched the question; an answer filed under a different one would poison the cache.
+    // The exchange has matched the question; an answer filed under a different one would poison the
+    // cache.
     if (scanned.questionEnd !== questionEnd || !equalQuestions(query, reply, questionEnd)) return;
     const kind = judge(scanned, this.#options);
     if (kind === CacheKind.failure) return;
@@ -252,9 +272,11 @@ export class MessageCache {
   }
 
   /**
-   * Notes that the upstreams failed on this question (SERVFAIL, REFUSED, no reply …): it is not asked again for failureTtl, twice as
-   * long after each failure in a row (RFC 9520 §3.2). Data that is there stays, and is not refreshed for 30 s.
-   * @param isOutage no upstream answered anything. This says nothing about the question, so it is kept for the shortest allowed
+   * Notes that the upstreams failed on this question (SERVFAIL, REFUSED, no reply …): it is not
+   * asked again for failureTtl, twice as long after each failure in a row (RFC 9520 §3.2). Data
+   * that is there stays, and is not refreshed for 30 s.
+   * @param isOutage no upstream answered anything. This says nothing about the question, so it is
+   * kept for the shortest allowed
    *   time (1 s) and asked again soon after the upstreams return
    */
   storeFailure(
@@ -297,8 +319,9 @@ export class MessageCache {
   }
 
   /**
-   * Drops everything, or what belongs to a name (and names below it), to a partition, or to both. Returns how many
-   * entries that were. Throws RangeError if the text is not a name. Visits every entry: for operators, not for queries.
+   * Drops everything, or what belongs to a name (and names below it), to a partition, or to both.
+   * Returns how many entries that were. Throws RangeError if the text is not a name. Visits every
+   * entry: for operators, not for queries.
    */
   flush(nameText?: string, partition?: number): number {
     const suffix = nameText === undefined ? null : textToName(nameText);

@@ -1,4 +1,5 @@
-// `unloop check`: validates the configuration that `unloop run` would use with the same flags. Imported by dispatch.
+// `unloop check`: validates the configuration that `unloop run` would use with the same flags.
+// Imported by dispatch.
 
 import { UnloopError } from '../base/errors.ts';
 import { effectiveYaml } from '../config/effective.ts';

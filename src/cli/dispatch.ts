@@ -40,7 +40,9 @@ function asksForHelp(args: readonly string[]): boolean {
   return (end < 0 ? args : args.slice(0, end)).some((arg) => arg === '--help' || arg === '-h');
 }
 
-/** `topic` is a command or "config"; `part` is a setting or a group of them: "cache", "loop.probe". */
+/**
+ * `topic` is a command or "config"; `part` is a setting or a group of them: "cache", "loop.probe".
+ */
 async function findHelp(topic: string | undefined, part?: string): Promise<string> {
   const { commandHelp, generalHelp, settingsHelp } = await import('./help.ts');
   if (topic === undefined || topic === 'help') return generalHelp();

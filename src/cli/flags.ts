@@ -11,7 +11,10 @@ export interface RunFlags {
   readonly overrides: readonly Override[];
 }
 
-/** The flags that override a setting; config/schema names the setting of each (a test holds the two together). */
+/**
+ * The flags that override a setting; config/schema names the setting of each (a test holds the two
+ * together).
+ */
 export const OVERRIDE_FLAGS = ['listen', 'upstream', 'zone', 'admin', 'workers', 'log-level'] as const;
 
 /** Flags and switches of a command, as given. */
@@ -28,7 +31,10 @@ export function parseRunFlags(
   return toRunFlags(parseFlags('run', args, []), environment);
 }
 
-/** Flags of `unloop check`: those of run, --print and --from-corefile. Throws UnloopError UNLOOP_USAGE. */
+/**
+ * Flags of `unloop check`: those of run, --print and --from-corefile. Throws UnloopError
+ * UNLOOP_USAGE.
+ */
 export function parseCheckFlags(
   args: readonly string[],
   environment: NodeJS.ProcessEnv = process.env,
@@ -60,7 +66,10 @@ function toRunFlags({ texts }: GivenFlags, environment: NodeJS.ProcessEnv): RunF
   return { configPath, overrides };
 }
 
-/** parseArgs takes what is known; the tokens tell what is not, so that the message can say what was meant. */
+/**
+ * parseArgs takes what is known; the tokens tell what is not, so that the message can say what was
+ * meant.
+ */
 function parseFlags(
   command: string,
   args: readonly string[],

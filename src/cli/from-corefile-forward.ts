@@ -1,4 +1,5 @@
-// CoreDNS's `forward` plugin (and its predecessor `proxy`) in the words of unloop. Called by from-corefile.
+// CoreDNS's `forward` plugin (and its predecessor `proxy`) in the words of unloop. Called by
+// from-corefile.
 
 import type { Directive } from '../config/corefile.ts';
 import { parseIp } from '../config/ip-address.ts';
@@ -85,7 +86,10 @@ export function readForward(directive: Directive, notes: Notes): ForwardSettings
   };
 }
 
-/** "tls://9.9.9.9%dns.quad9.net" → "tls://9.9.9.9#dns.quad9.net". None, with a note, when it is no address. */
+/**
+ * "tls://9.9.9.9%dns.quad9.net" → "tls://9.9.9.9#dns.quad9.net". None, with a note, when it is no
+ * address.
+ */
 function convertTarget(
   directive: Directive,
   target: string,
@@ -191,7 +195,9 @@ function readHealthName(option: Directive | undefined, notes: Notes): string | n
   }
 }
 
-/** CoreDNS takes an upstream out when it has failed more often than max_fails, unloop when as often. */
+/**
+ * CoreDNS takes an upstream out when it has failed more often than max_fails, unloop when as often.
+ */
 function readMaxFails(option: Directive | undefined, notes: Notes): number | null {
   if (option === undefined) return null;
   const value = Number(option.args[0]);

@@ -1,4 +1,5 @@
-// What the readers of a Corefile's plugins share: remarks for the person, and quantities as CoreDNS writes them.
+// What the readers of a Corefile's plugins share: remarks for the person, and quantities as CoreDNS
+// writes them.
 
 import type { Directive } from '../config/corefile.ts';
 import { formatDuration } from '../config/units.ts';
@@ -8,7 +9,8 @@ export class Notes {
   readonly lines: { readonly line: number; readonly text: string }[] = [];
 
   add(directive: Pick<Directive, 'line'>, text: string): void {
-    // A snippet is read once per import. A line break in a quoted word would end the comment that this becomes.
+    // A snippet is read once per import. A line break in a quoted word would end the comment that
+    // this becomes.
     const line = { line: directive.line, text: text.replaceAll(/[\p{Cc}\s]+/gu, ' ') };
     if (!this.lines.some((other) => other.line === line.line && other.text === line.text))
       this.lines.push(line);
@@ -35,7 +37,10 @@ export function parseGoDuration(text: string): number | null {
   return Math.round(ms);
 }
 
-/** A duration as unloop writes it, clamped to the setting's range; null if the text is not one. Notes what it changed. */
+/**
+ * A duration as unloop writes it, clamped to the setting's range; null if the text is not one.
+ * Notes what it changed.
+ */
 export function convertDuration(
   directive: Directive,
   text: string,

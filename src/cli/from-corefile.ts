@@ -1,5 +1,6 @@
-// `unloop check --from-corefile FILE`: the `forward` and `cache` of a CoreDNS configuration as unloop's own, and a list of
-// what has no equivalent. Called by check. docs/migration.md explains the result.
+// `unloop check --from-corefile FILE`: the `forward` and `cache` of a CoreDNS configuration as
+// unloop's own, and a list of what has no equivalent. Called by check. docs/migration.md explains
+// the result.
 import { basename } from 'node:path';
 import { Document, isSeq, visit } from 'yaml';
 import { type Directive, parseCorefile, type ServerBlock } from '../config/corefile.ts';
@@ -44,7 +45,8 @@ class Conversion {
   }
 
   convert(blocks: readonly ServerBlock[]): string {
-    // Settings for all names are in the block of the root: if there are several caches, its cache counts.
+    // Settings for all names are in the block of the root: if there are several caches, its cache
+    // counts.
     const ordered = blocks.toSorted((a, b) => Number(isRoot(b)) - Number(isRoot(a)));
     for (const block of ordered) {
       this.#noteListeners(block);

@@ -1,5 +1,6 @@
-// `unloop health`: asks the running unloop of the same configuration whether it is alive, for supervisors that can only run
-// a program (an image's HEALTHCHECK, in an image without a shell). Imported by dispatch.
+// `unloop health`: asks the running unloop of the same configuration whether it is alive, for
+// supervisors that can only run a program (an image's HEALTHCHECK, in an image without a shell).
+// Imported by dispatch.
 import { get } from 'node:http';
 import { UnloopError } from '../base/errors.ts';
 import type { ListenAddress } from '../config/config.ts';

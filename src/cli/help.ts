@@ -1,4 +1,5 @@
-// `unloop help [COMMAND]` and --help: text made from the table of commands and the table of settings. Called by dispatch.
+// `unloop help [COMMAND]` and --help: text made from the table of commands and the table of
+// settings. Called by dispatch.
 import { UnloopError } from '../base/errors.ts';
 import { SETTINGS } from '../config/schema.ts';
 import type { Setting } from '../config/setting.ts';

@@ -1,6 +1,6 @@
 #!/usr/bin/env node
-// The program. Everything is in dispatch; here only what belongs to the process: the arguments, the exit code, and
-// readers that go away (`unloop help | head -1`).
+// The program. Everything is in dispatch; here only what belongs to the process: the arguments, the
+// exit code, and readers that go away (`unloop help | head -1`).
 import type { UnloopError } from '../base/errors.ts';
 import { nameTooFewOpenFiles } from '../base/open-files.ts';
 
@@ -8,7 +8,8 @@ for (const stream of [process.stdout, process.stderr]) {
   stream.on('error', (error: NodeJS.ErrnoException) => {
     // The reader is gone. Nothing is lost by continuing, and a server must continue.
     if (error.code === 'EPIPE' || stream === process.stderr) return;
-    // As of a full disk: what was found out is lost, and an exit code of 0 or 1 would tell a finding.
+    // As of a full disk: what was found out is lost, and an exit code of 0 or 1 would tell a
+    // finding.
     process.stderr.write(`unloop: cannot write the output: ${error.message}\n`);
     process.exit(2);
   });

@@ -1,5 +1,6 @@
-// The debugger of Node.js gives whoever reaches its port the whole process: its memory, its secrets,
-// its rights. Called by run before anything is read or opened, after the signals are heeded.
+// The debugger of Node.js gives whoever reaches its port the whole process: its memory, its
+// secrets, its rights. Called by run before anything is read or opened, after the signals are
+// heeded.
 import { close, url } from 'node:inspector';
 import { UnloopError } from '../base/errors.ts';
 

@@ -1,4 +1,5 @@
-// An error as the terminal shows it, and the exit code it means. Called by dispatch; run uses it for what fails at start.
+// An error as the terminal shows it, and the exit code it means. Called by dispatch; run uses it
+// for what fails at start.
 
 import { type ErrorCode, UnloopError } from '../base/errors.ts';
 import { nameTooFewOpenFiles } from '../base/open-files.ts';
@@ -24,7 +25,8 @@ export function describeError(thrown: unknown): string {
     return `unloop: internal error: ${error instanceof Error ? error.stack : String(error)}\n`;
   }
   const cure = `  cure: ${error.remedy}\n`;
-  // Faults stand on lines of their own, without a prefix, so that editors can jump to FILE:LINE:COL.
+  // Faults stand on lines of their own, without a prefix, so that editors can jump to
+  // FILE:LINE:COL.
   if (error.code === 'UNLOOP_CONFIG_INVALID' || error.code === 'UNLOOP_UPSTREAM_INVALID') {
     return `${error.message}\nunloop: the configuration cannot be used\n${cure}`;
   }

@@ -1,6 +1,6 @@
 // `unloop run`: handles signals, starts loading the first worker's code, then does everything else.
 import { refuseTooFewOpenFiles } from '../base/open-files.ts';
-import { prepareWorker } from '../server/worker-handle.ts';
+import { prepareWorker } from '../server/worker/worker-handle.ts';
 import { refuseDebugger } from './refuse-debugger.ts';
 import { SignalInbox } from './signal-inbox.ts';
 

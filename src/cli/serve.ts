@@ -1,5 +1,5 @@
-// The server process, for `unloop run`: reads the configuration, starts the control plane, and turns signals and file changes into reloads and a
-// clean end.
+// The server process, for `unloop run`: reads the configuration, starts the control plane, and
+// turns signals and file changes into reloads and a clean end.
 import { UnloopError } from '../base/errors.ts';
 import { openLog } from '../base/log.ts';
 import type { Config } from '../config/config.ts';
@@ -7,8 +7,8 @@ import { formatFault } from '../config/fault.ts';
 import { loadConfig } from '../config/load.ts';
 import { digestFiles, watchFiles } from '../config/watch-files.ts';
 import { ServiceNotifier } from '../io/service-notifier.ts';
-import { ControlPlane } from '../server/control-plane.ts';
-import { statisticsOf } from '../server/statistics.ts';
+import { ControlPlane } from '../server/control/control-plane.ts';
+import { statisticsOf } from '../server/control/statistics.ts';
 import { parseRunFlags } from './flags.ts';
 import type { SignalInbox } from './signal-inbox.ts';
 
@@ -77,7 +77,10 @@ export async function serve(args: string[], signals: SignalInbox): Promise<numbe
   return code;
 }
 
-/** A file that is emptied (a full disk, a template that failed) must not move a service that runs to the defaults. */
+/**
+ * A file that is emptied (a full disk, a template that failed) must not move a service that runs to
+ * the defaults.
+ */
 function emptied(configPath: string | null): UnloopError {
   return new UnloopError(
     'UNLOOP_CONFIG_INVALID',
@@ -86,7 +89,10 @@ function emptied(configPath: string | null): UnloopError {
   );
 }
 
-/** Gives a sign of life twice as often as asked, as long as every worker answers: a hung one gets the service restarted. */
+/**
+ * Gives a sign of life twice as often as asked, as long as every worker answers: a hung one gets
+ * the service restarted.
+ */
 function startWatchdog(notifier: ServiceNotifier, plane: ControlPlane): NodeJS.Timeout | undefined {
   if (notifier.watchdogMs === 0) return undefined;
   return setInterval(() => void plane.isAlive().then(() => notifier.alive()), notifier.watchdogMs / 2);

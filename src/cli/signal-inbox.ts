@@ -1,6 +1,6 @@
-// Signals from the first moment on: one that comes while the server is still starting waits, instead of ending the process
-// as the system would, or opening a debugger to every local user as Node.js would on SIGUSR1. Made by run before
-// anything else.
+// Signals from the first moment on: one that comes while the server is still starting waits,
+// instead of ending the process as the system would, or opening a debugger to every local user as
+// Node.js would on SIGUSR1. Made by run before anything else.
 
 type StopSignal = 'SIGTERM' | 'SIGINT';
 type HandledSignal = StopSignal | 'SIGHUP' | 'SIGUSR1' | 'SIGUSR2';

@@ -1,5 +1,5 @@
-// A setting, a value for it, and where the value came from: the common form for file, environment and flags. Made by
-// read-yaml and read-overrides, merged by load.
+// A setting, a value for it, and where the value came from: the common form for file, environment
+// and flags. Made by read-yaml and read-overrides, merged by load.
 import * as v from 'valibot';
 import { type Fault, faultAt, type Place } from './fault.ts';
 import type { Setting } from './setting.ts';
@@ -14,7 +14,10 @@ export interface Assignment {
   readonly place: Place;
 }
 
-/** Merged assignments by their keys. A zone's suffix holds dots, so the keys are joined by a line feed. */
+/**
+ * Merged assignments by their keys. A zone's suffix holds dots, so the keys are joined by a line
+ * feed.
+ */
 export type Settings = ReadonlyMap<string, Assignment>;
 
 /** What a source of configuration contains: the valid settings, and the faults. */
@@ -29,8 +32,8 @@ export function showKeys(keys: readonly string[]): string {
 }
 
 /**
- * Validates a raw value and adds to the reading either an assignment or faults. `placeOfItem` finds the place of a
- * list's item; without it a fault is reported at the start of the whole value.
+ * Validates a raw value and adds to the reading either an assignment or faults. `placeOfItem` finds
+ * the place of a list's item; without it a fault is reported at the start of the whole value.
  */
 export function assign(
   reading: Reading,

@@ -1,12 +1,12 @@
-// CIDR blocks of limits.allow and limits.deny: "10.0.0.0/8", "fd00::/8", or a single address. Called by schema and by
-// the code that compiles the lists for the data path.
+// CIDR blocks of limits.allow and limits.deny: "10.0.0.0/8", "fd00::/8", or a single address.
+// Called by schema and by the code that compiles the lists for the data path.
 import { InvalidValue, showValue } from './invalid-value.ts';
 import { formatIp, parseIp } from './ip-address.ts';
 
 /** A block of addresses. */
 export interface Cidr {
   readonly family: 4 | 6;
-  /** 4 or 16 octets, network order; every bit beyond the prefix is 0. */
+  /** 4 or 16 bytes, network order; every bit beyond the prefix is 0. */
   readonly bytes: Uint8Array;
   /** Prefix length: 0–32 or 0–128. */
   readonly prefix: number;
@@ -28,7 +28,7 @@ export function parseCidr(text: string): Cidr {
     throw new InvalidValue(`${showValue(text)}: the prefix length must be a number from 0 to ${width}`);
   }
   const block: Cidr = { family: address.family, bytes: maskBytes(address.bytes, prefix), prefix };
-  if (block.bytes.some((octet, i) => octet !== address.bytes[i])) {
+  if (block.bytes.some((byte, i) => byte !== address.bytes[i])) {
     throw new InvalidValue(
       `${showValue(text)} has bits set beyond its prefix; did you mean ${formatCidr(block)}?`,
     );
@@ -42,8 +42,8 @@ export function formatCidr(block: Cidr): string {
 }
 
 function maskBytes(bytes: Uint8Array, prefix: number): Uint8Array {
-  return bytes.map((octet, i) => {
+  return bytes.map((byte, i) => {
     const bits = Math.min(8, Math.max(0, prefix - i * 8));
-    return octet & (0xff << (8 - bits));
+    return byte & (0xff << (8 - bits));
   });
 }

@@ -1,11 +1,14 @@
-// The configuration as the rest of the program sees it: validated, defaults filled in, units resolved (ms, seconds,
-// octets). config/schema makes it from YAML, flags and environment.
+// The configuration as the rest of the program sees it: validated, defaults filled in, units
+// resolved (ms, seconds, bytes). config/schema makes it from YAML, flags and environment.
 
 export type Policy = 'random' | 'roundRobin' | 'sequential' | 'fastest';
 export type Transport = 'udp' | 'tcp' | 'tls' | 'https';
 export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal';
 
-/** Where an upstream is, as written: a literal address, or a name that is resolved at start and again when it expires. */
+/**
+ * Where an upstream is, as written: a literal address, or a name that is resolved at start and
+ * again when it expires.
+ */
 export interface UpstreamAddress {
   /** As the user wrote it. */
   readonly text: string;
@@ -13,7 +16,10 @@ export interface UpstreamAddress {
   /** IP literal (zone kept: fe80::1%eth0) or host name (https://, or any other transport). */
   readonly host: string;
   readonly port: number;
-  /** tls: the name in the certificate; https: the URL's host where that is a name. Empty: the address itself is verified. */
+  /**
+   * tls: the name in the certificate; https: the URL's host where that is a name. Empty: the
+   * address itself is verified.
+   */
   readonly serverName: string;
   /** https: the URL's path, else ''. */
   readonly path: string;

@@ -1,5 +1,6 @@
-// Reads a Corefile (CoreDNS's configuration, in the syntax of Caddy v1) into server blocks and directives. Called by
-// cli/from-corefile and the doctor. It knows the syntax only: its callers know what a plugin's words mean.
+// Reads a Corefile (CoreDNS's configuration, in the syntax of Caddy v1) into server blocks and
+// directives. Called by cli/from-corefile and the doctor. It knows the syntax only: its callers
+// know what a plugin's words mean.
 import { type Fault, faultAt } from './fault.ts';
 
 /** A word and its location. */
@@ -45,7 +46,10 @@ export function parseCorefile(text: string, file: string): Corefile {
   return { blocks: reader.readBlocks(), faults: reader.faults };
 }
 
-/** Words by white space; "…" may hold spaces and line breaks; # starts a comment at the start of a word. */
+/**
+ * Words by white space; "…" may hold spaces and line breaks; # starts a comment at the start of a
+ * word.
+ */
 function splitTokens(text: string): Token[] {
   const tokens: Token[] = [];
   let line = 1;
@@ -170,7 +174,10 @@ class CorefileReader {
     return { name: token.text, args, line: token.line, column: token.column, body };
   }
 
-  /** Replaces each `import` of a snippet by the snippet; an import of a file is kept, so that the caller can name it. */
+  /**
+   * Replaces each `import` of a snippet by the snippet; an import of a file is kept, so that the
+   * caller can name it.
+   */
   #expand(directives: readonly Directive[], depth: number): Directive[] {
     return directives.flatMap((directive) => {
       const snippet = directive.name === 'import' ? this.#snippets.get(directive.args[0] ?? '') : undefined;

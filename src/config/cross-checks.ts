@@ -1,5 +1,5 @@
-// Checks across settings: settings that contradict each other (faults), and those that are allowed but seldom
-// meant (warnings). Called by load.
+// Checks across settings: settings that contradict each other (faults), and those that are allowed
+// but seldom meant (warnings). Called by load.
 import { statSync } from 'node:fs';
 import type { Assignment, Settings } from './assignment.ts';
 import type { Config, ListenAddress, UpstreamAddress } from './config.ts';
@@ -91,7 +91,8 @@ export function collectWarnings(config: Config, settings: Settings, configPath: 
       'cache.serveStale.after is not below forward.deadline; stale answers come only at the deadline',
     );
   }
-  // A stub's address is replaced by the servers behind it (discovery.rewriteLoopback), so it is no loop yet.
+  // A stub's address is replaced by the servers behind it (discovery.rewriteLoopback), so it is no
+  // loop yet.
   warnings.push(...ownUpstreams(config, settings, (upstream) => isRewritten(config, upstream)));
   return warnings;
 }

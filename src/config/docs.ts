@@ -1,5 +1,5 @@
-// docs/configuration.md, made from the table of settings. A test fails when the file and the table differ, and writes the
-// file again when UPDATE_GENERATED=1 is set (`npm run docs`).
+// docs/configuration.md, made from the table of settings. A test fails when the file and the table
+// differ, and writes the file again when UPDATE_GENERATED=1 is set (`npm run docs`).
 import { Document, isSeq, visit } from 'yaml';
 import { SETTINGS } from './schema.ts';
 import type { Setting } from './setting.ts';

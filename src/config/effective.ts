@@ -1,4 +1,5 @@
-// The configuration back in the shape of the file, secrets masked: for `unloop check --print` and the admin page /config.
+// The configuration back in the shape of the file, secrets masked: for `unloop check --print` and
+// the admin page /config.
 import { Document, isSeq, visit } from 'yaml';
 import type { Config } from './config.ts';
 import type { Setting } from './setting.ts';

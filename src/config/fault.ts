@@ -1,7 +1,11 @@
-// A fault in the configuration and its location. Made by read-yaml, read-overrides and load; printed by the CLI.
+// A fault in the configuration and its location. Made by read-yaml, read-overrides and load;
+// printed by the CLI.
 import { UnloopError } from '../base/errors.ts';
 
-/** Where a value was written. Line 0: not in a file, and `file` names the flag, the variable or "default". */
+/**
+ * Where a value was written. Line 0: not in a file, and `file` names the flag, the variable or
+ * "default".
+ */
 export interface Place {
   readonly file: string;
   /** From 1. */

@@ -1,4 +1,5 @@
-// HOST[:PORT] with brackets round an IPv6 address when a port follows. Called by listen-address and upstream-address.
+// HOST[:PORT] with brackets round an IPv6 address when a port follows. Called by listen-address and
+// upstream-address.
 import { InvalidValue, showValue } from './invalid-value.ts';
 import { formatIp, parseIp } from './ip-address.ts';
 
@@ -10,7 +11,10 @@ export interface HostAndPort {
   readonly port: number | null;
 }
 
-/** Takes "10.0.0.2", "10.0.0.2:53", "[2001:db8::1]:53", "2001:db8::1", "fe80::1%eth0", "dns.example:53". Throws InvalidValue. */
+/**
+ * Takes "10.0.0.2", "10.0.0.2:53", "[2001:db8::1]:53", "2001:db8::1", "fe80::1%eth0",
+ * "dns.example:53". Throws InvalidValue.
+ */
 export function parseHostAndPort(text: string): HostAndPort {
   if (text.startsWith('[')) return parseBracketed(text);
   const bare = parseIp(text);
@@ -39,7 +43,8 @@ function parseHost(text: string): string {
   if (address !== null) return formatIp(address);
   const name = text.replace(/\.$/, '').toLowerCase();
   const labels = name.split('.');
-  // A name that ends in a number is a mistyped IPv4 address to every URL parser (WHATWG URL §3.5), and so to us.
+  // A name that ends in a number is a mistyped IPv4 address to every URL parser (WHATWG URL §3.5),
+  // and so to us.
   const looksNumeric = /^\d+$/.test(labels.at(-1)!);
   if (looksNumeric || name.length > 253 || !labels.every((label) => HOST_LABEL.test(label))) {
     throw new InvalidValue(`${showValue(text)} is not an IP address or a host name`);

@@ -1,5 +1,5 @@
-// What every parser in this folder throws for invalid text. Caught by setting-type, which turns it into a
-// fault with a place; it never leaves the folder otherwise.
+// What every parser in this folder throws for invalid text. Caught by setting-type, which turns it
+// into a fault with a place; it never leaves the folder otherwise.
 
 /** An invalid value; the message says what was found and what was expected. */
 export class InvalidValue extends Error {

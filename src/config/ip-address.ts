@@ -1,17 +1,21 @@
-// IP literals to octets and back to the one canonical text (RFC 5952), so that two spellings of an address compare equal.
-// Called by the address parsers of this folder; the data path has its own words-and-offsets form.
+// IP literals to bytes and back to the one canonical text (RFC 5952), so that two spellings of an
+// address compare equal. Called by the address parsers of this folder; the data path has its own
+// words-and-offsets form.
 import { isIPv4, isIPv6 } from 'node:net';
 
 /** A parsed address. */
 export interface IpAddress {
   readonly family: 4 | 6;
-  /** 4 or 16 octets, network order. */
+  /** 4 or 16 bytes, network order. */
   readonly bytes: Uint8Array;
   /** IPv6 scope as written after '%' (fe80::1%eth0), else ''. */
   readonly zone: string;
 }
 
-/** Null when the text is no IP literal. Leading zeros (010.0.0.1) are rejected, as some programs read them as octal. */
+/**
+ * Null when the text is no IP literal. Leading zeros (010.0.0.1) are rejected, as some programs
+ * read them as octal.
+ */
 export function parseIp(text: string): IpAddress | null {
   if (isIPv4(text)) return { family: 4, bytes: Uint8Array.from(text.split('.'), Number), zone: '' };
   if (!isIPv6(text)) return null;
@@ -75,19 +79,19 @@ function longestZeroRun(words: number[]): { start: number; length: number } {
 
 /** ::ffff:a.b.c.d (RFC 4291 §2.5.5.2). */
 function isMapped(bytes: Uint8Array): boolean {
-  return bytes.subarray(0, 10).every((octet) => octet === 0) && bytes[10] === 0xff && bytes[11] === 0xff;
+  return bytes.subarray(0, 10).every((byte) => byte === 0) && bytes[10] === 0xff && bytes[11] === 0xff;
 }
 
 /** 0.0.0.0 or :: */
 export function isUnspecified(address: IpAddress): boolean {
-  return address.bytes.every((octet) => octet === 0);
+  return address.bytes.every((byte) => byte === 0);
 }
 
 /** 224.0.0.0/4, 255.255.255.255 or ff00::/8. */
 export function isMulticastOrBroadcast(address: IpAddress): boolean {
   const first = address.bytes[0]!;
   if (address.family === 6) return first === 0xff;
-  return (first & 0xf0) === 0xe0 || address.bytes.every((octet) => octet === 255);
+  return (first & 0xf0) === 0xe0 || address.bytes.every((byte) => byte === 255);
 }
 
 /** fe80::/10, which says nothing without its zone. */
@@ -100,5 +104,5 @@ export function isLoopback(address: IpAddress): boolean {
   const { bytes } = address;
   if (address.family === 4) return bytes[0] === 127;
   if (isMapped(bytes)) return bytes[12] === 127;
-  return bytes[15] === 1 && bytes.subarray(0, 15).every((octet) => octet === 0);
+  return bytes[15] === 1 && bytes.subarray(0, 15).every((byte) => byte === 0);
 }

@@ -1,5 +1,6 @@
-// The table of settings as a JSON Schema, so that editors complete and check the file (config/unloop.schema.json, held in
-// step by a test). Syntax inside a text (addresses) is left to `unloop check`.
+// The table of settings as a JSON Schema, so that editors complete and check the file
+// (config/unloop.schema.json, held in step by a test). Syntax inside a text (addresses) is left to
+// `unloop check`.
 import type { Setting } from './setting.ts';
 import { SETTING_TREE, type SettingTree } from './setting-tree.ts';
 import type { JsonSchema } from './setting-type.ts';
@@ -16,7 +17,8 @@ export function renderJsonSchema(): string {
 
 function describeLevel(tree: SettingTree): JsonSchema {
   const anySuffix = tree.get('*');
-  // An empty group (`cache:` with everything below it commented out) is null to YAML, and takes the defaults.
+  // An empty group (`cache:` with everything below it commented out) is null to YAML, and takes the
+  // defaults.
   if (anySuffix !== undefined) {
     const zone = { ...describeLevel(anySuffix as SettingTree), type: 'object', required: ['upstreams'] };
     return { type: ['object', 'null'], additionalProperties: zone };

@@ -1,4 +1,5 @@
-// Addresses to listen on: ADDR:PORT, [IPv6]:PORT. Called by schema; formatListen by whoever names a listener.
+// Addresses to listen on: ADDR:PORT, [IPv6]:PORT. Called by schema; formatListen by whoever names a
+// listener.
 import type { ListenAddress } from './config.ts';
 import { formatHostAndPort, parseHostAndPort } from './host-and-port.ts';
 import { InvalidValue, showValue } from './invalid-value.ts';

@@ -1,5 +1,5 @@
-// Makes the Config: defaults, then the file, then the environment, then flags. Called by cli (run, check) at start and by
-// the server at each reload. Finds every fault, not only the first.
+// Makes the Config: defaults, then the file, then the environment, then flags. Called by cli (run,
+// check) at start and by the server at each reload. Finds every fault, not only the first.
 import { UnloopError } from '../base/errors.ts';
 import { type Assignment, assign, type Reading, type Settings } from './assignment.ts';
 import type { Config } from './config.ts';
@@ -31,7 +31,10 @@ export interface LoadedConfig {
   readonly files: readonly string[];
 }
 
-/** Throws ConfigInvalid with every fault (UNLOOP_CONFIG_INVALID or UNLOOP_UPSTREAM_INVALID), or UnloopError UNLOOP_CONFIG_UNREADABLE. */
+/**
+ * Throws ConfigInvalid with every fault (UNLOOP_CONFIG_INVALID or UNLOOP_UPSTREAM_INVALID), or
+ * UnloopError UNLOOP_CONFIG_UNREADABLE.
+ */
 export function loadConfig(options: LoadOptions): LoadedConfig {
   const fromFile = options.path === null ? { assignments: [], faults: [] } : readConfigFile(options.path);
   const readings = [
@@ -84,7 +87,10 @@ function readConfigFile(path: string): Reading {
   return readYaml(text, path);
 }
 
-/** Puts the contents of clusterKeyFile and tokenFile where the key and the token belong. Returns the files' paths. */
+/**
+ * Puts the contents of clusterKeyFile and tokenFile where the key and the token belong. Returns the
+ * files' paths.
+ */
 function readSecretFiles(
   settings: Map<string, Assignment>,
   configPath: string | null,

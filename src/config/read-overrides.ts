@@ -1,4 +1,5 @@
-// Environment variables and run flags to assignments and faults. Called by load; cli/flags collects the flags.
+// Environment variables and run flags to assignments and faults. Called by load; cli/flags collects
+// the flags.
 import { assign, type Reading } from './assignment.ts';
 import { faultAt } from './fault.ts';
 import { InvalidValue, showValue } from './invalid-value.ts';
@@ -6,13 +7,19 @@ import { SETTINGS } from './schema.ts';
 import { settingAt } from './setting-tree.ts';
 import { parseZoneSuffix } from './zone-suffix.ts';
 
-/** What the command line says about the configuration: a flag's name (without --) and its texts in order. */
+/**
+ * What the command line says about the configuration: a flag's name (without --) and its texts in
+ * order.
+ */
 export interface Override {
   readonly flag: string;
   readonly texts: readonly string[];
 }
 
-/** The variables of the table; an empty one counts as not set, as container platforms pass absent ones that way. */
+/**
+ * The variables of the table; an empty one counts as not set, as container platforms pass absent
+ * ones that way.
+ */
 export function readEnvironment(environment: NodeJS.ProcessEnv): Reading {
   const reading: Reading = { assignments: [], faults: [] };
   for (const setting of SETTINGS) {

@@ -1,10 +1,12 @@
-// Reads a UTF-8 file, bounded: a small one unless the caller says more. Called by whoever reads a file
-// that a person named.
+// Reads a UTF-8 file, bounded: a small one unless the caller says more. Called by whoever reads a
+// file that a person named.
 import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
 
 const MAX_BYTES = 1024 * 1024;
 
-/** How long a pipe (`--config <(…)`) may take; a reload would hold up the main thread for so long. */
+/**
+ * How long a pipe (`--config <(…)`) may take; a reload would hold up the main thread for so long.
+ */
 const PIPE_PATIENCE_MS = 1000;
 const PIPE_LOOK_MS = 10;
 
@@ -13,7 +15,10 @@ export function readTextFile(path: string, maxBytes = MAX_BYTES): string {
   return decodeUtf8(readSmallFile(path, maxBytes));
 }
 
-/** The same for the bytes. Opens without blocking: otherwise a FIFO without a writer would block the process for ever. */
+/**
+ * The same for the bytes. Opens without blocking: otherwise a FIFO without a writer would block the
+ * process for ever.
+ */
 export function readSmallFile(path: string, maxBytes = MAX_BYTES): Uint8Array {
   let descriptor: number;
   try {

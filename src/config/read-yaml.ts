@@ -1,4 +1,5 @@
-// The configuration file's text to assignments and faults, each with line and column. Called by load.
+// The configuration file's text to assignments and faults, each with line and column. Called by
+// load.
 import {
   type Document,
   isAlias,
@@ -155,7 +156,10 @@ class YamlReading {
     return null;
   }
 
-  /** The target of an alias, or the node itself. Undefined: the alias has no target, and a fault was added. */
+  /**
+   * The target of an alias, or the node itself. Undefined: the alias has no target, and a fault was
+   * added.
+   */
   #resolve(node: Node | null): Node | null | undefined {
     if (!isAlias(node)) return node ?? null;
     this.#aliases++;

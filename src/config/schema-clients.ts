@@ -1,4 +1,5 @@
-// The settings that say what clients get and how much: limits and identity. A part of the table of settings (schema).
+// The settings that say what clients get and how much: limits and identity. A part of the table of
+// settings (schema).
 import type { Setting } from './setting.ts';
 import { cidrs, durationMs, flag, integer, nameSuffixes, text } from './setting-type.ts';
 

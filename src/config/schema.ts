@@ -1,5 +1,6 @@
-// The one table of settings. Validation (load), `unloop help`, docs/configuration.md (docs), the editors' JSON Schema
-// (json-schema) and `check --print` (effective) are all made from it, so none of them can drift from another.
+// The one table of settings. Validation (load), `unloop help`, docs/configuration.md (docs), the
+// editors' JSON Schema (json-schema) and `check --print` (effective) are all made from it, so none
+// of them can drift from another.
 import type { LogLevel } from './config.ts';
 import { CLIENT_SETTINGS } from './schema-clients.ts';
 import { FORWARD_SETTINGS, ZONE_SETTINGS } from './schema-forward.ts';

@@ -1,5 +1,6 @@
-// The types a setting can have: how a value is validated and read (valibot), written back to YAML, and described to people
-// and to editors (JSON Schema). Used by the table in schema, and through it by load, effective, docs and json-schema.
+// The types a setting can have: how a value is validated and read (valibot), written back to YAML,
+// and described to people and to editors (JSON Schema). Used by the table in schema, and through it
+// by load, effective, docs and json-schema.
 import * as v from 'valibot';
 import { formatCidr, parseCidr } from './cidr.ts';
 import type { ListenAddress, UpstreamAddress } from './config.ts';
@@ -34,7 +35,10 @@ export interface SettingType<T> {
   toYaml(value: T): unknown;
 }
 
-/** A text that `parse` reads; InvalidValue becomes an issue. `toText` may let other YAML values pass as text. */
+/**
+ * A text that `parse` reads; InvalidValue becomes an issue. `toText` may let other YAML values pass
+ * as text.
+ */
 function parsed<T>(
   expected: string,
   parse: (text: string) => T,
@@ -185,7 +189,7 @@ export function durationSeconds(min: string, max: string): SettingType<number> {
   };
 }
 
-/** A size kept in octets. */
+/** A size kept in bytes. */
 export function size(min: string, max: string): SettingType<number> {
   return {
     ...quantity('a size', parseSize, formatSize, parseSize(min), parseSize(max)),
@@ -206,7 +210,10 @@ export function percent(min: number, max: number): SettingType<number> {
   };
 }
 
-/** A list whose items `parse` reads; two items with the same canonical text are a fault, unless `mayRepeat`. */
+/**
+ * A list whose items `parse` reads; two items with the same canonical text are a fault, unless
+ * `mayRepeat`.
+ */
 function listOf<T>(
   expected: string,
   minItems: number,

@@ -7,7 +7,10 @@ export interface Setting {
   readonly path: string;
   // biome-ignore lint/suspicious/noExplicitAny: a table of settings of many types; load checks each through its schema.
   readonly type: SettingType<any>;
-  /** As it would stand in YAML. `undefined`: required (only within a zone) or, with `sameAs`, taken from another setting. */
+  /**
+   * As it would stand in YAML. `undefined`: required (only within a zone) or, with `sameAs`, taken
+   * from another setting.
+   */
   readonly default: unknown;
   /** What it is for: whole sentences, present tense. */
   readonly description: string;

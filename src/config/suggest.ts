@@ -1,6 +1,10 @@
-// "Did you mean …": the nearest of the known words. Called by load (keys) and cli/flags (commands, flags).
+// "Did you mean …": the nearest of the known words. Called by load (keys) and cli/flags (commands,
+// flags).
 
-/** The known word nearest to what was written, or null when none is near. Case, '-' and '_' count for nothing. */
+/**
+ * The known word nearest to what was written, or null when none is near. Case, '-' and '_' count
+ * for nothing.
+ */
 export function suggest(written: string, known: Iterable<string>): string | null {
   const plain = normalise(written);
   let best: string | null = null;
@@ -19,7 +23,10 @@ function normalise(word: string): string {
   return word.toLowerCase().replace(/[-_]/g, '');
 }
 
-/** Levenshtein with swapped neighbors as one edit; gives up with `limit` when the lengths alone are too far apart. */
+/**
+ * Levenshtein with swapped neighbors as one edit; gives up with `limit` when the lengths alone are
+ * too far apart.
+ */
 function editDistance(a: string, b: string, limit: number): number {
   if (Math.abs(a.length - b.length) >= limit) return limit;
   let beforeLast: number[] = [];

@@ -1,9 +1,9 @@
-// Durations, sizes and percentages as people write them in the configuration, both ways. Called by schema.
-// A bare number is refused: "30" has been seconds in one tool and milliseconds in the next.
+// Durations, sizes and percentages as people write them in the configuration, both ways. Called by
+// schema. A bare number is refused: "30" has been seconds in one tool and milliseconds in the next.
 import { InvalidValue, showValue } from './invalid-value.ts';
 
 const MS_PER_UNIT = { d: 86_400_000, h: 3_600_000, m: 60_000, s: 1000, ms: 1 } as const;
-const OCTETS_PER_UNIT = {
+const BYTES_PER_UNIT = {
   GiB: 1024 ** 3,
   GB: 1000 ** 3,
   MiB: 1024 ** 2,
@@ -13,7 +13,9 @@ const OCTETS_PER_UNIT = {
   B: 1,
 } as const;
 
-/** Matches what parseDuration takes: "500ms", "2s", "1h30m"; larger units first, each at most once. */
+/**
+ * Matches what parseDuration takes: "500ms", "2s", "1h30m"; larger units first, each at most once.
+ */
 export const DURATION_PATTERN = /^(?=\d)(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m(?!s))?(?:(\d+)s)?(?:(\d+)ms)?$/;
 /** Matches what parseSize takes: "64MiB", "10MB", "512KiB". */
 export const SIZE_PATTERN = /^(\d+) ?(GiB|GB|MiB|MB|KiB|KB|B)$/;
@@ -51,7 +53,7 @@ export function formatDuration(ms: number): string {
   return `${ms}ms`;
 }
 
-/** "64MiB" → 67108864 octets. Throws InvalidValue. */
+/** "64MiB" → 67108864 bytes. Throws InvalidValue. */
 export function parseSize(text: string): number {
   const match = SIZE_PATTERN.exec(text);
   if (match === null) {
@@ -60,15 +62,15 @@ export function parseSize(text: string): number {
       : '; expected for example 64MiB or 10MB';
     throw new InvalidValue(`${showQuantity(text)} is not a size${hint}`);
   }
-  return Number(match[1]) * OCTETS_PER_UNIT[match[2] as keyof typeof OCTETS_PER_UNIT];
+  return Number(match[1]) * BYTES_PER_UNIT[match[2] as keyof typeof BYTES_PER_UNIT];
 }
 
 /** 67108864 → "64MiB". */
-export function formatSize(octets: number): string {
-  for (const [unit, octetsPerUnit] of Object.entries(OCTETS_PER_UNIT)) {
-    if (octets >= octetsPerUnit && octets % octetsPerUnit === 0) return `${octets / octetsPerUnit}${unit}`;
+export function formatSize(bytes: number): string {
+  for (const [unit, bytesPerUnit] of Object.entries(BYTES_PER_UNIT)) {
+    if (bytes >= bytesPerUnit && bytes % bytesPerUnit === 0) return `${bytes / bytesPerUnit}${unit}`;
   }
-  return `${octets}B`;
+  return `${bytes}B`;
 }
 
 /** "10%" → 10. Throws InvalidValue. */

@@ -1,5 +1,6 @@
-// The upstream syntax: [udp://]ADDR[:PORT], tcp://ADDR[:PORT], tls://ADDR[:PORT][#server-name], https://HOST[:PORT]/PATH.
-// Called by schema ("auto" is dealt with there); formatUpstream gives the one text used in logs, metrics and /upstreams.
+// The upstream syntax: [udp://]ADDR[:PORT], tcp://ADDR[:PORT], tls://ADDR[:PORT][#server-name],
+// https://HOST[:PORT]/PATH. Called by schema ("auto" is dealt with there); formatUpstream gives the
+// one text used in logs, metrics and /upstreams.
 import type { Transport, UpstreamAddress } from './config.ts';
 import { formatHostAndPort, parseHostAndPort } from './host-and-port.ts';
 import { InvalidValue, showValue } from './invalid-value.ts';
@@ -111,7 +112,10 @@ function checkPort(port: number, text: string): number {
   return port;
 }
 
-/** The canonical text: "10.0.0.2:53", "tcp://10.0.0.2:53", "tls://1.1.1.1:853#one.one.one.one", "https://dns.example:443/dns-query". */
+/**
+ * The canonical text: "10.0.0.2:53", "tcp://10.0.0.2:53", "tls://1.1.1.1:853#one.one.one.one",
+ * "https://dns.example:443/dns-query".
+ */
 export function formatUpstream(upstream: UpstreamAddress): string {
   const authority = formatHostAndPort(upstream.host, upstream.port);
   if (upstream.transport === 'udp') return authority;

@@ -1,5 +1,5 @@
-// Notices that a configuration file has changed: written in place, replaced by rename, or swapped as a whole directory
-// behind a symbolic link (how Kubernetes updates a ConfigMap). Main thread.
+// Notices that a configuration file has changed: written in place, replaced by rename, or swapped
+// as a whole directory behind a symbolic link (how Kubernetes updates a ConfigMap). Main thread.
 import { createHash } from 'node:crypto';
 import { type FSWatcher, statSync, watch } from 'node:fs';
 import { dirname } from 'node:path';
@@ -7,7 +7,10 @@ import { readSmallFile } from './read-text-file.ts';
 
 /** Changes within this time are one. */
 const DEBOUNCE_MS = 200;
-/** A look at the contents, for what the kernel does not tell of (symbolic links further up, network file systems). */
+/**
+ * A look at the contents, for what the kernel does not tell of (symbolic links further up, network
+ * file systems).
+ */
 const POLL_MS = 2000;
 
 export interface FileWatch {
@@ -15,8 +18,8 @@ export interface FileWatch {
 }
 
 /**
- * Calls onChange when the contents of any of the files have become others than `loaded`, what digestFiles() said when they
- * were loaded. A file that is gone for a moment is waited for.
+ * Calls onChange when the contents of any of the files have become others than `loaded`, what
+ * digestFiles() said when they were loaded. A file that is gone for a moment is waited for.
  */
 export function watchFiles(files: readonly string[], loaded: string | null, onChange: () => void): FileWatch {
   let known = loaded;

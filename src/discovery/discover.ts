@@ -1,5 +1,6 @@
-// Finds the machine's upstream servers: those of resolv.conf, with loopback stubs and our own addresses replaced by what
-// is behind them. Called by the control plane at start and reload, by watch, and by the doctor.
+// Finds the machine's upstream servers: those of resolv.conf, with loopback stubs and our own
+// addresses replaced by what is behind them. Called by the control plane at start and reload, by
+// watch, and by the doctor.
 import type { ListenAddress, UpstreamAddress } from '../config/config.ts';
 import type { DiscoveredServer, DiscoveredZone, Discovery, Notice } from './discovery.ts';
 import { type InterfaceAddress, readInterfaceAddresses } from './loopback.ts';
@@ -34,8 +35,8 @@ export interface DiscoverOptions {
   /** Our own listen addresses, never to be used as upstreams. */
   readonly listen: readonly ListenAddress[];
   /**
-   * The files are another system's (a node's, seen from a container): its loopback cannot be reached from here.
-   * Default: root is not '/'. A pod in the node's network may say false.
+   * The files are another system's (a node's, seen from a container): its loopback cannot be
+   * reached from here. Default: root is not '/'. A pod in the node's network may say false.
    */
   readonly isForeign?: boolean;
   /** For tests: this machine's addresses, the question to dnsmasq, the wall clock. */
@@ -60,7 +61,10 @@ interface Search {
   readonly keptStubs: string[];
 }
 
-/** Reads resolv.conf and finds the servers behind its stubs. Never rejects: errors are in the notices. */
+/**
+ * Reads resolv.conf and finds the servers behind its stubs. Never rejects: errors are in the
+ * notices.
+ */
 export async function discoverUpstreams(options: DiscoverOptions): Promise<Discovery> {
   const search = startSearch(options);
   const conf = await readResolvConf(search.files, options.resolvConf);
@@ -93,7 +97,10 @@ export interface ConfiguredDiscovery extends Discovery {
   readonly upstreams: readonly ConfiguredUpstream[];
 }
 
-/** Replaces stubs (127.0.0.53 and its like, port 53) among explicitly configured upstreams; leaves every other alone. */
+/**
+ * Replaces stubs (127.0.0.53 and its like, port 53) among explicitly configured upstreams; leaves
+ * every other alone.
+ */
 export async function rewriteConfigured(
   upstreams: readonly UpstreamAddress[],
   options: DiscoverOptions,
@@ -255,7 +262,10 @@ function limitServers(search: Search, servers: readonly DiscoveredServer[]): rea
   return servers.slice(0, MAX_SERVERS);
 }
 
-/** The routing domains that bypassing the stub would lose; a stub that stays in use sees to them itself. */
+/**
+ * The routing domains that bypassing the stub would lose; a stub that stays in use sees to them
+ * itself.
+ */
 function takeZones(
   search: Search,
   servers: readonly DiscoveredServer[],

@@ -1,5 +1,6 @@
-// What discovery finds out: the servers, the zones, what people should know, and the files it depends on.
-// Made by discover, followed by watch, used by the control plane and shown by the doctor.
+// What discovery finds out: the servers, the zones, what people should know, and the files it
+// depends on. Made by discover, followed by watch, used by the control plane and shown by the
+// doctor.
 import type { ResolvConfState } from './resolv-conf.ts';
 
 export type Severity = 'info' | 'warn' | 'error';
@@ -38,9 +39,15 @@ export interface DiscoveredServer {
   readonly port: number;
   /** The name in its certificate, where the node's configuration states one. */
   readonly serverName?: string;
-  /** True when the node speaks to it over TLS only (resolved's DNSOverTLS=yes); then port 53 means 853. */
+  /**
+   * True when the node speaks to it over TLS only (resolved's DNSOverTLS=yes); then port 53 means
+   * 853.
+   */
   readonly tls?: true;
-  /** Where it was found: an absolute path as on the node, without the root; or the question that was asked. */
+  /**
+   * Where it was found: an absolute path as on the node, without the root; or the question that was
+   * asked.
+   */
   readonly source: string;
   /** The stub that it replaces: "127.0.0.53:53". */
   readonly replaces?: string;
@@ -57,7 +64,10 @@ export interface Discovery {
   readonly servers: readonly DiscoveredServer[];
   readonly zones: readonly DiscoveredZone[];
   readonly notices: readonly Notice[];
-  /** Paths on the node that were read, followed or found missing; a last component '*' means any name in that directory. */
+  /**
+   * Paths on the node that were read, followed or found missing; a last component '*' means any
+   * name in that directory.
+   */
   readonly files: readonly string[];
   readonly resolvConfState: ResolvConfState;
   /** Loopback stubs that are still in use for want of anything better: "127.0.0.53:53". */

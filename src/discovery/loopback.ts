@@ -1,10 +1,14 @@
-// Which addresses lead back to this machine, and which of them to this very process. Called by discover and the doctor.
+// Which addresses lead back to this machine, and which of them to this very process. Called by
+// discover and the doctor.
 import { isIP } from 'node:net';
 import { networkInterfaces } from 'node:os';
 import type { ListenAddress } from '../config/config.ts';
 import { canonicalAddress } from './server-address.ts';
 
-/** An address of one of this machine's interfaces (of this network namespace, where our sockets are). */
+/**
+ * An address of one of this machine's interfaces (of this network namespace, where our sockets
+ * are).
+ */
 export interface InterfaceAddress {
   readonly name: string;
   readonly address: string;

@@ -1,11 +1,12 @@
-// Reads the node's files below a root directory ('/', or /host in a pod): the one door through which discovery and the
-// doctor see the file system. Every path asked for is remembered, so that the watch knows what to follow.
+// Reads the node's files below a root directory ('/', or /host in a pod): the one door through
+// which discovery and the doctor see the file system. Every path asked for is remembered, so that
+// the watch knows what to follow.
 import { constants } from 'node:fs';
 import { lstat, open, opendir, readlink } from 'node:fs/promises';
 import { posix, resolve } from 'node:path';
 
 /** No resolver configuration is larger; a larger file is a finding, not something to read. */
-export const MAX_FILE_OCTETS = 256 * 1024;
+export const MAX_FILE_BYTES = 256 * 1024;
 /** No directory that is listed here holds more on a sane machine. */
 const MAX_ENTRIES = 256;
 /** Linux gives up after 40 as well (path_resolution(7)). */
@@ -42,7 +43,10 @@ export type FileReading = FileText | Missing | Unreadable;
 
 type Located = { readonly kind: 'found'; readonly path: string } | Missing | Unreadable;
 
-/** The files of one node during one discovery. Paths are absolute on the node; symbolic links never lead out of the root. */
+/**
+ * The files of one node during one discovery. Paths are absolute on the node; symbolic links never
+ * lead out of the root.
+ */
 export class NodeFiles {
   /** Absolute, without a trailing slash; '' for '/'. */
   readonly #prefix: string;
@@ -60,7 +64,9 @@ export class NodeFiles {
     return this.#prefix !== '';
   }
 
-  /** Every path read, listed, followed (symbolic links) or found missing, without the root; bounded. */
+  /**
+   * Every path read, listed, followed (symbolic links) or found missing, without the root; bounded.
+   */
   get touched(): string[] {
     return [...this.#touched];
   }
@@ -70,7 +76,7 @@ export class NodeFiles {
     return this.#prefix + path || '/';
   }
 
-  /** Reads a text file of at most MAX_FILE_OCTETS. Never throws. */
+  /** Reads a text file of at most MAX_FILE_BYTES. Never throws. */
   async read(path: string): Promise<FileReading> {
     const located = await this.#follow(path);
     if (located.kind !== 'found') return located;
@@ -81,7 +87,10 @@ export class NodeFiles {
     }
   }
 
-  /** Reads the file, or gives '' where there is none (an unreadable one is remembered in `unreadable`). */
+  /**
+   * Reads the file, or gives '' where there is none (an unreadable one is remembered in
+   * `unreadable`).
+   */
   async text(path: string): Promise<string> {
     const reading = await this.read(path);
     return reading.kind === 'text' ? reading.text : '';
@@ -112,23 +121,23 @@ export class NodeFiles {
   }
 
   async #readLocated(path: string, hostPath: string): Promise<FileReading> {
-    // O_NONBLOCK: opening a FIFO without a writer would otherwise wait for ever. O_NOFOLLOW: all links have been followed; one
-    // that was put here since could lead out of the root.
+    // O_NONBLOCK: opening a FIFO without a writer would otherwise wait for ever. O_NOFOLLOW: all
+    // links have been followed; one that was put here since could lead out of the root.
     const flags = constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOFOLLOW;
     const handle = await open(hostPath, flags);
     try {
       const stat = await handle.stat();
       if (stat.isDirectory()) return this.#unusable(path, 'directory', 'is a directory');
       if (!stat.isFile()) return this.#unusable(path, 'notAFile', 'is not a regular file');
-      const buffer = Buffer.allocUnsafe(MAX_FILE_OCTETS + 1);
+      const buffer = Buffer.allocUnsafe(MAX_FILE_BYTES + 1);
       let length = 0;
       while (length < buffer.length) {
         const { bytesRead } = await handle.read(buffer, length, buffer.length - length, length);
         if (bytesRead === 0) break;
         length += bytesRead;
       }
-      if (length > MAX_FILE_OCTETS) {
-        return this.#unusable(path, 'tooLarge', `is larger than ${MAX_FILE_OCTETS / 1024} KiB`);
+      if (length > MAX_FILE_BYTES) {
+        return this.#unusable(path, 'tooLarge', `is larger than ${MAX_FILE_BYTES / 1024} KiB`);
       }
       return { kind: 'text', path, text: buffer.toString('utf8', 0, length), modifiedMs: stat.mtimeMs };
     } finally {
@@ -136,7 +145,10 @@ export class NodeFiles {
     }
   }
 
-  /** Follows symbolic links inside the root: a link to /run/… means the node's /run, not the container's. */
+  /**
+   * Follows symbolic links inside the root: a link to /run/… means the node's /run, not the
+   * container's.
+   */
   async #follow(path: string): Promise<Located> {
     const pending = splitPath(path);
     let current: string[] = [];

@@ -1,5 +1,5 @@
-// The wording of what discovery tells people: each notice says what was found, what was done about it and the lasting cure.
-// Called by discover and watch.
+// The wording of what discovery tells people: each notice says what was found, what was done about
+// it and the lasting cure. Called by discover and watch.
 import type { Notice } from './discovery.ts';
 import type { Unreadable, UnreadableReason } from './node-files.ts';
 import type { ResolvConf } from './resolv-conf.ts';
@@ -26,7 +26,10 @@ const SOURCE_CURES: Readonly<Record<SourceName, string>> = {
   dhcp: 'Have the DHCP server hand out the real DNS servers.',
 };
 
-/** What is wrong with resolv.conf itself; nothing when it names a server and every line is understood. */
+/**
+ * What is wrong with resolv.conf itself; nothing when it names a server and every line is
+ * understood.
+ */
 export function describeResolvConf(conf: ResolvConf): Notice[] {
   const notices: Notice[] = [];
   const remedy = `Let ${conf.path} name a DNS server, or list the servers under upstreams.`;

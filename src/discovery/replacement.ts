@@ -1,5 +1,6 @@
-// The search for the servers behind a loopback stub: goes through the sources in their order, checks every candidate like the
-// stub itself, and stops at the first that serves. Called by discover.
+// The search for the servers behind a loopback stub: goes through the sources in their order,
+// checks every candidate like the stub itself, and stops at the first that serves. Called by
+// discover.
 import type { ListenAddress } from '../config/config.ts';
 import type { Notice } from './discovery.ts';
 import { type InterfaceAddress, isLoopback, isOwnAddress, isUnspecified } from './loopback.ts';
@@ -8,7 +9,10 @@ import { canonicalAddress, formatEndpoint } from './server-address.ts';
 import { SOURCE_READERS } from './sources/all.ts';
 import type { FoundServer, FoundZone, SourceContext, SourceFacts, SourceReader } from './sources/source.ts';
 
-/** own: we listen there. stub: loopback, port 53. unreachable: the node's loopback, seen from a container. */
+/**
+ * own: we listen there. stub: loopback, port 53. unreachable: the node's loopback, seen from a
+ * container.
+ */
 export type Verdict = 'good' | 'own' | 'stub' | 'unreachable';
 
 /** What an address is judged against. */

@@ -1,5 +1,6 @@
-// resolv.conf(5) as written: every server (libc stops at three), every option, every line that means nothing, each with
-// its line number. Called by discover, by the sources that keep their servers in this format, and by the doctor.
+// resolv.conf(5) as written: every server (libc stops at three), every option, every line that
+// means nothing, each with its line number. Called by discover, by the sources that keep their
+// servers in this format, and by the doctor.
 import { isIP } from 'node:net';
 import type { FileReading, NodeFiles, UnreadableReason } from './node-files.ts';
 

@@ -1,5 +1,6 @@
 // The spellings of a DNS server's address in the files of a node: plain (resolv.conf), resolved's
-// ADDRESS[:PORT][%INTERFACE][#NAME] (resolved.conf(5), DNS=) and dnsmasq's ADDRESS[#PORT][@INTERFACE] (dnsmasq(8), --server).
+// ADDRESS[:PORT][%INTERFACE][#NAME] (resolved.conf(5), DNS=) and dnsmasq's
+// ADDRESS[#PORT][@INTERFACE] (dnsmasq(8), --server).
 import { isIP, isIPv4, isIPv6, SocketAddress } from 'node:net';
 
 /** A server as a file names it. */
@@ -12,7 +13,10 @@ export interface ServerAddress {
   readonly serverName: string;
 }
 
-/** One spelling per address (lower case, zeros compressed, IPv4-mapped as IPv4, zone kept), to compare addresses by. */
+/**
+ * One spelling per address (lower case, zeros compressed, IPv4-mapped as IPv4, zone kept), to
+ * compare addresses by.
+ */
 export function canonicalAddress(address: string): string {
   const percent = address.indexOf('%');
   const bare = percent === -1 ? address : address.slice(0, percent);
@@ -46,7 +50,10 @@ export function formatEndpoint(address: string, port: number): string {
   return address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`;
 }
 
-/** A zone only means something on link-local IPv6; on anything else it names the way out, which the routes know better. */
+/**
+ * A zone only means something on link-local IPv6; on anything else it names the way out, which the
+ * routes know better.
+ */
 function withZone(bare: string, zone: string | undefined): string {
   return zone !== undefined && isLinkLocal(bare) ? `${bare}%${zone}` : bare;
 }

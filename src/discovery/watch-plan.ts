@@ -6,7 +6,10 @@ import { posix } from 'node:path';
 const MAX_WATCHES = 64;
 const DIRECTORY = 'directory';
 
-/** A directory to watch, and the names in it that matter; or a file that is a mount of its own, and any name. */
+/**
+ * A directory to watch, and the names in it that matter; or a file that is a mount of its own, and
+ * any name.
+ */
 export interface WatchedDirectory {
   /** Its path on this machine. */
   readonly hostPath: string;
@@ -16,8 +19,9 @@ export interface WatchedDirectory {
 }
 
 /**
- * The directory of each path, or the nearest one above it that exists, with the next name on the way down. Files are
- * replaced by rename, so a watch on the file itself would go on watching the old one.
+ * The directory of each path, or the nearest one above it that exists, with the next name on the
+ * way down. Files are replaced by rename, so a watch on the file itself would go on watching the
+ * old one.
  */
 export async function planWatches(
   paths: readonly string[],
@@ -41,7 +45,8 @@ export async function planWatches(
     }
     if (identity === null) continue;
     add(directory, identity, name);
-    // A container's /etc/resolv.conf is a mount of its own: it is written in place, and its directory hears nothing of it.
+    // A container's /etc/resolv.conf is a mount of its own: it is written in place, and its
+    // directory hears nothing of it.
     const file = name === '*' ? null : await identify(path, locate, identities);
     if (file !== null && !isDirectory(file) && deviceOf(file) !== deviceOf(identity)) add(path, file, '*');
   }
@@ -52,7 +57,10 @@ export async function planWatches(
   }));
 }
 
-/** Device, inode and kind of the file at a path, null if there is none; each is looked up once per plan. */
+/**
+ * Device, inode and kind of the file at a path, null if there is none; each is looked up once per
+ * plan.
+ */
 async function identify(
   path: string,
   locate: (path: string) => string,
@@ -65,7 +73,8 @@ async function identify(
     const found = await lstat(locate(path));
     identity = `${found.dev}:${found.ino}:${found.isDirectory() ? DIRECTORY : 'other'}`;
   } catch {
-    // Not there, or closed to us: the directory above is watched in its place, and the poll sees the rest.
+    // Not there, or closed to us: the directory above is watched in its place, and the poll sees
+    // the rest.
   }
   identities.set(path, identity);
   return identity;

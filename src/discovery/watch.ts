@@ -1,5 +1,6 @@
-// Watches the files a discovery depends on and repeats it when they change: inotify on their directories for speed, a
-// slow poll for what inotify misses (bind mounts, overlays, network file systems). Called by the control plane.
+// Watches the files a discovery depends on and repeats it when they change: inotify on their
+// directories for speed, a slow poll for what inotify misses (bind mounts, overlays, network file
+// systems). Called by the control plane.
 import { type FSWatcher, watch } from 'node:fs';
 import { basename } from 'node:path';
 import type { UpstreamAddress } from '../config/config.ts';
@@ -55,8 +56,9 @@ export interface DiscoveryWatch {
 const MAX_PLAN_ROUNDS = 3;
 
 /**
- * Watches what discoverUpstreams depends on. `onChange` gets the first result too, unless it equals `previous`; a result
- * worse than the last good one is not handed on: the good one comes again, with a notice.
+ * Watches what discoverUpstreams depends on. `onChange` gets the first result too, unless it equals
+ * `previous`; a result worse than the last good one is not handed on: the good one comes again,
+ * with a notice.
  */
 export function watchDiscovery(
   options: WatchOptions,
@@ -128,7 +130,10 @@ class Watcher<Result extends Discovery> implements DiscoveryWatch {
     this.#watchers.clear();
   }
 
-  /** The first change starts the clock and later ones do not restart it: a file that never rests is still followed. */
+  /**
+   * The first change starts the clock and later ones do not restart it: a file that never rests is
+   * still followed.
+   */
   #schedule(): void {
     if (this.#isClosed || this.#debounce !== null) return;
     this.#debounce = setTimeout(() => {
@@ -158,7 +163,8 @@ class Watcher<Result extends Discovery> implements DiscoveryWatch {
 
   async #discoverAndWatch(): Promise<void> {
     let result = await this.#discover();
-    // What changed between the reading and the new watches would be seen by neither: read again until the watches stand.
+    // What changed between the reading and the new watches would be seen by neither: read again
+    // until the watches stand.
     for (let round = 0; round < MAX_PLAN_ROUNDS && !this.#isClosed; round++) {
       if (!(await this.#follow(result.files))) break;
       result = await this.#discover();
@@ -245,7 +251,10 @@ function whyWorse(fresh: Discovery, good: Discovery): string {
   return fresh.servers.length === 0 ? 'no usable server is left' : '';
 }
 
-/** The good result with the fresh one's notices and files: they tell what is wrong and where the cure will show. */
+/**
+ * The good result with the fresh one's notices and files: they tell what is wrong and where the
+ * cure will show.
+ */
 function keepGood<Result extends Discovery>(good: Result, fresh: Result, reason: string): Result {
   return { ...good, files: fresh.files, notices: [...fresh.notices, describeLastGoodKept(reason)] };
 }

@@ -1,15 +1,15 @@
 // Live questions to the servers that the files name: one everybody may ask (. NS), and, of servers
-// that are not public, one for a name that was never asked for before, which no cache can answer. Called by
-// main; a few packets, two seconds at most.
+// that are not public, one for a name that was never asked for before, which no cache can answer.
+// Called by main; a few packets, two seconds at most.
 import { randomBytes } from 'node:crypto';
 import { createSocket } from 'node:dgram';
 import { isIPv6 } from 'node:net';
 import { isPublicAddress } from '../upstream/public-address.ts';
 import { writeQuestion } from '../wire/build-query.ts';
+import { readUint16 } from '../wire/bytes.ts';
 import { Class, rcodeName, Type } from '../wire/codes.ts';
 import { writeOpt } from '../wire/edns.ts';
 import { FLAG_RD, readId, writeId } from '../wire/header.ts';
-import { readUint16 } from '../wire/octets.ts';
 import { equalQuestions } from '../wire/query.ts';
 import { ScannedResponse, ScanVerdict, scanResponse } from '../wire/response.ts';
 import { textToName } from '../wire/text.ts';
@@ -87,7 +87,8 @@ function ask(target: Target, name: Uint8Array, qtype: number, patienceMs: number
       resolve({ outcome, rttMs, rcode, extendedError });
     };
     const timer = setTimeout(finish, patienceMs, 'silent');
-    // Connected: the kernel drops what comes from elsewhere, and reports an error if nothing listens there.
+    // Connected: the kernel drops what comes from elsewhere, and reports an error if nothing
+    // listens there.
     socket.on('error', (error: NodeJS.ErrnoException) =>
       finish(error.code === 'ECONNREFUSED' ? 'refused' : 'silent'),
     );

@@ -116,8 +116,8 @@ async function readResolved(context: SourceContext, hasConf: boolean): Promise<S
 }
 
 /**
- * Those that tell their upstreams themselves, one address at a time, then the one of the configuration
- * files.
+ * Those that tell their upstreams themselves, one address at a time, then the one of the
+ * configuration files.
  */
 async function readDnsmasqs(
   context: SourceContext,

@@ -98,7 +98,10 @@ export interface Probe {
   readonly outcome: 'answered' | 'silent' | 'refused';
   readonly rttMs: number;
   readonly rcode: string;
-  /** Whether a name that was never asked for before was answered too; null: not asked (a public server). */
+  /**
+   * Whether a name that was never asked for before was answered too; null: not asked (a public
+   * server).
+   */
   readonly answersNewNames: boolean | null;
   /** Extended DNS error: "14 forwarding loop: …"; '' without one. */
   readonly extendedError: string;

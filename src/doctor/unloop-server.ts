@@ -1,5 +1,5 @@
-// unloop itself as a server to look into: where its configuration has it listen, and which servers it would
-// ask on this node. Called by inspect when --config is given.
+// unloop itself as a server to look into: where its configuration has it listen, and which servers
+// it would ask on this node. Called by inspect when --config is given.
 import type { Config, UpstreamAddress } from '../config/config.ts';
 import { formatUpstream } from '../config/upstream-address.ts';
 import { type DiscoverOptions, discoverUpstreams, rewriteConfigured } from '../discovery/discover.ts';

@@ -1,15 +1,15 @@
-// The batched UDP socket: the JavaScript side of native/batch_socket.c, which fills and empties the memory owned here.
-// Opened by open-socket; keeps the contract of datagram-socket.ts.
+// The batched UDP socket: the JavaScript side of native/batch_socket.c, which fills and empties the
+// memory owned here. Opened by open-socket; keeps the contract of datagram-socket.ts.
 //
 //   send slots   │ 0 │ 1 │ 2 │   …   │ 127 │     control[0] = queued: slots committed and not yet sent
 //                  ▲ committed ▲ └ reserve() gives slot [queued], commit() fills in its row and adds 1
 //
-// The C side empties the queue: right after the handler returns, or in a libuv prepare handle, which runs
-// before the loop waits. So a commit from a timer, a TCP stream or a promise needs no scheduling here, costs no call
-// into C, and shares a batch with all the others of its turn.
+// The C side empties the queue: right after the handler returns, or in a libuv prepare handle,
+// which runs before the loop waits. So a commit from a timer, a TCP stream or a promise needs no
+// scheduling here, costs no call into C, and shares a batch with all the others of its turn.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { getSystemErrorName } from 'node:util';
-import { WordOctets } from '../base/word-octets.ts';
+import { WordBytes } from '../base/word-bytes.ts';
 import {
   BATCH_SLOTS,
   type DatagramCounters,
@@ -25,7 +25,10 @@ import { type NativeAddon, nativeAddon, sharingOf } from './native-addon.ts';
 import { copyPeer, formatPeerAddress, peerPort } from './peer.ts';
 import { socketError } from './socket-error.ts';
 
-/** As SEND_SLOTS in native/batch_socket.h: two full batches, as a batch of misses may send to upstreams and answer clients. */
+/**
+ * As SEND_SLOTS in native/batch_socket.h: two full batches, as a batch of misses may send to
+ * upstreams and answer clients.
+ */
 const SEND_SLOTS = 128;
 const QUEUED = 0;
 /** Interval between two checks of a retiring socket's queue, while the loop reads it. */
@@ -121,7 +124,8 @@ export class BatchSocket implements DatagramSocket {
 
   async retire(): Promise<void> {
     const { addon } = this.#thread;
-    // The queue counts as empty only after a second check: a datagram may be on its way from the device to the queue at the first.
+    // The queue counts as empty only after a second check: a datagram may be on its way from the
+    // device to the queue at the first.
     for (let emptyLooks = 0; emptyLooks < 2 && !this.#closed; ) {
       const waiting = addon.retire(this.#id);
       if (waiting < 0) return;
@@ -157,11 +161,14 @@ export class BatchSocket implements DatagramSocket {
   }
 }
 
-/** Gives the addon its memory. An own ArrayBuffer each: a small typed array may otherwise live where V8 moves it. */
+/**
+ * Gives the addon its memory. An own ArrayBuffer each: a small typed array may otherwise live where
+ * V8 moves it.
+ */
 function attachThread(addon: NativeAddon): ThreadState {
   const int32Array = (length: number) => new Int32Array(new ArrayBuffer(length * 4));
-  const receiveMemory = WordOctets.ofLength(BATCH_SLOTS * RECEIVE_SLOT_BYTES);
-  const sendMemory = WordOctets.ofLength(SEND_SLOTS * SEND_SLOT_BYTES);
+  const receiveMemory = WordBytes.ofLength(BATCH_SLOTS * RECEIVE_SLOT_BYTES);
+  const sendMemory = WordBytes.ofLength(SEND_SLOTS * SEND_SLOT_BYTES);
   const batch: ReceiveBatch = {
     count: 0,
     buffers: sliceSlots(receiveMemory, RECEIVE_SLOT_BYTES),
@@ -203,9 +210,9 @@ function attachThread(addon: NativeAddon): ThreadState {
   return state;
 }
 
-function sliceSlots({ buffer, length }: WordOctets, slotBytes: number): WordOctets[] {
-  const slots: WordOctets[] = [];
+function sliceSlots({ buffer, length }: WordBytes, slotBytes: number): WordBytes[] {
+  const slots: WordBytes[] = [];
   for (let offset = 0; offset < length; offset += slotBytes)
-    slots.push(new WordOctets(buffer as ArrayBuffer, offset, slotBytes));
+    slots.push(new WordBytes(buffer as ArrayBuffer, offset, slotBytes));
   return slots;
 }

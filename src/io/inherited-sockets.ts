@@ -1,5 +1,6 @@
-// The listening sockets that a supervisor of services opened for us (sd_listen_fds(3), systemd's socket activation): their
-// descriptors, kinds and addresses, read from /proc. Called once by the control plane, before anything is opened.
+// The listening sockets that a supervisor of services opened for us (sd_listen_fds(3), systemd's
+// socket activation): their descriptors, kinds and addresses, read from /proc. Called once by the
+// control plane, before anything is opened.
 import { readFileSync, readlinkSync } from 'node:fs';
 
 /** The first descriptor that is handed over. */
@@ -28,8 +29,8 @@ interface KnownSocket {
 }
 
 /**
- * The addresses handed over, in the order of their first descriptors; empty without socket activation. Throws an Error that
- * says which descriptor is unusable.
+ * The addresses handed over, in the order of their first descriptors; empty without socket
+ * activation. Throws an Error that says which descriptor is unusable.
  */
 export function findInheritedSockets(
   environment: NodeJS.ProcessEnv = process.env,
@@ -100,11 +101,14 @@ function readTable(path: string): string[] {
   }
 }
 
-/** The kernel prints each 32-bit word of an address as a number of the machine: little-endian on all we run on. */
+/**
+ * The kernel prints each 32-bit word of an address as a number of the machine: little-endian on all
+ * we run on.
+ */
 function readAddress(hex: string): string {
-  const octets = Buffer.from(hex, 'hex');
-  octets.swap32();
-  if (octets.length === 4) return [...octets].join('.');
-  const groups = Array.from({ length: 8 }, (_, i) => octets.readUInt16BE(i * 2).toString(16));
+  const bytes = Buffer.from(hex, 'hex');
+  bytes.swap32();
+  if (bytes.length === 4) return [...bytes].join('.');
+  const groups = Array.from({ length: 8 }, (_, i) => bytes.readUInt16BE(i * 2).toString(16));
   return new URL(`http://[${groups.join(':')}]`).hostname.slice(1, -1);
 }

@@ -1,5 +1,6 @@
-// Opens a TCP listener, one per worker on the same port if SO_REUSEPORT is available (from the addon, or from Node
-// ≥ 23.1), so that the kernel spreads connections as it spreads datagrams. Called by server/tcp-listener.
+// Opens a TCP listener, one per worker on the same port if SO_REUSEPORT is available (from the
+// addon, or from Node ≥ 23.1), so that the kernel spreads connections as it spreads datagrams.
+// Called by server/tcp-listener.
 import { createServer, isIPv6, type ListenOptions, type Server, type Socket } from 'node:net';
 import { getSystemErrorName } from 'node:util';
 import { nativeAddon, sharingOf } from './native-addon.ts';
@@ -14,19 +15,29 @@ export interface TcpListenOptions {
   address: string;
   /** 0: the kernel chooses one. */
   port: number;
-  /** Several threads listen on the same port. If that is not available, the port is simply bound. Default false. */
+  /**
+   * Several threads listen on the same port. If that is not available, the port is simply bound.
+   * Default false.
+   */
   reusePort?: boolean;
-  /** With reusePort: refused (EADDRINUSE) while any other socket has the address; shared once it is ours. Default false. */
+  /**
+   * With reusePort: refused (EADDRINUSE) while any other socket has the address; shared once it is
+   * ours. Default false.
+   */
   claim?: boolean;
   backlog?: number;
-  /** A listening socket inherited from a supervisor (LISTEN_FDS). With the addon, each listener gets a descriptor of its own. */
+  /**
+   * A listening socket inherited from a supervisor (LISTEN_FDS). With the addon, each listener gets
+   * a descriptor of its own.
+   */
   fd?: number;
 }
 
 /**
- * Listens; rejects with an Error with the system's code (EADDRINUSE, EACCES, EADDRNOTAVAIL …). Connections stay half
- * open when the client has sent all it wants (RFC 7766 §6.2.4 asks for its answers), and do not wait for more to send.
- * Later errors (accept) are the server's 'error' events: the caller listens.
+ * Listens; rejects with an Error with the system's code (EADDRINUSE, EACCES, EADDRNOTAVAIL …).
+ * Connections stay half open when the client has sent all it wants (RFC 7766 §6.2.4 asks for its
+ * answers), and do not wait for more to send. Later errors (accept) are the server's 'error'
+ * events: the caller listens.
  */
 export async function listenTcp(
   options: TcpListenOptions,
@@ -34,7 +45,8 @@ export async function listenTcp(
 ): Promise<Server> {
   const { backlog = DEFAULT_BACKLOG } = options;
   if (options.claim && options.reusePort && nativeAddon() === null && nodeSupportsReusePort()) {
-    // Node cannot share an address that it has bound already: the bind is tried first, a moment before the real one.
+    // Node cannot share an address that it has bound already: the bind is tried first, a moment
+    // before the real one.
     const trial = await listenTcp({ address: options.address, port: options.port }, (connection) =>
       connection.destroy(),
     );
@@ -68,7 +80,8 @@ export async function listenTcp(
 function openDescriptor(options: TcpListenOptions, backlog: number): number | undefined {
   const addon = nativeAddon();
   if (addon === null) return options.fd;
-  // Not only for SO_REUSEPORT: the addon takes the right to bind low ports when it is needed, and gives it back.
+  // Not only for SO_REUSEPORT: the addon takes the right to bind low ports when it is needed, and
+  // gives it back.
   const descriptor =
     options.fd === undefined
       ? addon.listenTcp(options.address, options.port, backlog, sharingOf(options))

@@ -1,5 +1,5 @@
-// Finds and loads the C addon (native/*.c), once per thread. Called by open-socket, batch-socket and
-// listen-tcp. Without it everything still works, over node:dgram.
+// Finds and loads the C addon (native/*.c), once per thread. Called by open-socket, batch-socket
+// and listen-tcp. Without it everything still works, over node:dgram.
 import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
@@ -8,7 +8,10 @@ import { findRootFolder } from '../base/root-folder.ts';
 /** As ABI in native/module.c: an addon built from different sources is not used. */
 const ABI = 5;
 
-/** The functions of the addon; native/module.c says what each does. Failures are negative errno numbers. */
+/**
+ * The functions of the addon; native/module.c says what each does. Failures are negative errno
+ * numbers.
+ */
 export interface NativeAddon {
   readonly abi: number;
   attach(

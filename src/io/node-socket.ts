@@ -1,8 +1,9 @@
-// The UDP socket over node:dgram, for machines without the C addon: the same contract (datagram-socket.ts), a datagram
-// at a time. Opened by open-socket. It cannot choose the address a reply leaves from, nor see the kernel's drops.
+// The UDP socket over node:dgram, for machines without the C addon: the same contract
+// (datagram-socket.ts), a datagram at a time. Opened by open-socket. It cannot choose the address a
+// reply leaves from, nor see the kernel's drops.
 import { type BindOptions, createSocket, type RemoteInfo, type Socket, type SocketOptions } from 'node:dgram';
 import { isIP } from 'node:net';
-import { WordOctets } from '../base/word-octets.ts';
+import { WordBytes } from '../base/word-bytes.ts';
 import {
   BATCH_SLOTS,
   type DatagramCounters,
@@ -19,9 +20,14 @@ import { socketError } from './socket-error.ts';
 
 /** Sends that may wait in libuv at a time: its queue has no limit. */
 const MAX_PENDING_SENDS = 1024;
-/** Turns of the event loop that a retired socket reads on; libuv takes up to 32 datagrams in each. */
+/**
+ * Turns of the event loop that a retired socket reads on; libuv takes up to 32 datagrams in each.
+ */
 const RETIRE_TURNS = 64;
-/** A send that failed so was about that datagram, or about room here: it says nothing of the remote end (as in batch_socket.c). */
+/**
+ * A send that failed so was about that datagram, or about room here: it says nothing of the remote
+ * end (as in batch_socket.c).
+ */
 const OWN_FAILURES: ReadonlySet<string | undefined> = new Set(['EAGAIN', 'ENOBUFS', 'EMSGSIZE']);
 
 /** Whether node:dgram knows SO_REUSEPORT: since 23.1 (and where the kernel balances by it). */
@@ -30,7 +36,10 @@ export function nodeSupportsReusePort(): boolean {
   return process.platform === 'linux' && (major > 23 || (major === 23 && minor >= 1));
 }
 
-/** Opens a socket. Rejects with an Error with the system's code, or ENOTSUP if reusePort is not available. */
+/**
+ * Opens a socket. Rejects with an Error with the system's code, or ENOTSUP if reusePort is not
+ * available.
+ */
 export async function openNodeSocket(
   options: DatagramSocketOptions,
   handler: DatagramHandler,
@@ -42,7 +51,8 @@ export async function openNodeSocket(
     throw socketError('ENOTSUP', 'reusePort', options.address, options.port);
 
   if (reusePort && options.claim && options.port !== 0) {
-    // Node cannot share an address that it has bound already: the bind is tried first, a moment before the real one.
+    // Node cannot share an address that it has bound already: the bind is tried first, a moment
+    // before the real one.
     const trial = await openNodeSocket({ address: options.address, port: options.port }, handler);
     await trial.close();
   }
@@ -72,7 +82,10 @@ export async function openNodeSocket(
   return new NodeSocket(socket, options, handler);
 }
 
-/** Runs one step of opening; an 'error' event fails it, and so does an error that `done` is called with, as connect() does. */
+/**
+ * Runs one step of opening; an 'error' event fails it, and so does an error that `done` is called
+ * with, as connect() does.
+ */
 function settle(socket: Socket, start: (done: (error?: Error) => void) => void): Promise<void> {
   return new Promise((resolve, reject) => {
     socket.once('error', reject);
@@ -101,7 +114,7 @@ export class NodeSocket implements DatagramSocket {
     sendFailures: 0,
     kernelDrops: 0,
   };
-  #slot = WordOctets.ofLength(SEND_SLOT_BYTES);
+  #slot = WordBytes.ofLength(SEND_SLOT_BYTES);
   #pendingSends = 0;
   #closed: Promise<void> | null = null;
 
@@ -141,14 +154,16 @@ export class NodeSocket implements DatagramSocket {
   }
 
   async retire(): Promise<void> {
-    // A connected socket of node:dgram could not answer any more; what waits is read in the next turns.
+    // A connected socket of node:dgram could not answer any more; what waits is read in the next
+    // turns.
     for (let turn = 0; turn < RETIRE_TURNS; turn++) await new Promise((resolve) => setImmediate(resolve));
   }
 
   close(): Promise<void> {
     this.#closed ??= new Promise((resolve) => {
       this.#socket.removeAllListeners('message');
-      // libuv hands sends to the kernel at once; only what it would not take is still waiting, and fails.
+      // libuv hands sends to the kernel at once; only what it would not take is still waiting, and
+      // fails.
       this.#socket.close(resolve);
     });
     return this.#closed;
@@ -208,8 +223,8 @@ const batch: ReceiveBatch = {
   peers: new Int32Array(BATCH_SLOTS * PEER_WORDS),
 };
 
-// Texts of the addresses seen last, so that a reply need not format its client's address again. Direct-mapped: an
-// address has one slot, and the newest one takes it.
+// Texts of the addresses seen last, so that a reply need not format its client's address again.
+// Direct-mapped: an address has one slot, and the newest one takes it.
 const TEXT_SLOTS = 1024;
 const textPeers = new Int32Array(TEXT_SLOTS * PEER_WORDS);
 const texts: string[] = new Array(TEXT_SLOTS).fill('');

@@ -1,4 +1,5 @@
-// Opens a UDP socket: the batched one if the addon is available, else node:dgram's. Called by listeners and upstreams.
+// Opens a UDP socket: the batched one if the addon is available, else node:dgram's. Called by
+// listeners and upstreams.
 import { openBatchSocket } from './batch-socket.ts';
 import type { DatagramHandler, DatagramSocket, DatagramSocketOptions } from './datagram-socket.ts';
 import { nativeStatus } from './native-addon.ts';
@@ -7,8 +8,9 @@ import { nodeSupportsReusePort, openNodeSocket } from './node-socket.ts';
 export { type NativeStatus, nativeStatus } from './native-addon.ts';
 
 /**
- * Opens a socket; its handler may be called as soon as the promise resolves. Rejects with an Error with the system's
- * code: EADDRINUSE, EACCES, EADDRNOTAVAIL, EINVAL (not an IP literal), ENOTSUP (reusePort is not available).
+ * Opens a socket; its handler may be called as soon as the promise resolves. Rejects with an Error
+ * with the system's code: EADDRINUSE, EACCES, EADDRNOTAVAIL, EINVAL (not an IP literal), ENOTSUP
+ * (reusePort is not available).
  */
 export async function openDatagramSocket(
   options: DatagramSocketOptions,

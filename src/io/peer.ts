@@ -1,5 +1,5 @@
-// Peer records (PEER_WORDS in datagram-socket.ts) from and to text: for node-socket, access lists, upstream addresses
-// and logs. Only copyPeer is for the hot path.
+// Peer records (PEER_WORDS in datagram-socket.ts) from and to text: for node-socket, access lists,
+// upstream addresses and logs. Only copyPeer is for the hot path.
 import { isIPv4, isIPv6 } from 'node:net';
 import { endianness, networkInterfaces } from 'node:os';
 import { PEER_WORDS } from './datagram-socket.ts';
@@ -10,7 +10,7 @@ const LITTLE_ENDIAN = endianness() === 'LE';
 
 /** Copies one record. */
 export function copyPeer(from: Int32Array, fromOffset: number, to: Int32Array, toOffset: number): void {
-  // No loop: it would take three times as many instructions (word-octets.ts).
+  // No loop: it would take three times as many instructions (word-bytes.ts).
   to[toOffset] = from[fromOffset]!;
   to[toOffset + 1] = from[fromOffset + 1]!;
   to[toOffset + 2] = from[fromOffset + 2]!;
@@ -50,7 +50,10 @@ export function sameAddress(
   return true;
 }
 
-/** A hash of the remote address without its port. Not keyed: for counting, where a collision does no harm. */
+/**
+ * A hash of the remote address without its port. Not keyed: for counting, where a collision does no
+ * harm.
+ */
 export function hashAddress(words: Int32Array, offset: number): number {
   let hash = 0;
   for (let i = REMOTE_WORD; i < SCOPE_WORD; i++) hash = Math.imul(hash ^ words[offset + i]!, 0x9e3779b1);
@@ -59,9 +62,9 @@ export function hashAddress(words: Int32Array, offset: number): number {
 
 /** Whether the remote end is on this host by its address: 127.0.0.0/8 or ::1. */
 export function isLoopbackPeer(words: Int32Array, offset: number): boolean {
-  if (peerFamily(words, offset) === 4) return peerAddressOctet(words, offset, 0) === 127;
-  for (let i = 0; i < 15; i++) if (peerAddressOctet(words, offset, i) !== 0) return false;
-  return peerAddressOctet(words, offset, 15) === 1;
+  if (peerFamily(words, offset) === 4) return peerAddressByte(words, offset, 0) === 127;
+  for (let i = 0; i < 15; i++) if (peerAddressByte(words, offset, i) !== 0) return false;
+  return peerAddressByte(words, offset, 15) === 1;
 }
 
 /** Address family of the remote end: 4 or 6. */
@@ -74,17 +77,22 @@ export function peerPort(words: Int32Array, offset: number): number {
   return words[offset]! & 0xffff;
 }
 
-/** Octet i of the remote address: 0 … 3 of an IPv4 one, 0 … 15 of an IPv6 one, as they are written. */
-export function peerAddressOctet(words: Int32Array, offset: number, i: number): number {
+/**
+ * Byte i of the remote address: 0 … 3 of an IPv4 one, 0 … 15 of an IPv6 one, as they are written.
+ */
+export function peerAddressByte(words: Int32Array, offset: number, i: number): number {
   const shift = LITTLE_ENDIAN ? (i & 3) << 3 : 24 - ((i & 3) << 3);
   return (words[offset + REMOTE_WORD + (i >> 2)]! >>> shift) & 0xff;
 }
 
-/** The remote address as text (RFC 5952), a link-local one with its zone: `192.0.2.1`, `2001:db8::1`, `fe80::1%eth0`. */
+/**
+ * The remote address as text (RFC 5952), a link-local one with its zone: `192.0.2.1`,
+ * `2001:db8::1`, `fe80::1%eth0`.
+ */
 export function formatPeerAddress(words: Int32Array, offset: number): string {
   if (peerFamily(words, offset) === 4) {
-    const octet = (i: number) => peerAddressOctet(words, offset, i);
-    return `${octet(0)}.${octet(1)}.${octet(2)}.${octet(3)}`;
+    const byte = (i: number) => peerAddressByte(words, offset, i);
+    return `${byte(0)}.${byte(1)}.${byte(2)}.${byte(3)}`;
   }
   const scope = words[offset + SCOPE_WORD]!;
   return formatIpv6(words, offset) + (scope === 0 ? '' : `%${zoneName(scope)}`);
@@ -102,13 +110,16 @@ export function parsePeer(address: string, port: number): Int32Array | null {
   return writePeer(address, port, words, 0) ? words : null;
 }
 
-/** Writes a record with this remote end at words[offset …]; false when the address is not an IP literal. */
+/**
+ * Writes a record with this remote end at words[offset …]; false when the address is not an IP
+ * literal.
+ */
 export function writePeer(address: string, port: number, words: Int32Array, offset: number): boolean {
   words.fill(0, offset, offset + PEER_WORDS);
   if (isIPv4(address)) {
     words[offset] = (4 << 16) | port;
-    const octets = address.split('.');
-    for (let i = 0; i < 4; i++) writeAddressOctet(words, offset, i, Number(octets[i]));
+    const bytes = address.split('.');
+    for (let i = 0; i < 4; i++) writeAddressByte(words, offset, i, Number(bytes[i]));
     return true;
   }
   if (!isIPv6(address)) return false;
@@ -116,16 +127,16 @@ export function writePeer(address: string, port: number, words: Int32Array, offs
   const zoneOffset = address.indexOf('%');
   const groups = expandIpv6(zoneOffset < 0 ? address : address.slice(0, zoneOffset));
   for (let i = 0; i < 8; i++) {
-    writeAddressOctet(words, offset, 2 * i, groups[i]! >> 8);
-    writeAddressOctet(words, offset, 2 * i + 1, groups[i]! & 0xff);
+    writeAddressByte(words, offset, 2 * i, groups[i]! >> 8);
+    writeAddressByte(words, offset, 2 * i + 1, groups[i]! & 0xff);
   }
   if (zoneOffset >= 0) words[offset + SCOPE_WORD] = zoneIndex(address.slice(zoneOffset + 1));
   return true;
 }
 
-function writeAddressOctet(words: Int32Array, offset: number, i: number, octet: number): void {
+function writeAddressByte(words: Int32Array, offset: number, i: number, byte: number): void {
   const shift = LITTLE_ENDIAN ? (i & 3) << 3 : 24 - ((i & 3) << 3);
-  words[offset + REMOTE_WORD + (i >> 2)]! |= octet << shift;
+  words[offset + REMOTE_WORD + (i >> 2)]! |= byte << shift;
 }
 
 /** The eight groups of a valid IPv6 literal without zone; its last two may be written as IPv4. */
@@ -140,15 +151,15 @@ function parseGroups(text: string): number[] {
   if (text === '') return [];
   return text.split(':').flatMap((group) => {
     if (!group.includes('.')) return [Number.parseInt(group, 16)];
-    const octets = group.split('.').map(Number);
-    return [(octets[0]! << 8) | octets[1]!, (octets[2]! << 8) | octets[3]!];
+    const bytes = group.split('.').map(Number);
+    return [(bytes[0]! << 8) | bytes[1]!, (bytes[2]! << 8) | bytes[3]!];
   });
 }
 
 function formatIpv6(words: Int32Array, offset: number): string {
   const groups: number[] = [];
   for (let i = 0; i < 16; i += 2)
-    groups.push((peerAddressOctet(words, offset, i) << 8) | peerAddressOctet(words, offset, i + 1));
+    groups.push((peerAddressByte(words, offset, i) << 8) | peerAddressByte(words, offset, i + 1));
   // The first of the longest runs of two or more zero groups is left out (RFC 5952 §4.2).
   let gapStart = -1;
   let gapLength = 1;

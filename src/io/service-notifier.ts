@@ -1,5 +1,6 @@
-// Tells systemd how the service is (sd_notify(3), Type=notify): ready, reloading, stopping, alive. Made by cli/serve. Without
-// $NOTIFY_SOCKET every call does nothing. node:dgram knows no Unix sockets: the addon sends, or the program systemd-notify.
+// Tells systemd how the service is (sd_notify(3), Type=notify): ready, reloading, stopping, alive.
+// Made by cli/serve. Without $NOTIFY_SOCKET every call does nothing. node:dgram knows no Unix
+// sockets: the addon sends, or the program systemd-notify.
 import { spawnSync } from 'node:child_process';
 import { getSystemErrorName } from 'node:util';
 import { nativeAddon } from './native-addon.ts';

@@ -1,5 +1,5 @@
-// The Error that opening a socket fails with, in the shape of Node's own system errors. Thrown by batch-socket,
-// node-socket and listen-tcp; whoever listens turns it into a message with a remedy.
+// The Error that opening a socket fails with, in the shape of Node's own system errors. Thrown by
+// batch-socket, node-socket and listen-tcp; whoever listens turns it into a message with a remedy.
 
 /** An Error with `code`, `syscall`, `address` and `port`, as node:dgram and node:net make them. */
 export function socketError(

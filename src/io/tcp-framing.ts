@@ -1,37 +1,49 @@
-// DNS messages in a stream: two octets of length, then the message (RFC 1035 §4.2.2, RFC 7766 §8). Used by the TCP
-// listener and by TCP and TLS upstreams.
+// DNS messages in a stream: two bytes of length, then the message (RFC 1035 §4.2.2, RFC 7766 §8).
+// Used by the TCP listener and by TCP and TLS upstreams.
 //
 //   chunk      │len│ message │len│ message │len│ mess       each message is passed on as words, in memory that all streams share
 //   chunk      age │len│ …                                  one cut in two is put together in a buffer of its own
-import { copyOctets, WordOctets } from '../base/word-octets.ts';
+import { copyBytes, WordBytes } from '../base/word-bytes.ts';
 
-/** Octets of the length field. */
+/** Bytes of the length field. */
 export const FRAME_HEADER_LENGTH = 2;
 /** The shortest message: a DNS header. */
 const MIN_MESSAGE_LENGTH = 12;
-/** First size of the buffer for a message in parts. It grows as octets come, not as a length is announced. */
+/**
+ * First size of the buffer for a message in parts. It grows as bytes come, not as a length is
+ * announced.
+ */
 const FIRST_BUFFER_BYTES = 512;
 const EMPTY = new Uint8Array(0);
 /** The message passed to a handler. One per thread: only one stream is read at a time. */
-const message = WordOctets.ofLength(0x10000);
+const message = WordBytes.ofLength(0x10000);
 
 /** Receives the messages of a stream. Must not throw. */
 export interface FrameHandler {
-  /** One whole message: the first `length` octets of `bytes`, valid during the call only. It may not push() to any reader. */
-  onMessage(bytes: WordOctets, length: number): void;
-  /** A length that no message can have: the stream is out of step. Called once; nothing is read any more. */
+  /**
+   * One whole message: the first `length` bytes of `bytes`, valid during the call only. It may not
+   * push() to any reader.
+   */
+  onMessage(bytes: WordBytes, length: number): void;
+  /**
+   * A length that no message can have: the stream is out of step. Called once; nothing is read any
+   * more.
+   */
   onFramingError(): void;
 }
 
-/** Cuts a stream into messages. Holds at most one unfinished message, and no buffer between messages. */
+/**
+ * Cuts a stream into messages. Holds at most one unfinished message, and no buffer between
+ * messages.
+ */
 export class FrameReader {
   readonly #handler: FrameHandler;
   /** Length of the message being read, −1 while its length field is not complete. */
   #length = -1;
-  /** First octet of a length field that was cut in two, −1 otherwise. */
-  #highOctet = -1;
+  /** First byte of a length field that was cut in two, −1 otherwise. */
+  #highByte = -1;
   #buffer: Uint8Array = EMPTY;
-  /** Octets of the message in the buffer. */
+  /** Bytes of the message in the buffer. */
   #gathered = 0;
   #stopped = false;
   #held = false;
@@ -40,16 +52,19 @@ export class FrameReader {
     this.#handler = handler;
   }
 
-  /** Whether a message has begun and is not complete: the stream may not end here, nor wait for long. */
+  /**
+   * Whether a message has begun and is not complete: the stream may not end here, nor wait for
+   * long.
+   */
   get partial(): boolean {
-    return this.#length >= 0 || this.#highOctet >= 0;
+    return this.#length >= 0 || this.#highByte >= 0;
   }
 
   /** Stops reading and drops what was gathered. May be called from the handler. */
   stop(): void {
     this.#stopped = true;
     this.#length = -1;
-    this.#highOctet = -1;
+    this.#highByte = -1;
     this.#buffer = EMPTY;
     this.#gathered = 0;
   }
@@ -60,8 +75,9 @@ export class FrameReader {
   }
 
   /**
-   * Takes the next octets of the stream; calls the handler for each message that they complete. Returns how many it took: all, unless
-   * the handler said hold(); the others are to be pushed again.
+   * Takes the next bytes of the stream; calls the handler for each message that they complete.
+   * Returns how many it took: all, unless the handler said hold(); the others are to be pushed
+   * again.
    */
   push(chunk: Uint8Array): number {
     const end = chunk.length;
@@ -75,7 +91,7 @@ export class FrameReader {
       if (this.#gathered === 0 && end - offset >= this.#length) {
         const length = this.#length;
         this.#length = -1;
-        copyOctets(chunk, offset, message, 0, length);
+        copyBytes(chunk, offset, message, 0, length);
         offset += length;
         this.#handler.onMessage(message, length);
         continue;
@@ -87,12 +103,12 @@ export class FrameReader {
 
   /** Reads a length field, or the half of it that is there. Returns the offset after it. */
   #readLength(chunk: Uint8Array, offset: number): number {
-    if (this.#highOctet < 0) {
-      this.#highOctet = chunk[offset]!;
+    if (this.#highByte < 0) {
+      this.#highByte = chunk[offset]!;
       return offset + 1;
     }
-    this.#length = (this.#highOctet << 8) | chunk[offset]!;
-    this.#highOctet = -1;
+    this.#length = (this.#highByte << 8) | chunk[offset]!;
+    this.#highByte = -1;
     if (this.#length < MIN_MESSAGE_LENGTH) {
       this.stop();
       this.#handler.onFramingError();
@@ -100,7 +116,10 @@ export class FrameReader {
     return offset + 1;
   }
 
-  /** Adds octets to the message in parts; passes it on when it is complete. Returns the offset after them. */
+  /**
+   * Adds bytes to the message in parts; passes it on when it is complete. Returns the offset after
+   * them.
+   */
   #gather(chunk: Uint8Array, offset: number): number {
     const taken = Math.min(this.#length - this.#gathered, chunk.length - offset);
     this.#reserve(this.#gathered + taken);
@@ -108,7 +127,7 @@ export class FrameReader {
     this.#gathered += taken;
     if (this.#gathered === this.#length) {
       const length = this.#length;
-      copyOctets(this.#buffer, 0, message, 0, length);
+      copyBytes(this.#buffer, 0, message, 0, length);
       this.#length = -1;
       this.#buffer = EMPTY;
       this.#gathered = 0;
@@ -117,7 +136,10 @@ export class FrameReader {
     return offset + taken;
   }
 
-  /** Makes room for `wanted` octets. Doubling keeps the copies linear; the announced length is the limit. */
+  /**
+   * Makes room for `wanted` bytes. Doubling keeps the copies linear; the announced length is the
+   * limit.
+   */
   #reserve(wanted: number): void {
     if (wanted <= this.#buffer.length) return;
     const size = Math.min(this.#length, Math.max(wanted, 2 * this.#buffer.length, FIRST_BUFFER_BYTES));
@@ -127,7 +149,7 @@ export class FrameReader {
   }
 }
 
-/** Writes the length field of a message of `length` octets at bytes[offset]. */
+/** Writes the length field of a message of `length` bytes at bytes[offset]. */
 export function writeFrameHeader(bytes: Uint8Array, offset: number, length: number): void {
   bytes[offset] = length >> 8;
   bytes[offset + 1] = length & 0xff;

@@ -1,4 +1,5 @@
-// Fast random numbers for names and shares: xorshift32, repeatable by its seed. Nothing here needs to be unpredictable.
+// Fast random numbers for names and shares: xorshift32, repeatable by its seed. Nothing here needs
+// to be unpredictable.
 
 /** A generator. */
 export class FastRandom {

@@ -1,7 +1,8 @@
-// Questions from a file in dnsperf's format: a name and a type on each line, '#' or ';' before a comment. Asked in the
-// file's order, over and over. The file is read whole at the start, into one packed array.
+// Questions from a file in dnsperf's format: a name and a type on each line, '#' or ';' before a
+// comment. Asked in the file's order, over and over. The file is read whole at the start, into one
+// packed array.
 import { UnloopError } from '../base/errors.ts';
-import { copyOctets } from '../base/word-octets.ts';
+import { copyBytes } from '../base/word-bytes.ts';
 import { readTextFile } from '../config/read-text-file.ts';
 import { textToName } from '../wire/text.ts';
 import { FastRandom } from './fast-random.ts';
@@ -25,7 +26,10 @@ export class FileQueries implements QuerySource {
   readonly #writer: QueryWriter;
   #next = 0;
 
-  /** Takes the file's text. Throws UnloopError UNLOOP_USAGE with FILE:LINE where a line cannot be asked. */
+  /**
+   * Takes the file's text. Throws UnloopError UNLOOP_USAGE with FILE:LINE where a line cannot be
+   * asked.
+   */
   constructor(path: string, text: string, shape: QueryShape, seed: number) {
     const names: Uint8Array[] = [];
     const qtypes: number[] = [];
@@ -61,7 +65,7 @@ export class FileQueries implements QuerySource {
     const at = this.#writer.begin(out, offset);
     const from = this.#offsets[i]!;
     const nameLength = this.#offsets[i + 1]! - from;
-    copyOctets(this.#names, from, out, at, nameLength);
+    copyBytes(this.#names, from, out, at, nameLength);
     return this.#writer.finish(out, offset, at + nameLength, this.#qtypes[i]!);
   }
 }

@@ -1,5 +1,5 @@
-// --find-max: the highest rate that a server takes with next to no loss. Short open-loop runs, the rate doubled until one
-// fails, then halving the gap. Called by main.
+// Finds the highest rate that a server takes with next to no loss (--find-max): short open-loop
+// runs, the rate doubled until one fails, then the gap halved. Called by main.
 import type { LoadPlan } from './load-run.ts';
 import { type MeasureOptions, measure } from './measure.ts';
 import type { QuerySource } from './query-source.ts';
@@ -22,7 +22,10 @@ export interface Attempt {
   readonly report: LoadReport;
 }
 
-/** Searches from `plan.qps` (or 1000 a second) upwards. Returns every attempt, in order; none is ok when even the first rate is too much. */
+/**
+ * Searches from `plan.qps` (or 1000 a second) upwards. Returns every attempt, in order; none is ok
+ * when even the first rate is too much.
+ */
 export async function findMax(
   plan: LoadPlan,
   source: QuerySource,
@@ -60,7 +63,10 @@ export function bestAttempt(attempts: readonly Attempt[]): Attempt | null {
   return attempts.filter(({ ok }) => ok).sort((a, b) => b.qps - a.qps)[0] ?? null;
 }
 
-/** Losses of the tool itself count too: beyond them nothing is known of the server. A run held up lasts longer than planned. */
+/**
+ * Losses of the tool itself count too: beyond them nothing is known of the server. A run held up
+ * lasts longer than planned.
+ */
 function keptUp(qps: number, report: LoadReport): boolean {
   return report.answered > 0 && report.lossPercent < TOLERATED_LOSS_PERCENT && report.qps >= KEPT_UP * qps;
 }

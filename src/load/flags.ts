@@ -1,4 +1,5 @@
-// The command line of `unloop bench`: from arguments to what main does. The table below is also the help.
+// The command line of `unloop bench`: from arguments to what main does. The table below is also the
+// help.
 import { type ParseArgsConfig, parseArgs } from 'node:util';
 import { UnloopError } from '../base/errors.ts';
 import { suggest } from '../config/suggest.ts';

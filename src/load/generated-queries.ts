@@ -1,6 +1,6 @@
-// Questions made up on the way: a hot set by Zipf that a cache will hold, names never asked before, and names that should not
-// exist. Called by the lanes for every query; no allocation.
-import { copyOctets } from '../base/word-octets.ts';
+// Questions made up on the way: a hot set by Zipf that a cache will hold, names never asked before,
+// and names that should not exist. Called by the lanes for every query; no allocation.
+import { copyBytes } from '../base/word-bytes.ts';
 import { textToName } from '../wire/text.ts';
 import { FastRandom, shareThreshold } from './fast-random.ts';
 import type { QuerySource } from './query-source.ts';
@@ -66,7 +66,7 @@ export class GeneratedQueries implements QuerySource {
     const labelEnd = isUnique ? this.#writeUniqueLabel(out, at) : this.#writeHotLabel(out, at);
     const isNxdomain = this.#nxdomainThreshold > 0 && this.#random.uint32() < this.#nxdomainThreshold;
     const suffix = isNxdomain ? this.#nxdomainSuffix : this.#suffix;
-    copyOctets(suffix, 0, out, labelEnd, suffix.length);
+    copyBytes(suffix, 0, out, labelEnd, suffix.length);
     const qtype = this.#qtypes[this.#turn]!;
     if (++this.#turn === this.#qtypes.length) this.#turn = 0;
     return this.#writer.finish(out, offset, labelEnd + suffix.length, qtype);
@@ -86,7 +86,10 @@ export class GeneratedQueries implements QuerySource {
   }
 }
 
-/** Eight digits, the lowest first: names that follow each other differ where their first octets are compared. */
+/**
+ * Eight digits, the lowest first: names that follow each other differ where their first bytes are
+ * compared.
+ */
 function writeHex(out: Uint8Array, at: number, value: number): number {
   for (let i = 0; i < 8; i++) out[at + i] = HEX[(value >>> (i << 2)) & 0x0f]!;
   return at + 8;

@@ -1,5 +1,5 @@
-// One or several reports as a page that needs nothing but itself: figures in a table, distribution and course of the latency,
-// rate and loss. Called by main and loop-storm-command for --html.
+// One or several reports as a page that needs nothing but itself: figures in a table, distribution
+// and course of the latency, rate and loss. Called by main and loop-storm-command for --html.
 import { type ChartLine, escapeHtml, lineChart } from './line-chart.ts';
 import { formatMachine } from './machine.ts';
 import type { LoadReport } from './report.ts';
@@ -205,7 +205,10 @@ function origins(reports: readonly LoadReport[]): string {
   return items.join('\n');
 }
 
-/** Share of the answers, percent, in bins of equal width on a logarithmic axis, empty ones between full ones too. */
+/**
+ * Share of the answers, percent, in bins of equal width on a logarithmic axis, empty ones between
+ * full ones too.
+ */
 function distribution(report: LoadReport): [number, number][] {
   const bins = new Map<number, number>();
   for (const [upperMs, count] of report.histogram) {

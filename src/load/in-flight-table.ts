@@ -1,8 +1,9 @@
-// The queries of one socket or connection that wait for their answers, by message ID. Called for every query and every
-// answer. IDs go round and pass over those still in flight; a list in the order of sending finds what is too old.
+// The queries of one socket or connection that wait for their answers, by message ID. Called for
+// every query and every answer. IDs go round and pass over those still in flight; a list in the
+// order of sending finds what is too old.
 //
 //   list   size ⇄ oldest ⇄ … ⇄ newest ⇄ size        links between IDs; entry `size` is its beginning and its end
-import { readUint32 } from '../wire/octets.ts';
+import { readUint32 } from '../wire/bytes.ts';
 
 const FREE = 0;
 const WAITING = 1;
@@ -16,7 +17,10 @@ export const ANSWERED = 1;
 /** After its query had been given up as lost. */
 export const LATE = 2;
 
-/** The first octets of a QNAME, its letters in lower case: with the ID they tell an answer from one to an earlier query. */
+/**
+ * The first bytes of a QNAME, its letters in lower case: with the ID they tell an answer from one
+ * to an earlier query.
+ */
 export function fingerprint(bytes: Uint8Array, messageOffset: number): number {
   return (readUint32(bytes, messageOffset + 13) | 0x20202020) >>> 0;
 }
@@ -70,7 +74,10 @@ export class InFlightTable {
     return id;
   }
 
-  /** An answer came: UNEXPECTED, ANSWERED or LATE. `checkPrint` is false for answers without a question. */
+  /**
+   * An answer came: UNEXPECTED, ANSWERED or LATE. `checkPrint` is false for answers without a
+   * question.
+   */
   settle(id: number, print: number, checkPrint: boolean): number {
     if (id >= this.#size) return UNEXPECTED;
     const state = this.#states[id]!;
@@ -98,7 +105,10 @@ export class InFlightTable {
     }
   }
 
-  /** Gives up everything, and late answers too: the connection is gone. Returns how many were in flight. */
+  /**
+   * Gives up everything, and late answers too: the connection is gone. Returns how many were in
+   * flight.
+   */
   clear(): number {
     const lost = this.inFlight;
     this.#states.fill(FREE);

@@ -1,5 +1,5 @@
-// The contract of a way to the server: a UDP socket (udp-lane) or a TCP or TLS connection (stream-lane), with the queries in
-// flight on it. Opened by a run, which decides when to send.
+// The contract of a way to the server: a UDP socket (udp-lane) or a TCP or TLS connection
+// (stream-lane), with the queries in flight on it. Opened by a run, which decides when to send.
 import type { InFlightTable } from './in-flight-table.ts';
 import type { QuerySource } from './query-source.ts';
 import type { Tally } from './tally.ts';
@@ -12,7 +12,10 @@ export interface Lane {
   window: number;
   /** Whether send() may be called now. */
   readonly ready: boolean;
-  /** Sends the next query. Latency is counted from `intendedMs`, the timeout from `nowMs` (both as performance.now()). */
+  /**
+   * Sends the next query. Latency is counted from `intendedMs`, the timeout from `nowMs` (both as
+   * performance.now()).
+   */
   send(intendedMs: number, nowMs: number): void;
   /** Hands over what send() gathered. Called after the last send of a turn. */
   flush(): void;

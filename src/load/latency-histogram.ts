@@ -1,5 +1,6 @@
-// Latencies in logarithmic buckets, exact to 1.6 %, at the cost of one increment. Filled by the tally for every answer. (The
-// histogram of perf_hooks cannot list its buckets, which reports and their comparison need.)
+// Latencies in logarithmic buckets, exact to 1.6 %, at the cost of one increment. Filled by the
+// tally for every answer. (The histogram of perf_hooks cannot list its buckets, which reports and
+// their comparison need.)
 //
 //   microseconds   0 … 127 │ 128 … 255 │ 256 … 511 │ …      each octave from 64 on has 64 buckets
 //   bucket         0 … 127 │ 128 … 191 │ 192 … 255 │ …

@@ -1,4 +1,5 @@
-// A line chart as inline SVG, drawn without a library and styled by the page around it. Called by html-report.
+// A line chart as inline SVG, drawn without a library and styled by the page around it. Called by
+// html-report.
 
 /** One line. */
 export interface ChartLine {

@@ -1,5 +1,5 @@
-// One run: opens the lanes, keeps them busy for as long as was asked, waits for the last answers, and gives the counts. Called
-// by main, find-max and the scenarios.
+// One run: opens the lanes, keeps them busy for as long as was asked, waits for the last answers,
+// and gives the counts. Called by main, find-max and the scenarios.
 //
 //   closed loop   an answer (or a loss) makes room, and the next query leaves at once
 //   open loop     a schedule of ticks; queries leave when they are due, whatever became of those before
@@ -37,26 +37,36 @@ export interface LoadResult {
   readonly tally: Tally;
   /** From the first query to the last answer, or the end of sending, whichever came later. */
   readonly elapsedMs: number;
-  /** Answers that the kernel dropped at the tool's own sockets, part of the lost ones: the tool's fault. */
+  /**
+   * Answers that the kernel dropped at the tool's own sockets, part of the lost ones: the tool's
+   * fault.
+   */
   readonly toolDrops: number;
   /** Queries that the kernel did not send. */
   readonly sendFailures: number;
 }
 
-/** How often what is too old is given up, and the end is looked for. In an open loop each look wakes an idle tool. */
+/**
+ * How often what is too old is given up, and the end is looked for. In an open loop each look wakes
+ * an idle tool.
+ */
 const HOUSEKEEPING_MS = 10;
 const OPEN_LOOP_HOUSEKEEPING_MS = 50;
 const OBSERVE_MS = 100;
 /**
  * A delayed schedule catches up at this many times its rate, no faster: an unrequested flood would
- * overflow the server's socket. The most queries sent at once: what is due in this time, within these bounds.
+ * overflow the server's socket. The most queries sent at once: what is due in this time, within
+ * these bounds.
  */
 const CATCH_UP = 2;
 const BURST_MS = 10;
 const LEAST_BURST = 32;
 const MOST_BURST = 1024;
 
-/** Runs a plan. `signal` ends the sending early. Rejects when the target cannot be reached at all (TCP, TLS). */
+/**
+ * Runs a plan. `signal` ends the sending early. Rejects when the target cannot be reached at all
+ * (TCP, TLS).
+ */
 export async function runLoad(
   plan: LoadPlan,
   source: QuerySource,
@@ -181,9 +191,9 @@ class LoadRun {
   }
 
   /**
-   * Open loop: sends what is due. Query i is meant to leave at the tick at or after start + i / qps; when it leaves later, for
-   * whatever reason, the delay counts as latency. A thread that woke up to `earlyMs` too early may send: latency then counts
-   * from now.
+   * Open loop: sends what is due. Query i is meant to leave at the tick at or after start + i /
+   * qps; when it leaves later, for whatever reason, the delay counts as latency. A thread that woke
+   * up to `earlyMs` too early may send: latency then counts from now.
    */
   #sendDue(nowMs: number, earlyMs: number): void {
     if (!this.#sending || this.#startMs === 0) return;

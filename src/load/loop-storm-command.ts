@@ -1,4 +1,5 @@
-// `unloop bench --scenario loop-storm`: sets the reflector and the sound upstream up, starts unloop between them (or takes
+// `unloop bench --scenario loop-storm`: sets the reflector and the sound upstream up, starts unloop
+// between them (or takes
 // --target), runs the storm, reports. Called by main.
 import { randomInt } from 'node:crypto';
 import { UnloopError } from '../base/errors.ts';
@@ -35,7 +36,8 @@ export async function loopStormCommand(flags: BenchFlags, signal: AbortSignal): 
     if (flags.target === null) {
       server = await startUnloop([
         '--upstream',
-        // Clients by TCP, and a loop by TCP: the server goes on in the transport that it was asked in.
+        // Clients by TCP, and a loop by TCP: the server goes on in the transport that it was asked
+        // in.
         `${flags.proto === 'tcp' ? 'tcp://' : ''}${LOCAL}:${reflector.port}`,
         '--zone',
         `${flags.suffix}=${LOCAL}:${responder.port}`,

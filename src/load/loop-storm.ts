@@ -1,5 +1,6 @@
-// The loop-storm scenario: clients ask for names whose upstream sends everything back, others for names that have nothing to do
-// with it. What does the loop cost, and what do the others notice? Called by loop-storm-command.
+// The loop-storm scenario: clients ask for names whose upstream sends everything back, others for
+// names that have nothing to do with it. What does the loop cost, and what do the others notice?
+// Called by loop-storm-command.
 //
 //   before   unrelated names alone                         a third of the duration
 //   storm    unrelated names, and names into the loop      the whole duration
@@ -28,10 +29,15 @@ export interface StormOptions {
 /** What came of it. */
 export interface StormReport {
   readonly scenario: 'loop-storm';
-  /** Packets that the server sent into the loop, for each query that clients asked into it: 1 is the least once the loop was seen. */
+  /**
+   * Packets that the server sent into the loop, for each query that clients asked into it: 1 is the
+   * least once the loop was seen.
+   */
   readonly packetsPerQuery: number;
   readonly reflected: number;
-  /** The server's CPU time during the storm for each query of either kind, µs; null without a pid. */
+  /**
+   * The server's CPU time during the storm for each query of either kind, µs; null without a pid.
+   */
   readonly cpuMicrosPerQuery: number | null;
   readonly cpuSeconds: number | null;
   readonly before: LoadReport;

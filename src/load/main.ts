@@ -1,4 +1,5 @@
-// `unloop bench`: loads a DNS server and measures its answers. Imported by the command line's dispatch.
+// `unloop bench`: loads a DNS server and measures its answers. Imported by the command line's
+// dispatch.
 import { randomInt } from 'node:crypto';
 import { UnloopError } from '../base/errors.ts';
 import { readTextFile } from '../config/read-text-file.ts';

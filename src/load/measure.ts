@@ -1,5 +1,5 @@
-// One run with everything that is measured around it: samples, the server's and the tool's CPU time. Called by main, find-max
-// and the scenarios.
+// One run with everything that is measured around it: samples, the server's and the tool's CPU
+// time. Called by main, find-max and the scenarios.
 import { type LoadPlan, runLoad } from './load-run.ts';
 import { describeMachine, type Machine } from './machine.ts';
 import { readProcessCost } from './process-cost.ts';

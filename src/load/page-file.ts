@@ -1,5 +1,5 @@
-// The file of --html: whether it can be written is said before the load, not after it. Called by main
-// and loop-storm-command.
+// The file of --html: whether it can be written is said before the load, not after it. Called by
+// main and loop-storm-command.
 import { accessSync, constants, existsSync, statSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { UnloopError } from '../base/errors.ts';

@@ -1,4 +1,5 @@
-// A question's type from its name: "AAAA", or "TYPE65280" (RFC 3597 §5). Called by flags and file-queries.
+// A question's type from its name: "AAAA", or "TYPE65280" (RFC 3597 §5). Called by flags and
+// file-queries.
 import { Type } from '../wire/codes.ts';
 
 /** The type's number, or null. */

@@ -1,13 +1,15 @@
-// The contract of what is asked: a file's questions (file-queries) or made-up ones (generated-queries). Called by the lanes
-// for every query.
+// The contract of what is asked: a file's questions (file-queries) or made-up ones
+// (generated-queries). Called by the lanes for every query.
 
-/** Octets that any query fits in: header, the longest name, QTYPE and QCLASS, OPT. */
+/** Bytes that any query fits in: header, the longest name, QTYPE and QCLASS, OPT. */
 export const LONGEST_QUERY = 512;
 
 /** Where queries come from. */
 export interface QuerySource {
   /** For reports: what is asked. */
   readonly description: string;
-  /** Writes the next query at `offset`, its ID 0, and returns its length (at most LONGEST_QUERY). */
+  /**
+   * Writes the next query at `offset`, its ID 0, and returns its length (at most LONGEST_QUERY).
+   */
   write(out: Uint8Array, offset: number): number;
 }

@@ -1,9 +1,10 @@
-// Puts a query together from a wire name: header, question, and OPT where it is wanted. Called by both query sources.
-import { writeUint16 } from '../wire/octets.ts';
+// Puts a query together from a wire name: header, question, and OPT where it is wanted. Called by
+// both query sources.
+import { writeUint16 } from '../wire/bytes.ts';
 import { type FastRandom, shareThreshold } from './fast-random.ts';
 
 const HEADER_LENGTH = 12;
-const RD_OCTET = 0x01;
+const RD_BYTE = 0x01;
 const OPT_LENGTH = 11;
 const UDP_SIZE = 1232;
 
@@ -34,7 +35,7 @@ export class QueryWriter {
   /** Writes the header at `offset` and returns where the name begins. */
   begin(out: Uint8Array, offset: number): number {
     out.fill(0, offset, offset + HEADER_LENGTH);
-    out[offset + 2] = RD_OCTET;
+    out[offset + 2] = RD_BYTE;
     out[offset + 5] = 1;
     return offset + HEADER_LENGTH;
   }
@@ -61,7 +62,7 @@ export class QueryWriter {
     return at + OPT_LENGTH;
   }
 
-  /** Length octets (≤ 63) lie below the letters, so the whole name may be walked. */
+  /** Length bytes (≤ 63) lie below the letters, so the whole name may be walked. */
   #scramble(out: Uint8Array, from: number, to: number): void {
     let bits = 0;
     let left = 0;

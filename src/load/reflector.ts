@@ -1,9 +1,10 @@
-// The other half of a DNS loop: a forwarder that sends every query back to the server it came from, as a stub on loopback does
-// in a pod. Started by the loop-storm scenario. It neither caches nor merges, and loops on for as long as the server does.
+// The other half of a DNS loop: a forwarder that sends every query back to the server it came from,
+// as a stub on loopback does in a pod. Started by the loop-storm scenario. It neither caches nor
+// merges, and loops on for as long as the server does.
 //
 //   server ─query─▶ [front socket] reflector [back socket] ─query─▶ server
 //   server ◀reply── [front socket] reflector [back socket] ◀─reply─ server
-import { copyOctets } from '../base/word-octets.ts';
+import { copyBytes } from '../base/word-bytes.ts';
 import { type DatagramSocket, PEER_WORDS, type ReceiveBatch } from '../io/datagram-socket.ts';
 import { openDatagramSocket } from '../io/open-socket.ts';
 import { copyPeer } from '../io/peer.ts';
@@ -23,11 +24,16 @@ export class Reflector {
   #front: DatagramSocket | null = null;
   #back: DatagramSocket | null = null;
   #nextId = 0;
-  /** By the ID of the reflected query: the ID it came with, and from where. Overwritten after 65,536 queries. */
+  /**
+   * By the ID of the reflected query: the ID it came with, and from where. Overwritten after 65,536
+   * queries.
+   */
   readonly #ids = new Uint16Array(IDS);
   readonly #peers = new Int32Array(IDS * PEER_WORDS);
 
-  /** Begins to listen, over UDP and TCP; until reflectTo() is called, what comes is only counted. */
+  /**
+   * Begins to listen, over UDP and TCP; until reflectTo() is called, what comes is only counted.
+   */
   static async start(address: string, port: number): Promise<Reflector> {
     const reflector = new Reflector();
     const handler = { onBatch: (batch: ReceiveBatch) => reflector.#onQueries(batch), onError: () => {} };
@@ -69,7 +75,7 @@ export class Reflector {
       this.#ids[id] = readId(bytes);
       copyPeer(batch.peers, i * PEER_WORDS, this.#peers, id * PEER_WORDS);
       const out = this.#back.reserve();
-      copyOctets(bytes, 0, out, 0, length);
+      copyBytes(bytes, 0, out, 0, length);
       writeId(out, id);
       this.#back.commitConnected(length);
     }
@@ -82,7 +88,7 @@ export class Reflector {
       if (length < HEADER_LENGTH) continue;
       const id = readId(bytes);
       const out = this.#front!.reserve();
-      copyOctets(bytes, 0, out, 0, length);
+      copyBytes(bytes, 0, out, 0, length);
       writeId(out, this.#ids[id]!);
       this.#front!.commit(length, this.#peers, id * PEER_WORDS);
     }

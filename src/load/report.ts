@@ -1,5 +1,5 @@
-// What a run is reported as: the object that --json prints and --html draws and --compare reads back. Made by measure, from
-// what load-run counted.
+// What a run is reported as: the object that --json prints and --html draws and --compare reads
+// back. Made by measure, from what load-run counted.
 import { readVersion } from '../base/version.ts';
 import { rcodeName } from '../wire/codes.ts';
 import type { LoadPlan, LoadResult } from './load-run.ts';
@@ -68,7 +68,10 @@ export interface LoadReport {
   /** With --pid. */
   readonly server: ServerReport | null;
   readonly tool: { readonly cpuMicrosPerQuery: number };
-  /** The tool's version, the command that made the report, and where: without them figures mean nothing. */
+  /**
+   * The tool's version, the command that made the report, and where: without them figures mean
+   * nothing.
+   */
   readonly version: string;
   readonly command: string;
   readonly machine: Machine;

@@ -1,14 +1,14 @@
-// A sound upstream: answers every A question at once with one address, other types with nothing. Started by the loop-storm
-// scenario for the names that have nothing to do with the loop.
+// A sound upstream: answers every A question at once with one address, other types with nothing.
+// Started by the loop-storm scenario for the names that have nothing to do with the loop.
 import { once } from 'node:events';
 import { createServer, type Server, type Socket } from 'node:net';
-import { copyOctets } from '../base/word-octets.ts';
+import { copyBytes } from '../base/word-bytes.ts';
 import { type DatagramSocket, PEER_WORDS, type ReceiveBatch } from '../io/datagram-socket.ts';
 import { FRAME_HEADER_LENGTH, FrameReader, writeFrameHeader } from '../io/tcp-framing.ts';
+import { readUint16 } from '../wire/bytes.ts';
 import { writeOpt } from '../wire/edns.ts';
 import { FLAG_QR, FLAG_RA, FLAG_RD, readAdditionalCount, writeCounts, writeFlags } from '../wire/header.ts';
 import { skipName } from '../wire/name.ts';
-import { readUint16 } from '../wire/octets.ts';
 import { openSamePort } from './same-port.ts';
 
 const HEADER_LENGTH = 12;
@@ -87,13 +87,13 @@ export class Responder {
     if (length < HEADER_LENGTH || (bytes[2]! & 0x80) !== 0) return 0;
     const nameEnd = skipName(bytes, length, HEADER_LENGTH);
     if (nameEnd < 0 || nameEnd + 4 > length) return 0;
-    copyOctets(bytes, 0, out, 0, nameEnd + 4);
+    copyBytes(bytes, 0, out, 0, nameEnd + 4);
     writeFlags(out, FLAG_QR | FLAG_RD | FLAG_RA);
     const isAddress = readUint16(bytes, nameEnd) === 1;
     writeCounts(out, 1, isAddress ? 1 : 0, 0, 0);
     let end = nameEnd + 4;
     if (isAddress) {
-      copyOctets(RECORD, 0, out, end, RECORD.length);
+      copyBytes(RECORD, 0, out, end, RECORD.length);
       end += RECORD.length;
     }
     if (readAdditionalCount(bytes) > 0) end = writeOpt(out, end, UDP_SIZE, 0, false);

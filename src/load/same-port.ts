@@ -1,4 +1,5 @@
-// A UDP socket and a TCP listener on one port, as a DNS server has them. Opened by the reflector and the responder.
+// A UDP socket and a TCP listener on one port, as a DNS server has them. Opened by the reflector
+// and the responder.
 import type { DatagramHandler, DatagramSocket } from '../io/datagram-socket.ts';
 import { openDatagramSocket } from '../io/open-socket.ts';
 

@@ -1,5 +1,5 @@
-// The run over time: rate, losses and latency of each interval. Observes a run; its samples go into the report, the last one
-// into the progress line.
+// The run over time: rate, losses and latency of each interval. Observes a run; its samples go into
+// the report, the last one into the progress line.
 import type { Tally } from './tally.ts';
 
 /** One interval. */

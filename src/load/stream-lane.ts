@@ -1,18 +1,21 @@
-// A TCP or TLS connection as a lane: queries pipelined, many in one write; answers in any order (RFC 7766 §6.2.1, RFC 7858).
-// A connection that breaks loses its queries and is opened again.
+// A TCP or TLS connection as a lane: queries pipelined, many in one write; answers in any order
+// (RFC 7766 §6.2.1, RFC 7858). A connection that breaks loses its queries and is opened again.
 import { connect as connectTcp, isIP, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import { FRAME_HEADER_LENGTH, type FrameHandler, FrameReader, writeFrameHeader } from '../io/tcp-framing.ts';
-import { writeUint16 } from '../wire/octets.ts';
+import { writeUint16 } from '../wire/bytes.ts';
 import { fingerprint, InFlightTable } from './in-flight-table.ts';
 import type { Lane, LaneOptions } from './lane.ts';
 import { LONGEST_QUERY } from './query-source.ts';
 
-/** IDs of a connection, and so its most queries in flight. Small, as there may be thousands of connections. */
+/**
+ * IDs of a connection, and so its most queries in flight. Small, as there may be thousands of
+ * connections.
+ */
 const TABLE_SIZE = 4096;
-/** Octets gathered before they are handed over without waiting for the turn's end. */
+/** Bytes gathered before they are handed over without waiting for the turn's end. */
 const WRITE_BYTES = 16 * 1024;
-/** Octets that the kernel has not taken yet; beyond, nothing is sent. */
+/** Bytes that the kernel has not taken yet; beyond, nothing is sent. */
 const MAX_QUEUED_BYTES = 256 * 1024;
 const CONNECT_TIMEOUT_MS = 5000;
 const RECONNECT_MS = 100;
@@ -59,7 +62,7 @@ export class StreamLane implements Lane, FrameHandler {
 
   flush(): void {
     if (this.#outLength === 0) return;
-    // The stream keeps the octets until the kernel has them, so the next turn writes elsewhere.
+    // The stream keeps the bytes until the kernel has them, so the next turn writes elsewhere.
     this.#socket?.write(this.#out.subarray(0, this.#outLength));
     this.#out = new Uint8Array(WRITE_BYTES);
     this.#outLength = 0;

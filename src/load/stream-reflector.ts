@@ -1,6 +1,6 @@
-// The reflector over TCP: each connection of the server gets one back to the server, and what comes on either side goes out
-// at the other. So a query that the server sends into the loop comes back to it, and its own answer to it is the reply; IDs
-// need no change. Part of Reflector.
+// The reflector over TCP: each connection of the server gets one back to the server, and what comes
+// on either side goes out at the other. So a query that the server sends into the loop comes back
+// to it, and its own answer to it is the reply; IDs need no change. Part of Reflector.
 //
 //   server ──query──▶ [accepted] reflector [opened] ──query──▶ server
 //   server ◀──reply── [accepted] reflector [opened] ◀──reply── server
@@ -24,7 +24,9 @@ export class StreamReflector {
     this.#server.maxConnections = MAX_CONNECTIONS;
   }
 
-  /** Listens; rejects when it cannot. `onQuery` is called for each message that the server sends. */
+  /**
+   * Listens; rejects when it cannot. `onQuery` is called for each message that the server sends.
+   */
   static async start(address: string, port: number, onQuery: () => void): Promise<StreamReflector> {
     const reflector = new StreamReflector(onQuery);
     reflector.#server.listen(port, address);
@@ -32,7 +34,9 @@ export class StreamReflector {
     return reflector;
   }
 
-  /** Names the server that gets everything back. Connections that came before are closed unanswered. */
+  /**
+   * Names the server that gets everything back. Connections that came before are closed unanswered.
+   */
   reflectTo(address: string, port: number): void {
     this.#target = { host: address, port };
   }
@@ -56,7 +60,10 @@ export class StreamReflector {
     this.#join(back, front);
   }
 
-  /** Passes on what comes from one side, with the other's back-pressure; when one side ends, so does the other. */
+  /**
+   * Passes on what comes from one side, with the other's back-pressure; when one side ends, so does
+   * the other.
+   */
   #join(from: Socket, to: Socket): void {
     this.#sockets.add(from);
     from.setNoDelay(true);

@@ -1,4 +1,5 @@
-// What a run has counted so far. Lanes report to it, the run samples it, the report is made from it.
+// What a run has counted so far. Lanes report to it, the run samples it, the report is made from
+// it.
 import { readId } from '../wire/header.ts';
 import { ANSWERED, fingerprint, type InFlightTable, LATE } from './in-flight-table.ts';
 import { LatencyHistogram } from './latency-histogram.ts';

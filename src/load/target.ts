@@ -1,5 +1,6 @@
-// The server under load: from text to an address, and whether it may be loaded at all. A load tool pointed at somebody
-// else's server is a weapon, so public addresses are refused unless the user insists.
+// The server under load: from text to an address, and whether it may be loaded at all. A load tool
+// pointed at somebody else's server is a weapon, so public addresses are refused unless the user
+// insists.
 import { lookup } from 'node:dns/promises';
 import { UnloopError } from '../base/errors.ts';
 import { parseHostAndPort } from '../config/host-and-port.ts';

@@ -69,7 +69,7 @@ export function number(value: number): string {
   return value.toLocaleString('en-US', { maximumFractionDigits: 1 });
 }
 
-/** Octets → MiB, one decimal. */
-export function mib(octets: number): string {
-  return (octets / 1024 / 1024).toFixed(1);
+/** Bytes → MiB, one decimal. */
+export function mib(bytes: number): string {
+  return (bytes / 1024 / 1024).toFixed(1);
 }

@@ -1,11 +1,14 @@
-// What wakes an open-loop run when queries are due. Timers of an event loop are good for a millisecond at best; a timerfd
-// (native/ticks.c) wakes the loop itself, on time, and costs no thread. Without the addon a timer must do.
+// What wakes an open-loop run when queries are due. Timers of an event loop are good for a
+// millisecond at best; a timerfd (native/ticks.c) wakes the loop itself, on time, and costs no
+// thread. Without the addon a timer must do.
 import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { findRootFolder } from '../base/root-folder.ts';
 
-/** Queries that are due within one tick leave together; the tick is when they are meant to leave. */
+/**
+ * Queries that are due within one tick leave together; the tick is when they are meant to leave.
+ */
 export interface Ticker {
   readonly tickMs: number;
   /** The first tick at or after a time of performance.now(). */
@@ -20,8 +23,8 @@ interface TicksAddon {
 }
 
 /**
- * Each tick wakes the tool, which costs more than the queries of the tick: no more ticks than queries, and two queries in
- * each where that makes it no longer than a millisecond.
+ * Each tick wakes the tool, which costs more than the queries of the tick: no more ticks than
+ * queries, and two queries in each where that makes it no longer than a millisecond.
  */
 const FINE_TICK_MS = 0.5;
 const COARSE_TICK_MS = 1;

@@ -1,5 +1,5 @@
-// A connected UDP socket as a lane. Queries are written straight into the send slots, answers judged where they were
-// received: no copy, no allocation, one system call for up to 64 either way.
+// A connected UDP socket as a lane. Queries are written straight into the send slots, answers
+// judged where they were received: no copy, no allocation, one system call for up to 64 either way.
 import type { DatagramHandler, DatagramSocket, ReceiveBatch } from '../io/datagram-socket.ts';
 import { openDatagramSocket } from '../io/open-socket.ts';
 import { writeId } from '../wire/header.ts';
@@ -8,7 +8,9 @@ import type { Lane, LaneOptions } from './lane.ts';
 
 /** All IDs. */
 const TABLE_SIZE = 0x1_0000;
-/** Asked of the kernel, which may grant less: answers that wait while the tool does something else. */
+/**
+ * Asked of the kernel, which may grant less: answers that wait while the tool does something else.
+ */
 const RECEIVE_BUFFER_BYTES = 1024 * 1024;
 
 /** Opens a socket toward the target. */

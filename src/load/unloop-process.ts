@@ -1,4 +1,5 @@
-// Starts the unloop next to this tool as a process of its own, for scenarios that need a server in a given place.
+// Starts the unloop next to this tool as a process of its own, for scenarios that need a server in
+// a given place.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
@@ -19,7 +20,10 @@ export interface UnloopProcess {
 /** The built program of this copy of unloop. */
 const PROGRAM = join(findRootFolder(), 'dist/unloop/main.js');
 
-/** Starts `unloop run` on a free port of loopback with these flags; rejects with what it said when it does not get ready. */
+/**
+ * Starts `unloop run` on a free port of loopback with these flags; rejects with what it said when
+ * it does not get ready.
+ */
 export async function startUnloop(flags: readonly string[], program = PROGRAM): Promise<UnloopProcess> {
   const fixed = ['run', '--listen', '127.0.0.1:0', '--admin', 'off'];
   const child = spawn(process.execPath, [program, ...fixed, ...flags], {

@@ -1,5 +1,6 @@
-// Draws from a Zipf distribution, as the popularity of names is: rank k is drawn in proportion to 1 / k^s. Walker's alias
-// method: one random number, two look-ups, whatever the size. Called for every generated query.
+// Draws from a Zipf distribution, as the popularity of names is: rank k is drawn in proportion to 1
+// / k^s. Walker's alias method: one random number, two look-ups, whatever the size. Called for
+// every generated query.
 import type { FastRandom } from './fast-random.ts';
 
 /** A distribution over ranks 0 … size−1. */

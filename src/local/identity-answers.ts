@@ -1,5 +1,6 @@
-// The answers to questions for this server's version and name, made once when the configuration is read. Loaded only where one of
-// the two may be told (identity.version, identity.name): dns2 makes the messages, and costs memory in every thread.
+// The answers to questions for this server's version and name, made once when the configuration is
+// read. Loaded only where one of the two may be told (identity.version, identity.name): dns2 makes
+// the messages, and costs memory in every thread.
 import dns2 from 'dns2';
 import { Type } from '../wire/codes.ts';
 import { HEADER_LENGTH } from '../wire/header.ts';

@@ -1,5 +1,6 @@
-// Questions of class CHAOS for the version or the name of a server: version.bind, id.server and their like (RFC 4892). They mean
-// the server that was asked, so they are answered here: an upstream's answer would be another server's, and tell what it runs.
+// Questions of class CHAOS for the version or the name of a server: version.bind, id.server and
+// their like (RFC 4892). They mean the server that was asked, so they are answered here: an
+// upstream's answer would be another server's, and tell what it runs.
 import { Class } from '../wire/codes.ts';
 import { matchesSuffix, type ParsedQuery } from '../wire/query.ts';
 import { textToName } from '../wire/text.ts';

@@ -1,19 +1,20 @@
-// The case pattern: each letter of an outgoing QNAME is upper or lower case, as a keyed hash of
-// the folded name and QTYPE says. A query that arrives with our own pattern is probably ours, even after boxes
-// that drop options; and a forged reply must guess the pattern (draft-vixie-dnsext-dns0x20). detector.ts
-// calls apply() for queries that leave and match() for queries that arrive.
+// The case pattern: each letter of an outgoing QNAME is upper or lower case, as a keyed hash of the
+// folded name and QTYPE says. A query that arrives with our own pattern is probably ours, even
+// after boxes that drop options; and a forged reply must guess the pattern
+// (draft-vixie-dnsext-dns0x20). detector.ts calls apply() for queries that leave and match() for
+// queries that arrive.
 //
 //   folded name, QTYPE ──Chaskey, the ring's key──▶ hash ──Chaskey, the key of these five minutes──▶ pattern
-import { copyOctets, FIRST_OCTETS, samePrefix, WordOctets, wordsOf } from '../base/word-octets.ts';
+import { copyBytes, FIRST_BYTES, samePrefix, WordBytes, wordsOf } from '../base/word-bytes.ts';
 import { foldWord, lettersOf } from '../wire/name.ts';
 import { keyedHash } from './keyed-hash.ts';
 import type { KeyRing } from './keys.ts';
 
 /**
- * Octets covered: the hash has as many bits. Later letters of a longer name stay lower case.
+ * Bytes covered: the hash has as many bits. Later letters of a longer name stay lower case.
  */
-export const MAX_PATTERN_OCTETS = 128;
-const MAX_PATTERN_WORDS = MAX_PATTERN_OCTETS / 4;
+export const MAX_PATTERN_BYTES = 128;
+const MAX_PATTERN_WORDS = MAX_PATTERN_BYTES / 4;
 /** The longest name, QTYPE, and the hash's padding. */
 const INPUT_BYTES = 288;
 /** Bytes of a hash. */
@@ -27,14 +28,14 @@ export class CasePattern {
    */
   readonly hash: Int32Array;
   /** The memory of `hash`. */
-  readonly #hashBytes = WordOctets.ofLength(HASH_BYTES);
-  /** Bit i: the case of octet i. */
+  readonly #hashBytes = WordBytes.ofLength(HASH_BYTES);
+  /** Bit i: the case of byte i. */
   readonly #bits = new Int32Array(HASH_BYTES / 4);
   readonly #keys: KeyRing;
   /** Folded name, QTYPE, room for the hash's padding. */
-  readonly #input = WordOctets.ofLength(INPUT_BYTES);
-  /** The name in the pattern; the octets after it mean nothing. */
-  readonly #spelling = WordOctets.ofLength(INPUT_BYTES);
+  readonly #input = WordBytes.ofLength(INPUT_BYTES);
+  /** The name in the pattern; the bytes after it mean nothing. */
+  readonly #spelling = WordBytes.ofLength(INPUT_BYTES);
 
   constructor(keys: KeyRing) {
     this.#keys = keys;
@@ -43,12 +44,12 @@ export class CasePattern {
 
   /**
    * Gives the name at bytes[nameOffset …] (uncompressed, any letter case) our pattern, in place;
-   * returns its letters among the first MAX_PATTERN_OCTETS octets.
+   * returns its letters among the first MAX_PATTERN_BYTES bytes.
    */
   apply(bytes: Uint8Array, nameOffset: number, nameLength: number, qtype: number): number {
     this.identify(bytes, nameOffset, nameLength, qtype);
     const letters = this.#spell(nameLength, 0);
-    copyOctets(this.#spelling, 0, bytes, nameOffset, nameLength);
+    copyBytes(this.#spelling, 0, bytes, nameOffset, nameLength);
     return letters;
   }
 
@@ -79,15 +80,15 @@ export class CasePattern {
   /** Whether the name has the case of #spelling, except for letters that are not covered. */
   #isSpelt(bytes: Uint8Array, nameOffset: number, nameLength: number): boolean {
     const spelling = this.#spelling;
-    const count = Math.min(nameLength, MAX_PATTERN_OCTETS);
+    const count = Math.min(nameLength, MAX_PATTERN_BYTES);
     let same = samePrefix(bytes, nameOffset, spelling, 0, count);
     while (same < count && bytes[nameOffset + same] === spelling[same]) same++;
     return same === count;
   }
 
   /**
-   * Writes the folded name into #spelling, with each letter in upper case whose bit is set by this key
-   * (bit i is octet i's), and returns the number of letters covered.
+   * Writes the folded name into #spelling, with each letter in upper case whose bit is set by this
+   * key (bit i is byte i's), and returns the number of letters covered.
    */
   #spell(nameLength: number, keyIndex: number): number {
     keyedHash(this.#keys.caseKeys[keyIndex]!.schedule, this.#hashBytes, HASH_BYTES, this.#bits);
@@ -99,9 +100,9 @@ export class CasePattern {
     let anyLower = 0;
     for (let i = 0; i <= last; i++) {
       const word = words[i]!;
-      // 0x20 in each octet that is a letter and part of the name: QTYPE follows it.
+      // 0x20 in each byte that is a letter and part of the name: QTYPE follows it.
       let places = i < MAX_PATTERN_WORDS ? lettersOf(word) >>> 2 : 0;
-      if (i === last) places &= FIRST_OCTETS[nameLength - (last << 2)]!;
+      if (i === last) places &= FIRST_BYTES[nameLength - (last << 2)]!;
       const upper = places & caseBitsOf(this.#bits[(i >> 3) & 3]! >>> ((i & 7) << 2));
       spelling[i] = word & ~upper;
       anyUpper |= upper;
@@ -112,7 +113,10 @@ export class CasePattern {
     return letters;
   }
 
-  /** Everybody writes names in a single case. So a pattern all of one case gets its first letter inverted. */
+  /**
+   * Everybody writes names in a single case. So a pattern all of one case gets its first letter
+   * inverted.
+   */
   #turnFirstLetter(): void {
     const spelling = this.#spelling;
     let at = 0;
@@ -122,23 +126,23 @@ export class CasePattern {
 }
 
 /** Writes the folded name to the start of `out`; the rest of its last word is zero. */
-function foldName(bytes: Uint8Array, nameOffset: number, nameLength: number, out: WordOctets): void {
+function foldName(bytes: Uint8Array, nameOffset: number, nameLength: number, out: WordBytes): void {
   const last = (nameLength - 1) >> 2;
   const folded = wordsOf(out);
   let first = nameOffset >> 2;
   let words = (nameOffset & 3) === 0 ? wordsOf(bytes) : undefined;
   if (words === undefined || first + last >= words.length) {
-    copyOctets(bytes, nameOffset, out, 0, nameLength);
+    copyBytes(bytes, nameOffset, out, 0, nameLength);
     words = folded;
     first = 0;
   }
   for (let i = 0; i < last; i++) folded[i] = foldWord(words[first + i]!);
-  folded[last] = foldWord(words[first + last]! & FIRST_OCTETS[nameLength - (last << 2)]!);
+  folded[last] = foldWord(words[first + last]! & FIRST_BYTES[nameLength - (last << 2)]!);
 }
 
 /**
- * Spreads the lowest four bits, one per octet, to the bit that tells a letter's case: bit 0 goes to the
- * lowest octet.
+ * Spreads the lowest four bits, one per byte, to the bit that tells a letter's case: bit 0 goes to
+ * the lowest byte.
  */
 function caseBitsOf(bits: number): number {
   // Copies at 0, 7, 14 and 21 put bit i at 8 i.

@@ -1,10 +1,10 @@
-// Checks each incoming query for evidence that we sent it ourselves, and adds that evidence
-// to outgoing queries. One per worker; the pipeline calls check() right after parsing and markSent()
+// Checks each incoming query for evidence that we sent it ourselves, and adds that evidence to
+// outgoing queries. One per worker; the pipeline calls check() right after parsing and markSent()
 // for each query to an upstream.
 import type { Clock } from '../base/clock.ts';
+import { readUint16 } from '../wire/bytes.ts';
 import { OPTION_HEADER_LENGTH } from '../wire/edns.ts';
 import { HEADER_LENGTH } from '../wire/header.ts';
-import { readUint16 } from '../wire/octets.ts';
 import type { ParsedQuery } from '../wire/query.ts';
 import { CasePattern } from './case-pattern.ts';
 import { Evidence } from './evidence.ts';
@@ -40,8 +40,8 @@ export type LoopVerdict = (typeof LoopVerdict)[keyof typeof LoopVerdict];
 export const SUSPECT_LETTERS = 16;
 /**
  * Tags of others that are forwarded after our own. If there are more, the last ones, which came
- * furthest, are dropped. A client may write as many as it likes: their number never counts against the
- * query, and one more hop finds room for its own.
+ * furthest, are dropped. A client may write as many as it likes: their number never counts against
+ * the query, and one more hop finds room for its own.
  */
 export const MAX_CARRIED_TAGS = 3;
 
@@ -80,7 +80,7 @@ export class LoopDetector {
   /** HOPS for the tag of the query that we send for this one. */
   hops = 0;
   /**
-   * Tags of others to append to that query: `carriedCount` of TAG_LENGTH octets each, at
+   * Tags of others to append to that query: `carriedCount` of TAG_LENGTH bytes each, at
    * carriedOffsets in the incoming query.
    */
   carriedCount = 0;
@@ -119,9 +119,10 @@ export class LoopDetector {
   }
 
   /**
-   * Notes that a query leaves by a route, and (withCase) gives its QNAME at octet 12 our case
-   * pattern. Every query to an upstream passes here, tagged or not: a query that was not noted cannot be
-   * proof when it comes back. `sent` then says whether the question was already in flight.
+   * Notes that a query leaves by a route, and (withCase) gives its QNAME at byte 12 our case
+   * pattern. Every query to an upstream passes here, tagged or not: a query that was not noted
+   * cannot be proof when it comes back. `sent` then says whether the question was already in
+   * flight.
    */
   markSent(
     message: Uint8Array,
@@ -146,8 +147,8 @@ export class LoopDetector {
   }
 
   /**
-   * Judges a query. One without options, without upper-case letters and not of type HINFO can carry no
-   * evidence and costs three comparisons.
+   * Judges a query. One without options, without upper-case letters and not of type HINFO can carry
+   * no evidence and costs three comparisons.
    */
   check(bytes: Uint8Array, q: ParsedQuery): LoopVerdict {
     this.hops = 0;
@@ -170,7 +171,7 @@ export class LoopDetector {
   }
 
   /**
-   * Walks the options: octets of code, length and data one after the other; an invalid one ends the
+   * Walks the options: bytes of code, length and data one after the other; an invalid one ends the
    * walk.
    */
   #checkOptions(bytes: Uint8Array, q: ParsedQuery, nowMs: number): LoopVerdict {
@@ -203,8 +204,8 @@ export class LoopDetector {
   }
 
   /**
-   * The tag is ours. If the question left by the tag's route moments ago, it is a loop and not a tag
-   * that somebody copied.
+   * The tag is ours. If the question left by the tag's route moments ago, it is a loop and not a
+   * tag that somebody copied.
    */
   #ownTagSeen(bytes: Uint8Array, q: ParsedQuery, nowMs: number): LoopVerdict {
     this.evidence = Evidence.edns;

@@ -1,11 +1,14 @@
 // Questions that came a second time while they were in flight, kept for a moment each: a healthy
-// upstream answers meanwhile. A question that is still unanswered after that, by an upstream that has answered
-// nobody since, is worth a probe. Filled by pipeline/loop-guard.ts.
+// upstream answers meanwhile. A question that is still unanswered after that, by an upstream that
+// has answered nobody since, is worth a probe. Filled by pipeline/loop-guard.ts.
 import type { Clock } from '../base/clock.ts';
 import type { TimerWheel, WheelTimer } from '../base/timer-wheel.ts';
 import type { SentQuestions } from './sent-questions.ts';
 
-/** Most servers answer within this time, and it leaves enough for a probe to come back within 100 ms. */
+/**
+ * Most servers answer within this time, and it leaves enough for a probe to come back within 100
+ * ms.
+ */
 export const DOUBT_MS = 30;
 /** Doubts at a time in a worker, a power of two; further ones are dropped. */
 export const MAX_DOUBTS = 256;

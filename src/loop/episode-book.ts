@@ -38,8 +38,8 @@ export interface EpisodeRoute {
 /** Episodes kept; the oldest closed one is dropped first, or else the oldest. */
 export const MAX_EPISODES = 256;
 /**
- * At most one line per interval about what is still open; a loop that is back within this time is the same
- * episode.
+ * At most one line per interval about what is still open; a loop that is back within this time is
+ * the same episode.
  */
 export const SUMMARY_INTERVAL_MS = 60_000;
 /** Open loops named in a summary line. */
@@ -86,8 +86,8 @@ export class EpisodeBook {
   }
 
   /**
-   * Records that a route loops: adds to its open episode, continues one that was just closed, or opens
-   * a new one.
+   * Records that a route loops: adds to its open episode, continues one that was just closed, or
+   * opens a new one.
    */
   record(route: EpisodeRoute, sighting: LoopSighting, nowMs: number): void {
     if (this.count(sighting)) return;
@@ -152,8 +152,8 @@ export class EpisodeBook {
   }
 
   /**
-   * Writes the line about what is still open if something came back since the last line and a minute has
-   * passed.
+   * Writes the line about what is still open if something came back since the last line and a
+   * minute has passed.
    */
   summarise(nowMs: number): void {
     if (this.#openBySlot.size === 0 || nowMs - this.#summaryMs < SUMMARY_INTERVAL_MS) return;
@@ -205,8 +205,8 @@ function evidenceText(evidence: Evidence): EpisodeView['evidence'] {
 }
 
 /**
- * The path of the loop as far as it is known: from us to the upstream and back, through the last sender if
- * that is another host.
+ * The path of the loop as far as it is known: from us to the upstream and back, through the last
+ * sender if that is another host.
  */
 function pathOf(listen: string, upstream: string, peer: string): string[] {
   const path = [listen, upstream];

@@ -20,9 +20,9 @@ export const DISTRUST_MS = 60_000;
 /** If no route is known to be the cause, all are probed; at most this often. */
 const PROBE_ALL_INTERVAL_MS = 5000;
 /**
- * Probes of one route only because a question came again while it was in flight: this many at
- * a time, and this many per second in the long run. So many clients that want the same names do not cause a
- * stream of probes, and a loop that starts later still gets some.
+ * Probes of one route only because a question came again while it was in flight: this many at a
+ * time, and this many per second in the long run. So many clients that want the same names do not
+ * cause a stream of probes, and a loop that starts later still gets some.
  */
 const WEAK_PROBES = 5;
 const WEAK_PROBES_PER_SECOND = 0.1;
@@ -44,8 +44,8 @@ export interface LoopRoute extends EpisodeRoute {
 
 export interface EpisodeEffects {
   /**
-   * Takes a route out of use, for all workers. Only the main thread does so: a worker alone cannot know what
-   * to trust.
+   * Takes a route out of use, for all workers. Only the main thread does so: a worker alone cannot
+   * know what to trust.
    */
   quarantine(route: number): void;
   /** Puts it back. */
@@ -232,7 +232,9 @@ export class LoopEpisodes {
     for (const slot of this.#routes.keys()) this.#runs.request(slot, this.#nowMs);
   }
 
-  /** The quarantine is over: probes decide. An upstream that is down stays out without being probed. */
+  /**
+   * The quarantine is over: probes decide. An upstream that is down stays out without being probed.
+   */
   #test(state: RouteState): void {
     if (!this.#effects.isHealthy(state.route.slot))
       state.untilMs = this.#nowMs + this.#options.quarantine.minMs;

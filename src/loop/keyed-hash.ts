@@ -1,15 +1,15 @@
 // Chaskey-12 (Mouha et al., ISO/IEC 29192-6): a MAC with a 128-bit key and a 128-bit result in
 // 32-bit additions, rotations and exclusive-ors, which JavaScript runs at full speed.
 // case-pattern.ts calls it once per query sent; node:crypto costs more than the whole query there.
-import { type WordOctets, wordsOf } from '../base/word-octets.ts';
+import { type WordBytes, wordsOf } from '../base/word-bytes.ts';
 
-/** Octets of a key. */
+/** Bytes of a key. */
 export const HASH_KEY_LENGTH = 16;
 const ROUNDS = 12;
 const BLOCK_LENGTH = 16;
 
 /**
- * The key's words, and the two words-of-four derived from it for the last block: 12 words. Octets
+ * The key's words, and the two words-of-four derived from it for the last block: 12 words. Bytes
  * are read little-endian, the order of all common machines.
  */
 export function expandHashKey(key: Uint8Array): Int32Array {
@@ -36,7 +36,7 @@ function wordAt(bytes: Uint8Array, offset: number): number {
  * Writes the MAC of bytes[0 … length) to out[0 … 3].
  * `bytes` needs room for one block more than `length`, rounded up: the padding is written there.
  */
-export function keyedHash(schedule: Int32Array, bytes: WordOctets, length: number, out: Int32Array): void {
+export function keyedHash(schedule: Int32Array, bytes: WordBytes, length: number, out: Int32Array): void {
   const whole = length !== 0 && length % BLOCK_LENGTH === 0;
   let end = length;
   if (!whole) {

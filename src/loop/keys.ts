@@ -2,15 +2,15 @@
 // (createKeyMaterial) and posts it to the workers; each thread derives the keys of an hour (an
 // epoch) from it, so that nothing seen outside stays valid for long.
 import { createHmac, hkdfSync, randomBytes } from 'node:crypto';
-import type { WordOctets } from '../base/word-octets.ts';
+import type { WordBytes } from '../base/word-bytes.ts';
 import { expandHashKey, HASH_KEY_LENGTH } from './keyed-hash.ts';
 
 /** An epoch's length. */
 export const EPOCH_MS = 3_600_000;
 /**
- * How long one case pattern of a name is used. Shorter than for the other keys: whoever sees a pattern
- * (docs/adr/0003-loop-evidence.md says who can) can use it to forge replies, but only for this
- * long.
+ * How long one case pattern of a name is used. Shorter than for the other keys: whoever sees a
+ * pattern (docs/adr/0003-loop-evidence.md says who can) can use it to forge replies, but only for
+ * this long.
  */
 export const CASE_EPOCH_MS = 300_000;
 /**
@@ -23,7 +23,7 @@ const CHECK_MS = 1000;
 
 /** What all threads of a process share. Plain data: may be posted to a worker. */
 export interface LoopKeyMaterial {
-  /** 32 octets. */
+  /** 32 bytes. */
   readonly secret: Uint8Array;
   /** Derived from a cluster key: other processes hold the same secret. */
   readonly shared: boolean;
@@ -63,7 +63,7 @@ export class EpochKeys {
   /** Authenticates probe names; different in each ring. */
   readonly probeKey: Buffer;
   /** tags[route slot]: that route's tag with hop count 0, built when first needed (tag.ts). */
-  readonly tags: (WordOctets | undefined)[] = [];
+  readonly tags: (WordBytes | undefined)[] = [];
 
   constructor(material: LoopKeyMaterial, epoch: number) {
     this.epoch = epoch;
@@ -98,13 +98,13 @@ export class KeyRing {
   /** Incoming queries may carry these; the first is `current`. At most four. */
   accepted: readonly EpochKeys[];
   /**
-   * Identifies a question (sent-questions.ts). Never rotated, as nothing made with it leaves the process
-   * except through caseKeys.
+   * Identifies a question (sent-questions.ts). Never rotated, as nothing made with it leaves the
+   * process except through caseKeys.
    */
   readonly nameSchedule: Int32Array;
   /**
-   * Keys for case patterns: the first for outgoing queries, all for incoming ones. Different in each ring: another
-   * ring's query passing by is no loop.
+   * Keys for case patterns: the first for outgoing queries, all for incoming ones. Different in
+   * each ring: another ring's query passing by is no loop.
    */
   caseKeys: readonly CaseKey[] = [];
   readonly #wallNowMs: () => number;

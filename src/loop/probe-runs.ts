@@ -1,5 +1,5 @@
-// Runs of probes on the main thread: up to three probes by one route, and their result.
-// episodes.ts starts runs and acts on their outcome; its callback sends the probes. For the reasons see
+// Runs of probes on the main thread: up to three probes by one route, and their result. episodes.ts
+// starts runs and acts on their outcome; its callback sends the probes. For the reasons see
 // docs/adr/0003-loop-evidence.md.
 import { PROBE_LIFETIME_MS } from './probe.ts';
 import { WorkBudget } from './work-budget.ts';

@@ -1,12 +1,12 @@
-// Probe names: random names that only we can have created. The main thread sends a HINFO query for one
-// by each route. If the name comes back as a query, that route loops, whatever the boxes in between
-// did to case and options. Any worker recognizes it without being told.
+// Probe names: random names that only we can have created. The main thread sends a HINFO query for
+// one by each route. If the name comes back as a query, that route loops, whatever the boxes in
+// between did to case and options. Any worker recognizes it without being told.
 import { createHmac, timingSafeEqual } from 'node:crypto';
-import { copyOctets } from '../base/word-octets.ts';
+import { copyBytes } from '../base/word-bytes.ts';
 import { MAX_ROUTES } from '../metrics/counters.ts';
+import { writeUint16, writeUint32 } from '../wire/bytes.ts';
 import { Type } from '../wire/codes.ts';
 import { FLAG_QR, FLAG_RA, FLAG_RD, HEADER_LENGTH, writeCounts, writeFlags } from '../wire/header.ts';
-import { writeUint16, writeUint32 } from '../wire/octets.ts';
 import { MAX_NAME_LENGTH, type ParsedQuery } from '../wire/query.ts';
 import { EPOCH_MS, type EpochKeys, type KeyRing } from './keys.ts';
 import { WorkBudget } from './work-budget.ts';
@@ -19,7 +19,7 @@ export const PROBE_LIFETIME_MS = 30_000;
 const CLOCK_SKEW_MS = EPOCH_MS;
 
 /**
- * The name is two labels of 20 octets, base32 (RFC 4648 §6, without case) of 25 octets, under the
+ * The name is two labels of 20 bytes, base32 (RFC 4648 §6, without case) of 25 bytes, under the
  * zone's suffix:
  * ```
  *   0        4          8       10        14                      25
@@ -32,12 +32,12 @@ const ROUTE_OFFSET = 8;
 const SECONDS_OFFSET = 10;
 const MAC_OFFSET = 14;
 const LABEL_LENGTH = 20;
-/** Compression pointer to the octet after the header (RFC 1035 §4.1.4). */
+/** Compression pointer to the byte after the header (RFC 1035 §4.1.4). */
 const QNAME_POINTER = 0xc000 | HEADER_LENGTH;
 const LABELS_LENGTH = 2 * (1 + LABEL_LENGTH);
 
 const ALPHABET = Buffer.from('abcdefghijklmnopqrstuvwxyz234567');
-/** Value of a base32 digit in either case, 255 for other octets. */
+/** Value of a base32 digit in either case, 255 for other bytes. */
 const DIGIT_VALUE = new Uint8Array(256).fill(255);
 for (let value = 0; value < 32; value++) {
   const digit = ALPHABET[value]!;
@@ -54,7 +54,7 @@ const REPLICA_HMACS_PER_SECOND = 200;
 
 /**
  * Makes the QNAME of a probe for a route, on the wire, under a zone's suffix (on the wire with its
- * root octet; for the root zone that octet alone). Null if the suffix leaves no room.
+ * root byte; for the root zone that byte alone). Null if the suffix leaves no room.
  */
 export function makeProbeName(
   keys: KeyRing,
@@ -77,8 +77,8 @@ export function makeProbeName(
   let bits = 0;
   let bitCount = 0;
   let at = 0;
-  for (const octet of payload) {
-    bits = ((bits << 8) | octet) & 0xfff;
+  for (const byte of payload) {
+    bits = ((bits << 8) | byte) & 0xfff;
     bitCount += 8;
     while (bitCount >= 5) {
       if (at % (1 + LABEL_LENGTH) === 0) name[at++] = LABEL_LENGTH;
@@ -109,7 +109,7 @@ function keysOfSeconds(keys: KeyRing, seconds: number): EpochKeys | null {
 export function writeProbeProof(keys: KeyRing, query: Uint8Array, q: ParsedQuery, out: Uint8Array): number {
   const rdata = makeProof(keys, query.subarray(HEADER_LENGTH, q.questionEnd));
   if (rdata === null) return 0;
-  copyOctets(query, 0, out, 0, q.questionEnd);
+  copyBytes(query, 0, out, 0, q.questionEnd);
   writeFlags(out, FLAG_QR | FLAG_RA | (q.flags & FLAG_RD));
   writeCounts(out, 1, 1, 0, 0);
   let at = q.questionEnd;
@@ -119,7 +119,7 @@ export function writeProbeProof(keys: KeyRing, query: Uint8Array, q: ParsedQuery
   writeUint32(out, at + 6, 0);
   writeUint16(out, at + 10, rdata.length);
   at += 12;
-  copyOctets(rdata, 0, out, at, rdata.length);
+  copyBytes(rdata, 0, out, at, rdata.length);
   return at + rdata.length;
 }
 
@@ -193,7 +193,7 @@ export class ProbeReader {
   }
 
   /**
-   * Judges a query. One that is not HINFO with two first labels of 20 octets costs a comparison or
+   * Judges a query. One that is not HINFO with two first labels of 20 bytes costs a comparison or
    * two.
    */
   read(bytes: Uint8Array, q: ParsedQuery, nowMs: number): ProbeVerdict {

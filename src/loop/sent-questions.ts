@@ -18,8 +18,8 @@ export const SENT_WINDOW_MS = 4000;
 const TICK_MS = 64;
 const WINDOW_TICKS = Math.ceil(SENT_WINDOW_MS / TICK_MS);
 /**
- * In an entry's second word: the upstream has answered. Not covered by the third word, so that one store
- * sets it.
+ * In an entry's second word: the upstream has answered. Not covered by the third word, so that one
+ * store sets it.
  */
 const ANSWERED = 0x80000000 | 0;
 const ROUTE_BITS = 0x7fff;

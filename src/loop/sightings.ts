@@ -52,8 +52,8 @@ export class SightingLog {
   }
 
   /**
-   * Records the sender of the last sighting. Creates a string, so call it only if note() said that a
-   * report is due.
+   * Records the sender of the last sighting. Creates a string, so call it only if note() said that
+   * a report is due.
    */
   notePeer(peer: string): void {
     this.#peer = peer;
@@ -65,8 +65,8 @@ export class SightingLog {
   }
 
   /**
-   * Something is waiting and the last report is long enough ago. Check regularly: the last sightings of a
-   * storm wait too.
+   * Something is waiting and the last report is long enough ago. Check regularly: the last
+   * sightings of a storm wait too.
    */
   isDue(nowMs: number): boolean {
     return this.isPending && nowMs - this.#reportedMs >= REPORT_INTERVAL_MS;
@@ -109,8 +109,8 @@ export const Suspicion = {
   /** A question came that is in flight, and the upstream has been silent to everybody since. */
   unanswered: 4,
   /**
-   * A question came that is already in flight. Two clients with the same question do that too, so it
-   * has little weight: few probes are spent on it (episodes.ts).
+   * A question came that is already in flight. Two clients with the same question do that too, so
+   * it has little weight: few probes are spent on it (episodes.ts).
    */
   askedAgain: 5,
 } as const;
@@ -144,9 +144,9 @@ const REPETITION_WINDOW_MS = 1000;
 export const REPETITION_LIMIT = 16;
 
 /**
- * Detects one question from one address again and again. Only for questions that join one in flight:
- * what the cache answers may be asked any number of times. One slot per hash, the newer replaces
- * the older; a collision can at most delay a probe or cause one.
+ * Detects one question from one address again and again. Only for questions that join one in
+ * flight: what the cache answers may be asked any number of times. One slot per hash, the newer
+ * replaces the older; a collision can at most delay a probe or cause one.
  */
 export class RepetitionDetector {
   readonly #hashes = new Int32Array(REPETITION_PLACES);

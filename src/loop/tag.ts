@@ -2,16 +2,16 @@
 // how many hops of our kind they passed. detector.ts reads it on incoming queries; the pipeline
 // appends it (RFC 6891 §6.1.2, local use: §9).
 import { createHmac, timingSafeEqual } from 'node:crypto';
-import { WordOctets } from '../base/word-octets.ts';
+import { WordBytes } from '../base/word-bytes.ts';
 import { MAX_ROUTES } from '../metrics/counters.ts';
-import { readUint16, readUint32 } from '../wire/octets.ts';
+import { readUint16, readUint32 } from '../wire/bytes.ts';
 import type { EpochKeys, KeyRing, LoopKeyMaterial } from './keys.ts';
 import { WorkBudget } from './work-budget.ts';
 
 /**
- * EDNS option code, from the range for local use (65001–65534). 65001, 65073, 65074, 65500 and 65518
- * are used by others; this one is near neither those nor an end of the range, where people start
- * to choose.
+ * EDNS option code, from the range for local use (65001–65534). 65001, 65073, 65074, 65500 and
+ * 65518 are used by others; this one is near neither those nor an end of the range, where people
+ * start to choose.
  */
 export const TAG_OPTION = 65353;
 
@@ -19,7 +19,7 @@ export const TAG_OPTION = 65353;
  * ```
  *                +0 (MSB)                            +1
  *    +--+--+--+--+--+--+--+--+--+--+--+--+--+--+--+--+
- *    |                   filler                      |   0 to 15 octets of 0: the message ends at a multiple of 16
+ *    |                   filler                      |   0 to 15 bytes of 0: the message ends at a multiple of 16
  *    +--+--+--+--+--+--+--+--+--+--+--+--+--+--+--+--+
  *  0 |      VERSION (1)      |          HOPS         |   HOPS: tiers of other rings passed so far
  *    +--+--+--+--+--+--+--+--+--+--+--+--+--+--+--+--+
@@ -38,9 +38,9 @@ export const TAG_OPTION = 65353;
  *  … |                                               |   HOPS, its first 96 bits
  *    +--+--+--+--+--+--+--+--+--+--+--+--+--+--+--+--+
  * ```
- * HOPS changes on the way, like a TTL, and like a TTL it is not covered by the MAC: whoever can change it
- * can remove the option as well. The filler has no meaning and is ignored. It comes first so that
- * the tag starts on a word.
+ * HOPS changes on the way, like a TTL, and like a TTL it is not covered by the MAC: whoever can
+ * change it can remove the option as well. The filler has no meaning and is ignored. It comes first
+ * so that the tag starts on a word.
  */
 export const TAG_LENGTH = 28;
 /**
@@ -48,7 +48,7 @@ export const TAG_LENGTH = 28;
  * that power.
  */
 export const MAX_FILLER_LENGTH = 15;
-/** Offset of the tag in what tagFor() returns; the octets before it are 0, for the filler. */
+/** Offset of the tag in what tagFor() returns; the bytes before it are 0, for the filler. */
 export const FILLED_TAG_OFFSET = MAX_FILLER_LENGTH + 1;
 const VERSION = 1;
 const HOPS_OFFSET = 1;
@@ -63,8 +63,8 @@ const MAC_LENGTH = TAG_LENGTH - MAC_OFFSET;
 const HMACS_PER_SECOND = 1000;
 const HMAC_BURST = 200;
 /**
- * Tags of other processes whose HMAC was computed, good and bad kept apart, so that bad ones cannot push
- * out good ones.
+ * Tags of other processes whose HMAC was computed, good and bad kept apart, so that bad ones cannot
+ * push out good ones.
  */
 const REMEMBERED = 256;
 
@@ -89,7 +89,7 @@ export const TagVerdict = {
 export type TagVerdict = (typeof TagVerdict)[keyof typeof TagVerdict];
 
 /** A tag with hop count 0, at FILLED_TAG_OFFSET. */
-export function buildTag(material: LoopKeyMaterial, keys: EpochKeys, routeSlot: number): WordOctets {
+export function buildTag(material: LoopKeyMaterial, keys: EpochKeys, routeSlot: number): WordBytes {
   const tag = Buffer.alloc(TAG_LENGTH);
   tag[0] = VERSION;
   tag.writeUInt16BE(routeSlot, ROUTE_OFFSET);
@@ -97,7 +97,7 @@ export function buildTag(material: LoopKeyMaterial, keys: EpochKeys, routeSlot: 
   tag.writeUInt32BE(material.instance, INSTANCE_OFFSET);
   tag.writeUInt32BE(keys.epoch >>> 0, EPOCH_OFFSET);
   computeMac(keys, tag).copy(tag, MAC_OFFSET);
-  const filled = WordOctets.ofLength(FILLED_TAG_OFFSET + TAG_LENGTH);
+  const filled = WordBytes.ofLength(FILLED_TAG_OFFSET + TAG_LENGTH);
   filled.set(tag, FILLED_TAG_OFFSET);
   return filled;
 }
@@ -123,7 +123,7 @@ export class TagReader {
   readonly #keys: KeyRing;
   readonly #good = new TagMemory();
   readonly #bad = new TagMemory();
-  readonly #withHops = WordOctets.ofLength(FILLED_TAG_OFFSET + TAG_LENGTH);
+  readonly #withHops = WordBytes.ofLength(FILLED_TAG_OFFSET + TAG_LENGTH);
   readonly #candidate = Buffer.alloc(TAG_LENGTH);
 
   constructor(keys: KeyRing, nowMs: number) {
@@ -135,7 +135,7 @@ export class TagReader {
    * The option's data for a query that leaves by a route: the tag at FILLED_TAG_OFFSET, after as
    * much filler as needed. Valid until the next call; copy it at once.
    */
-  tagFor(routeSlot: number, hops: number): WordOctets {
+  tagFor(routeSlot: number, hops: number): WordBytes {
     const tag = this.#ownTag(this.#keys.current, routeSlot);
     if (hops === 0) return tag;
     this.#withHops.set(tag);
@@ -143,7 +143,7 @@ export class TagReader {
     return this.#withHops;
   }
 
-  #ownTag(keys: EpochKeys, routeSlot: number): WordOctets {
+  #ownTag(keys: EpochKeys, routeSlot: number): WordBytes {
     let tag = keys.tags[routeSlot];
     if (tag === undefined) {
       tag = buildTag(this.#keys.material, keys, routeSlot);
@@ -193,8 +193,8 @@ function equalTags(a: Uint8Array, aOffset: number, b: Uint8Array, bOffset: numbe
 }
 
 /**
- * A bounded memory of tags: each has one slot, by its MAC's last octet, and replaces the tag that was
- * there.
+ * A bounded memory of tags: each has one slot, by its MAC's last byte, and replaces the tag that
+ * was there.
  */
 class TagMemory {
   readonly #tags = new Uint8Array(REMEMBERED * TAG_LENGTH);

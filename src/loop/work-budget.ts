@@ -1,6 +1,6 @@
-// A limit for expensive work that any sender can cause: a number of units per second, with a small burst.
-// tag.ts and probe.ts spend one per HMAC, so that a flood of forged tags costs a fixed share of a
-// core and no more.
+// A limit for expensive work that any sender can cause: a number of units per second, with a small
+// burst. tag.ts and probe.ts spend one per HMAC, so that a flood of forged tags costs a fixed share
+// of a core and no more.
 
 /** A token bucket in numbers, one per thread and purpose. */
 export class WorkBudget {

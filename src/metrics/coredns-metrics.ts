@@ -1,11 +1,15 @@
-// The table of the names CoreDNS uses, for dashboards and alerts that exist already (`admin.coredns: true`). Only what
-// can be told truthfully: labels that are not counted here are left out, not filled in. docs/metrics.md lists the gaps.
+// The table of the names CoreDNS uses, for dashboards and alerts that exist already
+// (`admin.coredns: true`). Only what can be told truthfully: labels that are not counted here are
+// left out, not filled in. docs/metrics.md lists the gaps.
 import { Counter, Drop, DURATION_BUCKETS_SECONDS } from './counters.ts';
 import { type HistogramMetric, type Labels, labelled, type Metric, single } from './metric.ts';
 import type { MetricsSource } from './metrics-source.ts';
 import { responseSamples } from './response-samples.ts';
 
-/** CoreDNS buckets durations by 0.25 ms × 2ⁿ: every bound but the first two of ours, so nothing is guessed. */
+/**
+ * CoreDNS buckets durations by 0.25 ms × 2ⁿ: every bound but the first two of ours, so nothing is
+ * guessed.
+ */
 const FIRST_BOUND = 2;
 const BOUNDS = DURATION_BUCKETS_SECONDS.slice(FIRST_BOUND);
 
@@ -16,7 +20,10 @@ function rebucket(buckets: readonly number[]): number[] {
   return rest;
 }
 
-/** CoreDNS writes one server block as `dns://ADDR:PORT`; unloop counts all its listen addresses together. */
+/**
+ * CoreDNS writes one server block as `dns://ADDR:PORT`; unloop counts all its listen addresses
+ * together.
+ */
 function serverLabel(source: MetricsSource): string {
   return source
     .listen()

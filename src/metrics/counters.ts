@@ -1,7 +1,11 @@
-// The numbers of the data path: plain additions into typed arrays in shared memory, one block per worker (its only
-// writer), summed by the main thread when somebody scrapes. A labelled prom-client counter would cost 80 times as much.
+// The numbers of the data path: plain additions into typed arrays in shared memory, one block per
+// worker (its only writer), summed by the main thread when somebody scrapes. A labelled prom-client
+// counter would cost 80 times as much.
 
-/** Counters without labels. Values are positions in a worker's block: the order is free, a block lives as long as the process. */
+/**
+ * Counters without labels. Values are positions in a worker's block: the order is free, a block
+ * lives as long as the process.
+ */
 export const Counter = {
   queriesUdp: 0,
   queriesTcp: 1,
@@ -19,13 +23,19 @@ export const Counter = {
   tcpConnections: 12,
   loopProbes: 13,
   loopSuspicions: 14,
-  /** Replies from upstreams that matched no query in flight, or not its question: possible forgeries. */
+  /**
+   * Replies from upstreams that matched no query in flight, or not its question: possible
+   * forgeries.
+   */
   upstreamMismatches: 15,
   /** Replies whose QNAME came back in another case. */
   upstreamCaseMismatches: 16,
   tcpConnectionsRefused: 17,
   durationSumSeconds: 18,
-  /** Datagrams to upstreams that the kernel did not take, and from them that the receive buffer had no room for. */
+  /**
+   * Datagrams to upstreams that the kernel did not take, and from them that the receive buffer had
+   * no room for.
+   */
   upstreamSendFailures: 19,
   upstreamKernelDrops: 20,
   rebindBlocked: 21,
@@ -37,7 +47,10 @@ export const Counter = {
 export type Counter = (typeof Counter)[keyof typeof Counter];
 const COUNTERS = 40;
 
-/** Why a packet got no answer, or none but an error made without looking further: unloop_dropped_total{reason}. Append only. */
+/**
+ * Why a packet got no answer, or none but an error made without looking further:
+ * unloop_dropped_total{reason}. Append only.
+ */
 export const DROP_REASONS = [
   // As QueryVerdict (wire/query.ts), in its order.
   'ok',
@@ -75,7 +88,9 @@ const DROP_SLOTS = 32;
 /** RCODEs 0–23 have a counter each, the rest share slot 24. */
 export const RCODE_SLOTS = 25;
 
-/** Upper bounds of the duration histograms, seconds: 2ⁿ × 62.5 µs. One more bucket follows for +Inf. */
+/**
+ * Upper bounds of the duration histograms, seconds: 2ⁿ × 62.5 µs. One more bucket follows for +Inf.
+ */
 export const DURATION_BUCKETS_SECONDS = Array.from({ length: 17 }, (_, i) => 0.0000625 * 2 ** i);
 const BUCKETS = DURATION_BUCKETS_SECONDS.length + 1;
 
@@ -104,8 +119,8 @@ export function createCounterBlock(): SharedArrayBuffer {
 }
 
 /**
- * One worker's counters. Writing is the owner's alone; a reader in another thread sees each number whole (an aligned
- * 64-bit store), maybe a moment old.
+ * One worker's counters. Writing is the owner's alone; a reader in another thread sees each number
+ * whole (an aligned 64-bit store), maybe a moment old.
  */
 export class Counters {
   /** Raw numbers: `values[Counter.cacheHits]!++` is the idiom of the hot path. */
@@ -162,7 +177,10 @@ export class Counters {
     this.values[ROUTES_AT + route * ROUTE_STRIDE + evidence]!++;
   }
 
-  /** Sets the gauges to nothing. For the worker that takes over a dead one's block: the counters go on, what was held is gone. */
+  /**
+   * Sets the gauges to nothing. For the worker that takes over a dead one's block: the counters go
+   * on, what was held is gone.
+   */
   resetGauges(): void {
     for (const gauge of GAUGES) this.values[gauge] = 0;
   }
@@ -171,7 +189,10 @@ export class Counters {
 /** Those that say how much there is now, not how often something happened. */
 const GAUGES = [Counter.cacheEntries, Counter.cacheBytes, Counter.inFlight, Counter.tcpConnections] as const;
 
-/** Index of the first bucket whose bound is ≥ durationMs: ⌈log₂(ms / 0.0625)⌉, by counting leading zeros. */
+/**
+ * Index of the first bucket whose bound is ≥ durationMs: ⌈log₂(ms / 0.0625)⌉, by counting leading
+ * zeros.
+ */
 function bucketOf(durationMs: number): number {
   if (durationMs <= 0.0625) return 0;
   const units = Math.ceil(durationMs * 16); // in 62.5 µs; 2ⁿ units belong to bucket n
@@ -183,14 +204,20 @@ function bucketOf(durationMs: number): number {
 export class CounterTotals {
   /** The first one holds what blocks that are gone had counted. */
   readonly #blocks: Float64Array[] = [new Float64Array(BLOCK_LENGTH)];
-  /** What the blocks had counted when a slot was given to another upstream or route; subtracted from then on. */
+  /**
+   * What the blocks had counted when a slot was given to another upstream or route; subtracted from
+   * then on.
+   */
   readonly #baseline = new Float64Array(BLOCK_LENGTH);
 
   add(block: SharedArrayBuffer): void {
     this.#blocks.push(new Float64Array(block));
   }
 
-  /** Takes a block out whose worker is gone for good: what it counted stays in the sums, its gauges do not. */
+  /**
+   * Takes a block out whose worker is gone for good: what it counted stays in the sums, its gauges
+   * do not.
+   */
   retire(block: SharedArrayBuffer): void {
     const index = this.#blocks.findIndex((known) => known.buffer === block);
     if (index < 0) return;

@@ -1,5 +1,6 @@
-// /metrics: publishes the tables of metrics in the Prometheus text format, through a prom-client registry whose
-// collectors read the typed arrays when somebody scrapes. Runs on the main thread; imported at the first scrape.
+// /metrics: publishes the tables of metrics in the Prometheus text format, through a prom-client
+// registry whose collectors read the typed arrays when somebody scrapes. Runs on the main thread;
+// imported at the first scrape.
 import { type Metric as PromMetric, Registry } from 'prom-client';
 import { COREDNS_METRICS } from './coredns-metrics.ts';
 import type { HistogramMetric, HistogramSample, Labels, Metric, Sample, ScalarMetric } from './metric.ts';
@@ -34,8 +35,9 @@ interface Line {
 }
 
 /**
- * prom-client's Registry asks no more of a metric than name, get() and reset(): an object of our own spares it the
- * label hashing and the second copy of every number that its Counter and Histogram would keep.
+ * prom-client's Registry asks no more of a metric than name, get() and reset(): an object of our
+ * own spares it the label hashing and the second copy of every number that its Counter and
+ * Histogram would keep.
  */
 function createCollector(metric: Metric, source: MetricsSource): PromMetric<string> {
   const collector = {
@@ -99,7 +101,10 @@ function mergeHistograms(samples: readonly HistogramSample[]): HistogramSample[]
   return [...merged.values()];
 }
 
-/** Two slots may carry the same text: a series written twice would make Prometheus reject the whole scrape. */
+/**
+ * Two slots may carry the same text: a series written twice would make Prometheus reject the whole
+ * scrape.
+ */
 function seriesKey(labels: Sample['labels']): string {
   return JSON.stringify(Object.values(labels));
 }

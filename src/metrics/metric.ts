@@ -1,5 +1,6 @@
-// The shape of a metric in the tables (unloop-metrics, coredns-metrics, process-metrics): name, type, help and how its
-// samples are read. exposition.ts publishes the tables, docs/metrics.md lists them.
+// The shape of a metric in the tables (unloop-metrics, coredns-metrics, process-metrics): name,
+// type, help and how its samples are read. exposition.ts publishes the tables, docs/metrics.md
+// lists them.
 import type { MetricsSource } from './metrics-source.ts';
 
 export type Labels = Readonly<Record<string, string>>;

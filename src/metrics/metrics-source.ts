@@ -1,5 +1,5 @@
-// What the exposition asks the running server for, at each scrape. The server (main thread) implements it; nothing
-// here belongs to the path of a query.
+// What the exposition asks the running server for, at each scrape. The server (main thread)
+// implements it; nothing here belongs to the path of a query.
 import type { CounterTotals } from './counters.ts';
 
 /** Whether an upstream is asked: quarantined when a loop through it is open in any of its zones. */
@@ -39,7 +39,10 @@ export interface BuildInfo {
 export interface MetricsSource {
   readonly totals: CounterTotals;
   readonly build: BuildInfo;
-  /** Names of the upstream failure reasons, by their number (FAILURE_REASON_NAMES of upstream/exchange). */
+  /**
+   * Names of the upstream failure reasons, by their number (FAILURE_REASON_NAMES of
+   * upstream/exchange).
+   */
   readonly failureReasons: readonly string[];
   /** Listen addresses as `ADDR:PORT`; the `server` label of the CoreDNS names. */
   listen(): readonly string[];

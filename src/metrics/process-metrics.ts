@@ -1,9 +1,13 @@
-// The table of the process's own metrics, under the names every Prometheus dashboard knows. prom-client's default set
-// keeps a 100 Hz event-loop timer running, so these are read here, and only when somebody scrapes.
+// The table of the process's own metrics, under the names every Prometheus dashboard knows.
+// prom-client's default set keeps a 100 Hz event-loop timer running, so these are read here, and
+// only when somebody scrapes.
 import { readdirSync, readFileSync } from 'node:fs';
 import { labelled, type Metric, single } from './metric.ts';
 
-/** Soft limit of open files; nothing where /proc is not mounted. It does not change while the process runs. */
+/**
+ * Soft limit of open files; nothing where /proc is not mounted. It does not change while the
+ * process runs.
+ */
 const maxFds = readMaxFds();
 
 function readMaxFds(): number | null {

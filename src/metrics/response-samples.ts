@@ -1,4 +1,5 @@
-// Responses by RCODE, for both tables: mnemonics as in the IANA registry (RFC 6895 §2.3) and as CoreDNS writes them.
+// Responses by RCODE, for both tables: mnemonics as in the IANA registry (RFC 6895 §2.3) and as
+// CoreDNS writes them.
 import { type CounterTotals, RCODE_SLOTS } from './counters.ts';
 import type { Sample } from './metric.ts';
 
@@ -25,7 +26,10 @@ const NAMES: Readonly<Record<number, string>> = {
   23: 'BADCOOKIE',
 };
 
-/** Label of a slot of the response counters: the mnemonic, `RCODE12` where there is none, `other` for the shared slot. */
+/**
+ * Label of a slot of the response counters: the mnemonic, `RCODE12` where there is none, `other`
+ * for the shared slot.
+ */
 export function rcodeLabel(slot: number): string {
   if (slot === RCODE_SLOTS - 1) return 'other';
   return NAMES[slot] ?? `RCODE${slot}`;

@@ -1,4 +1,5 @@
-// The table of unloop's own metrics. The names are public: dashboards and alerts use them as written here.
+// The table of unloop's own metrics. The names are public: dashboards and alerts use them as
+// written here.
 import type { CounterTotals } from './counters.ts';
 import { Counter, DROP_REASONS, DURATION_BUCKETS_SECONDS, EVIDENCE_NAMES } from './counters.ts';
 import { labelled, type Metric, type Sample, single } from './metric.ts';
@@ -27,7 +28,8 @@ function drops(totals: CounterTotals): Sample[] {
 const LEARNED_NAMES = ['case', 'options', 'edns'] as const;
 
 function states(upstreams: readonly MetricsUpstream[]): Sample[] {
-  // Two slots of one text (a server used by two zones' lists) show the worse state; a sum would show 2.
+  // Two slots of one text (a server used by two zones' lists) show the worse state; a sum would
+  // show 2.
   const worst = new Map<string, number>();
   for (const { text, state } of upstreams) {
     worst.set(text, Math.max(worst.get(text) ?? 0, UPSTREAM_STATE_NAMES.indexOf(state)));
@@ -100,7 +102,7 @@ export const UNLOOP_METRICS: readonly Metric[] = [
     Counter.cacheEvictions,
   ),
   gauged('unloop_cache_entries', 'Entries in the cache now, over all workers.', Counter.cacheEntries),
-  gauged('unloop_cache_bytes', 'Octets the cache holds now, over all workers.', Counter.cacheBytes),
+  gauged('unloop_cache_bytes', 'Bytes the cache holds now, over all workers.', Counter.cacheBytes),
   labelled(
     'counter',
     'unloop_upstream_requests_total',

@@ -1,7 +1,7 @@
-// Every answer to a client is written and counted here: from the cache, from an upstream's reply, or created here
-// (errors, with EDE if the query had OPT).
+// Every answer to a client is written and counted here: from the cache, from an upstream's reply,
+// or created here (errors, with EDE if the query had OPT).
 import type { Clock } from '../base/clock.ts';
-import { copyOctets, WordOctets } from '../base/word-octets.ts';
+import { copyBytes, WordBytes } from '../base/word-bytes.ts';
 import { Lookup, type MessageCache } from '../cache/message-cache.ts';
 import type { KeyRing } from '../loop/keys.ts';
 import { writeProbeProof } from '../loop/probe.ts';
@@ -32,8 +32,8 @@ export const NO_EDE = -1;
 const MAX_STREAM_BYTES = 65_535;
 
 /**
- * The longest answer that a client takes: the size in its OPT, but over UDP at most 1232 octets, which
- * fit every path without fragmentation (flag day 2020, RFC 9715 §3.2).
+ * The longest answer that a client takes: the size in its OPT, but over UDP at most 1232 bytes,
+ * which fit every path without fragmentation (flag day 2020, RFC 9715 §3.2).
  */
 export function answerLimit(stream: boolean, udpSize: number): number {
   if (stream) return MAX_STREAM_BYTES;
@@ -48,7 +48,7 @@ export class Answers {
   readonly #waiters: WaiterPool;
   readonly #clock: Clock;
   /** Header and question of a made-up answer to a flight; stale data for one. */
-  readonly #scratch = WordOctets.ofLength(MAX_STREAM_BYTES);
+  readonly #scratch = WordBytes.ofLength(MAX_STREAM_BYTES);
 
   constructor(counters: Counters, cache: MessageCache, waiters: WaiterPool, clock: Clock) {
     this.#counters = counters;
@@ -85,7 +85,10 @@ export class Answers {
     this.#send(path, out, writeTruncatedReply(bytes, q, out), peers, peerOffset, Rcode.NOERROR);
   }
 
-  /** Answers a query with a message that was created here, without OPT, for its question in any letter case. */
+  /**
+   * Answers a query with a message that was created here, without OPT, for its question in any
+   * letter case.
+   */
   made(
     message: Uint8Array,
     bytes: Uint8Array,
@@ -96,7 +99,7 @@ export class Answers {
   ): void {
     const out = path.reserve();
     const rcode = readFlags(message) & RCODE_MASK;
-    copyOctets(message, 0, out, 0, Math.min(message.length, out.length));
+    copyBytes(message, 0, out, 0, Math.min(message.length, out.length));
     const limit = answerLimit(path.stream, q.udpSize);
     const length = restoreForClient(out, message.length, bytes, q, rcode, NO_EDE, null, limit);
     this.#send(path, out, length, peers, peerOffset, rcode);
@@ -168,7 +171,7 @@ export class Answers {
     const path = waiter.path!;
     const out = path.reserve();
     // What is longer than the path can carry need not be copied: it is truncated anyway.
-    copyOctets(message, 0, out, 0, Math.min(length, out.length));
+    copyBytes(message, 0, out, 0, Math.min(length, out.length));
     const limit = waiter.sizeLimit;
     const end = restoreForClient(out, length, waiter.named, waiter, rcode, edeCode, edeText, limit);
     this.#send(path, out, end, waiter.peer, 0, rcode);
@@ -184,11 +187,11 @@ export class Answers {
       let end = length;
       if (length > waiter.sizeLimit || length > out.length) {
         end = flight.questionEnd;
-        copyOctets(flight.query, 0, out, 0, end);
+        copyBytes(flight.query, 0, out, 0, end);
         writeFlags(out, readFlags(message) | FLAG_TC);
         writeCounts(out, 1, 0, 0, 0);
       } else {
-        copyOctets(message, 0, out, 0, length);
+        copyBytes(message, 0, out, 0, length);
       }
       writeId(out, waiter.id);
       this.#sendAsIs(path, out, end, waiter.peer, 0, rcode);
@@ -226,8 +229,9 @@ export class Answers {
   }
 
   /**
-   * Gives the waiters of a flight the truncated reply that was kept because the whole one did not come: it has TC, so they may try TCP.
-   * Stale data is whole, and therefore better. Nothing is stored.
+   * Gives the waiters of a flight the truncated reply that was kept because the whole one did not
+   * come: it has TC, so they may try TCP. Stale data is whole, and therefore better. Nothing is
+   * stored.
    */
   truncated(flight: Flight): void {
     if (flight.waiters === null || this.stale(flight)) return;
@@ -255,7 +259,7 @@ export class Answers {
   /** An error without records to a flight's question, into #scratch. */
   #writeError(flight: Flight, rcode: number): void {
     const scratch = this.#scratch;
-    copyOctets(flight.query, 0, scratch, 0, flight.questionEnd);
+    copyBytes(flight.query, 0, scratch, 0, flight.questionEnd);
     writeFlags(scratch, FLAG_QR | (rcode & RCODE_MASK));
     writeCounts(scratch, 1, 0, 0, 0);
   }

@@ -1,26 +1,30 @@
-// Which clients may ask, and how often: limits.allow, limits.deny and limits.perClientQps, decided on the peer's address words.
-// An open resolver is a weapon against others (RFC 5358, RFC 5625 §6). So without an allow list only this machine and
-// networks that cannot be reached from the Internet are served.
+// Which clients may ask, and how often: limits.allow, limits.deny and limits.perClientQps, decided
+// on the peer's address words. An open resolver is a weapon against others (RFC 5358, RFC 5625 §6).
+// So without an allow list only this machine and networks that cannot be reached from the Internet
+// are served.
 import { PEER_WORDS } from '../io/datagram-socket.ts';
 import { copyPeer, formatPeerAddress, parsePeer } from '../io/peer.ts';
 import { Drop } from '../metrics/counters.ts';
 import { hashClient } from './client-hash.ts';
 
-/** A network as address words: (word & mask) == network, word by word, in the byte order of peer words. */
+/**
+ * A network as address words: (word & mask) == network, word by word, in the byte order of peer
+ * words.
+ */
 export interface NetworkWords {
   readonly family: 4 | 6;
   readonly network: Int32Array;
   readonly mask: Int32Array;
 }
 
-/** Returns the words of a network, from its address octets (4 or 16) and prefix length. */
-export function networkWords(octets: Uint8Array, prefixLength: number): NetworkWords {
-  const family = octets.length === 4 ? 4 : 6;
+/** Returns the words of a network, from its address bytes (4 or 16) and prefix length. */
+export function networkWords(bytes: Uint8Array, prefixLength: number): NetworkWords {
+  const family = bytes.length === 4 ? 4 : 6;
   const padded = new Uint8Array(16);
-  padded.set(octets);
-  const maskOctets = new Uint8Array(16);
-  for (let bit = 0; bit < prefixLength; bit++) maskOctets[bit >> 3]! |= 0x80 >> (bit & 7);
-  const mask = new Int32Array(maskOctets.buffer);
+  padded.set(bytes);
+  const maskBytes = new Uint8Array(16);
+  for (let bit = 0; bit < prefixLength; bit++) maskBytes[bit >> 3]! |= 0x80 >> (bit & 7);
+  const mask = new Int32Array(maskBytes.buffer);
   const network = new Int32Array(padded.buffer).map((word, i) => word & mask[i]!);
   return { family, network, mask };
 }
@@ -38,7 +42,10 @@ export class ClientGate {
   readonly #deny: readonly NetworkWords[];
   /** Milliseconds that one query costs a client; 0: no limit. */
   readonly #intervalMs: number;
-  /** Per slot: a client's address hash, and the time up to which its queries have used its allowance (GCRA). */
+  /**
+   * Per slot: a client's address hash, and the time up to which its queries have used its allowance
+   * (GCRA).
+   */
   readonly #clients = new Int32Array(0);
   readonly #paidUntilMs = new Float64Array(0);
   /** One client outside the networks that are served, for the log. */
@@ -65,8 +72,9 @@ export class ClientGate {
   }
 
   /**
-   * Drop.ok, Drop.not_allowed or Drop.rate_limited for a query from the peer at peers[offset …]. Streams have an
-   * allowance of their own: a sender of forged datagrams uses up the allowance of the forged address, but cannot forge a handshake.
+   * Drop.ok, Drop.not_allowed or Drop.rate_limited for a query from the peer at peers[offset …].
+   * Streams have an allowance of their own: a sender of forged datagrams uses up the allowance of
+   * the forged address, but cannot forge a handshake.
    */
   admit(peers: Int32Array, offset: number, stream: boolean, nowMs: number): number {
     if (this.#deny.length > 0 && isIn(this.#deny, peers, offset)) return Drop.not_allowed;
@@ -83,7 +91,9 @@ export class ClientGate {
     return this.allow.length === 0 || (peer !== null && isIn(this.allow, peer, 0));
   }
 
-  /** A client that was refused since the last call because its network is not served; null: none. */
+  /**
+   * A client that was refused since the last call because its network is not served; null: none.
+   */
   takeStranger(): string | null {
     if (!this.#hasStranger) return null;
     this.#hasStranger = false;
@@ -123,8 +133,8 @@ export class ClientGate {
 const MAPPED_WORD = new Int32Array(Uint8Array.of(0, 0, 0xff, 0xff).buffer)[0]!;
 
 function isIn(networks: readonly NetworkWords[], peers: Int32Array, offset: number): boolean {
-  // On a dual-stack socket (as systemd opens them) an IPv4 client is ::ffff:a.b.c.d. The other words of an IPv4
-  // network's mask are 0.
+  // On a dual-stack socket (as systemd opens them) an IPv4 client is ::ffff:a.b.c.d. The other
+  // words of an IPv4 network's mask are 0.
   const isMapped =
     peers[offset]! >>> 16 === 6 &&
     peers[offset + 1] === 0 &&

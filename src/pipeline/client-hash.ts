@@ -1,9 +1,11 @@
-// Identifies a client by a number: the hash of its IPv4 address, or of the /64 of its IPv6 address, whose lower half any client can choose freely. For the tables
-// that tell clients apart: the allowances of client-gate and the slots of client-shares.
+// Identifies a client by a number: the hash of its IPv4 address, or of the /64 of its IPv6 address,
+// whose lower half any client can choose freely. For the tables that tell clients apart: the
+// allowances of client-gate and the slots of client-shares.
 
 /**
- * A keyed hash of the client at peers[offset …], 32 bits. Which clients collide in a table depends on the seed in both rounds,
- * so nobody can choose it; two IPv4 addresses never have the same 32 bits.
+ * A keyed hash of the client at peers[offset …], 32 bits. Which clients collide in a table depends
+ * on the seed in both rounds, so nobody can choose it; two IPv4 addresses never have the same 32
+ * bits.
  */
 export function hashClient(peers: Int32Array, offset: number, seed: number): number {
   let hash = Math.imul(peers[offset + 1]! ^ seed, 0x9e3779b1);

@@ -1,13 +1,16 @@
 // When no slot is free: the client with the most slots gives its oldest one to a client with fewer
-// (docs/adr/0011-slots-shared-by-clients.md). Used by query-path when it has no slot for a query, and by forward-path when its
-// upstreams take no more messages.
+// (docs/adr/0011-slots-shared-by-clients.md). Used by query-path when it has no slot for a query,
+// and by forward-path when its upstreams take no more messages.
 import { type Counters, Drop } from '../metrics/counters.ts';
 import type { Answers } from './answers.ts';
 import type { Flight } from './flight.ts';
 import type { Waiter } from './waiter.ts';
 import type { Zone } from './zone.ts';
 
-/** Waiters that may be displaced to end one flight. A client that asks everything twice holds as much of an upstream, and more slots. */
+/**
+ * Waiters that may be displaced to end one flight. A client that asks everything twice holds as
+ * much of an upstream, and more slots.
+ */
 const MAX_DISPLACED = 8;
 
 /** What starts and ends flights: ForwardPath. */
@@ -29,8 +32,10 @@ export class Displacement {
   }
 
   /**
-   * Frees a slot for a client in a zone that has none left; false: no client has enough more than this one.
-   * @param joined the flight that the query would join; null: it needs a flight of its own, so a flight must end as well
+   * Frees a slot for a client in a zone that has none left; false: no client has enough more than
+   * this one.
+   * @param joined the flight that the query would join; null: it needs a flight of its own, so a
+   * flight must end as well
    */
   makeRoom(zone: Zone, joined: Flight | null, clientHash: number): boolean {
     const waiter = zone.load.clients.findSurplus(clientHash);
@@ -42,8 +47,9 @@ export class Displacement {
   }
 
   /**
-   * The upstreams take no more of our messages at a time, and that may be fewer than there are slots: treated as if none were left. Ends a flight
-   * of the client with the most; false: the client with the most is the one that waits for this flight.
+   * The upstreams take no more of our messages at a time, and that may be fewer than there are
+   * slots: treated as if none were left. Ends a flight of the client with the most; false: the
+   * client with the most is the one that waits for this flight.
    */
   makeRoomUpstream({ waiters: first, zone }: Flight): boolean {
     for (let displaced = 0; first !== null && displaced < MAX_DISPLACED; displaced++) {
@@ -55,8 +61,10 @@ export class Displacement {
   }
 
   /**
-   * Takes a waiter's slot from it. Returns whether its flight has ended because nobody waits for it any more, and nobody is about to (`kept`). The
-   * flight does not wait for a late reply: if the question were asked again, it would be in flight twice, which makes forging easier (RFC 5452 §5).
+   * Takes a waiter's slot from it. Returns whether its flight has ended because nobody waits for it
+   * any more, and nobody is about to (`kept`). The flight does not wait for a late reply: if the
+   * question were asked again, it would be in flight twice, which makes forging easier (RFC 5452
+   * §5).
    */
   #displace(waiter: Waiter, kept: Flight | null): boolean {
     const flight = waiter.flight!;

@@ -1,5 +1,6 @@
-// Which marks a question carries when it is asked again after an error, a doubtful answer or silence. Marks are dropped one step at a
-// time, and only those that the server was not seen to accept. Pure; forward-path and response-path send what this module says.
+// Which marks a question carries when it is asked again after an error, a doubtful answer or
+// silence. Marks are dropped one step at a time, and only those that the server was not seen to
+// accept. Pure; forward-path and response-path send what this module says.
 import { Mark, withoutMarks } from '../upstream/marks.ts';
 
 /** The result of a message. */
@@ -10,7 +11,10 @@ export const Outcome = {
   disliked: 1,
   /** SERVFAIL or REFUSED: usually about the name. */
   refused: 2,
-  /** NXDOMAIN, or no records of the type: a server that compares names case-sensitively also answers so. */
+  /**
+   * NXDOMAIN, or no records of the type: a server that compares names case-sensitively also answers
+   * so.
+   */
   negative: 3,
   /** The reply had another letter case and was not believed, and the upstream has no TCP. */
   miscased: 4,
@@ -33,7 +37,8 @@ export function stepDown(marks: number, outcome: Outcome, proven: number, knowsE
   const unproven = marks & ~proven;
   switch (outcome) {
     case Outcome.disliked:
-      // These codes are about the message itself, so they count whatever the server accepted before.
+      // These codes are about the message itself, so they count whatever the server accepted
+      // before.
       if ((marks & Mark.options) !== 0) return withoutMarks(marks, Mark.options);
       return (marks & Mark.edns) === 0 ? NO_STEP : withoutMarks(marks, Mark.edns);
     case Outcome.refused:

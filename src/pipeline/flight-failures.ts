@@ -1,5 +1,5 @@
-// What clients are told when a flight ends without a whole answer, and whether the failure is stored for the name. Belongs to
-// forward-path.
+// What clients are told when a flight ends without a whole answer, and whether the failure is
+// stored for the name. Belongs to forward-path.
 import type { Clock } from '../base/clock.ts';
 import type { MessageCache } from '../cache/message-cache.ts';
 import { EdeCode, Rcode } from '../wire/codes.ts';
@@ -17,7 +17,10 @@ export class FlightFailures {
     this.#answers = answers;
   }
 
-  /** Gives the waiters stale data or an error, and stores the failure (RFC 9520 §3.2) if it is the upstreams'. */
+  /**
+   * Gives the waiters stale data or an error, and stores the failure (RFC 9520 §3.2) if it is the
+   * upstreams'.
+   */
   fail(flight: Flight): void {
     if (flight.truncatedReply !== null) {
       this.#answers.truncated(flight);
@@ -42,8 +45,8 @@ export class FlightFailures {
     } else if (flight.unreachable) {
       edeCode = EdeCode.networkError;
     }
-    // A loop of the route says nothing about the name: as soon as the route is fixed, the name is asked for again. The same
-    // is true if there is no room here.
+    // A loop of the route says nothing about the name: as soon as the route is fixed, the name is
+    // asked for again. The same is true if there is no room here.
     const hasFailed = flight.failedRcode >= 0 || flight.timedOut || flight.unreachable;
     const isAboutName = flight.loopText === null && !flight.toldOfLoop && !flight.carriesTags;
     if (hasFailed && !flight.opaque && isAboutName) {
@@ -54,7 +57,8 @@ export class FlightFailures {
         rcode,
         edeCode,
         this.#clock.nowMs,
-        // An outage that ended before the deadline says as little about the name as one that continues.
+        // An outage that ended before the deadline says as little about the name as one that
+        // continues.
         flight.failedRcode < 0 && (flight.sawOutage || flight.zone!.selection.isOutage()),
       );
     }

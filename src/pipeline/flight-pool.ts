@@ -1,14 +1,18 @@
-// The memory of flights and their attempts: made when first needed, then used again. Used by forward-path.
-import { WordOctets } from '../base/word-octets.ts';
+// The memory of flights and their attempts: made when first needed, then used again. Used by
+// forward-path.
+import { WordBytes } from '../base/word-bytes.ts';
 import { Attempt, Flight, type FlightTimerOwner, QUERY_BYTES } from './flight.ts';
 
-/** Flights are created when first needed and reused for ever: at most `limit` with waiters, and up to as many that only await a late reply. */
+/**
+ * Flights are created when first needed and reused for ever: at most `limit` with waiters, and up
+ * to as many that only await a late reply.
+ */
 export class FlightPool {
   readonly limit: number;
   inUse = 0;
   /** Those in use that are settled: nobody waits for them, so they take no slot from others. */
   settled = 0;
-  /** Octets of the opaque queries in use. */
+  /** Bytes of the opaque queries in use. */
   opaqueBytes = 0;
   readonly #owner: FlightTimerOwner;
   #free: Flight | null = null;
@@ -37,7 +41,7 @@ export class FlightPool {
   release(flight: Flight): void {
     if (flight.opaque) {
       this.opaqueBytes -= flight.queryLength;
-      flight.query = WordOctets.ofLength(QUERY_BYTES);
+      flight.query = WordBytes.ofLength(QUERY_BYTES);
     }
     if (flight.settled) this.settled--;
     flight.zone = null;

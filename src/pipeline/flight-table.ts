@@ -1,15 +1,20 @@
-// Coalescing (singleflight): finds the flight that already asks the same question, so that identical queries share one upstream
-// query (RFC 5452 §5: one outstanding query per question, because a birthday attack makes forging cheap otherwise).
+// Coalescing (singleflight): finds the flight that already asks the same question, so that
+// identical queries share one upstream query (RFC 5452 §5: one outstanding query per question,
+// because a birthday attack makes forging cheap otherwise).
 import { equalBytes, equalQuestions, type ParsedQuery } from '../wire/query.ts';
 import type { Flight } from './flight.ts';
 import type { Zone } from './zone.ts';
 
-/** A power of two. With all of the shipped forward.maxInFlight under way, two or three flights share a bucket. */
+/**
+ * A power of two. With all of the shipped forward.maxInFlight under way, two or three flights share
+ * a bucket.
+ */
 const BUCKETS = 4096;
 
 /**
- * Flights that may be joined, by the low bits of their key's hash; those that share a bucket are chained. Bounded by the flight pool. The kernel delivers
- * queries in batches, and a Map would grow and shrink with each, some hundred times a second.
+ * Flights that may be joined, by the low bits of their key's hash; those that share a bucket are
+ * chained. Bounded by the flight pool. The kernel delivers queries in batches, and a Map would grow
+ * and shrink with each, some hundred times a second.
  */
 export class FlightTable {
   readonly #buckets: (Flight | null)[] = new Array<Flight | null>(BUCKETS).fill(null);
@@ -17,14 +22,19 @@ export class FlightTable {
   /** Set by findOpaque(): how many opaque flights ask the same question, with any signature. */
   alike = 0;
 
-  /** The flight that asks exactly this (name without case, type, class, DO, CD, RD, servers); null if there is none. */
+  /**
+   * The flight that asks exactly this (name without case, type, class, DO, CD, RD, servers); null
+   * if there is none.
+   */
   find(bytes: Uint8Array, q: ParsedQuery, zone: Zone): Flight | null {
     let flight = this.#buckets[q.keyHash & (BUCKETS - 1)] ?? null;
     while (flight !== null && (flight.opaque || !asksSame(flight, bytes, q, zone))) flight = flight.next;
     return flight;
   }
 
-  /** The opaque flight whose query is equal, octet by octet except for the ID; null if there is none. */
+  /**
+   * The opaque flight whose query is equal, byte by byte except for the ID; null if there is none.
+   */
   findOpaque(bytes: Uint8Array, length: number, q: ParsedQuery, zone: Zone): Flight | null {
     this.alike = 0;
     let found: Flight | null = null;
@@ -74,7 +84,10 @@ export class FlightTable {
   }
 }
 
-/** Flights that started before a routing change still count if the zone has the same servers: the partition says so. */
+/**
+ * Flights that started before a routing change still count if the zone has the same servers: the
+ * partition says so.
+ */
 function asksSame(flight: Flight, bytes: Uint8Array, q: ParsedQuery, zone: Zone): boolean {
   return (
     flight.keyHash === q.keyHash &&

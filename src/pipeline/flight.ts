@@ -1,5 +1,6 @@
-// A flight (singleflight): one question on its way to a zone's upstreams, all clients that wait for its answer, and the attempts
-// made so far. Pooled; a fixed shape. forward-path starts and retries flights, response-path completes them.
+// A flight (singleflight): one question on its way to a zone's upstreams, all clients that wait for
+// its answer, and the attempts made so far. Pooled; a fixed shape. forward-path starts and retries
+// flights, response-path completes them.
 //
 //   start ──attempt 1──┬─ reply ───────────────────────────────▶ complete: stored, every waiter answered
 //                      ├─ retry time ──▶ attempt 2 … (attempt 1 may still be answered)
@@ -7,7 +8,7 @@
 //                      ├─ deadlineMs ──▶ waiters get stale data or SERVFAIL; failure cached; a late reply is awaited
 //                      └─ LINGER_MS ───▶ given up: later replies match nothing
 import type { WheelTimer } from '../base/timer-wheel.ts';
-import { copyOctets, WordOctets } from '../base/word-octets.ts';
+import { copyBytes, WordBytes } from '../base/word-bytes.ts';
 import { type LoopDetector, MAX_CARRIED_TAGS, MAX_FILLER_LENGTH, TAG_LENGTH } from '../loop/detector.ts';
 import { UpstreamQuery } from '../upstream/exchange.ts';
 import { domainHash, domainLabel } from '../wire/domain.ts';
@@ -18,14 +19,18 @@ import type { Zone } from './zone.ts';
 
 /** Header, longest QNAME, QTYPE, QCLASS. */
 export const QUERY_BYTES = 12 + MAX_NAME_LENGTH + 4;
-/** Tags of earlier hops that a query brought along and that are forwarded with it (loop/detector.ts). */
+/**
+ * Tags of earlier hops that a query brought along and that are forwarded with it
+ * (loop/detector.ts).
+ */
 const MAX_CARRIED_BYTES = MAX_CARRIED_TAGS * TAG_LENGTH;
 /** A query, our OPT, our tag and the forwarded ones, each with its option header. */
 const ATTEMPT_BYTES = QUERY_BYTES + 11 + (MAX_CARRIED_TAGS + 1) * (TAG_LENGTH + 4) + MAX_FILLER_LENGTH;
 
 /**
- * Limit of messages about one question, to all upstreams together, with any marks and over any transport; a message that a stream repeats counts. RFC
- * 9520 §3.1 allows three per server and transport; with so many, one failing name would be a flood.
+ * Limit of messages about one question, to all upstreams together, with any marks and over any
+ * transport; a message that a stream repeats counts. RFC 9520 §3.1 allows three per server and
+ * transport; with so many, one failing name would be a flood.
  */
 export const MAX_MESSAGES = 3;
 /** One more after TC, which is no failure but sends the question over TCP. */
@@ -36,7 +41,7 @@ export const MAX_ATTEMPTS = 8;
 /** One message to one upstream, on behalf of a flight. */
 export class Attempt extends UpstreamQuery {
   /** Memory for its message: question, OPT and tag. */
-  readonly buffer = WordOctets.ofLength(ATTEMPT_BYTES);
+  readonly buffer = WordBytes.ofLength(ATTEMPT_BYTES);
   flight: Flight | null = null;
   /** What it carries (upstream/marks.ts). */
   marks = 0;
@@ -45,27 +50,41 @@ export class Attempt extends UpstreamQuery {
   overStream = false;
   /** It carries tags or hops of earlier tiers: a failure may be about those. */
   carriesTags = false;
-  /** Its slot in loop/sent-questions.ts, and the first word of its hash; −1: none, as it is opaque. */
+  /**
+   * Its slot in loop/sent-questions.ts, and the first word of its hash; −1: none, as it is opaque.
+   */
   sentSlot = -1;
   sentMark = 0;
   /** The result of the previous message to the same upstream, if that is why this one is sent. */
   cause: Outcome = Outcome.none;
   /** The previous message's marks. */
   marksBefore = 0;
-  /** SharedUpstreamState.answers() of its upstream when it was sent: shows whether others were answered since. */
+  /**
+   * SharedUpstreamState.answers() of its upstream when it was sent: shows whether others were
+   * answered since.
+   */
   answersBefore = 0;
   /** It timed out and was counted; a late reply is still accepted. */
   timedOut = false;
-  /** Slot of the upstream if it was down when it was asked: this is one of its trials (upstream/trials.ts); else −1. */
+  /**
+   * Slot of the upstream if it was down when it was asked: this is one of its trials
+   * (upstream/trials.ts); else −1.
+   */
   trialSlot = -1;
   /** Whose trial it is. */
   trialClient = 0;
-  /** Sent along with another attempt, to see whether the upstream is back: its failure changes nothing for the flight. */
+  /**
+   * Sent along with another attempt, to see whether the upstream is back: its failure changes
+   * nothing for the flight.
+   */
   isBeside = false;
   /** The next free one in the pool. */
   nextFree: Attempt | null = null;
 
-  /** Takes a new message: sent at `nowMs` to flight.zone.upstreams[index], after a message with `cause`. */
+  /**
+   * Takes a new message: sent at `nowMs` to flight.zone.upstreams[index], after a message with
+   * `cause`.
+   */
   begin(flight: Flight, index: number, nowMs: number, cause: Outcome, marksBefore: number): void {
     this.flight = flight;
     this.upstreamIndex = index;
@@ -92,8 +111,11 @@ export class Flight implements WheelTimer {
   nextTimer: WheelTimer | null = null;
   readonly #owner: FlightTimerOwner;
 
-  /** Header and question as the first client sent them (an opaque query: the whole message, in a buffer of its own). */
-  query: Uint8Array = WordOctets.ofLength(QUERY_BYTES);
+  /**
+   * Header and question as the first client sent them (an opaque query: the whole message, in a
+   * buffer of its own).
+   */
+  query: Uint8Array = WordBytes.ofLength(QUERY_BYTES);
   queryLength = 0;
   opaque = false;
   // The question's numbers, as in ParsedQuery: the key for cache and coalescing.
@@ -112,7 +134,9 @@ export class Flight implements WheelTimer {
   domainHash = 0;
   /** Hops of our own kind that this query passed before us (loop/tag.ts). */
   hops = 0;
-  /** Tags of those hops, TAG_LENGTH octets each, to be forwarded; null as long as there were none. */
+  /**
+   * Tags of those hops, TAG_LENGTH bytes each, to be forwarded; null as long as there were none.
+   */
   carriedTags: Uint8Array | null = null;
   carriedCount = 0;
 
@@ -148,13 +172,21 @@ export class Flight implements WheelTimer {
   sawOutage = false;
   /** An upstream has answered TC: only a stream can bring the whole answer. */
   truncated = false;
-  /** The truncated answer without OPT: used if the whole answer cannot be obtained. Null: there is none. */
+  /**
+   * The truncated answer without OPT: used if the whole answer cannot be obtained. Null: there is
+   * none.
+   */
   truncatedReply: Uint8Array | null = null;
-  /** Bit i: zone.upstreams[i], a UDP server, was asked over TCP: once is enough, as TCP repeats what is lost. */
+  /**
+   * Bit i: zone.upstreams[i], a UDP server, was asked over TCP: once is enough, as TCP repeats what
+   * is lost.
+   */
   streamMask = 0;
   /** A stream was tried instead of UDP and could not be opened: UDP is used again. */
   streamRefused = false;
-  /** zone.upstreams[…] has answered FORMERR or the like to a message of this flight; −1: none has. */
+  /**
+   * zone.upstreams[…] has answered FORMERR or the like to a message of this flight; −1: none has.
+   */
   dislikedBy = -1;
   /** Bit i: zone.upstreams[i] has replied with another letter case. */
   miscasedMask = 0;
@@ -169,7 +201,10 @@ export class Flight implements WheelTimer {
   unreachable = false;
   /** The last failure was that an upstream takes no more of our messages at a time. */
   crowdedOut = false;
-  /** An upstream has answered in our own words that the query came back: this is about a route, not about the name. */
+  /**
+   * An upstream has answered in our own words that the query came back: this is about a route, not
+   * about the name.
+   */
   toldOfLoop = false;
   /** EDE text about the route that it was sent by and that looped; null: none did. */
   loopText: Uint8Array | null = null;
@@ -189,8 +224,8 @@ export class Flight implements WheelTimer {
   begin(bytes: Uint8Array, length: number, q: ParsedQuery, zone: Zone): void {
     this.opaque = q.opaque;
     this.queryLength = q.opaque ? length : q.questionEnd;
-    if (this.queryLength > this.query.length) this.query = WordOctets.ofLength(this.queryLength);
-    copyOctets(bytes, 0, this.query, 0, this.queryLength);
+    if (this.queryLength > this.query.length) this.query = WordBytes.ofLength(this.queryLength);
+    copyBytes(bytes, 0, this.query, 0, this.queryLength);
     this.flags = q.flags;
     this.qnameLength = q.qnameLength;
     this.questionEnd = q.questionEnd;
@@ -242,11 +277,14 @@ export class Flight implements WheelTimer {
     if (this.carriedCount === 0) return;
     this.carriedTags ??= new Uint8Array(MAX_CARRIED_BYTES);
     for (let i = 0; i < this.carriedCount; i++) {
-      copyOctets(bytes, detector.carriedOffsets[i]!, this.carriedTags, i * TAG_LENGTH, TAG_LENGTH);
+      copyBytes(bytes, detector.carriedOffsets[i]!, this.carriedTags, i * TAG_LENGTH, TAG_LENGTH);
     }
   }
 
-  /** Whether a failure may be due to tags of earlier hops, and so to the client that started the flight. */
+  /**
+   * Whether a failure may be due to tags of earlier hops, and so to the client that started the
+   * flight.
+   */
   get carriesTags(): boolean {
     return this.carriedCount !== 0 || this.hops !== 0;
   }
@@ -293,7 +331,10 @@ export class Flight implements WheelTimer {
     waiter.flight = null;
   }
 
-  /** Removes all waiters and returns the first of a list (`next`): the caller answers and releases them. */
+  /**
+   * Removes all waiters and returns the first of a list (`next`): the caller answers and releases
+   * them.
+   */
   takeWaiters(): Waiter | null {
     const first = this.waiters;
     const { load } = this.zone!;

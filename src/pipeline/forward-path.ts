@@ -1,5 +1,5 @@
-// The way out: starts flights, chooses an upstream for each attempt, retries, and gives up in time. Replies
-// are handled by response-path.
+// The way out: starts flights, chooses an upstream for each attempt, retries, and gives up in time.
+// Replies are handled by response-path.
 import type { Clock } from '../base/clock.ts';
 import type { TimerWheel } from '../base/timer-wheel.ts';
 import type { MessageCache } from '../cache/message-cache.ts';
@@ -17,32 +17,20 @@ import type { Attempt, Flight } from './flight.ts';
 import { FlightFailures } from './flight-failures.ts';
 import { FlightPool } from './flight-pool.ts';
 import { FlightTable } from './flight-table.ts';
+import {
+  type ForwardTimes,
+  LAST_ROUND_MS,
+  LAST_ROUND_SHARE,
+  LINGER_MS,
+  MAX_LINGERING,
+  MAX_OPAQUE_BYTES,
+  MAX_OPAQUE_DATAGRAM,
+  ROOM_PATIENCE_MS,
+  STREAM_ROUND_TRIPS,
+} from './forward-times.ts';
 import type { OutgoingQuery } from './outgoing-query.ts';
 import { type Before, lessonKeyOf, NOTHING, Silence } from './silence.ts';
 import type { Zone } from './zone.ts';
-
-/** A late reply is still stored this long after the deadline: the client's own retry then finds it (RFC 8767 §5). */
-const LINGER_MS = 3000;
-/** Flights that await a late reply at a time. With three attempts each they leave most of an upstream's IDs (id-table.ts) to flights with waiters. */
-const MAX_LINGERING = 2048;
-/** When a question met with silence, its last message leaves after this share of the deadline, or after this time. So it can outlive an outage that the first messages fell into. */
-const LAST_ROUND_SHARE = 0.6;
-const LAST_ROUND_MS = 1100;
-/** An opaque query longer than this goes over a stream: one datagram of that size might not arrive (RFC 9715 §3.2). */
-const MAX_OPAQUE_DATAGRAM = 1232;
-/** Limit for opaque queries in flight in a worker, octets: each is kept whole, and may have 65,535. */
-const MAX_OPAQUE_BYTES = 16 * 1024 * 1024;
-/** A connection may have to be opened first, with a TLS handshake: a stream's first answer takes this many round trips. */
-const STREAM_ROUND_TRIPS = 4;
-/** How long to wait for a message that has not been sent yet, ms. */
-const ROOM_PATIENCE_MS = 100;
-
-/** Times of a flight, from the configuration. */
-export interface ForwardTimes {
-  readonly deadlineMs: number;
-  /** When stale data is used because an upstream is slow. */
-  readonly staleAfterMs: number;
-}
 
 export class ForwardPath {
   readonly table = new FlightTable();
@@ -53,7 +41,10 @@ export class ForwardPath {
   /** Receives replies and failures; set once by ResponsePath. */
   replyOwner: ReplyOwner | null = null;
   times: ForwardTimes;
-  /** Set when the thread is about to exit: nothing more is asked, and failures say nothing about a server. */
+  /**
+   * Set when the thread is about to exit: nothing more is asked, and failures say nothing about a
+   * server.
+   */
   closing = false;
   readonly #clock: Clock;
   readonly #wheel: TimerWheel;
@@ -93,13 +84,14 @@ export class ForwardPath {
     return load.mayTake(load.flights, this.pool.live, this.pool.limit);
   }
 
-  /** Whether there is room for a query of this many octets that is kept whole. */
+  /** Whether there is room for a query of this many bytes that is kept whole. */
   mayKeepWhole(length: number): boolean {
     return this.pool.opaqueBytes + length <= MAX_OPAQUE_BYTES;
   }
 
   /**
-   * Starts a flight for a question; the caller has checked that it may, adds the waiter, then calls tryNext().
+   * Starts a flight for a question; the caller has checked that it may, adds the waiter, then calls
+   * tryNext().
    * @param hasStale stale data is available in case the upstreams are slow
    */
   begin(bytes: Uint8Array, length: number, q: ParsedQuery, zone: Zone, hasStale: boolean): Flight {
@@ -125,7 +117,10 @@ export class ForwardPath {
     return this.#outgoing.domains;
   }
 
-  /** Sends a message to the next upstream; ends the flight if no message may be sent and none is outstanding. */
+  /**
+   * Sends a message to the next upstream; ends the flight if no message may be sent and none is
+   * outstanding.
+   */
   tryNext(flight: Flight): void {
     if (flight.mayAsk && !flight.settled && !this.closing) {
       let index = this.#pick(flight);
@@ -158,7 +153,10 @@ export class ForwardPath {
     }
   }
 
-  /** The upstream to ask next: one that is up, or, if all are down, one that may be back. −1: there is none. */
+  /**
+   * The upstream to ask next: one that is up, or, if all are down, one that may be back. −1: there
+   * is none.
+   */
   #pick(flight: Flight): number {
     const { triedMask } = flight;
     const { selection } = flight.zone!;
@@ -166,7 +164,10 @@ export class ForwardPath {
     return index >= 0 ? index : selection.pickTrial(triedMask, this.trials, flight.clientHash);
   }
 
-  /** Also asks an upstream that is out of favor if it is its turn: its answer brings it back, and no client waits for it. */
+  /**
+   * Also asks an upstream that is out of favor if it is its turn: its answer brings it back, and no
+   * client waits for it.
+   */
   #askBeside(flight: Flight, index: number): void {
     if (flight.opaque) return;
     const { selection } = flight.zone!;
@@ -177,7 +178,10 @@ export class ForwardPath {
     if (attempt) attempt.isBeside = true;
   }
 
-  /** Waits for a message that has no room on the connections yet, if no other upstream is left to ask. */
+  /**
+   * Waits for a message that has no room on the connections yet, if no other upstream is left to
+   * ask.
+   */
   #awaitsRoom(flight: Flight, next: number): boolean {
     if (next >= 0 || flight.attempts[flight.attemptCount - 1]?.id !== UNSENT_ID) return false;
     flight.retryMs = this.#clock.nowMs + ROOM_PATIENCE_MS;
@@ -185,7 +189,10 @@ export class ForwardPath {
     return true;
   }
 
-  /** Delays the last message if that is worth it. `next`: the upstream it would go to; −1: all were tried. */
+  /**
+   * Delays the last message if that is worth it. `next`: the upstream it would go to; −1: all were
+   * tried.
+   */
   #awaitsLife(flight: Flight, next: number): boolean {
     const { deadlineMs } = this.times;
     const lastMs = flight.deadlineMs - deadlineMs + Math.min(LAST_ROUND_MS, deadlineMs * LAST_ROUND_SHARE);
@@ -207,8 +214,10 @@ export class ForwardPath {
   }
 
   /**
-   * Sends one message to zone.upstreams[index]; if there were too many already, does what is possible without one.
-   * @param before the result of the previous message to the same upstream that is the reason for this one
+   * Sends one message to zone.upstreams[index]; if there were too many already, does what is
+   * possible without one.
+   * @param before the result of the previous message to the same upstream that is the reason for
+   * this one
    */
   attempt(flight: Flight, index: number, marks: number, overStream: boolean, before: Before = NOTHING): void {
     if (!flight.mayAsk) {
@@ -290,7 +299,10 @@ export class ForwardPath {
     }
   }
 
-  /** The deadline: all waiters are answered, new clients start a new flight, and this one waits for a late reply. */
+  /**
+   * The deadline: all waiters are answered, new clients start a new flight, and this one waits for
+   * a late reply.
+   */
   #settle(flight: Flight): void {
     this.#countTimeouts(flight, true);
     this.#failures.fail(flight);
@@ -313,8 +325,8 @@ export class ForwardPath {
   }
 
   /**
-   * Every attempt that times out is counted once. It is a reason to check its upstream and no more: the owner of the name may
-   * be the silent one. A message that was not sent by then found no room.
+   * Every attempt that times out is counted once. It is a reason to check its upstream and no more:
+   * the owner of the name may be the silent one. A message that was not sent by then found no room.
    */
   #countTimeouts(flight: Flight, isOver: boolean): void {
     flight.timedOut = true;
@@ -331,7 +343,10 @@ export class ForwardPath {
     }
   }
 
-  /** A route of the flight's zone loops: what was sent by it will not be answered, so the next upstream is asked at once. */
+  /**
+   * A route of the flight's zone loops: what was sent by it will not be answered, so the next
+   * upstream is asked at once.
+   */
   leaveRoute(flight: Flight, routeSlot: number): void {
     const upstreamIndex = flight.zone!.routeSlots.indexOf(routeSlot);
     let left = false;

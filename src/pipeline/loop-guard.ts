@@ -1,6 +1,6 @@
-// What happens when one of our own queries comes back (loop/detector.ts notices): it is answered at once,
-// and the query in flight that caused it is sent another way. The guard tells the main thread, which
-// decides about the route. Called by query-path for every query.
+// What happens when one of our own queries comes back (loop/detector.ts notices): it is answered at
+// once, and the query in flight that caused it is sent another way. The guard tells the main
+// thread, which decides about the route. Called by query-path for every query.
 import type { Clock } from '../base/clock.ts';
 import type { TimerWheel, WheelTimer } from '../base/timer-wheel.ts';
 import { formatPeer, hashAddress, isLoopbackPeer, sameAddress } from '../io/peer.ts';
@@ -148,7 +148,7 @@ export class LoopGuard implements WheelTimer, DoubtOwner {
   }
 
   /**
-   * A query that cannot carry our marks came again, octet by octet the same, while it is in flight: a
+   * A query that cannot carry our marks came again, byte by byte the same, while it is in flight: a
    * retransmission, or a loop.
    */
   onRepeated(): void {
@@ -156,9 +156,9 @@ export class LoopGuard implements WheelTimer, DoubtOwner {
   }
 
   /**
-   * A query asks what is already in flight: an impatient client, or that very query come back without
-   * any marks. Each such query is suspect, and more so if it comes from an upstream that was asked, or
-   * if it comes again and again.
+   * A query asks what is already in flight: an impatient client, or that very query come back
+   * without any marks. Each such query is suspect, and more so if it comes from an upstream that
+   * was asked, or if it comes again and again.
    */
   onJoined(flight: Flight, peers: Int32Array, peerOffset: number): void {
     const zone = flight.zone!;
@@ -183,9 +183,9 @@ export class LoopGuard implements WheelTimer, DoubtOwner {
   }
 
   /**
-   * The question has been sent. Another worker may already have sent it, or this one with other flags (CD,
-   * DO): then it is suspect like one that joins a flight. Noting it as sent has shown that, without extra
-   * cost.
+   * The question has been sent. Another worker may already have sent it, or this one with other
+   * flags (CD, DO): then it is suspect like one that joins a flight. Noting it as sent has shown
+   * that, without extra cost.
    */
   afterSending(zone: Zone, peers: Int32Array, peerOffset: number): void {
     const { earlierRoute, earlierSlot } = this.detector.sent;
@@ -206,8 +206,8 @@ export class LoopGuard implements WheelTimer, DoubtOwner {
   }
 
   /**
-   * A question that is in flight by zone.upstreams[index] has come again: sends a probe if one may be
-   * sent, and checks again in a moment.
+   * A question that is in flight by zone.upstreams[index] has come again: sends a probe if one may
+   * be sent, and checks again in a moment.
    */
   #doubt(zone: Zone, index: number, sentSlot: number, sentMark: number): void {
     const routeSlot = zone.routeSlots[index]!;
@@ -216,8 +216,8 @@ export class LoopGuard implements WheelTimer, DoubtOwner {
   }
 
   /**
-   * The upstream asks what it is being asked. On loopback an address proves nothing: clients on this host
-   * have the same one.
+   * The upstream asks what it is being asked. On loopback an address proves nothing: clients on
+   * this host have the same one.
    */
   #suspectSender(zone: Zone, index: number, peers: Int32Array, peerOffset: number): void {
     const { peer } = zone.upstreams[index]!;
@@ -245,7 +245,9 @@ export class LoopGuard implements WheelTimer, DoubtOwner {
     }
   }
 
-  /** The main thread has taken a route out of use: everything in flight by it is sent another way. */
+  /**
+   * The main thread has taken a route out of use: everything in flight by it is sent another way.
+   */
   leaveRoute(routeSlot: number): void {
     for (const flight of this.#forward.table.flightsBy(routeSlot)) {
       // An earlier one may have ended this one to get its room.

@@ -1,18 +1,21 @@
-// What replies teach about the marks of queries (upstream/marks.ts), and whether a question is worth asking again without some. Called
-// by response-path for every reply.
+// What replies teach about the marks of queries (upstream/marks.ts), and whether a question is
+// worth asking again without some. Called by response-path for every reply.
 import type { Clock } from '../base/clock.ts';
 import type { DomainLessons } from '../upstream/domain-lessons.ts';
 import { Mark, withoutMarks } from '../upstream/marks.ts';
 import type { SharedUpstreamState } from '../upstream/shared-state.ts';
+import { equalBytes } from '../wire/bytes.ts';
 import { Rcode } from '../wire/codes.ts';
 import { HEADER_LENGTH } from '../wire/header.ts';
-import { equalBytes } from '../wire/octets.ts';
 import type { ScannedResponse } from '../wire/response.ts';
 import { nameToText } from '../wire/text.ts';
 import { NO_STEP, Outcome, stepDown } from './fallback.ts';
 import type { Attempt, Flight } from './flight.ts';
 
-/** Failures with marks that the main thread is told of per second: it needs few, and there may be thousands. */
+/**
+ * Failures with marks that the main thread is told of per second: it needs few, and there may be
+ * thousands.
+ */
 const MAX_REPORTS_PER_SECOND = 5;
 
 /** Told that a server, or the owner of `domain`, does not accept some marks. */
@@ -33,10 +36,14 @@ export class MarkLessons {
     this.#tell = tell;
   }
 
-  /** The marks of one more message to the same upstream, which may succeed with fewer; NO_STEP: its reply counts as it is. */
+  /**
+   * The marks of one more message to the same upstream, which may succeed with fewer; NO_STEP: its
+   * reply counts as it is.
+   */
   stepAfter(attempt: Attempt, outcome: Outcome, scanned: ScannedResponse): number {
     if (outcome === Outcome.none || scanned.truncated) return NO_STEP;
-    // A server that gives a reason (RFC 8914) does not fail because of an option; and "forwarding loop" is what the tag is for.
+    // A server that gives a reason (RFC 8914) does not fail because of an option; and "forwarding
+    // loop" is what the tag is for.
     if (outcome === Outcome.refused && scanned.edeOffset !== 0) return NO_STEP;
     return this.#step(attempt, outcome);
   }
@@ -65,7 +72,10 @@ export class MarkLessons {
     return this.#domains.mayCheck(attempt.lessonKey, flight.clientHash, nowMs) ? fewer : NO_STEP;
   }
 
-  /** Remembers for the domain which marks the server accepts, and which ones failed once it has answered without them. */
+  /**
+   * Remembers for the domain which marks the server accepts, and which ones failed once it has
+   * answered without them.
+   */
   learn(attempt: Attempt, slot: number, outcome: Outcome, scanned: ScannedResponse, bytes: Uint8Array): void {
     const { marks, marksBefore, cause, lessonKey } = attempt;
     const { nowMs } = this.#clock;
@@ -79,7 +89,8 @@ export class MarkLessons {
       domains.prove(lessonKey, marks, nowMs);
       if ((marks & Mark.edns) !== 0) this.#state.setAnsweredEdns(slot);
     }
-    // Only records disprove a negative answer; after an error or silence, a negative answer is enough.
+    // Only records disprove a negative answer; after an error or silence, a negative answer is
+    // enough.
     if (!isAnswer && (cause === Outcome.negative || outcome !== Outcome.negative)) return;
     if (cause === Outcome.silent) {
       const shown = domains.answeredAfterSilence(lessonKey, marks, marksBefore);
@@ -89,12 +100,18 @@ export class MarkLessons {
     }
   }
 
-  /** A reply came with another letter case. It is not believed, so nothing is learned from it; whether the server always does so is checked separately. */
+  /**
+   * A reply came with another letter case. It is not believed, so nothing is learned from it;
+   * whether the server always does so is checked separately.
+   */
   miscased(flight: Flight, slot: number): void {
     this.#report(flight, slot, Mark.case);
   }
 
-  /** The server, or the owner of the name, does not accept these marks: for a while the domain is asked without them. */
+  /**
+   * The server, or the owner of the name, does not accept these marks: for a while the domain is
+   * asked without them.
+   */
   #stumbled(attempt: Attempt, slot: number, marks: number): void {
     if (!this.#domains.learn(attempt.lessonKey, firstToGive(marks), this.#clock.nowMs)) return;
     this.#report(attempt.flight!, slot, marks);
@@ -120,7 +137,10 @@ function firstToGive(marks: number): number {
   return (marks & Mark.options) === 0 ? marks : marks & ~Mark.case;
 }
 
-/** Whether a reply over a stream, where forgery is not possible, repeats the question in another case. */
+/**
+ * Whether a reply over a stream, where forgery is not possible, repeats the question in another
+ * case.
+ */
 function isCaseLost(attempt: Attempt, scanned: ScannedResponse, bytes: Uint8Array): boolean {
   const { marks, overStream, questionEnd, buffer } = attempt;
   if (!overStream || (marks & Mark.case) === 0 || scanned.questionEnd !== questionEnd) return false;

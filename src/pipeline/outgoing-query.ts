@@ -19,7 +19,7 @@ import { HEADER_LENGTH } from '../wire/header.ts';
 import { FOLD } from '../wire/name.ts';
 import type { Attempt, Flight } from './flight.ts';
 
-/** Octets of an option with a tag but no filler. */
+/** Bytes of an option with a tag but no filler. */
 const TAGGED_OPTION_LENGTH = OPTION_HEADER_LENGTH + TAG_LENGTH;
 
 /** Which queries carry marks: the configuration's loop.tag and loop.case. */
@@ -44,8 +44,8 @@ export class OutgoingQuery {
   }
 
   /**
-   * Builds the attempt's message. `marks` are the most that may be used; those that the upstream is known not to
-   * accept are left out.
+   * Builds the attempt's message. `marks` are the most that may be used; those that the upstream is
+   * known not to accept are left out.
    */
   write(attempt: Attempt, flight: Flight, upstream: Upstream, marks: number): void {
     const learned = this.#state.learned(upstream.slot, this.#clock.nowMs);
@@ -53,15 +53,15 @@ export class OutgoingQuery {
     attempt.matchCase = !flight.opaque && (learned & Mark.case) === 0 && !attempt.overStream;
     attempt.marks = 0;
     if (flight.opaque) {
-      // Signed as it is: not an octet except the ID may change (RFC 5625 §4.5).
+      // Signed as it is: not an byte except the ID may change (RFC 5625 §4.5).
       attempt.bytes = flight.query;
       attempt.length = flight.queryLength;
       attempt.sentSlot = -1;
       attempt.carriesTags = false;
       return;
     }
-    // Tags of others may be a client's invention: they are forwarded once, and every further message is
-    // the plain question.
+    // Tags of others may be a client's invention: they are forwarded once, and every further
+    // message is the plain question.
     if (flight.attemptCount > 0) flight.dropTags();
     const wanted = withoutMarks(marks, learned | this.domains.learned(attempt.lessonKey, this.#clock.nowMs));
     const out = attempt.buffer;
@@ -109,8 +109,8 @@ export class OutgoingQuery {
   }
 
   /**
-   * Our tag, and those of the hops before us, so that each of them recognizes the query.
-   * Padded, so that queries have few different lengths: the kernel takes those of one length together
+   * Our tag, and those of the hops before us, so that each of them recognizes the query. Padded, so
+   * that queries have few different lengths: the kernel takes those of one length together
    * (docs/adr/0009-sends-cut-by-the-kernel.md).
    */
   #appendTags(out: Uint8Array, optOffset: number, length: number, flight: Flight, routeSlot: number): number {

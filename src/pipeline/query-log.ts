@@ -1,12 +1,13 @@
-// One line per answer, for debugging with log.queries: true. Built from the answer's octets, only while switched on;
-// limited to a number of lines per second, so that a flood cannot fill a disk. Called by answers.
+// One line per answer, for debugging with log.queries: true. Built from the answer's bytes, only
+// while switched on; limited to a number of lines per second, so that a flood cannot fill a disk.
+// Called by answers.
 import type { Clock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
 import { formatPeer } from '../io/peer.ts';
+import { readUint16 } from '../wire/bytes.ts';
 import { className, rcodeName, typeName } from '../wire/codes.ts';
 import { HEADER_LENGTH } from '../wire/header.ts';
 import { skipName } from '../wire/name.ts';
-import { readUint16 } from '../wire/octets.ts';
 import { nameToText } from '../wire/text.ts';
 
 const MAX_LINES_PER_SECOND = 1000;
@@ -24,7 +25,9 @@ export class QueryLog {
     this.#clock = clock;
   }
 
-  /** Logs an answer of `length` octets that is about to be sent to the peer at peers[peerOffset …]. */
+  /**
+   * Logs an answer of `length` bytes that is about to be sent to the peer at peers[peerOffset …].
+   */
   note(
     answer: Uint8Array,
     length: number,
@@ -50,7 +53,7 @@ export class QueryLog {
         qtype: hasQuestion ? typeName(readUint16(answer, nameEnd)) : null,
         ...(qclass === IN ? {} : { qclass: className(qclass) }),
         rcode: rcodeName(rcode),
-        octets: length,
+        bytes: length,
       },
       'query',
     );

@@ -5,7 +5,8 @@
 //               │FORMERR   │+ EDE 14            ▼         ▼           ▼SERVFAIL + EDE 23
 //   client ◀────┴──────────┴──────────────── answers ◀─────────────────────────────────────────── reply
 //
-// Called by the listeners for each message, on its bytes in the receive buffer: no decode, no promise, no throw.
+// Called by the listeners for each message, on its bytes in the receive buffer: no decode, no
+// promise, no throw.
 import type { Clock } from '../base/clock.ts';
 import { Lookup, type MessageCache } from '../cache/message-cache.ts';
 import type { IdentityAnswers } from '../local/identity-answers.ts';
@@ -26,7 +27,10 @@ import { NO_ZONES, type Zone, type ZoneTable } from './zone.ts';
 
 /** Clients that may wait for one flight: with more, its answer would become a burst (DNSBomb). */
 const MAX_WAITERS_PER_FLIGHT = 1000;
-/** Opaque queries for one question in flight: they carry no mark, so only their number reveals a loop. */
+/**
+ * Opaque queries for one question in flight: they carry no mark, so only their number reveals a
+ * loop.
+ */
 const MAX_OPAQUE_ALIKE = 8;
 
 export class QueryPath {
@@ -34,7 +38,10 @@ export class QueryPath {
   zones: ZoneTable = NO_ZONES;
   /** Swapped when the configuration changes. */
   gate: ClientGate;
-  /** Answers questions about this server itself; null: it does not. Swapped when the configuration changes. */
+  /**
+   * Answers questions about this server itself; null: it does not. Swapped when the configuration
+   * changes.
+   */
   identity: IdentityAnswers | null = null;
   readonly #clock: Clock;
   readonly #counters: Counters;
@@ -48,7 +55,10 @@ export class QueryPath {
   /** Answers given at once since the batch started; timed together in endBatch(). */
   #immediate = 0;
 
-  /** @param clientSeed drawn at random: nobody can choose which clients share a bucket (client-shares.ts) */
+  /**
+   * @param clientSeed drawn at random: nobody can choose which clients share a bucket
+   * (client-shares.ts)
+   */
   constructor(
     clock: Clock,
     counters: Counters,
@@ -72,8 +82,8 @@ export class QueryPath {
   }
 
   /**
-   * Takes one message from a client. Returns whether it gets an answer (now or later) through path.send(); false:
-   * it was dropped.
+   * Takes one message from a client. Returns whether it gets an answer (now or later) through
+   * path.send(); false: it was dropped.
    */
   handle(
     bytes: Uint8Array,
@@ -88,7 +98,8 @@ export class QueryPath {
     if (verdict !== QueryVerdict.ok) return this.#rejectMalformed(verdict, bytes, path, peers, peerOffset);
 
     if (path.stream && asksForKeepalive(bytes, q)) path.keepaliveAsked = true;
-    // Is it one of our own queries, come back? Checked first, so that a storm of them costs next to nothing.
+    // Is it one of our own queries, come back? Checked first, so that a storm of them costs next to
+    // nothing.
     if (this.#loopGuard.check(bytes, q, path, peers, peerOffset)) {
       this.#immediate++;
       return true;
@@ -124,7 +135,8 @@ export class QueryPath {
         );
         break;
       case Lookup.staleNow:
-        // The upstreams failed a moment ago: stale data at once, without asking again (RFC 8767 §5).
+        // The upstreams failed a moment ago: stale data at once, without asking again (RFC 8767
+        // §5).
         this.#counters.increment(Counter.cacheStale);
         this.#answers.found(bytes, q, path, peers, peerOffset, staleEde(this.#cache.foundRcode));
         break;
@@ -184,7 +196,10 @@ export class QueryPath {
     return true;
   }
 
-  /** Whether a flight takes no more datagrams; a stream's client is real, and cannot be the victim of a burst. */
+  /**
+   * Whether a flight takes no more datagrams; a stream's client is real, and cannot be the victim
+   * of a burst.
+   */
   #isFull(flight: Flight, stream: boolean): boolean {
     return !stream && flight.waiterCount >= MAX_WAITERS_PER_FLIGHT;
   }
@@ -206,7 +221,10 @@ export class QueryPath {
     this.#forward.tryNext(flight);
   }
 
-  /** A message that is no valid query: an error if the RFCs ask for one, else silence. Counted, never logged. */
+  /**
+   * A message that is no valid query: an error if the RFCs ask for one, else silence. Counted,
+   * never logged.
+   */
   #rejectMalformed(
     verdict: QueryVerdict,
     bytes: Uint8Array,
@@ -216,7 +234,8 @@ export class QueryPath {
   ): boolean {
     this.#counters.drop(verdict);
     if (verdict === QueryVerdict.tooShort || verdict === QueryVerdict.response) return false;
-    // Clients outside limits.allow, or over their rate, do not even get an error for such a message.
+    // Clients outside limits.allow, or over their rate, do not even get an error for such a
+    // message.
     if (this.gate.admit(peers, peerOffset, path.stream, this.#clock.nowMs) !== Drop.ok) return false;
     let rcode: number = Rcode.FORMERR;
     switch (verdict) {
@@ -275,8 +294,8 @@ export class QueryPath {
 }
 
 /**
- * Limits that somebody else can use up by forging addresses or by asking the same question. Over TCP they do not
- * apply, or there is a separate allowance.
+ * Limits that somebody else can use up by forging addresses or by asking the same question. Over
+ * TCP they do not apply, or there is a separate allowance.
  */
 function isLimitOfDatagrams(reason: number): boolean {
   return (

@@ -1,5 +1,6 @@
-// Protection against DNS rebinding: a public name must not lead a browser to a machine inside. Called once per answer if
-// limits.rebindProtection is on. Zones with upstreams of their own may return such addresses.
+// Protection against DNS rebinding: a public name must not lead a browser to a machine inside.
+// Called once per answer if limits.rebindProtection is on. Zones with upstreams of their own may
+// return such addresses.
 import { HEADER_LENGTH } from '../wire/header.ts';
 import { equalNamesFolded } from '../wire/name.ts';
 import { hasPrivateAddress } from '../wire/private-address.ts';

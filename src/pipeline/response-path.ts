@@ -1,5 +1,5 @@
-// The way back: checks each reply from an upstream, asks again if that helps (TC, EDNS refused, SERVFAIL), stores what
-// is worth keeping, and completes the flight: every waiter gets its answer.
+// The way back: checks each reply from an upstream, asks again if that helps (TC, EDNS refused,
+// SERVFAIL), stores what is worth keeping, and completes the flight: every waiter gets its answer.
 import type { Clock } from '../base/clock.ts';
 import type { MessageCache } from '../cache/message-cache.ts';
 import { Counter, type Counters } from '../metrics/counters.ts';
@@ -10,10 +10,10 @@ import {
   type UpstreamQuery,
 } from '../upstream/exchange.ts';
 import type { SharedUpstreamState } from '../upstream/shared-state.ts';
+import { equalBytes, readUint16 } from '../wire/bytes.ts';
 import { EdeCode, Rcode } from '../wire/codes.ts';
 import { cutForeignRecords } from '../wire/foreign-records.ts';
 import { HEADER_LENGTH } from '../wire/header.ts';
-import { equalBytes, readUint16 } from '../wire/octets.ts';
 import { hideOurLetters, hideOurLettersInText } from '../wire/question-names.ts';
 import { ScannedResponse, ScanVerdict, scanResponse, stripOpt } from '../wire/response.ts';
 import { mendTtls } from '../wire/rrset-ttl.ts';
@@ -25,10 +25,10 @@ import { LOOP_TEXT, type LoopGuard } from './loop-guard.ts';
 import { type MarkLessons, outcomeOf } from './mark-lessons.ts';
 import type { RebindGuard } from './rebind-guard.ts';
 
-/** Octets of an upstream's EDE text that are relayed: a short hint is enough (RFC 8914 §3). */
+/** Bytes of an upstream's EDE text that are relayed: a short hint is enough (RFC 8914 §3). */
 const MAX_EDE_TEXT = 96;
 const MAX_LABEL_LENGTH = 63;
-/** Octets of a truncated reply that are kept while the whole one is asked for over a stream. */
+/** Bytes of a truncated reply that are kept while the whole one is asked for over a stream. */
 const MAX_TRUNCATED_BYTES = 4096;
 
 /** EDE text of an answer that was withheld. */
@@ -67,7 +67,9 @@ export class ResponsePath implements ReplyOwner {
     forward.replyOwner = this;
   }
 
-  /** A reply that matched. Not accepted if it cannot be parsed to its end: a better one may follow. */
+  /**
+   * A reply that matched. Not accepted if it cannot be parsed to its end: a better one may follow.
+   */
   onReply(query: UpstreamQuery, bytes: Uint8Array, length: number): boolean {
     const scanned = this.#scanned;
     const verdict = scanResponse(bytes, length, scanned);
@@ -87,7 +89,8 @@ export class ResponsePath implements ReplyOwner {
     const fewer = this.#lessons.stepAfter(attempt, outcome, scanned);
     this.#forward.dropAttempt(attempt);
 
-    // It was asked to see whether it is back, and it is. Apart from that only a good answer is of use.
+    // It was asked to see whether it is back, and it is. Apart from that only a good answer is of
+    // use.
     if (isBeside && !isWholeAnswer(scanned)) {
       if (flight.outstanding === 0) this.#forward.tryNext(flight);
       return true;
@@ -98,7 +101,8 @@ export class ResponsePath implements ReplyOwner {
       this.#forward.askOverStream(flight, upstreamIndex, marks);
       return true;
     }
-    // Perhaps it rejected tags that the first client sent: that is no answer to the question (attempt() leaves them out).
+    // Perhaps it rejected tags that the first client sent: that is no answer to the question
+    // (attempt() leaves them out).
     const isError = scanned.rcode !== Rcode.NOERROR && scanned.rcode !== Rcode.NXDOMAIN;
     if (carriesTags && isError && flight.mayAsk) {
       this.#forward.attempt(flight, upstreamIndex, marks, overStream);
@@ -125,18 +129,25 @@ export class ResponsePath implements ReplyOwner {
     return true;
   }
 
-  /** Keeps a truncated answer in case no stream brings the whole one: then it is used, but never stored. */
+  /**
+   * Keeps a truncated answer in case no stream brings the whole one: then it is used, but never
+   * stored.
+   */
   #keepTruncated(flight: Flight, bytes: Uint8Array, length: number): void {
     const scanned = this.#scanned;
     if (scanned.rcode !== Rcode.NOERROR && scanned.rcode !== Rcode.NXDOMAIN) return;
-    // A reply without a question cannot be restored; one longer than a datagram is not worth its memory.
+    // A reply without a question cannot be restored; one longer than a datagram is not worth its
+    // memory.
     if (scanned.questionEnd !== flight.questionEnd || length > MAX_TRUNCATED_BYTES) return;
     const kept = flight.opaque ? length : this.#trim(bytes, length, true);
     if (!flight.opaque && this.rebindGuard?.blocks(flight, bytes, kept) === true) return;
     flight.truncatedReply = bytes.slice(0, kept);
   }
 
-  /** Removes from the scanned reply what clients must not get, makes its TTLs equal per RRset, and returns its length without OPT. */
+  /**
+   * Removes from the scanned reply what clients must not get, makes its TTLs equal per RRset, and
+   * returns its length without OPT.
+   */
   #trim(bytes: Uint8Array, length: number, knowsAllRecords: boolean): number {
     const scanned = this.#scanned;
     let end = length;
@@ -148,7 +159,10 @@ export class ResponsePath implements ReplyOwner {
     return stripOpt(bytes, end, scanned);
   }
 
-  /** A datagram that cannot be parsed, the first one for its query. The query also waits for a better one. */
+  /**
+   * A datagram that cannot be parsed, the first one for its query. The query also waits for a
+   * better one.
+   */
   #askPlainer(attempt: Attempt): void {
     if (attempt.missed || attempt.overStream) return;
     const flight = attempt.flight!;
@@ -178,7 +192,8 @@ export class ResponsePath implements ReplyOwner {
     const scanned = this.#scanned;
     this.#counters.upstreamFailure(slot, FailureReason.rcode);
     if (this.#state.isQuarantined(flight.zone!.routeSlots[upstreamIndex]!)) {
-      // What another worker was told about the loop has come back to us: it says nothing about the name.
+      // What another worker was told about the loop has come back to us: it says nothing about the
+      // name.
       flight.loopText = flight.zone!.loopTexts[upstreamIndex]!;
       return;
     }
@@ -192,7 +207,10 @@ export class ResponsePath implements ReplyOwner {
     }
   }
 
-  /** Our own words, from an upstream: the loop was cut at another worker or replica, or further up. A probe finds out which. */
+  /**
+   * Our own words, from an upstream: the loop was cut at another worker or replica, or further up.
+   * A probe finds out which.
+   */
   #hearOfLoop(flight: Flight, upstreamIndex: number, bytes: Uint8Array): void {
     const { edeOffset, edeLength, rcode } = this.#scanned;
     if (rcode !== Rcode.SERVFAIL || edeLength < 2 + LOOP_TEXT.length) return;
@@ -267,7 +285,9 @@ export class ResponsePath implements ReplyOwner {
     this.#forward.tryNext(flight);
   }
 
-  /** TCP was to replace UDP, as datagrams were lost or not believed, and it does not answer either. */
+  /**
+   * TCP was to replace UDP, as datagrams were lost or not believed, and it does not answer either.
+   */
   #askWithoutStream(flight: Flight, upstreamIndex: number, marks: number): void {
     const isMiscased = (flight.miscasedMask & (1 << upstreamIndex)) !== 0;
     const fewer = isMiscased ? stepDown(marks, Outcome.miscased, 0, false) : NO_STEP;
@@ -281,8 +301,9 @@ export class ResponsePath implements ReplyOwner {
   }
 
   /**
-   * What a single question causes says nothing about the server: a closed connection, a reset stream and an invalid answer
-   * may all be due to the question. At most they are a reason to check. Only an unreachable server is suspect.
+   * What a single question causes says nothing about the server: a closed connection, a reset
+   * stream and an invalid answer may all be due to the question. At most they are a reason to
+   * check. Only an unreachable server is suspect.
    */
   #judge(slot: number, reason: FailureReason): void {
     if (reason === FailureReason.overload) return;
@@ -299,7 +320,8 @@ export class ResponsePath implements ReplyOwner {
   mayRepeat(query: UpstreamQuery): boolean {
     const { flight: ours, upstreamIndex } = query as Attempt;
     const flight = ours!;
-    // The last message is kept for an upstream that was not asked, or for UDP if TCP was tried instead.
+    // The last message is kept for an upstream that was not asked, or for UDP if TCP was tried
+    // instead.
     const { transport } = flight.zone!.upstreams[upstreamIndex]!;
     const hasOther = flight.zone!.selection.pick(flight.triedMask) >= 0;
     const reserved = hasOther || (transport === 'udp' && !flight.truncated) ? 1 : 0;
@@ -309,8 +331,8 @@ export class ResponsePath implements ReplyOwner {
   }
 
   /**
-   * Replies that do not match this query keep coming: somebody guesses, or the server changes the case of QNAME. Over TCP
-   * nobody can guess, so the question is asked there.
+   * Replies that do not match this query keep coming: somebody guesses, or the server changes the
+   * case of QNAME. Over TCP nobody can guess, so the question is asked there.
    */
   onSuspicious(query: UpstreamQuery): void {
     const attempt = query as Attempt;
@@ -336,7 +358,8 @@ function isWholeAnswer({ rcode, truncated }: ScannedResponse): boolean {
 function edeTextOf(bytes: Uint8Array, scanned: ScannedResponse): Uint8Array | null {
   const textOffset = scanned.edeOffset + 2;
   const textLength = Math.min(scanned.edeLength - 2, MAX_EDE_TEXT);
-  // Some texts name the question, in the letter case they got; the end may be cut off within a label.
+  // Some texts name the question, in the letter case they got; the end may be cut off within a
+  // label.
   const whole = Math.min(scanned.edeLength - 2, MAX_EDE_TEXT + MAX_LABEL_LENGTH);
   if (scanned.questionEnd > HEADER_LENGTH) hideOurLettersInText(bytes, textOffset, textOffset + whole);
   return textLength > 0 ? bytes.slice(textOffset, textOffset + textLength) : null;

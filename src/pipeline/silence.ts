@@ -1,5 +1,6 @@
-// What to do about silence: whether the last message about a question is delayed, which upstream it goes to, and with which marks and over
-// which transport a silent upstream is asked again. forward-path asks this module, and sends the message.
+// What to do about silence: whether the last message about a question is delayed, which upstream it
+// goes to, and with which marks and over which transport a silent upstream is asked again.
+// forward-path asks this module, and sends the message.
 import { type DomainLessons, lessonKey } from '../upstream/domain-lessons.ts';
 import { ALL_MARKS, Mark } from '../upstream/marks.ts';
 import { type SharedUpstreamState, UpstreamState } from '../upstream/shared-state.ts';
@@ -33,7 +34,8 @@ export class Silence {
   }
 
   /**
-   * Whether to delay the last message: all upstreams are silent to everybody, and this message is to outlive the outage.
+   * Whether to delay the last message: all upstreams are silent to everybody, and this message is
+   * to outlive the outage.
    * @param next the upstream it would go to; −1: all were tried
    */
   mayPass(flight: Flight, next: number): boolean {
@@ -44,7 +46,8 @@ export class Silence {
     for (let i = 0; i < flight.attemptCount; i++) {
       const attempt = flight.attempts[i]!;
       if (attempt === null) continue;
-      // A connection loses no message while others arrive: a third one would only be one more for others to wait behind.
+      // A connection loses no message while others arrive: a third one would only be one more for
+      // others to wait behind.
       if (attempt.missed || (!attempt.overStream && this.#isAlive(flight, attempt))) return false;
       // It may be silent only because of what the attempt carried.
       if (this.#domains.isPlainAnswered(attempt.lessonKey)) return false;
@@ -73,7 +76,8 @@ export class Silence {
     this.before = NOTHING;
     this.overStream = false;
     if (flight.dislikedBy === index) {
-      // It answers, but not what it was sent: the last message goes without any OPT, which every server accepts.
+      // It answers, but not what it was sent: the last message goes without any OPT, which every
+      // server accepts.
       this.marks = Mark.case;
       if (last !== null) this.before = { outcome: Outcome.disliked, marks: last.marks };
       return;
@@ -85,7 +89,8 @@ export class Silence {
       // If it was silent with EDNS and not without, it is not asked with EDNS twice.
       if (isRepeated && domains.isPlainAnswered(key)) this.marks &= Mark.case;
     } else {
-      // Over a stream silence says nothing about EDNS, and an encrypted query without OPT could not be padded (RFC 8467).
+      // Over a stream silence says nothing about EDNS, and an encrypted query without OPT could not
+      // be padded (RFC 8467).
       this.marks &= domains.proven(key, nowMs) | Mark.options | Mark.edns;
     }
     if ((flight.miscasedMask & (1 << index)) !== 0) {
@@ -103,8 +108,8 @@ export class Silence {
   }
 
   /**
-   * Whether UDP is not good enough: twice it brought no answer, or an invalid one. Over TCP nothing is lost,
-   * forged or too long.
+   * Whether UDP is not good enough: twice it brought no answer, or an invalid one. Over TCP nothing
+   * is lost, forged or too long.
    */
   #wantsStream(flight: Flight, index: number, key: number): boolean {
     if (flight.streamRefused || (flight.streamMask & (1 << index)) !== 0) return false;

@@ -1,6 +1,6 @@
-// A client that waits for a flight's answer: what its own answer must restore (ID, QNAME's case, OPT, size) and the
-// path back. Pooled: one per forwarded or coalesced query.
-import { copyOctets, WordOctets } from '../base/word-octets.ts';
+// A client that waits for a flight's answer: what its own answer must restore (ID, QNAME's case,
+// OPT, size) and the path back. Pooled: one per forwarded or coalesced query.
+import { copyBytes, WordBytes } from '../base/word-bytes.ts';
 import { PEER_WORDS } from '../io/datagram-socket.ts';
 import { copyPeer } from '../io/peer.ts';
 import { HEADER_LENGTH } from '../wire/header.ts';
@@ -17,19 +17,28 @@ export class Waiter {
   qnameLength = 0;
   hasOpt = false;
   dnssecOk = false;
-  /** The longest answer this client takes, octets. */
+  /** The longest answer this client takes, bytes. */
   sizeLimit = 0;
   /** When its query was handled (clock ms), for the latency histogram. */
   receivedMs = 0;
-  /** A message that has QNAME in the client's own letter case: the query that started its flight, or #kept. */
+  /**
+   * A message that has QNAME in the client's own letter case: the query that started its flight, or
+   * #kept.
+   */
   named: Uint8Array = NO_MESSAGE;
   /** Allocated for the first waiter that joins a flight. */
-  #kept: WordOctets | null = null;
+  #kept: WordBytes | null = null;
   path: ClientPath | null = null;
   readonly peer = new Int32Array(PEER_WORDS);
-  /** The flight it waits for; null when it has been taken off (Flight.takeWaiters(), removeWaiter()). */
+  /**
+   * The flight it waits for; null when it has been taken off (Flight.takeWaiters(),
+   * removeWaiter()).
+   */
   flight: Flight | null = null;
-  /** Its neighbors among the waiters of the same flight; `next` is also the next free one in the pool. */
+  /**
+   * Its neighbors among the waiters of the same flight; `next` is also the next free one in the
+   * pool.
+   */
   previous: Waiter | null = null;
   next: Waiter | null = null;
   /** The client (client-hash.ts), and its waiters before and after this one (client-shares.ts). */
@@ -39,15 +48,16 @@ export class Waiter {
 
   /** Copies QNAME from a query, for a waiter that joins a flight started by another one. */
   keepName(query: Uint8Array): void {
-    this.#kept ??= WordOctets.ofLength(HEADER_LENGTH + MAX_NAME_LENGTH);
-    copyOctets(query, HEADER_LENGTH, this.#kept, HEADER_LENGTH, this.qnameLength);
+    this.#kept ??= WordBytes.ofLength(HEADER_LENGTH + MAX_NAME_LENGTH);
+    copyBytes(query, HEADER_LENGTH, this.#kept, HEADER_LENGTH, this.qnameLength);
     this.named = this.#kept;
   }
 }
 
 /**
- * Size of the counts of waiting datagrams by client hash: a power of two. The few clients that share a count with a flood share its limit;
- * nobody can choose which ones they are (client-hash.ts).
+ * Size of the counts of waiting datagrams by client hash: a power of two. The few clients that
+ * share a count with a flood share its limit; nobody can choose which ones they are
+ * (client-hash.ts).
  */
 const CLIENT_SLOTS = 16_384;
 
@@ -55,8 +65,9 @@ const CLIENT_SLOTS = 16_384;
 export class WaiterPool {
   readonly limit: number;
   /**
-   * How many UDP queries of one client may wait; 0: no limit. An attacker that forges a victim's address and has all answers ready at the same
-   * time sends the victim a pulse of them (DNSBomb, CVE-2024-33655). A stream's client is real, and gets no more than it reads.
+   * How many UDP queries of one client may wait; 0: no limit. An attacker that forges a victim's
+   * address and has all answers ready at the same time sends the victim a pulse of them (DNSBomb,
+   * CVE-2024-33655). A stream's client is real, and gets no more than it reads.
    */
   perClientLimit = 0;
   /** Waiting UDP queries, by client. */

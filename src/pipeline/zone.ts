@@ -1,4 +1,5 @@
-// A zone: a name suffix, its upstreams, and how one of them is chosen. Zone 0 is the root: everything else.
+// A zone: a name suffix, its upstreams, and how one of them is chosen. Zone 0 is the root:
+// everything else.
 import type { Selection } from '../upstream/selection.ts';
 import type { Upstream } from '../upstream/upstream.ts';
 import { hashLabel, ROOT_HASH } from '../wire/name-hash.ts';
@@ -6,14 +7,19 @@ import { matchesSuffix, type ParsedQuery } from '../wire/query.ts';
 import { ClientShares } from './client-shares.ts';
 import type { Waiter } from './waiter.ts';
 
-/** A zone may take this many times the number of free slots, so that zones with dead upstreams leave room for the others. */
+/**
+ * A zone may take this many times the number of free slots, so that zones with dead upstreams leave
+ * room for the others.
+ */
 const FREE_SHARE = 3;
 
 /**
- * What is in flight for a zone. Outlives the Zone: flights of the old one still count after a routing change.
+ * What is in flight for a zone. Outlives the Zone: flights of the old one still count after a
+ * routing change.
  *
- * mayTake() says how many slots a zone may have; `clients` says which of its clients have them. If there are no more, a slot
- * passes from one client to another of the same zone, so that the two decisions are independent.
+ * mayTake() says how many slots a zone may have; `clients` says which of its clients have them. If
+ * there are no more, a slot passes from one client to another of the same zone, so that the two
+ * decisions are independent.
  */
 export class ZoneLoad {
   flights = 0;
@@ -22,7 +28,10 @@ export class ZoneLoad {
   /** There is no other zone to leave room for. */
   isAlone = true;
 
-  /** Whether the zone, which has `own` of the `inUse` slots, may have one more; there are `limit` in all. */
+  /**
+   * Whether the zone, which has `own` of the `inUse` slots, may have one more; there are `limit` in
+   * all.
+   */
   mayTake(own: number, inUse: number, limit: number): boolean {
     return inUse < limit && (this.isAlone || own < FREE_SHARE * (limit - inUse));
   }
@@ -38,15 +47,18 @@ export class ZoneLoad {
   }
 }
 
-/** One zone as a worker uses it. Replaced as a whole when routing changes; flights keep the zone they started with. */
+/**
+ * One zone as a worker uses it. Replaced as a whole when routing changes; flights keep the zone
+ * they started with.
+ */
 export class Zone {
   /** Lower case, no trailing dot; '.' for the root. */
   readonly suffix: string;
   /** The suffix on the wire, folded. */
   readonly wireSuffix: Uint8Array;
   /**
-   * Cache partition: replies from this zone's upstreams are found only under this number. It changes when the
-   * upstreams do, so that data never crosses from one set of upstreams to another.
+   * Cache partition: replies from this zone's upstreams are found only under this number. It
+   * changes when the upstreams do, so that data never crosses from one set of upstreams to another.
    */
   readonly partition: number;
   readonly upstreams: readonly Upstream[];
@@ -143,7 +155,7 @@ export class ZoneTable {
   }
 }
 
-/** The offsets of the labels of an uncompressed name, the root's zero octet last. */
+/** The offsets of the labels of an uncompressed name, the root's zero byte last. */
 function labelOffsetsOf(wireName: Uint8Array): number[] {
   const offsets = [0];
   for (let at = 0; wireName[at] !== 0; offsets.push(at)) at += wireName[at]! + 1;

@@ -1,12 +1,18 @@
-// How fast a server answers at its best, and what follows from that: when its silence is suspect, and how long a query waits for
-// room before another connection is opened. Kept by stream-exchange. Slow names hardly move it: whoever owns one does not decide
-// what is taken for slow.
+// How fast a server answers at its best, and what follows from that: when its silence is suspect,
+// and how long a query waits for room before another connection is opened. Kept by stream-exchange.
+// Slow names hardly move it: whoever owns one does not decide what is taken for slow.
 
-/** A connection whose server owes answers is suspect when silent for four times the best answer, within these bounds, ms. */
+/**
+ * A connection whose server owes answers is suspect when silent for four times the best answer,
+ * within these bounds, ms.
+ */
 const SUSPECT_PER_ANSWER = 4;
 const MIN_SUSPECT_MS = 250;
 const MAX_SUSPECT_MS = 1000;
-/** Where connections bring answers, another one is opened for a query that has waited for so long, ms … */
+/**
+ * Where connections bring answers, another one is opened for a query that has waited for so long,
+ * ms …
+ */
 const MIN_PATIENCE_MS = 30;
 /** … or for so many times the best answer. */
 const PATIENCE_PER_ANSWER = 1.5;

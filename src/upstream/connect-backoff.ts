@@ -1,11 +1,12 @@
-// When to try again to connect to a server that could not be reached: queries in between fail at once, for the same reason.
-// Used by the exchanges that hold connections.
+// When to try again to connect to a server that could not be reached: queries in between fail at
+// once, for the same reason. Used by the exchanges that hold connections.
 import { FailureReason } from './exchange.ts';
 
 const FIRST_PAUSE_MS = 50;
 /**
- * Shorter than the pause between health checks: one that finds the server alive brings it back at once. A dead one is not
- * burdened by five attempts a second: there are few questions for it while it is down.
+ * Shorter than the pause between health checks: one that finds the server alive brings it back at
+ * once. A dead one is not burdened by five attempts a second: there are few questions for it while
+ * it is down.
  */
 const MAX_PAUSE_MS = 200;
 

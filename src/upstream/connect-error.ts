@@ -1,5 +1,6 @@
-// Why a connection toward an upstream did not come about, in words: the cause, then what cures it. Used by stream-link; shown in
-// the log, by /upstreams and by health checks. Listed in docs/errors.md.
+// Why a connection toward an upstream did not come about, in words: the cause, then what cures it.
+// Used by stream-link; shown in the log, by /upstreams and by health checks. Listed in
+// docs/errors.md.
 import type { PeerCertificate } from 'node:tls';
 import type { StreamConnector } from './stream-connector.ts';
 
@@ -22,7 +23,10 @@ const CERTIFICATE_TEXTS: Readonly<Record<string, string>> = {
   CERT_REVOKED: 'its certificate is revoked: replace it on the server',
 };
 
-/** What TLS libraries say of a peer that talks something else, of old versions, and of protocols (ALPN). */
+/**
+ * What TLS libraries say of a peer that talks something else, of old versions, and of protocols
+ * (ALPN).
+ */
 const NO_TLS =
   /WRONG_VERSION_NUMBER|PACKET_LENGTH_TOO_LONG|HTTP_REQUEST|UNKNOWN_PROTOCOL|UNEXPECTED_MESSAGE|BAD_RECORD_TYPE|RECORD_LAYER_FAILURE/;
 const OLD_TLS = /UNSUPPORTED_PROTOCOL|ALERT_PROTOCOL_VERSION|VERSION_TOO_LOW/;

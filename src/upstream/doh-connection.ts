@@ -1,5 +1,6 @@
-// One HTTPS connection toward a DNS server (RFC 8484): HTTP/2, or HTTP/1.1 where the server has nothing else. HTTP tells the
-// replies apart, so the ID on the wire is 0, which lets the server's caches work (§4.1).
+// One HTTPS connection toward a DNS server (RFC 8484): HTTP/2, or HTTP/1.1 where the server has
+// nothing else. HTTP tells the replies apart, so the ID on the wire is 0, which lets the server's
+// caches work (§4.1).
 import type { TLSSocket } from 'node:tls';
 import { Counter, type Counters } from '../metrics/counters.ts';
 import type { DohClient, ResponseHandler } from './doh-client.ts';

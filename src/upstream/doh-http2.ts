@@ -1,5 +1,5 @@
-// DNS over HTTP/2 on one connection (RFC 8484 §5.2, RFC 9113). Nothing that the server sends costs more than a few kilobytes and
-// one request; how much it may send at all is bounded by stream-link.
+// DNS over HTTP/2 on one connection (RFC 8484 §5.2, RFC 9113). Nothing that the server sends costs
+// more than a few kilobytes and one request; how much it may send at all is bounded by stream-link.
 import { type ClientHttp2Session, type ClientHttp2Stream, connect, constants } from 'node:http2';
 import { describeOpenError } from './connect-error.ts';
 import {

@@ -1,8 +1,10 @@
-// What one thread knows of how a server treats the marks of queries for one domain: those it was seen to take, and those it
-// stumbled over. A domain's owner decides what a resolver answers for it, so such a lesson never leaves that domain; for all
-// names something is learned only in server-lessons.ts. Used for every query to an upstream, so it is a single table look-up.
+// What one thread knows of how a server treats the marks of queries for one domain: those it was
+// seen to take, and those it stumbled over. A domain's owner decides what a resolver answers for
+// it, so such a lesson never leaves that domain; for all names something is learned only in
+// server-lessons.ts. Used for every query to an upstream, so it is a single table look-up.
 //
-// The table is direct-mapped: a domain that is replaced is learned again, which costs one more message for one question.
+// The table is direct-mapped: a domain that is replaced is learned again, which costs one more
+// message for one question.
 import { avalanche } from '../wire/name-hash.ts';
 import { LESSON_SECONDS, Mark } from './marks.ts';
 
@@ -29,7 +31,10 @@ const ENOUGH_AFTER_SILENCE = 3;
 const DOMAIN_CHECKS = 10;
 /** … in all, a second: a flood of bad names costs no more than this. */
 const CHECKS_PER_SECOND = 100;
-/** Counts of checks by client and domain, and by client; powers of two. Who shares one, shares its checks. */
+/**
+ * Counts of checks by client and domain, and by client; powers of two. Who shares one, shares its
+ * checks.
+ */
 const CHECK_ENTRIES = 4096;
 const CLIENT_BUCKETS = 1024;
 
@@ -89,8 +94,9 @@ export class DomainLessons {
   }
 
   /**
-   * The marks for a message after silence: those that the server is known to take, so that one question finds out whether any is in the way.
-   * Which one, the next questions find out: they try EDNS without options, one at a time, as only EDNS brings DNSSEC.
+   * The marks for a message after silence: those that the server is known to take, so that one
+   * question finds out whether any is in the way. Which one, the next questions find out: they try
+   * EDNS without options, one at a time, as only EDNS brings DNSSEC.
    */
   marksAfterSilence(key: number, knowsEdns: boolean, wantsDnssec: boolean, nowMs: number): number {
     const at = this.#entry(key);
@@ -114,7 +120,10 @@ export class DomainLessons {
     }
   }
 
-  /** Whether a question without OPT was answered for this domain after silence: a last try goes that way. */
+  /**
+   * Whether a question without OPT was answered for this domain after silence: a last try goes that
+   * way.
+   */
   isPlainAnswered(key: number): boolean {
     const at = offsetOf(key);
     if (this.#words[at + KEY] !== key) return false;
@@ -131,8 +140,8 @@ export class DomainLessons {
   }
 
   /**
-   * A message with these marks was answered after silence with more. One may come of a lost datagram; returns the marks to give up once it is
-   * shown, 0 before.
+   * A message with these marks was answered after silence with more. One may come of a lost
+   * datagram; returns the marks to give up once it is shown, 0 before.
    */
   answeredAfterSilence(key: number, marks: number, silentMarks: number): number {
     const at = this.#entry(key);
@@ -142,7 +151,8 @@ export class DomainLessons {
     const missing = silentMarks & ~marks;
     if (missing === 0 || ++words[at + AFTER_SILENCE]! < ENOUGH_AFTER_SILENCE) return 0;
     words[at + AFTER_SILENCE] = 0;
-    // One at a time: with the rest in force again, the next silence shows whether it was not this one.
+    // One at a time: with the rest in force again, the next silence shows whether it was not this
+    // one.
     if ((missing & Mark.options) !== 0) {
       return words[at + REPEAT] === Repeat.plainOnly ? Mark.options | Mark.edns : Mark.options;
     }
@@ -150,8 +160,9 @@ export class DomainLessons {
   }
 
   /**
-   * Whether a doubtful answer may be checked by one message more, for a client. So many in time, and no
-   * client has more than it leaves to others: bad names of one do not use up what another needs.
+   * Whether a doubtful answer may be checked by one message more, for a client. So many in time,
+   * and no client has more than it leaves to others: bad names of one do not use up what another
+   * needs.
    */
   mayCheck(key: number, clientHash: number, nowMs: number): boolean {
     const second = secondOf(nowMs);
@@ -185,7 +196,10 @@ export class DomainLessons {
   }
 }
 
-/** The key of a domain at a server; `partition` changes when a zone's servers do, so that a new one in a slot starts afresh. */
+/**
+ * The key of a domain at a server; `partition` changes when a zone's servers do, so that a new one
+ * in a slot starts afresh.
+ */
 export function lessonKey(domainHash: number, slot: number, partition: number): number {
   // Never 0, the key of an empty entry.
   return avalanche(domainHash + Math.imul(partition, 0x9e3779b1), slot) | 1;

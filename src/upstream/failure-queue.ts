@@ -1,8 +1,11 @@
-// Failures that are known while send() still runs, told in the next turn of the event loop instead: an owner is never
-// called from within its own send(). Used by every exchange.
+// Failures that are known while send() still runs, told in the next turn of the event loop instead:
+// an owner is never called from within its own send(). Used by every exchange.
 import type { Exchange, FailureReason, UpstreamQuery } from './exchange.ts';
 
-/** Queries of one exchange that could not be sent. They count as in flight, without an ID, until their owner was told. */
+/**
+ * Queries of one exchange that could not be sent. They count as in flight, without an ID, until
+ * their owner was told.
+ */
 export class FailureQueue {
   readonly #exchange: Exchange;
   #queries: UpstreamQuery[] = [];

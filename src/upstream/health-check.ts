@@ -1,10 +1,14 @@
-// One question to one upstream on the main thread's own account: whether it is alive. It goes by a way of its own, opened for it
-// and closed after it: what an earlier connection came to (a pause, a silent black hole) says nothing. Begun by health.
+// One question to one upstream on the main thread's own account: whether it is alive. It goes by a
+// way of its own, opened for it and closed after it: what an earlier connection came to (a pause, a
+// silent black hole) says nothing. Begun by health.
 import { describeSystemCode } from './connect-error.ts';
 import { FAILURE_REASON_NAMES, FailureReason, type ReplyOwner, UpstreamQuery } from './exchange.ts';
 import type { Upstream, UpstreamSpec } from './upstream.ts';
 
-/** What came of a check. `failure`: in words; '' when the upstream answered; null when nothing can be said. */
+/**
+ * What came of a check. `failure`: in words; '' when the upstream answered; null when nothing can
+ * be said.
+ */
 export type CheckOutcome = (check: HealthCheck, failure: string | null) => void;
 
 export class HealthCheck implements ReplyOwner {

@@ -1,13 +1,14 @@
-// Finds out whether upstreams that give cause for doubt are alive, and takes them out of use. Runs on the main thread; the workers
-// raise doubts and note answers in the shared state, and read the verdict there.
+// Finds out whether upstreams that give cause for doubt are alive, and takes them out of use. Runs
+// on the main thread; the workers raise doubts and note answers in the shared state, and read the
+// verdict there.
 //
 //   any answer, to a client's question or to a check, whatever it says ─────────────▶ up, at once
 //   a question came to nothing (doubt) ─────▶ a check, once an interval until something is answered
 //   out of reach, or a check without an answer for a moment ────────────────────────▶ suspect: others are asked first
 //   maxFails checks in a row failed, and nothing was answered meanwhile ────────────▶ down: trials alone (selection.ts)
 //
-// A check is a few octets each half second, and only while there is doubt: the pause does not grow, so that an outage of ten
-// minutes ends as soon as one of three seconds.
+// A check is a few bytes each half second, and only while there is doubt: the pause does not grow,
+// so that an outage of ten minutes ends as soon as one of three seconds.
 import type { Clock } from '../base/clock.ts';
 import type { CheckQuestion } from '../config/config.ts';
 import { writeQuestion } from '../wire/build-query.ts';
@@ -22,9 +23,15 @@ import type { Upstream, UpstreamSpec } from './upstream.ts';
 const CHECK_TIMEOUT_MS = 2500;
 /** How often doubts are looked for, at most. */
 const LOOK_MS = 100;
-/** With less than this between two looks, silence counts: else the thread was stopped, and answers may wait unread. */
+/**
+ * With less than this between two looks, silence counts: else the thread was stopped, and answers
+ * may wait unread.
+ */
 const STANDSTILL_MS = 1000;
-/** Silence to a check for so many round trips, as the estimate has the quick ones, makes a server suspect, within these bounds. */
+/**
+ * Silence to a check for so many round trips, as the estimate has the quick ones, makes a server
+ * suspect, within these bounds.
+ */
 const SUSPECT_ROUND_TRIPS = 6;
 const SUSPECT_MIN_MS = 200;
 const SUSPECT_MAX_MS = 1000;
@@ -48,7 +55,10 @@ export interface HealthChange {
 export interface HealthSettings {
   /** Pause between checks of an upstream. */
   readonly intervalMs: number;
-  /** Failed checks in a row that take an upstream out of use; 0: nothing does, and nothing is checked. */
+  /**
+   * Failed checks in a row that take an upstream out of use; 0: nothing does, and nothing is
+   * checked.
+   */
   readonly maxFails: number;
 }
 
@@ -75,7 +85,10 @@ export class HealthChecker {
     this.#lastLookMs = options.clock.nowMs;
   }
 
-  /** The upstreams to look after from now on. One whose slot, address and question stay the same goes on as it was. */
+  /**
+   * The upstreams to look after from now on. One whose slot, address and question stay the same
+   * goes on as it was.
+   */
   setUpstreams(upstreams: readonly CheckedUpstream[]): void {
     const wanted = new Map(upstreams.map((upstream) => [upstream.spec.slot, upstream]));
     for (const [slot, known] of this.#watched) {
@@ -128,7 +141,10 @@ export class HealthChecker {
     this.#watched.get(slot)?.blame(reason);
   }
 
-  /** What went wrong with an upstream since it last answered, to a worker or a check; '' if nothing did. */
+  /**
+   * What went wrong with an upstream since it last answered, to a worker or a check; '' if nothing
+   * did.
+   */
   reasonOf(slot: number): string {
     return this.#watched.get(slot)?.reason ?? '';
   }
@@ -145,12 +161,18 @@ export class HealthChecker {
 /** One upstream, and its checks under way. */
 class WatchedUpstream {
   #reason = '';
-  /** As SharedUpstreamState.answers() when the reason was noted: any answer since then is the end of it. */
+  /**
+   * As SharedUpstreamState.answers() when the reason was noted: any answer since then is the end of
+   * it.
+   */
   #reasonAnswers = 0;
   readonly #upstream: CheckedUpstream;
   readonly #options: HealthCheckerOptions;
   readonly #message: Uint8Array;
-  /** Oldest first. One begins each interval, however long those before it are silent: a slow server has its time. */
+  /**
+   * Oldest first. One begins each interval, however long those before it are silent: a slow server
+   * has its time.
+   */
   readonly #checks: HealthCheck[] = [];
   /** As SharedUpstreamState.answers() and doubts() at the last look. */
   #answersSeen: number;

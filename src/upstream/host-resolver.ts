@@ -1,5 +1,5 @@
-// The addresses of an upstream that is given by name: resolved at start and again when they expire, through given servers so
-// that we never ask ourselves. Runs on the main thread.
+// The addresses of an upstream that is given by name: resolved at start and again when they expire,
+// through given servers so that we never ask ourselves. Runs on the main thread.
 import { promises as dns } from 'node:dns';
 
 /** A name is asked for again no sooner … */

@@ -1,12 +1,14 @@
-// Which query waits behind which 16-bit ID toward one upstream. Called by udp-exchange for every query and every reply.
-// IDs are random over 0–65535 (RFC 5452 §4.3, §9.2) and unique in flight.
+// Which query waits behind which 16-bit ID toward one upstream. Called by udp-exchange for every
+// query and every reply. IDs are random over 0–65535 (RFC 5452 §4.3, §9.2) and unique in flight.
 //
-//   ID ──slotOfId──▶ slot ──▶ query (its octets 12 … questionEnd−1 are the question as sent), mismatching replies so far
+//   ID ──slotOfId──▶ slot ──▶ query (its bytes 12 … questionEnd−1 are the question as sent), mismatching replies so far
 import type { RandomPool } from '../base/random.ts';
 import type { UpstreamQuery } from './exchange.ts';
 import { compareQuestions, MAX_QUESTION_LENGTH, QuestionMatch } from './question-match.ts';
 
-/** Attempts at drawing a free ID. With a quarter of all IDs taken, eight fail once in 65,536 sends. */
+/**
+ * Attempts at drawing a free ID. With a quarter of all IDs taken, eight fail once in 65,536 sends.
+ */
 const DRAWS = 8;
 const HEADER_LENGTH = 12;
 /** Instead of a count of mismatches: the owner has been told. */
@@ -14,7 +16,10 @@ const REPORTED = 255;
 
 /** IDs in flight toward one upstream. */
 export class IdTable {
-  /** Most IDs in flight at a time; far fewer than 65,536, so that a free one is found quickly and stays unpredictable. */
+  /**
+   * Most IDs in flight at a time; far fewer than 65,536, so that a free one is found quickly and
+   * stays unpredictable.
+   */
   readonly capacity: number;
   /** IDs taken now. */
   inFlight = 0;
@@ -34,7 +39,10 @@ export class IdTable {
     this.#free = new Uint16Array(this.capacity);
   }
 
-  /** Gives the query a random free ID and returns the ID; −1 when there is none, or the question is too long. */
+  /**
+   * Gives the query a random free ID and returns the ID; −1 when there is none, or the question is
+   * too long.
+   */
   take(query: UpstreamQuery): number {
     const questionLength = query.questionEnd - HEADER_LENGTH;
     if (questionLength <= 0 || questionLength > MAX_QUESTION_LENGTH) return -1;
@@ -59,7 +67,10 @@ export class IdTable {
     return slot < 0 ? null : this.#queries[slot]!;
   }
 
-  /** The query in flight by this channel whose question a reply repeats, in any letter case; null if there is none. */
+  /**
+   * The query in flight by this channel whose question a reply repeats, in any letter case; null if
+   * there is none.
+   */
   findByQuestion(channel: number, bytes: Uint8Array, length: number): UpstreamQuery | null {
     for (let slot = 0; slot < this.#queries.length; slot++) {
       const query = this.#queries[slot]!;
@@ -72,7 +83,8 @@ export class IdTable {
   }
 
   /**
-   * Counts one more reply that came for this ID, which must be taken, and did not match. True once: when that makes `enough`.
+   * Counts one more reply that came for this ID, which must be taken, and did not match. True once:
+   * when that makes `enough`.
    */
   addMismatch(id: number, enough: number): boolean {
     const slot = this.#slotOfId[id]! - 1;

@@ -1,5 +1,6 @@
-// What a message to an upstream carries beyond the bare question. A server that stumbles over a mark is asked without it: for
-// one question (pipeline/fallback.ts), for one domain (domain-lessons.ts), or as a whole (server-lessons.ts), for a while.
+// What a message to an upstream carries beyond the bare question. A server that stumbles over a
+// mark is asked without it: for one question (pipeline/fallback.ts), for one domain
+// (domain-lessons.ts), or as a whole (server-lessons.ts), for a while.
 
 /** Bits of a small integer. `options` means our own option, the loop tag; it needs `edns`. */
 export const Mark = {
@@ -16,7 +17,9 @@ export const ALL_MARKS: number = Mark.case | Mark.options | Mark.edns;
 export const MARK_NAMES = ['case', 'options', 'edns'] as const;
 export const MARK_COUNT = MARK_NAMES.length;
 
-/** How long a server, or a domain at a server, is asked without a mark before it is tried again, s. */
+/**
+ * How long a server, or a domain at a server, is asked without a mark before it is tried again, s.
+ */
 export const LESSON_SECONDS = 900;
 
 /** A message that may not carry these marks: without EDNS there are no options. */

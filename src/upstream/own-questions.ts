@@ -1,5 +1,6 @@
-// Questions of our own that find out whether a server stumbles over a mark (marks.ts): each name is asked plain, in mixed case,
-// with EDNS and with an option, and the replies are compared. No owner of these names could gain anything from it.
+// Questions of our own that find out whether a server stumbles over a mark (marks.ts): each name is
+// asked plain, in mixed case, with EDNS and with an option, and the replies are compared. No owner
+// of these names could gain anything from it.
 import { writeQuestion } from '../wire/build-query.ts';
 import { Class, Rcode, Type } from '../wire/codes.ts';
 import { appendOption, SERVER_UDP_SIZE, writeOpt } from '../wire/edns.ts';
@@ -13,12 +14,17 @@ import { Mark } from './marks.ts';
 import type { Finding } from './server-lessons.ts';
 import type { Upstream } from './upstream.ts';
 
-/** Names that every resolver of the Internet knows, of owners that have nothing to do with each other. */
+/**
+ * Names that every resolver of the Internet knows, of owners that have nothing to do with each
+ * other.
+ */
 export const OWN_NAMES: readonly string[] = ['a.root-servers.net', 'example.com', 'one.one.one.one'];
 /** An option of the range for local use (RFC 6891 §9) that says nothing. */
 const UNKNOWN_OPTION = 65353;
 const OPTION_LENGTH = 28;
-/** A reply takes at most this long; what is not answered after half of it is asked once more, ms. */
+/**
+ * A reply takes at most this long; what is not answered after half of it is asked once more, ms.
+ */
 const PATIENCE_MS = 2000;
 
 /** What became of one question. */
@@ -105,7 +111,9 @@ function writeOwnQuestion(query: UpstreamQuery, name: string, marks: number): nu
   return appendOption(out, optOffset, length, UNKNOWN_OPTION, data, 0, OPTION_LENGTH);
 }
 
-/** Every other letter in upper case, by the position in the name; lengths of labels are no letters. */
+/**
+ * Every other letter in upper case, by the position in the name; lengths of labels are no letters.
+ */
 function mixCase(wire: Uint8Array): void {
   for (let at = 1; at < wire.length; at += 2) {
     const byte = wire[at]!;

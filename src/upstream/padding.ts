@@ -1,5 +1,5 @@
-// Padding of queries that leave encrypted, so that their length tells little (RFC 7830, RFC 8467 §4.1: blocks of 128 octets).
-// Called by the exchanges over TLS and HTTPS when they copy a query.
+// Padding of queries that leave encrypted, so that their length tells little (RFC 7830, RFC 8467
+// §4.1: blocks of 128 bytes). Called by the exchanges over TLS and HTTPS when they copy a query.
 const BLOCK_LENGTH = 128;
 /** The root's name, TYPE, CLASS, TTL, RDLENGTH. */
 const OPT_LENGTH = 11;
@@ -8,8 +8,8 @@ const OPTION_PADDING = 12;
 const OPTION_HEADER_LENGTH = 4;
 
 /**
- * Octets of padding (option header included) to add after the message; 0 when it cannot carry any: only an OPT record that is the one record of the
- * message, and its last octets, can grow.
+ * Bytes of padding (option header included) to add after the message; 0 when it cannot carry any:
+ * only an OPT record that is the one record of the message, and its last bytes, can grow.
  */
 export function paddingLength(bytes: Uint8Array, length: number, questionEnd: number): number {
   const optEnd = questionEnd + OPT_LENGTH;
@@ -23,7 +23,10 @@ export function paddingLength(bytes: Uint8Array, length: number, questionEnd: nu
   return Math.ceil(least / BLOCK_LENGTH) * BLOCK_LENGTH - length;
 }
 
-/** Adds the option to a copy of the message at `at`, in zeroed memory; `padding` is what paddingLength() said of it. */
+/**
+ * Adds the option to a copy of the message at `at`, in zeroed memory; `padding` is what
+ * paddingLength() said of it.
+ */
 export function writePadding(
   bytes: Uint8Array,
   at: number,

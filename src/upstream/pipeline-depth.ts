@@ -1,23 +1,38 @@
-// How many queries one connection may have unanswered. Servers differ: some answer one query per connection and close, some work
-// on one query after the other, some on many at a time. Shared by the connections of one upstream in one thread.
+// How many queries one connection may have unanswered. Servers differ: some answer one query per
+// connection and close, some work on one query after the other, some on many at a time. Shared by
+// the connections of one upstream in one thread.
 
-/** Messages on a TCP or TLS connection while nothing is known: enough to fill the wire, so few that a burst spreads. */
+/**
+ * Messages on a TCP or TLS connection while nothing is known: enough to fill the wire, so few that
+ * a burst spreads.
+ */
 const LEAST_DEPTH = 4;
 const MOST_DEPTH = 64;
 /** A server that works on one query after the other is given what it answers in this time, ms. */
 const SERIAL_WORK_MS = 100;
 /** How fast a gap between answers changes what is taken for the usual one: one part in so many. */
 const GAP_INERTIA = 4;
-/** Times that a server has to pass over a query it is silent about before it is taken for one that works on many. */
+/**
+ * Times that a server has to pass over a query it is silent about before it is taken for one that
+ * works on many.
+ */
 const PASSES = 3;
-/** How long that query must have been unanswered, ms: then the other one was not just the next in turn. */
+/**
+ * How long that query must have been unanswered, ms: then the other one was not just the next in
+ * turn.
+ */
 const PASSED_AFTER_MS = 250;
 
 /** What a server's replies show. */
 export class PipelineDepth {
-  /** It has overtaken itself, or passed over what it is silent about: it works on many queries at a time, so that a slow one holds up no other. */
+  /**
+   * It has overtaken itself, or passed over what it is silent about: it works on many queries at a
+   * time, so that a slow one holds up no other.
+   */
   isConcurrent = false;
-  /** It closed a connection that had brought one answer, and no connection has brought two since. */
+  /**
+   * It closed a connection that had brought one answer, and no connection has brought two since.
+   */
   isSingle = false;
   /** Usual time between answers while more than one is owed, ms. */
   #gapMs = Number.POSITIVE_INFINITY;

@@ -1,5 +1,5 @@
-// Whether a server is on the public Internet, which need not learn more about us than the question. Called when an
-// upstream is opened.
+// Whether a server is on the public Internet, which need not learn more about us than the question.
+// Called when an upstream is opened.
 import { BlockList, isIPv6 } from 'node:net';
 
 /** What IPv4 has besides public addresses (IANA special-purpose registry, RFC 6890). */
@@ -22,7 +22,9 @@ for (const [network, prefix] of [
   NOT_PUBLIC_IPV4.addSubnet(network, prefix, 'ipv4');
 }
 
-/** What IPv6 has of them: global unicast, and the public IPv4 addresses behind a NAT64 (RFC 6052). */
+/**
+ * What IPv6 has of them: global unicast, and the public IPv4 addresses behind a NAT64 (RFC 6052).
+ */
 const PUBLIC_IPV6 = new BlockList();
 PUBLIC_IPV6.addSubnet('2000::', 3, 'ipv6');
 PUBLIC_IPV6.addSubnet('64:ff9b::', 96, 'ipv6');

@@ -1,8 +1,8 @@
-// Whether a reply repeats the question that was asked: name, type and class (RFC 5452 §9.1), and the name's 0x20 case.
-// Called by every exchange for every reply.
-import { samePrefix } from '../base/word-octets.ts';
+// Whether a reply repeats the question that was asked: name, type and class (RFC 5452 §9.1), and
+// the name's 0x20 case. Called by every exchange for every reply.
+import { samePrefix } from '../base/word-bytes.ts';
 
-/** Octets of the longest question: QNAME 255, QTYPE 2, QCLASS 2. */
+/** Bytes of the longest question: QNAME 255, QTYPE 2, QCLASS 2. */
 export const MAX_QUESTION_LENGTH = 259;
 const HEADER_LENGTH = 12;
 /** QTYPE and QCLASS, which have no case. */
@@ -10,7 +10,7 @@ const TYPE_AND_CLASS_LENGTH = 4;
 
 /** How a reply's question compares with the one sent. */
 export const QuestionMatch = {
-  /** Octet for octet. */
+  /** Byte for byte. */
   exact: 0,
   /** The same name, type and class, but letters of the name in another case. */
   caseDiffers: 1,
@@ -22,8 +22,9 @@ export const QuestionMatch = {
 export type QuestionMatch = (typeof QuestionMatch)[keyof typeof QuestionMatch];
 
 /**
- * Compares the question sent, `questionLength` octets at `at` in `question`, with the one of a reply of at least 12 octets. A reply
- * whose question is compressed does not match: there is nothing before it that a pointer could mean.
+ * Compares the question sent, `questionLength` bytes at `at` in `question`, with the one of a reply
+ * of at least 12 bytes. A reply whose question is compressed does not match: there is nothing
+ * before it that a pointer could mean.
  */
 export function compareQuestions(
   question: Uint8Array,

@@ -1,20 +1,25 @@
-// How long one attempt may wait before the next upstream is asked. Called by the pipeline for every attempt.
+// How long one attempt may wait before the next upstream is asked. Called by the pipeline for every
+// attempt.
 
-/** Bounds of the first attempt's patience, ms: below, jitter would look like loss; above, too little of the deadline is left. */
+/**
+ * Bounds of the first attempt's patience, ms: below, jitter would look like loss; above, too little
+ * of the deadline is left.
+ */
 const MIN_TIMEOUT_MS = 100;
 const MAX_TIMEOUT_MS = 700;
 /** For a server whose round-trip time was not measured yet, ms. */
 const UNKNOWN_TIMEOUT_MS = 400;
 
 /**
- * Round trips, as the estimate has them (shared-state.ts: the quick ones), that an answer may take before it is taken for lost. A resolver
- * that has to ask others is slower than that; what is asked again meanwhile costs a message, and waiting for it would cost the client time.
+ * Round trips, as the estimate has them (shared-state.ts: the quick ones), that an answer may take
+ * before it is taken for lost. A resolver that has to ask others is slower than that; what is asked
+ * again meanwhile costs a message, and waiting for it would cost the client time.
  */
 const ROUND_TRIPS = 3;
 
 /**
- * Time-out of one attempt, ms: some round trips (0: unknown), doubled for each round before it, and never more than what is left until the
- * query's deadline.
+ * Time-out of one attempt, ms: some round trips (0: unknown), doubled for each round before it, and
+ * never more than what is left until the query's deadline.
  */
 export function attemptTimeoutMs(rttMs: number, round: number, remainingMs: number): number {
   const first =

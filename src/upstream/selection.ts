@@ -1,4 +1,5 @@
-// Which upstream of a zone a query goes to. Called by the pipeline for each attempt; one Selection per zone and thread.
+// Which upstream of a zone a query goes to. Called by the pipeline for each attempt; one Selection
+// per zone and thread.
 import type { RandomPool } from '../base/random.ts';
 import type { Policy } from '../config/config.ts';
 import { type SharedUpstreamState, UpstreamState } from './shared-state.ts';
@@ -6,10 +7,16 @@ import type { Trials } from './trials.ts';
 
 /** Upstreams of one zone: attempts already made are bits of one small integer. */
 export const MAX_CANDIDATES = 30;
-/** With `fastest`, one query in this many goes anywhere, so that a server that became fast is noticed. */
+/**
+ * With `fastest`, one query in this many goes anywhere, so that a server that became fast is
+ * noticed.
+ */
 const EXPLORE_ONE_IN = 20;
 
-/** A zone's upstreams and the policy among them. Indices are positions in the lists given; −1 means none. */
+/**
+ * A zone's upstreams and the policy among them. Indices are positions in the lists given; −1 means
+ * none.
+ */
 export class Selection {
   readonly #policy: Policy;
   readonly #upstreamSlots: Int32Array;
@@ -24,7 +31,10 @@ export class Selection {
   #down = 0;
   #suspect = 0;
 
-  /** upstreamSlots[i] and routeSlots[i] are where the shared state of upstream i, and of its use by this zone, stand. */
+  /**
+   * upstreamSlots[i] and routeSlots[i] are where the shared state of upstream i, and of its use by
+   * this zone, stand.
+   */
   constructor(
     policy: Policy,
     upstreamSlots: readonly number[],
@@ -44,9 +54,10 @@ export class Selection {
   }
 
   /**
-   * The upstream to ask next, or −1 when none is usable: not down, not quarantined, not tried yet (bit i of triedMask). The
-   * caller sets the bit. A suspect one is asked only when there is no other: an answer clears it within moments. That a
-   * question came to nothing says nothing here: whoever owns a name could steer everybody's queries by it.
+   * The upstream to ask next, or −1 when none is usable: not down, not quarantined, not tried yet
+   * (bit i of triedMask). The caller sets the bit. A suspect one is asked only when there is no
+   * other: an answer clears it within moments. That a question came to nothing says nothing here:
+   * whoever owns a name could steer everybody's queries by it.
    */
   pick(triedMask: number): number {
     this.#survey();
@@ -57,8 +68,8 @@ export class Selection {
   }
 
   /**
-   * When every upstream is down: one to try all the same, or −1 when there is none left or as many trials are under way as may
-   * be. A quarantined one is none: it loops.
+   * When every upstream is down: one to try all the same, or −1 when there is none left or as many
+   * trials are under way as may be. A quarantined one is none: it loops.
    */
   pickTrial(triedMask: number, trials: Trials, clientHash: number): number {
     if (!this.allDown()) return -1;
@@ -71,9 +82,9 @@ export class Selection {
   }
 
   /**
-   * One that is suspect or down, to be asked along with `index`, whose answer counts; −1: none is due. So one that is silent to
-   * its check alone comes back, and no client waits for it.
-   * Right after pick(): it judges by the same survey.
+   * One that is suspect or down, to be asked along with `index`, whose answer counts; −1: none is
+   * due. So one that is silent to its check alone comes back, and no client waits for it. Right
+   * after pick(): it judges by the same survey.
    */
   pickBeside(index: number, trials: Trials, clientHash: number, nowMs: number): number {
     if ((this.#down | this.#suspect) === 0) return -1;
@@ -84,7 +95,9 @@ export class Selection {
     return -1;
   }
 
-  /** Whether none is known to answer: a failure now says nothing about the name that was asked for. */
+  /**
+   * Whether none is known to answer: a failure now says nothing about the name that was asked for.
+   */
   isOutage(): boolean {
     this.#survey();
     return (this.#open & ~this.#down & ~this.#suspect) === 0;

@@ -1,6 +1,7 @@
-// When a server as a whole is asked without a mark (marks.ts). Whoever owns a name decides what a resolver answers for it, so
-// the evidence is several unrelated names, some of them our own questions', and none of ours to the contrary. Pure: the main
-// thread feeds it and carries out what it says.
+// When a server as a whole is asked without a mark (marks.ts). Whoever owns a name decides what a
+// resolver answers for it, so the evidence is several unrelated names, some of them our own
+// questions', and none of ours to the contrary. Pure: the main thread feeds it and carries out what
+// it says.
 import { MARK_COUNT } from './marks.ts';
 
 /** Names of unrelated owners that have to show the same. */
@@ -36,7 +37,10 @@ export class ServerEvidence {
   }
 }
 
-/** Whether a mark is to be given up for a server: `domains` of clients' names showed it, and our own questions say this. */
+/**
+ * Whether a mark is to be given up for a server: `domains` of clients' names showed it, and our own
+ * questions say this.
+ */
 export function isShown(domains: number, own: readonly Finding[]): boolean {
   if (own.includes('contradicts')) return false;
   const ours = own.filter((finding) => finding === 'shows').length;

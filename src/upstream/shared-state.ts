@@ -1,5 +1,6 @@
-// What all threads know about each upstream and each route (a zone's use of an upstream): up, down, quarantined, its
-// round-trip time. One Int32Array in shared memory; whoever learns something writes it, everybody sees it at once.
+// What all threads know about each upstream and each route (a zone's use of an upstream): up, down,
+// quarantined, its round-trip time. One Int32Array in shared memory; whoever learns something
+// writes it, everybody sees it at once.
 //
 //   slot of an upstream:  [ state | doubts | RTT µs | RTT raised | answeredEdns | answers |
 //                           without case until s | without options until s | without EDNS until s ]
@@ -8,8 +9,9 @@ import { MAX_ROUTES, MAX_UPSTREAMS } from '../metrics/counters.ts';
 import { LESSON_SECONDS, MARK_COUNT } from './marks.ts';
 
 /**
- * Whether an upstream may be asked. Any answer, to whatever question and thread, makes it up. Workers make it suspect where it
- * cannot be reached; silence and the way down are for the main thread's checks to find (health.ts).
+ * Whether an upstream may be asked. Any answer, to whatever question and thread, makes it up.
+ * Workers make it suspect where it cannot be reached; silence and the way down are for the main
+ * thread's checks to find (health.ts).
  */
 export const UpstreamState = {
   up: 0,
@@ -96,9 +98,10 @@ export class SharedUpstreamState {
   }
 
   /**
-   * Takes a measured round trip into the estimate. A quick answer is the server's merit alone, and halves the
-   * difference. A slow one may be slow because of its name: all of them together raise the estimate by a
-   * sixteenth, twice a second, however many they are. Threads may overwrite each other: an estimate tolerates it.
+   * Takes a measured round trip into the estimate. A quick answer is the server's merit alone, and
+   * halves the difference. A slow one may be slow because of its name: all of them together raise
+   * the estimate by a sixteenth, twice a second, however many they are. Threads may overwrite each
+   * other: an estimate tolerates it.
    */
   measured(slot: number, rttMs: number, nowMs: number): void {
     const at = slot * UPSTREAM_WORDS;
@@ -117,7 +120,10 @@ export class SharedUpstreamState {
     }
   }
 
-  /** Changes with every answer; as a count it is not exact (threads overwrite each other, and it wraps). */
+  /**
+   * Changes with every answer; as a count it is not exact (threads overwrite each other, and it
+   * wraps).
+   */
   answers(slot: number): number {
     return this.#words[slot * UPSTREAM_WORDS + ANSWERS]!;
   }
@@ -127,7 +133,9 @@ export class SharedUpstreamState {
     return this.#words[slot * UPSTREAM_WORDS + RTT]! / 1000;
   }
 
-  /** The server has answered a question with EDNS: neither silence nor an error is for want of it. */
+  /**
+   * The server has answered a question with EDNS: neither silence nor an error is for want of it.
+   */
   hasAnsweredEdns(slot: number): boolean {
     return this.#words[slot * UPSTREAM_WORDS + ANSWERED_EDNS] !== 0;
   }
@@ -137,7 +145,10 @@ export class SharedUpstreamState {
     if (this.#words[at] === 0) Atomics.store(this.#words, at, 1);
   }
 
-  /** The marks that the server as a whole is asked without, for now (marks.ts). The main thread alone decides so. */
+  /**
+   * The marks that the server as a whole is asked without, for now (marks.ts). The main thread
+   * alone decides so.
+   */
   learned(slot: number, nowMs: number): number {
     const at = slot * UPSTREAM_WORDS + LEARNED_UNTIL;
     let marks = 0;

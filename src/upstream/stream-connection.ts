@@ -1,5 +1,5 @@
-// One TCP or TLS connection toward an upstream: framed messages, pipelined as far as the server bears it, replies in any order
-// (RFC 7766 §6.2.1, §7).
+// One TCP or TLS connection toward an upstream: framed messages, pipelined as far as the server
+// bears it, replies in any order (RFC 7766 §6.2.1, §7).
 import type { RandomPool } from '../base/random.ts';
 import { FrameReader } from '../io/tcp-framing.ts';
 import { Counter, type Counters } from '../metrics/counters.ts';
@@ -26,7 +26,10 @@ export class StreamConnection extends StreamLink {
   readonly #reader: FrameReader;
   /** By ID, oldest first, cancelled ones included. */
   readonly #pending = new Map<number, StreamEntry>();
-  /** Those sent after the last one that was answered, cancelled ones included: a server that answers in order has them to do. */
+  /**
+   * Those sent after the last one that was answered, cancelled ones included: a server that answers
+   * in order has them to do.
+   */
   #ahead = 0;
   #orders = 0;
   /** The highest order that was answered. */

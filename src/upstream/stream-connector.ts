@@ -1,4 +1,5 @@
-// How a connection toward an upstream begins: TCP, or TLS that proves who answers (RFC 7858, RFC 8310). Used by stream-link.
+// How a connection toward an upstream begins: TCP, or TLS that proves who answers (RFC 7858, RFC
+// 8310). Used by stream-link.
 import net from 'node:net';
 import tls from 'node:tls';
 

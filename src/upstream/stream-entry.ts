@@ -1,5 +1,5 @@
-// One query as the exchanges over connections hold it (TCP, TLS, HTTPS): with its own copy of the message, so that it can be sent
-// again when a connection is lost under it.
+// One query as the exchanges over connections hold it (TCP, TLS, HTTPS): with its own copy of the
+// message, so that it can be sent again when a connection is lost under it.
 import { Counter } from '../metrics/counters.ts';
 import type { UpstreamQuery } from './exchange.ts';
 import { paddingLength, writePadding } from './padding.ts';
@@ -14,7 +14,9 @@ const QR = 0x80;
 const RCODE = 0x0f;
 
 export interface StreamEntry {
-  /** Null once cancelled: over TCP the entry then only keeps its ID taken until the reply has come. */
+  /**
+   * Null once cancelled: over TCP the entry then only keeps its ID taken until the reply has come.
+   */
   query: UpstreamQuery | null;
   /** Length, then the message. HTTPS sends what follows the length. */
   readonly frame: Buffer;
@@ -22,8 +24,9 @@ export interface StreamEntry {
   /** Connections that it was lost with so far. */
   retries: number;
   /**
-   * A server closed the connection that it was on. Perhaps this query is the cause, so it leaves again by a connection that no
-   * other query uses: those that are not to blame are lost once at most.
+   * A server closed the connection that it was on. Perhaps this query is the cause, so it leaves
+   * again by a connection that no other query uses: those that are not to blame are lost once at
+   * most.
    */
   alone: boolean;
   /** Queries of others were given up so that this one can leave (ReplyOwner.makeRoom). */
@@ -61,8 +64,8 @@ export function createEntry(query: UpstreamQuery, padded: boolean, nowMs: number
 }
 
 /**
- * Whether a message answers the entry. Over a connection nobody forges, so that an error without a question is believed, and so is
- * any case of the name.
+ * Whether a message answers the entry. Over a connection nobody forges, so that an error without a
+ * question is believed, and so is any case of the name.
  */
 export function answersEntry(
   entry: StreamEntry,

@@ -1,49 +1,35 @@
-// Queries toward one upstream over connections: TCP, TLS (RFC 7766, RFC 7858) or HTTPS (RFC 8484). Connections are opened as
-// there is demand, up to a bound, and closed when idle. Made by upstream.ts.
+// Queries toward one upstream over connections: TCP, TLS (RFC 7766, RFC 7858) or HTTPS (RFC 8484).
+// Connections are opened as there is demand, up to a bound, and closed when idle. Made by
+// upstream.ts.
 //
 //   send ─▶ waiting ─▶ the least loaded connection with room, whose server is not silent ─▶ answer
 //              ▲                                     │ closed by the server, or given up as it was silent
 //              └─────────── twice at most ───────────┘
 //
-// How many queries fit on a connection is the server's word (HTTP/2), or what its replies show (pipeline-depth.ts). A query that
-// finds no room waits here, until it is given up. The pipeline is asked to make room for those that ask least: they have the
-// connection whose server has been silent for longest, made anew.
+// How many queries fit on a connection is the server's word (HTTP/2), or what its replies show
+// (pipeline-depth.ts). A query that finds no room waits here, until it is given up. The pipeline is
+// asked to make room for those that ask least: they have the connection whose server has been
+// silent for longest, made anew.
 import type { Clock } from '../base/clock.ts';
 import { AnswerPace } from './answer-pace.ts';
 import { ConnectBackoff } from './connect-backoff.ts';
 import { type Exchange, FailureReason, UNSENT_ID, type UpstreamQuery } from './exchange.ts';
 import { FailureQueue } from './failure-queue.ts';
-import { type FaultListener, FaultTeller } from './fault-teller.ts';
+import { FaultTeller } from './fault-teller.ts';
 import { chooseLink, isStuck, MAX_CONNECTIONS, REPLACE_SILENT_MS } from './link-choice.ts';
 import { MAX_QUESTION_LENGTH } from './question-match.ts';
+import {
+  CROWDED_MS,
+  DEAD_SILENCE_MS,
+  MAX_FIRST_CONNECTIONS,
+  MAX_MESSAGE_LENGTH,
+  MAX_RETRIES,
+  MAX_WAITING,
+  type StreamExchangeOptions,
+  TICK_MS,
+} from './stream-bounds.ts';
 import { createEntry, HEADER_LENGTH, type StreamEntry } from './stream-entry.ts';
 import type { LinkHandler, StreamLink } from './stream-link.ts';
-
-const MAX_MESSAGE_LENGTH = 0xffff;
-/** Connections opening at a time while the server has not answered yet: one may be enough. */
-const MAX_FIRST_CONNECTIONS = 4;
-/** Queries without a connection. */
-const MAX_WAITING = 1024;
-/** Connections that may be lost under a query before it fails, if its owner agrees: three tries by one transport (RFC 9520 §3.1). */
-const MAX_RETRIES = 2;
-
-const TICK_MS = 100;
-/** A silent connection is given up after so long whatever waits: a connection may die without a word (RFC 1122 §4.2.3.5 waits minutes). */
-const DEAD_SILENCE_MS = 3000;
-/** For a query that has waited for so long the owner is asked to make room. */
-const CROWDED_MS = 100;
-
-export interface StreamExchangeOptions {
-  readonly clock: Clock;
-  /** Nobody on the path can read along: queries are padded. */
-  readonly encrypted: boolean;
-  /** Queries that a connection may be thought to take before one has opened. */
-  readonly firstDepth: number;
-  /** Told what went wrong, in words; once a second at most while it is the same kind. */
-  readonly onFault?: FaultListener;
-  /** Begins a connection. */
-  readonly connect: (serial: number, handler: LinkHandler) => StreamLink;
-}
 
 /** The connections toward one upstream in one thread. */
 export class StreamExchange implements Exchange, LinkHandler {
@@ -176,7 +162,8 @@ export class StreamExchange implements Exchange, LinkHandler {
     const isFault = (unanswered.length > 0 || !link.open) && !this.#closing;
     if (isFault) this.#faults.note(reason, text, this.#clock.nowMs);
     if (!link.open && !this.#closing) this.#backoff.failed(this.#clock.nowMs, reason);
-    // A server that has never sent DNS, or nothing at all, has no better answer over the next connection.
+    // A server that has never sent DNS, or nothing at all, has no better answer over the next
+    // connection.
     const isProven = link.answered > 0 || (link.wasSilent && this.#answeredAtMs > 0);
     const mayRepeat = isProven || (reason !== FailureReason.protocol && !link.wasSilent);
     for (const [index, entry] of unanswered.entries()) {
@@ -222,7 +209,10 @@ export class StreamExchange implements Exchange, LinkHandler {
     query!.owner?.onFailure(query!, reason);
   }
 
-  /** Puts those that wait on connections, as far as there is room, and opens more connections for the rest. */
+  /**
+   * Puts those that wait on connections, as far as there is room, and opens more connections for
+   * the rest.
+   */
   #place(): void {
     for (const [query, entry] of this.#waiting) {
       const link = chooseLink(this.#links, entry, this.#pace, this.#clock.nowMs);
@@ -237,7 +227,10 @@ export class StreamExchange implements Exchange, LinkHandler {
     if (this.#waiting.size > 0) this.#grow();
   }
 
-  /** Opens as many connections as those that wait need; where that is not to be, they go on waiting, or fail. */
+  /**
+   * Opens as many connections as those that wait need; where that is not to be, they go on waiting,
+   * or fail.
+   */
   #grow(): void {
     const { nowMs } = this.#clock;
     let inUse = 0;
@@ -303,7 +296,9 @@ export class StreamExchange implements Exchange, LinkHandler {
     for (const { query } of entries) this.#failures.push(query!, reason);
   }
 
-  /** Time goes by: connections that are idle, silent or not opened, and queries that wait in vain. */
+  /**
+   * Time goes by: connections that are idle, silent or not opened, and queries that wait in vain.
+   */
   readonly #tick = (): void => {
     const nowMs = this.#clock.refresh();
     for (const link of [...this.#links]) {
@@ -325,7 +320,10 @@ export class StreamExchange implements Exchange, LinkHandler {
     if (isUseless || silentMs > DEAD_SILENCE_MS) link.giveUp();
   }
 
-  /** A server that serves one connection after the other cannot get at the next one while we keep this one open. */
+  /**
+   * A server that serves one connection after the other cannot get at the next one while we keep
+   * this one open.
+   */
   #letOthersIn(nowMs: number): void {
     const isKeptOut = this.#links.some(
       (link) => link.live > 0 && link.answered === 0 && link.silentMs(nowMs) > this.#pace.suspectMs,
@@ -348,7 +346,9 @@ export class StreamExchange implements Exchange, LinkHandler {
     }
   }
 
-  /** One connection for each favored query; one in any case when none has brought anything for long. */
+  /**
+   * One connection for each favored query; one in any case when none has brought anything for long.
+   */
   #replacementsWanted(nowMs: number): number {
     let wanted = 0;
     let isHopeless = true;
@@ -360,7 +360,10 @@ export class StreamExchange implements Exchange, LinkHandler {
     return Math.max(wanted, isHopeless ? 1 : 0);
   }
 
-  /** Asks the owners of those that have waited for some time. Whom others have made room for is the first to leave. */
+  /**
+   * Asks the owners of those that have waited for some time. Whom others have made room for is the
+   * first to leave.
+   */
   #askForRoom(nowMs: number): void {
     this.#isMakingRoom = true;
     for (const [query, entry] of [...this.#waiting]) {

@@ -1,6 +1,7 @@
-// What all connections toward an upstream have in common, be it framed messages (stream-connection) or HTTP (doh-connection): the
-// socket's life, how many queries fit, how long the server has been silent. Owned by stream-exchange, which calls tick() about ten
-// times a second and decides what becomes of the queries that a connection leaves unanswered.
+// What all connections toward an upstream have in common, be it framed messages (stream-connection)
+// or HTTP (doh-connection): the socket's life, how many queries fit, how long the server has been
+// silent. Owned by stream-exchange, which calls tick() about ten times a second and decides what
+// becomes of the queries that a connection leaves unanswered.
 //
 //   connecting ──open()──▶ open ──retire()──▶ retiring: takes no more queries, gone when none is waited for
 //       └──────── error, no connection in time, destroy(), the server closes ────────▶ gone (onClosed, once)
@@ -20,7 +21,10 @@ const IDLE_MS = 10_000;
 const ENDING_MS = 200;
 /** Bytes that the kernel has not taken yet: with more, no query is added. */
 const MAX_QUEUED_BYTES = 256 * 1024;
-/** Bytes that a server may send between two answers: more is a flood of frames or headers that answer nothing. */
+/**
+ * Bytes that a server may send between two answers: more is a flood of frames or headers that
+ * answer nothing.
+ */
 const MAX_BYTES_WITHOUT_ANSWER = 1024 * 1024;
 
 /** Who owns the connections. None of these is called from within send(). */
@@ -28,9 +32,14 @@ export interface LinkHandler {
   onOpen(link: StreamLink): void;
   /** The reply to an entry, which the connection has forgotten by now. */
   onAnswer(entry: StreamEntry, bytes: Uint8Array, length: number): void;
-  /** HTTPS: this one request failed, the connection lives. With `refused` the server has not looked at it (RFC 9113 §8.7). */
+  /**
+   * HTTPS: this one request failed, the connection lives. With `refused` the server has not looked
+   * at it (RFC 9113 §8.7).
+   */
   onLost(entry: StreamEntry, refused: boolean, reason: FailureReason, text: string): void;
-  /** It is no more. `unanswered` are the entries whose owners still wait, oldest first. Called once. */
+  /**
+   * It is no more. `unanswered` are the entries whose owners still wait, oldest first. Called once.
+   */
   onClosed(link: StreamLink, unanswered: StreamEntry[], reason: FailureReason, text: string): void;
 }
 
@@ -111,7 +120,10 @@ export abstract class StreamLink {
 
   /** Queries that the server still has to answer, as far as they take room from others. */
   abstract get load(): number;
-  /** Of those, the queries that its next answer may be for: about the others it has been silent while it answered later ones. */
+  /**
+   * Of those, the queries that its next answer may be for: about the others it has been silent
+   * while it answered later ones.
+   */
   protected abstract get owed(): number;
   /** How many it may have at a time, by what this connection shows. */
   protected abstract get ownLimit(): number;
@@ -230,7 +242,10 @@ export abstract class StreamLink {
     this.closeIfDrained();
   }
 
-  /** A descriptor is kept for nothing that can still come: the server may take its time to close its end (FIN-WAIT-2). */
+  /**
+   * A descriptor is kept for nothing that can still come: the server may take its time to close its
+   * end (FIN-WAIT-2).
+   */
   protected closeIfDrained(): void {
     if (this.retiring && this.live === 0) this.socket.destroy();
   }

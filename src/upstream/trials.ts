@@ -1,10 +1,17 @@
-// Questions that upstreams are asked although they are down, so that a check which is never answered (a firewall that drops it)
-// cannot keep them out. Bounded, so that a dead server costs little. One per worker; used by selection and forward-path.
+// Questions that upstreams are asked although they are down, so that a check which is never
+// answered (a firewall that drops it) cannot keep them out. Bounded, so that a dead server costs
+// little. One per worker; used by selection and forward-path.
 import { MAX_UPSTREAMS } from '../metrics/counters.ts';
 
-/** Under way at once for each upstream and thread. More questions than that are answered at once: stale data, or SERVFAIL. */
+/**
+ * Under way at once for each upstream and thread. More questions than that are answered at once:
+ * stale data, or SERVFAIL.
+ */
 const MAX_TRIALS = 64;
-/** Clients are told apart by a keyed hash (pipeline/client-hash.ts) into so many buckets, a power of two. */
+/**
+ * Clients are told apart by a keyed hash (pipeline/client-hash.ts) into so many buckets, a power of
+ * two.
+ */
 const CLIENT_BUCKETS = 1024;
 /** While others are up: one question in this time goes to it as well. */
 const TURN_MS = 500;
@@ -17,8 +24,9 @@ export class Trials {
   readonly #nextTurnMs = new Float64Array(MAX_UPSTREAMS);
 
   /**
-   * Whether a client may have one more. It gets no more than it leaves to others: one alone has half
-   * of the slots. Whoever asks for names that are never answered does not keep the server out for all.
+   * Whether a client may have one more. It gets no more than it leaves to others: one alone has
+   * half of the slots. Whoever asks for names that are never answered does not keep the server out
+   * for all.
    */
   hasRoom(slot: number, clientHash: number): boolean {
     return this.#byClient[bucketOf(slot, clientHash)]! < MAX_TRIALS - this.#underWay[slot]!;

@@ -1,5 +1,5 @@
-// One connected UDP socket of an exchange's pool: how much is in flight by it, and when it has served long enough for its port
-// to be worth guessing at. Belongs to udp-exchange.
+// One connected UDP socket of an exchange's pool: how much is in flight by it, and when it has
+// served long enough for its port to be worth guessing at. Belongs to udp-exchange.
 import type { RandomPool } from '../base/random.ts';
 import type { DatagramHandler, DatagramSocket, ReceiveBatch } from '../io/datagram-socket.ts';
 import { Counter } from '../metrics/counters.ts';
@@ -48,7 +48,9 @@ export class UdpChannel implements DatagramHandler {
     return this.sent > this.#lifeQueries || this.strays > LIFE_STRAYS || nowMs > this.#lifeEndsMs;
   }
 
-  /** Adds what this host lost of its datagrams since the last call. `values`: the thread's counters. */
+  /**
+   * Adds what this host lost of its datagrams since the last call. `values`: the thread's counters.
+   */
   publishCounters(values: Float64Array): void {
     if (this.socket === null) return;
     const now = this.socket.counters();

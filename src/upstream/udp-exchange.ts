@@ -1,11 +1,12 @@
-// Queries toward one upstream over UDP: connected sockets on random ports, random IDs, replies believed only when source,
-// port, ID, question and case are right (RFC 5452 §4, §9). Called by upstream.ts for every forwarded query.
+// Queries toward one upstream over UDP: connected sockets on random ports, random IDs, replies
+// believed only when source, port, ID, question and case are right (RFC 5452 §4, §9). Called by
+// upstream.ts for every forwarded query.
 //
 //   one turn's sends ─▶ one channel, drawn at random ─▶ sendmmsg          a batch stays a batch, its port unpredictable
 //   channels: 16 active; each is replaced after a while, drains until nothing is in flight by it, then closes
 import type { Clock } from '../base/clock.ts';
 import type { RandomPool } from '../base/random.ts';
-import { copyOctets } from '../base/word-octets.ts';
+import { copyBytes } from '../base/word-bytes.ts';
 import { SEND_SLOT_BYTES } from '../io/datagram-socket.ts';
 import { openDatagramSocket } from '../io/open-socket.ts';
 import { Counter, type Counters } from '../metrics/counters.ts';
@@ -16,16 +17,25 @@ import { compareQuestions, QuestionMatch } from './question-match.ts';
 import { UdpChannel, type UdpChannelOwner } from './udp-channel.ts';
 
 const HEADER_LENGTH = 12;
-/** QR and OPCODE in header octet 2; a reply to a QUERY has only QR of them. */
+/** QR and OPCODE in header byte 2; a reply to a QUERY has only QR of them. */
 const QR_AND_OPCODE = 0xf8;
 const QR = 0x80;
 
-/** Replies that miss a query's question before its owner hears of it. One may be a stray, three are an attack or a broken server. */
+/**
+ * Replies that miss a query's question before its owner hears of it. One may be a stray, three are
+ * an attack or a broken server.
+ */
 const SUSPICIOUS_MISMATCHES = 3;
-/** Searches for the query that a reply without its ID is aimed at, in this time: a flood of guesses must not cost more. */
+/**
+ * Searches for the query that a reply without its ID is aimed at, in this time: a flood of guesses
+ * must not cost more.
+ */
 const MAX_SEARCHES = 32;
 const SEARCH_PERIOD_MS = 100;
-/** No two replacements within this time, whatever happens. Also the pause before opening is tried again. */
+/**
+ * No two replacements within this time, whatever happens. Also the pause before opening is tried
+ * again.
+ */
 const REPLACE_PAUSE_MS = 500;
 
 /** Errors of opening a socket that say nothing of the way to the server. */
@@ -54,14 +64,19 @@ export class UdpExchange implements Exchange, UdpChannelOwner {
   readonly #ids: IdTable;
   readonly #failures = new FailureQueue(this);
   readonly #poolSize: number;
-  /** By index; null where free. Twice the pool, so that a whole generation can drain while the next one works. */
+  /**
+   * By index; null where free. Twice the pool, so that a whole generation can drain while the next
+   * one works.
+   */
   readonly #channels: (UdpChannel | null)[];
   /** Those that are sent by. */
   readonly #active: UdpChannel[] = [];
   /** By which this turn's sends leave; null until the turn's first. */
   #turnChannel: UdpChannel | null = null;
   #sending = false;
-  /** ID whose owner is being called; −1 when none is, or the owner has already taken the query away. */
+  /**
+   * ID whose owner is being called; −1 when none is, or the owner has already taken the query away.
+   */
   #deliveringId = -1;
   #searchesLeft = MAX_SEARCHES;
   #searchPeriodEndMs = 0;
@@ -85,8 +100,9 @@ export class UdpExchange implements Exchange, UdpChannelOwner {
   }
 
   /**
-   * An exchange that can send: its first socket is open, the others open in the background. It never fails: where no socket can be had
-   * now, queries fail until one can: as `overload` if this host has none left, as `unreachable` if there is no way to the server.
+   * An exchange that can send: its first socket is open, the others open in the background. It
+   * never fails: where no socket can be had now, queries fail until one can: as `overload` if this
+   * host has none left, as `unreachable` if there is no way to the server.
    */
   static async open(options: UdpExchangeOptions): Promise<UdpExchange> {
     const exchange = new UdpExchange(options);
@@ -133,7 +149,7 @@ export class UdpExchange implements Exchange, UdpChannelOwner {
     this.#sending = true;
     const socket = channel.socket!;
     const slot = socket.reserve();
-    copyOctets(query.bytes, 0, slot, 0, length);
+    copyBytes(query.bytes, 0, slot, 0, length);
     slot[0] = id >>> 8;
     slot[1] = id & 0xff;
     socket.commitConnected(length);
@@ -152,7 +168,10 @@ export class UdpExchange implements Exchange, UdpChannelOwner {
     this.#clock.refresh();
   }
 
-  /** One datagram from the server, as the kernel sees it: address and port are right, all else is to be shown. */
+  /**
+   * One datagram from the server, as the kernel sees it: address and port are right, all else is to
+   * be shown.
+   */
   receive(channel: UdpChannel, bytes: Uint8Array, length: number): void {
     if (length < HEADER_LENGTH || (bytes[2]! & QR_AND_OPCODE) !== QR) {
       this.#guess(channel, bytes, length);
@@ -176,11 +195,14 @@ export class UdpExchange implements Exchange, UdpChannelOwner {
     } else {
       this.#stray(channel);
     }
-    // A wrong case, or a bare header, is how some honest servers are: the owner learns of it at once.
+    // A wrong case, or a bare header, is how some honest servers are: the owner learns of it at
+    // once.
     this.#suspect(query, match === QuestionMatch.differs ? SUSPICIOUS_MISMATCHES : 1);
   }
 
-  /** The kernel reports that nothing listens on the server's port, or that there is no route to it. */
+  /**
+   * The kernel reports that nothing listens on the server's port, or that there is no route to it.
+   */
   failChannel(channel: UdpChannel, code: string): void {
     if (this.#sending) {
       // The owner must not hear of it from within its own send().
@@ -188,7 +210,8 @@ export class UdpExchange implements Exchange, UdpChannelOwner {
       return;
     }
     this.lastError = code;
-    // Any other error than a closed port may come of this socket's own address being gone: the next one gets another.
+    // Any other error than a closed port may come of this socket's own address being gone: the next
+    // one gets another.
     if (code !== 'ECONNREFUSED' && !channel.retired) this.#replace(channel);
     for (const query of this.#ids.inFlightOn(channel.index)) {
       // An owner called before may have taken this one away.
@@ -248,8 +271,9 @@ export class UdpExchange implements Exchange, UdpChannelOwner {
   }
 
   /**
-   * What is no reply to any query, but repeats the question of one in flight: somebody guesses its ID (RFC 5452 §4.3), or the server
-   * does not repeat IDs. A reply that comes twice is none of that: its question is in flight no more.
+   * What is no reply to any query, but repeats the question of one in flight: somebody guesses its
+   * ID (RFC 5452 §4.3), or the server does not repeat IDs. A reply that comes twice is none of
+   * that: its question is in flight no more.
    */
   #guess(channel: UdpChannel, bytes: Uint8Array, length: number): void {
     this.#stray(channel);
@@ -329,7 +353,10 @@ export class UdpExchange implements Exchange, UdpChannelOwner {
     return true;
   }
 
-  /** Takes an old socket out of use and opens another in its place; the last one stays until there is another. */
+  /**
+   * Takes an old socket out of use and opens another in its place; the last one stays until there
+   * is another.
+   */
   #replace(channel: UdpChannel): void {
     if (this.#opening || this.#active.length < this.#poolSize || this.#clock.nowMs < this.#nextOpenMs) return;
     this.#nextOpenMs = this.#clock.nowMs + REPLACE_PAUSE_MS;
@@ -347,7 +374,8 @@ export class UdpExchange implements Exchange, UdpChannelOwner {
 
   #closeChannel(channel: UdpChannel): void {
     channel.publishCounters(this.#counterValues);
-    // Its place is free only when the socket is closed: a late datagram must not count for another channel.
+    // Its place is free only when the socket is closed: a late datagram must not count for another
+    // channel.
     void channel.socket!.close().then(() => {
       this.#channels[channel.index] = null;
       if (this.#closing) this.#finishClosing();

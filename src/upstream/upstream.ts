@@ -1,5 +1,6 @@
-// One upstream server as one thread talks to it: the exchanges of its transport behind one send(). Opened by the worker (and by
-// the main thread for its health checks) from a spec that the main thread resolved.
+// One upstream server as one thread talks to it: the exchanges of its transport behind one send().
+// Opened by the worker (and by the main thread for its health checks) from a spec that the main
+// thread resolved.
 import type { Clock } from '../base/clock.ts';
 import type { RandomPool } from '../base/random.ts';
 import type { Transport } from '../config/config.ts';
@@ -12,7 +13,10 @@ import { createTcpConnector, createTlsConnector } from './stream-connector.ts';
 import type { StreamExchange } from './stream-exchange.ts';
 import { UdpExchange } from './udp-exchange.ts';
 
-/** What a thread needs to know to talk to an upstream. Plain data: it travels to workers in messages. */
+/**
+ * What a thread needs to know to talk to an upstream. Plain data: it travels to workers in
+ * messages.
+ */
 export interface UpstreamSpec {
   /** Place in the shared state and in the counters. */
   readonly slot: number;
@@ -51,8 +55,9 @@ interface UpstreamExchange extends Exchange {
 const SHARED_ADDRESSES = new Set(['127.0.0.1', '::1']);
 
 /**
- * A udp:// server's TCP connection is kept for so long after its last answer, ms: enough for a burst of truncated answers. A server
- * that serves one connection at a time (dnsmasq --no-daemon) answers nobody else meanwhile, not even over UDP.
+ * A udp:// server's TCP connection is kept for so long after its last answer, ms: enough for a
+ * burst of truncated answers. A server that serves one connection at a time (dnsmasq --no-daemon)
+ * answers nobody else meanwhile, not even over UDP.
  */
 const ASIDE_IDLE_MS = 50;
 
@@ -65,12 +70,15 @@ export class Upstream {
   /** Whether the server is on the public Internet. */
   readonly isPublic: boolean;
   /**
-   * Its address as a peer record (io/peer.ts), to know queries that come from it; null where that says nothing, as every
-   * local client asks from there.
+   * Its address as a peer record (io/peer.ts), to know queries that come from it; null where that
+   * says nothing, as every local client asks from there.
    */
   readonly peer: Int32Array | null;
   readonly #main: UpstreamExchange;
-  /** udp://: TCP for what does not fit a datagram, or is not believed of one. Else the same as #main. */
+  /**
+   * udp://: TCP for what does not fit a datagram, or is not believed of one. Else the same as
+   * #main.
+   */
   readonly #stream: UpstreamExchange;
 
   private constructor(spec: UpstreamSpec, main: UpstreamExchange, stream: UpstreamExchange) {
@@ -84,7 +92,10 @@ export class Upstream {
     this.#stream = stream;
   }
 
-  /** Never fails: where nothing can be opened now, queries fail until it can. Streams are opened by the first query. */
+  /**
+   * Never fails: where nothing can be opened now, queries fail until it can. Streams are opened by
+   * the first query.
+   */
   static async open(spec: UpstreamSpec, options: UpstreamOptions): Promise<Upstream> {
     if (spec.transport === 'udp') {
       const datagrams = await UdpExchange.open({ ...options, address: spec.host, port: spec.port });
@@ -108,7 +119,10 @@ export class Upstream {
     return this.#main.lastError || this.#stream.lastError;
   }
 
-  /** Sends a query by the upstream's transport; overStream asks a udp:// server over TCP (after TC, or on suspicion). */
+  /**
+   * Sends a query by the upstream's transport; overStream asks a udp:// server over TCP (after TC,
+   * or on suspicion).
+   */
   send(query: UpstreamQuery, overStream: boolean): void {
     if (overStream) this.#stream.send(query);
     else this.#main.send(query);
@@ -119,12 +133,18 @@ export class Upstream {
     query.exchange?.cancel(query);
   }
 
-  /** Brings the thread's counters up to date with what its sockets counted; called about once a second. */
+  /**
+   * Brings the thread's counters up to date with what its sockets counted; called about once a
+   * second.
+   */
   publishCounters(): void {
     this.#main.publishCounters?.();
   }
 
-  /** Takes no more queries; resolves when nothing is in flight or open. With force at once: what is in flight fails as `closed`. */
+  /**
+   * Takes no more queries; resolves when nothing is in flight or open. With force at once: what is
+   * in flight fails as `closed`.
+   */
   async close(force: boolean): Promise<void> {
     await Promise.all([this.#main.close(force), this.#stream.close(force)]);
   }

@@ -1,5 +1,5 @@
-// The numbers of DNS and their names (IANA "Domain Name System (DNS) Parameters"). Names are for logs, metrics and
-// the doctor: nothing on the hot path turns a number into a string.
+// The numbers of DNS and their names (IANA "Domain Name System (DNS) Parameters"). Names are for
+// logs, metrics and the doctor: nothing on the hot path turns a number into a string.
 
 /** Response codes (RFC 1035 §4.1.1, RFC 2136, RFC 6891 §9); those above 15 need OPT. */
 export const Rcode = {
@@ -29,7 +29,9 @@ export type Rcode = (typeof Rcode)[keyof typeof Rcode];
 export const Opcode = { QUERY: 0, IQUERY: 1, STATUS: 2, NOTIFY: 4, UPDATE: 5, DSO: 6 } as const;
 export type Opcode = (typeof Opcode)[keyof typeof Opcode];
 
-/** Record and question types that are named here or in a log; every other type is opaque (RFC 3597). */
+/**
+ * Record and question types that are named here or in a log; every other type is opaque (RFC 3597).
+ */
 export const Type = {
   A: 1,
   NS: 2,

@@ -1,5 +1,8 @@
-// A message as text, roughly as dig prints it, for debug logs and the doctor. Safe for hostile input: it
-// never throws, and its output is bounded. Not for the hot path (RFC 1035 §5; RFC 3597 §5 for unknown types).
+// A message as text, roughly as dig prints it, for debug logs and the doctor. Safe for hostile
+// input: it never throws, and its output is bounded. Not for the hot path (RFC 1035 §5; RFC 3597 §5
+// for unknown types).
+
+import { readUint16, readUint32 } from './bytes.ts';
 import { className, edeName, OptionCode, opcodeName, rcodeName, Type, typeName } from './codes.ts';
 import { OPT_FLAGS_OFFSET, OPT_LENGTH, OPTION_HEADER_LENGTH } from './edns.ts';
 import {
@@ -23,13 +26,12 @@ import {
   readQuestionCount,
 } from './header.ts';
 import { skipName } from './name.ts';
-import { readUint16, readUint32 } from './octets.ts';
 import { RrCursor } from './rr.ts';
-import { nameToText, octetToText } from './text.ts';
+import { byteToText, nameToText } from './text.ts';
 
 /** Records, questions and options shown of one message; of the rest only the number is shown. */
 const MAX_SHOWN = 64;
-/** Octets of unknown data shown in hexadecimal, and of character strings. */
+/** Bytes of unknown data shown in hexadecimal, and of character strings. */
 const MAX_DATA_SHOWN = 256;
 
 const FLAG_NAMES: readonly (readonly [number, string])[] = [
@@ -45,12 +47,12 @@ const FLAG_NAMES: readonly (readonly [number, string])[] = [
 
 /** The message in bytes[0 … length−1] in lines of text, without a newline at the end. */
 export function describeMessage(bytes: Uint8Array, length: number): string {
-  if (length < HEADER_LENGTH) return `;; ${length} octets: shorter than a header`;
+  if (length < HEADER_LENGTH) return `;; ${length} bytes: shorter than a header`;
   const flags = readFlags(bytes);
   const names = FLAG_NAMES.filter(([mask]) => (flags & mask) !== 0).map(([, name]) => name);
   const opcode = opcodeName((flags & OPCODE_MASK) >> OPCODE_SHIFT);
   const lines = [
-    `;; ${opcode}, ${rcodeName(flags & RCODE_MASK)}, id ${readId(bytes)}, flags [${names.join(' ')}], ${length} octets`,
+    `;; ${opcode}, ${rcodeName(flags & RCODE_MASK)}, id ${readId(bytes)}, flags [${names.join(' ')}], ${length} bytes`,
   ];
   const questionEnd = describeQuestions(bytes, length, lines);
   if (questionEnd < 0) return lines.join('\n');
@@ -70,11 +72,14 @@ export function describeMessage(bytes: Uint8Array, length: number): string {
   if (cursor.failed) lines.push(';; the rest is malformed');
   else if (count > MAX_SHOWN) lines.push(`;; ${count - MAX_SHOWN} more records`);
   else if (cursor.endOffset < length)
-    lines.push(`;; ${length - cursor.endOffset} octets after the last record`);
+    lines.push(`;; ${length - cursor.endOffset} bytes after the last record`);
   return lines.join('\n');
 }
 
-/** Adds the question section's lines and returns where it ends; −1 if it is malformed or too long to show. */
+/**
+ * Adds the question section's lines and returns where it ends; −1 if it is malformed or too long to
+ * show.
+ */
 function describeQuestions(bytes: Uint8Array, length: number, lines: string[]): number {
   const count = readQuestionCount(bytes);
   let offset = HEADER_LENGTH;
@@ -168,8 +173,8 @@ function stringsText(bytes: Uint8Array, at: number, end: number): string | null 
 function printable(bytes: Uint8Array, from: number, to: number): string {
   let text = '';
   for (let i = from; i < to; i++) {
-    const octet = bytes[i]!;
-    text += octet === 0x20 ? ' ' : octetToText(octet, octet === 0x22 || octet === 0x5c);
+    const byte = bytes[i]!;
+    text += byte === 0x20 ? ' ' : byteToText(byte, byte === 0x22 || byte === 0x5c);
   }
   return text;
 }

@@ -1,10 +1,14 @@
-// Which part of a name identifies its owner: an answer from one owner's server says nothing about other owners' names. There is no
-// list of public suffixes here, so this is a guess, and rather too narrow: then the same thing is learned once more. If it were too wide,
-// one owner could speak for another.
+// Which part of a name identifies its owner: an answer from one owner's server says nothing about
+// other owners' names. There is no list of public suffixes here, so this is a guess, and rather too
+// narrow: then the same thing is learned once more. If it were too wide, one owner could speak for
+// another.
 import { hashLabel, ROOT_HASH } from './name-hash.ts';
 import type { ParsedQuery } from './query.ts';
 
-/** Two labels name an owner, or three below a short one (co.uk, com.au, eu.org): one of 2 letters, or of 3 below a country's. */
+/**
+ * Two labels name an owner, or three below a short one (co.uk, com.au, eu.org): one of 2 letters,
+ * or of 3 below a country's.
+ */
 const LABELS = 2;
 const COUNTRY_LENGTH = 2;
 /** 2.0.192.in-addr.arpa has one owner. */

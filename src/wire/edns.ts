@@ -1,17 +1,18 @@
-// The OPT record (RFC 6891 §6.1): written per hop; its options are found and appended. Called by everything that builds a
-// message (reply, restore, upstream queries). The message starts at offset 0 of `bytes`, which has room.
+// The OPT record (RFC 6891 §6.1): written per hop; its options are found and appended. Called by
+// everything that builds a message (reply, restore, upstream queries). The message starts at offset
+// 0 of `bytes`, which has room.
 //
-//   octet   0      1–2      3–4        5              6         7–8             9–10       11 …
+//   byte   0      1–2      3–4        5              6         7–8             9–10       11 …
 //         | root | TYPE 41 | UDP size | extended RCODE | VERSION | DO, Z (15 bits) | RDLENGTH | options
 //           (0)             (CLASS)    └────────────── TTL ──────────────────────┘
 //   option: OPTION-CODE 16 | OPTION-LENGTH 16 | data
-import { copyOctets } from '../base/word-octets.ts';
+import { copyBytes } from '../base/word-bytes.ts';
+import { readUint16, writeUint16 } from './bytes.ts';
 import { readAdditionalCount, writeAdditionalCount } from './header.ts';
-import { readUint16, writeUint16 } from './octets.ts';
 
-/** An OPT record without options, octets. */
+/** An OPT record without options, bytes. */
 export const OPT_LENGTH = 11;
-/** OPTION-CODE and OPTION-LENGTH, octets. */
+/** OPTION-CODE and OPTION-LENGTH, bytes. */
 export const OPTION_HEADER_LENGTH = 4;
 /** The UDP payload that this server takes and advertises (DNS flag day 2020, RFC 9715 §3.2). */
 export const SERVER_UDP_SIZE = 1232;
@@ -22,15 +23,16 @@ export const OPT_EXTENDED_RCODE_OFFSET = 5;
 export const OPT_VERSION_OFFSET = 6;
 export const OPT_FLAGS_OFFSET = 7;
 export const OPT_RDLENGTH_OFFSET = 9;
-/** DO in the octet at OPT_FLAGS_OFFSET. */
-export const OPT_DO_OCTET = 0x80;
+/** DO in the byte at OPT_FLAGS_OFFSET. */
+export const OPT_DO_BYTE = 0x80;
 
 const EDE_OPTION = 15;
 const INFO_CODE_LENGTH = 2;
 
 /**
- * Writes an OPT record without options at `offset`, counts it in ARCOUNT and returns the offset after it. `rcode` is the
- * whole RCODE: its upper 8 bits are written here (0 in queries), its lower 4 belong in the header.
+ * Writes an OPT record without options at `offset`, counts it in ARCOUNT and returns the offset
+ * after it. `rcode` is the whole RCODE: its upper 8 bits are written here (0 in queries), its lower
+ * 4 belong in the header.
  */
 export function writeOpt(
   bytes: Uint8Array,
@@ -44,7 +46,7 @@ export function writeOpt(
   writeUint16(bytes, offset + OPT_UDP_SIZE_OFFSET, udpSize);
   bytes[offset + OPT_EXTENDED_RCODE_OFFSET] = rcode >>> 4;
   bytes[offset + OPT_VERSION_OFFSET] = 0;
-  bytes[offset + OPT_FLAGS_OFFSET] = dnssecOk ? OPT_DO_OCTET : 0;
+  bytes[offset + OPT_FLAGS_OFFSET] = dnssecOk ? OPT_DO_BYTE : 0;
   bytes[offset + OPT_FLAGS_OFFSET + 1] = 0;
   writeUint16(bytes, offset + OPT_RDLENGTH_OFFSET, 0);
   writeAdditionalCount(bytes, readAdditionalCount(bytes) + 1);
@@ -52,8 +54,8 @@ export function writeOpt(
 }
 
 /**
- * Appends an option at `offset`, the end of the OPT record at `optOffset` and of the message; corrects RDLENGTH and returns
- * the new end.
+ * Appends an option at `offset`, the end of the OPT record at `optOffset` and of the message;
+ * corrects RDLENGTH and returns the new end.
  */
 export function appendOption(
   bytes: Uint8Array,
@@ -66,11 +68,11 @@ export function appendOption(
 ): number {
   writeUint16(bytes, offset, code);
   writeUint16(bytes, offset + 2, dataLength);
-  copyOctets(data, dataOffset, bytes, offset + OPTION_HEADER_LENGTH, dataLength);
+  copyBytes(data, dataOffset, bytes, offset + OPTION_HEADER_LENGTH, dataLength);
   return endOption(bytes, optOffset, offset + OPTION_HEADER_LENGTH + dataLength);
 }
 
-/** Octets that appendEde() takes. */
+/** Bytes that appendEde() takes. */
 export function edeOptionLength(text: Uint8Array | null): number {
   return OPTION_HEADER_LENGTH + INFO_CODE_LENGTH + (text === null ? 0 : text.length);
 }
@@ -88,7 +90,7 @@ export function appendEde(
   writeUint16(bytes, offset + 2, INFO_CODE_LENGTH + textLength);
   writeUint16(bytes, offset + OPTION_HEADER_LENGTH, infoCode);
   const textOffset = offset + OPTION_HEADER_LENGTH + INFO_CODE_LENGTH;
-  if (text !== null) copyOctets(text, 0, bytes, textOffset, textLength);
+  if (text !== null) copyBytes(text, 0, bytes, textOffset, textLength);
   return endOption(bytes, optOffset, textOffset + textLength);
 }
 
@@ -97,7 +99,10 @@ function endOption(bytes: Uint8Array, optOffset: number, end: number): number {
   return end;
 }
 
-/** The offset of the data of the first option with this code; −1 if there is none before the options end or are malformed. */
+/**
+ * The offset of the data of the first option with this code; −1 if there is none before the options
+ * end or are malformed.
+ */
 export function findOption(
   bytes: Uint8Array,
   optionsOffset: number,

@@ -1,22 +1,26 @@
-// Records of a reply for names other than the one asked: a resolver would not believe such data from this
-// server either (RFC 2181 §5.4.1, RFC 3833 §2.3). Called once per reply, before it is stored and sent out.
+// Records of a reply for names other than the one asked: a resolver would not believe such data
+// from this server either (RFC 2181 §5.4.1, RFC 3833 §2.3). Called once per reply, before it is
+// stored and sent out.
 //
 //   answer section:     QNAME ──CNAME──▶ target ──CNAME──▶ target …     owners are one of these, of a DNAME or its signature above them
 //   authority section:  NS, SOA, DS of these or of their ancestors; no addresses
+
+import { readUint16 } from './bytes.ts';
 import { Type } from './codes.ts';
 import { HEADER_LENGTH } from './header.ts';
 import { equalNamesFolded, expandName, MAX_NAME_LENGTH } from './name.ts';
-import { readUint16 } from './octets.ts';
 import type { ScannedResponse } from './response.ts';
 import { readTtl } from './ttl.ts';
 
-/** TYPE is this many octets before TTL; RDLENGTH and RDATA this many after. */
+/** TYPE is this many bytes before TTL; RDLENGTH and RDATA this many after. */
 const TYPE_BEFORE_TTL = 4;
 const RDLENGTH_BEHIND_TTL = 4;
 const RDATA_BEHIND_TTL = 6;
 /** QTYPE and QCLASS. */
 const TYPE_AND_CLASS_LENGTH = 4;
-/** Replies with longer chains, or with more owners to compare octet by octet, are left as they are. */
+/**
+ * Replies with longer chains, or with more owners to compare byte by byte, are left as they are.
+ */
 const MAX_TARGETS = 16;
 const MAX_COMPARED = 64;
 /** C0 0C: the owner that nearly all answers have. */
@@ -28,9 +32,10 @@ const owner = new Uint8Array(MAX_NAME_LENGTH);
 const expanded = new Uint8Array(MAX_NAME_LENGTH);
 
 /**
- * Cuts the scanned reply after its last good answer if a later answer or authority record is about another name:
- * counts and offsets in `scanned` then say so, and stripOpt() does the rest. A reply that has no answer of the asked type before
- * such a record is left as it is: the cut would remove what may be all there is.
+ * Cuts the scanned reply after its last good answer if a later answer or authority record is about
+ * another name: counts and offsets in `scanned` then say so, and stripOpt() does the rest. A reply
+ * that has no answer of the asked type before such a record is left as it is: the cut would remove
+ * what may be all there is.
  */
 export function cutForeignRecords(bytes: Uint8Array, length: number, scanned: ScannedResponse): void {
   const { answerCount, ttlCount, ttlOffsets, questionEnd } = scanned;

@@ -1,8 +1,8 @@
-// The twelve octets at the start of every message (RFC 1035 §4.1.1, AD and CD: RFC 2535 §6.1). Read and patched in place
-// by everything that handles a message; the message starts at offset 0.
+// The twelve bytes at the start of every message (RFC 1035 §4.1.1, AD and CD: RFC 2535 §6.1). Read
+// and patched in place by everything that handles a message; the message starts at offset 0.
 //
 //                                  1  1  1  1  1  1
-//    0  1  2  3  4  5  6  7  8  9  0  1  2  3  4  5     octets
+//    0  1  2  3  4  5  6  7  8  9  0  1  2  3  4  5     bytes
 //  +--+--+--+--+--+--+--+--+--+--+--+--+--+--+--+--+
 //  |                      ID                       |     0–1
 //  |QR|  OPCODE   |AA|TC|RD|RA| Z|AD|CD|   RCODE   |     2–3    "flags" below is this word
@@ -11,7 +11,7 @@
 //  |        NSCOUNT: records in the authority      |     8–9
 //  |        ARCOUNT: records in the additional     |    10–11
 //  +--+--+--+--+--+--+--+--+--+--+--+--+--+--+--+--+
-import { readUint16, writeUint16 } from './octets.ts';
+import { readUint16, writeUint16 } from './bytes.ts';
 
 export const HEADER_LENGTH = 12;
 
@@ -36,7 +36,7 @@ export function writeId(bytes: Uint8Array, id: number): void {
   writeUint16(bytes, 0, id);
 }
 
-/** Octets 2–3 as one number. */
+/** Bytes 2–3 as one number. */
 export function readFlags(bytes: Uint8Array): number {
   return readUint16(bytes, 2);
 }

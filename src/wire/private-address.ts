@@ -1,9 +1,11 @@
-// Whether a message contains an address that is not on the public Internet: private, loopback, link-local. For the protection
-// against DNS rebinding; called once per answer if that is on (RFC 1918, RFC 6890, RFC 6598, RFC 4193, RFC 9460 §7.3).
+// Whether a message contains an address that is not on the public Internet: private, loopback,
+// link-local. For the protection against DNS rebinding; called once per answer if that is on (RFC
+// 1918, RFC 6890, RFC 6598, RFC 4193, RFC 9460 §7.3).
+
+import { readUint16, readUint32 } from './bytes.ts';
 import { Type } from './codes.ts';
 import { HEADER_LENGTH, readAdditionalCount, readAnswerCount, readAuthorityCount } from './header.ts';
 import { skipName } from './name.ts';
-import { readUint16, readUint32 } from './octets.ts';
 import { RrCursor } from './rr.ts';
 
 const QUESTION_FIXED_LENGTH = 4;
@@ -15,7 +17,10 @@ const IPV6_HINT = 6;
 
 const cursor = new RrCursor();
 
-/** Whether a record of the message in bytes[0 … length−1], with one question, contains such an address. */
+/**
+ * Whether a record of the message in bytes[0 … length−1], with one question, contains such an
+ * address.
+ */
 export function hasPrivateAddress(bytes: Uint8Array, length: number): boolean {
   const nameEnd = skipName(bytes, length, HEADER_LENGTH);
   const count = readAnswerCount(bytes) + readAuthorityCount(bytes) + readAdditionalCount(bytes);
@@ -79,7 +84,9 @@ export function isPrivateIpv4(address: number): boolean {
   }
 }
 
-/** Unique local, link-local and site-local addresses, and those that contain a private IPv4 address. */
+/**
+ * Unique local, link-local and site-local addresses, and those that contain a private IPv4 address.
+ */
 export function isPrivateIpv6(bytes: Uint8Array, offset: number): boolean {
   const first = readUint16(bytes, offset);
   if ((first & 0xfe00) === 0xfc00 || (first & 0xff80) === 0xfe80) return true;
@@ -89,7 +96,8 @@ export function isPrivateIpv6(bytes: Uint8Array, offset: number): boolean {
   // NAT64 (RFC 6052, and RFC 8215's local prefix at its usual length).
   if (first === 0x0064 && readUint16(bytes, offset + 2) === 0xff9b) return isPrivateIpv4(lowest);
   if (first !== 0 || readUint32(bytes, offset) !== 0 || readUint32(bytes, offset + 4) !== 0) return false;
-  // ::, ::1 and IPv4-compatible; ::ffff:0:0/96, IPv4-mapped; ::ffff:0:0:0/96, IPv4-translated (RFC 4291 §2.5.5, RFC 2765 §2.1).
+  // ::, ::1 and IPv4-compatible; ::ffff:0:0/96, IPv4-mapped; ::ffff:0:0:0/96, IPv4-translated (RFC
+  // 4291 §2.5.5, RFC 2765 §2.1).
   const high = readUint32(bytes, offset + 8);
   return (high === 0 || high === 0xffff || high === 0xffff0000) && isPrivateIpv4(lowest);
 }

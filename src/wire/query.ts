@@ -1,8 +1,11 @@
-// Parses an incoming query in one walk: offsets only, nothing is copied. Called once per
-// packet (pipeline/query-path); the result object is reused, one per thread (RFC 1035 §4.1, RFC 6891 §6.1, RFC 9619).
+// Parses an incoming query in one walk: offsets only, nothing is copied. Called once per packet
+// (pipeline/query-path); the result object is reused, one per thread (RFC 1035 §4.1, RFC 6891 §6.1,
+// RFC 9619).
+
+import { equalBytes, readUint16 } from './bytes.ts';
 import { Type } from './codes.ts';
 import {
-  OPT_DO_OCTET,
+  OPT_DO_BYTE,
   OPT_FLAGS_OFFSET,
   OPT_LENGTH,
   OPT_RDLENGTH_OFFSET,
@@ -25,11 +28,10 @@ import {
 } from './header.ts';
 import { equalNamesFolded, MAX_NAME_LENGTH, skipName } from './name.ts';
 import { avalanche, hashName } from './name-hash.ts';
-import { equalBytes, readUint16 } from './octets.ts';
 import { MIN_RR_LENGTH, RR_FIXED_LENGTH } from './rr.ts';
 
+export { equalBytes } from './bytes.ts';
 export { MAX_NAME_LENGTH } from './name.ts';
-export { equalBytes } from './octets.ts';
 
 /** What to do with a received message. Values index metrics: append only. */
 export const QueryVerdict = {
@@ -43,11 +45,16 @@ export const QueryVerdict = {
   opcode: 3,
   /** QDCOUNT ≠ 1: FORMERR (RFC 9619 §4). */
   questionCount: 4,
-  /** QNAME over 255 octets, label over 63, compressed or cut off, or QTYPE/QCLASS missing: FORMERR. */
+  /**
+   * QNAME over 255 bytes, label over 63, compressed or cut off, or QTYPE/QCLASS missing: FORMERR.
+   */
   badQuestion: 5,
   /** A record is cut off, or the counts do not fit the message: FORMERR. */
   badRecord: 6,
-  /** Two OPT records, an OPT outside the additional section or with a name other than the root: FORMERR (RFC 6891 §6.1.1). */
+  /**
+   * Two OPT records, an OPT outside the additional section or with a name other than the root:
+   * FORMERR (RFC 6891 §6.1.1).
+   */
   badOpt: 7,
   /** EDNS version above 0: BADVERS (RFC 6891 §6.1.3). */
   badVersion: 8,
@@ -62,24 +69,36 @@ export const KEY_CD = 2;
 export const KEY_RD = 4;
 export const KEY_Z = 8;
 
-/** Offsets and flags of one query. Valid until the next parseQuery() into the same object. All offsets are from the message's start. */
+/**
+ * Offsets and flags of one query. Valid until the next parseQuery() into the same object. All
+ * offsets are from the message's start.
+ */
 export class ParsedQuery {
   id = 0;
-  /** Header octets 2–3 as one number: QR OPCODE AA TC RD | RA Z AD CD RCODE. */
+  /** Header bytes 2–3 as one number: QR OPCODE AA TC RD | RA Z AD CD RCODE. */
   flags = 0;
-  /** QNAME's length with the root's zero octet; QNAME is at 12 … 12 + qnameLength − 1. 0 if the question was unreadable. */
+  /**
+   * QNAME's length with the root's zero byte; QNAME is at 12 … 12 + qnameLength − 1. 0 if the
+   * question was unreadable.
+   */
   qnameLength = 0;
-  /** First octet after QCLASS; 0 if the question was unreadable. */
+  /** First byte after QCLASS; 0 if the question was unreadable. */
   questionEnd = 0;
   qtype = 0;
   qclass = 0;
   /** Labels in QNAME, without the root. */
   labelCount = 0;
-  /** labelOffsets[i]: the offset of label i, leftmost first; labelOffsets[labelCount]: the root's zero octet. */
+  /**
+   * labelOffsets[i]: the offset of label i, leftmost first; labelOffsets[labelCount]: the root's
+   * zero byte.
+   */
   readonly labelOffsets = new Uint16Array(128);
   /** Seeded hash of the name (name-hash.ts): the same in every letter case. */
   nameHash = 0;
-  /** nameHash mixed with QTYPE, QCLASS and keyFlags: the key of cache and coalescing (signed 32 bit). */
+  /**
+   * nameHash mixed with QTYPE, QCLASS and keyFlags: the key of cache and coalescing (signed 32
+   * bit).
+   */
   keyHash = 0;
   /** KEY_DO | KEY_CD | KEY_RD | KEY_Z. */
   keyFlags = 0;
@@ -93,28 +112,29 @@ export class ParsedQuery {
   dnssecOk = false;
   /** UDP payload size that the client accepts: ≥ 512; 512 without OPT. */
   udpSize = 512;
-  /** The options' octets in OPT's RDATA (codes, lengths, data). */
+  /** The options' bytes in OPT's RDATA (codes, lengths, data). */
   optionsOffset = 0;
   optionsLength = 0;
 
   /**
-   * The message has records besides question and OPT (TSIG, SIG(0), answers …): it and its answer are forwarded unchanged
-   * except for the ID, and neither is cached or coalesced (RFC 5625 §4.5).
+   * The message has records besides question and OPT (TSIG, SIG(0), answers …): it and its answer
+   * are forwarded unchanged except for the ID, and neither is cached or coalesced (RFC 5625 §4.5).
    */
   opaque = false;
 }
 
-/** QTYPE and QCLASS, octets. */
+/** QTYPE and QCLASS, bytes. */
 const QUESTION_FIXED_LENGTH = 4;
 /** The smallest UDP size of a client (RFC 6891 §6.2.3: anything less means this). */
 const MIN_UDP_SIZE = 512;
-/** Offset of the last octet where QNAME's closing zero may stand. */
+/** Offset of the last byte where QNAME's closing zero may stand. */
 const LAST_NAME_OFFSET = HEADER_LENGTH + MAX_NAME_LENGTH - 1;
 
 /**
- * Reads the query in bytes[0 … length−1] into `out`. On a verdict other than ok, `out` has what was read up to there:
- * ID and flags always (except for tooShort), the question if questionEnd ≠ 0, the OPT record if hasOpt. Octets after the
- * last record are ignored: they are never forwarded, except in an opaque message.
+ * Reads the query in bytes[0 … length−1] into `out`. On a verdict other than ok, `out` has what was
+ * read up to there: ID and flags always (except for tooShort), the question if questionEnd ≠ 0, the
+ * OPT record if hasOpt. Bytes after the last record are ignored: they are never forwarded, except
+ * in an opaque message.
  */
 export function parseQuery(bytes: Uint8Array, length: number, out: ParsedQuery): QueryVerdict {
   out.qnameLength = 0;
@@ -170,7 +190,10 @@ export function parseQuery(bytes: Uint8Array, length: number, out: ParsedQuery):
   return QueryVerdict.ok;
 }
 
-/** Reads QNAME, its labels and its hash, QTYPE and QCLASS. There is nothing before QNAME to point to, so it is not compressed. */
+/**
+ * Reads QNAME, its labels and its hash, QTYPE and QCLASS. There is nothing before QNAME to point
+ * to, so it is not compressed.
+ */
 function readQuestion(bytes: Uint8Array, length: number, out: ParsedQuery): boolean {
   const labelOffsets = out.labelOffsets;
   let offset = HEADER_LENGTH;
@@ -215,13 +238,16 @@ function readOpt(bytes: Uint8Array, optOffset: number, out: ParsedQuery): QueryV
   out.optOffset = optOffset;
   out.udpSize = Math.max(udpSize, MIN_UDP_SIZE);
   out.ednsVersion = bytes[optOffset + OPT_VERSION_OFFSET]!;
-  out.dnssecOk = (bytes[optOffset + OPT_FLAGS_OFFSET]! & OPT_DO_OCTET) !== 0;
+  out.dnssecOk = (bytes[optOffset + OPT_FLAGS_OFFSET]! & OPT_DO_BYTE) !== 0;
   out.optionsOffset = optOffset + OPT_LENGTH;
   out.optionsLength = readUint16(bytes, optOffset + OPT_RDLENGTH_OFFSET);
   return out.ednsVersion === 0 ? QueryVerdict.ok : QueryVerdict.badVersion;
 }
 
-/** Walks records of any kind: `earlier` of them in the answer and authority sections, then `additional`. */
+/**
+ * Walks records of any kind: `earlier` of them in the answer and authority sections, then
+ * `additional`.
+ */
 function readRecords(
   bytes: Uint8Array,
   length: number,
@@ -249,7 +275,10 @@ function readRecords(
   return verdict;
 }
 
-/** Whether two messages ask the same question: names without case, type and class exactly. `questionEnd` is the same in both. */
+/**
+ * Whether two messages ask the same question: names without case, type and class exactly.
+ * `questionEnd` is the same in both.
+ */
 export function equalQuestions(a: Uint8Array, b: Uint8Array, questionEnd: number): boolean {
   const fixedOffset = questionEnd - QUESTION_FIXED_LENGTH;
   return (

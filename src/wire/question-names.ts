@@ -8,25 +8,26 @@
 //   3 w W w 7 E x A m p l e 0     all of QNAME, or the end of it    ─▶  C0 0C
 //   3 f o o 7 E x A m p l e 0                                       ─▶  3 f o o C0 10
 //   3 w W w 5 o t h e r 0         labels in front that are QNAME's  ─▶  3 w w w 5 o t h e r 0
+
+import { equalBytes, readUint16, writeUint16 } from './bytes.ts';
 import { Type } from './codes.ts';
 import { HEADER_LENGTH } from './header.ts';
 import { FOLD } from './name.ts';
-import { equalBytes, readUint16, writeUint16 } from './octets.ts';
 import type { ScannedResponse } from './response.ts';
 import { RR_FIXED_LENGTH } from './rr.ts';
 
-/** TYPE is this many octets before TTL; RDLENGTH this many after TYPE. */
+/** TYPE is this many bytes before TTL; RDLENGTH this many after TYPE. */
 const TYPE_BEFORE_TTL = 4;
 const RDLENGTH_BEHIND_TYPE = 8;
-/** The smallest first octet of a compression pointer. */
+/** The smallest first byte of a compression pointer. */
 const POINTER = 0xc0;
 const MAX_LABELS = 128;
 /** Names shortened in one reply; the letters of further ones are folded. */
 const MAX_CUTS = 64;
 
 /**
- * The offset of the names in a type's RDATA, for types whose names may be compressed; −1: it is none
- * of these.
+ * The offset of the names in a type's RDATA, for types whose names may be compressed; −1: it is
+ * none of these.
  */
 function compressibleAt(type: number): number {
   switch (type) {
@@ -43,8 +44,8 @@ function compressibleAt(type: number): number {
 }
 
 /**
- * The offset of a name that the type never compresses, and that signatures cover in lower case (RFC 4034
- * §6.2); −1: it has none.
+ * The offset of a name that the type never compresses, and that signatures cover in lower case (RFC
+ * 4034 §6.2); −1: it has none.
  */
 function writtenOutAt(type: number): number {
   switch (type) {
@@ -87,7 +88,7 @@ class QuestionNames {
   #scanned: ScannedResponse | null = null;
   #from = 0;
   #to = 0;
-  /** The offsets of QNAME's labels, the root's zero octet last. */
+  /** The offsets of QNAME's labels, the root's zero byte last. */
   readonly #qname = new Uint16Array(MAX_LABELS);
   #qnameLast = 0;
   /** The offsets of the labels of the current name. */
@@ -196,7 +197,10 @@ class QuestionNames {
     return -1;
   }
 
-  /** The new offset of what was at an offset; within a name that was cut out, the same place in QNAME. */
+  /**
+   * The new offset of what was at an offset; within a name that was cut out, the same place in
+   * QNAME.
+   */
   #moved(offset: number): number {
     let cut = this.#cutCount - 1;
     while (cut >= 0 && this.#cutStart[cut]! > offset) cut--;
@@ -206,8 +210,8 @@ class QuestionNames {
   }
 
   /**
-   * How many labels of the current name are its own: the labels after them are the last ones of QNAME, ignoring
-   * case.
+   * How many labels of the current name are its own: the labels after them are the last ones of
+   * QNAME, ignoring case.
    */
   #ownLabels(): number {
     let own = this.#labelCount;
@@ -224,8 +228,8 @@ class QuestionNames {
   }
 
   /**
-   * Lower-cases labels: those at the front that are spelled like QNAME's first ones, and those from `own`
-   * on.
+   * Lower-cases labels: those at the front that are spelled like QNAME's first ones, and those from
+   * `own` on.
    */
   #fold(own: number): void {
     let front = 0;
@@ -306,9 +310,9 @@ class QuestionNames {
 const rewriter = new QuestionNames();
 
 /**
- * Takes our letter case out of the names in the scanned reply, in place; returns its length,
- * and updates the offsets in `scanned`. Not for a signed message. If the server has compressed all names, this costs
- * a look at each record.
+ * Takes our letter case out of the names in the scanned reply, in place; returns its length, and
+ * updates the offsets in `scanned`. Not for a signed message. If the server has compressed all
+ * names, this costs a look at each record.
  */
 export function hideOurLetters(bytes: Uint8Array, length: number, scanned: ScannedResponse): number {
   if (scanned.ttlCount === 0 || !hasUpperCase(bytes, scanned.questionEnd)) return length;
@@ -343,7 +347,9 @@ function isLabel(byte: number): boolean {
   return byte !== 0 && byte < POINTER;
 }
 
-/** The same for text that may contain the question (RFC 8914 §2): bytes[offset … end−1], in place. */
+/**
+ * The same for text that may contain the question (RFC 8914 §2): bytes[offset … end−1], in place.
+ */
 export function hideOurLettersInText(bytes: Uint8Array, offset: number, end: number): void {
   for (let label = HEADER_LENGTH; bytes[label] !== 0; label += bytes[label]! + 1) {
     const length = bytes[label]!;

@@ -1,7 +1,8 @@
-// Answers without records, built from a query in place: errors, and TC ("repeat this over TCP"). Called by the pipeline for
-// whatever is not answered from data. Never longer than the query, except for OPT (11 octets) and an EDE option:
-// so nobody can use us to amplify traffic (RFC 1035 §4.1.1, RFC 6891 §7, RFC 8914).
-import { copyOctets } from '../base/word-octets.ts';
+// Answers without records, built from a query in place: errors, and TC ("repeat this over TCP").
+// Called by the pipeline for whatever is not answered from data. Never longer than the query,
+// except for OPT (11 bytes) and an EDE option: so nobody can use us to amplify traffic (RFC 1035
+// §4.1.1, RFC 6891 §7, RFC 8914).
+import { copyBytes } from '../base/word-bytes.ts';
 import { Opcode, Rcode } from './codes.ts';
 import { appendEde, edeOptionLength, SERVER_UDP_SIZE, writeOpt } from './edns.ts';
 import {
@@ -28,14 +29,15 @@ export interface AnsweredQuery {
   readonly questionEnd: number;
   readonly hasOpt: boolean;
   readonly dnssecOk: boolean;
-  /** The longest answer that the client accepts over UDP, octets. */
+  /** The longest answer that the client accepts over UDP, bytes. */
   readonly udpSize: number;
 }
 
 /**
- * Writes the answer `rcode` (all 12 bits) to `query` into `out`, at least 512 octets, and returns its length. `out` may be
- * the query's own buffer. The question is repeated in the client's letter case. OPT is added if the query had it, and with it the
- * Extended DNS Error `edeCode` (−1: none) and its text, as far as the client's size allows.
+ * Writes the answer `rcode` (all 12 bits) to `query` into `out`, at least 512 bytes, and returns
+ * its length. `out` may be the query's own buffer. The question is repeated in the client's letter
+ * case. OPT is added if the query had it, and with it the Extended DNS Error `edeCode` (−1: none)
+ * and its text, as far as the client's size allows.
  */
 export function writeErrorReply(
   query: Uint8Array,
@@ -54,15 +56,18 @@ export function writeErrorReply(
 }
 
 /**
- * Writes an answer without records and with TC, so that the client repeats the query over TCP. It is no longer than the query: an
- * attacker gains nothing by forging an address.
+ * Writes an answer without records and with TC, so that the client repeats the query over TCP. It
+ * is no longer than the query: an attacker gains nothing by forging an address.
  */
 export function writeTruncatedReply(query: Uint8Array, q: AnsweredQuery, out: Uint8Array): number {
   const end = writeHead(query, q, out, FLAG_TC, Rcode.NOERROR);
   return q.hasOpt ? writeOpt(out, end, SERVER_UDP_SIZE, Rcode.NOERROR, q.dnssecOk) : end;
 }
 
-/** Header and question. RD is the client's; RA and CD have a meaning for QUERY only (RFC 4035 §3.2.2). */
+/**
+ * Header and question. RD is the client's; RA and CD have a meaning for QUERY only (RFC 4035
+ * §3.2.2).
+ */
 function writeHead(
   query: Uint8Array,
   q: AnsweredQuery,
@@ -79,12 +84,15 @@ function writeHead(
   writeCounts(out, hasQuestion ? 1 : 0, 0, 0, 0);
   if (!hasQuestion) return HEADER_LENGTH;
   if (query !== out) {
-    copyOctets(query, HEADER_LENGTH, out, HEADER_LENGTH, q.questionEnd - HEADER_LENGTH);
+    copyBytes(query, HEADER_LENGTH, out, HEADER_LENGTH, q.questionEnd - HEADER_LENGTH);
   }
   return q.questionEnd;
 }
 
-/** The header's part of an RCODE. Without OPT, an RCODE that needs it becomes SERVFAIL: its lower bits mean something else. */
+/**
+ * The header's part of an RCODE. Without OPT, an RCODE that needs it becomes SERVFAIL: its lower
+ * bits mean something else.
+ */
 export function headerRcode(rcode: number, hasOpt: boolean): number {
   return rcode > RCODE_MASK && !hasOpt ? Rcode.SERVFAIL : rcode & RCODE_MASK;
 }

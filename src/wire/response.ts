@@ -1,9 +1,12 @@
-// Parses an upstream's reply in one walk: RCODE, the offsets of its TTLs and its OPT, how long it may be kept.
-// Called once per reply (pipeline/response-path); the result object is reused, one per thread (RFC 1035 §4.1, RFC 2308 §5).
+// Parses an upstream's reply in one walk: RCODE, the offsets of its TTLs and its OPT, how long it
+// may be kept. Called once per reply (pipeline/response-path); the result object is reused, one per
+// thread (RFC 1035 §4.1, RFC 2308 §5).
+
+import { readUint16 } from './bytes.ts';
 import { OptionCode, Rcode, Type } from './codes.ts';
 import {
   findOption,
-  OPT_DO_OCTET,
+  OPT_DO_BYTE,
   OPT_EXTENDED_RCODE_OFFSET,
   OPT_FLAGS_OFFSET,
   OPT_LENGTH,
@@ -24,7 +27,6 @@ import {
   writeCounts,
 } from './header.ts';
 import { skipName } from './name.ts';
-import { readUint16 } from './octets.ts';
 import { MIN_RR_LENGTH, RR_FIXED_LENGTH } from './rr.ts';
 import { readTtl } from './ttl.ts';
 
@@ -36,9 +38,9 @@ export class ScannedResponse {
   flags = 0;
   /** Extended RCODE: the header's 4 bits, OPT's upper 8 above them. */
   rcode = 0;
-  /** First octet after QCLASS; 12 in a bare error without a question. */
+  /** First byte after QCLASS; 12 in a bare error without a question. */
   questionEnd = 0;
-  /** First octet after the last record; anything after it is ignored. */
+  /** First byte after the last record; anything after it is ignored. */
   endOffset = 0;
   answerCount = 0;
   authorityCount = 0;
@@ -49,21 +51,33 @@ export class ScannedResponse {
   truncated = false;
 
   hasOpt = false;
-  /** The offset of the OPT record; the message's length without OPT (and without what follows it, see stripOpt). */
+  /**
+   * The offset of the OPT record; the message's length without OPT (and without what follows it,
+   * see stripOpt).
+   */
   optOffset = 0;
   optEnd = 0;
   ednsUdpSize = 0;
   dnssecOk = false;
-  /** The first EDE option's octets (INFO-CODE and EXTRA-TEXT), offset 0 if there is none. */
+  /** The first EDE option's bytes (INFO-CODE and EXTRA-TEXT), offset 0 if there is none. */
   edeOffset = 0;
   edeLength = 0;
 
-  /** Offsets of the TTL fields of all records before OPT (stripOpt() cuts off what follows it), and their number. */
+  /**
+   * Offsets of the TTL fields of all records before OPT (stripOpt() cuts off what follows it), and
+   * their number.
+   */
   readonly ttlOffsets = new Uint16Array(MAX_TTL_OFFSETS);
   ttlCount = 0;
-  /** The smallest of these TTLs, seconds; a TTL with the top bit set counts as 0 (RFC 2181 §8). −1 without records. */
+  /**
+   * The smallest of these TTLs, seconds; a TTL with the top bit set counts as 0 (RFC 2181 §8). −1
+   * without records.
+   */
   minTtlSeconds = -1;
-  /** min(SOA's TTL, SOA MINIMUM) of the authority section's SOA, seconds; −1 without SOA (RFC 2308 §5). */
+  /**
+   * min(SOA's TTL, SOA MINIMUM) of the authority section's SOA, seconds; −1 without SOA (RFC 2308
+   * §5).
+   */
   negativeTtlSeconds = -1;
   /** A record of the asked type (or any, for ANY) is in the answer section. */
   hasAskedType = false;
@@ -76,7 +90,9 @@ export class ScannedResponse {
 /** The result of scanResponse(). */
 export const ScanVerdict = {
   ok: 0,
-  /** Header or question unreadable, or a record is cut off: drop the reply, count it, keep waiting. */
+  /**
+   * Header or question unreadable, or a record is cut off: drop the reply, count it, keep waiting.
+   */
   malformed: 1,
   /** Valid as far as read, but with too many records to keep: relay, do not cache. */
   tooManyRecords: 2,
@@ -89,8 +105,9 @@ const MIN_SOA_LENGTH = 22;
 const SIG_COVERS_NOTHING = 0;
 
 /**
- * Reads the reply in bytes[0 … length−1] into `out`. A reply without a question is valid only as an error without records, neither
- * NOERROR nor NXDOMAIN (questionEnd is 12 then): it must not be stored or restored. A TC reply with broken records is ok, but without records.
+ * Reads the reply in bytes[0 … length−1] into `out`. A reply without a question is valid only as an
+ * error without records, neither NOERROR nor NXDOMAIN (questionEnd is 12 then): it must not be
+ * stored or restored. A TC reply with broken records is ok, but without records.
  */
 export function scanResponse(bytes: Uint8Array, length: number, out: ScannedResponse): ScanVerdict {
   reset(out);
@@ -218,7 +235,7 @@ function readOpt(bytes: Uint8Array, optOffset: number, optEnd: number, out: Scan
   out.optOffset = optOffset;
   out.optEnd = optEnd;
   out.ednsUdpSize = readUint16(bytes, optOffset + OPT_UDP_SIZE_OFFSET);
-  out.dnssecOk = (bytes[optOffset + OPT_FLAGS_OFFSET]! & OPT_DO_OCTET) !== 0;
+  out.dnssecOk = (bytes[optOffset + OPT_FLAGS_OFFSET]! & OPT_DO_BYTE) !== 0;
   out.rcode |= bytes[optOffset + OPT_EXTENDED_RCODE_OFFSET]! << 4;
   const dataOffset = findOption(bytes, optionsOffset, optEnd - optionsOffset, OptionCode.extendedError);
   // An EDE has at least an INFO-CODE.
@@ -232,7 +249,9 @@ function coversNothing(bytes: Uint8Array, rdataOffset: number, rdataLength: numb
   return rdataLength >= 2 && readUint16(bytes, rdataOffset) === SIG_COVERS_NOTHING;
 }
 
-/** min(TTL, MINIMUM), where MINIMUM is the last number of SOA's RDATA; −1 if the RDATA is too short. */
+/**
+ * min(TTL, MINIMUM), where MINIMUM is the last number of SOA's RDATA; −1 if the RDATA is too short.
+ */
 function negativeTtl(bytes: Uint8Array, rdataLength: number, rdataEnd: number, ttlSeconds: number): number {
   if (rdataLength < MIN_SOA_LENGTH) return -1;
   const minimum = readTtl(bytes, rdataEnd - 4);
@@ -240,9 +259,9 @@ function negativeTtl(bytes: Uint8Array, rdataLength: number, rdataEnd: number, t
 }
 
 /**
- * Removes OPT from the scanned message, in place, and returns its length without it. Records behind OPT go too
- * (their names could point behind the cut), and so do octets after the last record: records can be appended to the
- * result. Counts are set to what remains.
+ * Removes OPT from the scanned message, in place, and returns its length without it. Records behind
+ * OPT go too (their names could point behind the cut), and so do bytes after the last record:
+ * records can be appended to the result. Counts are set to what remains.
  */
 export function stripOpt(bytes: Uint8Array, length: number, scanned: ScannedResponse): number {
   writeCounts(

@@ -1,6 +1,7 @@
-// Turns a stored or relayed message into one client's answer, in place: the client's ID, letter case of QNAME, RD, CD, OPT
-// and size. Called once per answer, for cache hits and for every waiter (RFC 6891 §6.1.1, §7; RFC 8914 §3).
-import { copyOctets } from '../base/word-octets.ts';
+// Turns a stored or relayed message into one client's answer, in place: the client's ID, letter
+// case of QNAME, RD, CD, OPT and size. Called once per answer, for cache hits and for every waiter
+// (RFC 6891 §6.1.1, §7; RFC 8914 §3).
+import { copyBytes } from '../base/word-bytes.ts';
 import { appendEde, edeOptionLength, OPT_LENGTH, SERVER_UDP_SIZE, writeOpt } from './edns.ts';
 import {
   FLAG_AD,
@@ -20,25 +21,33 @@ import {
 import { headerRcode } from './reply.ts';
 import { dropAdditional, keepWholeAnswers } from './shorten.ts';
 
-/** The parts of a client's query that its answer depends on, besides QNAME's letter case. ParsedQuery has them all. */
+/**
+ * The parts of a client's query that its answer depends on, besides QNAME's letter case.
+ * ParsedQuery has them all.
+ */
 export interface ClientQuestion {
   readonly id: number;
   readonly flags: number;
-  /** QNAME's length, octets; the stored question's QNAME has the same. */
+  /** QNAME's length, bytes; the stored question's QNAME has the same. */
   readonly qnameLength: number;
   readonly hasOpt: boolean;
   readonly dnssecOk: boolean;
 }
 
-/** Flags of the message that the client does not get: they are its own, set here, or must be zero (Z: RFC 1035 §4.1.1). */
+/**
+ * Flags of the message that the client does not get: they are its own, set here, or must be zero
+ * (Z: RFC 1035 §4.1.1).
+ */
 const FOREIGN_FLAGS = FLAG_QR | OPCODE_MASK | FLAG_RD | FLAG_RA | FLAG_Z | FLAG_CD;
 
 /**
- * Turns the message in out[0 … length−1] (one question, uncompressed, at 12; no OPT) into a client's answer and returns its length. QNAME
- * is copied from the message `named`, which has it in the client's letter case. `rcode` is the whole RCODE: its upper 8 bits go into
- * OPT, the lower 4 are already in the header. An answer longer than `sizeLimit` loses first its EDE (edeCode −1: there is none),
- * then additional records that nobody asked for; after that TC is set, and it keeps the whole answer records that fit. `out` has room
- * for OPT and EDE as far as sizeLimit allows, never less than 512 octets, and holds as much of the message as fits in it.
+ * Turns the message in out[0 … length−1] (one question, uncompressed, at 12; no OPT) into a
+ * client's answer and returns its length. QNAME is copied from the message `named`, which has it in
+ * the client's letter case. `rcode` is the whole RCODE: its upper 8 bits go into OPT, the lower 4
+ * are already in the header. An answer longer than `sizeLimit` loses first its EDE (edeCode −1:
+ * there is none), then additional records that nobody asked for; after that TC is set, and it keeps
+ * the whole answer records that fit. `out` has room for OPT and EDE as far as sizeLimit allows,
+ * never less than 512 bytes, and holds as much of the message as fits in it.
  */
 export function restoreForClient(
   out: Uint8Array,
@@ -60,7 +69,7 @@ export function restoreForClient(
     FLAG_RA |
     (q.flags & (FLAG_RD | FLAG_CD)) |
     headerRcode(wholeRcode, q.hasOpt);
-  copyOctets(named, HEADER_LENGTH, out, HEADER_LENGTH, q.qnameLength);
+  copyBytes(named, HEADER_LENGTH, out, HEADER_LENGTH, q.qnameLength);
   writeId(out, q.id);
 
   const limit = Math.min(sizeLimit, out.length);

@@ -1,18 +1,23 @@
-// A cursor over resource records: where each starts, its type, class, TTL and RDATA, checked against the message's end.
-// Called by code that looks at single records (health, loop, text); scanResponse() has its own walk (RFC 1035 §4.1.3).
+// A cursor over resource records: where each starts, its type, class, TTL and RDATA, checked
+// against the message's end. Called by code that looks at single records (health, loop, text);
+// scanResponse() has its own walk (RFC 1035 §4.1.3).
 //
 //   NAME (labels, pointer) | TYPE 16 | CLASS 16 | TTL 32 | RDLENGTH 16 | RDATA
-import { skipName } from './name.ts';
-import { readUint16 } from './octets.ts';
 
-/** TYPE, CLASS, TTL and RDLENGTH together, octets. */
+import { readUint16 } from './bytes.ts';
+import { skipName } from './name.ts';
+
+/** TYPE, CLASS, TTL and RDLENGTH together, bytes. */
 export const RR_FIXED_LENGTH = 10;
 /** The shortest record: the root's name and the fixed part. */
 export const MIN_RR_LENGTH = 1 + RR_FIXED_LENGTH;
 
 const EMPTY = new Uint8Array(0);
 
-/** Reusable: reset() to a section (or all of them), then next() until it returns false; then check `failed`. */
+/**
+ * Reusable: reset() to a section (or all of them), then next() until it returns false; then check
+ * `failed`.
+ */
 export class RrCursor {
   nameOffset = 0;
   type = 0;
@@ -22,7 +27,9 @@ export class RrCursor {
   rdataLength = 0;
   /** Where the next record begins. */
   endOffset = 0;
-  /** A record was cut off, its name was invalid, or there were fewer octets than the count promised. */
+  /**
+   * A record was cut off, its name was invalid, or there were fewer bytes than the count promised.
+   */
   failed = false;
 
   #bytes: Uint8Array = EMPTY;

@@ -1,15 +1,22 @@
-// The TTLs of a reply as clients may get them: all records of an RRset have the smallest of its TTLs (RFC 2181 §5.2), and a TTL with
-// the top bit set is 0 (§8). Called once per reply, before it is stored and sent out.
+// The TTLs of a reply as clients may get them: all records of an RRset have the smallest of its
+// TTLs (RFC 2181 §5.2), and a TTL with the top bit set is 0 (§8). Called once per reply, before it
+// is stored and sent out.
+
+import { equalBytes, readUint16, readUint32, writeUint32 } from './bytes.ts';
 import { Type } from './codes.ts';
-import { equalBytes, readUint16, readUint32, writeUint32 } from './octets.ts';
 import type { ScannedResponse } from './response.ts';
 import { readTtl } from './ttl.ts';
 
-/** TYPE and CLASS are this many octets before TTL; RDATA starts, and RDLENGTH ends, this many after. */
+/**
+ * TYPE and CLASS are this many bytes before TTL; RDATA starts, and RDLENGTH ends, this many after.
+ */
 const FIXED_BEFORE_TTL = 4;
 const RDATA_BEHIND_TTL = 6;
 
-/** Corrects the TTLs of the scanned message, in place. Only neighbors are compared: servers keep an RRset together. */
+/**
+ * Corrects the TTLs of the scanned message, in place. Only neighbors are compared: servers keep an
+ * RRset together.
+ */
 export function mendTtls(bytes: Uint8Array, scanned: ScannedResponse): void {
   const { ttlOffsets, ttlCount, minTtlSeconds } = scanned;
   let differ = false;
@@ -39,7 +46,7 @@ function level(bytes: Uint8Array, scanned: ScannedResponse, i: number, next: num
   if (readUint16(bytes, fixedOffset) === Type.RRSIG) return;
   const ownerOffset = i === 0 ? scanned.questionEnd : recordEnd(bytes, scanned.ttlOffsets[i - 1]!);
   const nextOwnerOffset = recordEnd(bytes, ttlOffset);
-  // A name ends where its octets say: one that starts with all of another is no longer than that.
+  // A name ends where its bytes say: one that starts with all of another is no longer than that.
   if (!equalBytes(bytes, ownerOffset, bytes, nextOwnerOffset, fixedOffset - ownerOffset)) return;
   writeUint32(bytes, ttl < nextTtl ? nextTtlOffset : ttlOffset, Math.min(ttl, nextTtl));
 }

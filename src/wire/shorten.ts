@@ -1,7 +1,10 @@
-// An answer that is longer than its client takes, shortened in place. Called by restore, and only when an answer does not fit.
+// An answer that is longer than its client takes, shortened in place. Called by restore, and only
+// when an answer does not fit.
 //
 //   question | answer | authority | additional      1. additional records go: nobody asked for them, TC stays clear
 //   question | answer ┊ …                           2. authority goes, and the answers that do not fit: TC is set
+
+import { readUint16 } from './bytes.ts';
 import {
   HEADER_LENGTH,
   readAnswerCount,
@@ -10,13 +13,12 @@ import {
   writeCounts,
 } from './header.ts';
 import { skipName } from './name.ts';
-import { readUint16 } from './octets.ts';
 import { RR_FIXED_LENGTH } from './rr.ts';
 
 /**
- * Removes the additional section from the answer in out[0 … length−1] and returns the new length; −1, with nothing changed, if that
- * is not short enough. Only additional records may go without TC (RFC 2181 §9), but not in a referral: its
- * addresses are needed (RFC 9471).
+ * Removes the additional section from the answer in out[0 … length−1] and returns the new length;
+ * −1, with nothing changed, if that is not short enough. Only additional records may go without TC
+ * (RFC 2181 §9), but not in a referral: its addresses are needed (RFC 9471).
  */
 export function dropAdditional(out: Uint8Array, length: number, questionEnd: number): number {
   const answerCount = readAnswerCount(out);
@@ -31,8 +33,9 @@ export function dropAdditional(out: Uint8Array, length: number, questionEnd: num
 }
 
 /**
- * Keeps the question and as many whole answer records as fit in out[0 … length−1], nothing else, and returns the new length. For
- * answers with TC: clients that do not repeat the query over TCP depend on them. No name points behind itself, so any record may be the last.
+ * Keeps the question and as many whole answer records as fit in out[0 … length−1], nothing else,
+ * and returns the new length. For answers with TC: clients that do not repeat the query over TCP
+ * depend on them. No name points behind itself, so any record may be the last.
  */
 export function keepWholeAnswers(out: Uint8Array, length: number, questionEnd: number): number {
   const answerCount = readAnswerCount(out);

@@ -1,7 +1,9 @@
-// edns-tcp-keepalive (RFC 7828): whether a query has it, and how an answer over a stream says how long the connection is
-// kept. Called for clients over streams only.
+// edns-tcp-keepalive (RFC 7828): whether a query has it, and how an answer over a stream says how
+// long the connection is kept. Called for clients over streams only.
 //
 //   OPTION-CODE 11 | OPTION-LENGTH 2 | TIMEOUT in tenths of a second
+
+import { writeUint16 } from './bytes.ts';
 import { OptionCode, Type } from './codes.ts';
 import { appendOption, findOption, OPTION_HEADER_LENGTH } from './edns.ts';
 import {
@@ -12,7 +14,6 @@ import {
   readQuestionCount,
 } from './header.ts';
 import { skipName } from './name.ts';
-import { writeUint16 } from './octets.ts';
 import type { ParsedQuery } from './query.ts';
 import { RrCursor } from './rr.ts';
 
@@ -27,8 +28,8 @@ export function asksForKeepalive(bytes: Uint8Array, q: ParsedQuery): boolean {
 }
 
 /**
- * Adds the option to an answer that was created here, and returns its new length; the answer stays unchanged if it has no OPT
- * (RFC 7828 §3.3.2), does not end with it, or has no room.
+ * Adds the option to an answer that was created here, and returns its new length; the answer stays
+ * unchanged if it has no OPT (RFC 7828 §3.3.2), does not end with it, or has no room.
  */
 export function appendKeepalive(bytes: Uint8Array, length: number, timeoutTenths: number): number {
   const additional = readAdditionalCount(bytes);

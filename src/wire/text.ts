@@ -1,16 +1,16 @@
-// Names between wire and text form (RFC 1035 §5.1). For configuration, logs, the doctor and error texts: not for the
-// hot path.
+// Names between wire and text form (RFC 1035 §5.1). For configuration, logs, the doctor and error
+// texts: not for the hot path.
 import { expandName, MAX_NAME_LENGTH } from './name.ts';
 
 const MAX_LABEL_LENGTH = 63;
 /** What nameToText() returns for a name that is cut off, too long or compressed into a circle. */
 export const UNREADABLE_NAME = '<unreadable>';
-/** Octets with a meaning in a zone file: " $ ( ) . ; @ \ */
+/** Bytes with a meaning in a zone file: " $ ( ) . ; @ \ */
 const SPECIAL = new Set([0x22, 0x24, 0x28, 0x29, 0x2e, 0x3b, 0x40, 0x5c]);
 
 /**
- * The name at `offset` as text, absolute ("example.com.", the root "."), with \DDD and \. where needed. Follows
- * compression. Never throws: UNREADABLE_NAME for an invalid name.
+ * The name at `offset` as text, absolute ("example.com.", the root "."), with \DDD and \. where
+ * needed. Follows compression. Never throws: UNREADABLE_NAME for an invalid name.
  */
 export function nameToText(bytes: Uint8Array, offset: number, length: number = bytes.length): string {
   const name = new Uint8Array(MAX_NAME_LENGTH);
@@ -19,21 +19,22 @@ export function nameToText(bytes: Uint8Array, offset: number, length: number = b
   if (nameLength === 1) return '.';
   let text = '';
   for (let at = 0; name[at]! !== 0; at += name[at]! + 1) {
-    for (let i = at + 1; i <= at + name[at]!; i++) text += octetToText(name[i]!, SPECIAL.has(name[i]!));
+    for (let i = at + 1; i <= at + name[at]!; i++) text += byteToText(name[i]!, SPECIAL.has(name[i]!));
     text += '.';
   }
   return text;
 }
 
-/** One octet of a label or string: itself, \X when `special`, \DDD when not printable or a space. */
-export function octetToText(octet: number, special: boolean): string {
-  if (octet <= 0x20 || octet >= 0x7f) return `\\${String(octet).padStart(3, '0')}`;
-  return (special ? '\\' : '') + String.fromCharCode(octet);
+/** One byte of a label or string: itself, \X when `special`, \DDD when not printable or a space. */
+export function byteToText(byte: number, special: boolean): string {
+  if (byte <= 0x20 || byte >= 0x7f) return `\\${String(byte).padStart(3, '0')}`;
+  return (special ? '\\' : '') + String.fromCharCode(byte);
 }
 
 /**
- * The wire form of a name written as text, with or without the final dot; case is kept. Throws RangeError, saying what is
- * wrong, if it is no name: empty or too long labels, a broken escape, characters beyond ASCII.
+ * The wire form of a name written as text, with or without the final dot; case is kept. Throws
+ * RangeError, saying what is wrong, if it is no name: empty or too long labels, a broken escape,
+ * characters beyond ASCII.
  */
 export function textToName(text: string): Uint8Array {
   if (text === '.') return new Uint8Array(1);
@@ -41,7 +42,7 @@ export function textToName(text: string): Uint8Array {
   let label: number[] = [];
   const endLabel = () => {
     if (label.length === 0) throw new RangeError(`"${text}" has an empty label`);
-    if (label.length > MAX_LABEL_LENGTH) throw new RangeError(`"${text}" has a label over 63 octets`);
+    if (label.length > MAX_LABEL_LENGTH) throw new RangeError(`"${text}" has a label over 63 bytes`);
     wire.push(label.length, ...label);
     label = [];
   };
@@ -70,6 +71,6 @@ export function textToName(text: string): Uint8Array {
   }
   if (label.length > 0 || text === '') endLabel();
   wire.push(0);
-  if (wire.length > MAX_NAME_LENGTH) throw new RangeError(`"${text}" is over 255 octets`);
+  if (wire.length > MAX_NAME_LENGTH) throw new RangeError(`"${text}" is over 255 bytes`);
   return Uint8Array.from(wire);
 }

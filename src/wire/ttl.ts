@@ -1,6 +1,7 @@
-// TTLs changed in place, by offsets that scanResponse() stored, without a walk. Called when an answer leaves or enters the
-// cache (RFC 1035 §3.2.1, RFC 2181 §8, RFC 8767 §4). `base`: where the message starts inside `bytes`.
-import { readUint32, writeUint32 } from './octets.ts';
+// TTLs changed in place, by offsets that scanResponse() stored, without a walk. Called when an
+// answer leaves or enters the cache (RFC 1035 §3.2.1, RFC 2181 §8, RFC 8767 §4). `base`: where the
+// message starts inside `bytes`.
+import { readUint32, writeUint32 } from './bytes.ts';
 
 /** The seconds that a TTL field stands for: with its top bit set it is 0 (RFC 2181 §8). */
 export function readTtl(bytes: Uint8Array, offset: number): number {
@@ -8,7 +9,10 @@ export function readTtl(bytes: Uint8Array, offset: number): number {
   return ttl > 0x7fffffff ? 0 : ttl;
 }
 
-/** Takes `elapsedSeconds` from `count` TTLs, the first at ttlOffsets[from]; none falls below `floor` (0 or 1). */
+/**
+ * Takes `elapsedSeconds` from `count` TTLs, the first at ttlOffsets[from]; none falls below `floor`
+ * (0 or 1).
+ */
 export function ageTtls(
   bytes: Uint8Array,
   base: number,

@@ -372,7 +372,7 @@ describe('limits', () => {
     expect(raw).toMatch(/^HTTP\/1\.1 431 /);
   });
 
-  it('a body of 1 KiB is taken, one octet more is not, announced or not', async () => {
+  it('a body of 1 KiB is taken, one byte more is not, announced or not', async () => {
     expect((await ask(server, 'POST', '/cache/flush', {}, 'a'.repeat(1024))).status).toBe(200);
     source.flushes.length = 0;
     expect((await ask(server, 'POST', '/cache/flush', {}, 'a'.repeat(1025))).status).toBe(413);

@@ -42,7 +42,7 @@ describe('numbers for people', () => {
     ]);
   });
 
-  it('octets', () => {
+  it('bytes', () => {
     expect([0, 1023, 1024, 67_108_864, 2 ** 31].map(formatBytes)).toEqual([
       '0 B',
       '1023 B',

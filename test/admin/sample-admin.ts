@@ -99,7 +99,10 @@ export interface Answer {
   readonly text: string;
 }
 
-/** One request on a connection of its own, with any header (fetch would refuse to send Host and Origin). */
+/**
+ * One request on a connection of its own, with any header (fetch would refuse to send Host and
+ * Origin).
+ */
 export function ask(
   server: { readonly address: string; readonly port: number },
   method: string,
@@ -124,7 +127,7 @@ export function ask(
   });
 }
 
-/** Sends octets as they are and resolves to everything that came until the server closed. */
+/** Sends bytes as they are and resolves to everything that came until the server closed. */
 export function askRaw(
   server: { readonly address: string; readonly port: number },
   text: string,

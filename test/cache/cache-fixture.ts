@@ -1,8 +1,9 @@
-// A cache with its own time and counters, asked by name: what the tests of MessageCache share. Every other query, reply and answer
-// is in memory that is taken by words, the others octet by octet: it is to make no difference.
+// A cache with its own time and counters, asked by name: what the tests of MessageCache share.
+// Every other query, reply and answer is in memory that is taken by words, the others byte by byte:
+// it is to make no difference.
 import dnsPacket from 'dns-packet';
 import { expect } from 'vitest';
-import { WordOctets } from '../../src/base/word-octets.ts';
+import { WordBytes } from '../../src/base/word-bytes.ts';
 import { type CacheOptions, Lookup, MessageCache } from '../../src/cache/message-cache.ts';
 import { type Counter, Counters, createCounterBlock } from '../../src/metrics/counters.ts';
 import { ParsedQuery, parseQuery, QueryVerdict } from '../../src/wire/query.ts';
@@ -39,7 +40,7 @@ export class CacheFixture {
     this.storeReply(name, answerTo(queryFor(name, asking.type), parts), asking);
   }
 
-  /** Stores these octets as the reply to the question for a name. */
+  /** Stores these bytes as the reply to the question for a name. */
   storeReply(name: string, reply: Uint8Array, asking: Asking = {}): void {
     const query = this.#parse(name, asking);
     const taken = this.#takesWords() ? asWords(reply) : reply;
@@ -69,14 +70,17 @@ export class CacheFixture {
 
   /** The message that the last look-up found. */
   copy(
-    out: Uint8Array = this.#takesWords() ? WordOctets.ofLength(65_536) : new Uint8Array(65_536),
+    out: Uint8Array = this.#takesWords() ? WordBytes.ofLength(65_536) : new Uint8Array(65_536),
   ): Uint8Array {
     const length = this.cache.copyFound(out, this.nowMs);
     expect(length).toBeGreaterThanOrEqual(12);
     return out.subarray(0, length);
   }
 
-  /** Looks up, expects that outcome, and returns the answer section's TTLs (the authority section's where it is empty). */
+  /**
+   * Looks up, expects that outcome, and returns the answer section's TTLs (the authority section's
+   * where it is empty).
+   */
   ttls(name: string, outcome: keyof typeof Lookup = 'fresh', asking: Asking = {}): number[] {
     expect(this.lookup(name, asking)).toBe(outcome);
     const message = dnsPacket.decode(Buffer.from(this.copy()));
@@ -98,7 +102,10 @@ export class CacheFixture {
     return this.#takesWords() ? asWords(query) : query;
   }
 
-  /** By a sequence without a short period, so that no order of calls has all its queries of one kind and all replies of the other. */
+  /**
+   * By a sequence without a short period, so that no order of calls has all its queries of one kind
+   * and all replies of the other.
+   */
   #takesWords(): boolean {
     this.#turn = (Math.imul(this.#turn, 1_103_515_245) + 12_345) | 0;
     return (this.#turn & 0x10000) !== 0;

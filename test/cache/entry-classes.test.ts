@@ -93,7 +93,7 @@ describe('budgets of the classes', () => {
     expect(freshOf(fixture, 40)).toBe(40);
   });
 
-  it('negatives take half of the octets too', () => {
+  it('negatives take half of the bytes too', () => {
     const maxBytes = 400 * SEGMENT_COST;
     const fixture = new CacheFixture({ maxEntries: 100_000, maxBytes });
     fill(fixture, 1000);
@@ -103,24 +103,24 @@ describe('budgets of the classes', () => {
   });
 });
 
-describe('the limit of octets', () => {
+describe('the limit of bytes', () => {
   const maxBytes = 128 * 1024;
 
-  /** About so many octets of answer. */
-  function store(fixture: CacheFixture, name: string, octets: number): void {
-    const answers = Array.from({ length: Math.max(1, Math.round(octets / 16)) }, () => address(3600));
+  /** About so many bytes of answer. */
+  function store(fixture: CacheFixture, name: string, bytes: number): void {
+    const answers = Array.from({ length: Math.max(1, Math.round(bytes / 16)) }, () => address(3600));
     fixture.store(name, { answers });
   }
 
   it('holds whatever the sizes are, and however they change', () => {
     const fixture = new CacheFixture({ maxEntries: 100_000, maxBytes });
-    for (const octets of [16, 4000, 300, 60_000, 100, 16, 20_000, 1200]) {
-      for (let i = 0; i < (2 * maxBytes) / (octets + 200); i++) {
-        store(fixture, `h${i}.s${octets}.example.com`, octets);
+    for (const bytes of [16, 4000, 300, 60_000, 100, 16, 20_000, 1200]) {
+      for (let i = 0; i < (2 * maxBytes) / (bytes + 200); i++) {
+        store(fixture, `h${i}.s${bytes}.example.com`, bytes);
         expect(fixture.cache.bytes).toBeLessThanOrEqual(maxBytes);
       }
       // What came last fills the memory: nothing of it is lost to the sizes that were there before.
-      expect(fixture.cache.bytes).toBeGreaterThan(maxBytes - 1.2 * octets - 1000);
+      expect(fixture.cache.bytes).toBeGreaterThan(maxBytes - 1.2 * bytes - 1000);
     }
   });
 
@@ -145,7 +145,7 @@ describe('the limit of octets', () => {
     expect(freshOf(fixture, 5)).toBe(5);
   });
 
-  it('is filled to the last octet', () => {
+  it('is filled to the last byte', () => {
     const cost = SEGMENT_COST + ENTRY_COST;
     for (const count of [1, 2, 7]) {
       const fixture = new CacheFixture({ maxBytes: count * cost });
@@ -159,7 +159,7 @@ describe('the limit of octets', () => {
     expect(freshOf(less, 3)).toBe(2);
   });
 
-  it('of negatives is half of it, to the octet', () => {
+  it('of negatives is half of it, to the byte', () => {
     const fixture = new CacheFixture();
     fixture.store('x.example.com', NXDOMAIN);
     const cost = fixture.cache.bytes;
@@ -182,7 +182,7 @@ describe('the limit of octets', () => {
     expect(fixture.cache.entries).toBe(0);
   });
 
-  it('counts 212 octets for an answer of one segment', () => {
+  it('counts 212 bytes for an answer of one segment', () => {
     const fixture = new CacheFixture();
     fixture.store('www.example.com');
     expect(fixture.cache.bytes).toBe(SEGMENT_COST + ENTRY_COST);

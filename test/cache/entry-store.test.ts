@@ -54,7 +54,7 @@ function nameFound(name: string, hash: number, partition = 0): string | undefine
 }
 
 describe('names that share a hash', () => {
-  it('are told apart by their octets', () => {
+  it('are told apart by their bytes', () => {
     insert('a.example', HASH);
     insert('b.example', HASH);
     expect(nameFound('a.example', HASH)).toBe('a.example');
@@ -68,7 +68,7 @@ describe('names that share a hash', () => {
     expect(find('a.example', HASH, 1)).not.toBe(NONE);
   });
 
-  it('are told apart by their last octet, however far it is', () => {
+  it('are told apart by their last byte, however far it is', () => {
     const long = `${'x'.repeat(60)}.${'y'.repeat(60)}.${'z'.repeat(60)}`;
     insert(`${long}.com`, HASH);
     expect(nameFound(`${long}.com`, HASH)).toBe(`${long}.com`);
@@ -146,7 +146,7 @@ describe('EntryStore', () => {
     expect(store.isOldestExpired(60_000)).toBe(true);
   });
 
-  it('accounts for every octet and gives it back', () => {
+  it('accounts for every byte and gives it back', () => {
     insert('a', 0);
     insert(`${'x'.repeat(60)}.${'y'.repeat(60)}`, 1); // two segments
     expect(store.bytes).toBe(3 * SEGMENT_COST + 2 * ENTRY_COST);

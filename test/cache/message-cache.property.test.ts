@@ -1,5 +1,5 @@
-// MessageCache against a model of plain objects: whatever is stored, failed, flushed and waited for in whatever order, a
-// look-up says the same. The model knows no octets, hashes or budgets.
+// MessageCache against a model of plain objects: whatever is stored, failed, flushed and waited for
+// in whatever order, a look-up says the same. The model knows no bytes, hashes or budgets.
 import dnsPacket from 'dns-packet';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
@@ -98,7 +98,10 @@ const step = fc.oneof(
   fc.record({ do: fc.constant('wait' as const), ms: fc.constantFrom(1, 499, 1000, 4999, 30_000, 70_000) }),
 );
 
-/** The reply that the model's entry stands for. A records serve any type here: the asked type is what counts. */
+/**
+ * The reply that the model's entry stands for. A records serve any type here: the asked type is
+ * what counts.
+ */
 function partsOf(entryKind: ModelEntry['kind'], asked: number, ttl: number) {
   if (entryKind === 'positive') return { answers: [{ ...address(ttl), type: asked }] };
   return { rcode: entryKind === 'nxdomain' ? 3 : 0, authorities: [soa(ttl, 3600)] };

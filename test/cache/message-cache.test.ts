@@ -1,6 +1,6 @@
 import dnsPacket from 'dns-packet';
 import { describe, expect, it } from 'vitest';
-import { WordOctets } from '../../src/base/word-octets.ts';
+import { WordBytes } from '../../src/base/word-bytes.ts';
 import { Counter } from '../../src/metrics/counters.ts';
 import { CacheFixture } from './cache-fixture.ts';
 import { address, alias, answerTo, queryFor, soa, type TestRecord, TYPE_A, TYPE_AAAA } from './messages.ts';
@@ -9,7 +9,7 @@ const NXDOMAIN = { rcode: 3, authorities: [soa(60, 60)] };
 const NODATA = { authorities: [soa(60, 60)] };
 
 describe('a stored answer', () => {
-  it('comes back octet for octet', () => {
+  it('comes back byte for byte', () => {
     const fixture = new CacheFixture();
     const answers = [address(300), address(300, 2)];
     fixture.store('www.example.com', { answers });
@@ -108,7 +108,7 @@ describe('copying', () => {
 
   it.each(
     sizes,
-  )('gives the same octets into buffers that begin on a word, that do not, and of both in turn: %i records', (count) => {
+  )('gives the same bytes into buffers that begin on a word, that do not, and of both in turn: %i records', (count) => {
     const fixture = new CacheFixture();
     const some = answers.slice(0, count);
     fixture.store('www.example.com', { answers: some });
@@ -120,7 +120,7 @@ describe('copying', () => {
       fixture.lookup('www.example.com');
       const out =
         offset % 4 === 0
-          ? new WordOctets(slab.buffer, offset, expected.length)
+          ? new WordBytes(slab.buffer, offset, expected.length)
           : slab.subarray(offset, offset + expected.length);
       expect([...fixture.copy(out)]).toEqual([...expected]);
       expect(fixture.copy(new Uint8Array(4096))).toEqual(expected);
@@ -133,23 +133,23 @@ describe('copying', () => {
     fixture.store('www.example.com', { answers: some });
     const slab = new Uint8Array(8192);
     for (const [passed, offset] of [0, 0, 0, 4, 64, 1, 4096, 2, 0].entries()) {
-      // The octets of the last copy must not stand in for those of the next.
+      // The bytes of the last copy must not stand in for those of the next.
       slab.fill(0xee);
       const aged = some.map((record) => ({ ...record, ttlSeconds: record.ttlSeconds - passed }));
       const expected = answerTo(queryFor('www.example.com'), { answers: aged });
       fixture.lookup('www.example.com');
       const out =
-        offset % 4 === 0 ? new WordOctets(slab.buffer, offset, 4000) : slab.subarray(offset, offset + 4000);
+        offset % 4 === 0 ? new WordBytes(slab.buffer, offset, 4000) : slab.subarray(offset, offset + 4000);
       expect(fixture.copy(out)).toEqual(expected);
-      expect(slab.subarray(0, offset).every((octet) => octet === 0xee)).toBe(true);
-      expect(slab.subarray(offset + expected.length).every((octet) => octet === 0xee)).toBe(true);
+      expect(slab.subarray(0, offset).every((byte) => byte === 0xee)).toBe(true);
+      expect(slab.subarray(offset + expected.length).every((byte) => byte === 0xee)).toBe(true);
       fixture.advanceSeconds(1);
     }
   });
 
   it('comes whole into one buffer whatever its length', () => {
     const fixture = new CacheFixture({ maxBytes: 8192 });
-    const slab = WordOctets.ofLength(1024);
+    const slab = WordBytes.ofLength(1024);
     for (let length = 1; length < 300; length++) {
       const rdata = Uint8Array.from({ length }, (_, i) => i + length);
       const parts = { answers: [{ type: 16, ttlSeconds: 60, rdata }, address(60)] };
@@ -164,7 +164,7 @@ describe('copying', () => {
 
   it('keeps the TTLs of every answer apart, wherever their lists stand', () => {
     const fixture = new CacheFixture({ maxBytes: 65_536 });
-    const slab = WordOctets.ofLength(1024);
+    const slab = WordBytes.ofLength(1024);
     for (let length = 1; length < 140; length++) {
       const text: TestRecord = { type: 16, ttlSeconds: 500, rdata: new Uint8Array(length) };
       const orders: [string, TestRecord[]][] = [
@@ -198,10 +198,10 @@ describe('copying', () => {
     const fixture = new CacheFixture();
     fixture.store('www.example.com', { answers: answers.slice(0, 3) });
     fixture.lookup('www.example.com');
-    const out = WordOctets.ofLength(4096).fill(0xee);
+    const out = WordBytes.ofLength(4096).fill(0xee);
     fixture.copy(out);
     const length = fixture.copy(out).length;
-    expect(out.subarray(length).every((octet) => octet === 0xee)).toBe(true);
+    expect(out.subarray(length).every((byte) => byte === 0xee)).toBe(true);
   });
 
   it('copies the beginning into a buffer that is too small, its TTLs aged, and says how long the whole is', () => {
@@ -225,7 +225,7 @@ describe('copying', () => {
         333,
         whole.length - 1,
       ]) {
-        for (const small of [new Uint8Array(size), WordOctets.ofLength(size)]) {
+        for (const small of [new Uint8Array(size), WordBytes.ofLength(size)]) {
           fixture.lookup('www.example.com');
           expect(fixture.cache.copyFound(small, fixture.nowMs)).toBe(whole.length);
           const expected = Buffer.from(whole);
@@ -366,7 +366,10 @@ describe('failures (RFC 9520 §3.2)', () => {
     expect(fixture.lookup('www.example.com')).toBe('miss');
   });
 
-  /** Fails again and again, each time as soon as it may be asked; says for how long each failure answered. */
+  /**
+   * Fails again and again, each time as soon as it may be asked; says for how long each failure
+   * answered.
+   */
   function lifetimes(fixture: CacheFixture, count: number): number[] {
     return Array.from({ length: count }, () => {
       fixture.storeFailure('www.example.com');
@@ -685,7 +688,7 @@ describe('counters', () => {
     expect(fixture.count(Counter.cacheHits)).toBe(3);
   });
 
-  it('entries and octets are shown as they are', () => {
+  it('entries and bytes are shown as they are', () => {
     const fixture = new CacheFixture();
     fixture.store('www.example.com');
     fixture.storeFailure('bad.example.com');

@@ -1,4 +1,4 @@
-// Messages and options for the cache's tests and bench: small, hand-made, every octet known.
+// Messages and options for the cache's tests and bench: small, hand-made, every byte known.
 import type { CacheOptions } from '../../src/cache/message-cache.ts';
 import { textToName } from '../../src/wire/text.ts';
 
@@ -34,7 +34,10 @@ export function queryFor(name: string, type = TYPE_A, flags = 0x0100): Uint8Arra
   );
 }
 
-/** A record as it stands in an answer; its owner is the question's name (a pointer to 12) unless `owner` is given. */
+/**
+ * A record as it stands in an answer; its owner is the question's name (a pointer to 12) unless
+ * `owner` is given.
+ */
 export interface TestRecord {
   type: number;
   ttlSeconds: number;
@@ -43,8 +46,8 @@ export interface TestRecord {
 }
 
 /** An A record of the question's name. */
-export function address(ttlSeconds: number, lastOctet = 1): TestRecord {
-  return { type: TYPE_A, ttlSeconds, rdata: Uint8Array.of(192, 0, 2, lastOctet) };
+export function address(ttlSeconds: number, lastByte = 1): TestRecord {
+  return { type: TYPE_A, ttlSeconds, rdata: Uint8Array.of(192, 0, 2, lastByte) };
 }
 
 /** An alias of the question's name. */
@@ -93,11 +96,11 @@ export function answerTo(
     ...uint16(authorities.length),
     ...uint16(additionals.length),
     ...query.subarray(12),
-    ...[...answers, ...authorities, ...additionals].flatMap(recordOctets),
+    ...[...answers, ...authorities, ...additionals].flatMap(recordBytes),
   );
 }
 
-function recordOctets(record: TestRecord): number[] {
+function recordBytes(record: TestRecord): number[] {
   return [
     ...(record.owner === undefined ? [0xc0, 12] : textToName(record.owner)),
     ...uint16(record.type),

@@ -1,5 +1,5 @@
-// The built program is complete: it runs where nothing else of the repository is, without the modules it was built of and without
-// node_modules.
+// The built program is complete: it runs where nothing else of the repository is, without the
+// modules it was built of and without node_modules.
 import { execFileSync, spawnSync } from 'node:child_process';
 import { closeSync, cpSync, mkdtempSync, openSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';

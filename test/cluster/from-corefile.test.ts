@@ -1,5 +1,6 @@
-// `unloop check --from-corefile`: Corefiles as they are in use become configurations that are valid, and what has no
-// equivalent is said. UPDATE_GOLDEN=1 writes the expected files again instead of comparing.
+// `unloop check --from-corefile`: Corefiles as they are in use become configurations that are
+// valid, and what has no equivalent is said. UPDATE_GOLDEN=1 writes the expected files again
+// instead of comparing.
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it, vi } from 'vitest';

@@ -1,4 +1,5 @@
-// The dashboard and the alerts name only metrics and labels that there are. (That the alerts fire: promtool, in the lab.)
+// The dashboard and the alerts name only metrics and labels that there are. (That the alerts fire:
+// promtool, in the lab.)
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';

@@ -1,5 +1,6 @@
-// Each shape's configuration runs, from files laid out as kubelet lays out a projected volume, on a node whose resolv.conf
-// names the loopback stub of systemd-resolved: the very loop that unloop is there to cure.
+// Each shape's configuration runs, from files laid out as kubelet lays out a projected volume, on a
+// node whose resolv.conf names the loopback stub of systemd-resolved: the very loop that unloop is
+// there to cure.
 import {
   mkdirSync,
   mkdtempSync,

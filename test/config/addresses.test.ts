@@ -27,14 +27,15 @@ describe('IP literals', () => {
     expect(parseIp(text)).toBeNull();
   });
 
-  it('keep their octets when written and read', () => {
+  it('keep their bytes when written and read', () => {
     fc.assert(
       fc.property(fc.ipV6(), (text) => {
         const address = parseIp(text)!;
         const written = formatIp(address);
         expect(isIPv6(written)).toBe(true);
         expect(parseIp(written)).toEqual(address);
-        // The URL parser of the platform is the judge of the canonical text, save for mapped addresses.
+        // The URL parser of the platform is the judge of the canonical text, save for mapped
+        // addresses.
         if (!written.startsWith('::ffff:'))
           expect(`[${written}]`).toBe(new URL(`http://[${text}]/`).hostname);
       }),
@@ -50,7 +51,7 @@ describe('IP literals', () => {
 });
 
 describe('address blocks', () => {
-  it('have octets and a prefix length', () => {
+  it('have bytes and a prefix length', () => {
     expect(parseCidr('10.0.0.0/8')).toEqual({ family: 4, bytes: Uint8Array.of(10, 0, 0, 0), prefix: 8 });
     expect(parseCidr('192.0.2.1').prefix).toBe(32);
     expect(parseCidr('0.0.0.0/0').bytes).toEqual(new Uint8Array(4));

@@ -1,4 +1,5 @@
-// Files made from the table of settings. UPDATE_GENERATED=1 (`npm run docs`) writes them again instead of comparing.
+// Files made from the table of settings. UPDATE_GENERATED=1 (`npm run docs`) writes them again
+// instead of comparing.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';

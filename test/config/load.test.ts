@@ -507,7 +507,7 @@ const settings = fc.record(
     ),
     cache: fc.record(
       {
-        maxBytes: fc.integer({ min: 0, max: 2 ** 40 }).map((octets) => `${octets}B`),
+        maxBytes: fc.integer({ min: 0, max: 2 ** 40 }).map((bytes) => `${bytes}B`),
         maxTtl: seconds(0, 604_800),
         prefetch: fc.record({ remaining: fc.integer({ min: 1, max: 90 }).map((share) => `${share}%`) }),
       },
@@ -538,7 +538,8 @@ describe('the effective configuration', () => {
         try {
           config = load(JSON.stringify(written)).config;
         } catch (error) {
-          // Two spellings of one upstream, and our own address as one, are all the generator may get wrong.
+          // Two spellings of one upstream, and our own address as one, are all the generator may
+          // get wrong.
           for (const fault of (error as ConfigInvalid).faults)
             expect(fault.message).toMatch(/is in the list twice|our own listen address/);
           return;
@@ -576,7 +577,8 @@ describe('config/examples', () => {
 
   it.each(examples)('%s is valid as it stands', (name) => {
     const loaded = loadConfig({ path: join(ROOT, 'config/examples', name), environment: {} });
-    // Without its Secret the admin listener of a pod has no token: that is the one thing left to say.
+    // Without its Secret the admin listener of a pod has no token: that is the one thing left to
+    // say.
     const messages = loaded.warnings.map(({ message }) => message);
     expect(messages.filter((message) => !message.includes('there is no admin.token'))).toEqual([]);
   });

@@ -59,8 +59,8 @@ describe('sizes', () => {
     ['512KiB', 524_288],
     ['1 GiB', 1_073_741_824],
     ['7B', 7],
-  ])('%s is %i octets', (text, octets) => {
-    expect(parseSize(text)).toBe(octets);
+  ])('%s is %i bytes', (text, bytes) => {
+    expect(parseSize(text)).toBe(bytes);
   });
 
   it.each(['64', '64 M', '64mib', '1.5GiB', '', '-1B'])('%j is refused', (text) => {
@@ -68,7 +68,7 @@ describe('sizes', () => {
   });
 
   it('survive writing and reading', () => {
-    fc.assert(fc.property(fc.nat(2 ** 40), (octets) => parseSize(formatSize(octets)) === octets));
+    fc.assert(fc.property(fc.nat(2 ** 40), (bytes) => parseSize(formatSize(bytes)) === bytes));
   });
 });
 

@@ -1,5 +1,5 @@
-// Two forwarders that do everything wrong, to show that every requirement can fail. Both answer: a requirement that only wants some
-// answer does not pass for a good one.
+// Two forwarders that do everything wrong, to show that every requirement can fail. Both answer: a
+// requirement that only wants some answer does not pass for a good one.
 import dgram from 'node:dgram';
 import { once } from 'node:events';
 import net from 'node:net';
@@ -28,8 +28,9 @@ export function startParrot(stage: Stage): Promise<BadForwarder> {
 }
 
 /**
- * Sends every message on five times, by one port and with IDs in a row, believes the first reply, and keeps whatever it is for
- * ever, for all questions of the name, whatever their type and flags. It answers from a port that nobody asked.
+ * Sends every message on five times, by one port and with IDs in a row, believes the first reply,
+ * and keeps whatever it is for ever, for all questions of the name, whatever their type and flags.
+ * It answers from a port that nobody asked.
  */
 export function startCareless(stage: Stage): Promise<BadForwarder> {
   const upstream = dgram.createSocket('udp4');

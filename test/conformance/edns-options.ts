@@ -1,4 +1,5 @@
-// What becomes of EDNS options: RFC 7871 (client subnet), RFC 7873 (cookies), RFC 8467 (padding), RFC 8914 (extended errors).
+// What becomes of EDNS options: RFC 7871 (client subnet), RFC 7873 (cookies), RFC 8467 (padding),
+// RFC 8914 (extended errors).
 import { bytesOf, option } from '../wire/build-message.ts';
 import { contains, mustAnswer, mustBe, SERVFAIL } from './messages.ts';
 import type { Requirement } from './requirement.ts';

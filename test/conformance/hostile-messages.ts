@@ -8,7 +8,7 @@ import {
   send,
 } from '../support/scripted-upstream.ts';
 import { bytesOf, QNAME_POINTER, record } from '../wire/build-message.ts';
-import { addressesOf, FORMERR, mustAnswer, SERVFAIL, withCount, withQuestionOctets } from './messages.ts';
+import { addressesOf, FORMERR, mustAnswer, SERVFAIL, withCount, withQuestionBytes } from './messages.ts';
 import type { Requirement } from './requirement.ts';
 import { must } from './shortfall.ts';
 import { address, reply } from './stage.ts';
@@ -37,7 +37,7 @@ function survives(section: string, text: string, breakIt: (query: ReceivedQuery)
   };
 }
 
-/** The offset of the first octet after the question. */
+/** The offset of the first byte after the question. */
 const afterQuestion = (query: ReceivedQuery) => questionEnd(query.bytes);
 const pointerTo = (offset: number) => bytesOf(0xc0 | (offset >> 8), offset & 255);
 const bad = bytesOf(192, 0, 2, 66);
@@ -103,13 +103,13 @@ export const HOSTILE_MESSAGES: readonly Requirement[] = [
     text: 'a query whose name is a pointer is FORMERR',
     async check(trial) {
       const { name } = trial.domain();
-      for (const octetsOfName of [
+      for (const bytesOfName of [
         'c00c 0001 0001',
         'c010 0001 0001',
         '0161 c00c 0001 0001',
         'ffff 0001 0001',
       ]) {
-        await trial.mustRefuse(withQuestionOctets(bytesOf(octetsOfName)), FORMERR);
+        await trial.mustRefuse(withQuestionBytes(bytesOf(bytesOfName)), FORMERR);
       }
       mustAnswer(await trial.ask({ name }));
     },
@@ -118,8 +118,8 @@ export const HOSTILE_MESSAGES: readonly Requirement[] = [
     section: 'RFC 9267 §3',
     text: 'a query with a label of a reserved kind (0x40, 0x80) is FORMERR',
     async check(trial) {
-      for (const octetsOfName of [`41${'61'.repeat(65)}00 0001 0001`, `81${'61'.repeat(129)}00 0001 0001`]) {
-        await trial.mustRefuse(withQuestionOctets(bytesOf(octetsOfName)), FORMERR);
+      for (const bytesOfName of [`41${'61'.repeat(65)}00 0001 0001`, `81${'61'.repeat(129)}00 0001 0001`]) {
+        await trial.mustRefuse(withQuestionBytes(bytesOf(bytesOfName)), FORMERR);
       }
     },
   },

@@ -1,4 +1,4 @@
-// Queries that no ordinary client sends, octet by octet, and what to look for in answers.
+// Queries that no ordinary client sends, byte by byte, and what to look for in answers.
 import { type Answer, type Question, queryBytes } from '../support/dns-client.ts';
 import { questionEnd } from '../support/scripted-upstream.ts';
 import { rcodeName } from './rcode-names.ts';
@@ -48,10 +48,10 @@ export function withCount(bytes: Buffer, section: 0 | 1 | 2 | 3, count: number):
   return copy;
 }
 
-/** Header and given octets as the question section of one. */
-export function withQuestionOctets(octets: Uint8Array): Buffer {
+/** Header and given bytes as the question section of one. */
+export function withQuestionBytes(bytes: Uint8Array): Buffer {
   const header = queryBytes({ name: '.', edns: false }).subarray(0, 12);
-  return Buffer.concat([header, octets]);
+  return Buffer.concat([header, bytes]);
 }
 
 /** The reserved bit of the header. */
@@ -59,7 +59,10 @@ export function hasZ(answer: Answer): boolean {
   return (answer.bytes[3]! & 0x40) !== 0;
 }
 
-/** OPT's VERSION and flags; null without OPT. OPT is looked for from behind: answers here end with it. */
+/**
+ * OPT's VERSION and flags; null without OPT. OPT is looked for from behind: answers here end with
+ * it.
+ */
 export function ednsOf(answer: Answer): { version: number; flags: number } | null {
   if (answer.opt === null) return null;
   const { bytes } = answer;
@@ -83,7 +86,10 @@ export function mustAnswer(answer: Answer, count = 1): void {
   must(answer.answers.length === count, `${answer.answers.length} answer records`);
 }
 
-/** Answer and authority section without TTLs and spelling: two answers that came from one upstream reply have the same. */
+/**
+ * Answer and authority section without TTLs and spelling: two answers that came from one upstream
+ * reply have the same.
+ */
 export function dataOf(answer: Answer): string {
   const records = [...answer.answers, ...answer.authorities];
   return JSON.stringify(records.map((record) => ({ ...record, ttl: 0 }))).toLowerCase();
@@ -94,7 +100,9 @@ export function mustBeKept(first: Answer, second: Answer): void {
   must(dataOf(first) === dataOf(second), 'not kept');
 }
 
-/** The upstream was asked again for the second answer. It must have answered differently each time. */
+/**
+ * The upstream was asked again for the second answer. It must have answered differently each time.
+ */
 export function mustBeFresh(first: Answer, second: Answer): void {
   must(dataOf(first) !== dataOf(second), 'kept');
 }
@@ -104,7 +112,7 @@ export function addressesOf(answer: Answer): string[] {
   return answer.answers.flatMap((record) => (record.type === 'A' ? [record.data] : []));
 }
 
-/** Whether these octets stand somewhere in a message. */
-export function contains(message: Buffer, octets: Uint8Array): boolean {
-  return message.includes(Buffer.from(octets));
+/** Whether these bytes stand somewhere in a message. */
+export function contains(message: Buffer, bytes: Uint8Array): boolean {
+  return message.includes(Buffer.from(bytes));
 }

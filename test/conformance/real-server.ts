@@ -1,4 +1,5 @@
-// Before a real authoritative server: a forwarder says what the server itself says. In the laboratory, where NSD is.
+// Before a real authoritative server: a forwarder says what the server itself says. In the
+// laboratory, where NSD is.
 import { dataOf } from './messages.ts';
 import { rcodeName } from './rcode-names.ts';
 import type { Requirement } from './requirement.ts';
@@ -7,7 +8,9 @@ import { ZONES } from './stage.ts';
 
 const ORIGIN = ZONES.real;
 
-/** Records of every kind that has its own way of being written, names in RDATA compressed and not. */
+/**
+ * Records of every kind that has its own way of being written, names in RDATA compressed and not.
+ */
 export const REAL_ZONE = {
   origin: ORIGIN,
   text: `$ORIGIN ${ORIGIN}.

@@ -1,5 +1,5 @@
-// A requirement: what an RFC asks of a forwarder, as one function over any forwarder that can be asked. The tests run these against
-// unloop, the laboratory against unloop and its peers.
+// A requirement: what an RFC asks of a forwarder, as one function over any forwarder that can be
+// asked. The tests run these against unloop, the laboratory against unloop and its peers.
 import type { Forwarder } from './forwarder.ts';
 import { Shortfall } from './shortfall.ts';
 import type { Stage, Zone } from './stage.ts';

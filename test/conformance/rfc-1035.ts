@@ -24,7 +24,7 @@ import { must } from './shortfall.ts';
 import { address, byTransport, reply, text } from './stage.ts';
 import { pause } from './trial.ts';
 
-/** A label of that many octets. */
+/** A label of that many bytes. */
 const label = (length: number) => 'l'.repeat(length);
 
 export const RFC_1035: readonly Requirement[] = [
@@ -57,7 +57,7 @@ export const RFC_1035: readonly Requirement[] = [
     async check(trial) {
       const { name } = trial.domain();
       mustAnswer(await trial.ask({ name: `${label(63)}.${name}` }));
-      // 255 octets with the length octets and the root's.
+      // 255 bytes with the length bytes and the root's.
       const rest = 255 - (name.length + 2);
       const labels = [label(63), label(63), label(63)];
       const left = rest - 3 * 64 - 1;

@@ -7,7 +7,9 @@ import { pause, type Trial } from './trial.ts';
 
 const TYPE_A = 'A';
 
-/** Asks for a name that is not there, and then for one below it; whether the latter went upstream. */
+/**
+ * Asks for a name that is not there, and then for one below it; whether the latter went upstream.
+ */
 async function askBelow(trial: Trial): Promise<boolean> {
   const domain = trial.domain((query) => reply(query, { rcode: NXDOMAIN, authorities: [soa(300, 300)] }));
   mustBe(await trial.ask({ name: `gone.${domain.name}` }), NXDOMAIN);

@@ -1,4 +1,5 @@
-// RFC 5625, the rules for proxies: transparent to flags, types, classes, options and signatures; large answers; TCP. And who may ask.
+// RFC 5625, the rules for proxies: transparent to flags, types, classes, options and signatures;
+// large answers; TCP. And who may ask.
 import { queryBytes } from '../support/dns-client.ts';
 import { bytesOf, QNAME_POINTER, record } from '../wire/build-message.ts';
 import { contains, FLAG, flagged, mustAnswer, mustBeFresh, REFUSED, withAdditional } from './messages.ts';
@@ -25,7 +26,7 @@ function tkey(): Uint8Array {
   return record(QNAME_POINTER, TKEY, 0, rdata, ANY_CLASS);
 }
 
-/** A UDP answer of more octets than fit 1232. */
+/** A UDP answer of more bytes than fit 1232. */
 async function askLargeOverUdp(trial: Trial) {
   const domain = trial.domain((query) => reply(query, { answers: [text(1500), text(1501)] }));
   return trial.ask({ name: domain.name, type: 'TXT', udpSize: 4096 });

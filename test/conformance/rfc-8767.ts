@@ -5,7 +5,9 @@ import { must } from './shortfall.ts';
 import { address, reply } from './stage.ts';
 import { pause } from './trial.ts';
 
-/** A record of one second, then whatever the upstream does next; the answer to the second question. */
+/**
+ * A record of one second, then whatever the upstream does next; the answer to the second question.
+ */
 function stale(text: string, then: 'silent' | 'servfail' | 'refused'): Requirement {
   return {
     section: 'RFC 8767 §5',

@@ -1,5 +1,6 @@
-// RFC 8906: answers that servers owe. Every case of §8 (header bits, opcodes, EDNS), as that section tells what to expect of a server that
-// recurses; and what the key of a cache must tell apart.
+// RFC 8906: answers that servers owe. Every case of §8 (header bits, opcodes, EDNS), as that
+// section tells what to expect of a server that recurses; and what the key of a cache must tell
+// apart.
 import type { Answer, Question } from '../support/dns-client.ts';
 import { bytesOf, option, QNAME_POINTER, record } from '../wire/build-message.ts';
 import {
@@ -261,7 +262,7 @@ export const RFC_8906: readonly Requirement[] = [
   },
 ];
 
-/** The octet of DO in a query's OPT. */
+/** The byte of DO in a query's OPT. */
 function optFlagsOffset(query: Uint8Array): number {
   let offset = 12;
   while (query[offset] !== 0) offset += query[offset]! + 1;

@@ -1,5 +1,6 @@
-// The upstream servers of the conformance tests: stand-ins that answer what a requirement tells them to, for names of its own. So
-// all requirements run at once, against all forwarders, and each sees only its own queries.
+// The upstream servers of the conformance tests: stand-ins that answer what a requirement tells
+// them to, for names of its own. So all requirements run at once, against all forwarders, and each
+// sees only its own queries.
 //
 //   const domain = stage.domain((query) => reply(query, { answers: [address(query)] }));
 //   … ask a forwarder for `www.${domain.name}` …
@@ -23,8 +24,9 @@ import { bytesOf, opt, QNAME_POINTER, record, uint16, uint32 } from '../wire/bui
 import { must } from './shortfall.ts';
 
 /**
- * The zones that a forwarder sends to servers of their own. One label each: every domain below stands for an owner of its own, and
- * what one requirement's server teaches about its domain (src/wire/domain.ts) is not believed of another's.
+ * The zones that a forwarder sends to servers of their own. One label each: every domain below
+ * stands for an owner of its own, and what one requirement's server teaches about its domain
+ * (src/wire/domain.ts) is not believed of another's.
  */
 export const ZONES = {
   /** Everything that needs no other: one server. */
@@ -132,7 +134,7 @@ export class Stage {
   }
 }
 
-// ----------------------------------------------------------------------------------------------------- replies
+// ---------------------------------------------------------------------------------------- replies
 
 export interface ReplyParts {
   /** Bits to set besides QR, RA and the query's RD. */
@@ -147,7 +149,10 @@ export interface ReplyParts {
   readonly opt?: boolean;
 }
 
-/** What every good server answers to a message that is no question: forwarders that relay such a one get this. */
+/**
+ * What every good server answers to a message that is no question: forwarders that relay such a one
+ * get this.
+ */
 function errorOf(query: ReceivedQuery): SendAction | null {
   const { bytes } = query;
   const opcode = bytes.readUInt16BE(2) & 0x7800;
@@ -157,14 +162,16 @@ function errorOf(query: ReceivedQuery): SendAction | null {
   return offset >= 0 && bytes[offset + 6] !== 0 ? reply(query, { rcode: 16 }) : null;
 }
 
-/** The octets that a query's sender takes in one reply. */
+/** The bytes that a query's sender takes in one reply. */
 function sizeLimit(query: ReceivedQuery): number {
   if (query.transport !== 'udp') return 65_535;
   const offset = optOffset(query.bytes);
   return offset < 0 ? 512 : Math.max(512, query.bytes.readUInt16BE(offset + 3));
 }
 
-/** A reply, octet for octet as it is told; TC and no records if its receiver does not take as much. */
+/**
+ * A reply, byte for byte as it is told; TC and no records if its receiver does not take as much.
+ */
 export function reply(query: ReceivedQuery, parts: ReplyParts = {}): SendAction {
   const { answers = [], authorities = [], additionals = [], rcode = 0 } = parts;
   const question = query.bytes.subarray(12, questionEnd(query.bytes));
@@ -197,11 +204,11 @@ export function reply(query: ReceivedQuery, parts: ReplyParts = {}): SendAction 
 }
 
 /** An A record of the name asked. */
-export function address(lastOctet = 1, ttl = 300): Uint8Array {
-  return record(QNAME_POINTER, 1, ttl, bytesOf(192, 0, 2, lastOctet));
+export function address(lastByte = 1, ttl = 300): Uint8Array {
+  return record(QNAME_POINTER, 1, ttl, bytesOf(192, 0, 2, lastByte));
 }
 
-/** A TXT record of the name asked, `length` octets of RDATA, in strings of 99 octets. */
+/** A TXT record of the name asked, `length` bytes of RDATA, in strings of 99 bytes. */
 export function text(length: number, ttl = 300): Uint8Array {
   const rdata = new Uint8Array(length).fill(0x78);
   for (let at = 0; at < length; at += 100) rdata[at] = Math.min(99, length - at - 1);
@@ -214,7 +221,10 @@ export function soa(ttl: number, minimum: number, serial = 1): Uint8Array {
   return record(QNAME_POINTER, 6, ttl, bytesOf('026e73 c00c 0468 6f73 74 c00c', ...numbers));
 }
 
-/** The offset of OPT's root name in a query; −1 without. Only queries are read: nothing before OPT is compressed. */
+/**
+ * The offset of OPT's root name in a query; −1 without. Only queries are read: nothing before OPT
+ * is compressed.
+ */
 export function optOffset(query: Uint8Array): number {
   const end = questionEnd(query);
   return query[end] === 0 && query[end + 1] === 0 && query[end + 2] === 41 ? end : -1;

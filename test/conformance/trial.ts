@@ -1,4 +1,5 @@
-// One requirement put to one forwarder over one transport: how to ask it, and names of one's own upstream.
+// One requirement put to one forwarder over one transport: how to ask it, and names of one's own
+// upstream.
 import dgram from 'node:dgram';
 import { once } from 'node:events';
 import {
@@ -76,8 +77,8 @@ export class Trial {
   }
 
   /**
-   * Asks again, a few times, while the answer says that it is stale: on a busy machine the upstream may be slow. A stale answer that
-   * nobody waited for is a shortfall.
+   * Asks again, a few times, while the answer says that it is stale: on a busy machine the upstream
+   * may be slow. A stale answer that nobody waited for is a shortfall.
    */
   async askUntilFresh(question: Question): Promise<Answer> {
     for (let tries = 0; ; tries++) {
@@ -90,7 +91,10 @@ export class Trial {
     }
   }
 
-  /** Asks by a socket that takes only what comes from the address and port asked; null when that is nothing. */
+  /**
+   * Asks by a socket that takes only what comes from the address and port asked; null when that is
+   * nothing.
+   */
   async askConnected(question: Buffer): Promise<Buffer | null> {
     const { address, port } = this.forwarder;
     if (this.transport === 'TCP') return (await this.ask(question)).bytes;

@@ -1,5 +1,6 @@
-// Every requirement put to a real unloop process: over UDP and TCP, by the addon and by the fallback. They are put side by side (most of
-// the time is waiting), each for names of its own; the tests below say what came of them.
+// Every requirement put to a real unloop process: over UDP and TCP, by the addon and by the
+// fallback. They are put side by side (most of the time is waiting), each for names of its own; the
+// tests below say what came of them.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startUnloopForwarder, type UnloopForwarder } from './forwarder.ts';
 import { type Outcome, putAll, type Requirement } from './requirement.ts';

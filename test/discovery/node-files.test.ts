@@ -46,7 +46,8 @@ describe('NodeFiles', () => {
     const root = await makeTree({ '/etc/resolv.conf': 'inside' });
     const files = new NodeFiles(root);
     const reading = files.read('/etc/resolv.conf');
-    // lstat has been asked for; what is there changes before it is opened, or not: never is it the other file.
+    // lstat has been asked for; what is there changes before it is opened, or not: never is it the
+    // other file.
     await rm(`${root}/etc/resolv.conf`);
     await symlink(`${outside}/secret`, `${root}/etc/resolv.conf`);
     expect(await reading).not.toMatchObject({ text: 'outside' });

@@ -90,7 +90,7 @@ describe('parseResolvConf', () => {
   });
 
   it('takes any text without throwing, and finds the server in the middle of it', () => {
-    const rubbish = fc.uint8Array({ maxLength: 200 }).map((octets) => Buffer.from(octets).toString('latin1'));
+    const rubbish = fc.uint8Array({ maxLength: 200 }).map((bytes) => Buffer.from(bytes).toString('latin1'));
     fc.assert(
       fc.property(rubbish, rubbish, (before, after) => {
         const conf = parseResolvConf(`${before}\nnameserver 192.0.2.1\n${after}`, PATH);

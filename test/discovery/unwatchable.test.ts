@@ -1,4 +1,5 @@
-// Directories that the kernel does not let us watch: the poll follows them, and each is told of once, with its remedy.
+// Directories that the kernel does not let us watch: the poll follows them, and each is told of
+// once, with its remedy.
 import type * as fs from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { expect, it, onTestFinished, vi } from 'vitest';

@@ -1,4 +1,5 @@
-// The DNS servers of a node beyond what the golden trees have of them: other spellings, other places.
+// The DNS servers of a node beyond what the golden trees have of them: other spellings, other
+// places.
 import { describe, expect, it } from 'vitest';
 import { NodeFiles } from '../../src/discovery/node-files.ts';
 import { readResolvedConf } from '../../src/discovery/sources/resolved-conf.ts';

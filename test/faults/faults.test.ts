@@ -1,5 +1,5 @@
-// Unloop alone against every fault of the table, in one process: a zone, and upstreams of its own, for each. Beside other
-// forwarders, with times: test/lab/faults.
+// Unloop alone against every fault of the table, in one process: a zone, and upstreams of its own,
+// for each. Beside other forwarders, with times: test/lab/faults.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startUnloop, type UnloopProcess } from '../support/unloop-process.ts';

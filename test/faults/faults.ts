@@ -1,5 +1,6 @@
-// The table of faults that upstreams commit: for each a script (test/support/scripted-upstream.ts), one function per fault, and
-// what its answer ought to be. Run against unloop alone by faults.test.ts, beside other forwarders by test/lab/faults.
+// The table of faults that upstreams commit: for each a script (test/support/scripted-upstream.ts),
+// one function per fault, and what its answer ought to be. Run against unloop alone by
+// faults.test.ts, beside other forwarders by test/lab/faults.
 import dnsPacket from 'dns-packet';
 import type { Answer } from '../support/dns-client.ts';
 import {
@@ -32,12 +33,18 @@ export const TRUE_ADDRESS = '192.0.2.1';
 /** … and in those that nobody may believe. */
 export const FALSE_ADDRESS = '203.0.113.66';
 
-/** Messages that may be sent about one question to one server over one transport (RFC 9520 §3.1); unloop sends no more over both. */
+/**
+ * Messages that may be sent about one question to one server over one transport (RFC 9520 §3.1);
+ * unloop sends no more over both.
+ */
 export const MOST_TRIES = 3;
 
 /** TC sends a question over TCP, which is one message more (src/pipeline/flight.ts). */
 const AFTER_TC = 4;
-/** Where that comes to nothing the client gets TC, and asks over TCP: another question, as far as unloop can know. */
+/**
+ * Where that comes to nothing the client gets TC, and asks over TCP: another question, as far as
+ * unloop can know.
+ */
 const TC_AND_ASKED_OVER_TCP = { tries: 2 * AFTER_TC, triesByTransport: 2 * MOST_TRIES };
 
 /** What a question must come to, whatever the others do. */
@@ -62,20 +69,35 @@ export interface Fault {
   readonly transport?: Transport;
   /** false: the upstreams do not listen for TCP. */
   readonly tcp?: boolean;
-  /** Connections are served one after the other; while one is open the server answers nothing else, over UDP neither. */
+  /**
+   * Connections are served one after the other; while one is open the server answers nothing else,
+   * over UDP neither.
+   */
   readonly serial?: boolean;
   /** One more upstream, named first, to which there is no route. */
   readonly noRoute?: boolean;
-  /** What happened before the questions that count: others below `before.`, whose answers nobody waits for, then a pause. */
+  /**
+   * What happened before the questions that count: others below `before.`, whose answers nobody
+   * waits for, then a pause.
+   */
   readonly before?: { readonly questions: number; readonly perSecond: number; readonly pauseMs: number };
   readonly due: Due;
-  /** What is due comes only where processes run when they want to: by the second, or with a handshake for each question. */
+  /**
+   * What is due comes only where processes run when they want to: by the second, or with a
+   * handshake for each question.
+   */
   readonly timed?: boolean;
-  /** Messages that unloop may send upstream about one question, over both transports. Default MOST_TRIES. */
+  /**
+   * Messages that unloop may send upstream about one question, over both transports. Default
+   * MOST_TRIES.
+   */
   readonly tries?: number;
   /** … over one of them. Default MOST_TRIES. */
   readonly triesByTransport?: number;
-  /** Whether an answer with RCODE 0 is the true one. Default: TRUE_ADDRESS for the name asked, and nothing else for it. */
+  /**
+   * Whether an answer with RCODE 0 is the true one. Default: TRUE_ADDRESS for the name asked, and
+   * nothing else for it.
+   */
   readonly isTrue?: (reply: Answer, name: string) => boolean;
 }
 
@@ -87,7 +109,7 @@ const onDatagrams =
   (query) =>
     query.transport === 'udp' ? script(query) : answer(query);
 
-// -------------------------------------------------------------------------------------------------------- silence
+// ---------------------------------------------------------------------------------------- silence
 
 const blackHole = (): Script => () => undefined;
 
@@ -106,7 +128,9 @@ const awayForFourSeconds = (): Script => {
   };
 };
 
-/** Loses every other question of clients, and says nothing to any other name, as behind a firewall. */
+/**
+ * Loses every other question of clients, and says nothing to any other name, as behind a firewall.
+ */
 const deafToChecks = (): Script => {
   let count = 0;
   return onDatagrams((query) => {
@@ -124,7 +148,10 @@ const dropsEveryOther = (): Script => {
   return onDatagrams((query) => (count++ % 2 === 0 ? undefined : answer(query)));
 };
 
-/** A DNS firewall, an air-gapped resolver: knows its names, says nothing about the root, and lost what was asked first. */
+/**
+ * A DNS firewall, an air-gapped resolver: knows its names, says nothing about the root, and lost
+ * what was asked first.
+ */
 const silentAboutTheRoot = (): Script => (query) =>
   query.name === '.' || isBefore(query) ? undefined : answer(query);
 
@@ -137,7 +164,7 @@ const outage = (outageMs: number) => (): Script => {
   };
 };
 
-// ------------------------------------------------------------------------------------------------------------ TCP
+// -------------------------------------------------------------------------------------------- TCP
 
 const truncatesAll = (): Script => onDatagrams((query) => truncated(query));
 
@@ -146,8 +173,8 @@ const truncatesWithRecords = (): Script =>
   onDatagrams((query) => withFlags(answer(query), (flags) => flags | 0x0200));
 
 /**
- * Every other connection ends with its first question, as at a server that has one too many; the others end after twenty answers, with
- * whatever was asked meanwhile.
+ * Every other connection ends with its first question, as at a server that has one too many; the
+ * others end after twenty answers, with whatever was asked meanwhile.
  */
 const endsConnections = (end: () => Action) => (): Script => {
   const answered = new Map<number, number>();
@@ -188,7 +215,7 @@ const blackHoledConnections = (): Script => {
   };
 };
 
-// ------------------------------------------------------------------------------------- replies that do not match
+// ---------------------------------------------------------------------- replies that do not match
 
 const wrongId = (): Script => onDatagrams((query) => withId(bad(query), query.id + 1));
 
@@ -219,11 +246,11 @@ const goodAfterBad = (): Script => (query) =>
 const otherCase = (): Script => onDatagrams((query) => withOtherCase(answer(query)));
 const lowerCase = (): Script => onDatagrams((query) => withLowerCase(answer(query)));
 
-/** Compares names octet by octet, as small servers inside containers and VPN agents do. */
+/** Compares names byte by byte, as small servers inside containers and VPN agents do. */
 const caseSensitive = (): Script => (query) =>
   query.name === query.name.toLowerCase() ? answer(query) : nxdomain(query);
 
-// ---------------------------------------------------------------------------------------- replies that are broken
+// ------------------------------------------------------------------------ replies that are broken
 
 const garbage = (): Script =>
   onDatagrams((query) => {
@@ -244,10 +271,10 @@ const malformedOverTcpToo = (): Script => (query) => {
   return cutTo(reply, reply.bytes.length - 3);
 };
 
-/** More than was asked for: 1232 octets are what all who are compared advertise. */
-const oversized = (octets: number) => (): Script =>
+/** More than was asked for: 1232 bytes are what all who are compared advertise. */
+const oversized = (bytes: number) => (): Script =>
   onDatagrams((query) => {
-    const texts = Array.from({ length: Math.floor(octets / 240) }, () => 'x'.repeat(239));
+    const texts = Array.from({ length: Math.floor(bytes / 240) }, () => 'x'.repeat(239));
     return answer(query, {
       answers: [addressOf(query.name)],
       additionals: [{ type: 'TXT', name: query.name, ttl: 300, data: texts }],
@@ -257,7 +284,7 @@ const oversized = (octets: number) => (): Script =>
 const duplicates = (): Script =>
   onDatagrams((query) => [answer(query), answer(query), later(5, answer(query)), later(30, answer(query))]);
 
-// ----------------------------------------------------------------------------------------------------------- EDNS
+// ------------------------------------------------------------------------------------------- EDNS
 
 const formerrTowardEdns = (): Script => (query) => formerrOnEdns(query);
 const silentTowardEdns = (): Script => (query) => (query.hasOpt ? undefined : answer(query));
@@ -284,17 +311,17 @@ const OPT_RECORD = {
   options: [],
 } as unknown as dnsPacket.Answer;
 
-// ----------------------------------------------------------------------------------------------------------- case
+// ------------------------------------------------------------------------------------------- case
 
 const emptyTowardUpperCase = (): Script => (query) => answer(query, isMixed(query) ? { answers: [] } : {});
 const silentTowardUpperCase = (): Script => (query) => (isMixed(query) ? undefined : answer(query));
 
-// --------------------------------------------------------------------------------------------------------- errors
+// ----------------------------------------------------------------------------------------- errors
 
 const refused = (): Script => (query) => errorAnswer(query, 5);
 const servfail = (): Script => (query) => errorAnswer(query, 2);
 
-// ----------------------------------------------------------------------------------------------------------- data
+// ------------------------------------------------------------------------------------------- data
 
 /** TTLs that are none (RFC 2181 §8: the top bit makes them 0), the largest, and 0. */
 const EXTREME_TTLS = [0, 0x7fff_ffff, 0x8000_0000, 0xffff_ffff];
@@ -309,7 +336,10 @@ const cnameLoop = (): Script => (query) =>
     ],
   });
 
-/** Each answer also says where the name asked next is to be found, as an address and as a delegation: it is not to be believed. */
+/**
+ * Each answer also says where the name asked next is to be found, as an address and as a
+ * delegation: it is not to be believed.
+ */
 const outOfBailiwick = (): Script => (query) => {
   const next = query.name.replace(/^q\d+/i, `q${numberOf(query.name) + 1}`);
   const elsewhere = `ns.${next}`;
@@ -650,7 +680,10 @@ function isAboutNothingElse(reply: Answer, name: string): boolean {
   );
 }
 
-/** What the server says is passed on, as a forwarder does: it is for whoever asked to make sense of it. */
+/**
+ * What the server says is passed on, as a forwarder does: it is for whoever asked to make sense of
+ * it.
+ */
 function isCnameLoop(reply: Answer, name: string): boolean {
   const [first] = reply.answers;
   return first?.type === 'CNAME' && first.name.toLowerCase() === name.toLowerCase();

@@ -14,7 +14,10 @@ import type { Fault, Transport } from './faults.ts';
 /** The name in the certificate of every upstream that is asked over TLS or HTTPS. */
 export const TLS_NAME = 'faults.test';
 
-/** The loopback interface has no link-local network: "network is unreachable", on every host and without a packet. */
+/**
+ * The loopback interface has no link-local network: "network is unreachable", on every host and
+ * without a packet.
+ */
 const NO_ROUTE = 'fe80::53%lo';
 
 /** Where one upstream is asked. */

@@ -1,5 +1,5 @@
-// An upstream for millions of queries: answers each A with the address that its name tells, keeps nothing, and leaves names under
-// silent.example without an answer.
+// An upstream for millions of queries: answers each A with the address that its name tells, keeps
+// nothing, and leaves names under silent.example without an answer.
 import dgram from 'node:dgram';
 
 /** TYPE A, CLASS IN, TTL 300, RDLENGTH 4, behind a pointer to QNAME. */
@@ -50,10 +50,10 @@ export class FloodUpstream {
   }
 }
 
-/** The true address of a name, told by all of its octets (in lower case). */
+/** The true address of a name, told by all of its bytes (in lower case). */
 export function addressFor(qname: Uint8Array): Buffer {
   let hash = 0;
-  for (const octet of qname) hash = (Math.imul(hash, 31) + octet) | 0;
+  for (const byte of qname) hash = (Math.imul(hash, 31) + byte) | 0;
   const address = Buffer.alloc(4);
   address.writeInt32BE(hash);
   return address;

@@ -1,4 +1,5 @@
-// A client that asks at a rate and never waits: names come from a function, each answer is checked against the truth.
+// A client that asks at a rate and never waits: names come from a function, each answer is checked
+// against the truth.
 import dgram from 'node:dgram';
 import { nameBytes, queryBytes } from '../support/dns-client.ts';
 import { addressFor } from './flood-upstream.ts';
@@ -84,7 +85,7 @@ function isTruncated(bytes: Buffer): boolean {
   return (bytes[2]! & 0x02) !== 0 && bytes.readUInt16BE(6) === 0;
 }
 
-/** Header, question, one record of 16 octets with a pointer for its owner. */
+/** Header, question, one record of 16 bytes with a pointer for its owner. */
 function endsWithAddress(bytes: Buffer, qname: Buffer): boolean {
   const recordOffset = 12 + qname.length + 4;
   return (

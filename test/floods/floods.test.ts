@@ -1,5 +1,6 @@
-// More than can be borne, all at once: a burst, one greedy client, more connections than descriptors, connections that say half a word.
-// What is over the limit is shed, no answer is wrong, and service is as before once it is over.
+// More than can be borne, all at once: a burst, one greedy client, more connections than
+// descriptors, connections that say half a word. What is over the limit is shed, no answer is
+// wrong, and service is as before once it is over.
 import { readdirSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, it, onTestFinished } from 'vitest';
@@ -24,7 +25,10 @@ async function start(
   return { unloop, upstream };
 }
 
-/** Asks for new names, one every few ms as one may be refused or lost; resolves when one is answered. */
+/**
+ * Asks for new names, one every few ms as one may be refused or lost; resolves when one is
+ * answered.
+ */
 async function untilAnswered(client: UdpClient): Promise<void> {
   const ask = () => client.send(queryBytes({ name: `new${Math.random()}.example` }));
   const asking = setInterval(ask, 10);
@@ -36,7 +40,9 @@ async function untilAnswered(client: UdpClient): Promise<void> {
   }
 }
 
-/** How long new names take that are asked one after the other, ms: the slowest of a second's worth. */
+/**
+ * How long new names take that are asked one after the other, ms: the slowest of a second's worth.
+ */
 async function slowestMs(unloop: UnloopProcess): Promise<number> {
   let slowest = 0;
   for (let i = 0; i < 10; i++) {
@@ -74,7 +80,8 @@ it(
       `answered again ${Math.round(recoveryMs)} ms after the last of 50,000; new names took ${Math.round(calmMs)} ms before, ` +
         `${Math.round(afterwardsMs)} ms afterwards, ${upstream.delayMs} of them upstream`,
     );
-    // A second, where a new name takes what its upstream takes; as many times longer as everything does on this machine just now.
+    // A second, where a new name takes what its upstream takes; as many times longer as everything
+    // does on this machine just now.
     const slowness = Math.max(calmMs, afterwardsMs) / upstream.delayMs;
     expect(recoveryMs).toBeLessThan(1000 * slowness);
     const metrics = await unloop.metrics();

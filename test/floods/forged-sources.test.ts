@@ -1,5 +1,6 @@
-// Who sends datagrams in somebody else's name: neither locks the victim out, nor makes a pulse of answers for it. On loopback every
-// address of 127/8 may be used, so the forger is a socket bound to the victim's.
+// Who sends datagrams in somebody else's name: neither locks the victim out, nor makes a pulse of
+// answers for it. On loopback every address of 127/8 may be used, so the forger is a socket bound
+// to the victim's.
 import dgram from 'node:dgram';
 import { expect, it, onTestFinished } from 'vitest';
 import { askTcp, askUdp, queryBytes, readAnswer, TcpClient } from '../support/dns-client.ts';

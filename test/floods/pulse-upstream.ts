@@ -1,5 +1,6 @@
-// An upstream for pulses (DNSBomb): keeps the answers to names under held.example back until it is told to give all of them at
-// once, each as long as a datagram may be; other names have theirs at once.
+// An upstream for pulses (DNSBomb): keeps the answers to names under held.example back until it is
+// told to give all of them at once, each as long as a datagram may be; other names have theirs at
+// once.
 import dgram from 'node:dgram';
 import { questionEnd } from '../support/scripted-upstream.ts';
 

@@ -1,6 +1,7 @@
-// A flood of names that nobody asked for before (a random-subdomain attack), a quarter of them without an answer: memory stays
-// bounded, and names in the cache are answered from it meanwhile. FLOOD_SECONDS and FLOOD_QPS make it longer and heavier,
-// FLOOD_REPORT names a file for its figures.
+// A flood of names that nobody asked for before (a random-subdomain attack), a quarter of them
+// without an answer: memory stays bounded, and names in the cache are answered from it meanwhile.
+// FLOOD_SECONDS and FLOOD_QPS make it longer and heavier, FLOOD_REPORT names a file for its
+// figures.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, it, onTestFinished } from 'vitest';
@@ -14,7 +15,10 @@ const SECONDS = Number(process.env.FLOOD_SECONDS ?? 10);
 const QUERIES_PER_SECOND = Number(process.env.FLOOD_QPS ?? 2000);
 const HOT_NAMES = 50;
 const CACHE_ENTRIES = 5000;
-/** More than the cache and its 16 MiB, thousands of flights and waiters, and a heap before its collection can take. */
+/**
+ * More than the cache and its 16 MiB, thousands of flights and waiters, and a heap before its
+ * collection can take.
+ */
 const MOST_GROWTH_MIB = 200;
 
 const rssMib = (pid: number) =>
@@ -47,7 +51,10 @@ async function askHot(
   return { timesMs: timesMs.sort((a, b) => a - b), wrong, lost };
 }
 
-/** The answer with this ID; null where none comes: on a machine with no time to read, the kernel drops datagrams. */
+/**
+ * The answer with this ID; null where none comes: on a machine with no time to read, the kernel
+ * drops datagrams.
+ */
 async function receiveReply(client: UdpClient, id: number): Promise<Answer | null> {
   for (;;) {
     const bytes = await client.receive(2000).catch(() => null);

@@ -1,5 +1,6 @@
-// TCP at its slowest: the longest messages there are, an octet at a time; messages that never end; clients that never read. Others
-// are answered meanwhile, memory is bounded, and what leads to nothing is closed in time.
+// TCP at its slowest: the longest messages there are, an byte at a time; messages that never end;
+// clients that never read. Others are answered meanwhile, memory is bounded, and what leads to
+// nothing is closed in time.
 import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, it, onTestFinished } from 'vitest';
@@ -78,7 +79,9 @@ function manyOptionsQuery(name: string): Buffer {
   return queryBytes({ name, options: [...options, { code: PADDING_OPTION, data }] });
 }
 
-/** As many records behind the question as there can be: it is passed on as it is (RFC 5625 §4.5). */
+/**
+ * As many records behind the question as there can be: it is passed on as it is (RFC 5625 §4.5).
+ */
 function manyRecordsQuery(name: string): Buffer {
   const query = queryBytes({ name, edns: false });
   const room = MAX_MESSAGE - query.length;
@@ -91,13 +94,13 @@ function manyRecordsQuery(name: string): Buffer {
   return Buffer.concat([query, records]);
 }
 
-/** A question with octets behind it that nothing counts. */
+/** A question with bytes behind it that nothing counts. */
 function trailedQuery(name: string): Buffer {
   const query = queryBytes({ name, edns: false });
   return Buffer.concat([query, Buffer.alloc(MAX_MESSAGE - query.length, 0xa5)]);
 }
 
-it('65,535 octets, one at a time, from four clients at once', TIMEOUT, async () => {
+it('65,535 bytes, one at a time, from four clients at once', TIMEOUT, async () => {
   const longest = [
     paddedQuery('padded.drip.example'),
     manyOptionsQuery('options.drip.example'),
@@ -113,7 +116,7 @@ it('65,535 octets, one at a time, from four clients at once', TIMEOUT, async () 
       if (which >= 0) passedOn.set(which, query);
       truthful(query, reply);
     },
-    // A busy machine takes its time to write 262,148 octets.
+    // A busy machine takes its time to write 262,148 bytes.
     { tcpIdle: '100s' },
   );
   const honest = await TruthClient.open(unloop.port, 'honest.example');
@@ -138,12 +141,12 @@ it('65,535 octets, one at a time, from four clients at once', TIMEOUT, async () 
   const { asked, right, faults } = await honest.stop();
   const grownMib = memory.stop();
   console.log(
-    `4 × 65,537 octets in ${Math.round(performance.now() - startMs)} ms; ${right} of ${asked} others right; memory +${grownMib.toFixed(1)} MiB`,
+    `4 × 65,537 bytes in ${Math.round(performance.now() - startMs)} ms; ${right} of ${asked} others right; memory +${grownMib.toFixed(1)} MiB`,
   );
   expect(faults).toEqual([]);
   expect(asked).toBeGreaterThan(10);
   expect(grownMib).toBeLessThan(BREATH_MIB);
-  // Options end at this leg, and octets that are part of nothing; records go on, to the last octet.
+  // Options end at this leg, and bytes that are part of nothing; records go on, to the last byte.
   for (const i of [0, 1, 3]) expect(passedOn.get(i)!.length).toBeLessThan(200);
   expect(Buffer.from(passedOn.get(2)!.subarray(2))).toEqual(longest[2]!.subarray(2));
 });
@@ -169,7 +172,7 @@ it(
       await client.closed;
       open--;
     });
-    // An octet now and then: at this rate the message would take nine minutes more.
+    // An byte now and then: at this rate the message would take nine minutes more.
     for (let at = COME; open > 0; at++) {
       expect(at).toBeLessThan(stream.length - 1);
       for (const client of clients) client.write(stream.subarray(at, at + 1));
@@ -238,7 +241,7 @@ it(
     const CONNECTIONS = 20;
     const QUERIES = 1800;
     const answers = 60;
-    // 16 KB: 250 octets of text in each of sixty records.
+    // 16 KB: 250 bytes of text in each of sixty records.
     const large = (query: Uint8Array): Uint8Array => {
       const truth = trueAnswer(query)!;
       const record = Buffer.concat([
@@ -286,7 +289,8 @@ it(
     console.log(
       `${CONNECTIONS} clients that never read: ${responses} answers made, memory +${grownMib.toFixed(1)} MiB`,
     );
-    // The kernel's buffers take some megabytes of each; what was handed to them is garbage for a while.
+    // The kernel's buffers take some megabytes of each; what was handed to them is garbage for a
+    // while.
     expect(responses).toBeLessThan((CONNECTIONS * QUERIES) / 2);
     expect(grownMib).toBeLessThan(3 * BREATH_MIB);
   },

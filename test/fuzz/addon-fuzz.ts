@@ -1,5 +1,6 @@
-// Builds test/fuzz/addon/addon_fuzz.c with the addon's own sources under libFuzzer and its sanitizers, and runs it. Needs
-// Debian's clang-14 and libclang-rt-14-dev. Used by test/lab/fuzz-addon.lab.ts.
+// Builds test/fuzz/addon/addon_fuzz.c with the addon's own sources under libFuzzer and its
+// sanitizers, and runs it. Needs Debian's clang-14 and libclang-rt-14-dev. Used by
+// test/lab/fuzz-addon.lab.ts.
 import { spawnSync } from 'node:child_process';
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -16,7 +17,10 @@ export interface AddonFuzzReport {
   readonly output: string;
 }
 
-/** Runs for so many seconds from the seeds. `alter` changes batch_socket.c, to see whether what it breaks is found. */
+/**
+ * Runs for so many seconds from the seeds. `alter` changes batch_socket.c, to see whether what it
+ * breaks is found.
+ */
 export function fuzzAddon(
   root: string,
   seconds: number,

@@ -1,5 +1,6 @@
-// The seed inputs of a target: a text file of hex, one input per line, what it is before it. Few and small: they are read
-// by people. An input that broke something is added there, and is run again by every test from then on.
+// The seed inputs of a target: a text file of hex, one input per line, what it is before it. Few
+// and small: they are read by people. An input that broke something is added there, and is run
+// again by every test from then on.
 //
 //   corpus/query.hex     # two labels, OPT with a cookie
 //                        1234 0100 0001 0000 0000 0001 …

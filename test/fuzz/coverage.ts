@@ -1,5 +1,6 @@
-// Which octets of the program's source have run, from V8's own block coverage through node:inspector. Used by the fuzzer
-// to see whether a batch of inputs went where none had gone before.
+// Which bytes of the program's source have run, from V8's own block coverage through
+// node:inspector. Used by the fuzzer to see whether a batch of inputs went where none had gone
+// before.
 import { Session } from 'node:inspector';
 
 interface CoverageRange {
@@ -21,7 +22,10 @@ export type Taken = readonly ScriptCoverage[];
 export class Coverage {
   readonly #session = new Session();
   readonly #covers: (url: string) => boolean;
-  /** Script and place of a function → 1 where an octet of it has run; those of inner functions are theirs. */
+  /**
+   * Script and place of a function → 1 where an byte of it has run; those of inner functions are
+   * theirs.
+   */
   readonly #seen = new Map<string, Uint8Array>();
 
   constructor(covers: (url: string) => boolean) {
@@ -50,7 +54,7 @@ export class Coverage {
     return taken;
   }
 
-  /** How many octets of source of what was taken had not run before. */
+  /** How many bytes of source of what was taken had not run before. */
   countNew(taken: Taken): number {
     return this.#walk(taken, false);
   }
@@ -60,10 +64,10 @@ export class Coverage {
     return this.#walk(taken, true);
   }
 
-  /** Octets of source that have run. */
+  /** Bytes of source that have run. */
   get size(): number {
     let size = 0;
-    for (const seen of this.#seen.values()) for (const octet of seen) size += octet;
+    for (const seen of this.#seen.values()) for (const byte of seen) size += byte;
     return size;
   }
 

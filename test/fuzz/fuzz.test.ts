@@ -1,5 +1,5 @@
-// Every fuzz target on its seeds and on some tens of thousands of inputs made of them, the same on every run. The long runs
-// are `npm run fuzz`.
+// Every fuzz target on its seeds and on some tens of thousands of inputs made of them, the same on
+// every run. The long runs are `npm run fuzz`.
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { rounds } from '../support/rounds.ts';
@@ -33,7 +33,8 @@ describe('whatever comes', () => {
 });
 
 describe('the fuzzer', () => {
-  // Three octets, each of which only pays when those before it are right: chance alone needs 2²⁴ tries.
+  // Three bytes, each of which only pays when those before it are right: chance alone needs 2²⁴
+  // tries.
   const needle: FuzzTarget = {
     name: 'needle',
     maxLength: 8,

@@ -1,5 +1,6 @@
-// A coverage-guided fuzzer for one target: mutates what it knows, keeps what reached new source or was of a new kind, and
-// makes the first input that breaks an invariant as small as it can. Guided by V8's block coverage (docs/adr/0008).
+// A coverage-guided fuzzer for one target: mutates what it knows, keeps what reached new source or
+// was of a new kind, and makes the first input that breaks an invariant as small as it can. Guided
+// by V8's block coverage (docs/adr/0008).
 //
 //   corpus ─pick─▶ mutate ─▶ a batch of inputs ─▶ target ─▶ new source? one by one again: who was it? ─▶ corpus
 import type { Coverage } from './coverage.ts';
@@ -24,7 +25,7 @@ export interface FuzzReport {
   /** Inputs in the corpus: those given, and those found. */
   readonly seeds: number;
   readonly corpus: readonly Uint8Array[];
-  /** Octets of source reached by the seeds, and in the end. */
+  /** Bytes of source reached by the seeds, and in the end. */
   readonly coveredBySeeds: number;
   readonly covered: number;
   /** The input that broke an invariant, minimised. */
@@ -36,7 +37,10 @@ export interface Finding {
   readonly error: string;
 }
 
-/** Fuzzes a target until the limits are reached or an invariant is broken. The same seed and runs: the same inputs. */
+/**
+ * Fuzzes a target until the limits are reached or an invariant is broken. The same seed and runs:
+ * the same inputs.
+ */
 export async function fuzz(
   target: FuzzTarget,
   seeds: readonly Uint8Array[],
@@ -88,7 +92,8 @@ export async function fuzz(
       continue;
     }
     if (finding !== null || coverage.countNew(taken) === 0) continue;
-    // Somebody of this batch went where none had gone: which one, halving the batch and running it again tells.
+    // Somebody of this batch went where none had gone: which one, halving the batch and running it
+    // again tells.
     let [from, end] = [0, BATCH];
     while (end - from > 1 && finding === null) {
       const middle = (from + end) >> 1;
@@ -123,7 +128,7 @@ function pickSeed(random: Generator, corpus: readonly Uint8Array[]): Uint8Array 
   return corpus[random.below(2) === 0 ? random.below(length) : length - 1 - random.below(newest)]!;
 }
 
-/** Takes octets out, or makes them 0, as long as the same invariant is broken. */
+/** Takes bytes out, or makes them 0, as long as the same invariant is broken. */
 export function minimise(target: FuzzTarget, finding: Finding): Finding {
   let { input } = finding;
   let runs = 0;

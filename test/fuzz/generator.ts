@@ -1,4 +1,5 @@
-// Random numbers that are the same on every run with the same seed, so that a finding can be had again (xorshift32).
+// Random numbers that are the same on every run with the same seed, so that a finding can be had
+// again (xorshift32).
 
 export class Generator {
   #state: number;

@@ -1,5 +1,6 @@
-// The long run of the fuzz targets: npm run fuzz -- --minutes 10 [--target NAME] [--seed N]. The time is shared out evenly;
-// prints a table, and each finding as hex for the target's corpus. Exit code 1 when there is one.
+// The long run of the fuzz targets: npm run fuzz -- --minutes 10 [--target NAME] [--seed N]. The
+// time is shared out evenly; prints a table, and each finding as hex for the target's corpus. Exit
+// code 1 when there is one.
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { readCorpus } from './corpus.ts';

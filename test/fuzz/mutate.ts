@@ -1,14 +1,14 @@
-// Changes to a message that parsers stumble over: some know nothing of DNS, some know where the counts, pointers, lengths
-// and records are. Used by the fuzzer and by the process-level tests.
+// Changes to a message that parsers stumble over: some know nothing of DNS, some know where the
+// counts, pointers, lengths and records are. Used by the fuzzer and by the process-level tests.
 import type { Generator } from './generator.ts';
 
-/** Octets that are limits of something: label lengths, pointers, header bits, OPT. */
-const NASTY_OCTETS = [0, 1, 2, 12, 0x0f, 0x29, 0x3f, 0x40, 0x7f, 0x80, 0xbf, 0xc0, 0xfe, 0xff];
+/** Bytes that are limits of something: label lengths, pointers, header bits, OPT. */
+const NASTY_BYTES = [0, 1, 2, 12, 0x0f, 0x29, 0x3f, 0x40, 0x7f, 0x80, 0xbf, 0xc0, 0xfe, 0xff];
 /** 16-bit numbers that are limits: lengths, UDP sizes, types. */
 const NASTY_NUMBERS = [0, 1, 11, 12, 41, 255, 256, 511, 512, 513, 1232, 4095, 4096, 0x7fff, 0x8000, 0xffff];
 /** Whole pieces of messages, as hex. */
 const PIECES = [
-  '0000290200000000000000', // OPT, 512 octets
+  '0000290200000000000000', // OPT, 512 bytes
   '00002910000000800000 0c000a00080102030405060708', // OPT, DO, a cookie
   '00002904d0000100000000', // OPT, version 1
   '000029ffff000080000006000f00020016', // OPT, an EDE
@@ -24,8 +24,8 @@ const PIECES = [
 ].map((hex) => Buffer.from(hex.replaceAll(' ', ''), 'hex'));
 
 /**
- * Copies `seed` into `out`, changed here and there, and returns the length: maxLength at most. `other`: a message that
- * pieces may be taken from.
+ * Copies `seed` into `out`, changed here and there, and returns the length: maxLength at most.
+ * `other`: a message that pieces may be taken from.
  */
 export function mutate(
   random: Generator,
@@ -46,7 +46,7 @@ export function mutate(
         out[at] = random.below(256);
         break;
       case 2:
-        out[at] = random.pick(NASTY_OCTETS);
+        out[at] = random.pick(NASTY_BYTES);
         break;
       case 3:
         writeNumber(out, at, length, random.pick(NASTY_NUMBERS));
@@ -63,7 +63,7 @@ export function mutate(
       case 7:
         length = random.below(length + 1);
         break;
-      case 8: // Octets taken out.
+      case 8: // Bytes taken out.
         length = remove(out, at, random.below(Math.min(32, length - at) + 1), length);
         break;
       case 9: // A piece put in, or put on with its record counted.

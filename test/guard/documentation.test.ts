@@ -1,4 +1,5 @@
-// What is written for people is true: commands that exist, flags, settings and metrics that are all named.
+// What is written for people is true: commands that exist, flags, settings and metrics that are all
+// named.
 import { describe, expect, it } from 'vitest';
 import { COMMANDS } from '../../src/cli/commands.ts';
 import { OVERRIDE_FLAGS } from '../../src/cli/flags.ts';

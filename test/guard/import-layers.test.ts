@@ -1,12 +1,14 @@
-// Imports only go down: what a folder of src may import is one table, and everything else is a fault. That is what lets a
-// reader understand a folder without those above it, and change it without fear for those below.
+// Imports only go down: what a folder of src may import is one table, and everything else is a
+// fault. That is what lets a reader understand a folder without those above it, and change it
+// without fear for those below.
 import { dirname, join, normalize } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { readRepositoryFile, repositoryFiles } from './repository-files.ts';
 
 /**
- * Lowest first. `types:` before a folder: only types may come from there, which leave nothing behind in the built program.
- * `cache`, `loop` and `upstream` know nothing of each other: `pipeline` joins them.
+ * Lowest first. `types:` before a folder: only types may come from there, which leave nothing
+ * behind in the built program. `cache`, `loop` and `upstream` know nothing of each other:
+ * `pipeline` joins them.
  */
 const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   base: [],
@@ -48,7 +50,8 @@ interface Import {
   readonly target: string;
 }
 
-// `import … from './x'`, `export … from './x'`, `import './x'`, `import('./x')`, `new URL('./x', import.meta.url)`.
+// `import … from './x'`, `export … from './x'`, `import './x'`, `import('./x')`,
+// `new URL('./x', import.meta.url)`.
 const STATEMENT =
   /(?:^|\n)\s*(?:import|export)\s+(?<typeWord>type\s)?[^'";]*?from\s*'(?<from>[^']+)'|(?:\bimport\(|(?:^|\n)\s*import\s*)'(?<direct>[^']+)'/g;
 

@@ -10,7 +10,10 @@ export function readRepositoryFile(path: string): string {
   return readFileSync(join(ROOT, path), 'utf8');
 }
 
-/** Paths of the files in these folders, however deep, whose names end so. '.' is the root alone, not what is below. */
+/**
+ * Paths of the files in these folders, however deep, whose names end so. '.' is the root alone, not
+ * what is below.
+ */
 export function repositoryFiles(folders: readonly string[], endings: readonly string[]): string[] {
   return folders
     .flatMap((folder) => {

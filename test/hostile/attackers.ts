@@ -1,5 +1,6 @@
-// Clients that send mutated queries, over UDP and TCP, and judge whatever comes back. After each burst comes a question
-// whose answer is known: when that has come, everything before it has been taken in.
+// Clients that send mutated queries, over UDP and TCP, and judge whatever comes back. After each
+// burst comes a question whose answer is known: when that has come, everything before it has been
+// taken in.
 import net from 'node:net';
 import type { DatagramSocket, ReceiveBatch } from '../../src/io/datagram-socket.ts';
 import { openDatagramSocket } from '../../src/io/open-socket.ts';
@@ -22,9 +23,9 @@ export class Findings {
   sentUdp = 0;
   sentTcp = 0;
   answered = 0;
-  octetsSent = 0;
-  octetsReceived = 0;
-  /** The most that one UDP answer was longer than its query: times, and octets. */
+  bytesSent = 0;
+  bytesReceived = 0;
+  /** The most that one UDP answer was longer than its query: times, and bytes. */
   largestFactor = 0;
   largestAnswer = 0;
   knownAsked = 0;
@@ -56,7 +57,7 @@ export class UdpAttacker {
   readonly #random: Generator;
   readonly #target: Int32Array;
   #socket!: DatagramSocket;
-  /** By ID: the most that the answer may have, octets; 0: there must be none. */
+  /** By ID: the most that the answer may have, bytes; 0: there must be none. */
   readonly #allowed = new Uint16Array(0x1_0000);
   readonly #queryLength = new Uint16Array(0x1_0000);
   readonly #answers = new Uint8Array(0x1_0000);
@@ -105,7 +106,7 @@ export class UdpAttacker {
         this.#answers[id] = 0;
         this.#send(scratch, length);
         this.#findings.sentUdp++;
-        this.#findings.octetsSent += length;
+        this.#findings.bytesSent += length;
       }
       await this.#askKnown();
     }
@@ -157,7 +158,7 @@ export class UdpAttacker {
       return;
     }
     findings.answered++;
-    findings.octetsReceived += answer.length;
+    findings.bytesReceived += answer.length;
     const allowed = this.#allowed[id]!;
     if (allowed === 0) findings.fault('an answer to what must not be answered', answer);
     else if (answer.length > allowed) findings.fault(`an answer of ${answer.length}, not ${allowed}`, answer);
@@ -193,12 +194,12 @@ export async function attackOverTcp(
     const asked = new Set<number>();
     for (let i = 0; i < BURST / 2 && sent < packets; i++, sent++) {
       const length = nextQuery(random, seeds, scratch, i);
-      // A frame under 12 octets ends the connection: rarely, or nothing else is tried.
+      // A frame under 12 bytes ends the connection: rarely, or nothing else is tried.
       if (length < 12 && random.below(20) > 0) continue;
       frames.push(framed(scratch.slice(0, length)));
       asked.add(i);
       findings.sentTcp++;
-      findings.octetsSent += length;
+      findings.bytesSent += length;
     }
     const query = random.pick(known).slice();
     query.set([0xff, 1]);
@@ -242,7 +243,7 @@ function converse(
         const answer = rest.subarray(2, end);
         const id = answer.readUInt16BE(0);
         findings.answered++;
-        findings.octetsReceived += answer.length;
+        findings.bytesReceived += answer.length;
         if ((answer[2]! & 0x80) === 0) findings.fault('what came is no reply', answer);
         else if (id === 0xff01) {
           isRightOne = isRight(answer, expected);

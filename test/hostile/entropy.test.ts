@@ -1,5 +1,5 @@
-// What somebody must guess who forges a reply without seeing the query: ID, port and case, each measured from the code that
-// draws it. docs/hardening.md has the sums.
+// What somebody must guess who forges a reply without seeing the query: ID, port and case, each
+// measured from the code that draws it. docs/hardening.md has the sums.
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { Clock } from '../../src/base/clock.ts';
@@ -19,7 +19,10 @@ import { createQuery, RecordingOwner } from '../upstream/test-queries.ts';
 /** Six standard deviations: chance exceeds it once in a thousand million runs. */
 const SIGMAS = 6;
 
-/** Expects counts that a fair draw gives (Pearson's χ², whose variance is twice its degrees of freedom). */
+/**
+ * Expects counts that a fair draw gives (Pearson's χ², whose variance is twice its degrees of
+ * freedom).
+ */
 function expectUniform(counts: ArrayLike<number>): void {
   let total = 0;
   for (let i = 0; i < counts.length; i++) total += counts[i]!;
@@ -55,7 +58,7 @@ describe('IDs', () => {
 
   it('stay so with a full table: what is drawn is never one that is taken', () => {
     const table = new IdTable(new RandomPool());
-    const octets = new Uint32Array(256);
+    const bytes = new Uint32Array(256);
     const seen = new Set<number>();
     for (let i = 0; i < 8000; i++) {
       const query = new UpstreamQuery();
@@ -64,10 +67,10 @@ describe('IDs', () => {
       const id = table.take(query);
       expect(seen.has(id)).toBe(false);
       seen.add(id);
-      octets[id >>> 8]!++;
-      octets[id & 255]!++;
+      bytes[id >>> 8]!++;
+      bytes[id & 255]!++;
     }
-    expectUniform(octets);
+    expectUniform(bytes);
   });
 });
 
@@ -152,7 +155,9 @@ describe('case', () => {
 });
 
 describe('the sums in docs/hardening.md', () => {
-  /** Linux' default net.ipv4.ip_local_port_range, and the sockets of UdpExchange (counted above). */
+  /**
+   * Linux' default net.ipv4.ip_local_port_range, and the sockets of UdpExchange (counted above).
+   */
   const KERNEL_PORTS = 60_999 - 32_768 + 1;
   const SOCKETS = 16;
 

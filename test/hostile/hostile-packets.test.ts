@@ -1,6 +1,7 @@
-// A running process under mutated queries over UDP and TCP, its upstream answering with mutated replies: it goes on, and
-// every question whose answer is known is answered rightly. HOSTILE_PACKETS sets how many packets (npm run hostile: a
-// million), HOSTILE_RESULT a file for the figures.
+// A running process under mutated queries over UDP and TCP, its upstream answering with mutated
+// replies: it goes on, and every question whose answer is known is answered rightly.
+// HOSTILE_PACKETS sets how many packets (npm run hostile: a million), HOSTILE_RESULT a file for the
+// figures.
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { fileURLToPath } from 'node:url';
@@ -55,7 +56,8 @@ describe('hostile packets', () => {
         workers: 2,
         upstreams: [`127.0.0.1:${lies.port}`],
         zones: { 'true.example': { upstreams: [`127.0.0.1:${truth.port}`] } },
-        // The upstreams are in this process, which a busy machine may stop for a while: that shall not take them out of use.
+        // The upstreams are in this process, which a busy machine may stop for a while: that shall
+        // not take them out of use.
         forward: { healthCheck: { interval: '500ms', maxFails: 100 } },
         cache: { maxEntries: 2000, maxBytes: '2MiB' },
       },
@@ -88,7 +90,8 @@ describe('hostile packets', () => {
       await all(0.25);
       usage.note();
     }
-    // On a quick machine all is over before the honest client has asked often enough: the attack goes on until it has.
+    // On a quick machine all is over before the honest client has asked often enough: the attack
+    // goes on until it has.
     while (client.asked <= packets / 5000) await all(0.01);
     const elapsedMs = performance.now() - startMs;
     const truthCounts = await client.stop();
@@ -114,8 +117,8 @@ describe('hostile packets', () => {
       wrong: findings.faults.length,
       upstreamAsked: { truthful: truth.queries, lying: lies.queries },
       amplification: {
-        octetsSent: findings.octetsSent,
-        octetsReceived: findings.octetsReceived,
+        bytesSent: findings.bytesSent,
+        bytesReceived: findings.bytesReceived,
         largestAnswer: findings.largestAnswer,
         largestFactor: Math.round(findings.largestFactor * 10) / 10,
       },
@@ -141,7 +144,7 @@ describe('hostile packets', () => {
     expect(unloop.stderr).toBe('');
     expect(unloop.otherOutput).toEqual([]);
     expect(exitCode).toBe(0);
-    // The whole of it is no lever: fewer octets came back than went in.
+    // The whole of it is no lever: fewer bytes came back than went in.
     expect(findings.largestAnswer).toBeLessThanOrEqual(1232);
     usage.expectFlat();
   }, 1_800_000);

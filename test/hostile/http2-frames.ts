@@ -42,7 +42,10 @@ export function settings(...pairs: readonly (readonly [id: number, value: number
   return frame(FrameType.settings, 0, 0, payload);
 }
 
-/** A header field, without Huffman code; `indexed` ones enter the peer's table (RFC 7541 §6.2). Values of at most 16,000 bytes. */
+/**
+ * A header field, without Huffman code; `indexed` ones enter the peer's table (RFC 7541 §6.2).
+ * Values of at most 16,000 bytes.
+ */
 export function field(name: string, value: string, indexed = false): Buffer {
   return Buffer.concat([
     Buffer.from([indexed ? 0x40 : 0x00]),

@@ -1,5 +1,5 @@
-// HTTPS upstreams that break HTTP/2 on purpose: what they send costs little memory, connections to them end, and questions for
-// another upstream are answered all the while.
+// HTTPS upstreams that break HTTP/2 on purpose: what they send costs little memory, connections to
+// them end, and questions for another upstream are answered all the while.
 import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import tls from 'node:tls';
@@ -21,7 +21,10 @@ import {
 
 const RUN_MS = 3000;
 const MAX_GROWTH_MIB = 64;
-/** On one connection, what the kernel holds included: unloop looks ten times a second whether more than 1 MiB answers nothing. */
+/**
+ * On one connection, what the kernel holds included: unloop looks ten times a second whether more
+ * than 1 MiB answers nothing.
+ */
 const MAX_CONNECTION_BYTES = 128 * 2 ** 20;
 /** Written before the event loop goes on. */
 const FLOOD_BYTES = 64 * 1024;

@@ -1,4 +1,5 @@
-// One client, or the owner of some names, beside an honest client: what it may use up is its own share, not everybody's.
+// One client, or the owner of some names, beside an honest client: what it may use up is its own
+// share, not everybody's.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, it, onTestFinished } from 'vitest';
 import { Flooder } from '../floods/flooder.ts';

@@ -1,6 +1,7 @@
-// A running process whose upstream's own address and port send forged replies while a query is in flight, by the ten
-// thousand (POISON_FORGERIES, POISON_RESULT): no forged address is ever given to a client or kept. And what an upstream says
-// of names that it was not asked for, or that are another's, is not believed.
+// A running process whose upstream's own address and port send forged replies while a query is in
+// flight, by the ten thousand (POISON_FORGERIES, POISON_RESULT): no forged address is ever given to
+// a client or kept. And what an upstream says of names that it was not asked for, or that are
+// another's, is not believed.
 import { writeFileSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { MAX_ATTEMPTS } from '../../src/pipeline/flight.ts';
@@ -136,7 +137,8 @@ describe('forged replies', () => {
   it(`${FORGERIES} of them are not believed`, async () => {
     const forger = new Forger();
     const upstream = await startUpstream(forger.script);
-    // The upstream is in this process, which a busy machine may stop for a while: that shall not take it out of use.
+    // The upstream is in this process, which a busy machine may stop for a while: that shall not
+    // take it out of use.
     const unloop = await startUnloop({
       config: {
         ...ALONE,
@@ -306,7 +308,8 @@ describe('zones', () => {
 
   it("do not believe each other's upstreams", async () => {
     const corporate = nameBytes('host.corp.example');
-    // The public server answers its own names with an alias into the company's zone, and an address there.
+    // The public server answers its own names with an alias into the company's zone, and an address
+    // there.
     const outside = await startUpstream((query, reply) => {
       const end = questionEnd(query);
       const message = Uint8Array.of(

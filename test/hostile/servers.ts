@@ -1,5 +1,5 @@
-// Two upstreams on loopback, UDP and TCP: one that tells the truth about names below true.example, and one that lies
-// about everything, in every way that mutate() knows.
+// Two upstreams on loopback, UDP and TCP: one that tells the truth about names below true.example,
+// and one that lies about everything, in every way that mutate() knows.
 import net from 'node:net';
 import { type DatagramSocket, PEER_WORDS, type ReceiveBatch } from '../../src/io/datagram-socket.ts';
 import { openDatagramSocket } from '../../src/io/open-socket.ts';
@@ -42,7 +42,8 @@ export class Upstream {
   }
 
   static async start(script: Script): Promise<Upstream> {
-    // UDP and TCP share a port number: where the kernel's choice for one is taken for the other, ask again.
+    // UDP and TCP share a port number: where the kernel's choice for one is taken for the other,
+    // ask again.
     for (let attempt = 0; ; attempt++) {
       const upstream = new Upstream(script);
       try {
@@ -124,13 +125,15 @@ export class Upstream {
 /** 192.0.2.1 and the like, derived from the name: nobody can give the right answer by accident. */
 export function trueAddress(name: Uint8Array): Uint8Array {
   let hash = 0x811c9dc5;
-  for (const octet of name) {
-    hash = Math.imul(hash ^ (octet >= 65 && octet <= 90 ? octet + 32 : octet), 0x01000193);
+  for (const byte of name) {
+    hash = Math.imul(hash ^ (byte >= 65 && byte <= 90 ? byte + 32 : byte), 0x01000193);
   }
   return Uint8Array.of(10, hash >>> 24, hash >>> 16, hash >>> 8);
 }
 
-/** The right answer to a question: one address, for an hour; null when the question cannot be read. */
+/**
+ * The right answer to a question: one address, for an hour; null when the question cannot be read.
+ */
 export function trueAnswer(query: Uint8Array): Uint8Array | null {
   const end = questionEnd(query);
   if (end === 12 || query.length < end) return null;
@@ -187,7 +190,10 @@ export function liar(seed: number, replies: readonly Uint8Array[], victims: read
   };
 }
 
-/** The answer, with an address of its own for a victim's name in the answer and in the additional section. */
+/**
+ * The answer, with an address of its own for a victim's name in the answer and in the additional
+ * section.
+ */
 function withStrangers(sound: Uint8Array, end: number, victim: Uint8Array): Uint8Array {
   const record = Uint8Array.of(...victim, 0, 1, 0, 1, 0, 0, 0x0e, 0x10, 0, 4, 203, 0, 113, 66);
   const counts = Uint8Array.of(0, 1, 0, 2, 0, 0, 0, 1);

@@ -1,5 +1,6 @@
-// Who asks for names that make a server close connections, answer with errors or say nothing (or owns such names), beside an honest
-// client, in one run: he takes no upstream out, and steers nobody else's queries.
+// Who asks for names that make a server close connections, answer with errors or say nothing (or
+// owns such names), beside an honest client, in one run: he takes no upstream out, and steers
+// nobody else's queries.
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -73,7 +74,10 @@ async function start(
   return { unloop, servers };
 }
 
-/** An honest client asks for new names, one after the other, while the attacker asks, `perSecond` a second. */
+/**
+ * An honest client asks for new names, one after the other, while the attacker asks, `perSecond` a
+ * second.
+ */
 async function run({ unloop }: Stage, perSecond: number): Promise<{ asked: number; lost: number }> {
   const attacker = await UdpClient.open(unloop.port);
   let sent = 0;
@@ -142,7 +146,8 @@ describe('names whose authority is silent', () => {
 
   it.each(['sequential', 'fastest'])('steer nobody from the server that %s prefers', async (policy) => {
     const silent = withEvil(() => undefined);
-    // The second is slower by far. Whoever owns the name answers this one, which he knows by its address.
+    // The second is slower by far. Whoever owns the name answers this one, which he knows by its
+    // address.
     const slow: Script = (query) => ({ ...answer(query), delayMs: 150 });
     const stage = await start('udp', [silent, slow], { policy });
     // The first is known before the attack, as in a server that runs.

@@ -19,7 +19,10 @@ function descriptorOf(socket: Socket): number {
   return (socket as unknown as Record<symbol, { handle: { fd: number } }>)[symbol]!.handle.fd;
 }
 
-/** Three sockets with 40 questions each under way, which tell how many of their 15,000 came back to them as they were, and how many did not. */
+/**
+ * Three sockets with 40 questions each under way, which tell how many of their 15,000 came back to
+ * them as they were, and how many did not.
+ */
 const ASKERS = `
 const { createSocket } = require('node:dgram');
 const { parentPort, workerData: port } = require('node:worker_threads');
@@ -150,7 +153,8 @@ if (nativeStatus().available)
     });
 
     it('takes a copy of an inherited descriptor, so that others may too', async () => {
-      // Some other descriptor of this process stands in for a supervisor's: the one node:dgram opened.
+      // Some other descriptor of this process stands in for a supervisor's: the one node:dgram
+      // opened.
       const original = createSocket('udp4');
       await new Promise<void>((resolve) => original.bind(0, '127.0.0.1', resolve));
       const fd = descriptorOf(original);

@@ -1,5 +1,6 @@
-// What every UDP socket must do (src/io/datagram-socket.ts). Run by batch-socket.test.ts and node-socket.test.ts, each
-// with its own way to open one. Loopback only; ports are the kernel's choice.
+// What every UDP socket must do (src/io/datagram-socket.ts). Run by batch-socket.test.ts and
+// node-socket.test.ts, each with its own way to open one. Loopback only; ports are the kernel's
+// choice.
 import { createSocket } from 'node:dgram';
 import { networkInterfaces } from 'node:os';
 import { afterEach, describe, expect, it } from 'vitest';
@@ -64,7 +65,7 @@ class Recorder implements DatagramHandler {
   }
 }
 
-/** Sends a datagram's own octets back to where it came from. */
+/** Sends a datagram's own bytes back to where it came from. */
 function echo(batch: ReceiveBatch, slot: number, socket: DatagramSocket): void {
   const length = batch.lengths[slot]!;
   socket.reserve().set(batch.buffers[slot]!.subarray(0, length));
@@ -198,7 +199,8 @@ export function describeDatagramSocket(under: SocketUnderTest): void {
     const sender = await open({ address });
     const connected = await open({ address, connectTo: { address, port: ends[0]!.socket.localPort } });
     const sent: string[][] = [[], []];
-    // Repeated lengths, an end that is shorter, some longer than a segment may be (1232), none at all.
+    // Repeated lengths, an end that is shorter, some longer than a segment may be (1232), none at
+    // all.
     for (let i = 0; i < 240; i++) {
       const end = i % 2;
       const text = `${i}:`.padEnd((i * 131) % 1400, String.fromCharCode(97 + (i % 26)));
@@ -375,7 +377,8 @@ export function describeDatagramSocket(under: SocketUnderTest): void {
       const to = parsePeer(loopback, server.socket.localPort)!;
       const client = await open({ address: loopback });
       for (let i = 0; i < 3 * BATCH_SLOTS; i++) sendText(client.socket, `${1000 + i}`, to);
-      // Sent, and not yet read: both happen in later turns of this thread's loop, the sending first.
+      // Sent, and not yet read: both happen in later turns of this thread's loop, the sending
+      // first.
       await new Promise((resolve) => setImmediate(resolve));
       await server.socket.retire();
       await server.socket.retire();
@@ -440,7 +443,8 @@ export function describeDatagramSocket(under: SocketUnderTest): void {
     const first = await openEcho({ reusePort: true, claim });
     const second = await openEcho({ reusePort: true, port: first.socket.localPort });
     expect(second.socket.localPort).toBe(first.socket.localPort);
-    // The kernel chooses by the client's port: with 40 clients, both are chosen (a miss has odds of 2⁻³⁹).
+    // The kernel chooses by the client's port: with 40 clients, both are chosen (a miss has odds of
+    // 2⁻³⁹).
     const clients = await Promise.all(Array.from({ length: 40 }, () => open()));
     for (const client of clients) sendText(client.socket, 'share', first.peer);
     await Promise.all(clients.map((client) => client.handler.count(1)));

@@ -10,7 +10,7 @@ import {
   formatPeerAddress,
   hashAddress,
   parsePeer,
-  peerAddressOctet,
+  peerAddressByte,
   peerFamily,
   peerPort,
   sameAddress,
@@ -49,13 +49,13 @@ describe('peer records', () => {
       expect(parsePeer(text, 53)).toBeNull();
   });
 
-  it('gives the octets in their written order', () => {
+  it('gives the bytes in their written order', () => {
     const v4 = parsePeer('10.20.30.40', 53)!;
-    expect([0, 1, 2, 3].map((i) => peerAddressOctet(v4, 0, i))).toEqual([10, 20, 30, 40]);
+    expect([0, 1, 2, 3].map((i) => peerAddressByte(v4, 0, i))).toEqual([10, 20, 30, 40]);
     // The memory itself is in network order, as the kernel takes it.
     expect([...new Uint8Array(v4.buffer, 4, 4)]).toEqual([10, 20, 30, 40]);
     const v6 = parsePeer('2001:db8::42', 53)!;
-    expect([0, 1, 2, 3, 14, 15].map((i) => peerAddressOctet(v6, 0, i))).toEqual([
+    expect([0, 1, 2, 3, 14, 15].map((i) => peerAddressByte(v6, 0, i))).toEqual([
       0x20, 0x01, 0x0d, 0xb8, 0, 0x42,
     ]);
   });

@@ -1,4 +1,5 @@
-// Without systemd nothing is said; a supervisor that cannot be reached harms nobody. (What systemd hears: the lab.)
+// Without systemd nothing is said; a supervisor that cannot be reached harms nobody. (What systemd
+// hears: the lab.)
 import { describe, expect, it } from 'vitest';
 import { ServiceNotifier } from '../../src/io/service-notifier.ts';
 

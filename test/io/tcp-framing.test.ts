@@ -1,7 +1,7 @@
 // Messages come out of a stream as they went in, however it is cut.
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { wordsOf } from '../../src/base/word-octets.ts';
+import { wordsOf } from '../../src/base/word-bytes.ts';
 import { FRAME_HEADER_LENGTH, FrameReader, writeFrameHeader } from '../../src/io/tcp-framing.ts';
 
 function read() {
@@ -26,7 +26,7 @@ function frame(message: Uint8Array): Buffer {
   return framed;
 }
 
-const MESSAGE = Buffer.from('twelve octet');
+const MESSAGE = Buffer.from('twelve bytes');
 
 describe('FrameReader', () => {
   it('passes a message on as words, wherever it stood', () => {
@@ -40,11 +40,11 @@ describe('FrameReader', () => {
     }
   });
 
-  it('takes one octet at a time', () => {
+  it('takes one byte at a time', () => {
     const { reader, state } = read();
     const stream = Buffer.concat([frame(MESSAGE), frame(Buffer.alloc(700, 7))]);
-    for (const octet of stream) {
-      reader.push(Uint8Array.of(octet));
+    for (const byte of stream) {
+      reader.push(Uint8Array.of(byte));
     }
     expect(state.messages).toEqual([MESSAGE, Buffer.alloc(700, 7)]);
   });
@@ -121,7 +121,7 @@ describe('FrameReader', () => {
   it('reserves memory for what came, not for what was announced', () => {
     const before = process.memoryUsage().arrayBuffers;
     const readers = Array.from({ length: 500 }, () => read().reader);
-    // 65535 announced, three octets sent, 500 times: 32 MB if it were believed.
+    // 65535 announced, three bytes sent, 500 times: 32 MB if it were believed.
     for (const reader of readers) reader.push(Uint8Array.of(0xff, 0xff, 1, 2, 3));
     expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(4_000_000);
     expect(readers.every((reader) => reader.partial)).toBe(true);

@@ -1,4 +1,5 @@
-// A worker thread may end at any moment, with sockets open and traffic on them, and must not take the process along.
+// A worker thread may end at any moment, with sockets open and traffic on them, and must not take
+// the process along.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { text } from 'node:stream/consumers';

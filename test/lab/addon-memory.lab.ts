@@ -1,5 +1,5 @@
-// The addon's memory under the address and undefined-behaviour sanitizers: every way through it once, and workers
-// terminated in mid-traffic. Needs gcc with libasan.
+// The addon's memory under the address and undefined-behaviour sanitizers: every way through it
+// once, and workers terminated in mid-traffic. Needs gcc with libasan.
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -10,7 +10,10 @@ const SANITIZE =
   '-g -O1 -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined -Werror';
 const support = fileURLToPath(new URL('../support/', import.meta.url));
 
-/** Runs a script with the sanitizers' run-time loaded before node itself, which was not built with them. */
+/**
+ * Runs a script with the sanitizers' run-time loaded before node itself, which was not built with
+ * them.
+ */
 function runSanitized(script: string, ...args: string[]) {
   const libraries = ['libasan.so', 'libubsan.so'].map((name) =>
     spawnSync('gcc', [`-print-file-name=${name}`], { encoding: 'utf8' }).stdout.trim(),
@@ -22,7 +25,8 @@ function runSanitized(script: string, ...args: string[]) {
       ...process.env,
       UNLOOP_NATIVE: '1',
       LD_PRELOAD: libraries.join(' '),
-      // Leaks: V8 keeps what it likes until the end. The addon's own frees are checked by use-after-free alone.
+      // Leaks: V8 keeps what it likes until the end. The addon's own frees are checked by
+      // use-after-free alone.
       ASAN_OPTIONS: 'detect_leaks=0:halt_on_error=1:exitcode=99:detect_stack_use_after_return=1',
       UBSAN_OPTIONS: 'print_stacktrace=1:halt_on_error=1',
     },

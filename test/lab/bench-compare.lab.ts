@@ -1,4 +1,5 @@
-// The side-by-side comparison, as short as it goes: its C programs answer and forward, and a run ends with figures.
+// The side-by-side comparison, as short as it goes: its C programs answer and forward, and a run
+// ends with figures.
 import { execFile, spawn } from 'node:child_process';
 import { createSocket } from 'node:dgram';
 import { mkdtemp, rm } from 'node:fs/promises';

@@ -1,4 +1,5 @@
-// `unloop bench --scenario loop-storm` with the built program, over both transports: it sees the loop and nobody else notices.
+// `unloop bench --scenario loop-storm` with the built program, over both transports: it sees the
+// loop and nobody else notices.
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { expect, it } from 'vitest';

@@ -1,5 +1,5 @@
-// The pages that `unloop bench --html` writes, in a real browser: nothing sticks out on a laptop or a
-// phone, and the loop storm's page has its main figure.
+// The pages that `unloop bench --html` writes, in a real browser: nothing sticks out on a laptop or
+// a phone, and the loop storm's page has its main figure.
 import { execFileSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';

@@ -1,5 +1,6 @@
-// The load tool beside dnsperf, against the same unbound in the same minute: the same counts, latencies of the same order, and
-// no more CPU time per query. Needs unbound and dnsperf, and a built dist; all traffic stays on loopback.
+// The load tool beside dnsperf, against the same unbound in the same minute: the same counts,
+// latencies of the same order, and no more CPU time per query. Needs unbound and dnsperf, and a
+// built dist; all traffic stays on loopback.
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -142,7 +143,8 @@ describe('the load tool beside dnsperf', () => {
     ['in an open loop at 20,000 q/s', ['--duration', '2s', '--qps', '20000'], ['-l', '2', '-Q', '20000']],
     ['in an open loop at 2,000 q/s', ['--duration', '3s', '--qps', '2000'], ['-l', '3', '-Q', '2000']],
   ])('needs no more CPU time per query %s', async (mode, ourFlags, theirFlags) => {
-    // What else the machine does only ever adds: the least of several alternating rounds is nearest to what each costs by itself.
+    // What else the machine does only ever adds: the least of several alternating rounds is nearest
+    // to what each costs by itself.
     let ours = Number.POSITIVE_INFINITY;
     let theirs = Number.POSITIVE_INFINITY;
     for (let round = 0; round < MOST_ROUNDS; round++) {
@@ -169,8 +171,9 @@ describe('the load tool beside dnsperf', () => {
         theirs[0]!.rcodes.NXDOMAIN! / theirs[0]!.answered,
         2,
       );
-    // Where nothing else runs the least latencies differ by some 20 µs: bench's queries leave two or three at a time, dnsperf's
-    // one by one. Means are what the machine was busy with, so the quietest round stands for each.
+    // Where nothing else runs the least latencies differ by some 20 µs: bench's queries leave two
+    // or three at a time, dnsperf's one by one. Means are what the machine was busy with, so the
+    // quietest round stands for each.
     const least = (runs: readonly Measured[]) => Math.min(...runs.map(({ minMs }) => minMs));
     const quietest = (runs: readonly Measured[]) => Math.min(...runs.map(({ meanMs }) => meanMs));
     console.log(

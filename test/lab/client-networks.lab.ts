@@ -1,5 +1,6 @@
-// Clients outside RFC 1918: who stands on one of our links is answered, whatever range the cluster took; who comes through a
-// gateway is REFUSED, and a line of the log names him and the remedy. Needs root, for network namespaces.
+// Clients outside RFC 1918: who stands on one of our links is answered, whatever range the cluster
+// took; who comes through a gateway is REFUSED, and a line of the log names him and the remedy.
+// Needs root, for network namespaces.
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { startUnloopIn } from './support/contenders.ts';
 import { Lab, NODE, POD, UPSTREAM } from './support/namespace.ts';
@@ -41,7 +42,8 @@ it('are answered when they stand on a link, and told of in the log when they do 
   });
   expect(await unloop.metric('unloop_dropped_total', 'not_allowed')).toBeGreaterThan(0);
 
-  // A pod that starts later, with a route of its own: known once it was refused, and networks were read again.
+  // A pod that starts later, with a route of its own: known once it was refused, and networks were
+  // read again.
   lab.pod.run('ip', ['route', 'add', '26.1.2.3/32', 'dev', 'to-node']);
   await expect.poll(() => askFrom('26.1.2.3'), { timeout: 30_000 }).toMatchObject({ rcode: 0 });
   expect(await askFrom('26.1.2.4')).toMatchObject({ rcode: REFUSED });

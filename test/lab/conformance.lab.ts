@@ -1,6 +1,6 @@
-// The requirements of test/conformance put to unloop and today's dnsmasq, unbound and dnsdist in one run. Unloop must fulfil them
-// all; what became of them is the table of docs/conformance.md. UPDATE_GENERATED=1 writes it again; else unloop's column must be
-// what was measured.
+// The requirements of test/conformance put to unloop and today's dnsmasq, unbound and dnsdist in
+// one run. Unloop must fulfil them all; what became of them is the table of docs/conformance.md.
+// UPDATE_GENERATED=1 writes it again; else unloop's column must be what was measured.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';

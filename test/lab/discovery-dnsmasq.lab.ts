@@ -1,4 +1,5 @@
-// A real dnsmasq on a high loopback port tells which servers it uses; needs the dnsmasq binary, sends nothing off the machine.
+// A real dnsmasq on a high loopback port tells which servers it uses; needs the dnsmasq binary,
+// sends nothing off the machine.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';

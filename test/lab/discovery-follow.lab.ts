@@ -1,5 +1,6 @@
-// A node's real servers change while queries are under way: unloop below discovery.root follows, and loses none. Needs
-// root: the servers listen on port 53 of two addresses on an interface that this test makes.
+// A node's real servers change while queries are under way: unloop below discovery.root follows,
+// and loses none. Needs root: the servers listen on port 53 of two addresses on an interface that
+// this test makes.
 import { execFileSync } from 'node:child_process';
 import { rename, writeFile } from 'node:fs/promises';
 import { afterAll, beforeAll, expect, it } from 'vitest';

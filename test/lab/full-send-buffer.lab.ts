@@ -1,6 +1,6 @@
-// Sends that the kernel does not take: links that are slow, down or closed by a packet filter, so that sockets' send buffers run
-// full, toward clients and toward upstreams. What cannot be sent is counted, nobody waits for ever, and service is as before once
-// the way is free. Needs root.
+// Sends that the kernel does not take: links that are slow, down or closed by a packet filter, so
+// that sockets' send buffers run full, toward clients and toward upstreams. What cannot be sent is
+// counted, nobody waits for ever, and service is as before once the way is free. Needs root.
 import { afterAll, afterEach, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { Metrics, startUnloop, type UnloopProcess } from '../support/unloop-process.ts';
 import type { Load, LoadFigures } from './support/agent-asks.ts';
@@ -11,12 +11,15 @@ const ADMIN = '127.0.0.1:9530';
 const ELSEWHERE = '10.91.0.3';
 /** Far more than anything takes here on a machine with other things to do. */
 const PATIENCE_MS = 10_000;
-/** Of what a link that is slow lets through, some packets a second; what waits belongs to its socket's buffer. */
+/**
+ * Of what a link that is slow lets through, some packets a second; what waits belongs to its
+ * socket's buffer.
+ */
 const SLOW = ['rate', '16kbit', 'burst', '1600', 'limit', '64mb'];
 const TO_CLIENTS = 'to-pod';
 const TO_UPSTREAM = 'to-upstream';
 /** Long names: they fill buffers sooner. */
-const LONG_NAME = `u*.${'a-label-of-thirty-two-octets-ooo.'.repeat(6)}alone.example`;
+const LONG_NAME = `u*.${'a-label-of-thirty-two-bytes-ooo.'.repeat(6)}alone.example`;
 /** A zone of the first upstream's alone. */
 const ALONE = 'alone.example';
 
@@ -70,7 +73,10 @@ async function unsent(atLeast: number): Promise<number> {
   return count();
 }
 
-/** A count of the kernel's in the middle: SndbufErrors, sends for which a buffer had no room; RcvbufErrors, datagrams that came too fast. */
+/**
+ * A count of the kernel's in the middle: SndbufErrors, sends for which a buffer had no room;
+ * RcvbufErrors, datagrams that came too fast.
+ */
 function kernelCount(name: 'SndbufErrors' | 'RcvbufErrors'): number {
   const [names = '', numbers = ''] = lab.node
     .run('cat', ['/proc/net/snmp'])
@@ -134,7 +140,8 @@ describe.each(SOCKETS)('toward clients, $socket', ({ socket, native }) => {
     const neighbour = await lab.node.agent();
     const [figures, others] = await Promise.all([
       load({ name: 'cached.example', count: 4000, inFlight: 4000, timeoutMs: 2000 }),
-      // By another link: but the buffer is its socket's, and one socket answers all clients of an address.
+      // By another link: but the buffer is its socket's, and one socket answers all clients of an
+      // address.
       neighbour.call('load', {
         server: NODE,
         name: 'cached.example',
@@ -177,9 +184,11 @@ describe.each(SOCKETS)('toward upstreams, $socket', ({ socket, native }) => {
     const unloop = await start(native, [UPSTREAM, ELSEWHERE]);
     const [fullBefore, tooFastBefore] = [kernelCount('SndbufErrors'), kernelCount('RcvbufErrors')];
     const open = slowDown(TO_UPSTREAM);
-    // Names that only the upstream behind that link may be asked for fill the buffers; the others wait for nobody.
+    // Names that only the upstream behind that link may be asked for fill the buffers; the others
+    // wait for nobody.
     const [alone, beside] = await Promise.all([
-      // Each leaves twice as a datagram: more than 16 sockets of node:dgram with 1024 sends under way let wait, however they are spread.
+      // Each leaves twice as a datagram: more than 16 sockets of node:dgram with 1024 sends under
+      // way let wait, however they are spread.
       load({ name: LONG_NAME, count: 12_000, inFlight: 12_000, rate: 4000 }),
       load({ name: 'b*.example', count: 400, rate: 400 }),
     ]);

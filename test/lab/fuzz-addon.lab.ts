@@ -1,4 +1,5 @@
-// The addon's C under libFuzzer for a moment (FUZZ_SECONDS sets how long), and the proof that a defect would be found.
+// The addon's C under libFuzzer for a moment (FUZZ_SECONDS sets how long), and the proof that a
+// defect would be found.
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { fuzzAddon } from '../fuzz/addon-fuzz.ts';

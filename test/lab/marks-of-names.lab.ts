@@ -1,6 +1,7 @@
-// Whoever owns a name decides what a resolver answers for it: dnsmasq and CoreDNS pass our letter case, options and the authority's
-// errors on. He stumbles over each of them beside an honest client; unloop gives nothing up for others, and loses none of their
-// questions beyond what the same run loses without him.
+// Whoever owns a name decides what a resolver answers for it: dnsmasq and CoreDNS pass our letter
+// case, options and the authority's errors on. He stumbles over each of them beside an honest
+// client; unloop gives nothing up for others, and loses none of their questions beyond what the
+// same run loses without him.
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';

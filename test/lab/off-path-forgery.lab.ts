@@ -1,5 +1,6 @@
-// Forged replies from another process, on another machine: a raw socket in the router's place sends as the upstream, to the
-// forwarder's own ports and to any others, while questions wait for a slow answer. None is believed. Needs root.
+// Forged replies from another process, on another machine: a raw socket in the router's place sends
+// as the upstream, to the forwarder's own ports and to any others, while questions wait for a slow
+// answer. None is believed. Needs root.
 import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { startUnloopIn } from './support/contenders.ts';
@@ -22,7 +23,8 @@ afterAll(() => lab.close());
 describe("forged replies from the upstream's address and port, by another process", () => {
   it.each([
     { inFlight: 1000, questions: 8000, found: false },
-    // Where there are so few, three guesses soon meet the same question at its port: it goes where nobody can forge.
+    // Where there are so few, three guesses soon meet the same question at its port: it goes where
+    // nobody can forge.
     { inFlight: 4, questions: 40, found: true },
   ])('are not believed, whatever their ID and port; $inFlight questions in flight', async ({
     inFlight,

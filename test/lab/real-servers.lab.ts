@@ -1,4 +1,5 @@
-// Real clients (dig, kdig, delv, dnsperf) through unloop to real servers (today’s unbound and dnsmasq, NSD) with a real signed zone.
+// Real clients (dig, kdig, delv, dnsperf) through unloop to real servers (today’s unbound and
+// dnsmasq, NSD) with a real signed zone.
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -17,7 +18,9 @@ import { startUnloop, type UnloopProcess } from '../support/unloop-process.ts';
 
 const LONG_TEXTS = Array.from({ length: 40 }, (_, i) => `long IN TXT "${i} ${'x'.repeat(200)}"`);
 
-/** Records of every kind that has its own way of being written, names in RDATA compressed and not. */
+/**
+ * Records of every kind that has its own way of being written, names in RDATA compressed and not.
+ */
 const ZONE: ZoneText = {
   origin: 'lab.example',
   text: `$ORIGIN lab.example.
@@ -140,7 +143,8 @@ describe.each([
     QUESTIONS,
   )('dig gets for %s %s what it gets there, over UDP and TCP, with and without DNSSEC', async (name, type) => {
     for (const extra of [[], ['+dnssec'], ['+tcp'], ['+tcp', '+dnssec'], ['+noedns']]) {
-      // Unbound and NSD add NS records to the authority section as they like; the answer is what counts.
+      // Unbound and NSD add NS records to the authority section as they like; the answer is what
+      // counts.
       const args = [...extra, name, type];
       const direct = await dig(server.port, args);
       expect(await dig(unloop.port, args), `first: ${args}`).toEqual(direct);

@@ -1,5 +1,5 @@
-// Datagrams that leave together are cut apart by the kernel, where it can: counted by nftables, on a loopback with room and on
-// one whose MTU is smaller than the datagrams.
+// Datagrams that leave together are cut apart by the kernel, where it can: counted by nftables, on
+// a loopback with room and on one whose MTU is smaller than the datagrams.
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { startUnloop } from '../support/unloop-process.ts';
 import { Namespace } from './support/namespace.ts';
@@ -16,7 +16,10 @@ beforeAll(() => {
 });
 afterAll(() => host.close());
 
-/** Datagrams between the forwarder and its upstream as nftables sees them: what the kernel has yet to cut counts once. */
+/**
+ * Datagrams between the forwarder and its upstream as nftables sees them: what the kernel has yet
+ * to cut counts once.
+ */
 function packetsToUpstream(): number {
   const text = host.run('nft', ['list', 'counters', 'table', 'inet', 'lab']);
   return Number(/packets (\d+)/.exec(text)![1]);
@@ -40,7 +43,8 @@ it.each([
   });
   const figures = await agent.call('load', { server: UNLOOP, name: NAME, count: QUERIES, inFlight: 200 });
   expect(figures).toMatchObject({ answered: QUERIES, lost: 0, rcodes: { 0: QUERIES } });
-  // Bursts of 200 queries come in batches: what goes together leaves fewer packets than queries; apart it is one each at least.
+  // Bursts of 200 queries come in batches: what goes together leaves fewer packets than queries;
+  // apart it is one each at least.
   if (together) expect(packetsToUpstream()).toBeLessThan(QUERIES);
   else expect(packetsToUpstream()).toBeGreaterThanOrEqual(QUERIES);
   await unloop.stop();

@@ -1,5 +1,5 @@
-// A datagram from source port 0 cannot be answered: Node's send throws on it, and naive servers die. Both sockets drop
-// and count it. Needs root, for a raw socket; python3 opens it.
+// A datagram from source port 0 cannot be answered: Node's send throws on it, and naive servers
+// die. Both sockets drop and count it. Needs root, for a raw socket; python3 opens it.
 import { spawnSync } from 'node:child_process';
 import { expect, it } from 'vitest';
 import { openBatchSocket } from '../../src/io/batch-socket.ts';
@@ -14,7 +14,10 @@ for source, text in ((0, b'nowhere'), (4001, b'first'), (0, b'nowhere'), (0, b'x
     raw.sendto(struct.pack('!HHHH', source, int(sys.argv[1]), 8 + len(text), 0) + text, ('127.0.0.1', 0))
 `;
 
-/** Opens a socket, has the five datagrams sent while nobody reads (so that they come in one batch), and reads. */
+/**
+ * Opens a socket, has the five datagrams sent while nobody reads (so that they come in one batch),
+ * and reads.
+ */
 async function receive(
   open: (handler: DatagramHandler) => Promise<DatagramSocket>,
 ): Promise<{ payloads: string[]; counters: unknown }> {

@@ -1,5 +1,6 @@
-// Connections toward real servers: names that nobody answers behind dnsdist (DoT and DoH, as it comes) and CoreDNS (DoH), a
-// dnsmasq that is 30 ms away, and one that serves one connection at a time.
+// Connections toward real servers: names that nobody answers behind dnsdist (DoT and DoH, as it
+// comes) and CoreDNS (DoH), a dnsmasq that is 30 ms away, and one that serves one connection at a
+// time.
 import { writeFileSync } from 'node:fs';
 import net from 'node:net';
 import { join } from 'node:path';
@@ -184,7 +185,8 @@ describe('dnsmasq', () => {
       await sleep(20);
     }
     expect(good).toBe(50);
-    // Kept from them, each question of the first seconds is answered at its second or third try only.
+    // Kept from them, each question of the first seconds is answered at its second or third try
+    // only.
     const metrics = await unloop.metrics();
     expect(metrics.value('unloop_upstream_failures_total', { reason: 'timeout' })).toBeLessThan(10);
     await unloop.stop();

@@ -1,4 +1,5 @@
-// Debian sid's DNS servers start from their own root, and are newer than those of Debian 12, which other tests install.
+// Debian sid's DNS servers start from their own root, and are newer than those of Debian 12, which
+// other tests install.
 import { describe, expect, it } from 'vitest';
 import { TODAYS_NAMES, type TodaysName, today } from './support/today.ts';
 

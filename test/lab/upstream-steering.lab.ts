@@ -1,5 +1,6 @@
-// Real servers that close connections or answer HTTP errors for some questions: dnsdist with DropAction over TLS and HTTPS, CoreDNS
-// over HTTPS. Who asks such questions costs an honest client nothing. And a server without a route is down for that reason.
+// Real servers that close connections or answer HTTP errors for some questions: dnsdist with
+// DropAction over TLS and HTTPS, CoreDNS over HTTPS. Who asks such questions costs an honest client
+// nothing. And a server without a route is down for that reason.
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -80,7 +81,10 @@ const unreadable = (i: number) => {
   return Buffer.concat([query.subarray(0, query.length), Buffer.from('0000010001000000000003010203', 'hex')]);
 };
 
-/** Honest questions lost while the attacker asks; without an attack: what this machine loses by itself. */
+/**
+ * Honest questions lost while the attacker asks; without an attack: what this machine loses by
+ * itself.
+ */
 async function lost(upstreams: readonly string[], attack: ((i: number) => Uint8Array) | null) {
   const unloop = await startUnloop({
     env: { NODE_EXTRA_CA_CERTS: join(directory, 'cert.pem') },

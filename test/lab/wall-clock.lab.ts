@@ -1,5 +1,6 @@
-// The wall clock set hours forth and back under a running process (libfaketime, which leaves the monotonic clock alone): what is kept
-// neither expires early nor lives longer, and nobody waits. Debian package faketime.
+// The wall clock set hours forth and back under a running process (libfaketime, which leaves the
+// monotonic clock alone): what is kept neither expires early nor lives longer, and nobody waits.
+// Debian package faketime.
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

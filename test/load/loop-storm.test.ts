@@ -7,8 +7,8 @@ import { Reflector } from '../../src/load/reflector.ts';
 import { Responder } from '../../src/load/responder.ts';
 
 /**
- * A forwarder that notices nothing by itself, but stops after `laps` of a name: names below loop.example go to the reflector,
- * others to the responder.
+ * A forwarder that notices nothing by itself, but stops after `laps` of a name: names below
+ * loop.example go to the reflector, others to the responder.
  */
 async function startForwarder(reflectorPort: number, responderPort: number, laps: number): Promise<number> {
   const front = createSocket('udp4');

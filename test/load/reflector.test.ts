@@ -5,7 +5,7 @@ import { Reflector } from '../../src/load/reflector.ts';
 import { Responder } from '../../src/load/responder.ts';
 import { TcpClient } from '../support/dns-client.ts';
 
-/** `x.example A`, RD, with the ID in its first two octets. */
+/** `x.example A`, RD, with the ID in its first two bytes. */
 function query(id: number): Buffer {
   const message = Buffer.from(
     '00000100000100000000000001780765 78616d706c650000010001'.replace(' ', ''),

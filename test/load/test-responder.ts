@@ -1,4 +1,5 @@
-// A DNS server on loopback for the load tool's tests: answers, drops, delays or refuses as the test says, query by query.
+// A DNS server on loopback for the load tool's tests: answers, drops, delays or refuses as the test
+// says, query by query.
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { createServer, type Socket } from 'node:net';
@@ -6,7 +7,10 @@ import { createServer as createTlsServer } from 'node:tls';
 import { onTestFinished } from 'vitest';
 import { FrameReader } from '../../src/io/tcp-framing.ts';
 
-/** What to do with the query of this index: an RCODE and a delay, or null to drop it. `times` answers, default 1. */
+/**
+ * What to do with the query of this index: an RCODE and a delay, or null to drop it. `times`
+ * answers, default 1.
+ */
 export type Behaviour = (
   index: number,
   query: Buffer,

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { WordOctets } from '../../src/base/word-octets.ts';
-import { CasePattern, MAX_PATTERN_OCTETS } from '../../src/loop/case-pattern.ts';
+import { WordBytes } from '../../src/base/word-bytes.ts';
+import { CasePattern, MAX_PATTERN_BYTES } from '../../src/loop/case-pattern.ts';
 import { keyedHash } from '../../src/loop/keyed-hash.ts';
 import { CASE_EPOCH_MS, createKeyMaterial, KeyRing, type LoopKeyMaterial } from '../../src/loop/keys.ts';
 import { textToName } from '../../src/wire/text.ts';
@@ -19,24 +19,27 @@ function pattern(
   return new CasePattern(new KeyRing(material, nowMs, () => nowMs));
 }
 
-/** The name as the pattern spells it, in memory taken by words and octet by octet, which is to be the same. */
+/**
+ * The name as the pattern spells it, in memory taken by words and byte by byte, which is to be the
+ * same.
+ */
 function applied(by: CasePattern, name: Uint8Array, qtype = A): Uint8Array {
-  const octets = new Uint8Array(name);
-  by.apply(octets, 0, octets.length, qtype);
+  const bytes = new Uint8Array(name);
+  by.apply(bytes, 0, bytes.length, qtype);
   const words = asWords(name);
   by.apply(words, 0, words.length, qtype);
-  expect([...words]).toEqual([...octets]);
-  return octets;
+  expect([...words]).toEqual([...bytes]);
+  return bytes;
 }
 
-/** Any name on the wire: labels of any octets. */
+/** Any name on the wire: labels of any bytes. */
 const anyName = fc
   .array(fc.uint8Array({ minLength: 1, maxLength: 40 }), { maxLength: 6 })
   .map((labels) => Uint8Array.from([...labels.flatMap((label) => [label.length, ...label]), 0]));
 
 const folded = (name: Uint8Array): Uint8Array => recase(name, () => false);
 const letters = (name: Uint8Array): number[] =>
-  [...name].filter((octet) => (octet | 0x20) >= 0x61 && (octet | 0x20) <= 0x7a);
+  [...name].filter((byte) => (byte | 0x20) >= 0x61 && (byte | 0x20) <= 0x7a);
 
 const lettersAt = (name: Uint8Array, i: number): boolean => letters(name.slice(i, i + 1)).length === 1;
 
@@ -58,14 +61,14 @@ describe('case pattern', () => {
     fc.assert(
       fc.property(anyName, fc.nat(1000), (name, pick) => {
         const drawn = applied(own, name);
-        const count = letters(name.slice(0, MAX_PATTERN_OCTETS)).length;
+        const count = letters(name.slice(0, MAX_PATTERN_BYTES)).length;
         fc.pre(count >= 2);
         expect(own.match(drawn, 0, drawn.length, A)).toBe(count);
         expect(own.match(asWords(drawn), 0, drawn.length, A)).toBe(count);
         const turned = pick % count;
         const other = recase(drawn, (letter) => {
-          const octet = letters(drawn)[letter]!;
-          return (octet & 0x20) === 0 ? letter !== turned : letter === turned;
+          const byte = letters(drawn)[letter]!;
+          return (byte & 0x20) === 0 ? letter !== turned : letter === turned;
         });
         expect(own.match(other, 0, other.length, A)).toBe(0);
         expect(own.match(asWords(other), 0, other.length, A)).toBe(0);
@@ -80,7 +83,7 @@ describe('case pattern', () => {
         `${String.fromCharCode(97 + (i % 26))}${i}.${String.fromCharCode(97 + ((i >> 3) % 26))}`,
       );
       const drawn = applied(own, name);
-      const upper = letters(drawn).filter((octet) => (octet & 0x20) === 0).length;
+      const upper = letters(drawn).filter((byte) => (byte & 0x20) === 0).length;
       expect(upper).toBe(1);
     }
   });
@@ -91,17 +94,17 @@ describe('case pattern', () => {
     const name = textToName('ExAmple.COM');
     const drawn = name.slice();
     own.apply(drawn, 0, name.length, 0x0102);
-    const input = WordOctets.ofLength(32);
+    const input = WordBytes.ofLength(32);
     input.set(Uint8Array.of(...textToName('example.com'), 0x01, 0x02));
     const expected = new Int32Array(4);
     keyedHash(keys.nameSchedule, input, name.length + 2, expected);
     expect([...own.hash]).toEqual([...expected]);
-    const hashed = WordOctets.ofLength(16);
+    const hashed = WordBytes.ofLength(16);
     new DataView(hashed.buffer).setInt32(0, expected[0]!, true);
     for (let i = 1; i < 4; i++) new DataView(hashed.buffer).setInt32(4 * i, expected[i]!, true);
     keyedHash(keys.caseKeys[0]!.schedule, hashed, 16, expected);
-    for (const [i, octet] of drawn.entries()) {
-      if (lettersAt(name, i)) expect((octet & 0x20) === 0).toBe(((expected[i >> 5]! >>> (i & 31)) & 1) === 1);
+    for (const [i, byte] of drawn.entries()) {
+      if (lettersAt(name, i)) expect((byte & 0x20) === 0).toBe(((expected[i >> 5]! >>> (i & 31)) & 1) === 1);
     }
   });
 
@@ -116,16 +119,16 @@ describe('case pattern', () => {
     expect(applied(pattern(createKeyMaterial('key', 'a')), name)).toEqual(drawn);
   });
 
-  it('leaves letters behind the 128th octet in lower case, and does not judge them', () => {
+  it('leaves letters behind the 128th byte in lower case, and does not judge them', () => {
     const own = pattern();
     const name = textToName(['x'.repeat(60), 'y'.repeat(60), 'z'.repeat(60), 'q'.repeat(60)].join('.'));
     const drawn = applied(own, name);
-    const takingPart = letters(drawn.slice(0, MAX_PATTERN_OCTETS)).length;
+    const takingPart = letters(drawn.slice(0, MAX_PATTERN_BYTES)).length;
     expect(takingPart).toBe(125);
     expect(
       letters(drawn)
         .slice(takingPart)
-        .every((octet) => (octet & 0x20) !== 0),
+        .every((byte) => (byte & 0x20) !== 0),
     ).toBe(true);
     const shouted = recase(drawn, (letter) =>
       letter >= takingPart ? true : (letters(drawn)[letter]! & 0x20) === 0,
@@ -183,14 +186,14 @@ describe('case pattern', () => {
         message.set(name, 12);
         expect(own.apply(message, 12, name.length, A)).toBe(13);
         expect(message.slice(12, 12 + name.length)).toEqual(applied(own, name));
-        expect(message.slice(0, 12).every((octet) => octet === around)).toBe(true);
-        expect(message.slice(12 + name.length).every((octet) => octet === around)).toBe(true);
+        expect(message.slice(0, 12).every((byte) => byte === around)).toBe(true);
+        expect(message.slice(12 + name.length).every((byte) => byte === around)).toBe(true);
         expect(own.match(message, 12, name.length, A)).toBe(13);
       }
     }
   });
 
-  it('is the same at any offset, by words or by octets', () => {
+  it('is the same at any offset, by words or by bytes', () => {
     const own = pattern();
     const name = textToName('wherever.it.stands.example');
     const drawn = applied(own, name);

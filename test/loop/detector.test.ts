@@ -222,9 +222,9 @@ describe('our case pattern', () => {
       if (coin === 0) randomFillSync(coins);
       const { bytes, q, original } = names[i & 3]!;
       for (let at = HEADER_LENGTH, letter = 0; at < HEADER_LENGTH + q.qnameLength; at++) {
-        const octet = original[at]!;
-        if (octet < 0x61 || octet > 0x7a) continue;
-        bytes[at] = octet ^ (((coins[coin + (letter >> 5)]! >>> (letter & 31)) & 1) << 5);
+        const byte = original[at]!;
+        if (byte < 0x61 || byte > 0x7a) continue;
+        bytes[at] = byte ^ (((coins[coin + (letter >> 5)]! >>> (letter & 31)) & 1) << 5);
         letter++;
       }
       const verdict = detector.check(bytes, q);
@@ -232,7 +232,8 @@ describe('our case pattern', () => {
       else if (verdict === LoopVerdict.suspect) suspicions++;
     }
     expect(proofs).toBe(0);
-    // A quarter of the names has 16 letters (chance 2⁻¹⁶), a quarter 44: four of a million are expected, and 25 once in 10¹².
+    // A quarter of the names has 16 letters (chance 2⁻¹⁶), a quarter 44: four of a million are
+    // expected, and 25 once in 10¹².
     expect(suspicions).toBeLessThan(25);
   }, 60_000);
 });

@@ -30,7 +30,7 @@ export function incoming(message: Uint8Array): Incoming {
   return { bytes: message, q };
 }
 
-/** A query for a name (text, or octets as on the wire). */
+/** A query for a name (text, or bytes as on the wire). */
 export function query(
   name: string | Uint8Array,
   qtype: number = Type.A,
@@ -55,7 +55,7 @@ export function tagOption(filled: Uint8Array): Option {
   return { code: TAG_OPTION, data: filled.slice(FILLED_TAG_OFFSET) };
 }
 
-/** The QNAME's octets. */
+/** The QNAME's bytes. */
 export function nameOf({ bytes, q }: Incoming): Uint8Array {
   return bytes.slice(HEADER_LENGTH, HEADER_LENGTH + q.qnameLength);
 }
@@ -63,9 +63,9 @@ export function nameOf({ bytes, q }: Incoming): Uint8Array {
 /** Gives each letter the case that `upper` says, letter by letter. */
 export function recase(name: Uint8Array, upper: (letter: number) => boolean): Uint8Array {
   let letter = 0;
-  return name.map((octet) => {
-    const folded = octet | 0x20;
-    if (folded < 0x61 || folded > 0x7a) return octet;
+  return name.map((byte) => {
+    const folded = byte | 0x20;
+    if (folded < 0x61 || folded > 0x7a) return byte;
     return upper(letter++) ? folded & ~0x20 : folded;
   });
 }
@@ -115,7 +115,10 @@ export class Node {
     });
   }
 
-  /** What leaves by a route for a client's question: our case, our tag, and the tags that it brought along. */
+  /**
+   * What leaves by a route for a client's question: our case, our tag, and the tags that it brought
+   * along.
+   */
   send(
     question: Incoming,
     routeSlot: number,

@@ -1,8 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import { WordOctets } from '../../src/base/word-octets.ts';
+import { WordBytes } from '../../src/base/word-bytes.ts';
 import { expandHashKey, keyedHash } from '../../src/loop/keyed-hash.ts';
 
-/** Vectors published with the reference implementation of Chaskey-12: the MAC of octets 0, 1, 2 … of each length. */
+/**
+ * Vectors published with the reference implementation of Chaskey-12: the MAC of bytes 0, 1, 2 … of
+ * each length.
+ */
 const KEY_WORDS = [0x833d3433, 0x009f389f, 0x2398e64f, 0x417acf39];
 const VECTORS: readonly (readonly [length: number, words: readonly number[]])[] = [
   [0, [0x43cb1f41, 0x51eba0c2, 0xff0a8ac3, 0x7ee3f642]],
@@ -19,8 +22,8 @@ const VECTORS: readonly (readonly [length: number, words: readonly number[]])[] 
 describe('keyed hash', () => {
   const key = new Uint8Array(Int32Array.from(KEY_WORDS).buffer);
   for (const [length, words] of VECTORS) {
-    it(`hashes ${length} octets as the reference does`, () => {
-      const input = WordOctets.ofLength(96).fill(0xee);
+    it(`hashes ${length} bytes as the reference does`, () => {
+      const input = WordBytes.ofLength(96).fill(0xee);
       for (let i = 0; i < length; i++) input[i] = i;
       const out = new Int32Array(4);
       keyedHash(expandHashKey(key), input, length, out);

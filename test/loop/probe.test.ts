@@ -60,7 +60,7 @@ describe('probe', () => {
     const shared = createKeyMaterial('key', 'edge');
     const ring = ringOf(shared);
     const name = makeProbeName(ring, 345, ROOT, 0xdeadbeef, NOW_MS)!;
-    // RFC 4648 base32, 40 digits are 25 octets: read here by arithmetic, not as src/ does.
+    // RFC 4648 base32, 40 digits are 25 bytes: read here by arithmetic, not as src/ does.
     const digits = nameToText(name, 0).replaceAll('.', '');
     let number = 0n;
     for (const digit of digits)
@@ -95,7 +95,7 @@ describe('probe', () => {
     const longer = (label: number): Uint8Array => {
       const labels = [name.slice(1, 21), name.slice(22, 42)];
       labels[label] = Uint8Array.from([...labels[label]!, 0x61]);
-      return Uint8Array.from([...labels.flatMap((octets) => [octets.length, ...octets]), 0]);
+      return Uint8Array.from([...labels.flatMap((bytes) => [bytes.length, ...bytes]), 0]);
     };
     expect(judge(keys, longer(0)).verdict).toBe(ProbeVerdict.none);
     expect(judge(keys, longer(1)).verdict).toBe(ProbeVerdict.none);

@@ -89,11 +89,11 @@ describe('tag', () => {
     fc.assert(
       fc.property(
         fc.nat(1023),
-        fc.integer({ min: 0, max: TAG_LENGTH - 1 }).filter((octet) => octet !== 1),
+        fc.integer({ min: 0, max: TAG_LENGTH - 1 }).filter((byte) => byte !== 1),
         fc.nat(7),
-        (route, octet, bit) => {
+        (route, byte, bit) => {
           const tag = tagOf(own, route);
-          tag[octet]! ^= 1 << bit;
+          tag[byte]! ^= 1 << bit;
           expect([TagVerdict.none, TagVerdict.foreign]).toContain(judge(own, tag));
           expect([TagVerdict.none, TagVerdict.foreign]).toContain(judge(replica, tag));
         },

@@ -67,7 +67,8 @@ describe('counters', () => {
         const totals = new CounterTotals();
         createWorker(totals).duration(durationMs, 1);
         const bucket = totals.durationBuckets().indexOf(1);
-        // The bucket is found in whole units of 62.5 µs, so compare with the bounds in ms as they are.
+        // The bucket is found in whole units of 62.5 µs, so compare with the bounds in ms as they
+        // are.
         const expected = DURATION_BUCKETS_SECONDS.findIndex((bound) => durationMs <= bound * 1000);
         expect(bucket).toBe(expected === -1 ? DURATION_BUCKETS_SECONDS.length : expected);
       }),

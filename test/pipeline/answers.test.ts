@@ -9,11 +9,11 @@ describe('answer limit', () => {
     [1232, 1232],
     [4096, 1232],
     [65_535, 1232],
-  ])('over UDP, a client that takes %i octets is sent at most %i', (udpSize, limit) => {
+  ])('over UDP, a client that takes %i bytes is sent at most %i', (udpSize, limit) => {
     expect(answerLimit(false, udpSize)).toBe(limit);
   });
 
-  it('over a stream is what a length of two octets can say, whatever OPT says', () => {
+  it('over a stream is what a length of two bytes can say, whatever OPT says', () => {
     expect(answerLimit(true, 512)).toBe(65_535);
   });
 });

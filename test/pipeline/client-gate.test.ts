@@ -1,4 +1,5 @@
-// Who is served: deny before allow, networks to the bit, and a rate that a client cannot dodge by its port.
+// Who is served: deny before allow, networks to the bit, and a rate that a client cannot dodge by
+// its port.
 import { describe, expect, it } from 'vitest';
 import { parseCidr } from '../../src/config/cidr.ts';
 import { parsePeer } from '../../src/io/peer.ts';
@@ -41,7 +42,7 @@ describe('client-gate', () => {
   });
 
   it('does not take one family for the other', () => {
-    // 10.0.0.0/8 as the first octets of an IPv6 address, and the other way round.
+    // 10.0.0.0/8 as the first bytes of an IPv6 address, and the other way round.
     const v4 = new ClientGate(networks('10.0.0.0/8'), [], 0, 1);
     expect(judge(v4, 'a00:1::')).toBe(Drop.not_allowed);
     const v6 = new ClientGate(networks('a00::/8'), [], 0, 1);

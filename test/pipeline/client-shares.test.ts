@@ -9,7 +9,10 @@ function waiterOf(clientHash: number): Waiter {
   return waiter;
 }
 
-/** Shares in which these clients have one waiter each, in this order; a client may stand there more than once. */
+/**
+ * Shares in which these clients have one waiter each, in this order; a client may stand there more
+ * than once.
+ */
 function sharesOf(...clients: number[]): { shares: ClientShares; waiters: Waiter[] } {
   const shares = new ClientShares();
   const waiters = clients.map(waiterOf);

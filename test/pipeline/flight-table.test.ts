@@ -1,4 +1,5 @@
-// Coalescing finds exactly the flight that asks the same, and none other, even where hashes collide.
+// Coalescing finds exactly the flight that asks the same, and none other, even where hashes
+// collide.
 import { describe, expect, it } from 'vitest';
 import { RandomPool } from '../../src/base/random.ts';
 import { Flight } from '../../src/pipeline/flight.ts';

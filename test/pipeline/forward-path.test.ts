@@ -1,4 +1,5 @@
-// Flights keep their promises: every client is answered by the deadline, attempts are bounded, servers are judged fairly.
+// Flights keep their promises: every client is answered by the deadline, attempts are bounded,
+// servers are judged fairly.
 import { decode, type OptAnswer } from 'dns-packet';
 import { describe, expect, it } from 'vitest';
 import { MAX_FILLER_LENGTH, TAG_LENGTH, TAG_OPTION } from '../../src/loop/detector.ts';
@@ -228,7 +229,7 @@ describe('a flight', () => {
       const [tag] = tagsIn(bytes);
       expect(bytes.length % (MAX_FILLER_LENGTH + 1)).toBe(0);
       expect(tag!.length).toBeLessThanOrEqual(TAG_LENGTH + MAX_FILLER_LENGTH);
-      expect([...tag!.subarray(0, -TAG_LENGTH)].every((octet) => octet === 0)).toBe(true);
+      expect([...tag!.subarray(0, -TAG_LENGTH)].every((byte) => byte === 0)).toBe(true);
     }
   });
 

@@ -1,5 +1,5 @@
-// With which marks (0x20 case, our option, EDNS) a server is asked, and what is learned of it: for the domain that showed it,
-// never for others.
+// With which marks (0x20 case, our option, EDNS) a server is asked, and what is learned of it: for
+// the domain that showed it, never for others.
 import { describe, expect, it } from 'vitest';
 import type { Attempt } from '../../src/pipeline/flight.ts';
 import { FailureReason } from '../../src/upstream/exchange.ts';
@@ -34,7 +34,9 @@ const isMixed = (upstream: FakeUpstream) => {
 /** What a server does on a message with these marks. */
 type Behavior = (upstream: FakeUpstream, marks: number) => void;
 
-/** Asks, has the server answer as long as it owes something, and returns the marks of each message. */
+/**
+ * Asks, has the server answer as long as it owes something, and returns the marks of each message.
+ */
 function ask(f: PipelineFixture, upstream: FakeUpstream, name: string, behave: Behavior): number[] {
   const from = upstream.sent.length;
   const marks: number[] = [];

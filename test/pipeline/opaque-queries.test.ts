@@ -1,4 +1,5 @@
-// Queries with records of their own (TSIG, SIG(0)) pass as they are, and cannot be used against us (RFC 5625 §4.5).
+// Queries with records of their own (TSIG, SIG(0)) pass as they are, and cannot be used against us
+// (RFC 5625 §4.5).
 import { describe, expect, it } from 'vitest';
 import { bytesOf, header, question, record, uint16 } from '../wire/build-message.ts';
 import { FakeClient, FakeUpstream, PipelineFixture } from './pipeline-fixture.ts';
@@ -7,7 +8,7 @@ const TSIG = 250;
 const ANY_CLASS = 255;
 const NOTAUTH = 9;
 
-/** A query with a record like TSIG of `size` octets; another `mac`, another signature. */
+/** A query with a record like TSIG of `size` bytes; another `mac`, another signature. */
 function signed(qname: string, size = 40, mac = 7, id = 0x1234): Uint8Array {
   const message = bytesOf(
     header(0x0100, 1, 0, 0, 1),
@@ -24,7 +25,7 @@ const fixture = () => {
 };
 
 describe('an opaque query', () => {
-  it('goes out and its answer comes back, not an octet changed but the ID', () => {
+  it('goes out and its answer comes back, not an byte changed but the ID', () => {
     const { upstream, f } = fixture();
     const query = signed('Signed.Example');
     f.ask(query);
@@ -90,7 +91,7 @@ describe('an opaque query', () => {
     expect(f.forward.pool.inUse).toBe(0);
   });
 
-  it('is refused where those in flight have a great many octets, until they have ended', () => {
+  it('is refused where those in flight have a great many bytes, until they have ended', () => {
     const upstream = new FakeUpstream(1);
     const f = new PipelineFixture({ zones: [['.', [upstream]]], maxInFlight: 1000 });
     const client = new FakeClient(true);

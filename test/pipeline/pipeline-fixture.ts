@@ -1,8 +1,9 @@
-// The whole pipeline on time moved by hand, between a client and upstreams that are scripts: what its tests share.
+// The whole pipeline on time moved by hand, between a client and upstreams that are scripts: what
+// its tests share.
 import { ManualClock } from '../../src/base/clock.ts';
 import { RandomPool } from '../../src/base/random.ts';
 import { TimerWheel } from '../../src/base/timer-wheel.ts';
-import { WordOctets } from '../../src/base/word-octets.ts';
+import { WordBytes } from '../../src/base/word-bytes.ts';
 import { MessageCache } from '../../src/cache/message-cache.ts';
 import { PEER_WORDS } from '../../src/io/datagram-socket.ts';
 import { parsePeer } from '../../src/io/peer.ts';
@@ -83,7 +84,10 @@ export class FakeUpstream implements Exchange {
 
   async close(): Promise<void> {}
 
-  /** Answers the last query that still waits, with one record of the asked type unless `change` says otherwise. */
+  /**
+   * Answers the last query that still waits, with one record of the asked type unless `change` says
+   * otherwise.
+   */
   reply(change: (message: Uint8Array) => Uint8Array = withRecord): boolean {
     return this.replyTo(this.last(), change);
   }
@@ -125,7 +129,7 @@ export class FakeUpstream implements Exchange {
 export class FakeClient implements ClientPath {
   readonly stream: boolean;
   readonly answers: Uint8Array[] = [];
-  readonly #out = WordOctets.ofLength(65_535);
+  readonly #out = WordBytes.ofLength(65_535);
 
   constructor(stream = false) {
     this.stream = stream;

@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { CounterTotals, Drop } from '../../src/metrics/counters.ts';
 import { ClientGate } from '../../src/pipeline/client-gate.ts';
-import { parseNetwork } from '../../src/server/client-networks.ts';
+import { parseNetwork } from '../../src/server/listen/client-networks.ts';
 import { type Answer, readAnswer } from '../support/dns-client.ts';
 import { bytesOf, header, question, record } from '../wire/build-message.ts';
 import { FakeClient, FakeUpstream, PipelineFixture } from './pipeline-fixture.ts';
@@ -46,7 +46,10 @@ describe('a client that takes all places', () => {
   const OTHER = '192.0.2.2';
   const THIRD = '192.0.2.3';
 
-  /** Ten places, an upstream that is silent until it is told to answer, and a client for each address. */
+  /**
+   * Ten places, an upstream that is silent until it is told to answer, and a client for each
+   * address.
+   */
   const crowd = () => {
     const upstream = new FakeUpstream(1);
     const f = new PipelineFixture({ maxInFlight: 10, zones: [['.', [upstream]]] });

@@ -1,5 +1,5 @@
-// How a question is repeated: when, over what, and how often. With which marks, and what is learned of the server by it:
-// marks.test.ts.
+// How a question is repeated: when, over what, and how often. With which marks, and what is learned
+// of the server by it: marks.test.ts.
 import { describe, expect, it } from 'vitest';
 import type { Attempt } from '../../src/pipeline/flight.ts';
 import { FailureReason } from '../../src/upstream/exchange.ts';
@@ -283,7 +283,8 @@ it('TCP that is refused after TC does not take a server of datagrams out of use'
   expect(f.client.rcodes).toEqual([NOERROR, NOERROR, NOERROR]);
   expect(f.client.answers.every(isTruncated)).toBe(true);
   expect(f.state.stateOf(1)).toBe(UpstreamState.up);
-  // A server that is asked over TCP alone is judged by that: others are asked first. That it is down is for its checks to say.
+  // A server that is asked over TCP alone is judged by that: others are asked first. That it is
+  // down is for its checks to say.
   const stream = new FakeUpstream(2, 'tcp');
   f.route([['.', [stream]]]);
   f.ask(testQuery('tcp.example').bytes);

@@ -1,4 +1,5 @@
-// What questions show of the health of upstreams, and what they do not; what becomes of questions while upstreams are down.
+// What questions show of the health of upstreams, and what they do not; what becomes of questions
+// while upstreams are down.
 import { describe, expect, it } from 'vitest';
 import { FailureReason } from '../../src/upstream/exchange.ts';
 import { UpstreamState } from '../../src/upstream/shared-state.ts';

@@ -1,4 +1,5 @@
-// Waiters keep what a client's answer needs when the packet's buffer is long overwritten; the pool is bounded.
+// Waiters keep what a client's answer needs when the packet's buffer is long overwritten; the pool
+// is bounded.
 import { describe, expect, it } from 'vitest';
 import { PEER_WORDS } from '../../src/io/datagram-socket.ts';
 import { formatPeer, parsePeer } from '../../src/io/peer.ts';

@@ -1,4 +1,5 @@
-// Nowhere to write the log to: a full disk, a reader that went away, a closed descriptor. Queries are answered all the same.
+// Nowhere to write the log to: a full disk, a reader that went away, a closed descriptor. Queries
+// are answered all the same.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { openSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';

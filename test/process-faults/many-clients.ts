@@ -1,4 +1,5 @@
-// Clients on many source ports, so that the kernel gives each worker some of them, and an upstream whose answers tell what was asked.
+// Clients on many source ports, so that the kernel gives each worker some of them, and an upstream
+// whose answers tell what was asked.
 import { queryBytes, readAnswer, UdpClient } from '../support/dns-client.ts';
 import { answer, type ReceivedQuery, type SendAction } from '../support/scripted-upstream.ts';
 

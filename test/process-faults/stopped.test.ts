@@ -1,5 +1,6 @@
-// The whole process stopped and continued, as by SIGSTOP, a debugger, a frozen control group or a machine that slept: it goes on as if
-// nothing had been. No worker is taken for hung, no upstream for dead, and what came in time is not called late.
+// The whole process stopped and continued, as by SIGSTOP, a debugger, a frozen control group or a
+// machine that slept: it goes on as if nothing had been. No worker is taken for hung, no upstream
+// for dead, and what came in time is not called late.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, it, onTestFinished } from 'vitest';
 import { answer, later, startScriptedUpstream } from '../support/scripted-upstream.ts';
@@ -46,7 +47,8 @@ it('SIGSTOP for ten seconds, then SIGCONT', { timeout: 60_000 }, async () => {
   expect(metrics.value('unloop_worker_restarts_total')).toBe(0);
   expect(metrics.value('unloop_upstream_state', { state: 'up' })).toBe(1);
   expect(unloop.log.filter(({ level }) => level === 'error')).toEqual([]);
-  // All 40 in flight, if the standstill were taken for the upstream's. A few may be late where this machine was slow.
+  // All 40 in flight, if the standstill were taken for the upstream's. A few may be late where this
+  // machine was slow.
   expect(metrics.value('unloop_upstream_failures_total', { reason: 'timeout' })).toBeLessThan(40);
   expect(await unloop.stop()).toBe(0);
 });

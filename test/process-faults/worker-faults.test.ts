@@ -1,4 +1,5 @@
-// A worker that throws, hangs or eats all memory: it is replaced, the log says why once, and only its own clients had to wait.
+// A worker that throws, hangs or eats all memory: it is replaced, the log says why once, and only
+// its own clients had to wait.
 import { join } from 'node:path';
 import { expect, it, onTestFinished } from 'vitest';
 import { startScriptedUpstream } from '../support/scripted-upstream.ts';
@@ -24,7 +25,8 @@ it.each([
   expect(await clients.askEach()).toMatchObject({ right: 40 });
 
   unloop.signal('SIGUSR2');
-  // While it lasts: one of two workers, and so about half of the clients. None of 40 on one worker: odds of 2⁻³⁹.
+  // While it lasts: one of two workers, and so about half of the clients. None of 40 on one worker:
+  // odds of 2⁻³⁹.
   const during = await clients.askEach(500);
   expect(during).toMatchObject({ wrong: 0, failed: 0 });
   expect(during.right).toBeGreaterThan(0);

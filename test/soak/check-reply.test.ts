@@ -5,7 +5,7 @@ import { QuestionSource } from './question-source.ts';
 import { truthOf, writeTrueAnswer } from './truth.ts';
 
 const LIMIT = 65535;
-/** RD, and the octets that a server may set as it likes: AA, AD, CD. */
+/** RD, and the bytes that a server may set as it likes: AA, AD, CD. */
 const FREE_BITS: Readonly<Record<number, number>> = { 2: 0x04, 3: 0x30 };
 
 function exchange(wanted: (label: string) => boolean = () => true) {
@@ -36,23 +36,23 @@ describe('the judge of the soak', () => {
       const { query, hasOpt, truth, reply } = exchange((label) => label.startsWith('big-'));
       if (truth.answers === 0) continue;
       const start = reply.length - truth.records.length - (hasOpt ? 11 : 0);
-      const cut = (count: number, octets: number) => {
+      const cut = (count: number, bytes: number) => {
         const opt = reply.subarray(start + truth.records.length);
-        const message = Buffer.concat([reply.subarray(0, start + octets), opt]);
+        const message = Buffer.concat([reply.subarray(0, start + bytes), opt]);
         message[2]! |= 0x02;
         message.writeUInt16BE(count, 6);
         return checkReply(query, hasOpt, 512, message);
       };
       const [, second, third] = truth.ttlOffsets.map((at) => at - 6) as [number, number, number];
       expect([cut(0, 0), cut(1, second), cut(2, third)]).toEqual(['truncated', 'truncated', 'truncated']);
-      for (const [count, octets] of [
+      for (const [count, bytes] of [
         [1, 0],
         [0, second],
         [2, second],
         [1, second - 1],
         [1, third],
       ] as const)
-        expect(cut(count, octets)).toEqual({ wrong: expect.any(String) });
+        expect(cut(count, bytes)).toEqual({ wrong: expect.any(String) });
     }
   });
 
@@ -63,13 +63,14 @@ describe('the judge of the soak', () => {
       );
       const start = reply.length - truth.records.length - (hasOpt ? 11 : 0);
       // A lower TTL is right, and what OPT says of size, version and flags is nobody's truth.
-      const ttl = new Set(truth.ttlOffsets.flatMap((at) => [0, 1, 2, 3].map((octet) => start + at + octet)));
+      const ttl = new Set(truth.ttlOffsets.flatMap((at) => [0, 1, 2, 3].map((byte) => start + at + byte)));
       for (let at = 0; at < reply.length - (hasOpt ? 8 : 0); at++) {
         for (let bit = 1; bit < 256; bit <<= 1) {
           if (ttl.has(at) || ((FREE_BITS[at] ?? 0) & bit) !== 0) continue;
           const changed = Buffer.from(reply);
           changed[at] = changed[at]! ^ bit;
-          // RCODE and TC lead to other forms, which must not pass either: there are records in them.
+          // RCODE and TC lead to other forms, which must not pass either: there are records in
+          // them.
           expect([at, bit, checkReply(query, hasOpt, LIMIT, changed)]).toEqual([
             at,
             bit,

@@ -1,4 +1,5 @@
-// Judges one reply against the truth: header, question to the letter, records to the octet, TTLs, OPT, size.
+// Judges one reply against the truth: header, question to the letter, records to the byte, TTLs,
+// OPT, size.
 import { FLAG_QR, FLAG_RA, FLAG_RD, FLAG_TC, HEADER_LENGTH, readFlags } from '../../src/wire/header.ts';
 import { type Truth, truthOf } from './truth.ts';
 
@@ -28,7 +29,7 @@ export function checkReply(
 ): Verdict | Fault {
   const questionLength = query.length - HEADER_LENGTH - (hasOpt ? OPT_FIXED_LENGTH : 0);
   const end = HEADER_LENGTH + questionLength;
-  if (reply.length > sizeLimit) return { wrong: `${reply.length} octets, more than ${sizeLimit}` };
+  if (reply.length > sizeLimit) return { wrong: `${reply.length} bytes, more than ${sizeLimit}` };
   if (reply.length < end) return { wrong: 'cut off' };
   if (reply.readUInt16BE(0) !== query.readUInt16BE(0)) return { wrong: 'another ID' };
   if (reply.readUInt16BE(4) !== 1 || reply.compare(query, HEADER_LENGTH, end, HEADER_LENGTH, end) !== 0)
@@ -50,7 +51,7 @@ export function checkReply(
   const recordsLength = isError ? 0 : isCut ? answersLength(truth, answers) : truth.records.length;
   const ede = hasOpt ? readEde(reply, end + recordsLength) : -1;
   if (hasOpt ? ede === -2 : reply.length !== end + recordsLength)
-    return { wrong: 'OPT, or octets behind the end' };
+    return { wrong: 'OPT, or bytes behind the end' };
   if (isError) return answers + authorities === 0 ? 'error' : { wrong: 'records where there may be none' };
   if (rcode !== truth.rcode) return { wrong: `RCODE ${rcode} instead of ${truth.rcode}` };
   if (isCut) {
@@ -59,7 +60,7 @@ export function checkReply(
     const cut = checkRecords(reply, end, truth, recordsLength);
     if (cut !== null) return { wrong: cut };
     const whole = end + truth.records.length + (hasOpt ? OPT_FIXED_LENGTH : 0);
-    return whole > sizeLimit ? 'truncated' : { wrong: `TC, though ${whole} octets fit` };
+    return whole > sizeLimit ? 'truncated' : { wrong: `TC, though ${whole} bytes fit` };
   }
   if (answers !== truth.answers || authorities !== truth.authorities) return { wrong: 'counts of records' };
   const wrong = checkRecords(reply, end, truth, recordsLength);
@@ -67,12 +68,15 @@ export function checkReply(
   return ede === EDE_STALE || ede === EDE_STALE_NXDOMAIN ? 'stale' : 'good';
 }
 
-/** The octets that the first `count` answers take. */
+/** The bytes that the first `count` answers take. */
 function answersLength({ records, ttlOffsets }: Truth, count: number): number {
   return count < ttlOffsets.length ? ttlOffsets[count]! - TTL_OFFSET : records.length;
 }
 
-/** The TTL may have gone down, and nothing else may differ, in the first `length` octets of the records. */
+/**
+ * The TTL may have gone down, and nothing else may differ, in the first `length` bytes of the
+ * records.
+ */
 function checkRecords(reply: Buffer, start: number, truth: Truth, length: number): string | null {
   const records = Buffer.from(reply.subarray(start, start + length));
   for (const offset of truth.ttlOffsets.filter((at) => at < length)) {
@@ -83,7 +87,10 @@ function checkRecords(reply: Buffer, start: number, truth: Truth, length: number
   return records.equals(truth.records.subarray(0, length)) ? null : 'records';
 }
 
-/** The INFO-CODE of the EDE in the OPT record that must stand here and end the message; −1: none; −2: it is not sound. */
+/**
+ * The INFO-CODE of the EDE in the OPT record that must stand here and end the message; −1: none;
+ * −2: it is not sound.
+ */
 function readEde(reply: Buffer, offset: number): number {
   if (reply.length < offset + OPT_FIXED_LENGTH) return -2;
   if (reply[offset] !== 0 || reply.readUInt16BE(offset + 1) !== 41) return -2;

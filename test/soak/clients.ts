@@ -1,4 +1,5 @@
-// The soak's clients: UDP sockets and TCP connections that ask at a steady rate, check every reply and miss none.
+// The soak's clients: UDP sockets and TCP connections that ask at a steady rate, check every reply
+// and miss none.
 import { createSocket, type Socket as UdpSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
@@ -22,7 +23,10 @@ const TCP_LIMIT = 65535;
 
 interface Waiting {
   readonly question: Question;
-  /** What was on when the question was first asked, and when that was: before `sentMs` where it had to be asked again. */
+  /**
+   * What was on when the question was first asked, and when that was: before `sentMs` where it had
+   * to be asked again.
+   */
   readonly fault: string;
   readonly askedMs: number;
   readonly sentMs: number;

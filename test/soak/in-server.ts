@@ -1,5 +1,6 @@
-// Loaded into the server under test before its own code (node --import), in every thread: lets a worker die on demand, and tells
-// how large the heap of each thread is. The tool speaks to the main thread over the channel that fork() opens.
+// Loaded into the server under test before its own code (node --import), in every thread: lets a
+// worker die on demand, and tells how large the heap of each thread is. The tool speaks to the main
+// thread over the channel that fork() opens.
 import { BroadcastChannel, isMainThread, threadId } from 'node:worker_threads';
 
 /** From the tool. */

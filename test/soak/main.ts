@@ -1,5 +1,6 @@
-// `npm run soak -- --minutes N`: unloop between clients and upstreams, faults on a schedule, every answer checked against the truth,
-// memory and descriptors watched. Ends with a verdict: exit code 0 when everything held, 1 when not, 2 for bad usage.
+// `npm run soak -- --minutes N`: unloop between clients and upstreams, faults on a schedule, every
+// answer checked against the truth, memory and descriptors watched. Ends with a verdict: exit code
+// 0 when everything held, 1 when not, 2 for bad usage.
 import { writeFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
@@ -35,7 +36,8 @@ async function main(): Promise<number> {
     listen: ['127.0.0.1:0'],
     admin: { listen: 'off' },
     workers,
-    // Small, so that it is full after the warm-up; a stale answer says 1 s, which no true TTL is below.
+    // Small, so that it is full after the warm-up; a stale answer says 1 s, which no true TTL is
+    // below.
     cache: {
       maxEntries: 4000,
       maxBytes: '4MiB',
@@ -127,7 +129,10 @@ function readOptions(): Options | null {
   }
 }
 
-/** On port 53 of loopback addresses, so that a resolv.conf can name them; on other ports where that is not allowed. */
+/**
+ * On port 53 of loopback addresses, so that a resolv.conf can name them; on other ports where that
+ * is not allowed.
+ */
 async function startUpstreams(): Promise<[TruthfulUpstream, TruthfulUpstream, TruthfulUpstream]> {
   const network = `127.53.${process.pid & 0xff}`;
   try {

@@ -12,7 +12,10 @@ export interface Outcome {
   errors: number;
   /** No reply within the patience. */
   lost: number;
-  /** The connection ended before the reply, as one may that is idle or whose server restarts: asked again. */
+  /**
+   * The connection ended before the reply, as one may that is idle or whose server restarts: asked
+   * again.
+   */
   askedAgain: number;
   /** Errors and losses of those above that were sent before the fault began. */
   caught: number;
@@ -74,21 +77,30 @@ export class Outcomes {
       this.examples.push(`${what}, under "${fault}": query ${query.toString('hex')}`);
   }
 
-  /** SERVFAIL or REFUSED for a question first asked under this fault. Told in detail where a true answer can be had. */
+  /**
+   * SERVFAIL or REFUSED for a question first asked under this fault. Told in detail where a true
+   * answer can be had.
+   */
   addError(fault: string, askedMs: number, reply: Buffer): void {
     const cause = this.#causeOf(fault, askedMs, performance.now(), MAY_FAIL);
     this.of(cause).errors++;
     if (!MAY_FAIL.has(cause)) this.#tell('error', cause, askedMs, reply);
   }
 
-  /** No reply to a question first asked under this fault and last sent at `sentMs`: whoever had it lost it by its deadline. */
+  /**
+   * No reply to a question first asked under this fault and last sent at `sentMs`: whoever had it
+   * lost it by its deadline.
+   */
   addLost(fault: string, askedMs: number, sentMs: number, query: Buffer): void {
     const cause = this.#causeOf(fault, askedMs, sentMs + DEADLINE_MS, MAY_LOSE);
     this.of(cause).lost++;
     if (!MAY_LOSE.has(cause)) this.#tell('lost', cause, askedMs, query);
   }
 
-  /** The fault that a question was asked under, or the one that began before its end and explains it: then it was caught in flight. */
+  /**
+   * The fault that a question was asked under, or the one that began before its end and explains
+   * it: then it was caught in flight.
+   */
   #causeOf(fault: string, askedMs: number, endMs: number, explains: ReadonlySet<string>): string {
     const began = askedMs < this.#beganMs && this.#beganMs <= endMs;
     if (explains.has(fault) || !began || !explains.has(this.#began)) return fault;

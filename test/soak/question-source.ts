@@ -1,4 +1,5 @@
-// What the soak's clients ask: popular names and names never asked before, of every kind, in random case, with and without OPT.
+// What the soak's clients ask: popular names and names never asked before, of every kind, in random
+// case, with and without OPT.
 import { HEADER_LENGTH } from '../../src/wire/header.ts';
 import { KINDS, type Kind, TYPE_A, TYPE_AAAA, TYPE_TXT, ZONE_WIRE } from './truth.ts';
 
@@ -50,8 +51,8 @@ function writeQuery(label: string, type: number, hasOpt: boolean): Buffer {
   query.write(label, HEADER_LENGTH + 1, 'latin1');
   ZONE_WIRE.copy(query, HEADER_LENGTH + 1 + label.length);
   for (let at = HEADER_LENGTH; at < nameEnd; at++) {
-    const octet = query[at]!;
-    if (octet >= 0x61 && octet <= 0x7a && Math.random() < 0.5) query[at] = octet - 32;
+    const byte = query[at]!;
+    if (byte >= 0x61 && byte <= 0x7a && Math.random() < 0.5) query[at] = byte - 32;
   }
   query.writeUInt16BE(type, nameEnd);
   query.writeUInt16BE(1, nameEnd + 2);

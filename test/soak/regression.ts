@@ -1,4 +1,5 @@
-// Whether a series of readings grows: a least-squares line through them, with the interval that its slope lies in.
+// Whether a series of readings grows: a least-squares line through them, with the interval that its
+// slope lies in.
 
 /** A straight line through readings. */
 export interface Trend {
@@ -11,7 +12,10 @@ export interface Trend {
 }
 
 const MS_PER_HOUR = 3_600_000;
-/** Neighbouring readings are alike; the means of this many blocks are close to independent, as the interval supposes. */
+/**
+ * Neighbouring readings are alike; the means of this many blocks are close to independent, as the
+ * interval supposes.
+ */
 const BLOCKS = 20;
 /** Student's t, 97.5 %, by degrees of freedom; beyond the table it is close to its last. */
 const T = [
@@ -36,7 +40,10 @@ const T = [
   2.1,
 ];
 
-/** `reduce` makes one figure of a block: the mean, or the minimum where the readings are a saw (a heap before and after its collection). */
+/**
+ * `reduce` makes one figure of a block: the mean, or the minimum where the readings are a saw (a
+ * heap before and after its collection).
+ */
 export function fitTrend(
   times: readonly number[],
   values: readonly number[],
@@ -62,7 +69,10 @@ export function fitTrend(
   return { blocks, mean, perHour, perHourError };
 }
 
-/** How much the readings surely grew over this time: the slope at the lower end of its interval. Never below 0. */
+/**
+ * How much the readings surely grew over this time: the slope at the lower end of its interval.
+ * Never below 0.
+ */
 export function sureGrowth(trend: Trend, durationMs: number): number {
   return Math.max(0, ((trend.perHour - trend.perHourError) * durationMs) / MS_PER_HOUR);
 }

@@ -1,4 +1,5 @@
-// The faults, in their order: each for a few seconds, with a pause after it. The whole list comes round again and again.
+// The faults, in their order: each for a few seconds, with a pause after it. The whole list comes
+// round again and again.
 import type { Behaviour, TruthfulUpstream } from './truthful-upstream.ts';
 
 /** What the faults are done to. */
@@ -74,7 +75,10 @@ export const FAULTS: readonly ScheduledFault[] = [
 export const CALM = 'calm';
 /** The pause after a fault under which a true answer could be had throughout: it can be now. */
 export const AFTERMATH = 'after a fault';
-/** The pause after one under which it could not: what is remembered of it (failures, quarantine) may still show. */
+/**
+ * The pause after one under which it could not: what is remembered of it (failures, quarantine) may
+ * still show.
+ */
 export const HARD_AFTERMATH = 'after a fault that left no upstream';
 
 const MAY_FAIL_FAULTS = FAULTS.filter((fault) => fault.mayFail).map((fault) => fault.name);
@@ -85,5 +89,8 @@ export const MAY_FAIL: ReadonlySet<string> = new Set([HARD_AFTERMATH, ...MAY_FAI
 export const MAY_LOSE: ReadonlySet<string> = new Set(
   FAULTS.filter((fault) => fault.mayLose).map((fault) => fault.name),
 );
-/** These also meet queries that were sent before they began. Pauses do not: what was sent under a fault is that fault's. */
+/**
+ * These also meet queries that were sent before they began. Pauses do not: what was sent under a
+ * fault is that fault's.
+ */
 export const BEGINNINGS: ReadonlySet<string> = new Set(FAULTS.map((fault) => fault.name));

@@ -32,7 +32,10 @@ export class ServerUnderTest {
   #ended!: Promise<unknown>;
   #reloads = 0;
 
-  /** `config` is all but the upstreams; they are named in resolv.conf, or in the configuration where their ports are not 53. */
+  /**
+   * `config` is all but the upstreams; they are named in resolv.conf, or in the configuration where
+   * their ports are not 53.
+   */
   constructor(config: Readonly<Record<string, unknown>>) {
     this.#config = config;
   }

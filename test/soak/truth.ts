@@ -1,11 +1,16 @@
-// What the soak's upstreams answer: a function of the question alone, so that every answer can be checked without asking anybody.
+// What the soak's upstreams answer: a function of the question alone, so that every answer can be
+// checked without asking anybody.
 //
 //   a-17-30.soak.example    kind - number - TTL in seconds     the number makes the addresses
+
+import { readUint16 } from '../../src/wire/bytes.ts';
 import { FLAG_AA, FLAG_QR, FLAG_RA, FLAG_RD, HEADER_LENGTH, readFlags } from '../../src/wire/header.ts';
 import { skipName } from '../../src/wire/name.ts';
-import { readUint16 } from '../../src/wire/octets.ts';
 
-/** Two addresses; a CNAME and what it leads to; more than 512 octets; more than any datagram; a name that is not there; no data. */
+/**
+ * Two addresses; a CNAME and what it leads to; more than 512 bytes; more than any datagram; a name
+ * that is not there; no data.
+ */
 export const KINDS = ['a', 'cname', 'big', 'huge', 'nx', 'nodata'] as const;
 export type Kind = (typeof KINDS)[number];
 
@@ -121,7 +126,10 @@ function longText(number: number, index: number): Buffer {
   return bytes;
 }
 
-/** RFC 2308: the negative answer's TTL is the smaller of the SOA's own and its MINIMUM; here they are the same. */
+/**
+ * RFC 2308: the negative answer's TTL is the smaller of the SOA's own and its MINIMUM; here they
+ * are the same.
+ */
 function soa(number: number, ttlSeconds: number, zone: number): Buffer {
   const rdata = Buffer.alloc(24);
   rdata.writeUInt16BE(zone, 0);
@@ -131,7 +139,10 @@ function soa(number: number, ttlSeconds: number, zone: number): Buffer {
   return rdata;
 }
 
-/** The whole answer to a query, TC instead of records where it passes `sizeLimit`. `withOpt`: an OPT record, of 11 octets. */
+/**
+ * The whole answer to a query, TC instead of records where it passes `sizeLimit`. `withOpt`: an OPT
+ * record, of 11 bytes.
+ */
 export function writeTrueAnswer(
   query: Uint8Array,
   truth: Truth,

@@ -1,4 +1,5 @@
-// An upstream that tells the truth (truth.ts) over UDP and TCP, and commits one fault at a time when it is told to.
+// An upstream that tells the truth (truth.ts) over UDP and TCP, and commits one fault at a time
+// when it is told to.
 import { createSocket, type RemoteInfo, type Socket as UdpSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { createServer, type Server, type Socket } from 'node:net';
@@ -26,7 +27,7 @@ const UDP_LIMIT = 1232;
 const PLAIN_UDP_LIMIT = 512;
 const TCP_LIMIT = 65535;
 /** No true address has it. */
-const FALSE_OCTET = 0xcb;
+const FALSE_BYTE = 0xcb;
 
 export class TruthfulUpstream {
   behaviour: Behaviour = 'sound';
@@ -165,7 +166,7 @@ export class TruthfulUpstream {
     }
   }
 
-  // ---------------------------------------------------------------- the loop: queries go back to where they came from
+  // -------------------------------------------- the loop: queries go back to where they came from
 
   #openBackward(): void {
     const socket = createSocket('udp4');
@@ -207,7 +208,7 @@ function withRcode(query: Buffer, end: number, rcode: number): Buffer {
 function forged(answer: Buffer, end: number): Buffer {
   const lie = Buffer.from(answer);
   lie.writeUInt16BE((lie.readUInt16BE(0) + 1) & 0xffff, 0);
-  lie.fill(FALSE_OCTET, end + 12, Math.min(end + 16, lie.length));
+  lie.fill(FALSE_BYTE, end + 12, Math.min(end + 16, lie.length));
   return lie;
 }
 

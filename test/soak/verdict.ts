@@ -27,7 +27,10 @@ export interface Observed {
 }
 
 const MIB = 1 << 20;
-/** What must surely have grown (regression, 95 %) to count: a share of the mean, and no less than this. */
+/**
+ * What must surely have grown (regression, 95 %) to count: a share of the mean, and no less than
+ * this.
+ */
 const MIN_GROWTH_BYTES = 4 * MIB;
 const GROWTH_SHARE = 0.1;
 /** Under ten minutes tables and heaps still fill: only a gross leak is told from that. */

@@ -1,4 +1,5 @@
-// Certificates for tests of what goes wrong with them, made by the openssl command: a CA, and servers that it vouches for.
+// Certificates for tests of what goes wrong with them, made by the openssl command: a CA, and
+// servers that it vouches for.
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';

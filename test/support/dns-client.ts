@@ -1,5 +1,5 @@
-// DNS clients for tests: octets out, octets in, over UDP and TCP, with nothing hidden. Below them, the convenience of a
-// question by name and an answer read by dns-packet.
+// DNS clients for tests: bytes out, bytes in, over UDP and TCP, with nothing hidden. Below them,
+// the convenience of a question by name and an answer read by dns-packet.
 //
 //   const answer = await askUdp(port, { name: 'HoSt.example', dnssecOk: true });
 //   answer.rcode, answer.answers, answer.ede
@@ -66,7 +66,7 @@ export class UdpClient {
   }
 }
 
-/** A TCP connection: whole messages or any octets out, whole messages in. */
+/** A TCP connection: whole messages or any bytes out, whole messages in. */
 export class TcpClient {
   readonly socket: net.Socket;
   /** Resolves when the server has closed its side, or broken the connection. */
@@ -98,7 +98,7 @@ export class TcpClient {
     });
   }
 
-  /** Octets as they are, without a length before them. */
+  /** Bytes as they are, without a length before them. */
   write(bytes: Uint8Array): void {
     this.socket.write(bytes);
   }
@@ -181,7 +181,7 @@ export function framed(message: Uint8Array): Buffer {
   return bytes;
 }
 
-// ---------------------------------------------------------------------------------------------------- questions
+// -------------------------------------------------------------------------------------- questions
 
 /** An EDNS option. */
 export interface EdnsOption {
@@ -210,7 +210,7 @@ export interface Question {
   readonly options?: readonly EdnsOption[];
 }
 
-/** The octets of a query. */
+/** The bytes of a query. */
 export function queryBytes(question: Question): Buffer {
   const { type = 'A', qclass = 1, recursionDesired = true, udpSize = 1232, options = [] } = question;
   const header = Buffer.alloc(12);
@@ -289,7 +289,7 @@ function uint16(value: number): number[] {
   return [value >> 8, value & 255];
 }
 
-// ------------------------------------------------------------------------------------------------------ answers
+// ---------------------------------------------------------------------------------------- answers
 
 /** A response, read. */
 export interface Answer {
@@ -364,7 +364,10 @@ export function readAnswer(bytes: Buffer): Answer {
   };
 }
 
-/** One question over UDP, by a socket of its own; by `from` when given. Rejects when no answer comes. */
+/**
+ * One question over UDP, by a socket of its own; by `from` when given. Rejects when no answer
+ * comes.
+ */
 export async function askUdp(
   port: number,
   question: Question | Buffer,

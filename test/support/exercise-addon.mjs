@@ -1,5 +1,6 @@
-// Run as a process of its own: node exercise-addon.mjs FOLDER. Walks every way through the addon once, hostile ones
-// included, for a memory checker to watch (test/lab/addon-memory.lab.ts). Prints "exercised" at the end.
+// Run as a process of its own: node exercise-addon.mjs FOLDER. Walks every way through the addon
+// once, hostile ones included, for a memory checker to watch (test/lab/addon-memory.lab.ts). Prints
+// "exercised" at the end.
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { join } from 'node:path';

@@ -1,4 +1,5 @@
-// A strict reader of the Prometheus text format 0.0.4, for tests: whatever it does not expect, it throws.
+// A strict reader of the Prometheus text format 0.0.4, for tests: whatever it does not expect, it
+// throws.
 
 /** One line of a family. */
 export interface Series {
@@ -19,7 +20,10 @@ const METRIC_NAME = /^[a-zA-Z_:][a-zA-Z0-9_:]*$/;
 const SAMPLE = /^([a-zA-Z_:][a-zA-Z0-9_:]*)(?:\{(.*)\})? (-?\d+(?:\.\d+)?(?:e[+-]?\d+)?|\+Inf|-Inf|Nan)$/;
 const LABEL = /([a-zA-Z_][a-zA-Z0-9_]*)="((?:[^"\\]|\\[\\n"])*)"(,|$)/y;
 
-/** Reads an exposition; families by name. Each must have HELP, then TYPE, then its samples, and each series once. */
+/**
+ * Reads an exposition; families by name. Each must have HELP, then TYPE, then its samples, and each
+ * series once.
+ */
 export function parsePrometheusText(text: string): Map<string, Family> {
   if (!text.endsWith('\n')) throw new Error('the last line does not end');
   const families = new Map<string, Family>();

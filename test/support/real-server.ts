@@ -1,5 +1,6 @@
-// Real DNS servers on loopback, for the lab: today's unbound and dnsmasq (today.ts), NSD, and programs like dig to ask them with.
-// Each runs in the foreground under a directory of its own, and ends with the test.
+// Real DNS servers on loopback, for the lab: today's unbound and dnsmasq (today.ts), NSD, and
+// programs like dig to ask them with. Each runs in the foreground under a directory of its own, and
+// ends with the test.
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { randomInt } from 'node:crypto';
 import dgram from 'node:dgram';
@@ -26,7 +27,9 @@ export interface RealServer {
   stop(): Promise<void>;
 }
 
-/** A zone for unbound or NSD: its origin without a trailing dot, and the text of its master file. */
+/**
+ * A zone for unbound or NSD: its origin without a trailing dot, and the text of its master file.
+ */
 export interface ZoneText {
   readonly origin: string;
   readonly text: string;
@@ -42,7 +45,10 @@ export interface RunOptions {
   readonly readyName?: string;
 }
 
-/** Ports below those that the kernel gives out: nobody who asks for any port takes one of them meanwhile. */
+/**
+ * Ports below those that the kernel gives out: nobody who asks for any port takes one of them
+ * meanwhile.
+ */
 const FIRST_PORT = 12_000;
 const LAST_PORT = 31_999;
 
@@ -193,7 +199,9 @@ export async function startNsd(
   options: {
     readonly address?: string;
     readonly port?: number;
-    /** No records in the authority and additional sections that are not needed, as recursors answer. */
+    /**
+     * No records in the authority and additional sections that are not needed, as recursors answer.
+     */
     readonly minimal?: boolean;
   } = {},
 ): Promise<RealServer> {

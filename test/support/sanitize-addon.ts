@@ -1,5 +1,6 @@
-// Makes a copy of src/io that plain node can run (compiled, with an addon of its own) in a temporary folder. Used by
-// tests that need processes and worker threads of their own: under a sanitizer, or to be terminated in mid-traffic.
+// Makes a copy of src/io that plain node can run (compiled, with an addon of its own) in a
+// temporary folder. Used by tests that need processes and worker threads of their own: under a
+// sanitizer, or to be terminated in mid-traffic.
 import { spawnSync } from 'node:child_process';
 import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -14,7 +15,10 @@ export interface IoCopy {
   remove(): void;
 }
 
-/** Compiles src/io; takes the addon as it is, or builds it with a sanitizer's flags, its source altered. Throws with the tool's output. */
+/**
+ * Compiles src/io; takes the addon as it is, or builds it with a sanitizer's flags, its source
+ * altered. Throws with the tool's output.
+ */
 export function copyIo(compilerFlags = '', alter = (source: string): string => source): IoCopy {
   const folder = mkdtempSync(join(tmpdir(), 'unloop-io-'));
   const remove = () => rmSync(folder, { recursive: true, force: true });

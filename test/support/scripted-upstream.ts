@@ -1,5 +1,5 @@
-// A DNS server on loopback that does what a test tells it to, query by query, over UDP, TCP, TLS and HTTPS. The well-behaved and
-// the ill-behaved upstream of every test above the wire layer.
+// A DNS server on loopback that does what a test tells it to, query by query, over UDP, TCP, TLS
+// and HTTPS. The well-behaved and the ill-behaved upstream of every test above the wire layer.
 //
 //   const upstream = await startScriptedUpstream((query) => answer(query));
 //   upstream.script = (query) => [later(50, withId(answer(query), 7)), later(60, answer(query))];
@@ -40,13 +40,19 @@ export type Action =
       readonly delayMs: number;
       readonly fromOtherPort: boolean;
     }
-  /** TCP, TLS: octets without a length before them. */
+  /** TCP, TLS: bytes without a length before them. */
   | { readonly kind: 'raw'; readonly bytes: Buffer; readonly delayMs: number }
-  /** Ends the connection (https: resets the stream); with `reset` it breaks (https: the whole session). */
+  /**
+   * Ends the connection (https: resets the stream); with `reset` it breaks (https: the whole
+   * session).
+   */
   | { readonly kind: 'close'; readonly reset: boolean; readonly delayMs: number }
   /** https: resets the stream with REFUSED_STREAM. */
   | { readonly kind: 'refuse'; readonly delayMs: number }
-  /** https: GOAWAY, as a server sends that is about to restart; what it has taken is answered. The socket stays open. */
+  /**
+   * https: GOAWAY, as a server sends that is about to restart; what it has taken is answered. The
+   * socket stays open.
+   */
   | { readonly kind: 'goaway'; readonly delayMs: number }
   /** https: answers with this status and content type. */
   | {
@@ -67,7 +73,10 @@ export interface ScriptedUpstreamOptions {
   readonly port?: number;
   /** false: nobody listens for TCP. */
   readonly tcp?: boolean;
-  /** Connections are served one after the other; while one is open there is no answer to anything else, over UDP neither. */
+  /**
+   * Connections are served one after the other; while one is open there is no answer to anything
+   * else, over UDP neither.
+   */
   readonly serial?: boolean;
   /** false: nobody listens for UDP. */
   readonly udp?: boolean;
@@ -104,7 +113,7 @@ export interface ScriptedUpstream {
   close(): Promise<void>;
 }
 
-// ---------------------------------------------------------------------------------------------------- builders
+// --------------------------------------------------------------------------------------- builders
 
 export interface AnswerOptions {
   /** A or AAAA answers with this address. Default 192.0.2.1 (2001:db8::1 for AAAA). */
@@ -118,7 +127,10 @@ export interface AnswerOptions {
   readonly opt?: boolean;
 }
 
-/** A good answer: A and AAAA get an address, TXT and the rest get a TXT record, unless other records are given. */
+/**
+ * A good answer: A and AAAA get an address, TXT and the rest get a TXT record, unless other records
+ * are given.
+ */
 export function answer(query: ReceivedQuery, options: AnswerOptions = {}): SendAction {
   const rcode = options.rcode ?? 0;
   const additionals: dnsPacket.Answer[] = [...(options.additionals ?? [])];
@@ -140,7 +152,8 @@ export function answer(query: ReceivedQuery, options: AnswerOptions = {}): SendA
       additionals,
     })
     .subarray(0);
-  // The question goes back octet for octet; dns-packet never compresses, so that records may follow any question.
+  // The question goes back byte for byte; dns-packet never compresses, so that records may follow
+  // any question.
   const message = Buffer.concat([bytes.subarray(0, 12), question, records.subarray(12)]);
   message.writeUInt16BE(question.length > 0 ? 1 : 0, 4);
   records.copy(message, 6, 6, 12);
@@ -193,12 +206,12 @@ export function formerrOnEdns(query: ReceivedQuery): SendAction {
 
 export type SendAction = Extract<Action, { kind: 'send' }>;
 
-/** Sends any octets as a message. */
+/** Sends any bytes as a message. */
 export function send(bytes: Uint8Array): SendAction {
   return { kind: 'send', bytes: Buffer.from(bytes), delayMs: 0, fromOtherPort: false };
 }
 
-/** Octets on a stream without a length before them. */
+/** Bytes on a stream without a length before them. */
 export function raw(bytes: Uint8Array): Action {
   return { kind: 'raw', bytes: Buffer.from(bytes), delayMs: 0 };
 }
@@ -291,7 +304,7 @@ export function withoutQuestion(action: SendAction): SendAction {
   return { ...action, bytes };
 }
 
-/** The first octets only. */
+/** The first bytes only. */
 export function cutTo(action: SendAction, length: number): SendAction {
   return { ...action, bytes: action.bytes.subarray(0, length) };
 }
@@ -334,7 +347,7 @@ export function isMixed({ name }: ReceivedQuery): boolean {
   return name !== name.toLowerCase();
 }
 
-/** First octet after the question of an uncompressed message; 12 when it cannot be read. */
+/** First byte after the question of an uncompressed message; 12 when it cannot be read. */
 export function questionEnd(bytes: Uint8Array): number {
   let offset = 12;
   for (;;) {
@@ -346,14 +359,17 @@ export function questionEnd(bytes: Uint8Array): number {
   return offset + 4 <= bytes.length ? offset + 4 : 12;
 }
 
-// ------------------------------------------------------------------------------------------------- certificates
+// ----------------------------------------------------------------------------------- certificates
 
 export interface TestCertificate {
   readonly key: string;
   readonly cert: string;
 }
 
-/** A certificate that vouches for these names and addresses, signed by itself: pass `cert` as `ca` to whoever shall trust it. */
+/**
+ * A certificate that vouches for these names and addresses, signed by itself: pass `cert` as `ca`
+ * to whoever shall trust it.
+ */
 export async function createTestCertificate(
   names: readonly string[],
   addresses: readonly string[] = [],
@@ -375,7 +391,7 @@ export async function createTestCertificate(
   return { key: pems.private, cert: pems.cert };
 }
 
-// ------------------------------------------------------------------------------------------------------- server
+// ----------------------------------------------------------------------------------------- server
 
 /** Starts the server; it serves when the promise resolves. */
 export async function startScriptedUpstream(
@@ -423,7 +439,8 @@ class Server implements ScriptedUpstream {
   }
 
   async start(): Promise<void> {
-    // UDP and TCP share a port number: where the kernel's choice for one is taken for the other, ask again.
+    // UDP and TCP share a port number: where the kernel's choice for one is taken for the other,
+    // ask again.
     for (let attempt = 0; ; attempt++) {
       try {
         await this.#listenPlain();

@@ -1,4 +1,5 @@
-// A TCP relay on loopback before a server: its connections can become black holes, as when a NAT entry is gone or a router restarts.
+// A TCP relay on loopback before a server: its connections can become black holes, as when a NAT
+// entry is gone or a router restarts.
 import { once } from 'node:events';
 import net from 'node:net';
 
@@ -6,7 +7,10 @@ export interface TcpRelay {
   readonly port: number;
   /** Connections accepted so far. */
   readonly accepted: number;
-  /** From now on nothing passes over the connections that there are, in either direction; new ones work. */
+  /**
+   * From now on nothing passes over the connections that there are, in either direction; new ones
+   * work.
+   */
   swallow(): void;
   close(): Promise<void>;
 }

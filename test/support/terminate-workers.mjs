@@ -1,6 +1,6 @@
-// Run as a process of its own: node terminate-workers.mjs FOLDER ROUNDS. Starts a worker thread that echoes datagrams,
-// floods it, terminates it in the midst, again and again. Prints "survived ROUNDS" at the end; an open libuv handle
-// in a dying thread would abort the process instead.
+// Run as a process of its own: node terminate-workers.mjs FOLDER ROUNDS. Starts a worker thread
+// that echoes datagrams, floods it, terminates it in the midst, again and again. Prints "survived
+// ROUNDS" at the end; an open libuv handle in a dying thread would abort the process instead.
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -24,7 +24,8 @@ function echo(batch, socket) {
 async function serve() {
   const handler = { onBatch: echo, onError() {} };
   const server = await openDatagramSocket({ address: '127.0.0.1', port: 0 }, handler);
-  // More handles of every kind: connected sockets, one that was closed already, a TCP listener by descriptor.
+  // More handles of every kind: connected sockets, one that was closed already, a TCP listener by
+  // descriptor.
   const connectTo = { address: '127.0.0.1', port: server.localPort };
   for (let i = 0; i < 8; i++) await openDatagramSocket({ address: '127.0.0.1', port: 0, connectTo }, handler);
   const closed = await openDatagramSocket({ address: '127.0.0.1', port: 0 }, handler);

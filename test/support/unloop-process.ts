@@ -1,5 +1,5 @@
-// Unloop as users run it: the built program as a process of its own, on ports the kernel picks. For scenario and lab tests;
-// `npm test` builds dist first.
+// Unloop as users run it: the built program as a process of its own, on ports the kernel picks. For
+// scenario and lab tests; `npm test` builds dist first.
 //
 //   const unloop = await startUnloop({ config: { upstreams: ['127.0.0.1:5353'], workers: 1 } });
 //   await askUdp(unloop.port, { name: 'www.example' });
@@ -20,7 +20,10 @@ const READY_WITHIN_MS = 15_000;
 const STOP_WITHIN_MS = 12_000;
 
 export interface UnloopOptions {
-  /** The configuration: an object, or YAML as a user would write it. Where it says nothing of them, `listen` and `admin` are 127.0.0.1:0. */
+  /**
+   * The configuration: an object, or YAML as a user would write it. Where it says nothing of them,
+   * `listen` and `admin` are 127.0.0.1:0.
+   */
   readonly config?: object | string;
   /** More arguments of `unloop run`. */
   readonly args?: readonly string[];

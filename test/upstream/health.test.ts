@@ -398,7 +398,8 @@ describe('a check, asked of a real socket', () => {
   });
 
   it('holds it against the server when no socket toward it can be had, and says why', async () => {
-    // The kernel lets nobody in without SO_BROADCAST. A network without a route is in the laboratory.
+    // The kernel lets nobody in without SO_BROADCAST. A network without a route is in the
+    // laboratory.
     await start(specOf(53, '255.255.255.255'));
     expect(await judged()).toBe(UpstreamState.down);
     expect(changes[0]!.reason).toMatch(/^not permitted \(EACCES\): the firewall/);

@@ -26,7 +26,7 @@ describe('padding', () => {
     ['a.example', 79, 128],
     ['a.example', 83, 256],
     [`${'x'.repeat(60)}.example`, 40, 256],
-  ])('fills %s with %s octets of options to %d octets', (name, data, expected) => {
+  ])('fills %s with %s bytes of options to %d bytes', (name, data, expected) => {
     const { bytes, end } = query(name, data === undefined ? {} : { data });
     const padding = paddingLength(bytes, bytes.length, end);
     expect(bytes.length + padding).toBe(expected);

@@ -17,7 +17,7 @@ function reply(question: Uint8Array, count = 1): Buffer {
   return Buffer.concat([header, question]);
 }
 
-/** What comes of the comparison, octet by octet and by words, which is to be the same. */
+/** What comes of the comparison, byte by byte and by words, which is to be the same. */
 function compare(bytes: Uint8Array, length = bytes.length): QuestionMatch {
   const match = compareQuestions(QUESTION, 0, QUESTION.length, bytes, length);
   expect(compareQuestions(asWords(QUESTION), 0, QUESTION.length, asWords(bytes), length)).toBe(match);

@@ -1,4 +1,5 @@
-// What slow names teach of a server's round-trip time: nearly nothing, as their owner may be the one who is slow.
+// What slow names teach of a server's round-trip time: nearly nothing, as their owner may be the
+// one who is slow.
 import { describe, expect, it } from 'vitest';
 import { attemptTimeoutMs } from '../../src/upstream/retry-timeout.ts';
 import { SharedUpstreamState } from '../../src/upstream/shared-state.ts';

@@ -1,4 +1,5 @@
-// When a mark is given up for all names of a server: what clients' names and our own questions have to show.
+// When a mark is given up for all names of a server: what clients' names and our own questions have
+// to show.
 import { describe, expect, it } from 'vitest';
 import { Mark } from '../../src/upstream/marks.ts';
 import { findingOf, type Replies, type Reply } from '../../src/upstream/own-questions.ts';

@@ -122,11 +122,11 @@ describe('StreamExchange over TCP', () => {
     expect(server.connectionsAccepted).toBe(1);
   });
 
-  it('takes a reply that comes an octet at a time', async () => {
+  it('takes a reply that comes an byte at a time', async () => {
     server.script = (query) => {
       const { bytes } = answer(query);
       const framed = Buffer.concat([Buffer.from([bytes.length >> 8, bytes.length & 255]), bytes]);
-      return Array.from(framed, (octet, i) => ({ ...raw(Buffer.from([octet])), delayMs: i }));
+      return Array.from(framed, (byte, i) => ({ ...raw(Buffer.from([byte])), delayMs: i }));
     };
     open();
     exchange.send(createQuery('drip.example', owner));
@@ -450,7 +450,8 @@ describe('StreamExchange over TLS', () => {
     });
     server.script = () => raw(Buffer.from('this is no TLS'));
     exchange = openStreamExchange(connector, new RandomPool(), { clock, counters, connectTimeoutMs: 300 });
-    // A ClientHello begins with 0x16 0x03, which a DNS server takes for a length and waits for the rest.
+    // A ClientHello begins with 0x16 0x03, which a DNS server takes for a length and waits for the
+    // rest.
     exchange.send(createQuery('private.example', owner));
     const outcome = await owner.outcome(0);
     expect(outcome.kind).toBe('failure');
@@ -477,7 +478,7 @@ describe('StreamExchange over TLS', () => {
     expect((await owner.outcome(1)).kind).toBe('reply');
   });
 
-  it('pads queries that have an OPT record to blocks of 128 octets', async () => {
+  it('pads queries that have an OPT record to blocks of 128 bytes', async () => {
     openTls();
     for (const name of ['short.example', `${'long-label.'.repeat(12)}example`]) {
       const query = createQuery(name, owner);

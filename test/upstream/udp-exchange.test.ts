@@ -129,7 +129,7 @@ describe('UdpExchange', () => {
       ['no question', (query) => withoutQuestion(answer(query))],
       ['another case', (query) => withOtherCase(answer(query))],
       ['a cut question', (query) => cutTo(answer(query), 15)],
-      ['too few octets', (query) => cutTo(answer(query), 5)],
+      ['too few bytes', (query) => cutTo(answer(query), 5)],
       [
         'QDCOUNT 2',
         (query) => {
@@ -158,7 +158,8 @@ describe('UdpExchange', () => {
       await server.received(1);
       const victim = server.queries[0]!;
       const otherPort = ports.find((port) => port !== victim.remotePort);
-      // Answers to a second query go to the wrong one of the two ports: it carries the first one's ID and question.
+      // Answers to a second query go to the wrong one of the two ports: it carries the first one's
+      // ID and question.
       const forged = answer(victim).bytes;
       server.script = (query) => (query.remotePort === otherPort ? send(forged) : undefined);
       const others = [];

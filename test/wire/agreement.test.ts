@@ -21,7 +21,10 @@ const decodeName = (dnsPacket as unknown as { name: { decode(bytes: Buffer, offs
   .decode;
 
 const label = fc.stringMatching(/^[a-zA-Z0-9_-]{1,12}$/);
-/** Names from few labels, so that many share a tail; never the root (dns-packet writes it, dns2 does not). */
+/**
+ * Names from few labels, so that many share a tail; never the root (dns-packet writes it, dns2 does
+ * not).
+ */
 const labels = fc.array(fc.oneof(fc.constantFrom('www', 'example', 'com', 'a'), label), {
   minLength: 1,
   maxLength: 5,

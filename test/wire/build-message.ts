@@ -1,6 +1,7 @@
-// Messages for tests, written as annotated octets: hexadecimal text, numbers (one octet each) and octets in a row.
+// Messages for tests, written as annotated bytes: hexadecimal text, numbers (one byte each) and
+// bytes in a row.
 
-/** '12 34' and '1234' are two octets; a number is one; octets stand for themselves. */
+/** '12 34' and '1234' are two bytes; a number is one; bytes stand for themselves. */
 export type Part = string | number | Uint8Array;
 
 export function bytesOf(...parts: Part[]): Uint8Array {
@@ -37,7 +38,7 @@ export function question(qname: string, qtype = 1, qclass = 1): Uint8Array {
   return bytesOf(name(qname), uint16(qtype), uint16(qclass));
 }
 
-/** A record; the owner is octets (a pointer, say) or a plain name. */
+/** A record; the owner is bytes (a pointer, say) or a plain name. */
 export function record(owner: Part, type: number, ttl: number, rdata: Uint8Array, rclass = 1): Uint8Array {
   return bytesOf(owner, uint16(type), uint16(rclass), uint32(ttl), uint16(rdata.length), rdata);
 }
@@ -68,7 +69,7 @@ export function option(code: number, data: Uint8Array): Uint8Array {
   return bytesOf(uint16(code), uint16(data.length), data);
 }
 
-/** The message with `padding` octets of one value behind it, as in a receive slot. */
+/** The message with `padding` bytes of one value behind it, as in a receive slot. */
 export function inSlot(message: Uint8Array, padding: number, filler: number): Uint8Array {
   const slot = new Uint8Array(message.length + padding).fill(filler);
   slot.set(message);

@@ -1,5 +1,5 @@
-// Writes messages for tests as real servers do: every name, in owners and RDATA alike, ends in a pointer as soon as an
-// earlier one has the same tail (RFC 1035 §4.1.4).
+// Writes messages for tests as real servers do: every name, in owners and RDATA alike, ends in a
+// pointer as soon as an earlier one has the same tail (RFC 1035 §4.1.4).
 import { uint16, uint32 } from './build-message.ts';
 
 export class CompressingWriter {

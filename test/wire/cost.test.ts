@@ -1,4 +1,5 @@
-// What the worst packet costs. Measured, therefore not part of `npm run mutation`, which counts every step that it takes.
+// What the worst packet costs. Measured, therefore not part of `npm run mutation`, which counts
+// every step that it takes.
 import { describe, expect, it } from 'vitest';
 import { describeMessage } from '../../src/wire/describe.ts';
 import { ParsedQuery, parseQuery, QueryVerdict } from '../../src/wire/query.ts';
@@ -9,8 +10,8 @@ describe('hostile packets', () => {
   it('cost little even at 64 KB full of pointers to pointers', () => {
     const bytes = new Uint8Array(65_535);
     bytes.set(header(0x8180, 1, 0, 0, 0));
-    // The question is "a."; then a ladder of names, each a label and a pointer to the one before; then records that
-    // all begin at its deepest sound rung.
+    // The question is "a."; then a ladder of names, each a label and a pointer to the one before;
+    // then records that all begin at its deepest sound rung.
     bytes.set(question('a'), 12);
     let at = 19;
     bytes.set(record('00', 10, 0, new Uint8Array(0)), at); // NULL record, its RDATA is the ladder

@@ -38,7 +38,7 @@ describe('describeMessage', () => {
       opt(1232, { dnssecOk: true, options }),
     );
     expect(text.split('\n')).toEqual([
-      ';; QUERY, SERVFAIL, id 4660, flags [qr rd ra ad], 149 octets',
+      ';; QUERY, SERVFAIL, id 4660, flags [qr rd ra ad], 149 bytes',
       ';; question',
       'www.example. IN AAAA',
       ';; answer',
@@ -82,10 +82,10 @@ describe('describeMessage', () => {
 
   it('names every flag, and every opcode and RCODE', () => {
     expect(show(header(0x87f0, 0, 0, 0, 0))).toBe(
-      ';; QUERY, NOERROR, id 4660, flags [qr aa tc rd ra z ad cd], 12 octets',
+      ';; QUERY, NOERROR, id 4660, flags [qr aa tc rd ra z ad cd], 12 bytes',
     );
-    expect(show(header(0x0100, 0, 0, 0, 0))).toBe(';; QUERY, NOERROR, id 4660, flags [rd], 12 octets');
-    expect(show(header(0x2803, 0, 0, 0, 0))).toBe(';; UPDATE, NXDOMAIN, id 4660, flags [], 12 octets');
+    expect(show(header(0x0100, 0, 0, 0, 0))).toBe(';; QUERY, NOERROR, id 4660, flags [rd], 12 bytes');
+    expect(show(header(0x2803, 0, 0, 0, 0))).toBe(';; UPDATE, NXDOMAIN, id 4660, flags [], 12 bytes');
   });
 
   it('heads each section that there is, and no other', () => {
@@ -146,7 +146,7 @@ describe('describeMessage', () => {
     expect(address('ABCD0001000200030004000500060007')).toBe('abcd:1:2:3:4:5:6:7');
   });
 
-  it('shows 256 octets and 64 of a kind whole', () => {
+  it('shows 256 bytes and 64 of a kind whole', () => {
     const line = (type: number, data: Uint8Array) =>
       show(header(0x8000, 0, 1, 0, 0), record('00', type, 1, data)).split('\n')[2];
     const strings = (count: number) => bytesOf(...Array.from({ length: count }, () => '0161'));
@@ -209,7 +209,7 @@ describe('describeMessage', () => {
       );
     }
     expect(show(header(0, 0, 0, 0, 1), opt(512, { options: bytesOf('0001 0000') }))).toMatch(/option 1: $/);
-    expect(show('1234')).toBe(';; 2 octets: shorter than a header');
+    expect(show('1234')).toBe(';; 2 bytes: shorter than a header');
     expect(show(header(0, 1, 0, 0, 0), 'c00c')).toMatch(/malformed$/);
     expect(
       show(header(0, 1, 1, 0, 0), question('a'), record(QNAME_POINTER, 1, 1, bytesOf('01')).slice(0, 12)),
@@ -217,7 +217,7 @@ describe('describeMessage', () => {
     expect(show(header(0, 1, 0, 0, 1), question('a'), opt(512, { options: bytesOf('0001 0005') }))).toMatch(
       /malformed options$/,
     );
-    expect(show(header(0, 1, 0, 0, 0), question('a'), 'ffff')).toMatch(/2 octets after the last record$/);
+    expect(show(header(0, 1, 0, 0, 0), question('a'), 'ffff')).toMatch(/2 bytes after the last record$/);
   });
 
   it('stays short whatever it is shown', () => {

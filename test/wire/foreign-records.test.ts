@@ -316,7 +316,8 @@ describe('cutForeignRecords takes away', () => {
   it('what stands where an earlier reply had an alias lead to', () => {
     const alias = record(bytesOf('03', new TextEncoder().encode('www'), 'c010'), CNAME, 1, name('a.test'));
     cutMessage({ answers: [alias, record(name('a.test'), CNAME, 1, name('b.test'))] });
-    // Of the same length as the alias before its RDATA: the owner behind it stands where a.test stood.
+    // Of the same length as the alias before its RDATA: the owner behind it stands where a.test
+    // stood.
     expect(own.length).toBe(alias.length - name('a.test').length);
     expect(cutCounts({ answers: [own, foreign] })).toEqual([1, 0, 0]);
   });

@@ -1,4 +1,5 @@
-// Broken and hostile packets: nothing throws, nothing is read behind the message, no offset leaves it, no walk is long.
+// Broken and hostile packets: nothing throws, nothing is read behind the message, no offset leaves
+// it, no walk is long.
 import { describe, expect, it } from 'vitest';
 import { describeMessage } from '../../src/wire/describe.ts';
 import { findOption, optionLengthAt } from '../../src/wire/edns.ts';

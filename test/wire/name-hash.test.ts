@@ -20,7 +20,7 @@ function hashed(
 
 const hashOf = (text: string) => hashed(name(text)).nameHash;
 
-/** Names of nearly the same octets. */
+/** Names of nearly the same bytes. */
 const NAMES = [
   '',
   'a',
@@ -47,7 +47,7 @@ describe('the hash of a whole name', () => {
     expect(new Set(NAMES.map(hashOf)).size).toBe(NAMES.length);
   });
 
-  it('is the same wherever the name stands, by words or by octets, whatever follows', () => {
+  it('is the same wherever the name stands, by words or by bytes, whatever follows', () => {
     fc.assert(
       fc.property(fc.uint8Array({ minLength: 1, maxLength: 255 }), fc.nat({ max: 9 }), (wire, offset) => {
         const expected = hashed(wire);
@@ -56,8 +56,8 @@ describe('the hash of a whole name', () => {
         const out = { nameHash: 0, hasUpperCase: false };
         hashName(wire, 0, wire.length, out);
         expect(out).toEqual(expected);
-        expect(hashed(wire.map((octet) => FOLD[octet]!)).nameHash).toBe(expected.nameHash);
-        expect(expected.hasUpperCase).toBe(wire.some((octet) => FOLD[octet] !== octet));
+        expect(hashed(wire.map((byte) => FOLD[byte]!)).nameHash).toBe(expected.nameHash);
+        expect(expected.hasUpperCase).toBe(wire.some((byte) => FOLD[byte] !== byte));
       }),
       { numRuns: 1000 },
     );
@@ -91,7 +91,7 @@ describe('the hash of a whole name', () => {
     expect(hashes.size).toBeGreaterThan(names - 20);
   });
 
-  it('depends on every octet', () => {
+  it('depends on every byte', () => {
     const wire = name('abcdefghi.example');
     for (let place = 0; place < wire.length - 1; place++) {
       const other = wire.slice();

@@ -4,10 +4,10 @@ import { equalNamesFolded, expandName, FOLD, foldWord, lettersOf, skipName } fro
 import { asWords } from '../support/as-words.ts';
 import { bytesOf, inSlot, name } from './build-message.ts';
 
-/** Twelve octets of header, then the parts. */
+/** Twelve bytes of header, then the parts. */
 const body = (...parts: Parameters<typeof bytesOf>) => bytesOf(new Uint8Array(12), ...parts);
 const label63 = bytesOf(63, new Uint8Array(63).fill(0x61));
-/** 4 × (1 + 62) + 1 + 1 + 1 = 255 octets: the longest name. */
+/** 4 × (1 + 62) + 1 + 1 + 1 = 255 bytes: the longest name. */
 const longest = bytesOf(
   ...[1, 2, 3, 4].flatMap(() => [62, new Uint8Array(62).fill(0x61)] as const),
   '0161',
@@ -21,7 +21,7 @@ function expand(bytes: Uint8Array, offset: number): Uint8Array | number {
 }
 
 describe('skipName', () => {
-  it('steps over labels to the octet after the root', () => {
+  it('steps over labels to the byte after the root', () => {
     const bytes = body(name('www.example'), 'ffff');
     expect(skipName(bytes, bytes.length, 12)).toBe(12 + 13);
     expect(skipName(body(0), 13, 12)).toBe(13);
@@ -32,7 +32,7 @@ describe('skipName', () => {
     expect(skipName(bytes, bytes.length, 21)).toBe(27);
   });
 
-  it('takes 255 octets and no more', () => {
+  it('takes 255 bytes and no more', () => {
     const bytes = body(longest);
     expect(longest.length).toBe(255);
     expect(skipName(bytes, bytes.length, 12)).toBe(12 + 255);
@@ -40,7 +40,7 @@ describe('skipName', () => {
     expect(skipName(longer, longer.length, 12)).toBe(-1);
   });
 
-  it('counts what pointers lead to into the 255 octets', () => {
+  it('counts what pointers lead to into the 255 bytes', () => {
     const tail = bytesOf(label63, label63, label63, 0); // 193
     const fits = body(tail, bytesOf(60, new Uint8Array(60).fill(0x62), 'c00c')); // 193 + 61 = 254
     expect(skipName(fits, fits.length, 12 + 193)).toBe(fits.length);
@@ -70,7 +70,8 @@ describe('skipName', () => {
   });
 
   it('refuses a name that runs on behind the pointer which leads to it', () => {
-    // At 12 a label of three octets, of which two are a pointer to 12: behind it the name would go on.
+    // At 12 a label of three bytes, of which two are a pointer to 12: behind it the name would go
+    // on.
     const bytes = body('03c00c61', 0);
     expect(skipName(bytes, bytes.length, 13)).toBe(-1);
     expect(skipName(bytes, bytes.length, 12)).toBe(17);
@@ -99,7 +100,8 @@ describe('skipName', () => {
   });
 
   it('follows as many pointers as the longest name can have', () => {
-    // 127 labels of one octet, each but the root's neighbour followed by a pointer to the rung before.
+    // 127 labels of one byte, each but the root's neighbour followed by a pointer to the rung
+    // before.
     const rungs = Array.from({ length: 126 }, (_, i) =>
       bytesOf('0162', 0xc0 | ((i === 0 ? 12 : 11 + 4 * i) >> 8), (i === 0 ? 12 : 11 + 4 * i) & 255),
     );
@@ -117,20 +119,20 @@ describe('expandName', () => {
     expect(expand(bytes, 27)).toEqual(name('a.www.example'));
   });
 
-  it('gives the root one octet', () => {
+  it('gives the root one byte', () => {
     expect(expand(body(0), 12)).toEqual(Uint8Array.of(0));
   });
 
-  it('writes 255 octets at most', () => {
+  it('writes 255 bytes at most', () => {
     expect(expand(body(longest), 12)).toEqual(longest);
   });
 });
 
 describe('folding', () => {
   it('changes the 26 upper-case letters only', () => {
-    for (let octet = 0; octet < 256; octet++) {
-      const letter = octet >= 0x41 && octet <= 0x5a;
-      expect(FOLD[octet]).toBe(letter ? octet + 0x20 : octet);
+    for (let byte = 0; byte < 256; byte++) {
+      const letter = byte >= 0x41 && byte <= 0x5a;
+      expect(FOLD[byte]).toBe(letter ? byte + 0x20 : byte);
     }
   });
 
@@ -140,7 +142,7 @@ describe('folding', () => {
     expect(equalNamesFolded(a, 0, name('www.exbmple'), 0, a.length)).toBe(false);
   });
 
-  it('keeps apart octets that differ in bit 5 but are no letters', () => {
+  it('keeps apart bytes that differ in bit 5 but are no letters', () => {
     expect(equalNamesFolded(bytesOf('015b00'), 0, bytesOf('017b00'), 0, 3)).toBe(false); // [ {
     expect(equalNamesFolded(bytesOf('014000'), 0, bytesOf('016000'), 0, 3)).toBe(false); // @ `
     expect(equalNamesFolded(bytesOf('01c100'), 0, bytesOf('01e100'), 0, 3)).toBe(false); // beyond ASCII
@@ -155,14 +157,14 @@ describe('folding', () => {
 });
 
 describe('folding by words', () => {
-  /** Four octets as one word. */
+  /** Four bytes as one word. */
   const wordOf = (...four: number[]) => new Int32Array(Uint8Array.from(four).buffer)[0]!;
 
-  it.each([0, 1, 2, 3])('does to octet %i what FOLD does, whatever stands beside it', (place) => {
-    for (let octet = 0; octet < 256; octet++) {
+  it.each([0, 1, 2, 3])('does to byte %i what FOLD does, whatever stands beside it', (place) => {
+    for (let byte = 0; byte < 256; byte++) {
       for (const beside of [0x00, 0x40, 0x5a, 0x7a, 0x7f, 0x80, 0xff]) {
         const four = [beside, beside, beside, beside];
-        four[place] = octet;
+        four[place] = byte;
         expect(foldWord(wordOf(...four))).toBe(wordOf(...four.map((each) => FOLD[each]!)));
         const isLetter = (each: number) => FOLD[each]! >= 0x61 && FOLD[each]! <= 0x7a;
         expect(lettersOf(wordOf(...four))).toBe(wordOf(...four.map((each) => (isLetter(each) ? 0x80 : 0))));
@@ -170,9 +172,9 @@ describe('folding by words', () => {
     }
   });
 
-  it('compares names as octet by octet', () => {
-    const octet = fc.constantFrom(0x00, 0x3f, 0x40, 0x41, 0x5a, 0x5b, 0x60, 0x61, 0x7a, 0x7b, 0xc1, 0xe1);
-    const pair = fc.array(fc.tuple(octet, octet, fc.nat(120)), { maxLength: 40 });
+  it('compares names as byte by byte', () => {
+    const byte = fc.constantFrom(0x00, 0x3f, 0x40, 0x41, 0x5a, 0x5b, 0x60, 0x61, 0x7a, 0x7b, 0xc1, 0xe1);
+    const pair = fc.array(fc.tuple(byte, byte, fc.nat(120)), { maxLength: 40 });
     const offset = fc.constantFrom(0, 1, 3, 4, 12);
     fc.assert(
       fc.property(pair, offset, offset, (pairs, aOffset, bOffset) => {

@@ -75,7 +75,7 @@ describe('parseQuery: an ordinary query', () => {
   it('sees upper-case letters', () => {
     expect(parse(www).q.hasUpperCase).toBe(false);
     expect(parse(bytesOf(header(RD, 1, 0, 0, 0), question('www.exAmple.com'))).q.hasUpperCase).toBe(true);
-    // Label lengths and octets beyond ASCII are no letters.
+    // Label lengths and bytes beyond ASCII are no letters.
     expect(parse(bytesOf(header(RD, 1, 0, 0, 0), '02 5bc1 00', '00010001')).q.hasUpperCase).toBe(false);
   });
 
@@ -88,7 +88,7 @@ describe('parseQuery: an ordinary query', () => {
     expect(q.nameHash).toBe(nameHashOf(''));
   });
 
-  it('takes a name of 255 octets and of 127 labels', () => {
+  it('takes a name of 255 bytes and of 127 labels', () => {
     const { verdict, q } = parse(bytesOf(header(RD, 1, 0, 0, 0), question('a.'.repeat(127))));
     expect(verdict).toBe(QueryVerdict.ok);
     expect(q.qnameLength).toBe(255);
@@ -96,7 +96,7 @@ describe('parseQuery: an ordinary query', () => {
     expect(q.nameHash).toBe(nameHashOf('a.'.repeat(127)));
   });
 
-  it('takes a label of 63 octets, and none of 64', () => {
+  it('takes a label of 63 bytes, and none of 64', () => {
     const long = 'x'.repeat(63);
     const { verdict, q } = parse(bytesOf(header(RD, 1, 0, 0, 0), question(`${long}.example`)));
     expect(verdict).toBe(QueryVerdict.ok);
@@ -120,7 +120,7 @@ describe('parseQuery: an ordinary query', () => {
     }
   });
 
-  it('lets octets after the last record pass', () => {
+  it('lets bytes after the last record pass', () => {
     const { verdict, q } = parse(bytesOf(www, 'ffffff'));
     expect(verdict).toBe(QueryVerdict.ok);
     expect(q.opaque).toBe(false);
@@ -244,8 +244,8 @@ describe('parseQuery: OPT', () => {
     expect(q.questionEnd).toBe(19);
   });
 
-  it('does not take a name for OPT whose octets look like one', () => {
-    // A label of one zero octet, then one of 41: 00 29 stands where OPT has its type.
+  it('does not take a name for OPT whose bytes look like one', () => {
+    // A label of one zero byte, then one of 41: 00 29 stands where OPT has its type.
     const owner = bytesOf('01 00', 41, new Uint8Array(41), 0);
     const { verdict, q } = parse(
       bytesOf(header(0, 1, 0, 0, 1), question('a'), record(owner, 16, 0, bytesOf('00'))),
@@ -315,8 +315,8 @@ describe('parseQuery: what is no ordinary query', () => {
     ['a name that ends in a pointer', bytesOf('0161', 'c00c', '00010001')],
     ['label type 01', bytesOf('4161', '00', '00010001')],
     ['label type 10', bytesOf('8161', '00', '00010001')],
-    ['a name of 256 octets', bytesOf(name(`${'a.'.repeat(126)}bb`), '00010001')],
-    ['a name of 400 octets', bytesOf(name('abc.'.repeat(100)), '00010001')],
+    ['a name of 256 bytes', bytesOf(name(`${'a.'.repeat(126)}bb`), '00010001')],
+    ['a name of 400 bytes', bytesOf(name('abc.'.repeat(100)), '00010001')],
   ])('refuses %s', (_, body) => {
     expect(parse(bytesOf(header(0, 1, 0, 0, 0), body)).verdict).toBe(QueryVerdict.badQuestion);
   });
@@ -402,7 +402,7 @@ describe('comparing questions', () => {
     expect(equalQuestions(bytesOf(a, '01'.repeat(40)), bytesOf(same, '02'.repeat(40)), a.length)).toBe(true);
   });
 
-  it('compares octets within two buffers', () => {
+  it('compares bytes within two buffers', () => {
     expect(equalBytes(bytesOf('00010203'), 1, bytesOf('010203'), 0, 3)).toBe(true);
     expect(equalBytes(bytesOf('00010203'), 1, bytesOf('010204'), 0, 3)).toBe(false);
     expect(equalBytes(bytesOf(), 0, bytesOf(), 0, 0)).toBe(true);

@@ -197,7 +197,8 @@ describe('scanResponse: EDE and signatures', () => {
     expect(scan(bytesOf(header(RESPONSE, 1, 0, 0, 2), q, opt(512), tsig)).r.signed).toBe(true);
     expect(scan(bytesOf(header(RESPONSE, 1, 0, 0, 1), q, sig0)).r.signed).toBe(true);
     expect(scan(bytesOf(header(RESPONSE, 1, 0, 0, 1), q, sig)).r.signed).toBe(false);
-    // Zeros elsewhere cover nothing either, but are no signature; nor is a SIG too short to say what it covers.
+    // Zeros elsewhere cover nothing either, but are no signature; nor is a SIG too short to say
+    // what it covers.
     const zeros = record('00', 1, 0, bytesOf('00000000'));
     expect(scan(bytesOf(header(RESPONSE, 1, 0, 0, 1), q, zeros)).r.signed).toBe(false);
     const cut = bytesOf(header(RESPONSE, 1, 0, 0, 1), q, record('00', 24, 0, bytesOf('00')), '0000');
@@ -336,7 +337,7 @@ describe('stripOpt', () => {
     expect(r.minTtlSeconds).toBe(60);
   });
 
-  it('takes octets after the last record away, so that OPT can be appended', () => {
+  it('takes bytes after the last record away, so that OPT can be appended', () => {
     const message = bytesOf(header(RESPONSE, 1, 1, 0, 0), q, cname);
     expect(strip(bytesOf(message, 'ffffff'))).toEqual(message);
   });

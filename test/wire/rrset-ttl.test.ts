@@ -41,10 +41,11 @@ describe('mendTtls', () => {
     ).toEqual([300, 60, 50, 40, 30, 20]);
   });
 
-  it('knows a set by all octets of its owner, whatever its records hold', () => {
+  it('knows a set by all bytes of its owner, whatever its records hold', () => {
     const text = (owner: string, ttl: number, length: number) =>
       record(bytesOf(owner), TXT, ttl, new Uint8Array(length));
-    // Records of many lengths, the last shortest lived; behind them an owner that differs in its first octet, in its last.
+    // Records of many lengths, the last shortest lived; behind them an owner that differs in its
+    // first byte, in its last.
     expect(
       mended(
         text('0161 c00c', 300, 5),

@@ -25,7 +25,7 @@ describe('asksForKeepalive', () => {
 });
 
 describe('appendKeepalive', () => {
-  /** The answer with 16 octets of room behind it, after the option was added. */
+  /** The answer with 16 bytes of room behind it, after the option was added. */
   function appended(answer: Uint8Array, room = 16): Uint8Array {
     const slot = inSlot(answer, room, 0xee);
     return slot.subarray(0, appendKeepalive(slot, answer.length, 0x0102));
@@ -63,7 +63,8 @@ describe('appendKeepalive', () => {
       bytesOf(head(1), opt(1232), 0),
       bytesOf(head(3), opt(1232)),
       bytesOf(header(0x8180, 1, 0, 0, 1), 'c0'),
-      // A question whose name is broken; read from within the header, it would be a record of 0x161 octets.
+      // A question whose name is broken; read from within the header, it would be a record of 0x161
+      // bytes.
       bytesOf(header(0x8100, 1, 1, 0, 1), '0161 c0ff', new Uint8Array(0x161 - 2), opt(1232)),
     ]) {
       expect(appended(answer)).toEqual(answer);

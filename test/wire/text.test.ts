@@ -17,10 +17,10 @@ describe('nameToText', () => {
   });
 
   it('escapes what means something in a zone file, and nothing else that can be printed', () => {
-    const texts = Array.from({ length: 256 }, (_, octet) => nameToText(Uint8Array.of(1, octet, 0), 0));
-    for (const [octet, text] of texts.entries()) {
-      const character = String.fromCharCode(octet);
-      if (octet < 0x21 || octet > 0x7e) expect(text).toBe(`\\${String(octet).padStart(3, '0')}.`);
+    const texts = Array.from({ length: 256 }, (_, byte) => nameToText(Uint8Array.of(1, byte, 0), 0));
+    for (const [byte, text] of texts.entries()) {
+      const character = String.fromCharCode(byte);
+      if (byte < 0x21 || byte > 0x7e) expect(text).toBe(`\\${String(byte).padStart(3, '0')}.`);
       else expect(text).toBe('"$().;@\\'.includes(character) ? `\\${character}.` : `${character}.`);
     }
   });
@@ -54,8 +54,8 @@ describe('textToName', () => {
     ['an empty label', 'a..b'],
     ['a dot in front', '.a'],
     ['two dots', '..'],
-    ['a label of 64 octets', 'a'.repeat(64)],
-    ['a name over 255 octets', `${`${'a'.repeat(62)}.`.repeat(4)}ab`],
+    ['a label of 64 bytes', 'a'.repeat(64)],
+    ['a name over 255 bytes', `${`${'a'.repeat(62)}.`.repeat(4)}ab`],
     ['an escape over 255', 'a\\256'],
     ['an escape of one digit', 'a\\1'],
     ['an escape of two digits', 'a\\12b'],
@@ -71,7 +71,7 @@ describe('textToName', () => {
   it.each([
     ['', '"" has an empty label'],
     ['a..b', '"a..b" has an empty label'],
-    ['a'.repeat(64), `"${'a'.repeat(64)}" has a label over 63 octets`],
+    ['a'.repeat(64), `"${'a'.repeat(64)}" has a label over 63 bytes`],
     ['a\\256', '"a\\256" has a broken escape'],
     ['a\\ b', '"a\\ b" has a broken escape'],
     ['a b', '"a b" has a character that a name cannot hold unescaped'],
@@ -81,7 +81,7 @@ describe('textToName', () => {
   });
 
   it('says that a name is too long', () => {
-    expect(() => textToName(`${`${'a'.repeat(62)}.`.repeat(4)}ab`)).toThrow(/" is over 255 octets$/);
+    expect(() => textToName(`${`${'a'.repeat(62)}.`.repeat(4)}ab`)).toThrow(/" is over 255 bytes$/);
   });
 
   it('takes every printable character, and escaped every one that is no digit', () => {

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { ageTtls, capTtls, readTtl, setTtls } from '../../src/wire/ttl.ts';
 import { bytesOf, uint32 } from './build-message.ts';
 
-/** Four TTLs, an octet before each, the message three octets into its buffer. */
+/** Four TTLs, an byte before each, the message three bytes into its buffer. */
 const BASE = 3;
 const offsets = Uint16Array.of(1, 6, 11, 16);
 const arena = (...ttls: number[]) => bytesOf('eeeeee', ...ttls.flatMap((ttl) => ['ee', uint32(ttl)]));

@@ -1,7 +1,8 @@
-/* Answers every A query with 192.0.2.1 at once, in batches and without looking anything up: `answer PORT`. It is both the
- * floor under a cached answer (what the kernel alone costs) and the upstream of every scenario, too cheap to be the
- * bottleneck. Every other type gets an empty answer. Queries with OPT get OPT (RFC 6891 §6.1.1). A child of its own
- * answers over TCP (some forwarders pass on what came by TCP by TCP), plainly: nothing is measured there. */
+/* Answers every A query with 192.0.2.1 at once, in batches and without looking anything up:
+ * `answer PORT`. It is both the floor under a cached answer (what the kernel alone costs) and
+ * the upstream of every scenario, too cheap to be the bottleneck. Every other type gets an empty
+ * answer. Queries with OPT get OPT (RFC 6891 §6.1.1). A child of its own answers over TCP (some
+ * forwarders pass on what came by TCP by TCP), plainly: nothing is measured there. */
 #include "batch.h"
 #include <poll.h>
 #include <signal.h>
@@ -9,10 +10,11 @@
 
 /* The name at 12, type A, class IN, TTL 3600, 192.0.2.1. */
 static const uint8_t RECORD[16] = {0xc0, 12, 0, 1, 0, 1, 0, 0, 14, 16, 0, 4, 192, 0, 2, 1};
-/* The root name, type OPT, 1232 octets. */
+/* The root name, type OPT, 1232 bytes. */
 static const uint8_t OPT[11] = {0, 0, 41, 4, 208};
 
-/* Turns the query into its answer, in place. Returns the answer's length; 0: no query, no answer. */
+/* Turns the query into its answer, in place. Returns the answer's length; 0: no query, no
+ * answer. */
 static int answer(uint8_t *m, int length) {
   if (length < HEADER + 5 || (m[2] & 0x80) != 0 || m[5] != 1) return 0;
   int end = HEADER;

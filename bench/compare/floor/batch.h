@@ -1,4 +1,5 @@
-/* What the programs in this folder share: a loopback UDP socket, and a batch of datagrams for recvmmsg and sendmmsg. */
+/* What the programs in this folder share: a loopback UDP socket, and a batch of datagrams for
+ * recvmmsg and sendmmsg. */
 #ifndef BATCH_H
 #define BATCH_H
 
@@ -27,7 +28,8 @@ struct batch {
   uint8_t datagrams[BATCH][DATAGRAM];
 };
 
-/* Points every message at its own memory, ready to receive (again). `peers` 0: for a connected socket. */
+/* Points every message at its own memory, ready to receive (again). `peers` 0: for a connected
+ * socket. */
 static inline void batch_prepare(struct batch *b, int count, int peers) {
   for (int i = 0; i < count; i++) {
     b->vectors[i] = (struct iovec){.iov_base = b->datagrams[i], .iov_len = DATAGRAM};

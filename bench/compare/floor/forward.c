@@ -1,5 +1,6 @@
-/* The floor under forwarding, what the kernel alone costs: `forward PORT UPSTREAM_PORT`. A batch of queries comes in, goes out
- * of one connected socket under new IDs, comes back and goes out again. No cache, no timeouts, no question matched. */
+/* The floor under forwarding, what the kernel alone costs: `forward PORT UPSTREAM_PORT`. A batch
+ * of queries comes in, goes out of one connected socket under new IDs, comes back and goes out
+ * again. No cache, no timeouts, no question matched. */
 #include "batch.h"
 #include <poll.h>
 
@@ -11,7 +12,8 @@ struct pending {
 
 static struct pending pending[65536];
 
-/* Any ID that is not in flight. More than half of them never are: the load has fewer queries outstanding. */
+/* Any ID that is not in flight. More than half of them never are: the load has fewer queries
+ * outstanding. */
 static uint16_t take_id(void) {
   static uint32_t state = 0x9e3779b9;
   for (;;) {

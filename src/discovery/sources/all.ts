@@ -1,5 +1,5 @@
-// Every source in the order in which they are tried. Called by discover, which stops at the first that serves, and by the
-// doctor, which wants them all.
+// Every source in the order in which they are tried. Called by discover, which stops at the first
+// that serves, and by the doctor, which wants them all.
 import { readDhcpSource } from './dhcp-leases.ts';
 import { readDnsmasqSource } from './dnsmasq.ts';
 import { readResolvedFileSource } from './resolved-file.ts';
@@ -12,7 +12,10 @@ import {
 } from './server-files.ts';
 import type { SourceReader } from './source.ts';
 
-/** From those that know what the stub itself uses to those that only know what the network once said. */
+/**
+ * From those that know what the stub itself uses to those that only know what the network once
+ * said.
+ */
 export const SOURCE_READERS: readonly SourceReader[] = [
   readResolvedFileSource,
   readResolvedStateSource,

@@ -1,5 +1,6 @@
-// DHCP leases: what the network said its servers are, the last resort if they are stored nowhere else.
-// Formats: dhclient.leases(5), and the KEY=VALUE files of networkd and NetworkManager's own client.
+// DHCP leases: what the network said its servers are, the last resort if they are stored nowhere
+// else. Formats: dhclient.leases(5), and the KEY=VALUE files of networkd and NetworkManager's own
+// client.
 import { isIP } from 'node:net';
 import { posix } from 'node:path';
 import type { NodeFiles } from '../node-files.ts';
@@ -43,7 +44,10 @@ async function readLeaseFiles(
   return servers.length === 0 ? [] : [{ source: 'dhcp', servers, zones: [] }];
 }
 
-/** NetworkManager keeps the leases of networks long left: only the newest of an interface is of the present one. */
+/**
+ * NetworkManager keeps the leases of networks long left: only the newest of an interface is of the
+ * present one.
+ */
 async function newestLeases(files: NodeFiles): Promise<string[]> {
   const newest = new Map<string, { readonly path: string; readonly modifiedMs: number }>();
   for (const name of await files.list(NETWORK_MANAGER_LEASES)) {

@@ -1,5 +1,6 @@
-// dnsmasq behind 127.0.0.1 or 127.0.1.1: it can tell its upstreams itself (CH TXT servers.bind), and its configuration says which
-// of them serve one zone only (dnsmasq(8), --server, --resolv-file).
+// dnsmasq behind 127.0.0.1 or 127.0.1.1: it can tell its upstreams itself (CH TXT servers.bind),
+// and its configuration says which of them serve one zone only (dnsmasq(8), --server,
+// --resolv-file).
 import { posix } from 'node:path';
 import type { NodeFiles } from '../node-files.ts';
 import { canonicalAddress, parseDnsmasqServer } from '../server-address.ts';
@@ -31,7 +32,8 @@ export async function readDnsmasqSource(context: SourceContext): Promise<SourceF
   const groups: SourceFacts[] = [];
   for (const stub of context.stubs) {
     const servers = await askServers(context, stub);
-    // servers.bind lists the servers of single zones among the others: those must not get every name.
+    // servers.bind lists the servers of single zones among the others: those must not get every
+    // name.
     const general = servers.filter((server) => !servesZoneOnly(server, conf));
     if (general.length > 0) groups.push({ source: 'dnsmasq', servers: general, zones: conf.zones });
   }

@@ -1,5 +1,5 @@
-// systemd-resolved's configuration: resolved.conf and its drop-ins (resolved.conf(5)). Called by resolved-state and the
-// doctor, who wants to know who wrote DNS=127.0.0.1.
+// systemd-resolved's configuration: resolved.conf and its drop-ins (resolved.conf(5)). Called by
+// resolved-state and the doctor, who wants to know who wrote DNS=127.0.0.1.
 import { posix } from 'node:path';
 import type { NodeFiles } from '../node-files.ts';
 import { canonicalAddress, parseResolvedServer } from '../server-address.ts';
@@ -87,7 +87,9 @@ function resolveSection(text: string): [string, string][] {
   return assignments;
 }
 
-/** [udp:|tcp:]ADDRESS[:PORT], an IPv6 address with a port in brackets. TCP alone serves no resolver. */
+/**
+ * [udp:|tcp:]ADDRESS[:PORT], an IPv6 address with a port in brackets. TCP alone serves no resolver.
+ */
 function parseExtraListener(value: string): ListenAddress[] {
   const server = parseResolvedServer(value.replace(/^udp:/, ''));
   return server === null ? [] : [{ address: canonicalAddress(server.address), port: server.port || 53 }];

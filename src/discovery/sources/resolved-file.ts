@@ -1,12 +1,16 @@
-// systemd-resolved's /run/systemd/resolve/resolv.conf: the real servers behind 127.0.0.53. The file has no syntax for a
-// certificate name, and resolved leaves servers on other ports than 53 out of it: both are filled in from its state.
+// systemd-resolved's /run/systemd/resolve/resolv.conf: the real servers behind 127.0.0.53. The file
+// has no syntax for a certificate name, and resolved leaves servers on other ports than 53 out of
+// it: both are filled in from its state.
 import { canonicalAddress } from '../server-address.ts';
 import { type ResolvedState, readResolvedState } from './resolved-state.ts';
 import { type FoundServer, readServerFiles, type SourceContext, type SourceFacts } from './source.ts';
 
 export const RESOLVED_FILE = '/run/systemd/resolve/resolv.conf';
 
-/** The source: the file's servers, with ports and names from the state; the links' routing domains as zones. */
+/**
+ * The source: the file's servers, with ports and names from the state; the links' routing domains
+ * as zones.
+ */
 export async function readResolvedFileSource(context: SourceContext): Promise<SourceFacts[]> {
   const facts = await readServerFiles(context.files, 'resolved-file', [RESOLVED_FILE]);
   if (facts.length === 0) return [];
@@ -17,8 +21,8 @@ export async function readResolvedFileSource(context: SourceContext): Promise<So
 }
 
 /**
- * Gives each server of the file what resolved's state knows of it, adds those whose port the file cannot say, and leaves
- * out those that '~.' elsewhere overrules.
+ * Gives each server of the file what resolved's state knows of it, adds those whose port the file
+ * cannot say, and leaves out those that '~.' elsewhere overrules.
  */
 function completeServers(written: readonly FoundServer[], state: ResolvedState): FoundServer[] {
   const completed: FoundServer[] = [];

@@ -1,5 +1,6 @@
-// What systemd-resolved knows of each link and its resolv.conf cannot say: ports, certificate names, routing domains.
-// Read from the state files that networkd (/run/systemd/netif/links) and resolved (/run/systemd/resolve/netif) keep.
+// What systemd-resolved knows of each link and its resolv.conf cannot say: ports, certificate
+// names, routing domains. Read from the state files that networkd (/run/systemd/netif/links) and
+// resolved (/run/systemd/resolve/netif) keep.
 import { posix } from 'node:path';
 import type { NodeFiles } from '../node-files.ts';
 import { isLinkLocal } from '../server-address.ts';
@@ -39,7 +40,10 @@ export interface ResolvedState {
   /** For names under no zone, as resolved would choose. */
   readonly servers: readonly FoundServer[];
   readonly zones: readonly FoundZone[];
-  /** True when '~.' claims every other name for some of the servers: the rest serve their zones only. */
+  /**
+   * True when '~.' claims every other name for some of the servers: the rest serve their zones
+   * only.
+   */
   readonly isExclusive: boolean;
   /** Every server that resolved knows, for what its resolv.conf leaves out. */
   readonly known: readonly FoundServer[];
@@ -84,7 +88,10 @@ export async function readResolvedState(files: NodeFiles): Promise<ResolvedState
   };
 }
 
-/** The source: resolved's servers put together from its state, for when its resolv.conf is not there. */
+/**
+ * The source: resolved's servers put together from its state, for when its resolv.conf is not
+ * there.
+ */
 export async function readResolvedStateSource(context: SourceContext): Promise<SourceFacts[]> {
   const { servers, zones } = await readResolvedState(context.files);
   return servers.length + zones.length === 0 ? [] : [{ source: 'resolved-state', servers, zones }];
@@ -159,7 +166,8 @@ function toLink(
   const suffixes = domains
     .map((domain) => toSuffix(domain.replace(/^~/, '')))
     .filter((suffix) => suffix !== '');
-  // A link with routing domains only takes no other names, unless it is told to (systemd-resolved.service(8)).
+  // A link with routing domains only takes no other names, unless it is told to
+  // (systemd-resolved.service(8)).
   const hasRouteOnly = domains.some((domain) => domain.startsWith('~')) && !suffixes.includes('.');
   const isDefaultRoute = parseBoolean(texts.defaultRoute) ?? !hasRouteOnly;
   return { index, servers, domains: [...new Set(suffixes)], isDefaultRoute, path };

@@ -1,4 +1,5 @@
-// The sources that are nothing but files in resolv.conf's format: NetworkManager, resolvconf and openresolv, OpenWrt, ConnMan.
+// The sources that are nothing but files in resolv.conf's format: NetworkManager, resolvconf and
+// openresolv, OpenWrt, ConnMan.
 import { posix } from 'node:path';
 import { readServerFiles, type SourceContext, type SourceFacts } from './source.ts';
 

@@ -1,5 +1,6 @@
-// One question to a server on loopback: CH TXT servers.bind, which dnsmasq answers with the servers it uses (dnsmasq(8)).
-// Called by the dnsmasq source through its context, so that tests can answer in its place.
+// One question to a server on loopback: CH TXT servers.bind, which dnsmasq answers with the servers
+// it uses (dnsmasq(8)). Called by the dnsmasq source through its context, so that tests can answer
+// in its place.
 import { randomInt } from 'node:crypto';
 import { createSocket } from 'node:dgram';
 import { isIPv6 } from 'node:net';
@@ -12,7 +13,10 @@ const MAX_TEXTS = 64;
 /** servers.bind. TXT CH, after the ID. */
 const QUESTION = Buffer.from('07736572766572730462696e640000100003', 'hex');
 
-/** Asks; the texts of the answer, or null when there was none in time or it was no list. Never throws. */
+/**
+ * Asks; the texts of the answer, or null when there was none in time or it was no list. Never
+ * throws.
+ */
 export function askServersBind(
   address: string,
   port: number,
@@ -31,7 +35,8 @@ export function askServersBind(
       resolve(texts);
     };
     const timer = setTimeout(finish, patienceMs, null);
-    // Connected: the kernel drops what comes from elsewhere, and reports an error if nothing listens there.
+    // Connected: the kernel drops what comes from elsewhere, and reports an error if nothing
+    // listens there.
     socket.on('error', () => finish(null));
     socket.on('message', (message) => {
       if (message.length >= 12 && message.readUInt16BE(0) === id) finish(parseTexts(message));
@@ -45,7 +50,9 @@ export function askServersBind(
   });
 }
 
-/** The strings of the TXT records in a reply to the question above; null when it is anything else. */
+/**
+ * The strings of the TXT records in a reply to the question above; null when it is anything else.
+ */
 export function parseTexts(message: Buffer): string[] | null {
   const isGoodReply = message.length >= 12 && (message[2]! & 0x80) !== 0 && (message[3]! & 0x0f) === 0;
   if (!isGoodReply || message.readUInt16BE(4) !== 1) return null;
@@ -72,7 +79,9 @@ export function parseTexts(message: Buffer): string[] | null {
   return texts;
 }
 
-/** The offset after a record's owner name; a pointer ends it. -1 when it runs out of the message. */
+/**
+ * The offset after a record's owner name; a pointer ends it. -1 when it runs out of the message.
+ */
 function skipOwner(message: Buffer, start: number): number {
   let offset = start;
   while (offset < message.length) {

@@ -1,5 +1,5 @@
-// What a source is: one place where a node keeps the real DNS servers behind its loopback stub. Readers state facts; which
-// of them are used is decided in discover.
+// What a source is: one place where a node keeps the real DNS servers behind its loopback stub.
+// Readers state facts; which of them are used is decided in discover.
 import type { NodeFiles } from '../node-files.ts';
 import { parseResolvConf } from '../resolv-conf.ts';
 import type { ServerAddress } from '../server-address.ts';
@@ -39,9 +39,15 @@ export interface SourceFacts {
 /** What a reader may need beyond the files. */
 export interface SourceContext {
   readonly files: NodeFiles;
-  /** Loopback servers on port 53 that may be dnsmasq and are not us; empty when they must not be asked. */
+  /**
+   * Loopback servers on port 53 that may be dnsmasq and are not us; empty when they must not be
+   * asked.
+   */
   readonly stubs: readonly string[];
-  /** Asks a server which servers it uses (CH TXT servers.bind); texts as dnsmasq writes them, null: no answer. */
+  /**
+   * Asks a server which servers it uses (CH TXT servers.bind); texts as dnsmasq writes them, null:
+   * no answer.
+   */
   readonly askServersBind: (address: string, port: number) => Promise<string[] | null>;
   /** Wall clock, for the expiry of leases. */
   readonly wallClockMs: number;
@@ -65,7 +71,9 @@ export async function readServerFiles(
   return servers.length === 0 ? [] : [{ source, servers, zones: [] }];
 }
 
-/** A domain as a zone's suffix: lower case, no trailing dot; '.' for the root; '' if it is not one. */
+/**
+ * A domain as a zone's suffix: lower case, no trailing dot; '.' for the root; '' if it is not one.
+ */
 export function toSuffix(domain: string): string {
   if (domain === '.') return '.';
   const suffix = domain.toLowerCase().replace(/\.$/, '');

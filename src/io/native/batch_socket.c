@@ -1,35 +1,21 @@
-// Batched UDP for one thread's event loop: recvmmsg → one JavaScript call → sendmmsg. The JavaScript side is
-// ../batch-socket.ts, which owns all the memory named in Thread; the contract is ../datagram-socket.ts.
+// Batched UDP for one thread's event loop: recvmmsg → one JavaScript call → sendmmsg. The
+// JavaScript side is ../batch-socket.ts, which owns all the memory named in Thread; the contract is
+// ../datagram-socket.ts.
 //
 //   epoll ─▶ on_readable ─recvmmsg─▶ receive slots ─▶ onEvent(socket, count) ─▶ send slots ─▶ flush ─sendmmsg─▶
 //                                    (JavaScript reads)   (one call)    (JavaScript writes)
 //
-// Plain Node-API and libuv, Linux only. One Thread per Node-API environment (the main thread and each worker has its
-// own), no globals, no locks. JavaScript never calls in to send: what it queued is flushed here, right after onEvent
-// returns, or just before the loop waits again (on_prepare) when it was queued anywhere else.
+// Plain Node-API and libuv, Linux only. One Thread per Node-API environment (the main thread and
+// each worker has its own), no globals, no locks. JavaScript never calls in to send: what it queued
+// is flushed here, right after onEvent returns, or just before the loop waits again (on_prepare)
+// when it was queued anywhere else.
 #include "batch_socket.h"
 
 #include <errno.h>
 #include <string.h>
 #include <time.h>
 
-// Batches taken from one socket before the others have their turn.
-#define MAX_ROUNDS 4
-// A listening socket that gives so many at a time is busy: it is looked at again at once, without asking epoll.
-#define BUSY_FROM 8
-// A busy socket's batches that are shorter than this are given a moment to grow (gather). The kernel adds up to 50 µs to it, its
-// timer slack (prctl(2)).
-#define LONG_BATCH 40
-#define GATHER_NS 30000
-// Rounds of error reports (each may make JavaScript send again) before the loop goes on.
-#define MAX_REPORT_ROUNDS 4
-
-// Datagrams that one send may stand for, and the longest of them: what passes every path unfragmented (RFC 9715 §3.2).
-// The kernel cuts no more than 64 and no more than 64 KiB.
-#define MAX_SEGMENTS 48
-#define MAX_SEGMENT_BYTES 1232
-
-// Words of a peer record; the addresses are octets in network order.
+// Words of a peer record; the addresses are bytes in network order.
 enum { FAMILY_AND_PORT = 0, REMOTE = 1, SCOPE = 5, INTERFACE = 6, LOCAL = 7 };
 
 // ─── Sending ──────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -48,8 +34,8 @@ static void add_control(struct msghdr *header, Control *control, int level, int 
   header->msg_controllen += CMSG_SPACE(size);
 }
 
-// The source address of a reply from a wildcard socket (RFC 2181 §4). The route chooses the interface, except where
-// the source is link-local and means nothing without it.
+// The source address of a reply from a wildcard socket (RFC 2181 §4). The route chooses the
+// interface, except where the source is link-local and means nothing without it.
 static void set_source(struct msghdr *header, Control *control, bool is_v6, const int32_t *peer) {
   if (is_v6) {
     struct in6_pktinfo source = {0};
@@ -86,8 +72,9 @@ static void set_destination(Thread *thread, int slot, int position) {
     set_source(header, &thread->send_controls[position], is_v6, peer);
 }
 
-// Datagrams that go the same way are next to each other in the queue once it is sorted by this: 24 bits of a hash of the
-// remote end. That two ends share it costs a few system calls' worth of company, nothing else.
+// Datagrams that go the same way are next to each other in the queue once it is sorted by this: 24
+// bits of a hash of the remote end. That two ends share it costs a few system calls' worth of
+// company, nothing else.
 static uint32_t hash_remote(const Socket *socket, const int32_t *peer) {
   if (socket->connected) return 0;
   uint32_t hash = (uint32_t)peer[FAMILY_AND_PORT];
@@ -95,8 +82,9 @@ static uint32_t hash_remote(const Socket *socket, const int32_t *peer) {
   return hash * 0x85ebca6bu >> 8;
 }
 
-// Sorts what is queued by socket, way and length, the longest first and equal ones as they were queued, and returns how many
-// that are: a slot of a socket that is closed, or of an impossible length, is left out.
+// Sorts what is queued by socket, way and length, the longest first and equal ones as they were
+// queued, and returns how many that are: a slot of a socket that is closed, or of an impossible
+// length, is left out.
 //
 //   bit 63 | socket | way, 24 bits | 0xffff - length | slot | 0
 static int sort_queue(Thread *thread, int queued) {
@@ -141,12 +129,14 @@ static void add_segment(Thread *thread, struct msghdr *header, int slot) {
       (struct iovec){thread->send_memory + (size_t)slot * SLOT_BYTES, (size_t)thread->send_lengths[slot]};
 }
 
-// Fills a header with datagrams that share their way through the kernel's stack, which cuts them apart again at its end
-// (UDP_SEGMENT): of the sorted queue the one at `place`, those behind it that go the same way and are as long, and a shorter one.
+// Fills a header with datagrams that share their way through the kernel's stack, which cuts them
+// apart again at its end (UDP_SEGMENT): of the sorted queue the one at `place`, those behind it
+// that go the same way and are as long, and a shorter one.
 //
 //   | segment_bytes | segment_bytes | … | < segment_bytes |
 //
-// With all of one length that is one header; with all of different lengths half as many as there are datagrams.
+// With all of one length that is one header; with all of different lengths half as many as there
+// are datagrams.
 static void prepare_send(Thread *thread, const Socket *socket, int place, int count, int position, struct iovec *vectors) {
   struct msghdr *header = &thread->send_headers[position].msg_hdr;
   *header = (struct msghdr){.msg_iov = vectors};
@@ -172,8 +162,8 @@ static void note_error(Socket *socket, int error) {
   socket->thread->errors_pending = true;
 }
 
-// Sends one by one what the kernel would not cut: on a route through IPsec, by a device that leaves checksums to us, over a
-// path with a small MTU.
+// Sends one by one what the kernel would not cut: on a route through IPsec, by a device that leaves
+// checksums to us, over a path with a small MTU.
 static void send_apart(Socket *socket, const struct msghdr *together) {
   struct msghdr header = *together;
   header.msg_iovlen = 1;
@@ -187,11 +177,13 @@ static void send_apart(Socket *socket, const struct msghdr *together) {
   }
 }
 
-// Sends the first `count` headers by one socket. A datagram that the kernel refuses is counted and skipped.
+// Sends the first `count` headers by one socket. A datagram that the kernel refuses is counted and
+// skipped.
 //
-// On a connected socket, a send may fail with the ICMP error of an *earlier* datagram, which it thereby consumes: the
-// datagram itself is sound and goes out at the second try. Where that happens behind the first datagram, sendmmsg just
-// returns short and drops the error; if the next try then succeeds, that is what it was.
+// On a connected socket, a send may fail with the ICMP error of an *earlier* datagram, which it
+// thereby consumes: the datagram itself is sound and goes out at the second try. Where that happens
+// behind the first datagram, sendmmsg just returns short and drops the error; if the next try then
+// succeeds, that is what it was.
 static void send_group(Thread *thread, Socket *socket, int count) {
   int done = 0, failed_at = -1;
   bool returned_short = false;
@@ -208,7 +200,8 @@ static void send_group(Thread *thread, Socket *socket, int count) {
     returned_short = false;
     struct msghdr *header = &thread->send_headers[done].msg_hdr;
     if (header->msg_iovlen > 1 && (error == EIO || error == EINVAL || error == EMSGSIZE)) {
-      // EIO: never by this device. The others: not on this path, whose MTU is smaller than a segment.
+      // EIO: never by this device. The others: not on this path, whose MTU is smaller than a
+      // segment.
       if (error == EIO) socket->segments = false;
       send_apart(socket, header);
       done++;
@@ -246,7 +239,8 @@ void flush(Thread *thread) {
 
 // ─── Receiving ────────────────────────────────────────────────────────────────────────────────────────────────────
 
-// Calls onEvent(socket, count or -errno), then runs microtasks and ticks as Node does after any callback.
+// Calls onEvent(socket, count or -errno), then runs microtasks and ticks as Node does after any
+// callback.
 static void call_javascript(Thread *thread, int32_t id, int32_t value) {
   napi_env env = thread->env;
   napi_handle_scope scope;
@@ -256,7 +250,8 @@ static void call_javascript(Thread *thread, int32_t id, int32_t value) {
   napi_get_reference_value(env, thread->on_event, &function);
   napi_create_int32(env, id, &arguments[0]);
   napi_create_int32(env, value, &arguments[1]);
-  // Fails while a worker is being terminated, which is no matter; an exception is a defect and goes the usual way.
+  // Fails while a worker is being terminated, which is no matter; an exception is a defect and goes
+  // the usual way.
   if (napi_make_callback(env, NULL, global, function, 2, arguments, &ignored) == napi_pending_exception) {
     napi_value exception;
     if (napi_get_and_clear_last_exception(env, &exception) == napi_ok) napi_fatal_exception(env, exception);
@@ -293,7 +288,8 @@ static void write_local(int32_t *peer, struct msghdr *header) {
   }
 }
 
-// Judges `taken` received datagrams, writes lengths and peers, and closes up the gaps that dropped ones leave.
+// Judges `taken` received datagrams, writes lengths and peers, and closes up the gaps that dropped
+// ones leave.
 static int32_t compact(Thread *thread, Socket *socket, int taken) {
   int32_t kept = 0;
   for (int slot = 0; slot < taken; slot++) {
@@ -319,8 +315,8 @@ static int32_t compact(Thread *thread, Socket *socket, int taken) {
   return kept;
 }
 
-// Takes what waits, up to the end of the batch, into the slots from `first` on. The kernel writes into the headers of what it
-// delivers: these are made ready again, the others still are.
+// Takes what waits, up to the end of the batch, into the slots from `first` on. The kernel writes
+// into the headers of what it delivers: these are made ready again, the others still are.
 static int receive(Thread *thread, int fd, int first) {
   for (int slot = first; slot < RECEIVE_SLOTS - thread->ready_headers; slot++) {
     struct msghdr *header = &thread->receive_headers[slot].msg_hdr;
@@ -335,9 +331,11 @@ static int receive(Thread *thread, int fd, int first) {
   return taken;
 }
 
-// Lets a batch grow (docs/adr/0014-batches-that-grow.md): where datagrams keep coming while others are dealt with, yet too few for long
-// batches, it pays to wait a moment. Clients are woken less often then, and more answers go to one client at a time. Whoever asks
-// little never meets this, nor whoever waits for all his answers before he asks again: nothing has come while he was answered.
+// Lets a batch grow (docs/adr/0014-batches-that-grow.md): where datagrams keep coming while others
+// are dealt with, yet too few for long batches, it pays to wait a moment. Clients are woken less
+// often then, and more answers go to one client at a time. Whoever asks little never meets this,
+// nor whoever waits for all his answers before he asks again: nothing has come while he was
+// answered.
 static int gather(Thread *thread, Socket *socket, int taken) {
   struct timespec pause = {0, GATHER_NS};
   nanosleep(&pause, NULL);
@@ -347,8 +345,8 @@ static int gather(Thread *thread, Socket *socket, int taken) {
 
 static bool is_broken(int error) { return error == EBADF || error == ENOTSOCK || error == EINVAL || error == EFAULT; }
 
-// A socket has datagrams or an error. With an ICMP error libuv stops the handle and reports EBADF: the true error is
-// recvmmsg's, and the handle is started again.
+// A socket has datagrams or an error. With an ICMP error libuv stops the handle and reports EBADF:
+// the true error is recvmmsg's, and the handle is started again.
 void on_readable(uv_poll_t *handle, int status, int events) {
   (void)events;
   Socket *socket = handle->data;
@@ -379,8 +377,8 @@ void on_readable(uv_poll_t *handle, int status, int events) {
   if (status < 0) uv_poll_start(handle, UV_READABLE, on_readable);
 }
 
-// Before the loop waits: sends what was queued outside of onEvent (timers, TCP, promises; one batch for all of them),
-// and reports the errors that sends ran into.
+// Before the loop waits: sends what was queued outside of onEvent (timers, TCP, promises; one batch
+// for all of them), and reports the errors that sends ran into.
 void on_prepare(uv_prepare_t *handle) {
   Thread *thread = handle->data;
   flush(thread);

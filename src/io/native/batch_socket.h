@@ -1,4 +1,5 @@
-// The state of one thread's batched sockets, shared by batch_socket.c (datagrams) and module.c (what JavaScript calls).
+// The state of one thread's batched sockets, shared by batch_socket.c (datagrams) and module.c
+// (what JavaScript calls).
 #ifndef UNLOOP_BATCH_SOCKET_H
 #define UNLOOP_BATCH_SOCKET_H
 #define _GNU_SOURCE
@@ -10,7 +11,25 @@
 
 #include "descriptor.h"
 
-// As in ../datagram-socket.ts and ../batch-socket.ts; attach() compares the sizes of the arrays it is given.
+// Batches taken from one socket before the others have their turn.
+#define MAX_ROUNDS 4
+// A listening socket that gives so many at a time is busy: it is looked at again at once, without
+// asking epoll.
+#define BUSY_FROM 8
+// A busy socket's batches that are shorter than this are given a moment to grow (gather). The
+// kernel adds up to 50 µs to it, its timer slack (prctl(2)).
+#define LONG_BATCH 40
+#define GATHER_NS 30000
+// Rounds of error reports (each may make JavaScript send again) before the loop goes on.
+#define MAX_REPORT_ROUNDS 4
+
+// Datagrams that one send may stand for, and the longest of them: what passes every path
+// unfragmented (RFC 9715 §3.2). The kernel cuts no more than 64 and no more than 64 KiB.
+#define MAX_SEGMENTS 48
+#define MAX_SEGMENT_BYTES 1232
+
+// As in ../datagram-socket.ts and ../batch-socket.ts; attach() compares the sizes of the arrays it
+// is given.
 #define RECEIVE_SLOTS 64
 #define SEND_SLOTS 128
 #define SLOT_BYTES 4096
@@ -67,8 +86,9 @@ struct Thread {
 // Writes a peer record with this remote end; the local end is left to the kernel.
 void write_ends(int32_t *peer, const Address *remote);
 
-// Sends everything that JavaScript queued: one sendmmsg per socket, and in it one message for those that may go together.
-// Datagrams of one length to one place keep their order; others may overtake each other, as on any network.
+// Sends everything that JavaScript queued: one sendmmsg per socket, and in it one message for those
+// that may go together. Datagrams of one length to one place keep their order; others may overtake
+// each other, as on any network.
 void flush(Thread *thread);
 
 // libuv's callbacks: a socket has datagrams or an error; the loop is about to wait.

@@ -1,6 +1,7 @@
-// The image's node carries CAP_NET_BIND_SERVICE as permitted only (setcap +p): as effective (+ep) it could not even be
-// started in a container without that capability. So it is made effective here, in the thread whose bind() was refused, and
-// taken back once that is done. It stays permitted, as a reload may bind again.
+// The image's node carries CAP_NET_BIND_SERVICE as permitted only (setcap +p): as effective (+ep)
+// it could not even be started in a container without that capability. So it is made effective
+// here, in the thread whose bind() was refused, and taken back once that is done. It stays
+// permitted, as a reload may bind again.
 #define _GNU_SOURCE
 #include "bind_capability.h"
 

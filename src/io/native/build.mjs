@@ -1,6 +1,6 @@
-// Compiles the C files next to it for the Node.js that runs this, into build/ under the repository root. Run by `npm install`
-// and `npm run build:native`. Downloads nothing, and never fails an install: without a compiler or headers it says so,
-// and unloop uses node:dgram.
+// Compiles the C files next to it for the Node.js that runs this, into build/ under the repository
+// root. Run by `npm install` and `npm run build:native`. Downloads nothing, and never fails an
+// install: without a compiler or headers it says so, and unloop uses node:dgram.
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, readdirSync, readFileSync, realpathSync, renameSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -14,7 +14,10 @@ const addons = [
   ['ticks', join(root, 'src/load/native')],
 ];
 
-/** Where the headers may be: next to the running node, as configured, or as npm's `node` package lays them out. */
+/**
+ * Where the headers may be: next to the running node, as configured, or as npm's `node` package
+ * lays them out.
+ */
 function headerFolders() {
   const prefixes = [dirname(dirname(realpathSync(process.execPath))), dirname(dirname(process.execPath))];
   const { node_prefix: builtPrefix } = process.config.variables;

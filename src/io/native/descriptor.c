@@ -1,4 +1,5 @@
-// Opens, adopts and connects sockets, and asks the kernel about them. Plain POSIX but for libuv's parsers of addresses.
+// Opens, adopts and connects sockets, and asks the kernel about them. Plain POSIX but for libuv's
+// parsers of addresses.
 #define _GNU_SOURCE
 #include "bind_capability.h"
 #include "descriptor.h"
@@ -75,8 +76,8 @@ int adopt(int inherited, int wanted_type) {
 static int connect_socket(int fd, const Address *remote) {
   if (connect(fd, &remote->any, size_of(remote)) != 0) return -errno;
   // What others sent between bind and connect is still in the queue.
-  char octet;
-  while (recv(fd, &octet, 1, MSG_DONTWAIT | MSG_TRUNC) >= 0) continue;
+  char byte;
+  while (recv(fd, &byte, 1, MSG_DONTWAIT | MSG_TRUNC) >= 0) continue;
   return 0;
 }
 
@@ -104,9 +105,10 @@ int make_udp(const Options *options, Address *local, int *granted) {
   return error;
 }
 
-// A connected socket takes datagrams of its remote end only, and SO_REUSEPORT passes it over (reuseport_select_sock). The
-// remote end is the socket's own address and port: no other process can send from there, and there is always a route to it.
-// Replies still go wherever they are addressed; from a wildcard socket with the source that IP_PKTINFO gives.
+// A connected socket takes datagrams of its remote end only, and SO_REUSEPORT passes it over
+// (reuseport_select_sock). The remote end is the socket's own address and port: no other process
+// can send from there, and there is always a route to it. Replies still go wherever they are
+// addressed; from a wildcard socket with the source that IP_PKTINFO gives.
 int stop_intake(int fd) {
   Address own = {0};
   socklen_t size = sizeof own;

@@ -1,5 +1,6 @@
-// What JavaScript calls (../native-addon.ts has the types), and the life of a thread's sockets. The datagrams
-// themselves are batch_socket.c's. All functions belong to the thread that loaded the addon.
+// What JavaScript calls (../native-addon.ts has the types), and the life of a thread's sockets. The
+// datagrams themselves are batch_socket.c's. All functions belong to the thread that loaded the
+// addon.
 #include "batch_socket.h"
 #include "notification.h"
 #include "time_slice.h"
@@ -11,7 +12,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-// Raised with every change that native-addon.ts must know of: an addon of another number is not used.
+// Raised with every change that native-addon.ts must know of: an addon of another number is not
+// used.
 #define ABI 5
 #define COUNTERS 6
 
@@ -39,8 +41,9 @@ static void close_socket(Socket *socket) {
   close(socket->fd);
 }
 
-// The environment ends (process exit, worker terminated): every handle must be closed before its loop is, or libuv
-// aborts the whole process. Hence asynchronous: Node runs the loop until the hook is removed.
+// The environment ends (process exit, worker terminated): every handle must be closed before its
+// loop is, or libuv aborts the whole process. Hence asynchronous: Node runs the loop until the hook
+// is removed.
 static void on_thread_end(napi_async_cleanup_hook_handle hook, void *data) {
   (void)hook;
   Thread *thread = data;
@@ -50,7 +53,8 @@ static void on_thread_end(napi_async_cleanup_hook_handle hook, void *data) {
   uv_close((uv_handle_t *)&thread->prepare, on_prepare_closed);
 }
 
-// Puts a descriptor under the loop's watch. Returns the socket's id or -errno (the descriptor is then closed).
+// Puts a descriptor under the loop's watch. Returns the socket's id or -errno (the descriptor is
+// then closed).
 static int watch(Thread *thread, int fd, bool connected, bool inherited) {
   int32_t id = 0;
   while (id < MAX_SOCKETS && thread->sockets[id] != NULL) id++;
@@ -98,7 +102,7 @@ static int to_address(napi_env env, napi_value text, napi_value port, Address *a
   return length == 0 ? 1 : parse_address(buffer, to_int(env, port), address);
 }
 
-// The memory of a typed array of exactly `bytes` octets, or NULL.
+// The memory of a typed array of exactly `bytes` bytes, or NULL.
 static void *to_memory(napi_env env, napi_value array, size_t bytes) {
   napi_typedarray_type type;
   size_t length = 0;
@@ -115,8 +119,9 @@ static Thread *enter(napi_env env, napi_callback_info info, size_t count, napi_v
   return thread;
 }
 
-// attach(onEvent, receiveMemory, receiveLengths, receivePeers, sendMemory, sendLengths, sendPeers, sendSockets,
-// control): once per thread, before anything else. Throws when a size is not the one compiled in.
+// attach(onEvent, receiveMemory, receiveLengths, receivePeers, sendMemory, sendLengths, sendPeers,
+// sendSockets, control): once per thread, before anything else. Throws when a size is not the one
+// compiled in.
 static napi_value attach(napi_env env, napi_callback_info info) {
   napi_value arguments[9];
   Thread *thread = enter(env, info, 9, arguments);
@@ -159,8 +164,9 @@ static napi_value attach(napi_env env, napi_callback_info info) {
   return NULL;
 }
 
-// open(address, port, sharing, receiveBufferBytes, connectAddress, connectPort, fd, details) → id or -errno.
-// details (Int32Array) receives the local end as a peer record, then the receive buffer that was granted.
+// open(address, port, sharing, receiveBufferBytes, connectAddress, connectPort, fd, details) → id
+// or -errno. details (Int32Array) receives the local end as a peer record, then the receive buffer
+// that was granted.
 static napi_value open_udp(napi_env env, napi_callback_info info) {
   napi_value arguments[8];
   Thread *thread = enter(env, info, 8, arguments);
@@ -181,7 +187,8 @@ static napi_value open_udp(napi_env env, napi_callback_info info) {
   return to_number(env, watch(thread, fd, options.connected, options.inherited >= 0));
 }
 
-// close(id): sends what is queued, closes. No onEvent for this id after it returns, until open() gives it out again.
+// close(id): sends what is queued, closes. No onEvent for this id after it returns, until open()
+// gives it out again.
 static napi_value close_udp(napi_env env, napi_callback_info info) {
   napi_value arguments[1];
   Thread *thread = enter(env, info, 1, arguments);
@@ -192,8 +199,9 @@ static napi_value close_udp(napi_env env, napi_callback_info info) {
   return NULL;
 }
 
-// retire(id) → 1 while datagrams wait, 0 when none does, or -errno. Lets no new ones in, where others share the port.
-// An inherited socket lives on without us: what waits in it is left to our successor, and it must not be connected.
+// retire(id) → 1 while datagrams wait, 0 when none does, or -errno. Lets no new ones in, where
+// others share the port. An inherited socket lives on without us: what waits in it is left to our
+// successor, and it must not be connected.
 static napi_value retire_udp(napi_env env, napi_callback_info info) {
   napi_value arguments[1];
   Thread *thread = enter(env, info, 1, arguments);
@@ -231,8 +239,8 @@ static napi_value read_counters(napi_env env, napi_callback_info info) {
   return NULL;
 }
 
-// listenTcp(address, port, backlog, sharing) → a listening, non-blocking descriptor or -errno. Node 20 has no
-// SO_REUSEPORT of its own; server.listen({ fd }) takes this one.
+// listenTcp(address, port, backlog, sharing) → a listening, non-blocking descriptor or -errno. Node
+// 20 has no SO_REUSEPORT of its own; server.listen({ fd }) takes this one.
 static napi_value listen_tcp(napi_env env, napi_callback_info info) {
   napi_value arguments[4];
   enter(env, info, 4, arguments);
@@ -252,7 +260,8 @@ static napi_value adopt_tcp(napi_env env, napi_callback_info info) {
   return to_number(env, adopt(to_int(env, arguments[0]), SOCK_STREAM));
 }
 
-// notify(path, text) → 0 or -errno: tells the supervisor of services (sd_notify(3)). A leading @ is an abstract name.
+// notify(path, text) → 0 or -errno: tells the supervisor of services (sd_notify(3)). A leading @ is
+// an abstract name.
 static napi_value notify(napi_env env, napi_callback_info info) {
   napi_value arguments[2];
   enter(env, info, 2, arguments);
@@ -264,7 +273,8 @@ static napi_value notify(napi_env env, napi_callback_info info) {
   return to_number(env, send_notification(path, path_length, text, text_length));
 }
 
-// shortenTimeSlice() → 0 or -errno: the thread that calls gets to run soon after it is woken (time_slice.h).
+// shortenTimeSlice() → 0 or -errno: the thread that calls gets to run soon after it is woken
+// (time_slice.h).
 static napi_value shorten_slice(napi_env env, napi_callback_info info) {
   (void)info;
   return to_number(env, shorten_time_slice());

@@ -14,7 +14,8 @@ int send_notification(const char *path, size_t path_length, const char *text, si
   if (path_length < 2 || path_length > sizeof to.sun_path) return -EINVAL;
   memcpy(to.sun_path, path, path_length);
   if (path[0] == '@') to.sun_path[0] = '\0';
-  // An abstract name is as long as it is said to be; a path ends with a NUL where there is room for one.
+  // An abstract name is as long as it is said to be; a path ends with a NUL where there is room for
+  // one.
   size_t size = offsetof(struct sockaddr_un, sun_path) + path_length;
   if (path[0] != '@' && path_length < sizeof to.sun_path) size++;
   int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);

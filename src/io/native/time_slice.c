@@ -1,7 +1,8 @@
-// A thread that is woken waits for whoever runs to use up its slice, 3 ms or so, although it needs a few microseconds itself.
-// Since Linux 6.12 a thread may ask for shorter slices: it then goes before one whose slice is longer, and is itself
-// interrupted as much sooner, so that its share of the processor stays what it was (sched(7), sched_setattr(2)). Needs no
-// privilege. Older kernels take the number and do nothing with it.
+// A thread that is woken waits for whoever runs to use up its slice, 3 ms or so, although it needs
+// a few microseconds itself. Since Linux 6.12 a thread may ask for shorter slices: it then goes
+// before one whose slice is longer, and is itself interrupted as much sooner, so that its share of
+// the processor stays what it was (sched(7), sched_setattr(2)). Needs no privilege. Older kernels
+// take the number and do nothing with it.
 #define _GNU_SOURCE
 #include "time_slice.h"
 

@@ -2,7 +2,8 @@
 #ifndef UNLOOP_TIME_SLICE_H
 #define UNLOOP_TIME_SLICE_H
 
-// Gives this thread shorter time slices than others have. Returns 0, or -errno where the system does not allow it.
+// Gives this thread shorter time slices than others have. Returns 0, or -errno where the system
+// does not allow it.
 int shorten_time_slice(void);
 
 #endif

@@ -1,5 +1,6 @@
-// Calls JavaScript at even distances of less than a millisecond, which timers of an event loop cannot: timerfds under the
-// loop's watch. ../ticker.ts is the only caller; src/io/native/build.mjs compiles it.
+// Calls JavaScript at even distances of less than a millisecond, which timers of an event loop
+// cannot: timerfds under the loop's watch. ../ticker.ts is the only caller; src/io/native/build.mjs
+// compiles it.
 #define _GNU_SOURCE
 #define NAPI_VERSION 8
 #include <errno.h>
@@ -65,8 +66,8 @@ static struct timespec to_timespec(int64_t ns) {
   return (struct timespec){.tv_sec = ns / NS_PER_SECOND, .tv_nsec = ns % NS_PER_SECOND};
 }
 
-// start(firstNs, periodNs, onTick) → what stop() takes; undefined where it cannot be had. `firstNs` is of the monotonic
-// clock, as process.hrtime has it.
+// start(firstNs, periodNs, onTick) → what stop() takes; undefined where it cannot be had. `firstNs`
+// is of the monotonic clock, as process.hrtime has it.
 static napi_value start(napi_env env, napi_callback_info info) {
   napi_value arguments[3], result = NULL;
   size_t given = 3;

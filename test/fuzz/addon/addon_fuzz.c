@@ -1,9 +1,9 @@
-// The addon's C under libFuzzer, AddressSanitizer and UndefinedBehaviorSanitizer, without Node.js: the input says what the
-// kernel delivers and returns, and what JavaScript writes into its arrays, which nobody checks before the C does. Built
-// and run by ../addon-fuzz.ts.
+// The addon's C under libFuzzer, AddressSanitizer and UndefinedBehaviorSanitizer, without Node.js:
+// the input says what the kernel delivers and returns, and what JavaScript writes into its arrays,
+// which nobody checks before the C does. Built and run by ../addon-fuzz.ts.
 //
 //   input ─▶ recvmmsg (lengths, flags, addresses, controls) ─▶ on_readable ─▶ JavaScript (slots, lengths, peers) ─▶
-//            flush ─▶ sendmmsg, sendmsg (every octet of every vector is read; what they return)
+//            flush ─▶ sendmmsg, sendmsg (every byte of every vector is read; what they return)
 #include "batch_socket.h"
 #include "notification.h"
 
@@ -44,7 +44,8 @@ static int fail(void) {
 // What the kernel leaves in a header, also in the one that it failed at.
 static void use_up(struct msghdr *header) { header->msg_namelen = 0, header->msg_controllen = 0, header->msg_flags = -1; }
 
-// Fills `count` headers at the most, as the kernel may: within the vectors and the sizes that it is given.
+// Fills `count` headers at the most, as the kernel may: within the vectors and the sizes that it is
+// given.
 int __wrap_recvmmsg(int fd, struct mmsghdr *headers, unsigned count, int flags, struct timespec *timeout) {
   (void)fd, (void)flags, (void)timeout;
   uint8_t how = take();
@@ -73,7 +74,7 @@ int __wrap_recvmmsg(int fd, struct mmsghdr *headers, unsigned count, int flags, 
     Address *name = header->msg_name;
     memset(name, 0, sizeof *name);
     name->any.sa_family = take() & 1 ? AF_INET6 : AF_INET;
-    // The port tells which datagram this is, the octets repeat it.
+    // The port tells which datagram this is, the bytes repeat it.
     name->v4.sin_port = take() & 1 ? htons((uint16_t)(first + i + 1)) : 0;
     memset(header->msg_iov->iov_base, (int)(first + i) + 1, length);
     uint8_t control = take();
@@ -90,17 +91,17 @@ int __wrap_recvmmsg(int fd, struct mmsghdr *headers, unsigned count, int flags, 
 }
 
 static void check_header(const struct msghdr *header) {
-  size_t octets = 0;
+  size_t bytes = 0;
   for (size_t i = 0; i < header->msg_iovlen; i++) {
     const struct iovec *vector = &header->msg_iov[i];
     size_t offset = (size_t)((uint8_t *)vector->iov_base - thread->send_memory);
     if (offset % SLOT_BYTES != 0 || offset / SLOT_BYTES >= SEND_SLOTS || vector->iov_len > SLOT_BYTES) FAIL("a vector");
     for (size_t at = 0; at < vector->iov_len; at++) sum += ((uint8_t *)vector->iov_base)[at];
-    octets += vector->iov_len;
+    bytes += vector->iov_len;
     if (i > 0 && vector->iov_len > header->msg_iov->iov_len) FAIL("a segment longer than the first");
     if (i > 0 && i + 1 < header->msg_iovlen && vector->iov_len != header->msg_iov->iov_len) FAIL("a short segment in the middle");
   }
-  if (header->msg_iovlen == 0 || header->msg_iovlen > 64 || octets > 65507) FAIL("more than the kernel takes");
+  if (header->msg_iovlen == 0 || header->msg_iovlen > 64 || bytes > 65507) FAIL("more than the kernel takes");
   for (size_t i = 0; i < header->msg_namelen; i++) sum += ((uint8_t *)header->msg_name)[i];
   if (header->msg_controllen > sizeof(Control)) FAIL("controls");
   for (size_t i = 0; i < header->msg_controllen; i++) sum += ((uint8_t *)header->msg_control)[i];
@@ -150,9 +151,9 @@ napi_status napi_make_callback(napi_env env, napi_async_context context, napi_va
     if (length < 0 || length > SLOT_BYTES) FAIL("a length");
     uint32_t port = (uint32_t)thread->receive_peers[slot * PEER_WORDS] & 0xffff;
     if (port == 0 || port > RECEIVE_SLOTS) FAIL("a port");
-    const uint8_t *octets = thread->receive_memory + (size_t)slot * SLOT_BYTES;
+    const uint8_t *bytes = thread->receive_memory + (size_t)slot * SLOT_BYTES;
     for (int32_t at = 0; at < length; at++)
-      if (octets[at] != port) FAIL("a datagram under another's address");
+      if (bytes[at] != port) FAIL("a datagram under another's address");
   }
   write_slots();
   return take() & 1 ? napi_pending_exception : napi_ok;

@@ -1,5 +1,6 @@
-// The cache: what is stored is what is served, to the one who asks the same, and to nobody else. The input is a reply;
-// its own question is what was asked, and its first two octets (the ID) say how the next client asks.
+// The cache: what is stored is what is served, to the one who asks the same, and to nobody else.
+// The input is a reply; its own question is what was asked, and its first two bytes (the ID) say
+// how the next client asks.
 import { Lookup, MessageCache } from '../../../src/cache/message-cache.ts';
 import { Counters, createCounterBlock } from '../../../src/metrics/counters.ts';
 import { ParsedQuery, parseQuery, QueryVerdict } from '../../../src/wire/query.ts';
@@ -8,7 +9,7 @@ import { cacheOptions } from '../../cache/messages.ts';
 import { check, type FuzzTarget } from '../target.ts';
 
 const MAX_BYTES = 1024 * 1024;
-/** AA in the header's third octet: a cache clears it. */
+/** AA in the header's third byte: a cache clears it. */
 const AA = 0x04;
 const store = new MessageCache(
   cacheOptions({ maxEntries: 50, maxBytes: MAX_BYTES, prefetch: { hits: 1000, remainingPercent: 0 } }),
@@ -41,17 +42,19 @@ export const cache: FuzzTarget = {
     }
     check(rcode === 0 || rcode === 3, 'an error was kept as an answer');
     check(store.foundRcode === rcode, 'another RCODE');
-    // What came is what goes, but for AA, and TTLs, which were brought into bounds in `reply` itself.
+    // What came is what goes, but for AA, and TTLs, which were brought into bounds in `reply`
+    // itself.
     const copied = store.copyFound(out, nowMs);
     check(copied === length, 'another length');
     reply[2]! &= ~AA;
-    for (let i = 0; i < length; i++) check(out[i] === reply[i], 'other octets than those stored');
+    for (let i = 0; i < length; i++) check(out[i] === reply[i], 'other bytes than those stored');
     // Where there is less room the beginning goes, TTLs included.
     const beginning = out.slice(0, scanned.questionEnd + ((length - scanned.questionEnd) >> 1)).fill(0);
     check(store.copyFound(beginning, nowMs) === length, 'the length is not told');
     for (let i = 0; i < beginning.length; i++) check(beginning[i] === reply[i], 'another beginning');
 
-    // The same question in other letters finds it; another servers' zone, another name, flag, class or type does not.
+    // The same question in other letters finds it; another servers' zone, another name, flag, class
+    // or type does not.
     const changed = query.slice();
     for (let i = 13; i < 12 + q.qnameLength; i++) if (isLetter(changed[i]!)) changed[i]! ^= 0x20;
     check(find(changed, 1) === Lookup.fresh, 'case matters');
@@ -65,7 +68,7 @@ export const cache: FuzzTarget = {
     ] as const) {
       const asked = query.slice();
       asked[at]! ^= bit;
-      check(find(asked, 1) !== Lookup.fresh, `another question finds it (octet ${at})`);
+      check(find(asked, 1) !== Lookup.fresh, `another question finds it (byte ${at})`);
     }
     if (q.qnameLength > 2) {
       const asked = query.slice();
@@ -119,7 +122,7 @@ function readUint32(bytes: Uint8Array, at: number): number {
   return new DataView(bytes.buffer, bytes.byteOffset).getUint32(at);
 }
 
-function isLetter(octet: number): boolean {
-  const folded = octet | 0x20;
+function isLetter(byte: number): boolean {
+  const folded = byte | 0x20;
   return folded >= 0x61 && folded <= 0x7a;
 }

@@ -1,5 +1,5 @@
-// EDNS options: found inside OPT or not at all, and what is written is what is read. The input's first octets say what to
-// write, the rest is somebody's options.
+// EDNS options: found inside OPT or not at all, and what is written is what is read. The input's
+// first bytes say what to write, the rest is somebody's options.
 import { appendEde, appendOption, findOption, optionLengthAt, writeOpt } from '../../../src/wire/edns.ts';
 import { ParsedQuery, parseQuery, QueryVerdict } from '../../../src/wire/query.ts';
 import { check, type FuzzTarget } from '../target.ts';

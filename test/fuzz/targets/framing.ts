@@ -1,5 +1,5 @@
-// A stream cut into chunks anywhere: the messages that come out are those that were in it. The first octets say where the
-// cuts are, the last of each message whether its reader wants a pause.
+// A stream cut into chunks anywhere: the messages that come out are those that were in it. The
+// first bytes say where the cuts are, the last of each message whether its reader wants a pause.
 import { FrameReader } from '../../../src/io/tcp-framing.ts';
 import { check, type FuzzTarget } from '../target.ts';
 

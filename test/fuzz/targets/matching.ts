@@ -1,5 +1,6 @@
-// Which reply an exchange believes: the one from the server asked, with the ID, the question and its very letters. Sixteen
-// queries wait; the input says to which of them the reply poses as an answer, and how it is spoilt.
+// Which reply an exchange believes: the one from the server asked, with the ID, the question and
+// its very letters. Sixteen queries wait; the input says to which of them the reply poses as an
+// answer, and how it is spoilt.
 
 import { ManualClock } from '../../../src/base/clock.ts';
 import { RandomPool } from '../../../src/base/random.ts';

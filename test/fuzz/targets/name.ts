@@ -1,4 +1,5 @@
-// Names at any offset of any octets: found sound or not in a bounded walk, the same expanded, as text, and read back.
+// Names at any offset of any bytes: found sound or not in a bounded walk, the same expanded, as
+// text, and read back.
 import { equalNamesFolded, expandName, MAX_NAME_LENGTH, skipName } from '../../../src/wire/name.ts';
 import { nameToText, textToName, UNREADABLE_NAME } from '../../../src/wire/text.ts';
 import { check, type FuzzTarget } from '../target.ts';

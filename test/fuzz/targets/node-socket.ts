@@ -1,6 +1,7 @@
-// The UDP socket of machines without the addon, over a node:dgram that does what the input says: datagrams come from anywhere,
-// sends end late or fail, the socket breaks, somebody closes it. What came is passed on as it was, each answer goes where it
-// is addressed, and every datagram is counted once.
+// The UDP socket of machines without the addon, over a node:dgram that does what the input says:
+// datagrams come from anywhere, sends end late or fail, the socket breaks, somebody closes it. What
+// came is passed on as it was, each answer goes where it is addressed, and every datagram is
+// counted once.
 import type { RemoteInfo, Socket } from 'node:dgram';
 import { EventEmitter } from 'node:events';
 import { SocketAddress } from 'node:net';
@@ -12,12 +13,15 @@ import {
   type ReceiveBatch,
 } from '../../../src/io/datagram-socket.ts';
 import { NodeSocket } from '../../../src/io/node-socket.ts';
-import { peerAddressOctet, peerFamily, peerPort } from '../../../src/io/peer.ts';
+import { peerAddressByte, peerFamily, peerPort } from '../../../src/io/peer.ts';
 import { check, type FuzzTarget } from '../target.ts';
 
 /** Sends that may wait below: beyond, the socket has to refuse. */
 const MOST_PENDING = 1024;
-/** Datagrams that come, or leave, in one step; and how many such steps an input may have: enough for more than may wait. */
+/**
+ * Datagrams that come, or leave, in one step; and how many such steps an input may have: enough for
+ * more than may wait.
+ */
 const ARRIVALS = 32;
 const SENDS = 100;
 const MOST_BURSTS = 16;
@@ -75,10 +79,10 @@ class DgramInPlace extends EventEmitter {
   }
 }
 
-/** A remote end, as node:dgram tells it and as octets. */
+/** A remote end, as node:dgram tells it and as bytes. */
 interface End {
   readonly text: string;
-  readonly octets: Uint8Array;
+  readonly bytes: Uint8Array;
   readonly zone: number;
   readonly port: number;
 }
@@ -216,11 +220,11 @@ class Run implements DatagramHandler {
     const { bytes, end } = this.#coming;
     this.#coming = null;
     check(batch.count === 1 && batch.lengths[0] === bytes.length, 'another length');
-    check(bytes.equals(batch.buffers[0]!.subarray(0, bytes.length)), 'other octets');
+    check(bytes.equals(batch.buffers[0]!.subarray(0, bytes.length)), 'other bytes');
     check(peerPort(batch.peers, 0) === end.port, 'another port');
     check(peerFamily(batch.peers, 0) === (this.#isV6 ? 6 : 4), 'another family');
-    for (let i = 0; i < end.octets.length; i++) {
-      check(peerAddressOctet(batch.peers, 0, i) === end.octets[i], 'another address');
+    for (let i = 0; i < end.bytes.length; i++) {
+      check(peerAddressByte(batch.peers, 0, i) === end.bytes[i], 'another address');
     }
     check(socket === this.#socket, 'another socket');
     this.#peers.push({ words: batch.peers.slice(0, PEER_WORDS), end });
@@ -257,7 +261,7 @@ class Run implements DatagramHandler {
   #finish(count: number, failure: (typeof SEND_ERRORS)[number] | null): void {
     for (const { bytes, port, address, done } of this.#below.pending.splice(0, count)) {
       const { bytes: wanted, to } = this.#wanted.shift()!;
-      check(bytes.equals(wanted), 'other octets were sent');
+      check(bytes.equals(wanted), 'other bytes were sent');
       check((port === null) === this.#connected, 'an end where none is needed, or none');
       check(port === null || port === to.port, 'sent to another port');
       check(address === null || address === to.text || isSameIpv6(address, to), 'sent to another address');
@@ -278,7 +282,7 @@ class Run implements DatagramHandler {
     void this.#socket.close();
   }
 
-  /** An end from the next octets of the input. */
+  /** An end from the next bytes of the input. */
   #nextEnd(): End {
     const [seed, number] = [this.#next(), this.#next()];
     return this.#endOf(seed, number);
@@ -287,24 +291,24 @@ class Run implements DatagramHandler {
   #endOf(seed: number, number: number): End {
     const port = seed === 0 ? 0 : 1024 + ((seed * 251 + number) & 0x7fff);
     if (!this.#isV6) {
-      const octets = Uint8Array.of(10, seed, number >> 2, number);
-      return { text: octets.join('.'), octets, zone: 0, port };
+      const bytes = Uint8Array.of(10, seed, number >> 2, number);
+      return { text: bytes.join('.'), bytes, zone: 0, port };
     }
     // The bits of the seed say which groups are not 0: gaps of all kinds.
-    const octets = new Uint8Array(16);
+    const bytes = new Uint8Array(16);
     for (let group = 0; group < 8; group++) {
-      if ((seed & (1 << group)) !== 0) octets.set([seed ^ group, number], 2 * group);
+      if ((seed & (1 << group)) !== 0) bytes.set([seed ^ group, number], 2 * group);
     }
     // Rare: each time the machine's interfaces are asked for.
     const isLinkLocal = (seed & 0x83) === 0x81 && (number & 7) === 1;
-    if (isLinkLocal) octets.set([0xfe, 0x80]);
+    if (isLinkLocal) bytes.set([0xfe, 0x80]);
     // Far from the numbers of this machine's own interfaces.
     const zone = isLinkLocal ? 100_000 + number : 0;
     const groups = Array.from({ length: 8 }, (_, i) =>
-      ((octets[2 * i]! << 8) | octets[2 * i + 1]!).toString(16),
+      ((bytes[2 * i]! << 8) | bytes[2 * i + 1]!).toString(16),
     );
     const text = canonical(groups.join(':'));
-    return { text: zone === 0 ? text : `${text}%${zone}`, octets, zone, port };
+    return { text: zone === 0 ? text : `${text}%${zone}`, bytes, zone, port };
   }
 }
 

@@ -1,6 +1,7 @@
-// The whole way, on time moved by hand: a client's message, then what the upstream says to it, then another client who
-// asks. Nobody gets more than he takes, or another's answer; a reply is never answered; names do not mix.
-// The input: two octets of length, the client's message, the upstream's reply (how it is matched up: the octet between).
+// The whole way, on time moved by hand: a client's message, then what the upstream says to it, then
+// another client who asks. Nobody gets more than he takes, or another's answer; a reply is never
+// answered; names do not mix. The input: two bytes of length, the client's message, the upstream's
+// reply (how it is matched up: the byte between).
 import { compareQuestions, QuestionMatch } from '../../../src/upstream/question-match.ts';
 import { ParsedQuery, parseQuery, QueryVerdict } from '../../../src/wire/query.ts';
 import { ScannedResponse, ScanVerdict, scanResponse } from '../../../src/wire/response.ts';
@@ -77,7 +78,10 @@ function ask(bytes: Uint8Array, client: FakeClient): boolean {
 const PEER = new Int32Array(12);
 PEER[0] = (4 << 16) | 4000;
 
-/** The upstream says `reply` to everything that it is asked, under the right question if `how` has it so. */
+/**
+ * The upstream says `reply` to everything that it is asked, under the right question if `how` has
+ * it so.
+ */
 function answer(reply: Uint8Array, how: number): void {
   for (let round = 0; round < 14 && upstream.waiting.size > 0; round++) {
     const { query, bytes, overStream } = upstream.last();
@@ -101,7 +105,10 @@ function answer(reply: Uint8Array, how: number): void {
   }
 }
 
-/** What the exchanges let through (question-match.ts; stream-connection.ts for what holds on streams alone). */
+/**
+ * What the exchanges let through (question-match.ts; stream-connection.ts for what holds on streams
+ * alone).
+ */
 function isBelieved(
   given: Uint8Array,
   sent: Uint8Array,

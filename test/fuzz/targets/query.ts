@@ -1,4 +1,4 @@
-// A client's message: read without reading behind it, answered without more octets than it is worth.
+// A client's message: read without reading behind it, answered without more bytes than it is worth.
 import { ParsedQuery, parseQuery, QueryVerdict } from '../../../src/wire/query.ts';
 import { writeErrorReply } from '../../../src/wire/reply.ts';
 import { check, type FuzzTarget } from '../target.ts';
@@ -18,10 +18,10 @@ export const query: FuzzTarget = {
   run(input) {
     const { length } = input;
     const verdict = readIn(input, 0, q);
-    check(readIn(input, 0xc0, other) === verdict, 'the verdict depends on octets behind the message');
+    check(readIn(input, 0xc0, other) === verdict, 'the verdict depends on bytes behind the message');
     for (const key of Object.keys(q) as (keyof ParsedQuery)[]) {
       if (typeof q[key] !== 'object')
-        check(q[key] === other[key], `${key} depends on octets behind the message`);
+        check(q[key] === other[key], `${key} depends on bytes behind the message`);
     }
     check(
       q.questionEnd <= length && q.optionsOffset + q.optionsLength <= length,
@@ -41,7 +41,7 @@ export const query: FuzzTarget = {
   },
 };
 
-/** Parses the input as it lies in a receive slot, with this octet behind it. */
+/** Parses the input as it lies in a receive slot, with this byte behind it. */
 function readIn(input: Uint8Array, filler: number, into: ParsedQuery): QueryVerdict {
   slot.fill(filler);
   slot.set(input);

@@ -1,4 +1,5 @@
-// The records of a reply: one walk (scanResponse) and the other (RrCursor) see the same, and ageing changes TTLs alone.
+// The records of a reply: one walk (scanResponse) and the other (RrCursor) see the same, and ageing
+// changes TTLs alone.
 
 import { ScannedResponse, ScanVerdict, scanResponse, stripOpt } from '../../../src/wire/response.ts';
 import { RrCursor } from '../../../src/wire/rr.ts';
@@ -16,7 +17,7 @@ export const records: FuzzTarget = {
   run(input) {
     const { length } = input;
     const verdict = scanIn(input, 0, scanned);
-    check(scanIn(input, 0xc0, again) === verdict, 'the verdict depends on octets behind the message');
+    check(scanIn(input, 0xc0, again) === verdict, 'the verdict depends on bytes behind the message');
     check(
       scanned.endOffset === again.endOffset && scanned.ttlCount === again.ttlCount,
       'reads behind the message',

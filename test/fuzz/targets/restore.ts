@@ -1,5 +1,6 @@
-// One client's answer made of a reply: never longer than he takes, his question, no OPT that he did not send, and TC when
-// records that matter are missing. The first four octets say who the client is, the rest is the reply.
+// One client's answer made of a reply: never longer than he takes, his question, no OPT that he did
+// not send, and TC when records that matter are missing. The first four bytes say who the client
+// is, the rest is the reply.
 
 import { ScannedResponse, ScanVerdict, scanResponse, stripOpt } from '../../../src/wire/response.ts';
 import { restoreForClient } from '../../../src/wire/restore.ts';
@@ -18,7 +19,8 @@ export const restore: FuzzTarget = {
     const client = input[0]!;
     const reply = input.slice(4);
     if (scanResponse(reply, reply.length, scanned) === ScanVerdict.malformed) return -2;
-    // Neither is ever restored for a client: answers.ts gets what has a question, and no more than a slot.
+    // Neither is ever restored for a client: answers.ts gets what has a question, and no more than
+    // a slot.
     if (scanned.questionEnd === 12) return -3;
     const { answerCount, authorityCount, rcode } = scanned;
     const bareLength = stripOpt(reply, reply.length, scanned);
@@ -46,7 +48,7 @@ export const restore: FuzzTarget = {
     check(((slot[0]! << 8) | slot[1]!) === q.id && (slot[2]! & 0x80) !== 0, 'the header');
     for (let i = 12; i < spelt.length; i++) check(slot[i] === spelt[i], 'the spelling of QNAME');
     check(scanResponse(slot, length, again) === ScanVerdict.ok, 'the answer is broken');
-    check(again.endOffset === length, 'octets behind the answer');
+    check(again.endOffset === length, 'bytes behind the answer');
     check(again.hasOpt === hasOpt, 'OPT, or none');
     if (hasOpt) check(again.rcode === rcode, 'another RCODE');
     const lost = again.answerCount < answerCount || again.authorityCount < authorityCount;
@@ -69,7 +71,7 @@ function isUncompressed(bytes: Uint8Array, questionEnd: number): boolean {
   return bytes[at] === 0 && at + 5 === questionEnd;
 }
 
-function isLetter(octet: number): boolean {
-  const folded = octet | 0x20;
+function isLetter(byte: number): boolean {
+  const folded = byte | 0x20;
   return folded >= 0x61 && folded <= 0x7a;
 }

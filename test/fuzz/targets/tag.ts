@@ -1,5 +1,5 @@
-// The loop tag: nothing but our own octets is ours, whatever else comes in its option. The first octet says how the tag is
-// made from the rest.
+// The loop tag: nothing but our own bytes is ours, whatever else comes in its option. The first
+// byte says how the tag is made from the rest.
 import { createKeyMaterial, KeyRing } from '../../../src/loop/keys.ts';
 import {
   FILLED_TAG_OFFSET,
@@ -33,7 +33,8 @@ export const tag: FuzzTarget = {
     if (sender === 1)
       check(shared.routeSlot === input[1] && shared.hops === input[0]! >> 4, 'the route or hops');
 
-    // The sound tag with the rest of the input laid over it: authentic only if nothing but HOPS differs.
+    // The sound tag with the rest of the input laid over it: authentic only if nothing but HOPS
+    // differs.
     const changed = sound.slice();
     let differs = false;
     for (let i = 2; i < input.length && i < TAG_LENGTH + 2; i++) {
@@ -51,7 +52,7 @@ export const tag: FuzzTarget = {
     }
     // The input as it is, at any length.
     const raw = shared.read(input, 0, input.length, nowMs);
-    check(raw === TagVerdict.none || raw === TagVerdict.foreign, 'octets of a stranger are believed');
+    check(raw === TagVerdict.none || raw === TagVerdict.foreign, 'bytes of a stranger are believed');
     check(alone.read(changed, 0, TAG_LENGTH, nowMs) !== TagVerdict.ring, 'a ring without a shared key');
     return verdict | (sender << 3) | (raw << 5) | (differs ? 0 : 256);
   },

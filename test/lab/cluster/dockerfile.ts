@@ -1,5 +1,5 @@
-// Reads a Dockerfile into stages of instructions: the forms that ours uses, and an error for any other, so that a test
-// never passes over a step that it does not know.
+// Reads a Dockerfile into stages of instructions: the forms that ours uses, and an error for any
+// other, so that a test never passes over a step that it does not know.
 
 export interface Instruction {
   readonly name: string;

@@ -1,8 +1,9 @@
-// The image without Docker: the instructions of the Dockerfile are carried out in directory trees, and what comes of it is
-// started as a container would be: another root, read-only, another user, no capabilities. Needs root.
+// The image without Docker: the instructions of the Dockerfile are carried out in directory trees,
+// and what comes of it is started as a container would be: another root, read-only, another user,
+// no capabilities. Needs root.
 //
-// Stand-ins: for node:24-bookworm this machine's system folders (read-only) with Node 24 in /usr/local; for distroless
-// the shared libraries that node needs, a passwd and certificates.
+// Stand-ins: for node:24-bookworm this machine's system folders (read-only) with Node 24 in
+// /usr/local; for distroless the shared libraries that node needs, a passwd and certificates.
 import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process';
 import {
   cpSync,
@@ -168,7 +169,8 @@ function start(args: readonly string[], capabilities = '-'): { child: ChildProce
     output += chunk;
   });
   onTestFinished(() => {
-    // Becoming another user has undone what --kill-child arranged: the container's first process is ended by hand.
+    // Becoming another user has undone what --kill-child arranged: the container's first process is
+    // ended by hand.
     for (const pid of childrenOf(child.pid!)) process.kill(pid, 'SIGKILL');
     child.kill('SIGKILL');
   });
@@ -259,7 +261,8 @@ describe('the image', () => {
     const { pid, inside, status } = await startReady(args, NET_BIND_SERVICE);
     expect(status.get('Uid')).toContain(USER);
     expect(inside('dig', '+tries=1', '@127.0.0.1', 'x.example').stdout).toContain('status: SERVFAIL');
-    // Once the port is bound no thread has it in effect: those that read packets can do no more than any user's.
+    // Once the port is bound no thread has it in effect: those that read packets can do no more
+    // than any user's.
     const effective = sh(`cat /proc/${pid}/task/*/status | grep CapEff | sort -u`);
     expect(effective.split(/\s+/)).toEqual(['CapEff:', '0'.repeat(16), '']);
 

@@ -1,6 +1,7 @@
-// What Kubernetes itself says of the manifests: every resource that the chart renders and every kustomization is valid by
-// the JSON schemas of the oldest and the newest release served, unknown fields refused; faulty values are refused by the
-// chart; and the bases in the repository are what the chart renders today.
+// What Kubernetes itself says of the manifests: every resource that the chart renders and every
+// kustomization is valid by the JSON schemas of the oldest and the newest release served, unknown
+// fields refused; faulty values are refused by the chart; and the bases in the repository are what
+// the chart renders today.
 import { execFileSync, spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -8,7 +9,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parseAllDocuments } from 'yaml';
-import { NON_PUBLIC_NETWORKS } from '../../../src/server/client-networks.ts';
+import { NON_PUBLIC_NETWORKS } from '../../../src/server/listen/client-networks.ts';
 import { goTool, kubernetesValidate, operatorReader } from './tools.ts';
 
 const KUBERNETES = fileURLToPath(new URL('../../../config/kubernetes/', import.meta.url));

@@ -1,5 +1,6 @@
-// promtool (Debian's package prometheus) is content: the rules are valid, every alert fires where it should and nowhere else,
-// and what a running unloop publishes is as Prometheus wants it, CoreDNS's names included.
+// promtool (Debian's package prometheus) is content: the rules are valid, every alert fires where
+// it should and nowhere else, and what a running unloop publishes is as Prometheus wants it,
+// CoreDNS's names included.
 import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';

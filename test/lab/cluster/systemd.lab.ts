@@ -1,6 +1,6 @@
-// unloop as a service of systemd: what it says by sd_notify, how it takes over sockets, and that the unit lets it do all that
-// it does. systemd itself does not run in a container: supervise.py plays its part in the protocols. Needs python3,
-// strace, systemd-analyze.
+// unloop as a service of systemd: what it says by sd_notify, how it takes over sockets, and that
+// the unit lets it do all that it does. systemd itself does not run in a container: supervise.py
+// plays its part in the protocols. Needs python3, strace, systemd-analyze.
 import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process';
 import { createSocket } from 'node:dgram';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
@@ -216,7 +216,8 @@ describe('the units', () => {
     const allowed = callsOf('@system-service');
     for (const group of ['@privileged', '@resources'])
       for (const call of callsOf(group)) allowed.delete(call);
-    // V8 asks for memory protection keys, a worker for short time slices (time_slice.c): both do without what they are refused.
+    // V8 asks for memory protection keys, a worker for short time slices (time_slice.c): both do
+    // without what they are refused.
     const spared = ['pkey_alloc', 'sched_setattr'];
     expect(used.filter((call) => !allowed.has(call) && !spared.includes(call))).toEqual([]);
   });

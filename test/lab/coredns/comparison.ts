@@ -12,9 +12,10 @@ export interface ServerAt {
 const AT_ONCE = 16;
 
 /**
- * All that a client can see of an answer, TTLs and order apart. Of a cut answer, that it was cut: what remains in it is of no
- * use. Of a short one, no additional records. Not AA, RA and CD, which say what the server is: NSD is an authority and clears CD (RFC 4035 §3.1.6), unloop is none
- * and returns it (§3.2.2).
+ * All that a client can see of an answer, TTLs and order apart. Of a cut answer, that it was cut:
+ * what remains in it is of no use. Of a short one, no additional records. Not AA, RA and CD, which
+ * say what the server is: NSD is an authority and clears CD (RFC 4035 §3.1.6), unloop is none and
+ * returns it (§3.2.2).
  */
 export function essence(answer: Answer, isShort: boolean): string {
   const { rcode, truncated, name, opt } = answer;

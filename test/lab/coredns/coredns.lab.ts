@@ -1,5 +1,6 @@
-// Real CoreDNS, and kube-dns's dnsmasq, with unloop between them and their upstream: clients get what they got without it.
-// Everything stands on loopback. Needs NSD, dnsmasq, BIND's tools, and Go to build CoreDNS the first time.
+// Real CoreDNS, and kube-dns's dnsmasq, with unloop between them and their upstream: clients get
+// what they got without it. Everything stands on loopback. Needs NSD, dnsmasq, BIND's tools, and Go
+// to build CoreDNS the first time.
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -28,7 +29,10 @@ interface Coredns extends RealServer {
   use(forward: string): Promise<void>;
 }
 
-/** CoreDNS with a `forward` directive, as the Corefile of a cluster has it; `cache` is left out so that each query is passed on. */
+/**
+ * CoreDNS with a `forward` directive, as the Corefile of a cluster has it; `cache` is left out so
+ * that each query is passed on.
+ */
 async function startCoredns(forward: string): Promise<Coredns> {
   const [port, metricsPort] = [await freePort(), await freePort()];
   const file = join(scratchDirectory(), 'Corefile');

@@ -1,5 +1,5 @@
-// The zones that CoreDNS is asked for, and the questions: every kind of answer that an authoritative server gives, each asked
-// in several ways.
+// The zones that CoreDNS is asked for, and the questions: every kind of answer that an
+// authoritative server gives, each asked in several ways.
 import type { Question } from '../../support/dns-client.ts';
 import type { ZoneText } from '../../support/real-server.ts';
 
@@ -126,11 +126,11 @@ const WAYS: readonly Way[] = [
   { text: 'without EDNS', tcp: false, question: { edns: false } },
   { text: 'with DO', tcp: false, question: { dnssecOk: true } },
   {
-    text: 'with DO and CD, 4,096 octets',
+    text: 'with DO and CD, 4,096 bytes',
     tcp: false,
     question: { dnssecOk: true, checkingDisabled: true, udpSize: 4096 },
   },
-  { text: 'with 512 octets and DO', tcp: false, question: { dnssecOk: true, udpSize: 512 } },
+  { text: 'with 512 bytes and DO', tcp: false, question: { dnssecOk: true, udpSize: 512 } },
   { text: 'over TCP with DO', tcp: true, question: { dnssecOk: true } },
 ];
 

@@ -1,4 +1,5 @@
-// The fault matrix, unloop beside today's dnsdist, unbound and dnsmasq in one run: 100 unique questions at 50 a second, 8 s of patience.
+// The fault matrix, unloop beside today's dnsdist, unbound and dnsmasq in one run: 100 unique
+// questions at 50 a second, 8 s of patience.
 import { beforeAll, describe, expect, it } from 'vitest';
 import { FAULTS, MOST_TRIES } from '../../faults/faults.ts';
 import { SYSTEMS } from './forwarders.ts';
@@ -34,7 +35,8 @@ describe.each(FAULTS)('upstream fault: $title', (fault) => {
   });
 
   it('costs few messages upstream', () => {
-    // A client that gets no true answer asks twice, 5 s apart: a failure is not remembered that long while all upstreams are out.
+    // A client that gets no true answer asks twice, 5 s apart: a failure is not remembered that
+    // long while all upstreams are out.
     const asked = fault.due === 'good' ? 1 : 2;
     expect(figures().mostMessages).toBeLessThanOrEqual(asked * (fault.tries ?? MOST_TRIES));
     expect(figures().mostByTransport).toBeLessThanOrEqual(asked * (fault.triesByTransport ?? MOST_TRIES));

@@ -1,5 +1,5 @@
-// Who stands in the fault matrix: unloop, and beside it today's dnsdist, unbound and dnsmasq, each with a cache, one data thread and
-// otherwise as shipped, in front of the same kind of upstreams.
+// Who stands in the fault matrix: unloop, and beside it today's dnsdist, unbound and dnsmasq, each
+// with a cache, one data thread and otherwise as shipped, in front of the same kind of upstreams.
 import { execFileSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';

@@ -1,5 +1,5 @@
-// Puts this process, and all that it starts from now on, before whatever else runs on the machine: what is timed must not wait for
-// others' work. Where that is not allowed it goes on as it is.
+// Puts this process, and all that it starts from now on, before whatever else runs on the machine:
+// what is timed must not wait for others' work. Where that is not allowed it goes on as it is.
 import { writeFileSync } from 'node:fs';
 import { setPriority } from 'node:os';
 
@@ -14,7 +14,8 @@ export function goFirst(): () => void {
 function set(niceness: number): void {
   try {
     setPriority(niceness);
-    // Niceness counts within a session only where the kernel groups processes by session (sched(7), autogrouping).
+    // Niceness counts within a session only where the kernel groups processes by session (sched(7),
+    // autogrouping).
     writeFileSync('/proc/self/autogroup', String(niceness));
   } catch {
     // No right to, or no such grouping.

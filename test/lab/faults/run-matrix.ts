@@ -1,4 +1,5 @@
-// Runs rows of the fault matrix: every system in front of upstreams of its own that commit the same fault, all at the same time.
+// Runs rows of the fault matrix: every system in front of upstreams of its own that commit the same
+// fault, all at the same time.
 import { readFileSync } from 'node:fs';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { askThrough, type ClientFigures, type Patience, suffixOf } from '../../faults/ask-through.ts';
@@ -24,7 +25,10 @@ export interface Figures extends ClientFigures {
 /** Rows whose servers are started together. */
 const STARTS_AT_ONCE = 4;
 
-/** A row during which this process, and so surely others, stood still for longer is not worth its paper: it is run again. */
+/**
+ * A row during which this process, and so surely others, stood still for longer is not worth its
+ * paper: it is run again.
+ */
 const MAX_STALL_MS = 150;
 const MAX_RUNS = 3;
 
@@ -38,7 +42,8 @@ export async function runMatrix(
   atOnce: number,
 ): Promise<Matrix> {
   const goBack = goFirst();
-  // All are started before the first question: a start takes the processor from those that are timed.
+  // All are started before the first question: a start takes the processor from those that are
+  // timed.
   const rows: Row[] = [];
   for (let i = 0; i < faults.length; i += STARTS_AT_ONCE) {
     const some = faults.slice(i, i + STARTS_AT_ONCE);

@@ -1,4 +1,5 @@
-// The fault matrix as docs/faults.md shows it: printed, kept in build/lab/, and with UPDATE_GENERATED=1 written into the page.
+// The fault matrix as docs/faults.md shows it: printed, kept in build/lab/, and with
+// UPDATE_GENERATED=1 written into the page.
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';

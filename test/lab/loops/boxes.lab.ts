@@ -1,4 +1,5 @@
-// A loop that begins after the start, through each kind of box: at first the box forwards to a good server, then to us.
+// A loop that begins after the start, through each kind of box: at first the box forwards to a good
+// server, then to us.
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { CONTENDERS, type Contender, Unloop } from '../support/contenders.ts';
 import { describeAnswer, describeLoad, describeOthers, record, type Scenario } from '../support/figures.ts';
@@ -62,7 +63,8 @@ describe.each(BOXES)('a loop that begins later, through $name ($trait)', ({
     });
     if (system !== 'unloop') return;
     expect(first).toMatchObject({ rcode: 2, ede: 14 });
-    // Where the query itself comes back, a round trip and what this machine is slow by; else a probe must go round first.
+    // Where the query itself comes back, a round trip and what this machine is slow by; else a
+    // probe must go round first.
     if (trait === 'keeps everything') expect(first.ms).toBeLessThan(100 + 5 * before.ms);
     expect(first.ms).toBeLessThan(PROVEN_WITHIN_MS);
     // One that had to wait for the probe longer than an attempt's patience is sent again.

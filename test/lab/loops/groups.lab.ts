@@ -1,4 +1,5 @@
-// Several of us: replicas behind one address recognize each other's queries; tiers of different rings are no loop.
+// Several of us: replicas behind one address recognize each other's queries; tiers of different
+// rings are no loop.
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { startUnloopIn, type Unloop } from '../support/contenders.ts';
 import { describeAnswer, describeLoad, record } from '../support/figures.ts';

@@ -1,4 +1,5 @@
-// What looks like a loop and is none: retransmissions, random case. And what must cost no answer: resolved's restart.
+// What looks like a loop and is none: retransmissions, random case. And what must cost no answer:
+// resolved's restart.
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { startUnloopIn, type Unloop, writeResolvConf } from '../support/contenders.ts';
 import { describeLoad, record } from '../support/figures.ts';

@@ -1,5 +1,6 @@
-// The failure that gave the product its reason: on a node with systemd-resolved, resolv.conf names the stub, 127.0.0.53; a pod takes
-// that file over, and 127.0.0.53 is the pod itself. With a real systemd-resolved on the node.
+// The failure that gave the product its reason: on a node with systemd-resolved, resolv.conf names
+// the stub, 127.0.0.53; a pod takes that file over, and 127.0.0.53 is the pod itself. With a real
+// systemd-resolved on the node.
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { CONTENDERS, startUnloopIn, writeResolvConf } from '../support/contenders.ts';
 import { describeAnswer, describeLoad, describeOthers, record } from '../support/figures.ts';

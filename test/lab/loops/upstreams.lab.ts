@@ -1,4 +1,5 @@
-// Loops that leave other ways open: one of several upstreams, one of several zones, over TCP, and a loop whose first message is lost.
+// Loops that leave other ways open: one of several upstreams, one of several zones, over TCP, and a
+// loop whose first message is lost.
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { CONTENDERS, type Contender, startUnloopIn, Unloop } from '../support/contenders.ts';
 import { describeAnswer, describeLoad, describeOthers, record, round } from '../support/figures.ts';
@@ -50,7 +51,8 @@ describe('one of three upstreams that begins to send everything back', () => {
     });
     if (!(contender instanceof Unloop)) return;
     expect(figures!.rcodes).toEqual({ 0: 300 });
-    // More than 200 ms is for want of CPU only: then names that have nothing to do with the loop are as slow.
+    // More than 200 ms is for want of CPU only: then names that have nothing to do with the loop
+    // are as slow.
     expect(figures!.maxMs).toBeLessThan(200 + control!.maxMs);
     expect((await contender.episodes()).map(({ upstream, state }) => [upstream, state])).toEqual([
       [`${NODE}:53`, 'open'],

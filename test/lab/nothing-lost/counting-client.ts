@@ -1,5 +1,5 @@
-// 5,000 queries a second, each sent once by one of many sockets, and of each whether an answer came: for what is lost while unloop
-// changes, ends or dies.
+// 5,000 queries a second, each sent once by one of many sockets, and of each whether an answer
+// came: for what is lost while unloop changes, ends or dies.
 import dgram from 'node:dgram';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { onTestFinished } from 'vitest';

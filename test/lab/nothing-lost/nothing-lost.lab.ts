@@ -1,6 +1,6 @@
-// What is lost at 5,000 queries a second through an upstream that takes 200 ms, so that a thousand are always in flight: nothing
-// when unloop is told to change or to end, and a stated amount when it is killed. Prints the figures of
-// docs/kubernetes/nothing-lost.md. Needs python3.
+// What is lost at 5,000 queries a second through an upstream that takes 200 ms, so that a thousand
+// are always in flight: nothing when unloop is told to change or to end, and a stated amount when
+// it is killed. Prints the figures of docs/kubernetes/nothing-lost.md. Needs python3.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
@@ -228,7 +228,8 @@ it('a worker that dies: what it had in flight, while the other one serves on', a
   const counted = client.count();
   report('a dead worker', counted);
   expect(counted.lost).toBeGreaterThan(0);
-  // What it had in flight, and what came until its sockets were gone; of both the other worker has half, more or less, and answers it.
+  // What it had in flight, and what came until its sockets were gone; of both the other worker has
+  // half, more or less, and answers it.
   expect(client.count(0, atSignal).lost).toBeLessThanOrEqual(inFlight);
   expect(client.count(atDeath).lost).toBe(0);
   expect(counted.lost).toBeLessThan(0.8 * (inFlight + atDeath - atSignal));

@@ -1,5 +1,5 @@
-// An upstream that answers each query with one address, 200 ms late, in a process of its own so that it is never late otherwise.
-// usage: slow-upstream.mjs DELAY_MS; prints its port.
+// An upstream that answers each query with one address, 200 ms late, in a process of its own so
+// that it is never late otherwise. usage: slow-upstream.mjs DELAY_MS; prints its port.
 import dgram from 'node:dgram';
 
 const delayMs = Number(process.argv[2]);

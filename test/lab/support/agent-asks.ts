@@ -1,4 +1,5 @@
-// The asking half of the agent: one question with its latency, or thousands with their distribution.
+// The asking half of the agent: one question with its latency, or thousands with their
+// distribution.
 import dgram from 'node:dgram';
 import { once } from 'node:events';
 import { queryBytes, readAnswer, TcpClient } from '../../support/dns-client.ts';

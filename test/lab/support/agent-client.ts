@@ -1,5 +1,6 @@
-// The tests' side of the agent (agent.ts): a Node process inside a namespace that asks and serves on their behalf. Compiled
-// once per run, because no namespace can be entered from within a running process.
+// The tests' side of the agent (agent.ts): a Node process inside a namespace that asks and serves
+// on their behalf. Compiled once per run, because no namespace can be entered from within a running
+// process.
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';

@@ -1,5 +1,5 @@
-// Runs inside a namespace and does there what the tests say over IPC: asks questions, many of them, and stands in for servers whose
-// faults no real one commits. agent-client.ts starts it.
+// Runs inside a namespace and does there what the tests say over IPC: asks questions, many of them,
+// and stands in for servers whose faults no real one commits. agent-client.ts starts it.
 import { type Asked, ask, type Load, type LoadFigures, load, type Question } from './agent-asks.ts';
 import { StandIn, type StandInCounts, type StandInOptions } from './stand-in.ts';
 

@@ -1,5 +1,6 @@
-// dnsmasq, unbound and dnsdist before the stage of the conformance tests, each told to forward the same zones to the same servers.
-// Today's (today.ts), as Debian ships them, save for what a fair comparison asks: room for all questions at once, a cache, the times that the tests know.
+// dnsmasq, unbound and dnsdist before the stage of the conformance tests, each told to forward the
+// same zones to the same servers. Today's (today.ts), as Debian ships them, save for what a fair
+// comparison asks: room for all questions at once, a cache, the times that the tests know.
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Forwarder, STRANGER } from '../../conformance/forwarder.ts';

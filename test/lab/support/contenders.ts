@@ -1,5 +1,5 @@
-// The forwarders that a scenario is run with: unloop, and beside it CoreDNS with `loop` and dnsmasq with --dns-loop-detect. Each
-// stands in the pod, on port 53 of all its addresses.
+// The forwarders that a scenario is run with: unloop, and beside it CoreDNS with `loop` and dnsmasq
+// with --dns-loop-detect. Each stands in the pod, on port 53 of all its addresses.
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { startUnloop, type UnloopProcess } from '../../support/unloop-process.ts';

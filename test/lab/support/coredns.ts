@@ -1,4 +1,5 @@
-// CoreDNS for the laboratory: built once from its Go module into a cache outside of the repository, and run inside a namespace.
+// CoreDNS for the laboratory: built once from its Go module into a cache outside of the repository,
+// and run inside a namespace.
 import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';

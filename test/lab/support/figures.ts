@@ -1,5 +1,6 @@
-// What the laboratory measures: each scenario prints its figures and puts them into build/lab/loop-figures.json; with
-// UPDATE_GENERATED=1 the table in docs/loops.md is written again from that file.
+// What the laboratory measures: each scenario prints its figures and puts them into
+// build/lab/loop-figures.json; with UPDATE_GENERATED=1 the table in docs/loops.md is written again
+// from that file.
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import type { LoadFigures } from './agent-asks.ts';
@@ -43,7 +44,9 @@ export type Scenario = keyof typeof SCENARIOS;
 export interface Figures {
   /** What was done with the queries: "SERVFAIL + EDE 14 in 3 ms". */
   readonly answers: string;
-  /** Packets that went into the loop for one query, or for all of them; '' where it does not apply. */
+  /**
+   * Packets that went into the loop for one query, or for all of them; '' where it does not apply.
+   */
   readonly packets?: string;
   /** What else is worth knowing. */
   readonly note?: string;

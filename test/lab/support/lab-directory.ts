@@ -1,4 +1,5 @@
-// Directories for the files of the laboratory's servers: made as they are needed, removed when the laboratory closes.
+// Directories for the files of the laboratory's servers: made as they are needed, removed when the
+// laboratory closes.
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

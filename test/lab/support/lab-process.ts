@@ -1,4 +1,5 @@
-// A program that runs in one of the laboratory's namespaces: what it said, when it ended, and its end.
+// A program that runs in one of the laboratory's namespaces: what it said, when it ended, and its
+// end.
 import type { ChildProcess } from 'node:child_process';
 
 const STOP_WITHIN_MS = 2_000;

@@ -1,8 +1,10 @@
-// The laboratory's network: namespaces joined by veth pairs, all of it inside this machine and gone afterwards. Needs root.
+// The laboratory's network: namespaces joined by veth pairs, all of it inside this machine and gone
+// afterwards. Needs root.
 //
 //   pod 10.91.0.2 ──veth── 10.91.0.1 node 10.91.1.1 ──veth── 10.91.1.2 upstream
 //
-// The forwarder under test stands in the pod, boxes that send queries back in the node, good servers in the upstream.
+// The forwarder under test stands in the pod, boxes that send queries back in the node, good
+// servers in the upstream.
 import { execFileSync, spawn } from 'node:child_process';
 import { type Agent, startAgent } from './agent-client.ts';
 import { removeLabDirectories } from './lab-directory.ts';
@@ -40,7 +42,10 @@ export class Namespace {
     return run('ip', ['netns', 'exec', this.name, command, ...args]);
   }
 
-  /** Asks and serves in here on behalf of the tests. Started when first needed, and when a test has killed the last one. */
+  /**
+   * Asks and serves in here on behalf of the tests. Started when first needed, and when a test has
+   * killed the last one.
+   */
   async agent(): Promise<Agent> {
     if (this.#agent === null || this.#agent.hasEnded) this.#agent = await startAgent(this.prefix);
     return this.#agent;
@@ -113,7 +118,10 @@ export class Lab {
     return address;
   }
 
-  /** Counts the DNS messages (UDP) that leave the pod for an address from now on; read it with packetsTo(). */
+  /**
+   * Counts the DNS messages (UDP) that leave the pod for an address from now on; read it with
+   * packetsTo().
+   */
   countPacketsTo(address: string): void {
     const table = `lab_${address.replaceAll('.', '_')}`;
     this.pod.run('nft', [

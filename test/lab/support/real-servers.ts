@@ -1,5 +1,6 @@
-// Real DNS servers inside the laboratory's namespaces, as forwarders that send everything to one target: the boxes that a loop
-// leads through. They are today's versions (today.ts), CoreDNS is built from its Go module.
+// Real DNS servers inside the laboratory's namespaces, as forwarders that send everything to one
+// target: the boxes that a loop leads through. They are today's versions (today.ts), CoreDNS is
+// built from its Go module.
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { COREDNS_VERSION, startCoredns } from './coredns.ts';
@@ -130,8 +131,9 @@ export function startDnsmasq(
 }
 
 /**
- * Knot Resolver without a cache, so that what comes back is a question again: drops options, scrambles case, sets CD, merges
- * duplicates. As a stub it passes answers on; as a forwarder it would also validate, were there a trust anchor.
+ * Knot Resolver without a cache, so that what comes back is a question again: drops options,
+ * scrambles case, sets CD, merges duplicates. As a stub it passes answers on; as a forwarder it
+ * would also validate, were there a trust anchor.
  */
 export function startKresd(
   namespace: Namespace,

@@ -1,5 +1,5 @@
-// Today's systemd-resolved inside a namespace. It runs in the root of today.ts with a /run of its own, so that nothing of this
-// machine changes and its files can be read from outside.
+// Today's systemd-resolved inside a namespace. It runs in the root of today.ts with a /run of its
+// own, so that nothing of this machine changes and its files can be read from outside.
 import { chownSync, existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { labDirectory } from './lab-directory.ts';
@@ -9,13 +9,19 @@ import { untilListening } from './real-servers.ts';
 import { today, USERS } from './today.ts';
 
 export interface Resolved {
-  /** Where its file system is seen from outside: `${root}/run/systemd/resolve/resolv.conf` is its file. */
+  /**
+   * Where its file system is seen from outside: `${root}/run/systemd/resolve/resolv.conf` is its
+   * file.
+   */
   readonly root: string;
   /** Ends it and starts it again with other servers: it writes its files again. */
   restart(servers: readonly string[]): Promise<void>;
 }
 
-/** Starts systemd-resolved on 127.0.0.53 and .54 of the namespace, and on `extra` if given, forwarding to these servers. */
+/**
+ * Starts systemd-resolved on 127.0.0.53 and .54 of the namespace, and on `extra` if given,
+ * forwarding to these servers.
+ */
 export async function startResolved(
   namespace: Namespace,
   servers: readonly string[],

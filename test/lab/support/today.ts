@@ -1,6 +1,7 @@
-// Today's DNS servers: Debian sid's packages, unpacked into a root of their own, so that nothing on this machine is replaced.
-// The root is made once a month by apt and mmdebstrap, from the mirror that this machine's apt uses (10 s), and is kept in the
-// cache. Its programs start as if they were installed: the path that today() names is a script that enters the root.
+// Today's DNS servers: Debian sid's packages, unpacked into a root of their own, so that nothing on
+// this machine is replaced. The root is made once a month by apt and mmdebstrap, from the mirror
+// that this machine's apt uses (10 s), and is kept in the cache. Its programs start as if they were
+// installed: the path that today() names is a script that enters the root.
 import { execFileSync, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
@@ -67,7 +68,10 @@ export type TodaysName = keyof typeof PROGRAMS;
 export const TODAYS_NAMES = Object.keys(PROGRAMS) as readonly TodaysName[];
 
 export interface TodaysProgram {
-  /** Start this in place of the program, with the same arguments; it keeps its process ID. Needs root. */
+  /**
+   * Start this in place of the program, with the same arguments; it keeps its process ID. Needs
+   * root.
+   */
   readonly command: string;
   /** As the program itself says. */
   readonly version: string;
@@ -80,8 +84,9 @@ const ROOTS = join(LAB_CACHE, 'sid');
 export const USERS = { root: 0, nobody: 65534, 'systemd-resolve': 64053, 'knot-resolver': 64054 };
 
 /**
- * Enters the root and becomes the program. The mounts are this process's alone and end with it. It sees the host's temporary
- * directory, where the tests write configurations, and /proc; /run is its own, or the folder that UNLOOP_LAB_RUN names.
+ * Enters the root and becomes the program. The mounts are this process's alone and end with it. It
+ * sees the host's temporary directory, where the tests write configurations, and /proc; /run is its
+ * own, or the folder that UNLOOP_LAB_RUN names.
  */
 const enter = (root: string, path: string) => `#!/bin/sh
 exec unshare --mount --propagation private sh -ec '
@@ -144,9 +149,13 @@ export function ensureTodaysRoot(): string {
   return root;
 }
 
-/** Downloads the packages and what they need, checks apt's signatures, and takes them apart: nothing of them runs. */
+/**
+ * Downloads the packages and what they need, checks apt's signatures, and takes them apart: nothing
+ * of them runs.
+ */
 function unpack(folder: string): void {
-  // A mirror that lags behind is as good: sid's index is signed, but says that it expires after a week.
+  // A mirror that lags behind is as good: sid's index is signed, but says that it expires after a
+  // week.
   const args = ['--variant=extract', '--mode=root', '--aptopt=Acquire::Check-Valid-Until "false"'];
   args.push(`--include=${PACKAGES.join(',')}`, 'sid', folder, debianMirror());
   const { status, error, stderr } = spawnSync('mmdebstrap', args, { encoding: 'utf8', timeout: 600_000 });
@@ -172,7 +181,10 @@ function debianMirror(): string {
   return mirror;
 }
 
-/** What the packages' scripts, or packages that nobody depends on, would have added; and the scripts that start the programs. */
+/**
+ * What the packages' scripts, or packages that nobody depends on, would have added; and the scripts
+ * that start the programs.
+ */
 function fillIn(folder: string, root: string): void {
   for (const part of ['bin', 'sbin', 'lib', 'lib64']) {
     if (!existsSync(join(folder, part))) symlinkSync(`usr/${part}`, join(folder, part));

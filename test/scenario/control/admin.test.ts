@@ -1,4 +1,5 @@
-// The admin listener in front of a running server: the shapes that scripts rely on, real numbers, and the flush.
+// The admin listener in front of a running server: the shapes that scripts rely on, real numbers,
+// and the flush.
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { askTcp, askUdp } from '../../support/dns-client.ts';
 import { freePort } from '../../support/real-server.ts';
@@ -203,7 +204,8 @@ describe('JSON', () => {
       await startUnloop({ config: config(firstPort, secondPort) }),
       await startUnloop({ config: config(secondPort, firstPort) }),
     ];
-    // Either may be the first to find out: it takes its route out of use, and the other sees no more of the loop.
+    // Either may be the first to find out: it takes its route out of use, and the other sees no
+    // more of the loop.
     const read = async (unloop: UnloopProcess) =>
       (await unloop.adminJson<{ episodes: Record<string, unknown>[] }>('/loops')).episodes;
     const episodesOfBoth = await until(

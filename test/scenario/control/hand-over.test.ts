@@ -1,5 +1,5 @@
-// One process follows another on the same port, as an update of a node does it: the new one starts, the old one is told to
-// stop, and clients notice nothing.
+// One process follows another on the same port, as an update of a node does it: the new one starts,
+// the old one is told to stop, and clients notice nothing.
 import { expect, it } from 'vitest';
 import { supportsReusePort } from '../../../src/io/open-socket.ts';
 import { freePort } from '../../support/real-server.ts';

@@ -61,7 +61,9 @@ describe('the file changes', () => {
   const text = (upstream: string) =>
     JSON.stringify({ upstreams: [upstream], listen: ['127.0.0.1:0'], loop: QUIET_LOOP });
 
-  /** Starts with a file in a folder of its own, changes it as told under load, and sees all through. */
+  /**
+   * Starts with a file in a folder of its own, changes it as told under load, and sees all through.
+   */
   async function followed(
     place: (folder: string, text: string) => Promise<string>,
     change: (folder: string, text: string) => Promise<void>,
@@ -278,7 +280,8 @@ describe('a reload changes', () => {
       );
       await load.more(100);
     }
-    // The file's watch and the signal each reload: of the last two changes, the count and the workers do not tell.
+    // The file's watch and the signal each reload: of the last two changes, the count and the
+    // workers do not tell.
     await until(
       () => unloop.adminJson<{ cache: { maxEntries: number } }>('/config'),
       ({ cache }) => cache.maxEntries === 500,
@@ -287,7 +290,8 @@ describe('a reload changes', () => {
     expect(lost).toEqual([]);
     expect(answers.get(OLD)).toBe(sent);
     const metrics = await unloop.metrics();
-    // What the workers that went had counted is not forgotten, and a worker that goes on purpose is no restart.
+    // What the workers that went had counted is not forgotten, and a worker that goes on purpose is
+    // no restart.
     expect(metrics.value('unloop_queries_total')).toBe(sent);
     expect(metrics.value('unloop_worker_restarts_total')).toBe(0);
   }, 60_000);

@@ -1,4 +1,5 @@
-// What the scenarios of control share: upstreams that are told apart by the address they answer with, and waiting.
+// What the scenarios of control share: upstreams that are told apart by the address they answer
+// with, and waiting.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { onTestFinished } from 'vitest';
 import {

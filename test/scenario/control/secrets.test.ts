@@ -1,4 +1,5 @@
-// A secret leaves the process nowhere: no page, no log line however talkative, no argument, no error about a configuration.
+// A secret leaves the process nowhere: no page, no log line however talkative, no argument, no
+// error about a configuration.
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';

@@ -1,5 +1,6 @@
-// Signals beside those that stop and reload: SIGUSR1 and SIGUSR2 log statistics. Left to themselves, the one opens the
-// debugger of Node.js to every local user, the other ends the process.
+// Signals beside those that stop and reload: SIGUSR1 and SIGUSR2 log statistics. Left to
+// themselves, the one opens the debugger of Node.js to every local user, the other ends the
+// process.
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';

@@ -1,4 +1,5 @@
-// Socket activation without systemd: sockets of every kind handed over as descriptors 3, 4 …, with LISTEN_FDS and LISTEN_PID.
+// Socket activation without systemd: sockets of every kind handed over as descriptors 3, 4 …, with
+// LISTEN_FDS and LISTEN_PID.
 import { type ChildProcess, spawn } from 'node:child_process';
 import dgram from 'node:dgram';
 import { once } from 'node:events';
@@ -35,7 +36,10 @@ async function tcpListener(host: string, port: number) {
   return { fd: descriptorOf(server), port: (server.address() as net.AddressInfo).port };
 }
 
-/** UDP and TCP on one port of the kernel's choice. One that is free for UDP may be taken for TCP: then another is tried. */
+/**
+ * UDP and TCP on one port of the kernel's choice. One that is free for UDP may be taken for TCP:
+ * then another is tried.
+ */
 async function socketPair(host: string, options: Partial<dgram.SocketOptions> = {}) {
   for (let attempt = 1; ; attempt++) {
     const udp = await udpSocket(host, 0, options);

@@ -1,5 +1,5 @@
-// A steady stream of queries from several source ports, each sent once and never again: what is lost stays lost and is
-// counted. For changes under load.
+// A steady stream of queries from several source ports, each sent once and never again: what is
+// lost stays lost and is counted. For changes under load.
 import dgram from 'node:dgram';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { onTestFinished } from 'vitest';
@@ -20,7 +20,10 @@ export interface LoadResult {
   readonly answers: ReadonlyMap<string, number>;
 }
 
-/** Starts it; it ends with the test at the latest. Every name is new, so nothing comes from the cache. */
+/**
+ * Starts it; it ends with the test at the latest. Every name is new, so nothing comes from the
+ * cache.
+ */
 export function startLoad(port: number, address = '127.0.0.1'): SteadyLoad {
   const load = new SteadyLoad(port, address);
   onTestFinished(() => load.close());

@@ -5,7 +5,10 @@ import { askTcp, queryBytes, readAnswer, UdpClient } from '../../support/dns-cli
 import { startUnloop } from '../../support/unloop-process.ts';
 import { QUIET_LOOP, upstreamSaying } from './scene.ts';
 
-/** One name from many source ports; how often the upstream was asked is the number of caches, which is that of workers. */
+/**
+ * One name from many source ports; how often the upstream was asked is the number of caches, which
+ * is that of workers.
+ */
 async function countCaches(port: number, asked: () => number): Promise<number> {
   const clients = await Promise.all(Array.from({ length: 60 }, () => UdpClient.open(port)));
   for (const client of clients) {
@@ -24,7 +27,8 @@ describe('workers', () => {
       config: { upstreams: [upstream.text], workers: 3, loop: QUIET_LOOP },
     });
     expect((await unloop.metrics()).value('unloop_workers')).toBe(3);
-    // The kernel chooses by the source port: one of three is missed by 60 clients with odds of 3 × (2/3)⁶⁰, 10⁻¹⁰.
+    // The kernel chooses by the source port: one of three is missed by 60 clients with odds of 3 ×
+    // (2/3)⁶⁰, 10⁻¹⁰.
     expect(await countCaches(unloop.port, asked)).toBe(3);
     for (let i = 0; i < 20; i++) expect((await askTcp(unloop.port, { name: 'same.example' })).rcode).toBe(0);
     expect(asked()).toBe(3);

@@ -45,9 +45,9 @@ interface Case {
 }
 
 const CASES: readonly Case[] = [
-  { what: 'one octet', bytes: Buffer.from([1]), reason: 'too_short', rcode: null },
+  { what: 'one byte', bytes: Buffer.from([1]), reason: 'too_short', rcode: null },
   {
-    what: 'eleven octets',
+    what: 'eleven bytes',
     bytes: message(RD, [1, 0, 0, 0]).subarray(0, 11),
     reason: 'too_short',
     rcode: null,
@@ -103,7 +103,7 @@ const CASES: readonly Case[] = [
     rcode: 1,
   },
   {
-    what: 'a name over 255 octets (RFC 1035 §2.3.4)',
+    what: 'a name over 255 bytes (RFC 1035 §2.3.4)',
     bytes: message(RD, [1, 0, 0, 0], label63, label63, label63, label63, [0], A_IN),
     reason: 'bad_question',
     rcode: 1,
@@ -189,7 +189,10 @@ describe.each(SOCKETS)('bad messages over the $socket', ({ native }) => {
   const droppedFor = async (reason: string) =>
     (await f.unloop.metrics()).value('unloop_dropped_total', { reason });
 
-  /** Sends bytes, then a good query. Their answers come in any order over UDP; of silence another good answer is the proof. */
+  /**
+   * Sends bytes, then a good query. Their answers come in any order over UDP; of silence another
+   * good answer is the proof.
+   */
   async function askBoth(
     transport: 'UDP' | 'TCP',
     bytes: Buffer,
@@ -262,7 +265,7 @@ describe.each(SOCKETS)('bad messages over the $socket', ({ native }) => {
     client.close();
   });
 
-  it('octets behind the message are neither an error nor passed on', async () => {
+  it('bytes behind the message are neither an error nor passed on', async () => {
     const trailing = Buffer.concat([queryBytes({ name: 'trailing.example' }), Buffer.from('smuggled')]);
     expect(await askUdp(f.port, trailing)).toMatchObject({ rcode: 0 });
     expect(f.asked('trailing.example')[0]!.bytes.includes('smuggled')).toBe(false);

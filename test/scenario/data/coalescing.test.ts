@@ -1,4 +1,5 @@
-// Identical queries in flight share one question to the upstream (RFC 5452 §5); each client gets what is its own.
+// Identical queries in flight share one question to the upstream (RFC 5452 §5); each client gets
+// what is its own.
 import { describe, expect, it } from 'vitest';
 import { queryBytes, readAnswer, TcpClient, UdpClient } from '../../support/dns-client.ts';
 import { answer, later, servfail } from '../../support/scripted-upstream.ts';
@@ -33,8 +34,8 @@ describe.each(SOCKETS)('coalescing over the $socket', ({ native }) => {
       const i = reply.id - 1000;
       expect(reply.name).toBe(spell(i));
       expect(reply.opt !== null).toBe(i % 2 === 0);
-      // 12 × 73 bytes, as owners become pointers to the question: of 512, which is what a client without
-      // OPT takes over UDP, six fit behind it.
+      // 12 × 73 bytes, as owners become pointers to the question: of 512, which is what a client
+      // without OPT takes over UDP, six fit behind it.
       const fits = i % 5 === 0 || i % 2 === 0;
       expect(reply.truncated).toBe(!fits);
       expect(reply.answers).toHaveLength(fits ? 12 : 6);

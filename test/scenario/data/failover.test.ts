@@ -1,4 +1,5 @@
-// Several upstreams, some of them bad; one upstream that says nothing: what the client gets, and when.
+// Several upstreams, some of them bad; one upstream that says nothing: what the client gets, and
+// when.
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { type Answer, askTcp, askUdp } from '../../support/dns-client.ts';
 import { freePort } from '../../support/real-server.ts';

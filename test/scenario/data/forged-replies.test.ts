@@ -1,4 +1,5 @@
-// What comes in for a question in flight but does not match it is dropped, and the wait for the right one goes on (RFC 5452).
+// What comes in for a question in flight but does not match it is dropped, and the wait for the
+// right one goes on (RFC 5452).
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import {
   type Action,
@@ -104,7 +105,8 @@ describe.each(SOCKETS)('replies over the $socket', ({ native }) => {
       const good = answer(query).bytes;
       const mutated = Array.from({ length: 200 }, (_, i) => {
         const bytes = Buffer.from(good);
-        // Past the ID: sometimes these fit the question, and then any well-formed answer may be taken.
+        // Past the ID: sometimes these fit the question, and then any well-formed answer may be
+        // taken.
         bytes[2 + ((i * 7) % (bytes.length - 2))] = (i * 37) & 255;
         return send(i % 3 === 0 ? bytes.subarray(0, (i * 5) % bytes.length) : bytes);
       });

@@ -1,5 +1,6 @@
-// Unloop in front of a scripted upstream: what every scenario of the data path starts from. One worker, so that there is one
-// cache; no probes, so that the upstream sees nothing but what clients asked.
+// Unloop in front of a scripted upstream: what every scenario of the data path starts from. One
+// worker, so that there is one cache; no probes, so that the upstream sees nothing but what clients
+// asked.
 import { type Answer, askTcp, askUdp, type Question } from '../../support/dns-client.ts';
 import {
   answer,
@@ -78,14 +79,18 @@ export class Forwarder {
     return askedOf(this.upstream, name);
   }
 
-  /** From here on questions() leaves out the repetitions: for `beforeEach` where tests share a forwarder. */
+  /**
+   * From here on questions() leaves out the repetitions: for `beforeEach` where tests share a
+   * forwarder.
+   */
   async mark(): Promise<void> {
     this.#repeatedBefore = await this.#repeated();
   }
 
   /**
-   * How many questions about these names went to the upstream since mark(), repetitions left out: where the machine stalls, one
-   * is repeated before its answer is read. The names must not have been asked about before.
+   * How many questions about these names went to the upstream since mark(), repetitions left out:
+   * where the machine stalls, one is repeated before its answer is read. The names must not have
+   * been asked about before.
    */
   async questions(...names: readonly string[]): Promise<number> {
     const asked = names.reduce((sum, name) => sum + this.asked(name).length, 0);

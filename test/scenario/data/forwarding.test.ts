@@ -1,10 +1,11 @@
-// A query goes out, its answer comes back: what of it belongs to each client, and what is passed on as it is.
+// A query goes out, its answer comes back: what of it belongs to each client, and what is passed on
+// as it is.
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { askTcp, askUdp, nameBytes, queryBytes, TcpClient, UdpClient } from '../../support/dns-client.ts';
 import { answer, send, truncated, withFlags } from '../../support/scripted-upstream.ts';
 import { type Forwarder, SOCKETS, startForwarder } from './forwarder.ts';
 
-/** 40 TXT records: about 3,000 octets. */
+/** 40 TXT records: about 3,000 bytes. */
 const longAnswers = (name: string) =>
   Array.from({ length: 40 }, (_, i) => ({
     type: 'TXT' as const,
@@ -148,7 +149,7 @@ describe.each(SOCKETS)('forwarding over the $socket', ({ native }) => {
       });
     });
 
-    it('carries a name of 255 octets with labels of 63', async () => {
+    it('carries a name of 255 bytes with labels of 63', async () => {
       const label = transport[0]!.toLowerCase().repeat(63);
       const longest = [label, label, label, label.slice(2)].join('.');
       expect(nameBytes(longest)).toHaveLength(255);
@@ -168,7 +169,7 @@ describe.each(SOCKETS)('forwarding over the $socket', ({ native }) => {
   });
 
   it('sets TC where the answer does not fit the client, by what the client takes (RFC 1035 §4.2.1, RFC 6891 §6.2.3)', async () => {
-    // 10 records of about 80 octets: more than 512, less than 1232.
+    // 10 records of about 80 bytes: more than 512, less than 1232.
     f.on('middle.example', (query) =>
       answer(query, {
         answers: Array.from({ length: 10 }, (_, i) => ({
@@ -197,7 +198,7 @@ describe.each(SOCKETS)('forwarding over the $socket', ({ native }) => {
     expect(await f.questions('middle.example')).toBe(1);
   });
 
-  it('sends no more than 1232 octets over UDP, whatever the client takes (RFC 9715)', async () => {
+  it('sends no more than 1232 bytes over UDP, whatever the client takes (RFC 9715)', async () => {
     f.on('huge.example', (query) =>
       query.transport === 'udp' ? truncated(query) : answer(query, { answers: longAnswers('huge.example') }),
     );

@@ -1,4 +1,5 @@
-// Questions for the server itself (class CHAOS): never sent on, REFUSED unless something may be told.
+// Questions for the server itself (class CHAOS): never sent on, REFUSED unless something may be
+// told.
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { queryBytes, readAnswer, TcpClient, UdpClient } from '../../support/dns-client.ts';

@@ -1,4 +1,5 @@
-// What is learned of a whole server, by a running process: its own shortcomings are, what the owner of a domain shows is not.
+// What is learned of a whole server, by a running process: its own shortcomings are, what the owner
+// of a domain shows is not.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, describe, expect, it } from 'vitest';
 import {

@@ -1,4 +1,5 @@
-// What is more than can be borne, and who is not served: REFUSED, a counter, and service as before once it is over.
+// What is more than can be borne, and who is not served: REFUSED, a counter, and service as before
+// once it is over.
 import { once } from 'node:events';
 import net from 'node:net';
 import { describe, expect, it } from 'vitest';

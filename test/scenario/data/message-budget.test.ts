@@ -1,4 +1,5 @@
-// How many messages one question costs, where replies over UDP are none and TCP does not help either: three at most.
+// How many messages one question costs, where replies over UDP are none and TCP does not help
+// either: three at most.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, expect, it } from 'vitest';
 import {

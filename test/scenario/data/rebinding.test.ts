@@ -1,4 +1,5 @@
-// DNS rebinding: a name from outside that leads inside. Withheld where limits.rebindProtection is on; off, everything passes.
+// DNS rebinding: a name from outside that leads inside. Withheld where limits.rebindProtection is
+// on; off, everything passes.
 
 import { writeFileSync } from 'node:fs';
 import dnsPacket from 'dns-packet';

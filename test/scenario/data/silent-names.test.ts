@@ -1,6 +1,6 @@
-// Names whose authority is silent, asked by one client, beside an honest one: over TCP, TLS and HTTPS the honest client loses no more
-// than without them. A server that works on one query after the other, as dnsdist does by default for DoT, waits for
-// the silent one.
+// Names whose authority is silent, asked by one client, beside an honest one: over TCP, TLS and
+// HTTPS the honest client loses no more than without them. A server that works on one query after
+// the other, as dnsdist does by default for DoT, waits for the silent one.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { TestAuthority } from '../../support/certificates.ts';
@@ -16,7 +16,10 @@ import { startUnloop } from '../../support/unloop-process.ts';
 import { scenarioConfig } from './forwarder.ts';
 
 const SECONDS = 5;
-/** A machine that stops for a second loses queries in one of the two halves. An attack that works does in each round. */
+/**
+ * A machine that stops for a second loses queries in one of the two halves. An attack that works
+ * does in each round.
+ */
 const ROUNDS = 3;
 const HONEST_PER_SECOND = 10;
 
@@ -33,7 +36,10 @@ const serial = (): Script => {
   };
 };
 
-/** One client can be both, and the server still keeps up; where it cannot, the honest client has an address of its own. */
+/**
+ * One client can be both, and the server still keeps up; where it cannot, the honest client has an
+ * address of its own.
+ */
 const SERVERS = [
   {
     server: 'HTTPS, 100 streams',
@@ -72,7 +78,9 @@ const SERVERS = [
   },
 ] as const;
 
-/** Asks at a constant rate beside an attacker; returns how many honest queries were not answered. */
+/**
+ * Asks at a constant rate beside an attacker; returns how many honest queries were not answered.
+ */
 async function countLost(port: number, run: string, from: string, silentPerSecond: number): Promise<number> {
   const honest = await UdpClient.open(port, '127.0.0.1', from);
   const attacker = await UdpClient.open(port);

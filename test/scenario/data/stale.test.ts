@@ -1,4 +1,5 @@
-// Expired answers stand in where the upstreams fail or are slow (RFC 8767), EDE 3 says so (RFC 8914 §4.4).
+// Expired answers stand in where the upstreams fail or are slow (RFC 8767), EDE 3 says so (RFC 8914
+// §4.4).
 import { describe, expect, it } from 'vitest';
 import { askTcp, askUdp } from '../../support/dns-client.ts';
 import { answer, later, nxdomain, servfail } from '../../support/scripted-upstream.ts';

@@ -1,4 +1,5 @@
-// TCP as clients use and misuse it (RFC 7766): pipelines, split and joined reads, half-close, idle connections, slow readers.
+// TCP as clients use and misuse it (RFC 7766): pipelines, split and joined reads, half-close, idle
+// connections, slow readers.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { framed, queryBytes, readAnswer, TcpClient } from '../../support/dns-client.ts';
 import { answer, later, truncated } from '../../support/scripted-upstream.ts';
@@ -42,10 +43,10 @@ describe('a TCP client', () => {
     client.close();
   });
 
-  it('may send octet by octet (RFC 7766 §8)', async () => {
+  it('may send byte by byte (RFC 7766 §8)', async () => {
     const client = await TcpClient.connect(f.port);
-    for (const octet of framed(queryBytes({ name: 'drip.example', id: 77 }))) {
-      client.write(Buffer.from([octet]));
+    for (const byte of framed(queryBytes({ name: 'drip.example', id: 77 }))) {
+      client.write(Buffer.from([byte]));
       await new Promise((resolve) => setImmediate(resolve));
     }
     expect(readAnswer(await client.receive())).toMatchObject({ id: 77, rcode: 0 });
@@ -116,7 +117,7 @@ describe('a TCP client', () => {
 });
 
 describe('limits.tcpIdle', () => {
-  it('closes a connection on which nothing whole comes; octets alone do not keep it open (RFC 7766 §6.2.3)', async () => {
+  it('closes a connection on which nothing whole comes; bytes alone do not keep it open (RFC 7766 §6.2.3)', async () => {
     const f = await startForwarder({ config: { limits: { tcpIdle: '400ms' } } });
     const silent = await TcpClient.connect(f.port);
     const dripping = await TcpClient.connect(f.port);

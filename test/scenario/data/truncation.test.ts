@@ -1,4 +1,5 @@
-// What is too long for a client, or was cut on its way from the upstream: TC, and as many whole records as there are.
+// What is too long for a client, or was cut on its way from the upstream: TC, and as many whole
+// records as there are.
 import { describe, expect, it } from 'vitest';
 import { type Answer, queryBytes, readAnswer, TcpClient, UdpClient } from '../../support/dns-client.ts';
 import { answer, truncated, withFlags } from '../../support/scripted-upstream.ts';
@@ -29,7 +30,8 @@ describe.each(SOCKETS)('over the $socket', ({ native }) => {
       // Asked again each time: neither the answer nor a failure was stored.
       expect(f.asked('cut.example').length).toBeGreaterThanOrEqual(turn);
     }
-    // Without OPT it takes 512 bytes: header and question take 29, a record 16 with a pointer, 28 with its name.
+    // Without OPT it takes 512 bytes: header and question take 29, a record 16 with a pointer, 28
+    // with its name.
     const small = await f.udp({ name: 'cut.example', edns: false });
     expect(small).toMatchObject({ rcode: 0, truncated: true, opt: null });
     expect(addressesOf(small)).toEqual(answers.slice(0, addressesOf(small).length).map(({ data }) => data));

@@ -1,4 +1,5 @@
-// How upstreams are talked to: EDNS that they refuse, TCP, TLS and HTTPS, certificates that are right and wrong.
+// How upstreams are talked to: EDNS that they refuse, TCP, TLS and HTTPS, certificates that are
+// right and wrong.
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -123,7 +124,9 @@ describe('TCP toward upstreams', () => {
   });
 });
 
-/** An upstream with TLS and HTTPS for this name and address, and the file that makes Node trust it. */
+/**
+ * An upstream with TLS and HTTPS for this name and address, and the file that makes Node trust it.
+ */
 async function startSecure(
   script: Script,
   names: string[] = ['dns.example'],
@@ -172,7 +175,8 @@ describe.each([
       ),
     );
     expect(upstream.queries.every((query) => query.transport === scheme)).toBe(true);
-    // Toward a server that seems silent, as on a loaded machine, up to 16 are opened; and the main thread has one.
+    // Toward a server that seems silent, as on a loaded machine, up to 16 are opened; and the main
+    // thread has one.
     expect(upstream.connectionsAccepted).toBeLessThanOrEqual(17);
   });
 

@@ -1,0 +1,385 @@
+// All the work of the main thread: finds upstreams, starts workers, watches for changes, reloads,
+// drains. cli/serve.ts starts it and passes signals on. Nothing here can delay a query: workers do
+// not wait for it.
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Clock } from '../../base/clock.ts';
+import { UnloopError } from '../../base/errors.ts';
+import type { Log } from '../../base/log.ts';
+import { RepeatLimiter } from '../../base/repeat-limiter.ts';
+import { describeChanges } from '../../config/changes.ts';
+import type { Config, ListenAddress } from '../../config/config.ts';
+import { formatHostAndPort } from '../../config/host-and-port.ts';
+import { CannotWatch } from '../../discovery/watch.ts';
+import { nativeStatus, supportsReusePort } from '../../io/open-socket.ts';
+import { createKeyMaterial, type LoopKeyMaterial } from '../../loop/keys.ts';
+import { SentQuestions } from '../../loop/sent-questions.ts';
+import { Counters, CounterTotals, createCounterBlock } from '../../metrics/counters.ts';
+import type { FailureReason } from '../../upstream/exchange.ts';
+import { HealthChecker } from '../../upstream/health.ts';
+import { SharedUpstreamState } from '../../upstream/shared-state.ts';
+import type { BoundAddress, FromWorker } from '../worker/worker-channel.ts';
+import { AdminListener } from './admin-listener.ts';
+import { NoticeLog, reportRefusedClient } from './control-log.ts';
+import { LessonControl } from './lesson-control.ts';
+import { claimed, listenOf, takeInherited } from './listen-addresses.ts';
+import { LoopControl } from './loop-control.ts';
+import { MainUpstreams } from './main-upstreams.ts';
+import type { ServerFacts } from './server-facts.ts';
+import { Supervisor } from './supervisor.ts';
+import { UpstreamConduct } from './upstream-conduct.ts';
+import { UpstreamFaults } from './upstream-faults.ts';
+import { logConduct, logHealthChange, UpstreamLog } from './upstream-log.ts';
+import { UpstreamRegistry } from './upstream-registry.ts';
+import { type UpstreamPlan, UpstreamSources } from './upstream-sources.ts';
+import {
+  changesLoopControl,
+  loopKeysAfter,
+  needsNewWorkers,
+  withinLimits,
+  workersFor,
+} from './worker-plan.ts';
+
+/**
+ * After a stop, queries in flight are answered by their deadline; this much later the process exits
+ * in any case.
+ */
+const DRAIN_MARGIN_MS = 200;
+const LOOK_MS = 1000;
+
+/** An error that people can fix, without a stack trace; any other as it is. */
+function fieldsOf(error: unknown): object {
+  if (!(error instanceof UnloopError)) return { err: error };
+  const { code, message, remedy } = error;
+  return { code, reason: message.replaceAll('\n', '; '), remedy };
+}
+
+export class ControlPlane implements ServerFacts {
+  config: Config;
+  /** Addresses listened on, ports settled. */
+  listen: readonly ListenAddress[] = [];
+  draining = false;
+  readonly reloads = { ok: 0, failed: 0 };
+  readonly startedAtMs = Date.now();
+  readonly totals = new CounterTotals();
+  readonly state = new SharedUpstreamState();
+  readonly registry = new UpstreamRegistry(this.state, this.totals);
+  readonly supervisor: Supervisor;
+  readonly health: HealthChecker;
+  readonly conduct = new UpstreamConduct(this.totals);
+  loop: LoopControl;
+  readonly lessons: LessonControl;
+  readonly #log: Log;
+  readonly #clock = new Clock();
+  readonly #limiter: RepeatLimiter;
+  readonly #upstreams = new MainUpstreams(this.#clock);
+  readonly #upstreamLog: UpstreamLog;
+  /** Why upstreams failed, in words. */
+  readonly #faults = new UpstreamFaults();
+  readonly #notices: NoticeLog;
+  /**
+   * Sockets that a supervisor of services opened for us; where there are any, listen: is not used.
+   */
+  readonly #inherited: readonly BoundAddress[];
+  /** Set before anything else is done with the control plane. */
+  #sources!: UpstreamSources;
+  readonly #admin: AdminListener;
+  /** The main thread counts its probes in a block of its own. */
+  readonly #counters: Counters;
+  #loopKeys: LoopKeyMaterial;
+  #timer: NodeJS.Timeout | null = null;
+  /** Reloads and new plans are carried out one after the other. */
+  #work: Promise<void> = Promise.resolve();
+
+  private constructor(config: Config, inherited: readonly BoundAddress[], log: Log) {
+    this.config = config;
+    this.#inherited = inherited;
+    this.#log = log;
+    this.#notices = new NoticeLog(log);
+    this.#limiter = new RepeatLimiter(log, this.#clock);
+    this.#upstreamLog = new UpstreamLog(this.#limiter, this.totals, this.#faults);
+    this.#loopKeys = createKeyMaterial(config.loop.clusterKey, config.loop.ring);
+    // The first block: what workers counted that are gone is added to it.
+    const counterBlock = createCounterBlock();
+    this.totals.add(counterBlock);
+    this.#counters = new Counters(counterBlock);
+    this.supervisor = new Supervisor(
+      {
+        workers: workersFor(config, log),
+        reusePort: supportsReusePort(),
+        config,
+        routing: this.registry.routing,
+        upstreamState: this.state.buffer,
+        sentQuestions: new SentQuestions().buffer,
+        loopKeys: this.#loopKeys,
+      },
+      this.totals,
+      log,
+      (message) => this.#onReport(message),
+    );
+    this.lessons = new LessonControl({
+      clock: this.#clock,
+      log,
+      state: this.state,
+      upstreams: this.#upstreams,
+    });
+    this.health = new HealthChecker({
+      settings: config.forward.healthCheck,
+      state: this.state,
+      clock: this.#clock,
+      open: (spec) => this.#upstreams.openOnce(spec),
+      onChange: (change) => logHealthChange(log, change),
+    });
+    this.loop = this.#openLoopControl();
+    this.#admin = new AdminListener(this, this.#limiter, log);
+  }
+
+  #openLoopControl(): LoopControl {
+    return new LoopControl({
+      config: this.config,
+      clock: this.#clock,
+      log: this.#log,
+      state: this.state,
+      upstreams: this.#upstreams,
+      counters: this.#counters,
+      keys: this.#loopKeys,
+      listen: listenOf(this.config, this.#inherited)
+        .map((address) => formatHostAndPort(address.host, address.port))
+        .join(', '),
+      leaveRoute: (routeSlot) => {
+        void this.supervisor.broadcast({ type: 'leave-route', routeSlot });
+      },
+    });
+  }
+
+  /** Finds the upstreams, listens, serves. Rejects with an UnloopError when it cannot. */
+  static async start(config: Config, log: Log): Promise<ControlPlane> {
+    const inherited = takeInherited(log);
+    const fitting = withinLimits(config, log);
+    const plane = new ControlPlane(fitting, inherited, log);
+    try {
+      await plane.#start();
+    } catch (error) {
+      // Nothing may keep the process alive that says it cannot start.
+      await plane.#close(0);
+      throw error;
+    }
+    return plane;
+  }
+
+  async #start(): Promise<void> {
+    this.#sources = await this.#findSources(this.config);
+    await this.#usePlan(this.#sources.plan());
+    if (this.registry.upstreams.length === 0) {
+      this.#log.warn(
+        { code: 'UNLOOP_NO_UPSTREAM' },
+        'no upstream is known yet: queries are answered SERVFAIL. Name one under upstreams:, or see `unloop doctor`',
+      );
+    }
+    this.listen = await this.supervisor.start(claimed(this.config, this.#inherited, []));
+    this.#sources.follow();
+    this.health.start();
+    await this.#admin.open(this.config);
+    this.#timer = setInterval(() => this.#look(), LOOK_MS);
+    this.#log.info(
+      {
+        listen: this.listen.map((address) => formatHostAndPort(address.host, address.port)),
+        upstreams: this.registry.upstreams.map((upstream) => upstream.spec.text),
+        workers: this.supervisor.running,
+        socket: nativeStatus().available ? 'batch' : 'node',
+        admin: this.#adminText(),
+      },
+      'unloop is ready',
+    );
+  }
+
+  #adminText(): string {
+    const { address } = this.#admin;
+    if (address !== null) return formatHostAndPort(address.host, address.port);
+    return this.config.admin.listen === null ? 'off' : 'awaited';
+  }
+
+  /** Finds out where the upstreams are; what changes later is used as long as these sources are. */
+  async #findSources(config: Config): Promise<UpstreamSources> {
+    const onPlan = () =>
+      this.#enqueue(async () => {
+        if (this.#sources === sources) await this.#usePlan(sources.plan());
+      });
+    const onError = (error: unknown) => {
+      if (error instanceof CannotWatch)
+        this.#log.warn({ code: 'cannot-watch', remedy: error.remedy }, error.message);
+      else this.#log.error({ err: error }, 'the machine’s resolver files cannot be followed');
+    };
+    const sources = await UpstreamSources.find(config, listenOf(config, this.#inherited), onPlan, onError);
+    return sources;
+  }
+
+  async #usePlan(plan: UpstreamPlan): Promise<void> {
+    this.#notices.log(plan.notices);
+    this.registry.update(plan.zones);
+    await this.supervisor.useRouting(this.registry.routing);
+    this.#upstreams.keep(this.registry.routing.upstreams);
+    this.#faults.keep(this.registry.routing.upstreams.map(({ text }) => text));
+    this.health.setUpstreams(this.registry.upstreams);
+    this.loop.setRoutes(this.registry.routes);
+  }
+
+  /**
+   * Runs after the current task, unless we stop first. An error is logged, as there is no caller to
+   * report it to.
+   */
+  #enqueue(work: () => Promise<void>): void {
+    const unlessStopping = () => (this.draining ? undefined : work());
+    this.#work = this.#work.then(unlessStopping).catch((error: unknown) => {
+      this.#log.error({ err: error }, 'a change could not be carried out; the server goes on as it was');
+    });
+  }
+
+  #onReport(message: FromWorker): void {
+    if (message.type === 'sighted') this.loop.sighted(message.sightings);
+    else if (message.type === 'suspected') this.loop.suspected(message.routeSlot, message.isWeak);
+    else if (message.type === 'stumbled') this.#onStumble(message.slot, message.marks, message.domain);
+    else if (message.type === 'refused') this.#reportRefused(message.client);
+    else if (message.type === 'upstream-fault')
+      this.#onUpstreamFault(message.upstream, message.reason, message.text);
+  }
+
+  #onUpstreamFault(text: string, reason: FailureReason, cause: string): void {
+    this.#faults.add(text, reason, cause);
+    const upstream = this.registry.upstreams.find(({ spec }) => spec.text === text);
+    if (upstream !== undefined) this.health.blame(upstream.spec.slot, cause);
+  }
+
+  #onStumble(slot: number, marks: number, domain: string): void {
+    const upstream = this.registry.upstreams.find(({ spec }) => spec.slot === slot);
+    if (upstream !== undefined) void this.lessons.stumbled(upstream.spec, marks, domain);
+  }
+
+  #reportRefused(client: string): void {
+    this.#clock.refresh();
+    reportRefusedClient(this.#limiter, client, this.config.limits.allow.length > 0);
+  }
+
+  #look(): void {
+    this.#clock.refresh();
+    this.#upstreamLog.look(this.registry.upstreams);
+    logConduct(this.#log, this.conduct.look(this.registry.upstreams));
+    this.#limiter.tick();
+  }
+
+  /**
+   * Takes over a new configuration; `load` throws when it has faults: then everything stays as it
+   * is.
+   */
+  reload(load: () => Config): Promise<void> {
+    this.#enqueue(async () => {
+      try {
+        const previous = this.config;
+        await this.#useConfig(load());
+        // The operator who reloads may have fixed the way to a server.
+        this.health.checkNow();
+        this.reloads.ok++;
+        const changes = describeChanges(previous, this.config);
+        this.#log.info({ changes }, 'the configuration was reloaded');
+      } catch (error) {
+        this.reloads.failed++;
+        const text = 'the new configuration cannot be used; the running one stays';
+        // Another mistake in the next try is another line.
+        this.#limiter.report(`reload ${String(error)}`, 'error', fieldsOf(error), text);
+      }
+    });
+    return this.#work;
+  }
+
+  /** Rejects before anything has changed, or after everything is again as it was. */
+  async #useConfig(wanted: Config): Promise<void> {
+    const config = withinLimits(wanted, this.#log);
+    if (JSON.stringify(config) === JSON.stringify(this.config)) return;
+    const previous = this.config;
+    const listenChanged =
+      this.#inherited.length === 0 && JSON.stringify(config.listen) !== JSON.stringify(previous.listen);
+    const sources = await this.#findSources(config);
+    const admin = await this.#admin.prepare(previous, config);
+    const loopKeys = loopKeysAfter(previous, config);
+    try {
+      await this.#changeWorkers(previous, config, sources, listenChanged, loopKeys);
+    } catch (error) {
+      await admin.cancel();
+      await this.#usePlan(this.#sources.plan());
+      throw error;
+    }
+    this.#sources.close();
+    this.#sources = sources;
+    this.config = config;
+    if (loopKeys !== null) this.#loopKeys = loopKeys;
+    if (changesLoopControl(previous, config)) {
+      this.loop.close();
+      this.loop = this.#openLoopControl();
+    }
+    this.health.configure(config.forward.healthCheck);
+    await this.#usePlan(sources.plan());
+    sources.follow();
+    await admin.commit();
+  }
+
+  /**
+   * Gives the workers a new configuration; those settings that are taken at birth only need new
+   * ones.
+   */
+  async #changeWorkers(
+    previous: Config,
+    config: Config,
+    sources: UpstreamSources,
+    listenChanged: boolean,
+    loopKeys: LoopKeyMaterial | null,
+  ): Promise<void> {
+    if (!needsNewWorkers(previous, config)) {
+      await this.supervisor.useConfig(config);
+      return;
+    }
+    this.registry.update(sources.plan().zones);
+    const { routing } = this.registry;
+    const workers = workersFor(config, this.#log);
+    this.listen = await this.supervisor.replaceAll(
+      { config, workers, routing, ...(loopKeys === null ? {} : { loopKeys }) },
+      listenChanged ? claimed(config, this.#inherited, this.listen) : this.listen,
+      config.forward.deadlineMs + DRAIN_MARGIN_MS,
+    );
+  }
+
+  /** Resolves when every worker has said that it is alive: one that hangs leaves it waiting. */
+  async isAlive(): Promise<void> {
+    await this.supervisor.broadcast({ type: 'ping' });
+  }
+
+  /**
+   * Goes out of service: not ready any more, but answering, for config.lameduckMs; then takes
+   * nothing new and finishes what is in flight.
+   */
+  async stop(): Promise<void> {
+    if (this.draining) return;
+    this.draining = true;
+    this.#sources.close();
+    const { lameduckMs } = this.config;
+    if (lameduckMs > 0) {
+      this.#log.info({ lameduckMs }, 'stopping: still answering for a while');
+      await sleep(lameduckMs);
+    }
+    const graceMs = this.config.forward.deadlineMs + DRAIN_MARGIN_MS;
+    // A change that a worker does not carry out must not hold up the end.
+    await Promise.race([this.#work, sleep(2 * graceMs, undefined, { ref: false })]);
+    await this.#close(graceMs);
+    this.#log.info({}, 'unloop has stopped');
+  }
+
+  /** Stops everything; workers may take graceMs to finish queries in flight. */
+  async #close(graceMs: number): Promise<void> {
+    // There are none where the start failed early.
+    (this.#sources as UpstreamSources | undefined)?.close();
+    await this.supervisor.drain(graceMs);
+    if (this.#timer !== null) clearInterval(this.#timer);
+    this.loop.close();
+    this.health.stop();
+    await this.#upstreams.close();
+    await this.#admin.close();
+  }
+}

@@ -1,0 +1,50 @@
+// Where to listen: on the sockets that a supervisor of services opened for us, else as configured.
+// Main thread, at start and for every reload.
+import type { Log } from '../../base/log.ts';
+import type { Config } from '../../config/config.ts';
+import { findInheritedSockets } from '../../io/inherited-sockets.ts';
+import { nativeStatus } from '../../io/open-socket.ts';
+import { listenError } from '../listen/listen-error.ts';
+import type { BoundAddress } from '../worker/worker-channel.ts';
+
+/** Where to listen: on what was inherited, else as configured. */
+export function listenOf(config: Config, inherited: readonly BoundAddress[]): readonly BoundAddress[] {
+  return inherited.length === 0 ? config.listen : inherited;
+}
+
+/**
+ * The same, for the first worker: what neither we nor the process that we follow hold must be free.
+ * An address that shares a port with one of ours cannot be claimed, as it would be taken for
+ * somebody else's.
+ */
+export function claimed(
+  config: Config,
+  inherited: readonly BoundAddress[],
+  held: readonly BoundAddress[],
+): readonly BoundAddress[] {
+  if (inherited.length > 0 || config.takeOver) return listenOf(config, inherited);
+  return config.listen.map((address) => ({
+    ...address,
+    claim: !held.some((own) => overlaps(own, address)),
+  }));
+}
+
+function overlaps(own: BoundAddress, other: BoundAddress): boolean {
+  const isWildcard = ({ host }: BoundAddress) => host === '0.0.0.0' || host === '::';
+  return own.port === other.port && (own.host === other.host || isWildcard(own) || isWildcard(other));
+}
+
+/** Socket activation. Each worker needs a descriptor of its own, which only the addon can make. */
+export function takeInherited(log: Log): readonly BoundAddress[] {
+  let inherited: readonly BoundAddress[];
+  try {
+    inherited = findInheritedSockets();
+  } catch (error) {
+    throw listenError('LISTEN_FDS', (error as Error).message, error);
+  }
+  if (inherited.length === 0) return inherited;
+  const { available, reason } = nativeStatus();
+  if (!available) throw listenError('LISTEN_FDS', `inherited sockets need the addon: ${reason}`);
+  log.info({ sockets: inherited }, 'the listening sockets were inherited: listen: is not used');
+  return inherited;
+}

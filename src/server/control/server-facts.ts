@@ -1,0 +1,30 @@
+// What the views of the running server (admin-view, metrics-view) read of it. The control plane has
+// it all.
+import type { Config, ListenAddress } from '../../config/config.ts';
+import type { CounterTotals } from '../../metrics/counters.ts';
+import type { HealthChecker } from '../../upstream/health.ts';
+import type { SharedUpstreamState } from '../../upstream/shared-state.ts';
+import type { LessonControl } from './lesson-control.ts';
+import type { LoopControl } from './loop-control.ts';
+import type { Supervisor } from './supervisor.ts';
+import type { UpstreamConduct } from './upstream-conduct.ts';
+import type { UpstreamRegistry } from './upstream-registry.ts';
+
+export interface ServerFacts {
+  readonly config: Config;
+  /** Addresses listened on, ports settled. */
+  readonly listen: readonly ListenAddress[];
+  /** No longer ready: about to stop. */
+  readonly draining: boolean;
+  readonly reloads: { readonly ok: number; readonly failed: number };
+  /** Wall clock, ms since 1970. */
+  readonly startedAtMs: number;
+  readonly totals: CounterTotals;
+  readonly state: SharedUpstreamState;
+  readonly registry: UpstreamRegistry;
+  readonly supervisor: Supervisor;
+  readonly loop: LoopControl;
+  readonly lessons: LessonControl;
+  readonly health: HealthChecker;
+  readonly conduct: UpstreamConduct;
+}

@@ -1,0 +1,213 @@
+// Manages the workers: starts the configured number, replaces those that die, passes orders on to
+// all of them.
+import type { Log } from '../../base/log.ts';
+import type { Config } from '../../config/config.ts';
+import { type CounterTotals, createCounterBlock } from '../../metrics/counters.ts';
+import type { RoutingSpec } from '../worker/routing-spec.ts';
+import type { BoundAddress, FromWorker, WorkerOrder, WorkerStart } from '../worker/worker-channel.ts';
+import { WorkerHandle, WorkerHangs } from '../worker/worker-handle.ts';
+
+/** Pause before a dead worker is replaced: the first at once, then doubling. */
+const FIRST_PAUSE_MS = 50;
+const LONGEST_PAUSE_MS = 5000;
+/** A worker that lived this long died of something new. */
+const STABLE_MS = 60_000;
+
+/** What all workers are given alike. */
+export type CommonStart = Omit<WorkerStart, 'counterBlock' | 'heartbeat' | 'listen'>;
+
+/** Workers that were started together, and go together. */
+interface Crew {
+  /** What they are given; those who are yet to replace a dead one, too. */
+  common: CommonStart;
+  /** Ports settled once the first has started. */
+  listen: readonly BoundAddress[];
+  /** By index; null: dead, to be replaced. */
+  readonly handles: (WorkerHandle | null)[];
+  /** Counter blocks by index; they outlive their workers, so the numbers never go back. */
+  readonly blocks: SharedArrayBuffer[];
+  /** For each worker that is starting: routes to leave that it has not been told of. */
+  readonly starting: Set<WorkerOrder[]>;
+  /** It is about to exit: dead workers are not replaced. */
+  leaving: boolean;
+}
+
+export class Supervisor {
+  restarts = 0;
+  /** The running workers. */
+  #crew: Crew;
+  /** Workers that serve already, while their likes are still starting. */
+  #nextCrew: Crew | null = null;
+  readonly #totals: CounterTotals;
+  readonly #log: Log;
+  readonly #onReport: (message: FromWorker) => void;
+
+  constructor(common: CommonStart, totals: CounterTotals, log: Log, onReport: (message: FromWorker) => void) {
+    this.#crew = createCrew(common, []);
+    this.#totals = totals;
+    this.#log = log;
+    this.#onReport = onReport;
+  }
+
+  /** Workers that serve now. */
+  get running(): number {
+    return this.#crew.handles.filter((handle) => handle !== null).length;
+  }
+
+  /** Starts all workers; resolves with the addresses they listen on, rejects when they cannot. */
+  async start(listen: readonly BoundAddress[]): Promise<readonly BoundAddress[]> {
+    this.#crew.listen = listen;
+    await this.#startCrew(this.#crew);
+    return this.#crew.listen;
+  }
+
+  async #startCrew(crew: Crew): Promise<void> {
+    // The first settles the ports that were left to the kernel.
+    crew.listen = await this.#startWorker(crew, 0, FIRST_PAUSE_MS);
+    const others = Array.from({ length: crew.common.workers - 1 }, (_, i) =>
+      this.#startWorker(crew, i + 1, FIRST_PAUSE_MS),
+    );
+    // All of them, so that none starts behind the back of whoever undoes this.
+    for (const outcome of await Promise.allSettled(others)) {
+      if (outcome.status === 'rejected') throw outcome.reason;
+    }
+  }
+
+  async #startWorker(crew: Crew, index: number, pauseMs: number): Promise<readonly BoundAddress[]> {
+    const counterBlock = this.#blockFor(crew, index);
+    const startedMs = performance.now();
+    const given = crew.common;
+    const missed: WorkerOrder[] = [];
+    crew.starting.add(missed);
+    const { handle, bound } = await WorkerHandle.start(
+      { ...given, counterBlock, listen: crew.listen },
+      {
+        onReport: this.#onReport,
+        onDeath: (error) => this.#onDeath(crew, index, error, performance.now() - startedMs, pauseMs),
+      },
+    ).finally(() => crew.starting.delete(missed));
+    if (crew.leaving) {
+      await handle.terminate();
+      return bound;
+    }
+    crew.handles[index] = handle;
+    // What changed while it was starting was told to the others only.
+    const { config, routing } = crew.common;
+    if (config !== given.config) void handle.order({ type: 'config', config });
+    if (routing !== given.routing) void handle.order({ type: 'routing', routing });
+    for (const order of missed) void handle.order(order);
+    return bound;
+  }
+
+  #blockFor(crew: Crew, index: number): SharedArrayBuffer {
+    const known = crew.blocks[index];
+    if (known !== undefined) return known;
+    const block = createCounterBlock();
+    crew.blocks[index] = block;
+    this.#totals.add(block);
+    return block;
+  }
+
+  #onDeath(crew: Crew, index: number, error: Error | null, livedMs: number, lastPauseMs: number): void {
+    crew.handles[index] = null;
+    if (crew.leaving) return;
+    this.restarts++;
+    this.#log.error(
+      { worker: index, ...describeDeath(error), err: error ?? undefined, livedMs: Math.round(livedMs) },
+      'a worker died and is replaced',
+    );
+    const pauseMs = livedMs > STABLE_MS ? FIRST_PAUSE_MS : lastPauseMs;
+    const nextPauseMs = Math.min(pauseMs * 2, LONGEST_PAUSE_MS);
+    setTimeout(() => {
+      if (crew.leaving) return;
+      this.#startWorker(crew, index, nextPauseMs).catch((cause: Error) =>
+        this.#onDeath(crew, index, cause, 0, nextPauseMs),
+      );
+    }, pauseMs);
+  }
+
+  /** Tells all workers; resolves with their answers. */
+  broadcast(order: WorkerOrder): Promise<number[]> {
+    const crews = this.#nextCrew === null ? [this.#crew] : [this.#crew, this.#nextCrew];
+    // A worker listens before we hear of it, and what it then sends by a looping route must not
+    // wait.
+    if (order.type === 'leave-route')
+      for (const { starting } of crews) for (const missed of starting) missed.push(order);
+    const handles = crews.flatMap((crew) => crew.handles);
+    return Promise.all(handles.map((handle) => handle?.order(order) ?? 0));
+  }
+
+  /** New routing for all, and for workers yet to come. */
+  async useRouting(routing: RoutingSpec): Promise<void> {
+    this.#crew.common = { ...this.#crew.common, routing };
+    await this.broadcast({ type: 'routing', routing });
+  }
+
+  /** New settings for all workers; some only take effect in a new worker and need replaceAll(). */
+  async useConfig(config: Config): Promise<void> {
+    this.#crew.common = { ...this.#crew.common, config };
+    await this.broadcast({ type: 'config', config });
+  }
+
+  /**
+   * Starts new workers, then lets the old ones finish: nothing is lost where ports can be shared.
+   * Resolves with the addresses listened on. Rejects when the new ones cannot start: then the old
+   * ones serve as before.
+   */
+  async replaceAll(
+    change: Pick<CommonStart, 'config' | 'workers' | 'routing'> & Partial<Pick<CommonStart, 'loopKeys'>>,
+    listen: readonly BoundAddress[],
+    graceMs: number,
+  ): Promise<readonly BoundAddress[]> {
+    const old = this.#crew;
+    const crew = createCrew({ ...old.common, ...change }, listen);
+    const canShare = crew.common.reusePort;
+    if (!canShare) await this.#drainCrew(old, graceMs);
+    this.#nextCrew = crew;
+    try {
+      await this.#startCrew(crew);
+    } catch (error) {
+      this.#nextCrew = null;
+      await this.#drainCrew(crew, 0);
+      if (!canShare) {
+        this.#crew = createCrew(old.common, old.listen);
+        await this.#startCrew(this.#crew);
+      }
+      throw error;
+    }
+    this.#nextCrew = null;
+    this.#crew = crew;
+    if (canShare) await this.#drainCrew(old, graceMs);
+    return crew.listen;
+  }
+
+  /** Lets the workers of a crew finish what is in flight, stops them and keeps their counts. */
+  async #drainCrew(crew: Crew, graceMs: number): Promise<void> {
+    crew.leaving = true;
+    await Promise.all(crew.handles.map((handle) => handle?.drain(graceMs)));
+    for (const block of crew.blocks.splice(0)) this.#totals.retire(block);
+  }
+
+  /** Lets all workers finish what is in flight, then ends them. */
+  async drain(graceMs: number): Promise<void> {
+    this.#crew.leaving = true;
+    await Promise.all(this.#crew.handles.map((handle) => handle?.drain(graceMs)));
+  }
+}
+
+/** What ended a worker, and what may be done so that it does not happen again. */
+function describeDeath(error: Error | null): { reason: string; remedy: string } {
+  const report =
+    'Another worker replaces it automatically. This is a defect of unloop: report it with this line.';
+  if (error instanceof WorkerHangs) return { reason: 'hang', remedy: report };
+  if ((error as NodeJS.ErrnoException | null)?.code === 'ERR_WORKER_OUT_OF_MEMORY') {
+    const remedy =
+      'Another worker replaces it automatically. Lower forward.maxInFlight, or report it with this line.';
+    return { reason: 'memory', remedy };
+  }
+  return { reason: error === null ? 'exit' : 'exception', remedy: report };
+}
+
+function createCrew(common: CommonStart, listen: readonly BoundAddress[]): Crew {
+  return { common, listen, handles: [], blocks: [], starting: new Set(), leaving: false };
+}

@@ -1,0 +1,77 @@
+// Says in the log which upstreams fail and why, from the workers' counters: an upstream that fails
+// ten thousand times makes a handful of lines. Main thread, once a second.
+import type { Log } from '../../base/log.ts';
+import type { RepeatLimiter } from '../../base/repeat-limiter.ts';
+import type { CounterTotals } from '../../metrics/counters.ts';
+import { FAILURE_REASON_NAMES, FailureReason } from '../../upstream/exchange.ts';
+import type { HealthChange } from '../../upstream/health.ts';
+import type { UpstreamConduct } from './upstream-conduct.ts';
+import type { UpstreamFaults } from './upstream-faults.ts';
+import type { RegisteredUpstream } from './upstream-registry.ts';
+
+const EXPLANATIONS: Readonly<Record<FailureReason, string>> = {
+  [FailureReason.timeout]: 'did not answer in time',
+  [FailureReason.unreachable]: 'cannot be reached',
+  [FailureReason.closed]: 'closed the connection with queries unanswered',
+  [FailureReason.tls]: 'failed the TLS handshake',
+  [FailureReason.overload]: 'has too many queries in flight',
+  [FailureReason.protocol]: 'did not answer with DNS',
+  [FailureReason.rcode]: 'answered SERVFAIL, REFUSED or the like',
+};
+
+export class UpstreamLog {
+  readonly #limiter: RepeatLimiter;
+  readonly #totals: CounterTotals;
+  readonly #faults: UpstreamFaults;
+  /** Failures per slot and reason at the last look. */
+  readonly #seen = new Map<number, number>();
+
+  constructor(limiter: RepeatLimiter, totals: CounterTotals, faults: UpstreamFaults) {
+    this.#limiter = limiter;
+    this.#totals = totals;
+    this.#faults = faults;
+  }
+
+  /** Compares the counters with the last time's. */
+  look(upstreams: readonly RegisteredUpstream[]): void {
+    for (const { spec, server } of upstreams) {
+      for (const reason of Object.values(FailureReason)) {
+        const key = spec.slot * FAILURE_REASON_NAMES.length + reason;
+        const total = this.#totals.upstreamFailures(spec.slot, reason);
+        const count = total - (this.#seen.get(key) ?? 0);
+        this.#seen.set(key, total);
+        if (count <= 0) continue;
+        // A server that answers with an error is at work: its errors are about names, not about
+        // itself.
+        const level = reason === FailureReason.rcode ? 'debug' : 'warn';
+        const cause = this.#faults.textOf(spec.text, reason);
+        this.#limiter.report(
+          `upstream ${spec.text} ${FAILURE_REASON_NAMES[reason]}`,
+          level,
+          { upstream: spec.text, reason: FAILURE_REASON_NAMES[reason], count, source: server.source },
+          `upstream ${spec.text} ${EXPLANATIONS[reason]}${cause === '' ? '' : `: ${cause}`}`,
+        );
+      }
+    }
+  }
+}
+
+/** Says that all that an upstream answers are errors, and that it is over. */
+export function logConduct(log: Log, conduct: ReturnType<UpstreamConduct['look']>): void {
+  for (const { spec, server } of conduct.worse) {
+    const fields = { upstream: spec.text, reason: 'rcode', source: server.source };
+    log.warn(fields, `upstream ${spec.text} answers, but with errors only (SERVFAIL, REFUSED or the like)`);
+  }
+  for (const { spec } of conduct.better) {
+    log.info({ upstream: spec.text }, `upstream ${spec.text} gives answers again`);
+  }
+}
+
+/** Says that an upstream went out of use or came back. */
+export function logHealthChange(log: Log, { spec, state, reason, downMs }: HealthChange): void {
+  if (state === 'down') {
+    log.warn({ upstream: spec.text, reason }, `upstream ${spec.text} is down and out of use: ${reason}`);
+  } else {
+    log.info({ upstream: spec.text, downMs: Math.round(downMs) }, `upstream ${spec.text} is up again`);
+  }
+}

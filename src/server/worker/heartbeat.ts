@@ -1,0 +1,57 @@
+// The sign of life of a worker: a number in shared memory that its event loop counts up every
+// second, and that the main thread looks at. No messages: a worker that hangs would not read them,
+// and one under load has better things to do.
+
+/** How often the main thread looks. */
+export const LOOK_MS = 250;
+/**
+ * A worker whose event loop was blocked for this long hangs: no query, no collection of garbage
+ * takes that. Far more than a machine with many times more to do than it has processors keeps a
+ * thread waiting, as ending a sound worker costs what it has in flight.
+ */
+export const HANG_MS = 5000;
+
+/** The worker's side. */
+export class Heartbeat {
+  readonly #beats: Int32Array;
+
+  constructor(buffer: SharedArrayBuffer) {
+    this.#beats = new Int32Array(buffer);
+  }
+
+  /** Says that the event loop turns. */
+  beat(): void {
+    Atomics.add(this.#beats, 0, 1);
+  }
+}
+
+/** The main thread's side. */
+export class HeartbeatWatch {
+  readonly buffer = new SharedArrayBuffer(4);
+  readonly #beats = new Int32Array(this.buffer);
+  #lastBeat = 0;
+  #lastLookMs: number;
+  #silentMs = 0;
+
+  constructor(nowMs: number) {
+    this.#lastLookMs = nowMs;
+  }
+
+  /**
+   * Whether the worker hangs; to be called every LOOK_MS. A look that comes late counts as one that
+   * came in time: when the whole process was stopped (SIGSTOP, a machine asleep, a quota used up),
+   * the worker had no more time than we did.
+   */
+  hangs(nowMs: number): boolean {
+    const sinceMs = Math.min(nowMs - this.#lastLookMs, LOOK_MS);
+    this.#lastLookMs = nowMs;
+    const beat = Atomics.load(this.#beats, 0);
+    if (beat === this.#lastBeat) {
+      this.#silentMs += sinceMs;
+    } else {
+      this.#lastBeat = beat;
+      this.#silentMs = 0;
+    }
+    return this.#silentMs >= HANG_MS;
+  }
+}

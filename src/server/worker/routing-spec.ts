@@ -1,0 +1,24 @@
+// What the main thread tells workers about zones and upstreams: plain data that crosses threads.
+// upstream-registry makes it, routing (below, in the worker) builds zones from it.
+import type { Policy } from '../../config/config.ts';
+import type { UpstreamSpec } from '../../upstream/upstream.ts';
+
+export interface RouteSpec {
+  readonly upstreamSlot: number;
+  readonly routeSlot: number;
+}
+
+export interface ZoneSpec {
+  /** Lower case, no trailing dot; '.' for the root. */
+  readonly suffix: string;
+  /** Changes when the zone's servers do (pipeline/zone.ts). */
+  readonly partition: number;
+  readonly policy: Policy;
+  readonly routes: readonly RouteSpec[];
+}
+
+export interface RoutingSpec {
+  readonly upstreams: readonly UpstreamSpec[];
+  /** zones[0] is the root. */
+  readonly zones: readonly ZoneSpec[];
+}

@@ -1,0 +1,83 @@
+// What the main thread and a worker say to each other. Everything else they share lies in shared
+// memory.
+import type { Config } from '../../config/config.ts';
+import type { LoopKeyMaterial } from '../../loop/keys.ts';
+import type { LoopSighting } from '../../loop/sightings.ts';
+import type { FailureReason } from '../../upstream/exchange.ts';
+import type { RoutingSpec } from './routing-spec.ts';
+
+export interface BoundAddress {
+  readonly host: string;
+  readonly port: number;
+  /** Descriptors inherited from a supervisor of services; −1 or absent: the address is bound. */
+  readonly udpFd?: number;
+  readonly tcpFd?: number;
+  /**
+   * It must not be anybody else's: workers share their ports, so a second unloop would silently
+   * take half of the queries.
+   */
+  readonly claim?: boolean;
+}
+
+/** Given to a worker at its birth. */
+export interface WorkerStart {
+  /** Workers in all: limits are divided among them. */
+  readonly workers: number;
+  readonly config: Config;
+  readonly routing: RoutingSpec;
+  /** metrics/counters.ts; outlives the worker: its successor continues to count there. */
+  readonly counterBlock: SharedArrayBuffer;
+  /** heartbeat.ts: this worker's own. */
+  readonly heartbeat: SharedArrayBuffer;
+  /** upstream/shared-state.ts, one for all. */
+  readonly upstreamState: SharedArrayBuffer;
+  /** loop/sent-questions.ts, one for all. */
+  readonly sentQuestions: SharedArrayBuffer;
+  readonly loopKeys: LoopKeyMaterial;
+  /**
+   * Where to listen. Port 0 and `claim` only for the first worker, which tells the others in
+   * `ready` what it has.
+   */
+  readonly listen: readonly BoundAddress[];
+  readonly reusePort: boolean;
+}
+
+/** Main thread → worker; each is answered by `done` with its id. */
+export type ToWorker =
+  | { readonly type: 'routing'; readonly id: number; readonly routing: RoutingSpec }
+  | { readonly type: 'config'; readonly id: number; readonly config: Config }
+  | { readonly type: 'flush'; readonly id: number; readonly name: string; readonly zone: string }
+  | { readonly type: 'leave-route'; readonly id: number; readonly routeSlot: number }
+  /** Answer: you are alive. */
+  | { readonly type: 'ping'; readonly id: number }
+  /** Accept nothing new, finish queries in flight (for at most graceMs), close. */
+  | { readonly type: 'drain'; readonly id: number; readonly graceMs: number };
+
+/** What may be said to a worker, before it has an id. */
+export type WorkerOrder = WithoutId<ToWorker>;
+type WithoutId<Message> = Message extends unknown ? Omit<Message, 'id'> : never;
+
+/** Worker → main thread. */
+export type FromWorker =
+  | { readonly type: 'ready'; readonly bound: readonly BoundAddress[] }
+  | { readonly type: 'cannot-start'; readonly code: string; readonly message: string }
+  | { readonly type: 'done'; readonly id: number; readonly result: number }
+  | { readonly type: 'sighted'; readonly sightings: readonly LoopSighting[] }
+  /** A client that is REFUSED because its network is not served. */
+  | { readonly type: 'refused'; readonly client: string }
+  /** Why a connection toward an upstream, or a query over one, failed. */
+  | {
+      readonly type: 'upstream-fault';
+      readonly upstream: string;
+      readonly reason: FailureReason;
+      readonly text: string;
+    }
+  /** A server, or the owner of `domain`, does not accept some marks (upstream/marks.ts). */
+  | {
+      readonly type: 'stumbled';
+      readonly slot: number;
+      readonly marks: number;
+      readonly domain: string;
+    }
+  /** −1: any route. */
+  | { readonly type: 'suspected'; readonly routeSlot: number; readonly isWeak: boolean };

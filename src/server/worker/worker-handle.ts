@@ -1,0 +1,198 @@
+// One worker thread as the main thread sees it: started, told things, answered, ended. The
+// supervisor keeps a list.
+import { setFlagsFromString } from 'node:v8';
+import { Worker } from 'node:worker_threads';
+import { UnloopError } from '../../base/errors.ts';
+import { nameTooFewOpenFiles } from '../../base/open-files.ts';
+import { listenError } from '../listen/listen-error.ts';
+import { HANG_MS, HeartbeatWatch, LOOK_MS } from './heartbeat.ts';
+import type { BoundAddress, FromWorker, ToWorker, WorkerOrder, WorkerStart } from './worker-channel.ts';
+
+/** What the owner of a worker is told. */
+export interface WorkerEvents {
+  /** Sightings of loops. */
+  onReport(message: FromWorker): void;
+  /** The thread ended without being asked to; `error` is what it died of, when it said so. */
+  onDeath(error: Error | null): void;
+}
+
+/** A worker that has not finished this long after its time hangs. */
+const DRAIN_PATIENCE_MS = 1000;
+/**
+ * The heap that a worker may have: many times what it has with all its flights and waiters in use
+ * (the cache lies outside of it). It dies alone when it wants more, and not the process.
+ */
+const MAX_HEAP_MIB = 512;
+const ENTRY = new URL(`./worker${import.meta.url.slice(-3)}`, import.meta.url);
+
+/** What a worker died of that the main thread ended, as its event loop stood still. */
+export class WorkerHangs extends Error {
+  constructor() {
+    super(`its event loop stood still for ${HANG_MS} ms, so it was ended`);
+    this.name = 'WorkerHangs';
+  }
+}
+
+/**
+ * A thread that loads its code while the main thread still reads the configuration; the first
+ * worker to be started is it.
+ */
+let spare: Worker | null = null;
+
+/**
+ * Starts a thread ahead of need: half of a start is loading code, and there is more than one CPU.
+ * Does not keep the process.
+ */
+export function prepareWorker(): void {
+  if (spare !== null) return;
+  const thread = createThread();
+  spare = thread;
+  thread.unref();
+  // One that cannot load its code is not waited for: the thread that is started in its place says
+  // why.
+  thread.on('error', () => {});
+  thread.once('exit', () => {
+    if (spare === thread) spare = null;
+  });
+}
+
+/**
+ * V8 would collect all garbage, again and again, whenever a thread allocates little: pauses of some
+ * 10 ms for a few MiB. A flag holds for the threads that begin after it; the main thread, where
+ * nobody waits, gives its memory back as before.
+ */
+setFlagsFromString('--no-memory-reducer');
+
+function createThread(): Worker {
+  return new Worker(ENTRY, { resourceLimits: { maxOldGenerationSizeMb: MAX_HEAP_MIB } });
+}
+
+function takeThread(): Worker {
+  const thread = spare ?? createThread();
+  spare = null;
+  thread.ref();
+  return thread;
+}
+
+export class WorkerHandle {
+  readonly #thread: Worker;
+  readonly #pending = new Map<number, (result: number) => void>();
+  #nextId = 0;
+  #expectedToEnd = false;
+  #hasEnded = false;
+  #death: Error | null = null;
+  readonly #heartbeat = new HeartbeatWatch(performance.now());
+  #watch: NodeJS.Timeout | null = null;
+
+  private constructor(thread: Worker) {
+    this.#thread = thread;
+  }
+
+  /**
+   * Starts a worker; resolves when it listens, rejects with UNLOOP_LISTEN_FAILED or
+   * UNLOOP_WORKER_FAILED.
+   */
+  static async start(
+    start: Omit<WorkerStart, 'heartbeat'>,
+    events: WorkerEvents,
+  ): Promise<{ handle: WorkerHandle; bound: readonly BoundAddress[] }> {
+    const thread = takeThread();
+    const handle = new WorkerHandle(thread);
+    const bound = await new Promise<readonly BoundAddress[]>((resolve, reject) => {
+      let started = false;
+      thread.on('message', (message: FromWorker) => {
+        if (message.type === 'ready') {
+          started = true;
+          handle.#watchHeartbeat();
+          resolve(message.bound);
+        } else if (message.type === 'cannot-start') {
+          reject(startError(message.code, message.message));
+          void handle.terminate();
+        } else if (message.type === 'done') {
+          handle.#answer(message.id, message.result);
+        } else {
+          events.onReport(message);
+        }
+      });
+      thread.on('error', (error: Error) => {
+        handle.#death = error;
+      });
+      thread.on('exit', () => {
+        handle.#hasEnded = true;
+        handle.#stopWatching();
+        // Whoever waits for an answer gets none better than this.
+        for (const id of [...handle.#pending.keys()]) handle.#answer(id, 0);
+        if (!started) {
+          reject(deathAtStart(handle.#death));
+        } else if (!handle.#expectedToEnd) {
+          events.onDeath(handle.#death);
+        }
+      });
+      thread.postMessage({ ...start, heartbeat: handle.#heartbeat.buffer } satisfies WorkerStart);
+    });
+    return { handle, bound };
+  }
+
+  #watchHeartbeat(): void {
+    this.#watch = setInterval(() => {
+      if (!this.#heartbeat.hangs(performance.now())) return;
+      this.#stopWatching();
+      this.#death = new WorkerHangs();
+      void this.#thread.terminate();
+    }, LOOK_MS);
+  }
+
+  #stopWatching(): void {
+    if (this.#watch !== null) clearInterval(this.#watch);
+  }
+
+  /**
+   * Tells the worker something; resolves with its answer, or 0 when it dies over it or has ended.
+   */
+  order(order: WorkerOrder): Promise<number> {
+    if (this.#hasEnded) return Promise.resolve(0);
+    const id = this.#nextId++;
+    return new Promise((resolve) => {
+      this.#pending.set(id, resolve);
+      this.#thread.postMessage({ ...order, id } satisfies ToWorker);
+    });
+  }
+
+  #answer(id: number, result: number): void {
+    this.#pending.get(id)?.(result);
+    this.#pending.delete(id);
+  }
+
+  /** Lets it finish what is in flight, then ends it; one that hangs too. */
+  async drain(graceMs: number): Promise<void> {
+    this.#expectedToEnd = true;
+    this.#stopWatching();
+    const patience = setTimeout(() => void this.#thread.terminate(), graceMs + DRAIN_PATIENCE_MS);
+    await this.order({ type: 'drain', graceMs });
+    clearTimeout(patience);
+    await this.#thread.terminate();
+  }
+
+  /** Ends it at once. */
+  async terminate(): Promise<void> {
+    this.#expectedToEnd = true;
+    this.#stopWatching();
+    await this.#thread.terminate();
+  }
+}
+
+function deathAtStart(error: Error | null): unknown {
+  const named = nameTooFewOpenFiles(error);
+  if (named !== error) return named;
+  const reason = error?.message ?? 'it ended without a word';
+  const remedy = 'Report this with the message above.';
+  return new UnloopError('UNLOOP_WORKER_FAILED', `a worker cannot start: ${reason}`, remedy);
+}
+
+function startError(code: string, message: string): UnloopError {
+  if (code === '') {
+    const remedy = 'This is a defect of unloop: report it with the message above.';
+    return new UnloopError('UNLOOP_WORKER_FAILED', `a worker cannot start: ${message}`, remedy);
+  }
+  return listenError(code, message);
+}

@@ -1,0 +1,39 @@
+// A worker thread: everything between a client's packet and its answer, on sockets of its own.
+// Started by the supervisor with a WorkerStart, its first message; then does what worker-channel.ts
+// says.
+import { parentPort } from 'node:worker_threads';
+import { nativeAddon } from '../../io/native-addon.ts';
+import { DataPlane } from './data-plane.ts';
+import type { FromWorker, ToWorker, WorkerStart } from './worker-channel.ts';
+
+const port = parentPort!;
+
+function tell(message: FromWorker): void {
+  port.postMessage(message);
+}
+
+async function begin(start: WorkerStart): Promise<void> {
+  // Where it is not allowed, answers wait for a busy processor as those of any other program do.
+  nativeAddon()?.shortenTimeSlice();
+  let plane: DataPlane;
+  try {
+    plane = await DataPlane.open(start, tell);
+  } catch (error) {
+    const { code = '', message } = error as NodeJS.ErrnoException;
+    tell({ type: 'cannot-start', code, message });
+    port.close();
+    return;
+  }
+  port.on('message', (message: ToWorker) => {
+    plane.take(message).then(
+      (result) => tell({ type: 'done', id: message.id, result }),
+      // Nothing in take() may fail; if it does, the supervisor replaces this worker.
+      (error: unknown) => {
+        throw error;
+      },
+    );
+  });
+  tell({ type: 'ready', bound: plane.bound });
+}
+
+port.once('message', (start: WorkerStart) => void begin(start));

@@ -1,0 +1,50 @@
+// How comments and documents are written: lines that fit a window, and the words of the glossary.
+import { describe, expect, it } from 'vitest';
+import { readRepositoryFile, repositoryFiles } from './repository-files.ts';
+
+/** Columns of a line of comment or prose. */
+const MAX_COLUMNS = 100;
+
+/** Words that the field's own replaced (docs/architecture.md), and where each may still stand. */
+const RETIRED: readonly { readonly word: RegExp; readonly now: string; readonly allowed?: RegExp }[] = [
+  { word: /\boctets?\b/i, now: 'bytes', allowed: /^test\/fuzz\/corpus\/|^bench\/results\// },
+];
+
+const sources = repositoryFiles(['src', 'test', 'bench', 'examples'], ['.ts', '.c', '.h', '.mjs']);
+const pages = [...repositoryFiles(['.'], ['.md']), ...repositoryFiles(['docs'], ['.md'])];
+
+/** Places of the lines that a test of a line is true for. */
+function placesOf(paths: readonly string[], isWrong: (line: string) => boolean): string[] {
+  return paths.flatMap((path) =>
+    readRepositoryFile(path)
+      .split('\n')
+      .flatMap((line, i) => (isWrong(line) ? [`${path}:${i + 1}: ${line.trim().slice(0, 80)}`] : [])),
+  );
+}
+
+/** A line that is nothing but a comment. Links, drawings and what biome reads stay whole. */
+function isLongComment(line: string): boolean {
+  if (line.length <= MAX_COLUMNS || !/^\s*(\/\/|\*|\/\*)/.test(line)) return false;
+  return !/biome-ignore|https?:\/\/|[─│┊▶◀┌└|]|\S {3}/.test(line);
+}
+
+describe('prose', () => {
+  it(`of a comment has at most ${MAX_COLUMNS} columns`, () => {
+    expect(placesOf(sources, isLongComment)).toEqual([]);
+  });
+
+  it('has none of the words that the glossary retired', () => {
+    for (const { word, now, allowed } of RETIRED) {
+      const paths = [...sources, ...pages].filter(
+        (path) => !allowed?.test(path) && path !== 'test/guard/prose.test.ts',
+      );
+      expect({ now, places: placesOf(paths, (line) => word.test(line)) }).toEqual({ now, places: [] });
+    }
+  });
+
+  it('would be caught otherwise', () => {
+    expect(isLongComment(`  // ${'x'.repeat(100)}`)).toBe(true);
+    expect(isLongComment(`  const a = '${'x'.repeat(100)}';`)).toBe(false);
+    expect(RETIRED[0]!.word.test('three octets')).toBe(true);
+  });
+});

@@ -1,0 +1,102 @@
+// What the admin listener is told: ready while any route may work; no flush that workers could not
+// read.
+import { describe, expect, it } from 'vitest';
+import { loadConfig } from '../../../src/config/load.ts';
+import { CounterTotals } from '../../../src/metrics/counters.ts';
+import { AdminView } from '../../../src/server/control/admin-view.ts';
+import type { ServerFacts } from '../../../src/server/control/server-facts.ts';
+import { UpstreamConduct } from '../../../src/server/control/upstream-conduct.ts';
+import { UpstreamRegistry } from '../../../src/server/control/upstream-registry.ts';
+import { SharedUpstreamState, UpstreamState } from '../../../src/upstream/shared-state.ts';
+
+function view() {
+  const { config } = loadConfig({ path: null, overrides: [] });
+  const totals = new CounterTotals();
+  const state = new SharedUpstreamState();
+  const registry = new UpstreamRegistry(state, totals);
+  const server = {
+    text: '192.0.2.1:53',
+    transport: 'udp',
+    host: '192.0.2.1',
+    port: 53,
+    serverName: '',
+    path: '',
+    source: 'configuration',
+    replaces: null,
+  } as const;
+  const check = { name: '.', type: 'NS' } as const;
+  registry.update(
+    ['.', 'local'].map((suffix) => ({ suffix, policy: 'random' as const, check, servers: [server] })),
+  );
+  const orders: unknown[] = [];
+  const supervisor = {
+    running: 1,
+    restarts: 0,
+    broadcast: (order: unknown) => {
+      orders.push(order);
+      return Promise.resolve([2, 3]);
+    },
+  };
+  const facts = {
+    config,
+    totals,
+    state,
+    registry,
+    supervisor,
+    listen: [],
+    draining: false,
+    reloads: { ok: 0, failed: 0 },
+    startedAtMs: 0,
+    conduct: new UpstreamConduct(totals),
+    lessons: { lessons: () => [] },
+    health: { reasonOf: () => 'network unreachable' },
+  };
+  const [root, local] = registry.routes.map((route) => route.slot) as [number, number];
+  return { admin: new AdminView(facts as unknown as ServerFacts, false), state, orders, root, local };
+}
+
+describe('readiness', () => {
+  it('stays while the upstream that loops for one zone works for another', () => {
+    const { admin, state, root, local } = view();
+    state.setQuarantined(local, true);
+    expect(admin.readiness()).toEqual({ ready: true, reason: '' });
+    state.setQuarantined(root, true);
+    expect(admin.readiness()).toEqual({ ready: false, reason: 'every upstream is quarantined' });
+  });
+
+  it('is not there while no upstream is up and none has ever answered', () => {
+    const { admin, state } = view();
+    state.setState(0, UpstreamState.down);
+    expect(admin.readiness()).toEqual({ ready: false, reason: 'every upstream is down' });
+  });
+
+  it('stays through an outage: questions are tried, and the cache answers', () => {
+    const { admin, state } = view();
+    state.answered(0);
+    state.setState(0, UpstreamState.down);
+    expect(admin.readiness()).toEqual({ ready: true, reason: '' });
+    expect(admin.upstreams()).toMatchObject([
+      { state: 'down', condition: 'unasked', lastError: 'network unreachable' },
+    ]);
+  });
+});
+
+describe('a flush', () => {
+  it('of a name or of everything is an order to all workers, whose answers add up', async () => {
+    const { admin, orders } = view();
+    expect(await admin.flushCache({ name: 'www.example', zone: null })).toBe(5);
+    expect(await admin.flushCache({ name: '.', zone: 'local' })).toBe(5);
+    expect(await admin.flushCache({ name: null, zone: null })).toBe(5);
+    expect(orders).toEqual([
+      { type: 'flush', name: 'www.example', zone: '' },
+      { type: 'flush', name: '.', zone: 'local' },
+      { type: 'flush', name: '', zone: '' },
+    ]);
+  });
+
+  it.each(['a\\999.example', 'a\\', 'a..example'])('of %o never reaches a worker', async (name) => {
+    const { admin, orders } = view();
+    await expect(admin.flushCache({ name, zone: null })).rejects.toMatchObject({ code: 'UNLOOP_USAGE' });
+    expect(orders).toEqual([]);
+  });
+});

@@ -1,0 +1,69 @@
+import { beforeEach, expect, it } from 'vitest';
+import { Counters, CounterTotals, createCounterBlock } from '../../../src/metrics/counters.ts';
+import { UpstreamConduct } from '../../../src/server/control/upstream-conduct.ts';
+import type { RegisteredUpstream } from '../../../src/server/control/upstream-registry.ts';
+import { FailureReason } from '../../../src/upstream/exchange.ts';
+
+const SLOT = 2;
+let totals: CounterTotals;
+let counters: Counters;
+let conduct: UpstreamConduct;
+
+const upstream = (text: string) => ({ spec: { slot: SLOT, text } }) as RegisteredUpstream;
+const look = (text = '192.0.2.1:53') => {
+  const { worse, better } = conduct.look([upstream(text)]);
+  return [worse.length, better.length];
+};
+const answers = (count: number, errors: number) => {
+  for (let i = 0; i < count; i++) {
+    counters.upstreamRequest(SLOT);
+    counters.upstreamDuration(SLOT, 1);
+    if (i < errors) counters.upstreamFailure(SLOT, FailureReason.rcode);
+  }
+};
+
+beforeEach(() => {
+  totals = new CounterTotals();
+  const block = createCounterBlock();
+  counters = new Counters(block);
+  totals.add(block);
+  conduct = new UpstreamConduct(totals);
+});
+
+it('tells who was not asked, or not heard, from who answers', () => {
+  look();
+  expect(conduct.conditionOf(SLOT)).toBe('unasked');
+  counters.upstreamRequest(SLOT);
+  expect(conduct.conditionOf(SLOT)).toBe('unheard');
+  answers(1, 0);
+  expect(conduct.conditionOf(SLOT)).toBe('answers');
+});
+
+it('finds who answers with errors only, once, and says when it is over', () => {
+  answers(4, 4);
+  expect(look()).toEqual([0, 0]);
+  expect(conduct.conditionOf(SLOT)).toBe('answers');
+  answers(4, 4);
+  expect(look()).toEqual([1, 0]);
+  expect(conduct.conditionOf(SLOT)).toBe('degraded');
+  answers(100, 100);
+  expect(look()).toEqual([0, 0]);
+  answers(100, 99);
+  expect(look()).toEqual([0, 1]);
+  expect(conduct.conditionOf(SLOT)).toBe('answers');
+});
+
+it('is not misled by errors among answers', () => {
+  for (let i = 0; i < 20; i++) {
+    answers(10, 9);
+    expect(look()).toEqual([0, 0]);
+  }
+});
+
+it('starts at nothing for another upstream in the same slot', () => {
+  answers(10, 10);
+  expect(look()).toEqual([1, 0]);
+  totals.restartUpstream(SLOT);
+  expect(look('192.0.2.2:53')).toEqual([0, 0]);
+  expect(conduct.conditionOf(SLOT)).toBe('unasked');
+});

@@ -1,0 +1,53 @@
+// A worker that hangs is told from one that is merely slow, and from a process that was stopped as
+// a whole.
+import { describe, expect, it } from 'vitest';
+import { HANG_MS, Heartbeat, HeartbeatWatch, LOOK_MS } from '../../../src/server/worker/heartbeat.ts';
+
+/** Looks at these times after the first; the worker beats before each look or never. */
+function looks(timesMs: readonly number[], beats: boolean): boolean[] {
+  const watch = new HeartbeatWatch(0);
+  const heartbeat = new Heartbeat(watch.buffer);
+  return timesMs.map((timeMs) => {
+    if (beats) heartbeat.beat();
+    return watch.hangs(timeMs);
+  });
+}
+
+const every = (stepMs: number, count: number) => Array.from({ length: count }, (_, i) => (i + 1) * stepMs);
+const LOOKS = HANG_MS / LOOK_MS;
+
+describe('the watch over a worker', () => {
+  it('calls out after HANG_MS of silence, and not a look earlier', () => {
+    expect(looks(every(LOOK_MS, LOOKS), false)).toEqual([...new Array(LOOKS - 1).fill(false), true]);
+  });
+
+  it('never does while there is one beat between looks', () => {
+    expect(looks(every(LOOK_MS, 10 * LOOKS), true)).not.toContain(true);
+  });
+
+  it('starts again after a beat', () => {
+    const watch = new HeartbeatWatch(0);
+    const heartbeat = new Heartbeat(watch.buffer);
+    const silentFor = (fromMs: number) => every(LOOK_MS, LOOKS - 1).map((ms) => watch.hangs(fromMs + ms));
+    expect(silentFor(0)).not.toContain(true);
+    heartbeat.beat();
+    expect(watch.hangs(HANG_MS)).toBe(false);
+    expect(silentFor(HANG_MS)).not.toContain(true);
+    expect(watch.hangs(2 * HANG_MS)).toBe(true);
+  });
+
+  it('takes hours in which the main thread did not run either for one look', () => {
+    expect(looks([LOOK_MS, 3_600_000, 3_600_000 + LOOK_MS], false)).toEqual([false, false, false]);
+  });
+
+  it('sees a number that wraps', () => {
+    const watch = new HeartbeatWatch(0);
+    const heartbeat = new Heartbeat(watch.buffer);
+    new Int32Array(watch.buffer)[0] = 2 ** 31 - 1;
+    expect(watch.hangs(HANG_MS)).toBe(false);
+    heartbeat.beat();
+    expect(watch.hangs(HANG_MS + LOOK_MS)).toBe(false);
+    const later = every(LOOK_MS, LOOKS).map((ms) => watch.hangs(HANG_MS + LOOK_MS + ms));
+    expect(later).toEqual([...new Array(LOOKS - 1).fill(false), true]);
+  });
+});

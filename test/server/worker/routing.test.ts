@@ -1,0 +1,83 @@
+// A worker's routing: upstreams that stay keep what they have, those that go finish, zones keep
+// their count.
+import { afterEach, describe, expect, it } from 'vitest';
+import { Clock } from '../../../src/base/clock.ts';
+import { RandomPool } from '../../../src/base/random.ts';
+import { Counters, createCounterBlock } from '../../../src/metrics/counters.ts';
+import { Routing } from '../../../src/server/worker/routing.ts';
+import type { RoutingSpec } from '../../../src/server/worker/routing-spec.ts';
+import { SharedUpstreamState } from '../../../src/upstream/shared-state.ts';
+import type { UpstreamSpec } from '../../../src/upstream/upstream.ts';
+
+const upstream = (slot: number, port: number): UpstreamSpec => ({
+  slot,
+  text: `127.0.0.1:${port}`,
+  transport: 'tcp', // Connects only when asked: nothing is opened here.
+  host: '127.0.0.1',
+  port,
+  serverName: '',
+  path: '',
+});
+
+const spec = (upstreams: UpstreamSpec[], ...zones: [string, number, number[]][]): RoutingSpec => ({
+  upstreams,
+  zones: zones.map(([suffix, partition, slots]) => ({
+    suffix,
+    partition,
+    policy: 'random',
+    routes: slots.map((slot) => ({ upstreamSlot: slot, routeSlot: 10 * partition + slot })),
+  })),
+});
+
+describe('routing', () => {
+  const open: Routing[] = [];
+  afterEach(async () => {
+    await Promise.all(open.splice(0).map((routing) => routing.close()));
+  });
+  const create = () => {
+    const routing = new Routing({
+      random: new RandomPool(),
+      clock: new Clock(),
+      counters: new Counters(createCounterBlock()),
+      state: new SharedUpstreamState(),
+      onFault: () => {},
+    });
+    open.push(routing);
+    return routing;
+  };
+
+  it('builds the zones as told', async () => {
+    const table = await create().apply(
+      spec([upstream(0, 1), upstream(1, 2)], ['.', 1, [0, 1]], ['local', 2, [1]]),
+    );
+    expect(table.zones.map((zone) => [zone.suffix, zone.upstreams.map((one) => one.text)])).toEqual([
+      ['.', ['127.0.0.1:1', '127.0.0.1:2']],
+      ['local', ['127.0.0.1:2']],
+    ]);
+    expect(table.root.routeSlots).toEqual([10, 11]);
+    expect(table.zones[1]!.routeSlots).toEqual([21]);
+    expect(table.zones[1]!.partition).toBe(2);
+  });
+
+  it('keeps an upstream that stays, with its sockets, and replaces one whose slot was given to another', async () => {
+    const routing = create();
+    const before = await routing.apply(spec([upstream(0, 1), upstream(1, 2)], ['.', 1, [0, 1]]));
+    const after = await routing.apply(spec([upstream(0, 1), upstream(1, 3)], ['.', 2, [0, 1]]));
+    expect(after.root.upstreams[0]).toBe(before.root.upstreams[0]);
+    expect(after.root.upstreams[1]).not.toBe(before.root.upstreams[1]);
+    expect(after.root.upstreams[1]!.text).toBe('127.0.0.1:3');
+  });
+
+  it('leaves the zones of flights under way as they were', async () => {
+    const routing = create();
+    const before = await routing.apply(spec([upstream(0, 1)], ['.', 1, [0]]));
+    await routing.apply(spec([upstream(1, 2)], ['.', 2, [1]]));
+    expect(before.root.upstreams[0]!.text).toBe('127.0.0.1:1');
+  });
+
+  it('knows no upstream until it is told of one', async () => {
+    const table = await create().apply(spec([], ['.', 0, []]));
+    expect(table.root.upstreams).toEqual([]);
+    expect(table.root.selection.pick(0)).toBe(-1);
+  });
+});
