@@ -12,6 +12,10 @@ const SETTLED_MS = 2500;
 const PROBED_MS = 1200;
 const PROVEN_WITHIN_MS = 2000;
 
+/** The others only fill their columns of the table in docs/loops.md, and take most of the time. */
+const contenders =
+  process.env.UPDATE_GENERATED === '1' ? CONTENDERS : CONTENDERS.filter(({ system }) => system === 'unloop');
+
 let lab: Lab;
 beforeAll(() => {
   lab = Lab.create();
@@ -28,7 +32,7 @@ describe.each(BOXES)('a loop that begins later, through $name ($trait)', ({
   trait,
   start: startBox,
 }) => {
-  it.each(CONTENDERS)('$system', async ({ system, start }) => {
+  it.each(contenders)('$system', async ({ system, start }) => {
     const upstream = await lab.upstream.agent();
     await upstream.call('serve', { address: UPSTREAM });
     const agent = await lab.pod.agent();
