@@ -219,7 +219,7 @@ describe('the flags', () => {
     ['--qps 1.5', /not a whole number/],
     ['--duration 10', /10ms or 10s/],
     ['--unique 10', /write 10%/],
-    ['--proto quic', /none of udp, tcp, tls/],
+    ['--proto quic', /not one of udp, tcp, tls/],
     ['--json=yes', /takes no value/],
     ['--qps 5 --concurrency 5', /contradict/],
     ['--names f --hot 5', /contradict/],

@@ -15,7 +15,7 @@ import { SharedUpstreamState } from '../../../src/upstream/shared-state.ts';
 import { askUdp } from '../../support/dns-client.ts';
 import { answer, startScriptedUpstream } from '../../support/scripted-upstream.ts';
 
-const built = new URL('../../../dist/src/server/supervisor.js', import.meta.url).href;
+const built = new URL('../../../dist/src/server/control/supervisor.js', import.meta.url).href;
 const { Supervisor } = (await import(built)) as { Supervisor: typeof SupervisorType };
 
 const WORKERS = supportsReusePort() ? 2 : 1;

@@ -13,7 +13,7 @@ import type { WorkerOrder } from '../../../src/server/worker/worker-channel.ts';
 import { SharedUpstreamState } from '../../../src/upstream/shared-state.ts';
 import { askTcp, askUdp } from '../../support/dns-client.ts';
 
-const built = new URL('../../../dist/src/server/supervisor.js', import.meta.url).href;
+const built = new URL('../../../dist/src/server/control/supervisor.js', import.meta.url).href;
 const { Supervisor } = (await import(built)) as { Supervisor: typeof SupervisorType };
 
 const WORKERS = supportsReusePort() ? 2 : 1;
