@@ -472,6 +472,7 @@ export const FAULTS: readonly Fault[] = [
     upstreams: [truncatesWithRecords],
     tcp: false,
     due: 'good',
+    ...TC_AND_ASKED_OVER_TCP,
   },
   {
     key: 'tc-closed',

@@ -506,6 +506,9 @@ class Server implements ScriptedUpstream {
     for (const socket of [this.#udp, this.#otherUdp]) {
       if (socket !== null) closing.push(new Promise((resolve) => socket.close(resolve)));
     }
+    // A question that still waits its turn finds nobody to answer by.
+    this.#udp = null;
+    this.#otherUdp = null;
     await Promise.all(closing);
   }
 
