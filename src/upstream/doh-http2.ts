@@ -84,7 +84,10 @@ export class Http2Client implements DohClient {
     stream.on('close', () => {
       if (this.#session.destroyed) return;
       const code = stream.rstCode;
-      handler.onLost(code === constants.NGHTTP2_REFUSED_STREAM, `HTTP/2 stream closed with code ${code}`);
+      // Node.js 24's own server says the latter while a stream that was reset is still being freed.
+      const isRefused =
+        code === constants.NGHTTP2_REFUSED_STREAM || code === constants.NGHTTP2_ENHANCE_YOUR_CALM;
+      handler.onLost(isRefused, `HTTP/2 stream closed with code ${code}`);
     });
     return () => stream.close(constants.NGHTTP2_CANCEL);
   }

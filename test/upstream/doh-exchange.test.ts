@@ -25,6 +25,8 @@ import { startTcpRelay } from '../support/tcp-relay.ts';
 import { SkewedClock } from './skewed-clock.ts';
 import { createQuery, RecordingOwner } from './test-queries.ts';
 
+const NODE_MAJOR = Number.parseInt(process.versions.node, 10);
+
 let certificate: TestCertificate;
 let server: ScriptedUpstream;
 let exchange: StreamExchange;
@@ -355,7 +357,12 @@ describe('HTTPS exchange', () => {
       return query === modest;
     };
     clock.skip(150);
-    expect(await owner.outcome(0)).toMatchObject({ kind: 'reply', query: modest });
+    // The server of Node.js 24 refuses a stream that comes while the one before it is being freed:
+    // the query then waits its turn again.
+    await until(() => owner.outcomes.some(({ query }) => query === modest));
+    const outcome = owner.outcomes.find(({ query }) => query === modest);
+    expect(outcome).toMatchObject({ kind: 'reply' });
+    if (NODE_MAJOR < 24) expect(owner.outcomes[0]).toBe(outcome);
   });
 
   it('without room gives up first what nobody waits for', async () => {
