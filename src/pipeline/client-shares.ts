@@ -2,52 +2,70 @@
 // of slots while some are free. When all are taken, the client with the most gives up its oldest
 // waiter to a client with fewer: a flood gets what the others leave. Called by zone.ts for every
 // waiter, and by query-path when no slot is free.
+//
+//   #table, by hash        #byHeld, by waiters held
+//     …                      1: C ⇄ D
+//     A ─ C                  2:
+//     B ─ D                  3: A ⇄ B      ← #most: A's oldest waiter goes first
+//
+// Only clients that wait have a share, so that there are never more than waiters, whoever invents
+// addresses.
 import type { Waiter } from './waiter.ts';
 
-/**
- * Clients are hashed (client-hash.ts) into this many buckets: memory is bounded whoever asks, and
- * the few clients that share a bucket with a flood are served no better than the flood. A power of
- * two.
- */
+/** Size of the table: a power of two. */
 const BUCKETS = 1024;
 
+/** What one client holds. Pooled. */
+export class ClientShare {
+  clientHash = 0;
+  held = 0;
+  /** Both ends of the list of its waiters, in the order they came (Waiter.older, newer). */
+  oldest: Waiter | null = null;
+  newest: Waiter | null = null;
+  /** The next one in the same bucket, or in the pool. */
+  next: ClientShare | null = null;
+  /** Its neighbors among the clients that hold as many. */
+  left: ClientShare | null = null;
+  right: ClientShare | null = null;
+}
+
 export class ClientShares {
-  /** Slots that each bucket holds. */
-  readonly #held = new Int32Array(BUCKETS);
-  /** Its waiters: both ends of a list in the order they came (Waiter.older, newer). */
-  readonly #oldest: (Waiter | null)[] = new Array<Waiter | null>(BUCKETS).fill(null);
-  readonly #newest: (Waiter | null)[] = new Array<Waiter | null>(BUCKETS).fill(null);
-  /**
-   * No bucket holds more than this: raised as slots are taken, lowered only when all buckets are
-   * counted again.
-   */
+  readonly #table: (ClientShare | null)[] = new Array<ClientShare | null>(BUCKETS).fill(null);
+  #free: ClientShare | null = null;
+  /** The first of the clients that hold as many. */
+  readonly #byHeld: (ClientShare | null)[] = [null];
+  /** The most that one client holds; 0: nobody waits. */
   #most = 0;
-  /** The bucket with the largest share when #most was set. */
-  #largest = 0;
 
   add(waiter: Waiter): void {
-    const bucket = waiter.clientHash & (BUCKETS - 1);
-    const newest = this.#newest[bucket] ?? null;
+    const share = this.#find(waiter.clientHash) ?? this.#create(waiter.clientHash);
+    const { newest } = share;
+    waiter.share = share;
     waiter.older = newest;
     waiter.newer = null;
-    if (newest === null) this.#oldest[bucket] = waiter;
+    if (newest === null) share.oldest = waiter;
     else newest.newer = waiter;
-    this.#newest[bucket] = waiter;
-    const held = ++this.#held[bucket]!;
-    if (held > this.#most) {
-      this.#most = held;
-      this.#largest = bucket;
-    }
+    share.newest = waiter;
+    if (share.held > 0) this.#unlist(share);
+    share.held++;
+    this.#list(share);
+    if (share.held > this.#most) this.#most = share.held;
   }
 
   remove(waiter: Waiter): void {
-    const bucket = waiter.clientHash & (BUCKETS - 1);
     const { older, newer } = waiter;
-    if (older === null) this.#oldest[bucket] = newer;
+    const share = waiter.share!;
+    waiter.share = null;
+    if (older === null) share.oldest = newer;
     else older.newer = newer;
-    if (newer === null) this.#newest[bucket] = older;
+    if (newer === null) share.newest = older;
     else newer.older = older;
-    this.#held[bucket]!--;
+    this.#unlist(share);
+    // The one with the most has one less now, and no other one had more than that.
+    if (share.held === this.#most && this.#byHeld[share.held] === null) this.#most--;
+    share.held--;
+    if (share.held > 0) this.#list(share);
+    else this.#forget(share);
   }
 
   /**
@@ -58,19 +76,53 @@ export class ClientShares {
    * refused only if no client has two.)
    */
   findSurplus(clientHash: number): Waiter | null {
-    const heldThen = this.#held[clientHash & (BUCKETS - 1)]! + 1;
-    if (heldThen >= this.#most) return null;
-    // All buckets are counted again only if the largest has lost a slot since: at most once per
-    // slot that became free.
-    if (this.#held[this.#largest]! < this.#most) this.#findLargest();
-    return heldThen < this.#most ? this.#oldest[this.#largest]! : null;
+    const held = this.#find(clientHash)?.held ?? 0;
+    return held + 1 < this.#most ? this.#byHeld[this.#most]!.oldest : null;
   }
 
-  #findLargest(): void {
-    const held = this.#held;
-    let largest = 0;
-    for (let bucket = 1; bucket < BUCKETS; bucket++) if (held[bucket]! > held[largest]!) largest = bucket;
-    this.#largest = largest;
-    this.#most = held[largest]!;
+  #find(clientHash: number): ClientShare | null {
+    let share = this.#table[clientHash & (BUCKETS - 1)] ?? null;
+    while (share !== null && share.clientHash !== clientHash) share = share.next;
+    return share;
+  }
+
+  #create(clientHash: number): ClientShare {
+    const share = this.#free ?? new ClientShare();
+    this.#free = share.next;
+    const bucket = clientHash & (BUCKETS - 1);
+    share.clientHash = clientHash;
+    share.next = this.#table[bucket]!;
+    this.#table[bucket] = share;
+    return share;
+  }
+
+  /** Takes a client that holds nothing out of the table. */
+  #forget(share: ClientShare): void {
+    const bucket = share.clientHash & (BUCKETS - 1);
+    let before = this.#table[bucket]!;
+    if (before === share) {
+      this.#table[bucket] = share.next;
+    } else {
+      while (before.next !== share) before = before.next!;
+      before.next = share.next;
+    }
+    share.next = this.#free;
+    this.#free = share;
+  }
+
+  #list(share: ClientShare): void {
+    const first = this.#byHeld[share.held] ?? null;
+    share.right = first;
+    if (first !== null) first.left = share;
+    this.#byHeld[share.held] = share;
+  }
+
+  #unlist(share: ClientShare): void {
+    const { left, right } = share;
+    if (left === null) this.#byHeld[share.held] = right;
+    else left.right = right;
+    if (right !== null) right.left = left;
+    share.left = null;
+    share.right = null;
   }
 }

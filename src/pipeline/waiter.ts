@@ -6,6 +6,7 @@ import { copyPeer } from '../io/peer.ts';
 import { HEADER_LENGTH } from '../wire/header.ts';
 import { MAX_NAME_LENGTH, type ParsedQuery } from '../wire/query.ts';
 import type { ClientPath } from './client-path.ts';
+import type { ClientShare } from './client-shares.ts';
 import type { Flight } from './flight.ts';
 
 const NO_MESSAGE = new Uint8Array(0);
@@ -41,8 +42,10 @@ export class Waiter {
    */
   previous: Waiter | null = null;
   next: Waiter | null = null;
-  /** The client (client-hash.ts), and its waiters before and after this one (client-shares.ts). */
+  /** The client (client-hash.ts). */
   clientHash = 0;
+  /** What the client holds, and its waiters before and after this one (client-shares.ts). */
+  share: ClientShare | null = null;
   older: Waiter | null = null;
   newer: Waiter | null = null;
 

@@ -31,12 +31,8 @@ const ENOUGH_AFTER_SILENCE = 3;
 const DOMAIN_CHECKS = 10;
 /** … in all, a second: a flood of bad names costs no more than this. */
 const CHECKS_PER_SECOND = 100;
-/**
- * Counts of checks by client and domain, and by client; powers of two. Who shares one, shares its
- * checks.
- */
+/** Counts of checks by client and domain, a power of two. Who shares one, shares its checks. */
 const CHECK_ENTRIES = 4096;
-const CLIENT_BUCKETS = 1024;
 
 /** What a question was last answered with after silence. */
 const Repeat = { unknown: 0, plain: 1, trying: 2, edns: 3, plainOnly: 4 } as const;
@@ -45,8 +41,8 @@ export class DomainLessons {
   readonly #words = new Int32Array(ENTRIES * ENTRY_WORDS);
   /** By client and domain: checks spent in the low 8 bits, and the second of the last one. */
   readonly #spent = new Int32Array(CHECK_ENTRIES);
-  /** By client: checks in this second. */
-  readonly #byClient = new Uint8Array(CLIENT_BUCKETS);
+  /** By client: checks in this second, at most CHECKS_PER_SECOND entries. */
+  readonly #byClient = new Map<number, number>();
   #checksLeft = CHECKS_PER_SECOND;
   #checkSecond = 0;
 
@@ -169,17 +165,17 @@ export class DomainLessons {
     if (second !== this.#checkSecond) {
       this.#checkSecond = second;
       this.#checksLeft = CHECKS_PER_SECOND;
-      this.#byClient.fill(0);
+      this.#byClient.clear();
     }
-    const bucket = clientHash & (CLIENT_BUCKETS - 1);
-    if (this.#byClient[bucket]! >= this.#checksLeft) return false;
+    const own = this.#byClient.get(clientHash) ?? 0;
+    if (own >= this.#checksLeft) return false;
     const at = avalanche(clientHash, key) & (CHECK_ENTRIES - 1);
     const spent = this.#spent[at]! & 0xff;
     const elapsed = (second - (this.#spent[at]! >> 8)) & 0x7f_ffff;
     const left = Math.min(DOMAIN_CHECKS, DOMAIN_CHECKS - spent + elapsed);
     if (left <= 0) return false;
     this.#checksLeft--;
-    this.#byClient[bucket]!++;
+    this.#byClient.set(clientHash, own + 1);
     this.#spent[at] = (second << 8) | (DOMAIN_CHECKS - left + 1);
     return true;
   }

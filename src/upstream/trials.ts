@@ -8,18 +8,13 @@ import { MAX_UPSTREAMS } from '../metrics/counters.ts';
  * stale data, or SERVFAIL.
  */
 const MAX_TRIALS = 64;
-/**
- * Clients are told apart by a keyed hash (pipeline/client-hash.ts) into so many buckets, a power of
- * two.
- */
-const CLIENT_BUCKETS = 1024;
 /** While others are up: one question in this time goes to it as well. */
 const TURN_MS = 500;
 
 export class Trials {
   readonly #underWay = new Uint16Array(MAX_UPSTREAMS);
-  /** The same by upstream and client: two that share a bucket share its part. */
-  readonly #byClient = new Uint16Array(CLIENT_BUCKETS);
+  /** The same by upstream and client, where it is not 0. */
+  readonly #byClient = new Map<number, number>();
   /** When it may be asked along with another again. */
   readonly #nextTurnMs = new Float64Array(MAX_UPSTREAMS);
 
@@ -29,17 +24,22 @@ export class Trials {
    * for all.
    */
   hasRoom(slot: number, clientHash: number): boolean {
-    return this.#byClient[bucketOf(slot, clientHash)]! < MAX_TRIALS - this.#underWay[slot]!;
+    const own = this.#byClient.get(keyOf(slot, clientHash)) ?? 0;
+    return own < MAX_TRIALS - this.#underWay[slot]!;
   }
 
   begin(slot: number, clientHash: number): void {
     this.#underWay[slot]!++;
-    this.#byClient[bucketOf(slot, clientHash)]!++;
+    const key = keyOf(slot, clientHash);
+    this.#byClient.set(key, (this.#byClient.get(key) ?? 0) + 1);
   }
 
   end(slot: number, clientHash: number): void {
     this.#underWay[slot]!--;
-    this.#byClient[bucketOf(slot, clientHash)]!--;
+    const key = keyOf(slot, clientHash);
+    const own = this.#byClient.get(key)! - 1;
+    if (own > 0) this.#byClient.set(key, own);
+    else this.#byClient.delete(key);
   }
 
   /** Whether it is due to be asked along with another; if so, its turn is used up. */
@@ -50,6 +50,7 @@ export class Trials {
   }
 }
 
-function bucketOf(slot: number, clientHash: number): number {
-  return (clientHash + Math.imul(slot, 0x9e3779b1)) & (CLIENT_BUCKETS - 1);
+/** `clientHash` (pipeline/client-hash.ts) has 32 bits. */
+function keyOf(slot: number, clientHash: number): number {
+  return slot * 2 ** 32 + (clientHash >>> 0);
 }
