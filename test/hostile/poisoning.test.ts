@@ -3,7 +3,7 @@
 // a client or kept. And what an upstream says of names that it was not asked for, or that are
 // another's, is not believed.
 import { writeFileSync } from 'node:fs';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { MAX_ATTEMPTS } from '../../src/pipeline/flight.ts';
 import { Generator } from '../fuzz/generator.ts';
 import { askTcp, askUdp, nameBytes, queryBytes, UdpClient } from '../support/dns-client.ts';
@@ -248,8 +248,9 @@ describe('a birthday needs many queries for one name in flight', () => {
       const reply = await client.receive();
       expect([reply[2]! & 2, reply[3]! & 15, reply.readUInt16BE(6)]).toEqual([2, 0, 0]);
     }
+    // The upstream of this test may read its socket after the client has read all of these.
+    await vi.waitFor(() => expect(asked).toBeGreaterThan(0), { timeout: 5000 });
     expect(asked).toBeLessThanOrEqual(8);
-    expect(asked).toBeGreaterThan(0);
     client.close();
   });
 });
