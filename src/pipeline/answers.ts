@@ -23,9 +23,9 @@ import { writeErrorReply, writeTruncatedReply } from '../wire/reply.ts';
 import { restoreForClient } from '../wire/restore.ts';
 import { appendKeepalive } from '../wire/tcp-keepalive.ts';
 import type { ClientPath } from './client-path.ts';
-import type { Flight } from './flight.ts';
+import type { Flight } from './pending/flight.ts';
+import type { Waiter, WaiterPool } from './pending/waiter.ts';
 import type { QueryLog } from './query-log.ts';
-import type { Waiter, WaiterPool } from './waiter.ts';
 
 /** No EDE option. */
 export const NO_EDE = -1;

@@ -3,8 +3,8 @@
 // and by forward-path when its upstreams take no more messages.
 import { type Counters, Drop } from '../metrics/counters.ts';
 import type { Answers } from './answers.ts';
-import type { Flight } from './flight.ts';
-import type { Waiter } from './waiter.ts';
+import type { Flight } from './pending/flight.ts';
+import type { Waiter } from './pending/waiter.ts';
 import type { Zone } from './zone.ts';
 
 /**

@@ -4,7 +4,7 @@ import type { Clock } from '../base/clock.ts';
 import type { MessageCache } from '../cache/message-cache.ts';
 import { EdeCode, Rcode } from '../wire/codes.ts';
 import { type Answers, NO_EDE } from './answers.ts';
-import type { Flight } from './flight.ts';
+import type { Flight } from './pending/flight.ts';
 
 export class FlightFailures {
   readonly #clock: Clock;

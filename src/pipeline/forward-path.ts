@@ -13,10 +13,7 @@ import { Trials } from '../upstream/trials.ts';
 import type { ParsedQuery } from '../wire/query.ts';
 import type { Answers } from './answers.ts';
 import { Displacement } from './displacement.ts';
-import type { Attempt, Flight } from './flight.ts';
 import { FlightFailures } from './flight-failures.ts';
-import { FlightPool } from './flight-pool.ts';
-import { FlightTable } from './flight-table.ts';
 import {
   type ForwardTimes,
   LAST_ROUND_MS,
@@ -29,6 +26,9 @@ import {
   STREAM_ROUND_TRIPS,
 } from './forward-times.ts';
 import type { OutgoingQuery } from './outgoing-query.ts';
+import type { Attempt, Flight } from './pending/flight.ts';
+import { FlightPool } from './pending/flight-pool.ts';
+import { FlightTable } from './pending/flight-table.ts';
 import { type Before, lessonKeyOf, NOTHING, Silence } from './silence.ts';
 import type { Zone } from './zone.ts';
 

@@ -20,8 +20,8 @@ import { EdeCode, Rcode } from '../wire/codes.ts';
 import type { ParsedQuery } from '../wire/query.ts';
 import type { Answers } from './answers.ts';
 import type { ClientPath } from './client-path.ts';
-import type { Attempt, Flight } from './flight.ts';
 import type { ForwardPath } from './forward-path.ts';
+import type { Attempt, Flight } from './pending/flight.ts';
 import { NO_ZONES, type Zone, type ZoneTable } from './zone.ts';
 
 /** Reports to the main thread: a handful of calls, however many packets. */

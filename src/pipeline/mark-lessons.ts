@@ -10,7 +10,7 @@ import { HEADER_LENGTH } from '../wire/header.ts';
 import type { ScannedResponse } from '../wire/response.ts';
 import { nameToText } from '../wire/text.ts';
 import { NO_STEP, Outcome, stepDown } from './fallback.ts';
-import type { Attempt, Flight } from './flight.ts';
+import type { Attempt, Flight } from './pending/flight.ts';
 
 /**
  * Failures with marks that the main thread is told of per second: it needs few, and there may be

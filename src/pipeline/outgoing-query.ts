@@ -17,7 +17,7 @@ import { writeUpstreamQuery } from '../wire/build-query.ts';
 import { appendOption, OPTION_HEADER_LENGTH, SERVER_UDP_SIZE, writeOpt } from '../wire/edns.ts';
 import { HEADER_LENGTH } from '../wire/header.ts';
 import { FOLD } from '../wire/name.ts';
-import type { Attempt, Flight } from './flight.ts';
+import type { Attempt, Flight } from './pending/flight.ts';
 
 /** Bytes of an option with a tag but no filler. */
 const TAGGED_OPTION_LENGTH = OPTION_HEADER_LENGTH + TAG_LENGTH;

@@ -19,10 +19,10 @@ import { type Answers, answerLimit, NO_EDE, staleEde } from './answers.ts';
 import type { ClientGate } from './client-gate.ts';
 import { hashClient } from './client-hash.ts';
 import type { ClientPath } from './client-path.ts';
-import type { Flight } from './flight.ts';
 import type { ForwardPath } from './forward-path.ts';
 import type { LoopGuard } from './loop-guard.ts';
-import type { WaiterPool } from './waiter.ts';
+import type { Flight } from './pending/flight.ts';
+import type { WaiterPool } from './pending/waiter.ts';
 import { NO_ZONES, type Zone, type ZoneTable } from './zone.ts';
 
 /** Clients that may wait for one flight: with more, its answer would become a burst (DNSBomb). */

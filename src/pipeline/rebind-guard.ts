@@ -5,7 +5,7 @@ import { HEADER_LENGTH } from '../wire/header.ts';
 import { equalNamesFolded } from '../wire/name.ts';
 import { hasPrivateAddress } from '../wire/private-address.ts';
 import { textToName } from '../wire/text.ts';
-import type { Flight } from './flight.ts';
+import type { Flight } from './pending/flight.ts';
 
 /** Nobody on the Internet can own it (RFC 6761 §6.3). */
 const LOCALHOST = 'localhost';

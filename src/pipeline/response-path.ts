@@ -19,10 +19,10 @@ import { ScannedResponse, ScanVerdict, scanResponse, stripOpt } from '../wire/re
 import { mendTtls } from '../wire/rrset-ttl.ts';
 import { type Answers, NO_EDE } from './answers.ts';
 import { NO_STEP, Outcome, stepDown } from './fallback.ts';
-import type { Attempt, Flight } from './flight.ts';
 import type { ForwardPath } from './forward-path.ts';
 import { LOOP_TEXT, type LoopGuard } from './loop-guard.ts';
 import { type MarkLessons, outcomeOf } from './mark-lessons.ts';
+import type { Attempt, Flight } from './pending/flight.ts';
 import type { RebindGuard } from './rebind-guard.ts';
 
 /** Bytes of an upstream's EDE text that are relayed: a short hint is enough (RFC 8914 §3). */

@@ -5,7 +5,7 @@ import { type DomainLessons, lessonKey } from '../upstream/domain-lessons.ts';
 import { ALL_MARKS, Mark } from '../upstream/marks.ts';
 import { type SharedUpstreamState, UpstreamState } from '../upstream/shared-state.ts';
 import { Outcome } from './fallback.ts';
-import type { Attempt, Flight } from './flight.ts';
+import type { Attempt, Flight } from './pending/flight.ts';
 
 /** A message and its result. */
 export interface Before {

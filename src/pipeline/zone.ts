@@ -4,8 +4,8 @@ import type { Selection } from '../upstream/selection.ts';
 import type { Upstream } from '../upstream/upstream.ts';
 import { hashLabel, ROOT_HASH } from '../wire/name-hash.ts';
 import { matchesSuffix, type ParsedQuery } from '../wire/query.ts';
-import { ClientShares } from './client-shares.ts';
-import type { Waiter } from './waiter.ts';
+import { ClientShares } from './pending/client-shares.ts';
+import type { Waiter } from './pending/waiter.ts';
 
 /**
  * A zone may take this many times the number of free slots, so that zones with dead upstreams leave

@@ -39,7 +39,7 @@ export const FALSE_ADDRESS = '203.0.113.66';
  */
 export const MOST_TRIES = 3;
 
-/** TC sends a question over TCP, which is one message more (src/pipeline/flight.ts). */
+/** TC sends a question over TCP, which is one message more (src/pipeline/pending/flight.ts). */
 const AFTER_TC = 4;
 /**
  * Where that comes to nothing the client gets TC, and asks over TCP: another question, as far as

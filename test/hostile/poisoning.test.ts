@@ -4,7 +4,7 @@
 // another's, is not believed.
 import { writeFileSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { MAX_ATTEMPTS } from '../../src/pipeline/flight.ts';
+import { MAX_ATTEMPTS } from '../../src/pipeline/pending/flight.ts';
 import { Generator } from '../fuzz/generator.ts';
 import { askTcp, askUdp, nameBytes, queryBytes, UdpClient } from '../support/dns-client.ts';
 import { questionEnd } from '../support/scripted-upstream.ts';

@@ -5,7 +5,7 @@ import { describe, expect, it } from 'vitest';
 import { MAX_FILLER_LENGTH, TAG_LENGTH, TAG_OPTION } from '../../src/loop/detector.ts';
 import { createKeyMaterial } from '../../src/loop/keys.ts';
 import { Counter } from '../../src/metrics/counters.ts';
-import { MAX_MESSAGES_AFTER_TC } from '../../src/pipeline/flight.ts';
+import { MAX_MESSAGES_AFTER_TC } from '../../src/pipeline/pending/flight.ts';
 import { FailureReason } from '../../src/upstream/exchange.ts';
 import { answerTo } from '../cache/messages.ts';
 import { readAnswer } from '../support/dns-client.ts';

@@ -1,7 +1,7 @@
 // How a question is repeated: when, over what, and how often. With which marks, and what is learned
 // of the server by it: marks.test.ts.
 import { describe, expect, it } from 'vitest';
-import type { Attempt } from '../../src/pipeline/flight.ts';
+import type { Attempt } from '../../src/pipeline/pending/flight.ts';
 import { FailureReason } from '../../src/upstream/exchange.ts';
 import { ALL_MARKS, Mark } from '../../src/upstream/marks.ts';
 import { UpstreamState } from '../../src/upstream/shared-state.ts';

@@ -1,14 +1,14 @@
 // Coalescing finds exactly the flight that asks the same, and none other, even where hashes
 // collide.
 import { describe, expect, it } from 'vitest';
-import { RandomPool } from '../../src/base/random.ts';
-import { Flight } from '../../src/pipeline/flight.ts';
-import { FlightTable } from '../../src/pipeline/flight-table.ts';
-import { Zone } from '../../src/pipeline/zone.ts';
-import { Selection } from '../../src/upstream/selection.ts';
-import { SharedUpstreamState } from '../../src/upstream/shared-state.ts';
-import { textToName } from '../../src/wire/text.ts';
-import { type TestQuery, testQuery } from './queries.ts';
+import { RandomPool } from '../../../src/base/random.ts';
+import { Flight } from '../../../src/pipeline/pending/flight.ts';
+import { FlightTable } from '../../../src/pipeline/pending/flight-table.ts';
+import { Zone } from '../../../src/pipeline/zone.ts';
+import { Selection } from '../../../src/upstream/selection.ts';
+import { SharedUpstreamState } from '../../../src/upstream/shared-state.ts';
+import { textToName } from '../../../src/wire/text.ts';
+import { type TestQuery, testQuery } from '../queries.ts';
 
 const zone = (suffix = '.', partition = suffix.length, routeSlots: number[] = []) =>
   new Zone(

@@ -1,12 +1,12 @@
 // Who waits for a flight: one may be taken off wherever it stands.
 import { describe, expect, it } from 'vitest';
-import { RandomPool } from '../../src/base/random.ts';
-import { Flight } from '../../src/pipeline/flight.ts';
-import { Waiter } from '../../src/pipeline/waiter.ts';
-import { Zone } from '../../src/pipeline/zone.ts';
-import { Selection } from '../../src/upstream/selection.ts';
-import { SharedUpstreamState } from '../../src/upstream/shared-state.ts';
-import { testQuery } from './queries.ts';
+import { RandomPool } from '../../../src/base/random.ts';
+import { Flight } from '../../../src/pipeline/pending/flight.ts';
+import { Waiter } from '../../../src/pipeline/pending/waiter.ts';
+import { Zone } from '../../../src/pipeline/zone.ts';
+import { Selection } from '../../../src/upstream/selection.ts';
+import { SharedUpstreamState } from '../../../src/upstream/shared-state.ts';
+import { testQuery } from '../queries.ts';
 
 function flightWith(waiters: readonly Waiter[]): Flight {
   const selection = new Selection('random', [], [], new SharedUpstreamState(), new RandomPool());

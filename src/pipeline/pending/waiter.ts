@@ -1,11 +1,11 @@
 // A client that waits for a flight's answer: what its own answer must restore (ID, QNAME's case,
 // OPT, size) and the path back. Pooled: one per forwarded or coalesced query.
-import { copyBytes, WordBytes } from '../base/word-bytes.ts';
-import { PEER_WORDS } from '../io/datagram-socket.ts';
-import { copyPeer } from '../io/peer.ts';
-import { HEADER_LENGTH } from '../wire/header.ts';
-import { MAX_NAME_LENGTH, type ParsedQuery } from '../wire/query.ts';
-import type { ClientPath } from './client-path.ts';
+import { copyBytes, WordBytes } from '../../base/word-bytes.ts';
+import { PEER_WORDS } from '../../io/datagram-socket.ts';
+import { copyPeer } from '../../io/peer.ts';
+import { HEADER_LENGTH } from '../../wire/header.ts';
+import { MAX_NAME_LENGTH, type ParsedQuery } from '../../wire/query.ts';
+import type { ClientPath } from '../client-path.ts';
 import type { ClientShare } from './client-shares.ts';
 import type { Flight } from './flight.ts';
 

@@ -1,9 +1,9 @@
 // Coalescing (singleflight): finds the flight that already asks the same question, so that
 // identical queries share one upstream query (RFC 5452 §5: one outstanding query per question,
 // because a birthday attack makes forging cheap otherwise).
-import { equalBytes, equalQuestions, type ParsedQuery } from '../wire/query.ts';
+import { equalBytes, equalQuestions, type ParsedQuery } from '../../wire/query.ts';
+import type { Zone } from '../zone.ts';
 import type { Flight } from './flight.ts';
-import type { Zone } from './zone.ts';
 
 /**
  * A power of two. With all of the shipped forward.maxInFlight under way, two or three flights share

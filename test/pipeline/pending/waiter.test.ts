@@ -1,12 +1,12 @@
 // Waiters keep what a client's answer needs when the packet's buffer is long overwritten; the pool
 // is bounded.
 import { describe, expect, it } from 'vitest';
-import { PEER_WORDS } from '../../src/io/datagram-socket.ts';
-import { formatPeer, parsePeer } from '../../src/io/peer.ts';
-import type { ClientPath } from '../../src/pipeline/client-path.ts';
-import { WaiterPool } from '../../src/pipeline/waiter.ts';
-import { HEADER_LENGTH } from '../../src/wire/header.ts';
-import { testQuery } from './queries.ts';
+import { PEER_WORDS } from '../../../src/io/datagram-socket.ts';
+import { formatPeer, parsePeer } from '../../../src/io/peer.ts';
+import type { ClientPath } from '../../../src/pipeline/client-path.ts';
+import { WaiterPool } from '../../../src/pipeline/pending/waiter.ts';
+import { HEADER_LENGTH } from '../../../src/wire/header.ts';
+import { testQuery } from '../queries.ts';
 
 const PATH: ClientPath = { stream: false, reserve: () => new Uint8Array(0), send() {} };
 

@@ -7,15 +7,15 @@
 //                      ├─ staleMs ─────▶ waiters get stale data; the flight goes on without them
 //                      ├─ deadlineMs ──▶ waiters get stale data or SERVFAIL; failure cached; a late reply is awaited
 //                      └─ LINGER_MS ───▶ given up: later replies match nothing
-import type { WheelTimer } from '../base/timer-wheel.ts';
-import { copyBytes, WordBytes } from '../base/word-bytes.ts';
-import { type LoopDetector, MAX_CARRIED_TAGS, MAX_FILLER_LENGTH, TAG_LENGTH } from '../loop/detector.ts';
-import { UpstreamQuery } from '../upstream/exchange.ts';
-import { domainHash, domainLabel } from '../wire/domain.ts';
-import { MAX_NAME_LENGTH, type ParsedQuery } from '../wire/query.ts';
-import { Outcome } from './fallback.ts';
+import type { WheelTimer } from '../../base/timer-wheel.ts';
+import { copyBytes, WordBytes } from '../../base/word-bytes.ts';
+import { type LoopDetector, MAX_CARRIED_TAGS, MAX_FILLER_LENGTH, TAG_LENGTH } from '../../loop/detector.ts';
+import { UpstreamQuery } from '../../upstream/exchange.ts';
+import { domainHash, domainLabel } from '../../wire/domain.ts';
+import { MAX_NAME_LENGTH, type ParsedQuery } from '../../wire/query.ts';
+import { Outcome } from '../fallback.ts';
+import type { Zone } from '../zone.ts';
 import type { Waiter } from './waiter.ts';
-import type { Zone } from './zone.ts';
 
 /** Header, longest QNAME, QTYPE, QCLASS. */
 export const QUERY_BYTES = 12 + MAX_NAME_LENGTH + 4;

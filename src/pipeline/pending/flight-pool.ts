@@ -1,6 +1,6 @@
 // The memory of flights and their attempts: made when first needed, then used again. Used by
 // forward-path.
-import { WordBytes } from '../base/word-bytes.ts';
+import { WordBytes } from '../../base/word-bytes.ts';
 import { Attempt, Flight, type FlightTimerOwner, QUERY_BYTES } from './flight.ts';
 
 /**
