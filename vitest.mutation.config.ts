@@ -9,7 +9,7 @@ export default defineConfig({
     include: [`test/${layer}/**/*.test.ts`],
     // It measures time, and mutated sources count each of their steps.
     exclude: ['test/wire/cost.test.ts'],
-    setupFiles: 'test/support/generated-sizes.ts',
+    setupFiles: 'test/kit/generated-sizes.ts',
     testTimeout: 20_000,
     env: { TEST_ROUNDS_DIVISOR: '40' },
   },

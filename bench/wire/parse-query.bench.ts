@@ -7,7 +7,7 @@ import { writeErrorReply } from '../../src/wire/reply.ts';
 import { ScannedResponse, scanResponse } from '../../src/wire/response.ts';
 import { restoreForClient } from '../../src/wire/restore.ts';
 import { ageTtls } from '../../src/wire/ttl.ts';
-import { asWords } from '../../test/support/as-words.ts';
+import { asWords } from '../../test/kit/as-words.ts';
 import { bytesOf, header, opt, QNAME_POINTER, question, record } from '../../test/wire/build-message.ts';
 
 const QNAME = 'kubernetes.default.svc.cluster.local';

@@ -4,8 +4,8 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type AdminOptions, type AdminServer, startAdmin } from '../../src/admin/http.ts';
 import { UnloopError } from '../../src/base/errors.ts';
 import { createExposition } from '../../src/metrics/exposition.ts';
+import { parsePrometheusText } from '../kit/prometheus-text.ts';
 import { createBusySource } from '../metrics/sample-source.ts';
-import { parsePrometheusText } from '../support/prometheus-text.ts';
 import { ask, askRaw, EPISODE, SampleAdmin, UPSTREAM } from './sample-admin.ts';
 
 const GET_PATHS = ['/health', '/ready', '/metrics', '/upstreams', '/loops', '/config', '/'];

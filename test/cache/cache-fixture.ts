@@ -8,7 +8,7 @@ import { type CacheOptions, Lookup, MessageCache } from '../../src/cache/message
 import { type Counter, Counters, createCounterBlock } from '../../src/metrics/counters.ts';
 import { ParsedQuery, parseQuery, QueryVerdict } from '../../src/wire/query.ts';
 import { ScannedResponse, ScanVerdict, scanResponse, stripOpt } from '../../src/wire/response.ts';
-import { asWords } from '../support/as-words.ts';
+import { asWords } from '../kit/as-words.ts';
 import { answerTo, cacheOptions, queryFor, TYPE_A } from './messages.ts';
 
 const LOOKUP_NAMES = Object.keys(Lookup) as (keyof typeof Lookup)[];

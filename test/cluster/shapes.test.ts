@@ -14,7 +14,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { parseAllDocuments } from 'yaml';
-import { spawnUnloop } from '../support/unloop-process.ts';
+import { spawnUnloop } from '../kit/unloop-process.ts';
 
 const ROOT = join(import.meta.dirname, '../../config/kubernetes');
 

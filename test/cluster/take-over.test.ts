@@ -2,7 +2,7 @@
 // are answered all the time, and the admin address changes hands when the first one ends.
 import { createSocket } from 'node:dgram';
 import { expect, it } from 'vitest';
-import { spawnUnloop, startUnloop } from '../support/unloop-process.ts';
+import { spawnUnloop, startUnloop } from '../kit/unloop-process.ts';
 
 /** A query for a name of its own: 1.example, 2.example … */
 function query(number: number): Buffer {

@@ -3,9 +3,9 @@
 import dgram from 'node:dgram';
 import { once } from 'node:events';
 import net from 'node:net';
-import { framed } from '../support/dns-client.ts';
-import { freePort } from '../support/real-server.ts';
-import { questionEnd } from '../support/scripted-upstream.ts';
+import { framed } from '../kit/dns-client.ts';
+import { freePort } from '../kit/real-server.ts';
+import { questionEnd } from '../kit/scripted-upstream.ts';
 import type { Forwarder } from './forwarder.ts';
 import type { Stage } from './stage.ts';
 

@@ -1,5 +1,5 @@
 // A forwarder under test, and unloop as one.
-import { startUnloop, type UnloopProcess } from '../support/unloop-process.ts';
+import { startUnloop, type UnloopProcess } from '../kit/unloop-process.ts';
 import { type Stage, TLS_NAME, ZONES, type Zone } from './stage.ts';
 
 /** An address that every forwarder has been told not to serve, as far as it can be told. */

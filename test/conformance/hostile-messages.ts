@@ -1,12 +1,6 @@
 // RFC 9267 (what implementations got wrong in reading messages) and RFC 9619 (one question).
-import { queryBytes } from '../support/dns-client.ts';
-import {
-  later,
-  questionEnd,
-  type ReceivedQuery,
-  type SendAction,
-  send,
-} from '../support/scripted-upstream.ts';
+import { queryBytes } from '../kit/dns-client.ts';
+import { later, questionEnd, type ReceivedQuery, type SendAction, send } from '../kit/scripted-upstream.ts';
 import { bytesOf, QNAME_POINTER, record } from '../wire/build-message.ts';
 import { addressesOf, FORMERR, mustAnswer, SERVFAIL, withCount, withQuestionBytes } from './messages.ts';
 import type { Requirement } from './requirement.ts';

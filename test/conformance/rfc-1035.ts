@@ -1,6 +1,6 @@
 // RFC 1035, with what RFC 1123 and RFC 2181 make of it: names, TTLs, headers, sizes.
-import { queryBytes } from '../support/dns-client.ts';
-import { asQuery, later } from '../support/scripted-upstream.ts';
+import { queryBytes } from '../kit/dns-client.ts';
+import { asQuery, later } from '../kit/scripted-upstream.ts';
 import { bytesOf, QNAME_POINTER, record } from '../wire/build-message.ts';
 import {
   addressesOf,

@@ -1,5 +1,5 @@
 // RFC 5452: replies that are believed, and queries that are hard to guess.
-import { queryBytes } from '../support/dns-client.ts';
+import { queryBytes } from '../kit/dns-client.ts';
 import {
   fromOtherPort,
   later,
@@ -8,7 +8,7 @@ import {
   withId,
   withOtherName,
   withOtherType,
-} from '../support/scripted-upstream.ts';
+} from '../kit/scripted-upstream.ts';
 import { bytesOf, record } from '../wire/build-message.ts';
 import { addressesOf, mustAnswer } from './messages.ts';
 import type { Requirement } from './requirement.ts';

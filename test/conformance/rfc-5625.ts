@@ -1,6 +1,6 @@
 // RFC 5625, the rules for proxies: transparent to flags, types, classes, options and signatures;
 // large answers; TCP. And who may ask.
-import { queryBytes } from '../support/dns-client.ts';
+import { queryBytes } from '../kit/dns-client.ts';
 import { bytesOf, QNAME_POINTER, record } from '../wire/build-message.ts';
 import { contains, FLAG, flagged, mustAnswer, mustBeFresh, REFUSED, withAdditional } from './messages.ts';
 import type { Requirement } from './requirement.ts';

@@ -1,7 +1,7 @@
 // RFC 8906: answers that servers owe. Every case of §8 (header bits, opcodes, EDNS), as that
 // section tells what to expect of a server that recurses; and what the key of a cache must tell
 // apart.
-import type { Answer, Question } from '../support/dns-client.ts';
+import type { Answer, Question } from '../kit/dns-client.ts';
 import { bytesOf, option, QNAME_POINTER, record } from '../wire/build-message.ts';
 import {
   BADVERS,

@@ -19,7 +19,7 @@ import {
   type SendAction,
   send,
   startScriptedUpstream,
-} from '../support/scripted-upstream.ts';
+} from '../kit/scripted-upstream.ts';
 import { bytesOf, opt, QNAME_POINTER, record, uint16, uint32 } from '../wire/build-message.ts';
 import { must } from './shortfall.ts';
 

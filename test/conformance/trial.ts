@@ -9,8 +9,8 @@ import {
   readAnswer,
   TcpClient,
   UdpClient,
-} from '../support/dns-client.ts';
-import type { Script } from '../support/scripted-upstream.ts';
+} from '../kit/dns-client.ts';
+import type { Script } from '../kit/scripted-upstream.ts';
 import { type Forwarder, STRANGER } from './forwarder.ts';
 import { rcodeName } from './rcode-names.ts';
 import { Shortfall } from './shortfall.ts';

@@ -1,7 +1,7 @@
 // A client of the fault matrix: unique questions at a steady rate, patience for each, one more try
 // for those that came to nothing, and TCP for what was truncated, as a stub resolver has it.
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type Answer, askTcp, queryBytes, readAnswer, UdpClient } from '../support/dns-client.ts';
+import { type Answer, askTcp, queryBytes, readAnswer, UdpClient } from '../kit/dns-client.ts';
 import { type Fault, isTrueAddress } from './faults.ts';
 
 /** A client that has waited this long has gone elsewhere: CoreDNS gives an upstream 2 s. */

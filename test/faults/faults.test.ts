@@ -2,7 +2,7 @@
 // for each. Beside other forwarders, with times: test/lab/faults.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { startUnloop, type UnloopProcess } from '../support/unloop-process.ts';
+import { startUnloop, type UnloopProcess } from '../kit/unloop-process.ts';
 import { askThrough, type ClientFigures, suffixOf } from './ask-through.ts';
 import { FAULTS, type Fault, MOST_TRIES } from './faults.ts';
 import { certificateFile, FaultyUpstreams, upstreamText } from './faulty-upstreams.ts';

@@ -1,8 +1,8 @@
-// The table of faults that upstreams commit: for each a script (test/support/scripted-upstream.ts),
+// The table of faults that upstreams commit: for each a script (test/kit/scripted-upstream.ts),
 // one function per fault, and what its answer ought to be. Run against unloop alone by
 // faults.test.ts, beside other forwarders by test/lab/faults.
 import dnsPacket from 'dns-packet';
-import type { Answer } from '../support/dns-client.ts';
+import type { Answer } from '../kit/dns-client.ts';
 import {
   type Action,
   answer,
@@ -26,7 +26,7 @@ import {
   withLowerCase,
   withOtherCase,
   withOtherName,
-} from '../support/scripted-upstream.ts';
+} from '../kit/scripted-upstream.ts';
 
 /** In every good answer … */
 export const TRUE_ADDRESS = '192.0.2.1';

@@ -7,7 +7,7 @@ import {
   type ScriptedUpstream,
   startScriptedUpstream,
   type TestCertificate,
-} from '../support/scripted-upstream.ts';
+} from '../kit/scripted-upstream.ts';
 import { isCounted } from './ask-through.ts';
 import type { Fault, Transport } from './faults.ts';
 

@@ -1,7 +1,7 @@
 // A client that asks at a rate and never waits: names come from a function, each answer is checked
 // against the truth.
 import dgram from 'node:dgram';
-import { nameBytes, queryBytes } from '../support/dns-client.ts';
+import { nameBytes, queryBytes } from '../kit/dns-client.ts';
 import { addressFor } from './flood-upstream.ts';
 
 const STEP_MS = 10;

@@ -4,8 +4,8 @@
 import { readdirSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, it, onTestFinished } from 'vitest';
-import { askTcp, askUdp, queryBytes, readAnswer, TcpClient, UdpClient } from '../support/dns-client.ts';
-import { startUnloop, type UnloopOptions, type UnloopProcess } from '../support/unloop-process.ts';
+import { askTcp, askUdp, queryBytes, readAnswer, TcpClient, UdpClient } from '../kit/dns-client.ts';
+import { startUnloop, type UnloopOptions, type UnloopProcess } from '../kit/unloop-process.ts';
 import { FloodUpstream } from './flood-upstream.ts';
 import { Flooder } from './flooder.ts';
 

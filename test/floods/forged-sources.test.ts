@@ -3,8 +3,8 @@
 // to the victim's.
 import dgram from 'node:dgram';
 import { expect, it, onTestFinished } from 'vitest';
-import { askTcp, askUdp, queryBytes, readAnswer, TcpClient } from '../support/dns-client.ts';
-import { startUnloop } from '../support/unloop-process.ts';
+import { askTcp, askUdp, queryBytes, readAnswer, TcpClient } from '../kit/dns-client.ts';
+import { startUnloop } from '../kit/unloop-process.ts';
 import { FloodUpstream } from './flood-upstream.ts';
 import { Flooder } from './flooder.ts';
 import { PulseUpstream } from './pulse-upstream.ts';

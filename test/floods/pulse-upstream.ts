@@ -2,7 +2,7 @@
 // told to give all of them at once, each as long as a datagram may be; other names have theirs at
 // once.
 import dgram from 'node:dgram';
-import { questionEnd } from '../support/scripted-upstream.ts';
+import { questionEnd } from '../kit/scripted-upstream.ts';
 
 const HELD = '\x04held\x07example\0';
 /** TXT records of 255 bytes, behind a pointer to QNAME: 4 × 268 bytes. */

@@ -5,9 +5,9 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, it, onTestFinished } from 'vitest';
+import { type Answer, nameBytes, queryBytes, readAnswer, UdpClient } from '../kit/dns-client.ts';
+import { startUnloop } from '../kit/unloop-process.ts';
 import { fitTrend, sureGrowth } from '../soak/regression.ts';
-import { type Answer, nameBytes, queryBytes, readAnswer, UdpClient } from '../support/dns-client.ts';
-import { startUnloop } from '../support/unloop-process.ts';
 import { addressFor, FloodUpstream } from './flood-upstream.ts';
 import { Flooder } from './flooder.ts';
 

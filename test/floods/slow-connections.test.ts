@@ -7,8 +7,8 @@ import { expect, it, onTestFinished } from 'vitest';
 import { isRight } from '../hostile/attackers.ts';
 import { type Script, trueAnswer, truthful, Upstream } from '../hostile/servers.ts';
 import { TruthClient } from '../hostile/truth-client.ts';
-import { askTcp, askUdp, framed, queryBytes, TcpClient } from '../support/dns-client.ts';
-import { startUnloop, type UnloopProcess } from '../support/unloop-process.ts';
+import { askTcp, askUdp, framed, queryBytes, TcpClient } from '../kit/dns-client.ts';
+import { startUnloop, type UnloopProcess } from '../kit/unloop-process.ts';
 
 const TIMEOUT = { timeout: 120_000 };
 const MAX_MESSAGE = 65_535;

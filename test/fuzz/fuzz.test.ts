@@ -2,7 +2,7 @@
 // every run. The long runs are `npm run fuzz`.
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { rounds } from '../support/rounds.ts';
+import { rounds } from '../kit/rounds.ts';
 import { readCorpus } from './corpus.ts';
 import { Coverage } from './coverage.ts';
 import { fuzz } from './fuzz.ts';

@@ -7,7 +7,7 @@ import { openDatagramSocket } from '../../src/io/open-socket.ts';
 import { ParsedQuery, parseQuery } from '../../src/wire/query.ts';
 import { Generator } from '../fuzz/generator.ts';
 import { mutate } from '../fuzz/mutate.ts';
-import { framed } from '../support/dns-client.ts';
+import { framed } from '../kit/dns-client.ts';
 import { trueAnswer } from './servers.ts';
 
 const MAX_QUERY = 1400;

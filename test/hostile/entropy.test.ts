@@ -13,7 +13,7 @@ import { UpstreamQuery } from '../../src/upstream/exchange.ts';
 import { IdTable } from '../../src/upstream/id-table.ts';
 import { UdpExchange } from '../../src/upstream/udp-exchange.ts';
 import { textToName } from '../../src/wire/text.ts';
-import { rounds } from '../support/rounds.ts';
+import { rounds } from '../kit/rounds.ts';
 import { createQuery, RecordingOwner } from '../upstream/test-queries.ts';
 
 /** Six standard deviations: chance exceeds it once in a thousand million runs. */

@@ -3,7 +3,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, it, onTestFinished } from 'vitest';
 import { Flooder } from '../floods/flooder.ts';
-import { askUdp } from '../support/dns-client.ts';
+import { askUdp } from '../kit/dns-client.ts';
 import {
   answer,
   isMixed,
@@ -11,8 +11,8 @@ import {
   type ReceivedQuery,
   type Script,
   startScriptedUpstream,
-} from '../support/scripted-upstream.ts';
-import { startUnloop, type UnloopProcess } from '../support/unloop-process.ts';
+} from '../kit/scripted-upstream.ts';
+import { startUnloop, type UnloopProcess } from '../kit/unloop-process.ts';
 
 async function start(scripts: readonly Script[], forward: Record<string, unknown> = {}) {
   const servers = [];

@@ -6,9 +6,9 @@ import { writeFileSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { MAX_ATTEMPTS } from '../../src/pipeline/pending/flight.ts';
 import { Generator } from '../fuzz/generator.ts';
-import { askTcp, askUdp, nameBytes, queryBytes, UdpClient } from '../support/dns-client.ts';
-import { questionEnd } from '../support/scripted-upstream.ts';
-import { startUnloop, type UnloopProcess } from '../support/unloop-process.ts';
+import { askTcp, askUdp, nameBytes, queryBytes, UdpClient } from '../kit/dns-client.ts';
+import { questionEnd } from '../kit/scripted-upstream.ts';
+import { startUnloop, type UnloopProcess } from '../kit/unloop-process.ts';
 import { isRight } from './attackers.ts';
 import { type Reply, type Script, trueAnswer, truthful, Upstream } from './servers.ts';
 

@@ -6,8 +6,8 @@ import { openDatagramSocket } from '../../src/io/open-socket.ts';
 import { parsePeer } from '../../src/io/peer.ts';
 import { Generator } from '../fuzz/generator.ts';
 import { mutate } from '../fuzz/mutate.ts';
-import { framed } from '../support/dns-client.ts';
-import { questionEnd } from '../support/scripted-upstream.ts';
+import { framed } from '../kit/dns-client.ts';
+import { questionEnd } from '../kit/scripted-upstream.ts';
 
 /** How one message can be replied to. */
 export interface Reply {

@@ -1,7 +1,7 @@
 // An honest client beside the attackers: asks, over UDP and TCP in turn, for names that are known
 // to have one address, old ones (from the cache) and new ones (from the truthful upstream), and
 // counts what is right.
-import { queryBytes, TcpClient, UdpClient } from '../support/dns-client.ts';
+import { queryBytes, TcpClient, UdpClient } from '../kit/dns-client.ts';
 import { isRight } from './attackers.ts';
 import { trueAnswer } from './servers.ts';
 

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { askUdp, queryBytes, UdpClient } from '../support/dns-client.ts';
+import { askUdp, queryBytes, UdpClient } from '../kit/dns-client.ts';
 import {
   type Action,
   answer,
@@ -20,8 +20,8 @@ import {
   type ScriptedUpstream,
   send,
   startScriptedUpstream,
-} from '../support/scripted-upstream.ts';
-import { startUnloop, type UnloopProcess } from '../support/unloop-process.ts';
+} from '../kit/scripted-upstream.ts';
+import { startUnloop, type UnloopProcess } from '../kit/unloop-process.ts';
 
 const RUN_MS = 4000;
 const LEAST_ASKED = 20;

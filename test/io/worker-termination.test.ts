@@ -6,7 +6,7 @@ import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { expect, it } from 'vitest';
 import { nativeStatus } from '../../src/io/native-addon.ts';
-import { copyIo } from '../support/sanitize-addon.ts';
+import { copyIo } from '../kit/sanitize-addon.ts';
 
 const ROUNDS = 15;
 
@@ -14,7 +14,7 @@ if (nativeStatus().available)
   it('survives the termination of busy workers', async () => {
     const copy = copyIo();
     try {
-      const script = fileURLToPath(new URL('../support/terminate-workers.mjs', import.meta.url));
+      const script = fileURLToPath(new URL('../kit/terminate-workers.mjs', import.meta.url));
       const child = spawn(process.execPath, [script, copy.folder, String(ROUNDS)]);
       const [output, errors, [code, signal]] = await Promise.all([
         text(child.stdout),

@@ -4,11 +4,11 @@ import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { copyIo, type IoCopy } from '../support/sanitize-addon.ts';
+import { copyIo, type IoCopy } from '../kit/sanitize-addon.ts';
 
 const SANITIZE =
   '-g -O1 -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined -Werror';
-const support = fileURLToPath(new URL('../support/', import.meta.url));
+const support = fileURLToPath(new URL('../kit/', import.meta.url));
 
 /**
  * Runs a script with the sanitizers' run-time loaded before node itself, which was not built with

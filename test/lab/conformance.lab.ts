@@ -10,7 +10,7 @@ import { REAL_SERVER, REAL_ZONE } from '../conformance/real-server.ts';
 import { putAll, type Result } from '../conformance/requirement.ts';
 import { REQUIREMENTS as WITH_STAND_IN } from '../conformance/requirements.ts';
 import { Stage } from '../conformance/stage.ts';
-import { type RealServer, startNsd } from '../support/real-server.ts';
+import { type RealServer, startNsd } from '../kit/real-server.ts';
 import { type Peer, startPeers } from './support/conformance-peers.ts';
 import { COLUMNS, renderTable, unloopColumn } from './support/conformance-table.ts';
 import { today } from './support/today.ts';

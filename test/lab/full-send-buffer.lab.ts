@@ -2,7 +2,7 @@
 // that sockets' send buffers run full, toward clients and toward upstreams. What cannot be sent is
 // counted, nobody waits for ever, and service is as before once the way is free. Needs root.
 import { afterAll, afterEach, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
-import { Metrics, startUnloop, type UnloopProcess } from '../support/unloop-process.ts';
+import { Metrics, startUnloop, type UnloopProcess } from '../kit/unloop-process.ts';
 import type { Load, LoadFigures } from './support/agent-asks.ts';
 import { Lab, NODE, UPSTREAM } from './support/namespace.ts';
 

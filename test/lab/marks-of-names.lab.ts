@@ -7,14 +7,8 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { beforeAll, expect, it, onTestFinished } from 'vitest';
 import { Flooder } from '../floods/flooder.ts';
-import { askUdp } from '../support/dns-client.ts';
-import {
-  freePort,
-  type RealServer,
-  runServer,
-  scratchDirectory,
-  startDnsmasq,
-} from '../support/real-server.ts';
+import { askUdp } from '../kit/dns-client.ts';
+import { freePort, type RealServer, runServer, scratchDirectory, startDnsmasq } from '../kit/real-server.ts';
 import {
   type Action,
   answer,
@@ -27,8 +21,8 @@ import {
   startScriptedUpstream,
   truncated,
   withLowerCase,
-} from '../support/scripted-upstream.ts';
-import { startUnloop } from '../support/unloop-process.ts';
+} from '../kit/scripted-upstream.ts';
+import { startUnloop } from '../kit/unloop-process.ts';
 import { COREDNS_BINARY, ensureCoredns } from './support/coredns.ts';
 
 const RUN_MS = 4000;

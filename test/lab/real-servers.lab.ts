@@ -13,8 +13,8 @@ import {
   startNsd,
   startUnbound,
   type ZoneText,
-} from '../support/real-server.ts';
-import { startUnloop, type UnloopProcess } from '../support/unloop-process.ts';
+} from '../kit/real-server.ts';
+import { startUnloop, type UnloopProcess } from '../kit/unloop-process.ts';
 
 const LONG_TEXTS = Array.from({ length: 40 }, (_, i) => `long IN TXT "${i} ${'x'.repeat(200)}"`);
 

@@ -1,7 +1,7 @@
 // Datagrams that leave together are cut apart by the kernel, where it can: counted by nftables, on
 // a loopback with room and on one whose MTU is smaller than the datagrams.
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { startUnloop } from '../support/unloop-process.ts';
+import { startUnloop } from '../kit/unloop-process.ts';
 import { Namespace } from './support/namespace.ts';
 
 const UPSTREAM = '127.0.0.2';

@@ -6,16 +6,16 @@ import net from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
-import { askUdp, queryBytes, UdpClient } from '../support/dns-client.ts';
-import { freePort, runServer, scratchDirectory, startDnsmasq } from '../support/real-server.ts';
+import { askUdp, queryBytes, UdpClient } from '../kit/dns-client.ts';
+import { freePort, runServer, scratchDirectory, startDnsmasq } from '../kit/real-server.ts';
 import {
   answer,
   createTestCertificate,
   later,
   type ScriptedUpstream,
   startScriptedUpstream,
-} from '../support/scripted-upstream.ts';
-import { startUnloop } from '../support/unloop-process.ts';
+} from '../kit/scripted-upstream.ts';
+import { startUnloop } from '../kit/unloop-process.ts';
 import { COREDNS_BINARY, ensureCoredns } from './support/coredns.ts';
 import { today } from './support/today.ts';
 

@@ -5,15 +5,15 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { askUdp, queryBytes, UdpClient } from '../support/dns-client.ts';
-import { freePort, runServer, scratchDirectory } from '../support/real-server.ts';
+import { askUdp, queryBytes, UdpClient } from '../kit/dns-client.ts';
+import { freePort, runServer, scratchDirectory } from '../kit/real-server.ts';
 import {
   answer,
   createTestCertificate,
   type ScriptedUpstream,
   startScriptedUpstream,
-} from '../support/scripted-upstream.ts';
-import { startUnloop } from '../support/unloop-process.ts';
+} from '../kit/scripted-upstream.ts';
+import { startUnloop } from '../kit/unloop-process.ts';
 import { startUnloopIn } from './support/contenders.ts';
 import { COREDNS_BINARY, ensureCoredns } from './support/coredns.ts';
 import { Lab, UPSTREAM } from './support/namespace.ts';

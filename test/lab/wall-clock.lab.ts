@@ -6,9 +6,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, it, onTestFinished } from 'vitest';
-import { askUdp } from '../support/dns-client.ts';
-import { answer, startScriptedUpstream } from '../support/scripted-upstream.ts';
-import { startUnloop } from '../support/unloop-process.ts';
+import { askUdp } from '../kit/dns-client.ts';
+import { answer, startScriptedUpstream } from '../kit/scripted-upstream.ts';
+import { startUnloop } from '../kit/unloop-process.ts';
 
 const LIBRARY = '/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1';
 

@@ -3,7 +3,7 @@ import { type AddressInfo, createServer } from 'node:net';
 import { expect, it, onTestFinished } from 'vitest';
 import { Reflector } from '../../src/load/reflector.ts';
 import { Responder } from '../../src/load/responder.ts';
-import { TcpClient } from '../support/dns-client.ts';
+import { TcpClient } from '../kit/dns-client.ts';
 
 /** `x.example A`, RD, with the ID in its first two bytes. */
 function query(id: number): Buffer {

@@ -5,7 +5,7 @@ import { CasePattern, MAX_PATTERN_BYTES } from '../../src/loop/case-pattern.ts';
 import { keyedHash } from '../../src/loop/keyed-hash.ts';
 import { CASE_EPOCH_MS, createKeyMaterial, KeyRing, type LoopKeyMaterial } from '../../src/loop/keys.ts';
 import { textToName } from '../../src/wire/text.ts';
-import { asWords } from '../support/as-words.ts';
+import { asWords } from '../kit/as-words.ts';
 import { recase } from './incoming.ts';
 
 const A = 1;

@@ -16,7 +16,7 @@ import { SENT_WINDOW_MS } from '../../src/loop/sent-questions.ts';
 import { OptionCode, Type } from '../../src/wire/codes.ts';
 import { HEADER_LENGTH } from '../../src/wire/header.ts';
 import { textToName } from '../../src/wire/text.ts';
-import { rounds } from '../support/rounds.ts';
+import { rounds } from '../kit/rounds.ts';
 import { HandClock, type Incoming, Node, nameOf, type Option, query, recase, tagOption } from './incoming.ts';
 
 const ROUTE = 12;

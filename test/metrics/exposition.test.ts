@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { describe, expect, it } from 'vitest';
 import { DROP_REASONS } from '../../src/metrics/counters.ts';
 import { createExposition } from '../../src/metrics/exposition.ts';
-import { type Family, parsePrometheusText, seriesValue } from '../support/prometheus-text.ts';
+import { type Family, parsePrometheusText, seriesValue } from '../kit/prometheus-text.ts';
 import { createBusySource, SampleSource } from './sample-source.ts';
 
 async function scrape(source: SampleSource, coredns = false): Promise<Map<string, Family>> {

@@ -8,7 +8,7 @@ import { Counter } from '../../src/metrics/counters.ts';
 import { MAX_MESSAGES_AFTER_TC } from '../../src/pipeline/pending/flight.ts';
 import { FailureReason } from '../../src/upstream/exchange.ts';
 import { answerTo } from '../cache/messages.ts';
-import { readAnswer } from '../support/dns-client.ts';
+import { readAnswer } from '../kit/dns-client.ts';
 import { bytesOf, opt, uint16 } from '../wire/build-message.ts';
 import { FakeClient, FakeUpstream, PipelineFixture } from './pipeline-fixture.ts';
 import { testQuery } from './queries.ts';

@@ -29,7 +29,7 @@ import { SharedUpstreamState } from '../../src/upstream/shared-state.ts';
 import type { Upstream } from '../../src/upstream/upstream.ts';
 import { textToName } from '../../src/wire/text.ts';
 import { cacheOptions } from '../cache/messages.ts';
-import { asWords } from '../support/as-words.ts';
+import { asWords } from '../kit/as-words.ts';
 
 /** A query as an upstream got it, and the means to answer it. */
 export interface Sent {

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { CounterTotals, Drop } from '../../src/metrics/counters.ts';
 import { ClientGate } from '../../src/pipeline/client-gate.ts';
 import { parseNetwork } from '../../src/server/listen/client-networks.ts';
-import { type Answer, readAnswer } from '../support/dns-client.ts';
+import { type Answer, readAnswer } from '../kit/dns-client.ts';
 import { bytesOf, header, question, record } from '../wire/build-message.ts';
 import { FakeClient, FakeUpstream, PipelineFixture } from './pipeline-fixture.ts';
 import { testQuery } from './queries.ts';

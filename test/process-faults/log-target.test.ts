@@ -4,9 +4,9 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { openSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { expect, it, onTestFinished } from 'vitest';
-import { askUdp, queryBytes, readAnswer, UdpClient } from '../support/dns-client.ts';
-import { freePort } from '../support/real-server.ts';
-import { startScriptedUpstream } from '../support/scripted-upstream.ts';
+import { askUdp, queryBytes, readAnswer, UdpClient } from '../kit/dns-client.ts';
+import { freePort } from '../kit/real-server.ts';
+import { startScriptedUpstream } from '../kit/scripted-upstream.ts';
 import { truth } from './many-clients.ts';
 
 const MAIN = fileURLToPath(new URL('../../dist/unloop/main.js', import.meta.url));

@@ -1,7 +1,7 @@
 // Clients on many source ports, so that the kernel gives each worker some of them, and an upstream
 // whose answers tell what was asked.
-import { queryBytes, readAnswer, UdpClient } from '../support/dns-client.ts';
-import { answer, type ReceivedQuery, type SendAction } from '../support/scripted-upstream.ts';
+import { queryBytes, readAnswer, UdpClient } from '../kit/dns-client.ts';
+import { answer, type ReceivedQuery, type SendAction } from '../kit/scripted-upstream.ts';
 
 /** The address that belongs to a name such as n258.example: 10.0.1.2. */
 export function addressOf(name: string): string {

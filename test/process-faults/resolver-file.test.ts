@@ -4,7 +4,7 @@
 import { mkdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
 import { makeTree } from '../discovery/temp-tree.ts';
-import { startUnloop, type UnloopProcess } from '../support/unloop-process.ts';
+import { startUnloop, type UnloopProcess } from '../kit/unloop-process.ts';
 
 const MIB = 1024 * 1024;
 const FILE = '/etc/resolv.conf';

@@ -3,8 +3,8 @@
 // for dead, and what came in time is not called late.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, it, onTestFinished } from 'vitest';
-import { answer, later, startScriptedUpstream } from '../support/scripted-upstream.ts';
-import { startUnloop } from '../support/unloop-process.ts';
+import { answer, later, startScriptedUpstream } from '../kit/scripted-upstream.ts';
+import { startUnloop } from '../kit/unloop-process.ts';
 import { addressOf, ManyClients } from './many-clients.ts';
 
 const STOPPED_MS = 10_000;

@@ -2,8 +2,8 @@
 // its own clients had to wait.
 import { join } from 'node:path';
 import { expect, it, onTestFinished } from 'vitest';
-import { startScriptedUpstream } from '../support/scripted-upstream.ts';
-import { startUnloop } from '../support/unloop-process.ts';
+import { startScriptedUpstream } from '../kit/scripted-upstream.ts';
+import { startUnloop } from '../kit/unloop-process.ts';
 import { ManyClients, truth } from './many-clients.ts';
 
 it.each([

@@ -9,7 +9,7 @@ import {
   type ScriptedUpstream,
   startScriptedUpstream,
   type TestCertificate,
-} from '../support/scripted-upstream.ts';
+} from '../kit/scripted-upstream.ts';
 import { SkewedClock } from './skewed-clock.ts';
 import { createQuery, RecordingOwner } from './test-queries.ts';
 

@@ -20,8 +20,8 @@ import {
   type TestCertificate,
   withOtherCase,
   withOtherName,
-} from '../support/scripted-upstream.ts';
-import { startTcpRelay } from '../support/tcp-relay.ts';
+} from '../kit/scripted-upstream.ts';
+import { startTcpRelay } from '../kit/tcp-relay.ts';
 import { SkewedClock } from './skewed-clock.ts';
 import { createQuery, RecordingOwner } from './test-queries.ts';
 

@@ -7,7 +7,7 @@ import { type HealthChange, HealthChecker, type HealthSettings } from '../../src
 import { SharedUpstreamState, UpstreamState } from '../../src/upstream/shared-state.ts';
 import { Upstream, type UpstreamSpec } from '../../src/upstream/upstream.ts';
 import { nameToText } from '../../src/wire/text.ts';
-import { freePort } from '../support/real-server.ts';
+import { freePort } from '../kit/real-server.ts';
 import {
   answer,
   errorAnswer,
@@ -16,7 +16,7 @@ import {
   startScriptedUpstream,
   withOtherCase,
   withoutQuestion,
-} from '../support/scripted-upstream.ts';
+} from '../kit/scripted-upstream.ts';
 
 const SLOT = 3;
 const INTERVAL_MS = 500;

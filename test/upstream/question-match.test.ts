@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { compareQuestions, QuestionMatch } from '../../src/upstream/question-match.ts';
-import { asWords } from '../support/as-words.ts';
+import { asWords } from '../kit/as-words.ts';
 
 /** www.Example A IN */
 const QUESTION = Buffer.from([

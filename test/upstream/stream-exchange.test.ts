@@ -22,7 +22,7 @@ import {
   withOtherCase,
   withOtherName,
   withoutQuestion,
-} from '../support/scripted-upstream.ts';
+} from '../kit/scripted-upstream.ts';
 import { SkewedClock } from './skewed-clock.ts';
 import { createQuery, RecordingOwner } from './test-queries.ts';
 

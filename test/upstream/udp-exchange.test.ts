@@ -21,7 +21,7 @@ import {
   withOtherName,
   withOtherType,
   withoutQuestion,
-} from '../support/scripted-upstream.ts';
+} from '../kit/scripted-upstream.ts';
 import { SkewedClock } from './skewed-clock.ts';
 import { createQuery, RecordingOwner } from './test-queries.ts';
 

@@ -10,7 +10,7 @@ import {
   startScriptedUpstream,
   type TestCertificate,
   truncated,
-} from '../support/scripted-upstream.ts';
+} from '../kit/scripted-upstream.ts';
 import { SkewedClock } from './skewed-clock.ts';
 import { createQuery, RecordingOwner } from './test-queries.ts';
 

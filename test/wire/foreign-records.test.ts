@@ -7,7 +7,7 @@ import {
   scanResponse,
   stripOpt,
 } from '../../src/wire/response.ts';
-import { rounds } from '../support/rounds.ts';
+import { rounds } from '../kit/rounds.ts';
 import { bytesOf, header, name, opt, QNAME_POINTER, question, record, toHex } from './build-message.ts';
 
 const A = 1;

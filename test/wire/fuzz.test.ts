@@ -9,7 +9,7 @@ import { writeErrorReply } from '../../src/wire/reply.ts';
 import { ScannedResponse, ScanVerdict, scanResponse, stripOpt } from '../../src/wire/response.ts';
 import { restoreForClient } from '../../src/wire/restore.ts';
 import { RrCursor } from '../../src/wire/rr.ts';
-import { rounds } from '../support/rounds.ts';
+import { rounds } from '../kit/rounds.ts';
 import {
   bytesOf,
   header,

@@ -2,8 +2,8 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { FOLD } from '../../src/wire/name.ts';
 import { avalanche, hashLabel, hashName, ROOT_HASH } from '../../src/wire/name-hash.ts';
-import { asWords } from '../support/as-words.ts';
-import { rounds } from '../support/rounds.ts';
+import { asWords } from '../kit/as-words.ts';
+import { rounds } from '../kit/rounds.ts';
 import { bytesOf, name } from './build-message.ts';
 
 /** The hash of the name at `offset`, QTYPE and QCLASS behind it. */

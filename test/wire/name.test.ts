@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { equalNamesFolded, expandName, FOLD, foldWord, lettersOf, skipName } from '../../src/wire/name.ts';
-import { asWords } from '../support/as-words.ts';
+import { asWords } from '../kit/as-words.ts';
 import { bytesOf, inSlot, name } from './build-message.ts';
 
 /** Twelve bytes of header, then the parts. */

@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { hideOurLetters, hideOurLettersInText } from '../../src/wire/question-names.ts';
 import { ScannedResponse, ScanVerdict, scanResponse } from '../../src/wire/response.ts';
-import { asWords } from '../support/as-words.ts';
+import { asWords } from '../kit/as-words.ts';
 import {
   bytesOf,
   header,

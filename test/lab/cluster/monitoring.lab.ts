@@ -4,7 +4,7 @@
 import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
-import { startUnloop } from '../../support/unloop-process.ts';
+import { startUnloop } from '../../kit/unloop-process.ts';
 
 const PROMETHEUS = fileURLToPath(new URL('../../../config/prometheus/', import.meta.url));
 

@@ -1,6 +1,6 @@
 // Asks two servers the same and tells where they differ, TTLs and the order of records apart.
-import type { Answer } from '../../support/dns-client.ts';
-import { askTcp, askUdp, queryBytes } from '../../support/dns-client.ts';
+import type { Answer } from '../../kit/dns-client.ts';
+import { askTcp, askUdp, queryBytes } from '../../kit/dns-client.ts';
 import type { AskedQuestion } from './questions.ts';
 
 export interface ServerAt {

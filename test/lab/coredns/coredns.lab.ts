@@ -5,7 +5,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { askUdp } from '../../support/dns-client.ts';
+import { askUdp } from '../../kit/dns-client.ts';
 import {
   freePort,
   type RealServer,
@@ -14,8 +14,8 @@ import {
   signZone,
   startDnsmasq,
   startNsd,
-} from '../../support/real-server.ts';
-import { startUnloop, type UnloopProcess } from '../../support/unloop-process.ts';
+} from '../../kit/real-server.ts';
+import { startUnloop, type UnloopProcess } from '../../kit/unloop-process.ts';
 import { COREDNS_BINARY, ensureCoredns } from '../support/coredns.ts';
 import { askAll, differences } from './comparison.ts';
 import { PLAIN_ORIGIN, QUESTIONS, SIGNED_ORIGIN, zoneText } from './questions.ts';

@@ -11,8 +11,8 @@ import {
   TLS_NAME,
   upstreamText,
 } from '../../faults/faulty-upstreams.ts';
-import { freePort, type RealServer, runServer, scratchDirectory } from '../../support/real-server.ts';
-import { startUnloop, type UnloopProcess } from '../../support/unloop-process.ts';
+import { freePort, type RealServer, runServer, scratchDirectory } from '../../kit/real-server.ts';
+import { startUnloop, type UnloopProcess } from '../../kit/unloop-process.ts';
 import { type TodaysName, today } from '../support/today.ts';
 
 /** A forwarder that runs. */

@@ -3,7 +3,7 @@
 import dgram from 'node:dgram';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { onTestFinished } from 'vitest';
-import { queryBytes } from '../../support/dns-client.ts';
+import { queryBytes } from '../../kit/dns-client.ts';
 
 export const QUERIES_PER_SECOND = 5000;
 /** The kernel chooses the worker by the source port: so many are spread evenly enough. */

@@ -2,7 +2,7 @@
 // distribution.
 import dgram from 'node:dgram';
 import { once } from 'node:events';
-import { queryBytes, readAnswer, TcpClient } from '../../support/dns-client.ts';
+import { queryBytes, readAnswer, TcpClient } from '../../kit/dns-client.ts';
 
 export interface Question {
   readonly server: string;

@@ -11,7 +11,7 @@ import {
   runServer,
   scratchDirectory,
   startDnsmasq,
-} from '../../support/real-server.ts';
+} from '../../kit/real-server.ts';
 import { today } from './today.ts';
 
 export interface Peer extends Forwarder {

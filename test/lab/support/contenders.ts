@@ -2,7 +2,7 @@
 // with --dns-loop-detect. Each stands in the pod, on port 53 of all its addresses.
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { startUnloop, type UnloopProcess } from '../../support/unloop-process.ts';
+import { startUnloop, type UnloopProcess } from '../../kit/unloop-process.ts';
 import { startCoredns } from './coredns.ts';
 import { labDirectory } from './lab-directory.ts';
 import type { Lab } from './namespace.ts';

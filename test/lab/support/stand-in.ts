@@ -6,7 +6,7 @@ import dgram from 'node:dgram';
 import { once } from 'node:events';
 import net, { type AddressInfo } from 'node:net';
 import tls from 'node:tls';
-import { framed, TcpClient } from '../../support/dns-client.ts';
+import { framed, TcpClient } from '../../kit/dns-client.ts';
 
 export interface StandInOptions {
   readonly address: string;

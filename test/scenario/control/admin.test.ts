@@ -1,10 +1,10 @@
 // The admin listener in front of a running server: the shapes that scripts rely on, real numbers,
 // and the flush.
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { askTcp, askUdp } from '../../support/dns-client.ts';
-import { freePort } from '../../support/real-server.ts';
-import { answer, servfail, startScriptedUpstream } from '../../support/scripted-upstream.ts';
-import { startUnloop, type UnloopProcess } from '../../support/unloop-process.ts';
+import { askTcp, askUdp } from '../../kit/dns-client.ts';
+import { freePort } from '../../kit/real-server.ts';
+import { answer, servfail, startScriptedUpstream } from '../../kit/scripted-upstream.ts';
+import { startUnloop, type UnloopProcess } from '../../kit/unloop-process.ts';
 import { QUIET_LOOP, until, upstreamDoing, upstreamSaying } from './scene.ts';
 
 /** Every name of the contract, with the labels that dashboards select by. */

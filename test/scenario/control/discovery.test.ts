@@ -3,8 +3,8 @@
 import { rename, rm, writeFile } from 'node:fs/promises';
 import { describe, expect, it } from 'vitest';
 import { makeTree } from '../../discovery/temp-tree.ts';
-import { askUdp } from '../../support/dns-client.ts';
-import { startUnloop, type UnloopProcess } from '../../support/unloop-process.ts';
+import { askUdp } from '../../kit/dns-client.ts';
+import { startUnloop, type UnloopProcess } from '../../kit/unloop-process.ts';
 import { QUIET_LOOP, until, upstreamSaying } from './scene.ts';
 import { startLoad } from './steady-load.ts';
 

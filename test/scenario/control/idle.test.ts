@@ -2,8 +2,8 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, it } from 'vitest';
-import { askUdp, queryBytes } from '../../support/dns-client.ts';
-import { startUnloop } from '../../support/unloop-process.ts';
+import { askUdp, queryBytes } from '../../kit/dns-client.ts';
+import { startUnloop } from '../../kit/unloop-process.ts';
 import { QUIET_LOOP, until, upstreamSaying } from './scene.ts';
 
 const LOOK_SECONDS = 2;

@@ -1,9 +1,9 @@
 // The log under a fault that repeats: a handful of lines, never one per query.
 import { expect, it } from 'vitest';
-import { queryBytes, UdpClient } from '../../support/dns-client.ts';
-import { freePort } from '../../support/real-server.ts';
-import { errorAnswer, type Script } from '../../support/scripted-upstream.ts';
-import { startUnloop } from '../../support/unloop-process.ts';
+import { queryBytes, UdpClient } from '../../kit/dns-client.ts';
+import { freePort } from '../../kit/real-server.ts';
+import { errorAnswer, type Script } from '../../kit/scripted-upstream.ts';
+import { startUnloop } from '../../kit/unloop-process.ts';
 import { QUIET_LOOP, upstreamDoing } from './scene.ts';
 
 const QUERIES = 10_000;

@@ -5,9 +5,9 @@ import net from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { askTcp, askUdp } from '../../support/dns-client.ts';
-import { freePort } from '../../support/real-server.ts';
-import { startUnloop, type UnloopProcess } from '../../support/unloop-process.ts';
+import { askTcp, askUdp } from '../../kit/dns-client.ts';
+import { freePort } from '../../kit/real-server.ts';
+import { startUnloop, type UnloopProcess } from '../../kit/unloop-process.ts';
 import { QUIET_LOOP, until, upstreamSaying } from './scene.ts';
 import { startLoad } from './steady-load.ts';
 

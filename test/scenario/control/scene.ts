@@ -7,7 +7,7 @@ import {
   type Script,
   type ScriptedUpstream,
   startScriptedUpstream,
-} from '../../support/scripted-upstream.ts';
+} from '../../kit/scripted-upstream.ts';
 
 /** An upstream that answers every A with this address; it ends with the test. */
 export async function upstreamSaying(address: string): Promise<ScriptedUpstream & { readonly text: string }> {

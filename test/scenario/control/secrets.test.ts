@@ -8,8 +8,8 @@ import { fileURLToPath } from 'node:url';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { COMMANDS } from '../../../src/cli/commands.ts';
 import { commandHelp } from '../../../src/cli/help.ts';
-import { askUdp } from '../../support/dns-client.ts';
-import { Metrics, startUnloop, type UnloopProcess } from '../../support/unloop-process.ts';
+import { askUdp } from '../../kit/dns-client.ts';
+import { Metrics, startUnloop, type UnloopProcess } from '../../kit/unloop-process.ts';
 import { QUIET_LOOP, upstreamSaying } from './scene.ts';
 
 const MAIN = fileURLToPath(new URL('../../../dist/unloop/main.js', import.meta.url));

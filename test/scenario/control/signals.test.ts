@@ -5,9 +5,9 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { expect, it, onTestFinished } from 'vitest';
-import { askUdp, queryBytes, readAnswer, UdpClient } from '../../support/dns-client.ts';
-import { answer, later } from '../../support/scripted-upstream.ts';
-import { spawnUnloop, startUnloop } from '../../support/unloop-process.ts';
+import { askUdp, queryBytes, readAnswer, UdpClient } from '../../kit/dns-client.ts';
+import { answer, later } from '../../kit/scripted-upstream.ts';
+import { spawnUnloop, startUnloop } from '../../kit/unloop-process.ts';
 import { QUIET_LOOP, upstreamDoing } from './scene.ts';
 
 it.each([

@@ -10,7 +10,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { nativeStatus } from '../../../src/io/open-socket.ts';
-import { askTcp, askUdp } from '../../support/dns-client.ts';
+import { askTcp, askUdp } from '../../kit/dns-client.ts';
 import { until, upstreamSaying } from './scene.ts';
 
 const MAIN = fileURLToPath(new URL('../../../dist/unloop/main.js', import.meta.url));

@@ -8,9 +8,9 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { askTcp, askUdp, queryBytes, TRANSPORTS } from '../../support/dns-client.ts';
-import { freePort } from '../../support/real-server.ts';
-import { spawnUnloop, startUnloop } from '../../support/unloop-process.ts';
+import { askTcp, askUdp, queryBytes, TRANSPORTS } from '../../kit/dns-client.ts';
+import { freePort } from '../../kit/real-server.ts';
+import { spawnUnloop, startUnloop } from '../../kit/unloop-process.ts';
 import { runCli } from './run-cli.ts';
 import { QUIET_LOOP, until, upstreamSaying } from './scene.ts';
 

@@ -3,7 +3,7 @@
 import dgram from 'node:dgram';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { onTestFinished } from 'vitest';
-import { queryBytes, readAnswer } from '../../support/dns-client.ts';
+import { queryBytes, readAnswer } from '../../kit/dns-client.ts';
 
 const SOCKETS = 8;
 const TICK_MS = 5;

@@ -1,8 +1,8 @@
 // Several workers on one port, and one where a port cannot be shared.
 import { describe, expect, it } from 'vitest';
 import { nodeSupportsReusePort } from '../../../src/io/node-socket.ts';
-import { askTcp, queryBytes, readAnswer, UdpClient } from '../../support/dns-client.ts';
-import { startUnloop } from '../../support/unloop-process.ts';
+import { askTcp, queryBytes, readAnswer, UdpClient } from '../../kit/dns-client.ts';
+import { startUnloop } from '../../kit/unloop-process.ts';
 import { QUIET_LOOP, upstreamSaying } from './scene.ts';
 
 /**

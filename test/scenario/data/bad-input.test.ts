@@ -9,7 +9,7 @@ import {
   readAnswer,
   TcpClient,
   UdpClient,
-} from '../../support/dns-client.ts';
+} from '../../kit/dns-client.ts';
 import { type Forwarder, SOCKETS, startForwarder } from './forwarder.ts';
 
 /** A message with these header numbers and this rest. */

@@ -3,10 +3,10 @@
 // one run each.
 import { randomBytes } from 'node:crypto';
 import { describe, expect, it, onTestFinished } from 'vitest';
+import { askUdp, type EdnsOption, queryBytes, UdpClient } from '../../kit/dns-client.ts';
+import { answer, startScriptedUpstream } from '../../kit/scripted-upstream.ts';
+import { type LogLine, startUnloop, type UnloopProcess } from '../../kit/unloop-process.ts';
 import { StandIn, type StandInOptions } from '../../lab/support/stand-in.ts';
-import { askUdp, type EdnsOption, queryBytes, UdpClient } from '../../support/dns-client.ts';
-import { answer, startScriptedUpstream } from '../../support/scripted-upstream.ts';
-import { type LogLine, startUnloop, type UnloopProcess } from '../../support/unloop-process.ts';
 
 const TAG_OPTION = 65353;
 const TAG_LENGTH = 28;

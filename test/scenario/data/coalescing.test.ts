@@ -1,8 +1,8 @@
 // Identical queries in flight share one question to the upstream (RFC 5452 §5); each client gets
 // what is its own.
 import { describe, expect, it } from 'vitest';
-import { queryBytes, readAnswer, TcpClient, UdpClient } from '../../support/dns-client.ts';
-import { answer, later, servfail } from '../../support/scripted-upstream.ts';
+import { queryBytes, readAnswer, TcpClient, UdpClient } from '../../kit/dns-client.ts';
+import { answer, later, servfail } from '../../kit/scripted-upstream.ts';
 import { SOCKETS, startForwarder } from './forwarder.ts';
 
 describe.each(SOCKETS)('coalescing over the $socket', ({ native }) => {

@@ -2,10 +2,10 @@
 // may stay open for it, and SIGTERM ends the process.
 import { readdirSync } from 'node:fs';
 import { expect, it, onTestFinished } from 'vitest';
-import { TestAuthority } from '../../support/certificates.ts';
-import { queryBytes, UdpClient } from '../../support/dns-client.ts';
-import { answer, goAway, startScriptedUpstream } from '../../support/scripted-upstream.ts';
-import { startUnloop } from '../../support/unloop-process.ts';
+import { TestAuthority } from '../../kit/certificates.ts';
+import { queryBytes, UdpClient } from '../../kit/dns-client.ts';
+import { answer, goAway, startScriptedUpstream } from '../../kit/scripted-upstream.ts';
+import { startUnloop } from '../../kit/unloop-process.ts';
 import { scenarioConfig } from './forwarder.ts';
 
 /** As many as GOAWAY_QUERIES says: the laboratory asks 10,000. */

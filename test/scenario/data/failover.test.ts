@@ -1,8 +1,8 @@
 // Several upstreams, some of them bad; one upstream that says nothing: what the client gets, and
 // when.
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { type Answer, askTcp, askUdp } from '../../support/dns-client.ts';
-import { freePort } from '../../support/real-server.ts';
+import { type Answer, askTcp, askUdp } from '../../kit/dns-client.ts';
+import { freePort } from '../../kit/real-server.ts';
 import {
   answer,
   closeConnection,
@@ -13,8 +13,8 @@ import {
   servfail,
   startScriptedUpstream,
   truncated,
-} from '../../support/scripted-upstream.ts';
-import { startUnloop } from '../../support/unloop-process.ts';
+} from '../../kit/scripted-upstream.ts';
+import { startUnloop } from '../../kit/unloop-process.ts';
 import { askedOf, SOCKETS, scenarioConfig, startForwarder, until } from './forwarder.ts';
 
 const good: Script = (query) => answer(query);

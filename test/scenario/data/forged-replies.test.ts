@@ -15,7 +15,7 @@ import {
   withOtherName,
   withOtherType,
   withoutQuestion,
-} from '../../support/scripted-upstream.ts';
+} from '../../kit/scripted-upstream.ts';
 import { type Forwarder, SOCKETS, startForwarder } from './forwarder.ts';
 
 const BAD = '203.0.113.66';

@@ -1,7 +1,7 @@
 // Unloop in front of a scripted upstream: what every scenario of the data path starts from. One
 // worker, so that there is one cache; no probes, so that the upstream sees nothing but what clients
 // asked.
-import { type Answer, askTcp, askUdp, type Question } from '../../support/dns-client.ts';
+import { type Answer, askTcp, askUdp, type Question } from '../../kit/dns-client.ts';
 import {
   answer,
   type ReceivedQuery,
@@ -9,8 +9,8 @@ import {
   type ScriptedUpstream,
   type ScriptedUpstreamOptions,
   startScriptedUpstream,
-} from '../../support/scripted-upstream.ts';
-import { startUnloop, type UnloopProcess } from '../../support/unloop-process.ts';
+} from '../../kit/scripted-upstream.ts';
+import { startUnloop, type UnloopProcess } from '../../kit/unloop-process.ts';
 
 export interface ForwarderOptions {
   /** Sections are merged into the defaults below; `upstreams` default to the scripted one. */

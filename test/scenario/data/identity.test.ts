@@ -2,7 +2,7 @@
 // told.
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { queryBytes, readAnswer, TcpClient, UdpClient } from '../../support/dns-client.ts';
+import { queryBytes, readAnswer, TcpClient, UdpClient } from '../../kit/dns-client.ts';
 import { startForwarder } from './forwarder.ts';
 
 const CHAOS = 3;

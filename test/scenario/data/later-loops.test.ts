@@ -6,10 +6,10 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
+import { askTcp, askUdp } from '../../kit/dns-client.ts';
+import { createTestCertificate } from '../../kit/scripted-upstream.ts';
+import { type LogLine, startUnloop, type UnloopProcess } from '../../kit/unloop-process.ts';
 import { StandIn, type StandInOptions } from '../../lab/support/stand-in.ts';
-import { askTcp, askUdp } from '../../support/dns-client.ts';
-import { createTestCertificate } from '../../support/scripted-upstream.ts';
-import { type LogLine, startUnloop, type UnloopProcess } from '../../support/unloop-process.ts';
 import { until } from './forwarder.ts';
 
 const SERVFAIL = 2;

@@ -12,7 +12,7 @@ import {
   type Script,
   servfail,
   withOtherCase,
-} from '../../support/scripted-upstream.ts';
+} from '../../kit/scripted-upstream.ts';
 import { type Forwarder, startForwarder, until } from './forwarder.ts';
 
 let f: Forwarder;

@@ -11,8 +11,8 @@ import {
   readAnswer,
   TcpClient,
   UdpClient,
-} from '../../support/dns-client.ts';
-import { answer } from '../../support/scripted-upstream.ts';
+} from '../../kit/dns-client.ts';
+import { answer } from '../../kit/scripted-upstream.ts';
 import { SOCKETS, startForwarder, until } from './forwarder.ts';
 
 describe.each(SOCKETS)('forward.maxInFlight over the $socket', ({ native }) => {

@@ -9,7 +9,7 @@ import {
   closeConnection,
   type ReceivedQuery,
   withOtherName,
-} from '../../support/scripted-upstream.ts';
+} from '../../kit/scripted-upstream.ts';
 import { type Forwarder, startForwarder } from './forwarder.ts';
 
 let f: Forwarder;

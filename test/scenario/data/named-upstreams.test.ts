@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { askUdp } from '../../support/dns-client.ts';
+import { askUdp } from '../../kit/dns-client.ts';
 import {
   answer,
   createTestCertificate,
@@ -11,8 +11,8 @@ import {
   type Script,
   type ScriptedUpstream,
   startScriptedUpstream,
-} from '../../support/scripted-upstream.ts';
-import { startUnloop } from '../../support/unloop-process.ts';
+} from '../../kit/scripted-upstream.ts';
+import { startUnloop } from '../../kit/unloop-process.ts';
 import { askedOf, scenarioConfig, until } from './forwarder.ts';
 
 interface UpstreamPage {

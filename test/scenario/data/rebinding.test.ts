@@ -4,13 +4,7 @@
 import { writeFileSync } from 'node:fs';
 import dnsPacket from 'dns-packet';
 import { describe, expect, it } from 'vitest';
-import {
-  answer,
-  send,
-  startScriptedUpstream,
-  truncated,
-  withFlags,
-} from '../../support/scripted-upstream.ts';
+import { answer, send, startScriptedUpstream, truncated, withFlags } from '../../kit/scripted-upstream.ts';
 import { bytesOf, QNAME_POINTER, record } from '../../wire/build-message.ts';
 import { scenarioConfig, startForwarder, until } from './forwarder.ts';
 

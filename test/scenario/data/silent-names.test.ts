@@ -3,16 +3,16 @@
 // the other, as dnsdist does by default for DoT, waits for the silent one.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { TestAuthority } from '../../support/certificates.ts';
-import { queryBytes, UdpClient } from '../../support/dns-client.ts';
+import { TestAuthority } from '../../kit/certificates.ts';
+import { queryBytes, UdpClient } from '../../kit/dns-client.ts';
 import {
   answer,
   later,
   type ReceivedQuery,
   type Script,
   startScriptedUpstream,
-} from '../../support/scripted-upstream.ts';
-import { startUnloop } from '../../support/unloop-process.ts';
+} from '../../kit/scripted-upstream.ts';
+import { startUnloop } from '../../kit/unloop-process.ts';
 import { scenarioConfig } from './forwarder.ts';
 
 const SECONDS = 5;

@@ -1,8 +1,8 @@
 // Expired answers stand in where the upstreams fail or are slow (RFC 8767), EDE 3 says so (RFC 8914
 // §4.4).
 import { describe, expect, it } from 'vitest';
-import { askTcp, askUdp } from '../../support/dns-client.ts';
-import { answer, later, nxdomain, servfail } from '../../support/scripted-upstream.ts';
+import { askTcp, askUdp } from '../../kit/dns-client.ts';
+import { answer, later, nxdomain, servfail } from '../../kit/scripted-upstream.ts';
 import { SOCKETS, startForwarder, until } from './forwarder.ts';
 
 const WAYS = SOCKETS.flatMap(({ socket, native }) => [

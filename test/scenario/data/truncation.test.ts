@@ -1,8 +1,8 @@
 // What is too long for a client, or was cut on its way from the upstream: TC, and as many whole
 // records as there are.
 import { describe, expect, it } from 'vitest';
-import { type Answer, queryBytes, readAnswer, TcpClient, UdpClient } from '../../support/dns-client.ts';
-import { answer, truncated, withFlags } from '../../support/scripted-upstream.ts';
+import { type Answer, queryBytes, readAnswer, TcpClient, UdpClient } from '../../kit/dns-client.ts';
+import { answer, truncated, withFlags } from '../../kit/scripted-upstream.ts';
 import { SOCKETS, startForwarder } from './forwarder.ts';
 
 const TC = 0x0200;

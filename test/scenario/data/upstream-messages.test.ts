@@ -3,15 +3,15 @@
 import net from 'node:net';
 import tls from 'node:tls';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
-import { TestAuthority } from '../../support/certificates.ts';
-import { askUdp } from '../../support/dns-client.ts';
+import { TestAuthority } from '../../kit/certificates.ts';
+import { askUdp } from '../../kit/dns-client.ts';
 import {
   answer,
   createTestCertificate,
   httpAnswer,
   startScriptedUpstream,
-} from '../../support/scripted-upstream.ts';
-import { startUnloop } from '../../support/unloop-process.ts';
+} from '../../kit/scripted-upstream.ts';
+import { startUnloop } from '../../kit/unloop-process.ts';
 import { scenarioConfig } from './forwarder.ts';
 
 let authority: TestAuthority;

@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { askTcp, askUdp, queryBytes, UdpClient } from '../../support/dns-client.ts';
+import { askTcp, askUdp, queryBytes, UdpClient } from '../../kit/dns-client.ts';
 import {
   answer,
   closeConnection,
@@ -15,8 +15,8 @@ import {
   type ScriptedUpstream,
   startScriptedUpstream,
   truncated,
-} from '../../support/scripted-upstream.ts';
-import { startUnloop } from '../../support/unloop-process.ts';
+} from '../../kit/scripted-upstream.ts';
+import { startUnloop } from '../../kit/unloop-process.ts';
 import { askedOf, SOCKETS, scenarioConfig, startForwarder, until } from './forwarder.ts';
 
 describe.each(SOCKETS)('EDNS toward upstreams, $socket', ({ native }) => {

@@ -1,8 +1,8 @@
 // Conditional forwarding: the longest suffix wins, each zone has upstreams and a policy of its own.
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { type Answer, askTcp, askUdp, queryBytes, UdpClient } from '../../support/dns-client.ts';
-import { answer, type ScriptedUpstream, startScriptedUpstream } from '../../support/scripted-upstream.ts';
-import { startUnloop } from '../../support/unloop-process.ts';
+import { type Answer, askTcp, askUdp, queryBytes, UdpClient } from '../../kit/dns-client.ts';
+import { answer, type ScriptedUpstream, startScriptedUpstream } from '../../kit/scripted-upstream.ts';
+import { startUnloop } from '../../kit/unloop-process.ts';
 import { askedOf, SOCKETS, scenarioConfig } from './forwarder.ts';
 
 async function startNamed(address: string): Promise<ScriptedUpstream> {

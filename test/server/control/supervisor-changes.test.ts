@@ -12,8 +12,8 @@ import type { Supervisor as SupervisorType } from '../../../src/server/control/s
 import type { RoutingSpec } from '../../../src/server/worker/routing-spec.ts';
 import type { WorkerOrder } from '../../../src/server/worker/worker-channel.ts';
 import { SharedUpstreamState } from '../../../src/upstream/shared-state.ts';
-import { askUdp } from '../../support/dns-client.ts';
-import { answer, startScriptedUpstream } from '../../support/scripted-upstream.ts';
+import { askUdp } from '../../kit/dns-client.ts';
+import { answer, startScriptedUpstream } from '../../kit/scripted-upstream.ts';
 
 const built = new URL('../../../dist/src/server/control/supervisor.js', import.meta.url).href;
 const { Supervisor } = (await import(built)) as { Supervisor: typeof SupervisorType };

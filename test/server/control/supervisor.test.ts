@@ -11,7 +11,7 @@ import { Counter, CounterTotals } from '../../../src/metrics/counters.ts';
 import type { Supervisor as SupervisorType } from '../../../src/server/control/supervisor.ts';
 import type { WorkerOrder } from '../../../src/server/worker/worker-channel.ts';
 import { SharedUpstreamState } from '../../../src/upstream/shared-state.ts';
-import { askTcp, askUdp } from '../../support/dns-client.ts';
+import { askTcp, askUdp } from '../../kit/dns-client.ts';
 
 const built = new URL('../../../dist/src/server/control/supervisor.js', import.meta.url).href;
 const { Supervisor } = (await import(built)) as { Supervisor: typeof SupervisorType };
