@@ -3,13 +3,13 @@
 import { bench, describe } from 'vitest';
 import { copyBytes } from '../../src/base/word-bytes.ts';
 import { writeUint16 } from '../../src/wire/bytes.ts';
+import { HEADER_LENGTH } from '../../src/wire/header.ts';
 import { ParsedQuery, parseQuery } from '../../src/wire/query.ts';
 import { writeErrorReply } from '../../src/wire/reply.ts';
 import { bytesOf, header, opt, question } from '../../test/wire/build-message.ts';
 
 const SERVFAIL = 2;
 const BATCH = 1000;
-const HEADER_LENGTH = 12;
 const message = bytesOf(
   header(0x0100, 1, 0, 0, 1),
   question('kubernetes.default.svc.cluster.local'),

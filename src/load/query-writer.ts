@@ -1,9 +1,9 @@
 // Puts a query together from a wire name: header, question, and OPT where it is wanted. Called by
 // both query sources.
 import { writeUint16 } from '../wire/bytes.ts';
+import { HEADER_LENGTH } from '../wire/header.ts';
 import { type FastRandom, shareThreshold } from './fast-random.ts';
 
-const HEADER_LENGTH = 12;
 const RD_BYTE = 0x01;
 const OPT_LENGTH = 11;
 const UDP_SIZE = 1232;

@@ -8,13 +8,12 @@ import { copyBytes } from '../base/word-bytes.ts';
 import { type DatagramSocket, PEER_WORDS, type ReceiveBatch } from '../io/datagram-socket.ts';
 import { openDatagramSocket } from '../io/open-socket.ts';
 import { copyPeer } from '../io/peer.ts';
-import { readId, writeId } from '../wire/header.ts';
+import { HEADER_LENGTH, readId, writeId } from '../wire/header.ts';
 import { openSamePort } from './same-port.ts';
 import { StreamReflector } from './stream-reflector.ts';
 
 const IDS = 0x1_0000;
 const QR = 0x80;
-const HEADER_LENGTH = 12;
 
 /** Sends back what comes. */
 export class Reflector {

@@ -7,11 +7,18 @@ import { type DatagramSocket, PEER_WORDS, type ReceiveBatch } from '../io/datagr
 import { FRAME_HEADER_LENGTH, FrameReader, writeFrameHeader } from '../io/tcp-framing.ts';
 import { readUint16 } from '../wire/bytes.ts';
 import { writeOpt } from '../wire/edns.ts';
-import { FLAG_QR, FLAG_RA, FLAG_RD, readAdditionalCount, writeCounts, writeFlags } from '../wire/header.ts';
+import {
+  FLAG_QR,
+  FLAG_RA,
+  FLAG_RD,
+  HEADER_LENGTH,
+  readAdditionalCount,
+  writeCounts,
+  writeFlags,
+} from '../wire/header.ts';
 import { skipName } from '../wire/name.ts';
 import { openSamePort } from './same-port.ts';
 
-const HEADER_LENGTH = 12;
 const OPT_LENGTH = 11;
 const UDP_SIZE = 1232;
 /** More than any server opens that keeps its connections. */

@@ -1,12 +1,11 @@
 // What a run has counted so far. Lanes report to it, the run samples it, the report is made from
 // it.
-import { readId } from '../wire/header.ts';
+import { HEADER_LENGTH, readId } from '../wire/header.ts';
 import { ANSWERED, fingerprint, type InFlightTable, LATE } from './in-flight-table.ts';
 import { LatencyHistogram } from './latency-histogram.ts';
 
 /** Header, root label, QTYPE and QCLASS: the shortest message whose question may be compared. */
 const SHORTEST_WITH_QUESTION = 17;
-const HEADER_LENGTH = 12;
 const QR = 0x80;
 const TC = 0x02;
 

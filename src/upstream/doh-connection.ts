@@ -2,12 +2,13 @@
 // nothing else. HTTP tells the replies apart, so the ID on the wire is 0, which lets the server's
 // caches work (§4.1).
 import type { TLSSocket } from 'node:tls';
+import { FRAME_HEADER_LENGTH } from '../io/tcp-framing.ts';
 import { Counter, type Counters } from '../metrics/counters.ts';
 import type { DohClient, ResponseHandler } from './doh-client.ts';
 import { Http1Client } from './doh-http1.ts';
 import { Http2Client } from './doh-http2.ts';
 import { FailureReason, type UpstreamQuery } from './exchange.ts';
-import { answersEntry, FRAME_HEADER_LENGTH, type StreamEntry } from './stream-entry.ts';
+import { answersEntry, type StreamEntry } from './stream-entry.ts';
 import { type LinkHandler, type LinkOptions, StreamLink } from './stream-link.ts';
 
 export interface DohConnectionOptions extends LinkOptions {

@@ -3,6 +3,7 @@
 //
 //   ID ──slotOfId──▶ slot ──▶ query (its bytes 12 … questionEnd−1 are the question as sent), mismatching replies so far
 import type { RandomPool } from '../base/random.ts';
+import { HEADER_LENGTH } from '../wire/header.ts';
 import type { UpstreamQuery } from './exchange.ts';
 import { compareQuestions, MAX_QUESTION_LENGTH, QuestionMatch } from './question-match.ts';
 
@@ -10,7 +11,6 @@ import { compareQuestions, MAX_QUESTION_LENGTH, QuestionMatch } from './question
  * Attempts at drawing a free ID. With a quarter of all IDs taken, eight fail once in 65,536 sends.
  */
 const DRAWS = 8;
-const HEADER_LENGTH = 12;
 /** Instead of a count of mismatches: the owner has been told. */
 const REPORTED = 255;
 

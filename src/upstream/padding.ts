@@ -1,11 +1,12 @@
 // Padding of queries that leave encrypted, so that their length tells little (RFC 7830, RFC 8467
 // §4.1: blocks of 128 bytes). Called by the exchanges over TLS and HTTPS when they copy a query.
+import { OPTION_HEADER_LENGTH } from '../wire/edns.ts';
+
 const BLOCK_LENGTH = 128;
 /** The root's name, TYPE, CLASS, TTL, RDLENGTH. */
 const OPT_LENGTH = 11;
 const OPT_TYPE = 41;
 const OPTION_PADDING = 12;
-const OPTION_HEADER_LENGTH = 4;
 
 /**
  * Bytes of padding (option header included) to add after the message; 0 when it cannot carry any:

@@ -1,10 +1,10 @@
 // Whether a reply repeats the question that was asked: name, type and class (RFC 5452 §9.1), and
 // the name's 0x20 case. Called by every exchange for every reply.
 import { samePrefix } from '../base/word-bytes.ts';
+import { HEADER_LENGTH } from '../wire/header.ts';
 
 /** Bytes of the longest question: QNAME 255, QTYPE 2, QCLASS 2. */
 export const MAX_QUESTION_LENGTH = 259;
-const HEADER_LENGTH = 12;
 /** QTYPE and QCLASS, which have no case. */
 const TYPE_AND_CLASS_LENGTH = 4;
 

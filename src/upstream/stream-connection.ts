@@ -1,10 +1,10 @@
 // One TCP or TLS connection toward an upstream: framed messages, pipelined as far as the server
 // bears it, replies in any order (RFC 7766 §6.2.1, §7).
 import type { RandomPool } from '../base/random.ts';
-import { FrameReader } from '../io/tcp-framing.ts';
+import { FRAME_HEADER_LENGTH, FrameReader } from '../io/tcp-framing.ts';
 import { Counter, type Counters } from '../metrics/counters.ts';
 import { FailureReason, type UpstreamQuery } from './exchange.ts';
-import { answersEntry, FRAME_HEADER_LENGTH, type StreamEntry } from './stream-entry.ts';
+import { answersEntry, type StreamEntry } from './stream-entry.ts';
 import { type LinkHandler, type LinkOptions, StreamLink } from './stream-link.ts';
 
 /** Cancelled queries that the server never answered: with more, the connection is given up. */

@@ -1,13 +1,13 @@
 // One query as the exchanges over connections hold it (TCP, TLS, HTTPS): with its own copy of the
 // message, so that it can be sent again when a connection is lost under it.
+
+import { FRAME_HEADER_LENGTH } from '../io/tcp-framing.ts';
 import { Counter } from '../metrics/counters.ts';
+import { HEADER_LENGTH } from '../wire/header.ts';
 import type { UpstreamQuery } from './exchange.ts';
 import { paddingLength, writePadding } from './padding.ts';
 import { compareQuestions, QuestionMatch } from './question-match.ts';
 
-/** Bytes of the length before each message (RFC 1035 §4.2.2). */
-export const FRAME_HEADER_LENGTH = 2;
-export const HEADER_LENGTH = 12;
 /** QR and OPCODE in header byte 2; a reply to a QUERY has only QR of them. */
 const QR_AND_OPCODE = 0xf8;
 const QR = 0x80;

@@ -11,6 +11,7 @@
 // asked to make room for those that ask least: they have the connection whose server has been
 // silent for longest, made anew.
 import type { Clock } from '../base/clock.ts';
+import { HEADER_LENGTH } from '../wire/header.ts';
 import { AnswerPace } from './answer-pace.ts';
 import { ConnectBackoff } from './connect-backoff.ts';
 import { type Exchange, FailureReason, UNSENT_ID, type UpstreamQuery } from './exchange.ts';
@@ -28,7 +29,7 @@ import {
   type StreamExchangeOptions,
   TICK_MS,
 } from './stream-bounds.ts';
-import { createEntry, HEADER_LENGTH, type StreamEntry } from './stream-entry.ts';
+import { createEntry, type StreamEntry } from './stream-entry.ts';
 import type { LinkHandler, StreamLink } from './stream-link.ts';
 
 /** The connections toward one upstream in one thread. */

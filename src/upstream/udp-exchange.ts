@@ -10,13 +10,13 @@ import { copyBytes } from '../base/word-bytes.ts';
 import { SEND_SLOT_BYTES } from '../io/datagram-socket.ts';
 import { openDatagramSocket } from '../io/open-socket.ts';
 import { Counter, type Counters } from '../metrics/counters.ts';
+import { HEADER_LENGTH } from '../wire/header.ts';
 import { type Exchange, FailureReason, type UpstreamQuery } from './exchange.ts';
 import { FailureQueue } from './failure-queue.ts';
 import { IdTable } from './id-table.ts';
 import { compareQuestions, QuestionMatch } from './question-match.ts';
 import { UdpChannel, type UdpChannelOwner } from './udp-channel.ts';
 
-const HEADER_LENGTH = 12;
 /** QR and OPCODE in header byte 2; a reply to a QUERY has only QR of them. */
 const QR_AND_OPCODE = 0xf8;
 const QR = 0x80;
