@@ -2,13 +2,9 @@
 // there can be; and what counting costs a worker per query. Run: npx vitest bench --run
 // bench/metrics
 import { bench, describe } from 'vitest';
-import {
-  Counter,
-  Counters,
-  CounterTotals,
-  createCounterBlock,
-  MAX_UPSTREAMS,
-} from '../../src/metrics/counters.ts';
+import { MAX_UPSTREAMS } from '../../src/base/slots.ts';
+import { EVIDENCE_NAMES } from '../../src/loop/evidence.ts';
+import { Counter, Counters, CounterTotals, createCounterBlock } from '../../src/metrics/counters.ts';
 import { createExposition } from '../../src/metrics/exposition.ts';
 import type { MetricsSource } from '../../src/metrics/metrics-source.ts';
 import { FAILURE_REASON_NAMES } from '../../src/upstream/exchange.ts';
@@ -23,6 +19,7 @@ function createSource(upstreamCount: number): MetricsSource {
     totals,
     build: { version: '0', node: process.versions.node, socket: 'batch' },
     failureReasons: FAILURE_REASON_NAMES,
+    evidenceNames: EVIDENCE_NAMES,
     listen: () => ['127.0.0.1:5300'],
     upstreams: () =>
       slots.map((slot) => ({ slot, text: `10.0.0.${slot}:53`, state: 'up', rttMs: 1, learned: [] })),

@@ -1,6 +1,8 @@
 // How a loop was noticed. Shared by the workers' detector and the main thread's episodes.
 
-/** Positions in EVIDENCE_NAMES (metrics/counters.ts). */
+/** As the metrics and the logs show it; Evidence holds the positions. */
+export const EVIDENCE_NAMES = ['edns', 'case', 'probe', 'hops'] as const;
+
 export const Evidence = {
   /** Our tag came back. */
   edns: 0,

@@ -2,8 +2,8 @@
 // one by each route. If the name comes back as a query, that route loops, whatever the boxes in
 // between did to case and options. Any worker recognizes it without being told.
 import { createHmac, timingSafeEqual } from 'node:crypto';
+import { MAX_ROUTES } from '../base/slots.ts';
 import { copyBytes } from '../base/word-bytes.ts';
-import { MAX_ROUTES } from '../metrics/counters.ts';
 import { writeUint16, writeUint32 } from '../wire/bytes.ts';
 import { Type } from '../wire/codes.ts';
 import { FLAG_QR, FLAG_RA, FLAG_RD, HEADER_LENGTH, writeCounts, writeFlags } from '../wire/header.ts';

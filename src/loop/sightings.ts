@@ -1,8 +1,8 @@
 // A worker's side of what follows evidence: it collects sightings and suspicions so that a
 // storm of packets becomes a handful of messages to the main thread (episodes.ts), and it notices
 // questions that repeat faster than clients ask.
-import { EVIDENCE_NAMES, MAX_ROUTES } from '../metrics/counters.ts';
-import type { Evidence } from './evidence.ts';
+import { MAX_ROUTES } from '../base/slots.ts';
+import { EVIDENCE_NAMES, type Evidence } from './evidence.ts';
 
 /**
  * Sightings of one kind on one route since the last message. Plain data: posted to the main thread.

@@ -2,8 +2,8 @@
 // how many hops of our kind they passed. detector.ts reads it on incoming queries; the pipeline
 // appends it (RFC 6891 §6.1.2, local use: §9).
 import { createHmac, timingSafeEqual } from 'node:crypto';
+import { MAX_ROUTES } from '../base/slots.ts';
 import { WordBytes } from '../base/word-bytes.ts';
-import { MAX_ROUTES } from '../metrics/counters.ts';
 import { readUint16, readUint32 } from '../wire/bytes.ts';
 import type { EpochKeys, KeyRing, LoopKeyMaterial } from './keys.ts';
 import { WorkBudget } from './work-budget.ts';

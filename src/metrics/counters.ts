@@ -1,6 +1,7 @@
 // The numbers of the data path: plain additions into typed arrays in shared memory, one block per
 // worker (its only writer), summed by the main thread when somebody scrapes. A labelled prom-client
 // counter would cost 80 times as much.
+import { MAX_ROUTES, MAX_UPSTREAMS } from '../base/slots.ts';
 
 /**
  * Counters without labels. Values are positions in a worker's block: the order is free, a block
@@ -52,8 +53,7 @@ const COUNTERS = 40;
  * unloop_dropped_total{reason}. Append only.
  */
 export const DROP_REASONS = [
-  // As QueryVerdict (wire/query.ts), in its order.
-  'ok',
+  // Not a valid query (wire/query.ts).
   'too_short',
   'response',
   'opcode',
@@ -94,15 +94,10 @@ export const RCODE_SLOTS = 25;
 export const DURATION_BUCKETS_SECONDS = Array.from({ length: 17 }, (_, i) => 0.0000625 * 2 ** i);
 const BUCKETS = DURATION_BUCKETS_SECONDS.length + 1;
 
-/** Upstream slots, shared by all workers (upstream/shared-state.ts hands them out). */
-export const MAX_UPSTREAMS = 256;
-/** Routes: pairs of zone and upstream. */
-export const MAX_ROUTES = 1024;
 /** Per upstream: requests, one per failure reason (8), duration sum, buckets. */
 const FAILURE_SLOTS = 8;
 const UPSTREAM_STRIDE = 2 + FAILURE_SLOTS + BUCKETS;
-/** Per route: loop sightings by evidence. */
-export const EVIDENCE_NAMES = ['edns', 'case', 'probe', 'hops'] as const;
+/** Per route: how often a loop was noticed, by evidence (4). */
 const ROUTE_STRIDE = 4;
 
 const DROPS_AT = COUNTERS;

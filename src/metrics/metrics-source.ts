@@ -44,6 +44,8 @@ export interface MetricsSource {
    * upstream/exchange).
    */
   readonly failureReasons: readonly string[];
+  /** Names of the kinds of loop evidence, by their number (EVIDENCE_NAMES of loop/evidence). */
+  readonly evidenceNames: readonly string[];
   /** Listen addresses as `ADDR:PORT`; the `server` label of the CoreDNS names. */
   listen(): readonly string[];
   upstreams(): readonly MetricsUpstream[];

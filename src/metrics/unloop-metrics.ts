@@ -1,7 +1,7 @@
 // The table of unloop's own metrics. The names are public: dashboards and alerts use them as
 // written here.
 import type { CounterTotals } from './counters.ts';
-import { Counter, DROP_REASONS, DURATION_BUCKETS_SECONDS, EVIDENCE_NAMES } from './counters.ts';
+import { Counter, DROP_REASONS, DURATION_BUCKETS_SECONDS } from './counters.ts';
 import { labelled, type Metric, type Sample, single } from './metric.ts';
 import { type MetricsUpstream, UPSTREAM_STATE_NAMES } from './metrics-source.ts';
 import { responseSamples } from './response-samples.ts';
@@ -17,11 +17,7 @@ function gauged(name: string, help: string, counter: Counter): Metric {
 }
 
 function drops(totals: CounterTotals): Sample[] {
-  const samples: Sample[] = [];
-  for (const [index, reason] of DROP_REASONS.entries()) {
-    if (reason !== 'ok') samples.push({ labels: { reason }, value: totals.dropped(index) });
-  }
-  return samples;
+  return DROP_REASONS.map((reason, index) => ({ labels: { reason }, value: totals.dropped(index) }));
 }
 
 /** In the order of the marks' bits (upstream/marks.ts). */
@@ -210,7 +206,7 @@ export const UNLOOP_METRICS: readonly Metric[] = [
     'Own queries that came back, by the upstream and zone they had left through and by what proved it.',
     (source) =>
       source.routes().flatMap(({ slot, upstream, zone }) =>
-        EVIDENCE_NAMES.map((evidence, index) => ({
+        source.evidenceNames.map((evidence, index) => ({
           labels: { upstream, zone, evidence },
           value: source.totals.loopsDetected(slot, index),
         })),

@@ -72,17 +72,18 @@ export class ClientGate {
   }
 
   /**
-   * Drop.ok, Drop.not_allowed or Drop.rate_limited for a query from the peer at peers[offset …].
-   * Streams have an allowance of their own: a sender of forged datagrams uses up the allowance of
-   * the forged address, but cannot forge a handshake.
+   * Why a query from the peer at peers[offset …] is not served: Drop.not_allowed or
+   * Drop.rate_limited; null: it is served, and has used some of its client's allowance. Streams
+   * have an allowance of their own: a sender of forged datagrams uses up the allowance of the
+   * forged address, but cannot forge a handshake.
    */
-  admit(peers: Int32Array, offset: number, stream: boolean, nowMs: number): number {
+  refuses(peers: Int32Array, offset: number, stream: boolean, nowMs: number): number | null {
     if (this.#deny.length > 0 && isIn(this.#deny, peers, offset)) return Drop.not_allowed;
     if (this.allow.length > 0 && !isIn(this.allow, peers, offset)) {
       if (!this.#hasStranger) this.#rememberStranger(peers, offset);
       return Drop.not_allowed;
     }
-    return this.#intervalMs === 0 || this.#spend(peers, offset, stream, nowMs) ? Drop.ok : Drop.rate_limited;
+    return this.#intervalMs === 0 || this.#spend(peers, offset, stream, nowMs) ? null : Drop.rate_limited;
   }
 
   /** Whether a client's network is served. */

@@ -21,6 +21,7 @@ import { hashClient } from './client-hash.ts';
 import type { ClientPath } from './client-path.ts';
 import type { ForwardPath } from './forward-path.ts';
 import type { LoopGuard } from './loop-guard.ts';
+import { ruleForMalformed } from './malformed.ts';
 import type { Flight } from './pending/flight.ts';
 import type { WaiterPool } from './pending/waiter.ts';
 import { NO_ZONES, type Zone, type ZoneTable } from './zone.ts';
@@ -104,8 +105,8 @@ export class QueryPath {
       this.#immediate++;
       return true;
     }
-    const admitted = this.gate.admit(peers, peerOffset, path.stream, this.#clock.nowMs);
-    if (admitted !== Drop.ok) return this.#refuse(admitted, bytes, path, peers, peerOffset);
+    const refusal = this.gate.refuses(peers, peerOffset, path.stream, this.#clock.nowMs);
+    if (refusal !== null) return this.#refuse(refusal, bytes, path, peers, peerOffset);
 
     if (q.qclass !== Class.IN && isIdentityQuestion(bytes, q)) {
       this.#answerIdentity(bytes, path, peers, peerOffset);
@@ -226,27 +227,18 @@ export class QueryPath {
    * never logged.
    */
   #rejectMalformed(
-    verdict: QueryVerdict,
+    verdict: Exclude<QueryVerdict, typeof QueryVerdict.ok>,
     bytes: Uint8Array,
     path: ClientPath,
     peers: Int32Array,
     peerOffset: number,
   ): boolean {
-    this.#counters.drop(verdict);
-    if (verdict === QueryVerdict.tooShort || verdict === QueryVerdict.response) return false;
+    const { drop, rcode } = ruleForMalformed(verdict);
+    this.#counters.drop(drop);
+    if (rcode < 0) return false;
     // Clients outside limits.allow, or over their rate, do not even get an error for such a
     // message.
-    if (this.gate.admit(peers, peerOffset, path.stream, this.#clock.nowMs) !== Drop.ok) return false;
-    let rcode: number = Rcode.FORMERR;
-    switch (verdict) {
-      case QueryVerdict.opcode:
-      case QueryVerdict.badType:
-        rcode = Rcode.NOTIMP;
-        break;
-      case QueryVerdict.badVersion:
-        rcode = Rcode.BADVERS;
-        break;
-    }
+    if (this.gate.refuses(peers, peerOffset, path.stream, this.#clock.nowMs) !== null) return false;
     this.#answers.error(bytes, this.#query, path, peers, peerOffset, rcode, NO_EDE, null);
     this.#immediate++;
     return true;

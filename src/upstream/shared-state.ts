@@ -5,7 +5,7 @@
 //   slot of an upstream:  [ state | doubts | RTT µs | RTT raised | answeredEdns | answers |
 //                           without case until s | without options until s | without EDNS until s ]
 //   slot of a route:      [ quarantined | – ]
-import { MAX_ROUTES, MAX_UPSTREAMS } from '../metrics/counters.ts';
+import { MAX_ROUTES, MAX_UPSTREAMS } from '../base/slots.ts';
 import { LESSON_SECONDS, MARK_COUNT } from './marks.ts';
 
 /**

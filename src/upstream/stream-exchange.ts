@@ -7,9 +7,8 @@
 //              └─────────── twice at most ───────────┘
 //
 // How many queries fit on a connection is the server's word (HTTP/2), or what its replies show
-// (pipeline-depth.ts). A query that finds no room waits here, until it is given up. The pipeline is
-// asked to make room for those that ask least: they have the connection whose server has been
-// silent for longest, made anew.
+// (pipeline-depth.ts). A query that finds no room waits here, until it is given up. For clients
+// that ask least, the connection whose server was silent for longest is closed and opened again.
 import type { Clock } from '../base/clock.ts';
 import { HEADER_LENGTH } from '../wire/header.ts';
 import { AnswerPace } from './answer-pace.ts';

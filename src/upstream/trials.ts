@@ -1,7 +1,7 @@
 // Questions that upstreams are asked although they are down, so that a check which is never
 // answered (a firewall that drops it) cannot keep them out. Bounded, so that a dead server costs
 // little. One per worker; used by selection and forward-path.
-import { MAX_UPSTREAMS } from '../metrics/counters.ts';
+import { MAX_UPSTREAMS } from '../base/slots.ts';
 
 /**
  * Under way at once for each upstream and thread. More questions than that are answered at once:

@@ -2,6 +2,7 @@ import { createHmac } from 'node:crypto';
 import { decode } from 'dns-packet';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { MAX_ROUTES } from '../../src/base/slots.ts';
 import { createKeyMaterial, EPOCH_MS, KeyRing, type LoopKeyMaterial } from '../../src/loop/keys.ts';
 import {
   hasProbeProof,
@@ -12,7 +13,6 @@ import {
   ProbeVerdict,
   writeProbeProof,
 } from '../../src/loop/probe.ts';
-import { MAX_ROUTES } from '../../src/metrics/counters.ts';
 import { Type } from '../../src/wire/codes.ts';
 import { HEADER_LENGTH } from '../../src/wire/header.ts';
 import { nameToText, textToName } from '../../src/wire/text.ts';

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { MAX_ROUTES } from '../../src/base/slots.ts';
 import { Evidence } from '../../src/loop/evidence.ts';
 import {
   REPETITION_LIMIT,
@@ -8,7 +9,6 @@ import {
   Suspicion,
   SuspicionGate,
 } from '../../src/loop/sightings.ts';
-import { MAX_ROUTES } from '../../src/metrics/counters.ts';
 
 describe('sighting log', () => {
   it('keeps every route and every kind of evidence apart, the unknown route too', () => {

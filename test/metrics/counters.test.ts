@@ -1,5 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { MAX_ROUTES, MAX_UPSTREAMS } from '../../src/base/slots.ts';
+import { EVIDENCE_NAMES } from '../../src/loop/evidence.ts';
 import {
   BLOCK_LENGTH,
   Counter,
@@ -9,9 +11,6 @@ import {
   DROP_REASONS,
   Drop,
   DURATION_BUCKETS_SECONDS,
-  EVIDENCE_NAMES,
-  MAX_ROUTES,
-  MAX_UPSTREAMS,
 } from '../../src/metrics/counters.ts';
 import { FAILURE_REASON_NAMES } from '../../src/upstream/exchange.ts';
 

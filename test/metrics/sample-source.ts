@@ -1,12 +1,6 @@
 // A server's numbers, made up: two workers, three upstream slots (one text twice), two routes.
-import {
-  Counter,
-  Counters,
-  CounterTotals,
-  createCounterBlock,
-  Drop,
-  EVIDENCE_NAMES,
-} from '../../src/metrics/counters.ts';
+import { EVIDENCE_NAMES } from '../../src/loop/evidence.ts';
+import { Counter, Counters, CounterTotals, createCounterBlock, Drop } from '../../src/metrics/counters.ts';
 import type { MetricsRoute, MetricsSource, MetricsUpstream } from '../../src/metrics/metrics-source.ts';
 import { FAILURE_REASON_NAMES, FailureReason } from '../../src/upstream/exchange.ts';
 
@@ -15,6 +9,7 @@ export class SampleSource implements MetricsSource {
   readonly totals = new CounterTotals();
   readonly build = { version: '1.2.3', node: '20.19.0', socket: 'batch' };
   readonly failureReasons = FAILURE_REASON_NAMES;
+  readonly evidenceNames = EVIDENCE_NAMES;
   readonly workerCounters: readonly Counters[];
   upstreamList: MetricsUpstream[] = [
     { slot: 0, text: '10.0.0.2:53', state: 'down', rttMs: 2, learned: [] },

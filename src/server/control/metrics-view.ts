@@ -2,6 +2,7 @@
 import { readVersion } from '../../base/version.ts';
 import { formatHostAndPort } from '../../config/host-and-port.ts';
 import { nativeStatus } from '../../io/open-socket.ts';
+import { EVIDENCE_NAMES } from '../../loop/evidence.ts';
 import type { CounterTotals } from '../../metrics/counters.ts';
 import type {
   MetricsRoute,
@@ -20,6 +21,7 @@ export class MetricsView implements MetricsSource {
     socket: nativeStatus().available ? 'batch' : 'node',
   };
   readonly failureReasons = FAILURE_REASON_NAMES;
+  readonly evidenceNames = EVIDENCE_NAMES;
   readonly totals: CounterTotals;
   readonly #plane: ServerFacts;
 

@@ -2,8 +2,9 @@
 // makes the routing that workers use. An upstream that stays keeps its slot, and with it its state
 // and its counters. Main thread.
 
+import { MAX_ROUTES, MAX_UPSTREAMS } from '../../base/slots.ts';
 import type { CheckQuestion, Policy, Transport } from '../../config/config.ts';
-import { type CounterTotals, MAX_ROUTES, MAX_UPSTREAMS } from '../../metrics/counters.ts';
+import type { CounterTotals } from '../../metrics/counters.ts';
 import { MAX_CANDIDATES } from '../../upstream/selection.ts';
 import type { SharedUpstreamState } from '../../upstream/shared-state.ts';
 import type { UpstreamSpec } from '../../upstream/upstream.ts';

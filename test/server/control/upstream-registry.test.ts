@@ -1,7 +1,8 @@
 // Slots and partitions: what stays keeps its place, what changes never inherits another's numbers
 // or data.
 import { beforeEach, describe, expect, it } from 'vitest';
-import { Counters, CounterTotals, createCounterBlock, MAX_UPSTREAMS } from '../../../src/metrics/counters.ts';
+import { MAX_UPSTREAMS } from '../../../src/base/slots.ts';
+import { Counters, CounterTotals, createCounterBlock } from '../../../src/metrics/counters.ts';
 import {
   type PlannedServer,
   type PlannedZone,
