@@ -122,6 +122,11 @@ export class BatchSocket implements DatagramSocket {
     };
   }
 
+  deal(program: Uint8Array): string {
+    const outcome = this.#closed ? 0 : this.#thread.addon.deal(this.#id, program);
+    return outcome < 0 ? getSystemErrorName(outcome) : '';
+  }
+
   async retire(): Promise<void> {
     const { addon } = this.#thread;
     // The queue counts as empty only after a second check: a datagram may be on its way from the

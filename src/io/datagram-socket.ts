@@ -135,6 +135,12 @@ export interface DatagramSocket {
 
   counters(): DatagramCounters;
   /**
+   * Lets a program choose the socket of each datagram, among those that share the port
+   * (deal-by-name.ts). Returns the system's code when it cannot, else ''. EINVAL: no other socket
+   * shares the port yet.
+   */
+  deal(program: Uint8Array): string;
+  /**
    * Hands the port over: new datagrams go to the other sockets that share it (if there are any),
    * those that wait here are still handed to the handler, and answers may still be sent. Resolves
    * when none waits any more. For sockets that share their port and are not connected. node-socket

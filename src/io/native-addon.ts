@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { findRootFolder } from '../base/root-folder.ts';
 
 /** As ABI in native/module.c: an addon built from different sources is not used. */
-const ABI = 5;
+const ABI = 6;
 
 /**
  * The functions of the addon; native/module.c says what each does. Failures are negative errno
@@ -37,6 +37,7 @@ export interface NativeAddon {
   ): number;
   close(socketId: number): void;
   retire(socketId: number): number;
+  deal(socketId: number, program: Uint8Array): number;
   flush(): void;
   counters(socketId: number, numbers: Float64Array): void;
   listenTcp(address: string, port: number, backlog: number, sharing: number): number;

@@ -153,6 +153,11 @@ export class NodeSocket implements DatagramSocket {
     return { ...this.#counters };
   }
 
+  /** node:dgram has no way to set such an option. */
+  deal(): string {
+    return 'ENOTSUP';
+  }
+
   async retire(): Promise<void> {
     // A connected socket of node:dgram could not answer any more; what waits is read in the next
     // turns.

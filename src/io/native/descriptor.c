@@ -16,6 +16,9 @@
 #ifndef SO_MEMINFO
 #define SO_MEMINFO 55
 #endif
+#ifndef SO_ATTACH_REUSEPORT_CBPF
+#define SO_ATTACH_REUSEPORT_CBPF 51
+#endif
 // Of linux/sock_diag.h, which not every system's headers have.
 enum { MEMINFO_DROPS = 8, MEMINFO_WORDS = 9 };
 
@@ -109,7 +112,14 @@ int make_udp(const Options *options, Address *local, int *granted) {
 // (reuseport_select_sock). The remote end is the socket's own address and port: no other process
 // can send from there, and there is always a route to it. Replies still go wherever they are
 // addressed; from a wildcard socket with the source that IP_PKTINFO gives.
+//
+// A program that chooses the socket knows nothing of that: it goes by the order in the group. So
+// the socket leaves the group first. Linux 6.13 and later do that when it connects. In others, a
+// socket whose device is set is hashed again, outside of its group (udp_lib_rehash), also when it
+// is set to what it was: none. Linux before 5.7 asks for a privilege for that: no program is
+// attached there (../deal-by-name.ts).
 int stop_intake(int fd) {
+  setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, "", 0);
   Address own = {0};
   socklen_t size = sizeof own;
   if (getsockname(fd, &own.any, &size) != 0) return -errno;
@@ -118,6 +128,19 @@ int stop_intake(int fd) {
     else own.v4.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
   }
   return connect(fd, &own.any, size_of(&own)) == 0 ? 0 : -errno;
+}
+
+// As in linux/filter.h.
+typedef struct {
+  uint16_t count;
+  const void *instructions;
+} SocketProgram;
+enum { INSTRUCTION_BYTES = 8, MAX_INSTRUCTIONS = 4096 };
+
+int attach_program(int fd, const void *instructions, size_t bytes) {
+  if (bytes == 0 || bytes % INSTRUCTION_BYTES != 0 || bytes / INSTRUCTION_BYTES > MAX_INSTRUCTIONS) return -EINVAL;
+  SocketProgram program = {(uint16_t)(bytes / INSTRUCTION_BYTES), instructions};
+  return setsockopt(fd, SOL_SOCKET, SO_ATTACH_REUSEPORT_CBPF, &program, sizeof program) == 0 ? 0 : -errno;
 }
 
 bool can_segment(int fd) {

@@ -49,6 +49,12 @@ int make_udp(const Options *options, Address *local, int *granted);
 // when repeated.
 int stop_intake(int fd);
 
+// Has a program choose the socket of each datagram that comes to the port this one shares
+// (SO_ATTACH_REUSEPORT_CBPF): it returns the socket's index in the group, and any number that is
+// none leaves the choice to the kernel. The program is the group's: it stays while the group has
+// sockets. Returns 0 or -errno; -EINVAL where there is no group yet.
+int attach_program(int fd, const void *instructions, size_t bytes);
+
 // Whether the kernel takes several datagrams as one and cuts them apart (UDP_SEGMENT, Linux 4.18
 // and later).
 bool can_segment(int fd);

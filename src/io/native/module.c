@@ -14,7 +14,7 @@
 
 // Raised with every change that native-addon.ts must know of: an addon of another number is not
 // used.
-#define ABI 5
+#define ABI 6
 #define COUNTERS 6
 
 // ─── Opening and closing ──────────────────────────────────────────────────────────────────────────────────────────
@@ -215,6 +215,22 @@ static napi_value retire_udp(napi_env env, napi_callback_info info) {
   return to_number(env, error != 0 ? error : has_waiting(thread->sockets[id]->fd));
 }
 
+// deal(id, program) → 0 or -errno: the program (a Uint8Array of instructions) chooses the socket of
+// each datagram that comes to the port that this socket shares.
+static napi_value deal_udp(napi_env env, napi_callback_info info) {
+  napi_value arguments[2];
+  Thread *thread = enter(env, info, 2, arguments);
+  int32_t id = to_int(env, arguments[0]);
+  if (id < 0 || id >= MAX_SOCKETS || thread->sockets[id] == NULL) return to_number(env, -EBADF);
+  napi_typedarray_type type;
+  size_t length = 0;
+  void *program = NULL;
+  if (napi_get_typedarray_info(env, arguments[1], &type, &length, &program, NULL, NULL) != napi_ok ||
+      type != napi_uint8_array)
+    return to_number(env, -EINVAL);
+  return to_number(env, attach_program(thread->sockets[id]->fd, program, length));
+}
+
 // flush(): only for a full queue; otherwise it happens automatically.
 static napi_value flush_queue(napi_env env, napi_callback_info info) {
   Thread *thread = enter(env, info, 0, NULL);
@@ -299,6 +315,7 @@ NAPI_MODULE_INIT() {
       {"open", 0, open_udp, 0, 0, 0, napi_default, thread},
       {"close", 0, close_udp, 0, 0, 0, napi_default, thread},
       {"retire", 0, retire_udp, 0, 0, 0, napi_default, thread},
+      {"deal", 0, deal_udp, 0, 0, 0, napi_default, thread},
       {"flush", 0, flush_queue, 0, 0, 0, napi_default, thread},
       {"counters", 0, read_counters, 0, 0, 0, napi_default, thread},
       {"listenTcp", 0, listen_tcp, 0, 0, 0, napi_default, thread},
