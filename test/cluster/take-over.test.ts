@@ -2,6 +2,7 @@
 // are answered all the time, and the admin address changes hands when the first one ends.
 import { createSocket } from 'node:dgram';
 import { expect, it } from 'vitest';
+import { DnsServer } from '../kit/dns-server.ts';
 import { spawnUnloop, startUnloop } from '../kit/unloop-process.ts';
 
 /** A query for a name of its own: 1.example, 2.example … */
@@ -16,13 +17,11 @@ function query(number: number): Buffer {
 
 it('lets the next process start on the same addresses, and loses no query when the first one ends', async () => {
   // Whatever is asked gets an answer at once: REFUSED by the upstream, an echo with QR set.
-  const upstream = createSocket('udp4');
-  upstream.on('message', (message, { port, address }) => {
+  const upstream = await DnsServer.open((message, reply) => {
     message[2] = message[2]! | 0x80;
-    upstream.send(message, port, address);
+    reply.send(message);
   });
-  await new Promise<void>((resolve) => upstream.bind(0, '127.0.0.1', resolve));
-  const upstreams = [`127.0.0.1:${upstream.address().port}`];
+  const upstreams = [upstream.text];
 
   const first = await startUnloop({ config: { upstreams, takeOver: true, workers: 1 } });
   const listen = [`127.0.0.1:${first.port}`];
@@ -59,6 +58,6 @@ it('lets the next process start on the same addresses, and loses no query when t
   const health = await fetch(`http://127.0.0.1:${first.adminPort}/health`);
   expect(health.status).toBe(200);
   for (const client of clients) client.close();
-  upstream.close();
+  await upstream.close();
   expect(await next.stop()).toBe(0);
 });

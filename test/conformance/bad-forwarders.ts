@@ -1,11 +1,9 @@
 // Two forwarders that do everything wrong, to show that every requirement can fail. Both answer: a
 // requirement that only wants some answer does not pass for a good one.
 import dgram from 'node:dgram';
-import { once } from 'node:events';
-import net from 'node:net';
-import { framed } from '../kit/dns-client.ts';
+import { DnsServer, type Reply } from '../kit/dns-server.ts';
 import { freePort } from '../kit/real-server.ts';
-import { questionEnd } from '../kit/scripted-upstream.ts';
+import { questionEnd } from '../kit/received-query.ts';
 import type { Forwarder } from './forwarder.ts';
 import type { Stage } from './stage.ts';
 
@@ -13,16 +11,18 @@ export interface BadForwarder extends Forwarder {
   stop(): void;
 }
 
-type Reply = (answer: Buffer) => void;
+type Send = (answer: Buffer) => void;
+
+const ADDRESS = '127.0.0.1';
 
 /** Gives every message back as its own answer, and sends it on as well. */
 export function startParrot(stage: Stage): Promise<BadForwarder> {
   const upstream = dgram.createSocket('udp4');
-  const serve = (message: Buffer, reply: Reply) => {
-    upstream.send(message, stage.servers.plain[0]!.port, '127.0.0.1');
+  const serve = (message: Buffer, send: Send) => {
+    upstream.send(message, stage.servers.plain[0]!.port, ADDRESS);
     const answer = Buffer.from(message);
     if (answer.length > 2) answer[2]! |= 0x80;
-    reply(answer);
+    send(answer);
   };
   return listen('parrot', serve, () => upstream.close());
 }
@@ -35,12 +35,12 @@ export function startParrot(stage: Stage): Promise<BadForwarder> {
 export function startCareless(stage: Stage): Promise<BadForwarder> {
   const upstream = dgram.createSocket('udp4');
   const kept = new Map<string, Buffer>();
-  const waiting = new Map<number, { message: Buffer; reply: Reply }>();
+  const waiting = new Map<number, { message: Buffer; send: Send }>();
   let lastId = 0;
-  const give = (answer: Buffer, message: Buffer, reply: Reply) => {
+  const give = (answer: Buffer, message: Buffer, send: Send) => {
     const copy = Buffer.from(answer);
     message.copy(copy, 0, 0, 2);
-    reply(copy);
+    send(copy);
   };
   upstream.on('message', (answer) => {
     // Whoever asked last gets it: nothing is compared.
@@ -49,12 +49,12 @@ export function startCareless(stage: Stage): Promise<BadForwarder> {
     if (asked === undefined) return;
     waiting.delete(id!);
     kept.set(nameOf(asked.message), answer);
-    give(answer, asked.message, asked.reply);
+    give(answer, asked.message, asked.send);
   });
-  const serve = (message: Buffer, reply: Reply) => {
+  const serve = (message: Buffer, send: Send) => {
     const found = message.length < 12 ? message : kept.get(nameOf(message));
     if (found !== undefined) {
-      give(found, message, reply);
+      give(found, message, send);
       return;
     }
     for (let copies = 0; copies < 5; copies++) {
@@ -63,8 +63,8 @@ export function startCareless(stage: Stage): Promise<BadForwarder> {
       const copy = Buffer.from(message.subarray(0, Math.max(12, questionEnd(message))));
       copy.writeUInt16BE(lastId, 0);
       copy.writeUInt16BE(0, 10);
-      waiting.set(lastId, { message, reply });
-      upstream.send(copy, stage.servers.plain[0]!.port, '127.0.0.1');
+      waiting.set(lastId, { message, send });
+      upstream.send(copy, stage.servers.plain[0]!.port, ADDRESS);
     }
   };
   return listen('careless', serve, () => upstream.close(), upstream);
@@ -76,42 +76,25 @@ function nameOf(message: Buffer): string {
 
 async function listen(
   name: string,
-  serve: (message: Buffer, reply: Reply) => void,
+  serve: (message: Buffer, send: Send) => void,
   onStop: () => void,
   answering?: dgram.Socket,
 ): Promise<BadForwarder> {
-  const port = await freePort();
-  const udp = dgram.createSocket('udp4');
-  const connections = new Set<net.Socket>();
-  udp.on('message', (message, from) =>
-    serve(message, (answer) => (answering ?? udp).send(answer, from.port, from.address)),
-  );
-  const tcp = net.createServer((connection) => {
-    connections.add(connection);
-    connection.on('error', () => {});
-    connection.on('close', () => connections.delete(connection));
-    let rest = Buffer.alloc(0);
-    connection.on('data', (chunk: Buffer) => {
-      rest = Buffer.concat([rest, chunk]);
-      while (rest.length >= 2 && rest.length >= 2 + rest.readUInt16BE(0)) {
-        const end = 2 + rest.readUInt16BE(0);
-        serve(Buffer.from(rest.subarray(2, end)), (answer) => connection.write(framed(answer)));
-        rest = rest.subarray(end);
-      }
-    });
-  });
-  udp.bind(port, '127.0.0.1');
-  tcp.listen(port, '127.0.0.1');
-  await Promise.all([once(udp, 'listening'), once(tcp, 'listening')]);
+  const onQuery = (message: Buffer, reply: Reply) => {
+    const send = (answer: Buffer) => {
+      if (answering === undefined || reply.socket !== null) reply.send(answer);
+      else answering.send(answer, reply.remotePort, ADDRESS);
+    };
+    serve(message, send);
+  };
+  const server = await DnsServer.open(onQuery, { address: ADDRESS, port: await freePort() });
   return {
     name,
-    address: '127.0.0.1',
-    port,
+    address: ADDRESS,
+    port: server.port,
     zones: ['plain', 'slow', 'hostile', 'silent', 'pair', 'tls', 'real'],
     stop: () => {
-      udp.close();
-      tcp.close();
-      for (const connection of connections) connection.destroy();
+      void server.close();
       onStop();
     },
   };

@@ -1,6 +1,8 @@
 // RFC 9267 (what implementations got wrong in reading messages) and RFC 9619 (one question).
+
+import { later, type SendAction, send } from '../kit/actions.ts';
 import { queryBytes } from '../kit/dns-client.ts';
-import { later, questionEnd, type ReceivedQuery, type SendAction, send } from '../kit/scripted-upstream.ts';
+import { questionEnd, type ReceivedQuery } from '../kit/received-query.ts';
 import { bytesOf, QNAME_POINTER, record } from '../wire/build-message.ts';
 import { addressesOf, FORMERR, mustAnswer, SERVFAIL, withCount, withQuestionBytes } from './messages.ts';
 import type { Requirement } from './requirement.ts';

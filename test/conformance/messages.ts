@@ -1,6 +1,6 @@
 // Queries that no ordinary client sends, byte by byte, and what to look for in answers.
 import { type Answer, type Question, queryBytes } from '../kit/dns-client.ts';
-import { questionEnd } from '../kit/scripted-upstream.ts';
+import { questionEnd } from '../kit/received-query.ts';
 import { rcodeName } from './rcode-names.ts';
 import { must } from './shortfall.ts';
 

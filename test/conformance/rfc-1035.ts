@@ -1,6 +1,8 @@
 // RFC 1035, with what RFC 1123 and RFC 2181 make of it: names, TTLs, headers, sizes.
+
+import { later } from '../kit/actions.ts';
+import { asQuery } from '../kit/altered-answers.ts';
 import { queryBytes } from '../kit/dns-client.ts';
-import { asQuery, later } from '../kit/scripted-upstream.ts';
 import { bytesOf, QNAME_POINTER, record } from '../wire/build-message.ts';
 import {
   addressesOf,

@@ -1,14 +1,9 @@
 // RFC 5452: replies that are believed, and queries that are hard to guess.
+
+import { fromOtherPort, later, type SendAction } from '../kit/actions.ts';
+import { withId, withOtherName, withOtherType } from '../kit/altered-answers.ts';
 import { queryBytes } from '../kit/dns-client.ts';
-import {
-  fromOtherPort,
-  later,
-  type ReceivedQuery,
-  type SendAction,
-  withId,
-  withOtherName,
-  withOtherType,
-} from '../kit/scripted-upstream.ts';
+import type { ReceivedQuery } from '../kit/received-query.ts';
 import { bytesOf, record } from '../wire/build-message.ts';
 import { addressesOf, mustAnswer } from './messages.ts';
 import type { Requirement } from './requirement.ts';

@@ -1,6 +1,6 @@
 // RFC 6891 (EDNS), DNS flag day 2020 and RFC 9715 (sizes).
 import { queryBytes } from '../kit/dns-client.ts';
-import { questionEnd } from '../kit/scripted-upstream.ts';
+import { questionEnd } from '../kit/received-query.ts';
 import { bytesOf, opt } from '../wire/build-message.ts';
 import {
   addressesOf,

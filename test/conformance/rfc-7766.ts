@@ -1,6 +1,7 @@
 // RFC 7766 (DNS over TCP) and RFC 7828 (edns-tcp-keepalive).
+
+import { later } from '../kit/actions.ts';
 import { framed, queryBytes } from '../kit/dns-client.ts';
-import { later } from '../kit/scripted-upstream.ts';
 import { FLAG, mustAnswer, mustBe } from './messages.ts';
 import type { Requirement } from './requirement.ts';
 import { must } from './shortfall.ts';

@@ -8,18 +8,11 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import {
-  type Action,
-  answer,
-  createTestCertificate,
-  questionEnd,
-  type ReceivedQuery,
-  type Script,
-  type ScriptedUpstream,
-  type SendAction,
-  send,
-  startScriptedUpstream,
-} from '../kit/scripted-upstream.ts';
+import { type Action, type Script, type SendAction, send } from '../kit/actions.ts';
+import { answer } from '../kit/answers.ts';
+import { createTestCertificate } from '../kit/certificates.ts';
+import { questionEnd, type ReceivedQuery } from '../kit/received-query.ts';
+import { type ScriptedUpstream, startScriptedUpstream } from '../kit/scripted-upstream.ts';
 import { bytesOf, opt, QNAME_POINTER, record, uint16, uint32 } from '../wire/build-message.ts';
 import { must } from './shortfall.ts';
 

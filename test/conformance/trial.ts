@@ -2,6 +2,7 @@
 // upstream.
 import dgram from 'node:dgram';
 import { once } from 'node:events';
+import type { Script } from '../kit/actions.ts';
 import {
   type Answer,
   type Question,
@@ -10,7 +11,6 @@ import {
   TcpClient,
   UdpClient,
 } from '../kit/dns-client.ts';
-import type { Script } from '../kit/scripted-upstream.ts';
 import { type Forwarder, STRANGER } from './forwarder.ts';
 import { rcodeName } from './rcode-names.ts';
 import { Shortfall } from './shortfall.ts';

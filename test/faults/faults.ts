@@ -2,31 +2,28 @@
 // one function per fault, and what its answer ought to be. Run against unloop alone by
 // faults.test.ts, beside other forwarders by test/lab/faults.
 import dnsPacket from 'dns-packet';
-import type { Answer } from '../kit/dns-client.ts';
 import {
   type Action,
-  answer,
-  asQuery,
   closeConnection,
-  cutTo,
-  errorAnswer,
-  formerrOnEdns,
   fromOtherPort,
   goAway,
-  isMixed,
   later,
-  nxdomain,
-  type ReceivedQuery,
   resetConnection,
   type Script,
   send,
-  truncated,
+} from '../kit/actions.ts';
+import {
+  asQuery,
+  cutTo,
   withFlags,
   withId,
   withLowerCase,
   withOtherCase,
   withOtherName,
-} from '../kit/scripted-upstream.ts';
+} from '../kit/altered-answers.ts';
+import { answer, errorAnswer, formerrOnEdns, nxdomain, truncated } from '../kit/answers.ts';
+import type { Answer } from '../kit/dns-client.ts';
+import { isMixed, type ReceivedQuery } from '../kit/received-query.ts';
 
 /** In every good answer … */
 export const TRUE_ADDRESS = '192.0.2.1';

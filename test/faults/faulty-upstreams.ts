@@ -2,12 +2,8 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import {
-  createTestCertificate,
-  type ScriptedUpstream,
-  startScriptedUpstream,
-  type TestCertificate,
-} from '../kit/scripted-upstream.ts';
+import { createTestCertificate, type TestCertificate } from '../kit/certificates.ts';
+import { type ScriptedUpstream, startScriptedUpstream } from '../kit/scripted-upstream.ts';
 import { isCounted } from './ask-through.ts';
 import type { Fault, Transport } from './faults.ts';
 

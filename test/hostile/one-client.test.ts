@@ -3,15 +3,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, it, onTestFinished } from 'vitest';
 import { Flooder } from '../floods/flooder.ts';
+import type { Script } from '../kit/actions.ts';
+import { answer, nxdomain } from '../kit/answers.ts';
 import { askUdp } from '../kit/dns-client.ts';
-import {
-  answer,
-  isMixed,
-  nxdomain,
-  type ReceivedQuery,
-  type Script,
-  startScriptedUpstream,
-} from '../kit/scripted-upstream.ts';
+import { isMixed, type ReceivedQuery } from '../kit/received-query.ts';
+import { startScriptedUpstream } from '../kit/scripted-upstream.ts';
 import { startUnloop, type UnloopProcess } from '../kit/unloop-process.ts';
 
 async function start(scripts: readonly Script[], forward: Record<string, unknown> = {}) {

@@ -7,7 +7,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { MAX_ATTEMPTS } from '../../src/pipeline/pending/flight.ts';
 import { Generator } from '../fuzz/generator.ts';
 import { askTcp, askUdp, nameBytes, queryBytes, UdpClient } from '../kit/dns-client.ts';
-import { questionEnd } from '../kit/scripted-upstream.ts';
+import { questionEnd } from '../kit/received-query.ts';
 import { startUnloop, type UnloopProcess } from '../kit/unloop-process.ts';
 import { isRight } from './attackers.ts';
 import { type Reply, type Script, trueAnswer, truthful, Upstream } from './servers.ts';

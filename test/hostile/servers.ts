@@ -1,13 +1,9 @@
 // Two upstreams on loopback, UDP and TCP: one that tells the truth about names below true.example,
 // and one that lies about everything, in every way that mutate() knows.
-import net from 'node:net';
-import { type DatagramSocket, PEER_WORDS, type ReceiveBatch } from '../../src/io/datagram-socket.ts';
-import { openDatagramSocket } from '../../src/io/open-socket.ts';
-import { parsePeer } from '../../src/io/peer.ts';
 import { Generator } from '../fuzz/generator.ts';
 import { mutate } from '../fuzz/mutate.ts';
-import { framed } from '../kit/dns-client.ts';
-import { questionEnd } from '../kit/scripted-upstream.ts';
+import { DnsServer } from '../kit/dns-server.ts';
+import { questionEnd } from '../kit/received-query.ts';
 
 /** How one message can be replied to. */
 export interface Reply {
@@ -29,96 +25,35 @@ const MAX_MESSAGE = 4096;
 export class Upstream {
   queries = 0;
   replies = 0;
-  readonly #script: Script;
-  #socket!: DatagramSocket;
-  #elsewhere!: DatagramSocket;
-  readonly #peer = parsePeer('127.0.0.1', 0)!;
-  readonly #tcp: net.Server;
-  readonly #connections = new Set<net.Socket>();
-
-  private constructor(script: Script) {
-    this.#script = script;
-    this.#tcp = net.createServer((connection) => this.#serve(connection));
-  }
+  #server!: DnsServer;
 
   static async start(script: Script): Promise<Upstream> {
-    // UDP and TCP share a port number: where the kernel's choice for one is taken for the other,
-    // ask again.
-    for (let attempt = 0; ; attempt++) {
-      const upstream = new Upstream(script);
-      try {
-        await upstream.#open();
-        return upstream;
-      } catch (error) {
-        await upstream.close();
-        if (attempt === 20) throw error;
-      }
-    }
-  }
-
-  async #open(): Promise<void> {
-    const options = { address: '127.0.0.1', port: 0, receiveBufferBytes: 4 * 1024 * 1024 };
-    this.#elsewhere = await openDatagramSocket(options, { onBatch() {}, onError() {} });
-    const onBatch = (batch: ReceiveBatch, socket: DatagramSocket) => this.#onBatch(batch, socket);
-    this.#socket = await openDatagramSocket(options, { onBatch, onError() {} });
-    await new Promise<void>((resolve, reject) => {
-      this.#tcp.once('error', reject);
-      this.#tcp.listen(this.port, '127.0.0.1', resolve);
+    const upstream = new Upstream();
+    upstream.#server = await DnsServer.open((query, { send, forge, socket, remotePort }) => {
+      const stream = socket !== null;
+      upstream.queries++;
+      script(query, {
+        stream,
+        port: stream ? 0 : remotePort,
+        say: (message) => {
+          upstream.replies++;
+          send(stream ? message : message.subarray(0, MAX_MESSAGE));
+        },
+        forge: (message, toPort, fromElsewhere) => {
+          upstream.replies++;
+          forge(message.subarray(0, MAX_MESSAGE), toPort, fromElsewhere);
+        },
+      });
     });
+    return upstream;
   }
 
   get port(): number {
-    return this.#socket.localPort;
+    return this.#server.port;
   }
 
-  async close(): Promise<void> {
-    for (const connection of this.#connections) connection.destroy();
-    this.#tcp.close();
-    await this.#socket.close();
-    await this.#elsewhere.close();
-  }
-
-  #onBatch(batch: ReceiveBatch, socket: DatagramSocket): void {
-    for (let i = 0; i < batch.count; i++) {
-      this.queries++;
-      const query = batch.buffers[i]!.slice(0, batch.lengths[i]!);
-      // A copy: some replies are sent later.
-      const peer = batch.peers.slice(i * PEER_WORDS, (i + 1) * PEER_WORDS);
-      const send = (message: Uint8Array, by: DatagramSocket, to: Int32Array) => {
-        this.replies++;
-        by.reserve().set(message.subarray(0, MAX_MESSAGE));
-        by.commit(Math.min(message.length, MAX_MESSAGE), to, 0);
-      };
-      this.#script(query, {
-        stream: false,
-        port: peer[0]! & 0xffff,
-        say: (message) => send(message, socket, peer),
-        forge: (message, toPort, fromElsewhere) => {
-          this.#peer[0] = (4 << 16) | toPort;
-          send(message, fromElsewhere ? this.#elsewhere : socket, this.#peer);
-        },
-      });
-    }
-  }
-
-  #serve(connection: net.Socket): void {
-    this.#connections.add(connection);
-    connection.on('error', () => {});
-    connection.on('close', () => this.#connections.delete(connection));
-    let rest = Buffer.alloc(0);
-    connection.on('data', (chunk: Buffer) => {
-      rest = Buffer.concat([rest, chunk]);
-      while (rest.length >= 2 && rest.length >= 2 + rest.readUInt16BE(0)) {
-        const end = 2 + rest.readUInt16BE(0);
-        this.queries++;
-        const say = (message: Uint8Array) => {
-          this.replies++;
-          connection.write(framed(message));
-        };
-        this.#script(Uint8Array.from(rest.subarray(2, end)), { stream: true, port: 0, say, forge() {} });
-        rest = rest.subarray(end);
-      }
-    });
+  close(): Promise<void> {
+    return this.#server.close();
   }
 }
 

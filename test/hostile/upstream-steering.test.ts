@@ -6,21 +6,20 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { askUdp, queryBytes, UdpClient } from '../kit/dns-client.ts';
 import {
   type Action,
-  answer,
   closeConnection,
-  createTestCertificate,
-  cutTo,
   httpAnswer,
-  type ReceivedQuery,
   resetConnection,
   type Script,
-  type ScriptedUpstream,
   send,
-  startScriptedUpstream,
-} from '../kit/scripted-upstream.ts';
+} from '../kit/actions.ts';
+import { cutTo } from '../kit/altered-answers.ts';
+import { answer } from '../kit/answers.ts';
+import { createTestCertificate } from '../kit/certificates.ts';
+import { askUdp, queryBytes, UdpClient } from '../kit/dns-client.ts';
+import type { ReceivedQuery } from '../kit/received-query.ts';
+import { type ScriptedUpstream, startScriptedUpstream } from '../kit/scripted-upstream.ts';
 import { startUnloop, type UnloopProcess } from '../kit/unloop-process.ts';
 
 const RUN_MS = 4000;

@@ -1,12 +1,42 @@
-// Certificates for tests of what goes wrong with them, made by the openssl command: a CA, and
-// servers that it vouches for.
+// Certificates for tests: one that signs itself (no openssl needed), and a CA made by the openssl
+// command for tests of what goes wrong with certificates.
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { TestCertificate } from './scripted-upstream.ts';
+import { generate } from 'selfsigned';
 
 const CURVE = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes'];
+
+export interface TestCertificate {
+  readonly key: string;
+  readonly cert: string;
+}
+
+/**
+ * A certificate that vouches for these names and addresses, signed by itself: pass `cert` as `ca`
+ * to whoever shall trust it.
+ */
+export async function createTestCertificate(
+  names: readonly string[],
+  addresses: readonly string[] = [],
+): Promise<TestCertificate> {
+  const pems = await generate([{ name: 'commonName', value: names[0] ?? 'test' }], {
+    keySize: 2048,
+    algorithm: 'sha256',
+    extensions: [
+      { name: 'basicConstraints', cA: true },
+      {
+        name: 'subjectAltName',
+        altNames: [
+          ...names.map((value) => ({ type: 2 as const, value })),
+          ...addresses.map((ip) => ({ type: 7 as const, ip })),
+        ],
+      },
+    ],
+  });
+  return { key: pems.private, cert: pems.cert };
+}
 
 /** A CA of its own, in a directory that remove() deletes. */
 export class TestAuthority {

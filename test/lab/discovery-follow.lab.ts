@@ -5,7 +5,8 @@ import { execFileSync } from 'node:child_process';
 import { rename, writeFile } from 'node:fs/promises';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { makeTree } from '../discovery/temp-tree.ts';
-import { answer, type ScriptedUpstream, startScriptedUpstream } from '../kit/scripted-upstream.ts';
+import { answer } from '../kit/answers.ts';
+import { type ScriptedUpstream, startScriptedUpstream } from '../kit/scripted-upstream.ts';
 import { startUnloop } from '../kit/unloop-process.ts';
 import { startLoad } from '../scenario/control/steady-load.ts';
 

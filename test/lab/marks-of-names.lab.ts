@@ -7,21 +7,13 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { beforeAll, expect, it, onTestFinished } from 'vitest';
 import { Flooder } from '../floods/flooder.ts';
+import type { Action } from '../kit/actions.ts';
+import { withLowerCase } from '../kit/altered-answers.ts';
+import { answer, errorAnswer, nxdomain, servfail, truncated } from '../kit/answers.ts';
 import { askUdp } from '../kit/dns-client.ts';
 import { freePort, type RealServer, runServer, scratchDirectory, startDnsmasq } from '../kit/real-server.ts';
-import {
-  type Action,
-  answer,
-  errorAnswer,
-  hasOptions,
-  isMixed,
-  nxdomain,
-  type ReceivedQuery,
-  servfail,
-  startScriptedUpstream,
-  truncated,
-  withLowerCase,
-} from '../kit/scripted-upstream.ts';
+import { hasOptions, isMixed, type ReceivedQuery } from '../kit/received-query.ts';
+import { startScriptedUpstream } from '../kit/scripted-upstream.ts';
 import { startUnloop } from '../kit/unloop-process.ts';
 import { COREDNS_BINARY, ensureCoredns } from './support/coredns.ts';
 

@@ -6,15 +6,12 @@ import net from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import { later } from '../kit/actions.ts';
+import { answer } from '../kit/answers.ts';
+import { createTestCertificate } from '../kit/certificates.ts';
 import { askUdp, queryBytes, UdpClient } from '../kit/dns-client.ts';
 import { freePort, runServer, scratchDirectory, startDnsmasq } from '../kit/real-server.ts';
-import {
-  answer,
-  createTestCertificate,
-  later,
-  type ScriptedUpstream,
-  startScriptedUpstream,
-} from '../kit/scripted-upstream.ts';
+import { type ScriptedUpstream, startScriptedUpstream } from '../kit/scripted-upstream.ts';
 import { startUnloop } from '../kit/unloop-process.ts';
 import { COREDNS_BINARY, ensureCoredns } from './support/coredns.ts';
 import { today } from './support/today.ts';

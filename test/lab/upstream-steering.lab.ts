@@ -5,14 +5,11 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { answer } from '../kit/answers.ts';
+import { createTestCertificate } from '../kit/certificates.ts';
 import { askUdp, queryBytes, UdpClient } from '../kit/dns-client.ts';
 import { freePort, runServer, scratchDirectory } from '../kit/real-server.ts';
-import {
-  answer,
-  createTestCertificate,
-  type ScriptedUpstream,
-  startScriptedUpstream,
-} from '../kit/scripted-upstream.ts';
+import { type ScriptedUpstream, startScriptedUpstream } from '../kit/scripted-upstream.ts';
 import { startUnloop } from '../kit/unloop-process.ts';
 import { startUnloopIn } from './support/contenders.ts';
 import { COREDNS_BINARY, ensureCoredns } from './support/coredns.ts';

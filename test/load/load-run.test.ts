@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { GeneratedQueries } from '../../src/load/generated-queries.ts';
 import { type LoadPlan, type LoadResult, runLoad } from '../../src/load/load-run.ts';
 import type { Proto, Target } from '../../src/load/target.ts';
-import { createTestCertificate } from '../kit/scripted-upstream.ts';
+import { createTestCertificate } from '../kit/certificates.ts';
 import { startStreamResponder, startUdpResponder } from './test-responder.ts';
 
 const source = (seed = 1) =>

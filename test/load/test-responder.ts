@@ -1,11 +1,9 @@
 // A DNS server on loopback for the load tool's tests: answers, drops, delays or refuses as the test
 // says, query by query.
-import { createSocket } from 'node:dgram';
-import { once } from 'node:events';
-import { createServer, type Socket } from 'node:net';
-import { createServer as createTlsServer } from 'node:tls';
+import type { Socket } from 'node:net';
 import { onTestFinished } from 'vitest';
-import { FrameReader } from '../../src/io/tcp-framing.ts';
+import type { TestCertificate } from '../kit/certificates.ts';
+import { DnsServer, type DnsServerOptions, type Reply } from '../kit/dns-server.ts';
 
 /**
  * What to do with the query of this index: an RCODE and a delay, or null to drop it. `times`
@@ -24,71 +22,47 @@ export interface TestResponder {
 
 const answerNow: Behaviour = () => ({});
 
-function reply(query: Buffer, rcode: number): Buffer {
+/** The query back, as its own answer. */
+function answerTo(query: Buffer, rcode: number): Buffer {
   const bytes = Buffer.from(query);
   bytes[2] = 0x81;
   bytes[3] = 0x80 | rcode;
   return bytes;
 }
 
-function serve(queries: Buffer[], behaviour: Behaviour, query: Buffer, send: (bytes: Buffer) => void): void {
-  const what = behaviour(queries.push(query) - 1, query);
-  if (what === null) return;
-  const answer = () => {
-    for (let i = 0; i < (what.times ?? 1); i++) send(reply(query, what.rcode ?? 0));
-  };
-  if (what.delayMs === undefined) answer();
-  else setTimeout(answer, what.delayMs);
-}
-
 /** Over UDP; closes at the end of the test. */
 export async function startUdpResponder(behaviour: Behaviour = answerNow): Promise<TestResponder> {
-  const queries: Buffer[] = [];
-  let open = true;
-  const socket = createSocket({ type: 'udp4', recvBufferSize: 1024 * 1024 });
-  socket.on('message', (query, peer) => {
-    serve(queries, behaviour, query, (bytes) => {
-      if (open) socket.send(bytes, peer.port, peer.address);
-    });
-  });
-  socket.bind(0, '127.0.0.1');
-  await once(socket, 'listening');
-  onTestFinished(() => {
-    open = false;
-    socket.close();
-  });
-  return { port: socket.address().port, queries };
+  const { server, queries } = await open(behaviour, { tcp: false });
+  return { port: server.port, queries };
 }
 
 /** Over TCP, or TLS with a certificate. `onConnection` may break connections. */
 export async function startStreamResponder(
   behaviour: Behaviour = answerNow,
-  certificate?: { key: string; cert: string },
+  certificate?: TestCertificate,
   onConnection: (socket: Socket, index: number) => void = () => {},
 ): Promise<TestResponder> {
+  const options = { udp: false, onConnection };
+  if (certificate === undefined) {
+    const { server, queries } = await open(behaviour, options);
+    return { port: server.port, queries };
+  }
+  const { server, queries } = await open(behaviour, { ...options, tcp: false, certificate });
+  return { port: server.tlsPort, queries };
+}
+
+async function open(behaviour: Behaviour, options: DnsServerOptions) {
   const queries: Buffer[] = [];
-  const sockets: Socket[] = [];
-  const accept = (socket: Socket) => {
-    const index = sockets.push(socket) - 1;
-    socket.on('error', () => {});
-    const reader = new FrameReader({
-      onMessage: (bytes, length) =>
-        serve(queries, behaviour, Buffer.from(bytes.subarray(0, length)), (answer) => {
-          const header = Buffer.alloc(2);
-          header.writeUInt16BE(answer.length);
-          socket.write(Buffer.concat([header, answer]));
-        }),
-      onFramingError: () => socket.destroy(),
-    });
-    socket.on('data', (chunk) => reader.push(chunk as Buffer));
-    onConnection(socket, index);
+  const onQuery = (query: Buffer, reply: Reply) => {
+    const what = behaviour(queries.push(query) - 1, query);
+    if (what === null) return;
+    const answer = () => {
+      for (let i = 0; i < (what.times ?? 1); i++) reply.send(answerTo(query, what.rcode ?? 0));
+    };
+    if (what.delayMs === undefined) answer();
+    else setTimeout(answer, what.delayMs);
   };
-  const server = certificate === undefined ? createServer(accept) : createTlsServer(certificate, accept);
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  onTestFinished(() => {
-    for (const socket of sockets) socket.destroy();
-    server.close();
-  });
-  return { port: (server.address() as { port: number }).port, queries };
+  const server = await DnsServer.open(onQuery, options);
+  onTestFinished(() => server.close());
+  return { server, queries };
 }

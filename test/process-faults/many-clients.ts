@@ -1,7 +1,10 @@
 // Clients on many source ports, so that the kernel gives each worker some of them, and an upstream
 // whose answers tell what was asked.
+
+import type { SendAction } from '../kit/actions.ts';
+import { answer } from '../kit/answers.ts';
 import { queryBytes, readAnswer, UdpClient } from '../kit/dns-client.ts';
-import { answer, type ReceivedQuery, type SendAction } from '../kit/scripted-upstream.ts';
+import type { ReceivedQuery } from '../kit/received-query.ts';
 
 /** The address that belongs to a name such as n258.example: 10.0.1.2. */
 export function addressOf(name: string): string {

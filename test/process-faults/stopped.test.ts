@@ -3,7 +3,9 @@
 // for dead, and what came in time is not called late.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, it, onTestFinished } from 'vitest';
-import { answer, later, startScriptedUpstream } from '../kit/scripted-upstream.ts';
+import { later } from '../kit/actions.ts';
+import { answer } from '../kit/answers.ts';
+import { startScriptedUpstream } from '../kit/scripted-upstream.ts';
 import { startUnloop } from '../kit/unloop-process.ts';
 import { addressOf, ManyClients } from './many-clients.ts';
 

@@ -1,9 +1,7 @@
 // An upstream that tells the truth (truth.ts) over UDP and TCP, and commits one fault at a time
 // when it is told to.
-import { createSocket, type RemoteInfo, type Socket as UdpSocket } from 'node:dgram';
-import { once } from 'node:events';
-import { createServer, type Server, type Socket } from 'node:net';
-import { FrameReader } from '../../src/io/tcp-framing.ts';
+import { createSocket, type Socket as UdpSocket } from 'node:dgram';
+import { DnsServer, type Reply } from '../kit/dns-server.ts';
 import { questionEnd, truthOf, writeTrueAnswer } from './truth.ts';
 
 export type Behaviour =
@@ -32,37 +30,32 @@ const FALSE_BYTE = 0xcb;
 export class TruthfulUpstream {
   behaviour: Behaviour = 'sound';
   queries = 0;
-  readonly address: string;
-  #udp!: UdpSocket;
-  #tcp: Server | null = null;
-  readonly #connections = new Set<Socket>();
+  #server!: DnsServer;
   /** Sends queries back to the server under test. */
   #backward: UdpSocket | null = null;
-  readonly #sentBack = new Map<number, { id: number; peer: RemoteInfo }>();
+  readonly #sentBack = new Map<number, { id: number; reply: Reply }>();
   #nextId = 0;
   #serverPort = 0;
 
-  private constructor(address: string) {
-    this.address = address;
-  }
-
   /** Listens on this port, 0: one of the kernel's choice. Rejects with the system's error. */
   static async start(address: string, port: number): Promise<TruthfulUpstream> {
-    const upstream = new TruthfulUpstream(address);
-    upstream.#udp = createSocket({ type: 'udp4', recvBufferSize: 1 << 20 });
-    upstream.#udp.on('message', (bytes, peer) => upstream.#onDatagram(bytes, peer));
-    upstream.#udp.on('error', () => {});
-    upstream.#udp.bind(port, address);
-    await Promise.race([
-      once(upstream.#udp, 'listening'),
-      once(upstream.#udp, 'error').then(([error]) => Promise.reject(error)),
-    ]);
-    await upstream.#listen();
+    const upstream = new TruthfulUpstream();
+    upstream.#server = await DnsServer.open((query, reply) => upstream.#take(query, reply), {
+      address,
+      port,
+      onConnection: (connection) => {
+        if (upstream.#server.connectionsOpen > MAX_CONNECTIONS) connection.destroy();
+      },
+    });
     return upstream;
   }
 
+  get address(): string {
+    return this.#server.address;
+  }
+
   get port(): number {
-    return this.#udp.address().port;
+    return this.#server.port;
   }
 
   /** Where looping queries go. */
@@ -73,55 +66,21 @@ export class TruthfulUpstream {
   async behave(behaviour: Behaviour): Promise<void> {
     const before = this.behaviour;
     this.behaviour = behaviour;
-    if (behaviour === 'TCP refused') this.#refuse();
-    else if (before === 'TCP refused') await this.#listen();
+    if (behaviour === 'TCP refused') await this.#server.refuseTcp();
+    else if (before === 'TCP refused') await this.#server.acceptTcp();
     if (behaviour === 'sends back') this.#openBackward();
     else if (before === 'sends back') this.#closeBackward();
   }
 
   close(): void {
-    this.#udp.close();
-    this.#refuse();
+    void this.#server.close();
     this.#closeBackward();
   }
 
-  async #listen(): Promise<void> {
-    this.#tcp = createServer((connection) => this.#accept(connection));
-    this.#tcp.maxConnections = MAX_CONNECTIONS;
-    this.#tcp.listen(this.port, this.address);
-    await once(this.#tcp, 'listening');
-  }
-
-  #refuse(): void {
-    this.#tcp?.close();
-    this.#tcp = null;
-    for (const connection of this.#connections) connection.destroy();
-  }
-
-  #accept(connection: Socket): void {
-    this.#connections.add(connection);
-    connection.on('error', () => {});
-    connection.on('close', () => this.#connections.delete(connection));
-    const reader = new FrameReader({
-      onMessage: (bytes, length) => {
-        const query = Buffer.from(bytes.subarray(0, length));
-        this.#answer(query, TCP_LIMIT, (answer) => {
-          const frameHeader = Buffer.alloc(2);
-          frameHeader.writeUInt16BE(answer.length);
-          connection.write(Buffer.concat([frameHeader, answer]));
-        });
-      },
-      onFramingError: () => connection.destroy(),
-    });
-    connection.on('data', (chunk) => reader.push(chunk));
-  }
-
-  #onDatagram(bytes: Buffer, peer: RemoteInfo): void {
-    if (this.behaviour === 'sends back') this.#sendBack(bytes, peer);
-    else
-      this.#answer(bytes, UDP_LIMIT, (answer) => {
-        this.#udp.send(answer, peer.port, peer.address);
-      });
+  #take(query: Buffer, reply: Reply): void {
+    if (reply.socket !== null) this.#answer(query, TCP_LIMIT, reply.send);
+    else if (this.behaviour === 'sends back') this.#sendBack(query, reply);
+    else this.#answer(query, UDP_LIMIT, reply.send);
   }
 
   #answer(query: Buffer, sizeLimit: number, send: (answer: Buffer) => void): void {
@@ -177,7 +136,7 @@ export class TruthfulUpstream {
       if (waiting === undefined) return;
       this.#sentBack.delete(reply.readUInt16BE(0));
       reply.writeUInt16BE(waiting.id, 0);
-      this.#udp.send(reply, waiting.peer.port, waiting.peer.address);
+      waiting.reply.send(reply);
     });
   }
 
@@ -187,10 +146,10 @@ export class TruthfulUpstream {
     this.#sentBack.clear();
   }
 
-  #sendBack(query: Buffer, peer: RemoteInfo): void {
+  #sendBack(query: Buffer, reply: Reply): void {
     if (this.#sentBack.size >= MAX_SENT_BACK) this.#sentBack.delete(this.#sentBack.keys().next().value!);
     this.#nextId = (this.#nextId + 1) & 0xffff;
-    this.#sentBack.set(this.#nextId, { id: query.readUInt16BE(0), peer });
+    this.#sentBack.set(this.#nextId, { id: query.readUInt16BE(0), reply });
     const copy = Buffer.from(query);
     copy.writeUInt16BE(this.#nextId, 0);
     this.#backward!.send(copy, this.#serverPort, '127.0.0.1');

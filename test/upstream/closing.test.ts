@@ -3,13 +3,9 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { RandomPool } from '../../src/base/random.ts';
 import { Counters, createCounterBlock } from '../../src/metrics/counters.ts';
 import { Upstream } from '../../src/upstream/upstream.ts';
-import {
-  answer,
-  createTestCertificate,
-  type ScriptedUpstream,
-  startScriptedUpstream,
-  type TestCertificate,
-} from '../kit/scripted-upstream.ts';
+import { answer } from '../kit/answers.ts';
+import { createTestCertificate, type TestCertificate } from '../kit/certificates.ts';
+import { type ScriptedUpstream, startScriptedUpstream } from '../kit/scripted-upstream.ts';
 import { SkewedClock } from './skewed-clock.ts';
 import { createQuery, RecordingOwner } from './test-queries.ts';
 

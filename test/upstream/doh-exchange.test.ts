@@ -3,23 +3,14 @@ import { Counter, Counters, createCounterBlock } from '../../src/metrics/counter
 import { FailureReason } from '../../src/upstream/exchange.ts';
 import { openDohExchange } from '../../src/upstream/open-exchange.ts';
 import type { StreamExchange } from '../../src/upstream/stream-exchange.ts';
+import { closeConnection, goAway, httpAnswer, later, refuseStream, resetConnection } from '../kit/actions.ts';
+import { asQuery, cutTo, withOtherCase, withOtherName } from '../kit/altered-answers.ts';
+import { answer } from '../kit/answers.ts';
+import { createTestCertificate, type TestCertificate } from '../kit/certificates.ts';
 import {
-  answer,
-  asQuery,
-  closeConnection,
-  createTestCertificate,
-  cutTo,
-  goAway,
-  httpAnswer,
-  later,
-  refuseStream,
-  resetConnection,
   type ScriptedUpstream,
   type ScriptedUpstreamOptions,
   startScriptedUpstream,
-  type TestCertificate,
-  withOtherCase,
-  withOtherName,
 } from '../kit/scripted-upstream.ts';
 import { startTcpRelay } from '../kit/tcp-relay.ts';
 import { SkewedClock } from './skewed-clock.ts';

@@ -7,16 +7,11 @@ import { type HealthChange, HealthChecker, type HealthSettings } from '../../src
 import { SharedUpstreamState, UpstreamState } from '../../src/upstream/shared-state.ts';
 import { Upstream, type UpstreamSpec } from '../../src/upstream/upstream.ts';
 import { nameToText } from '../../src/wire/text.ts';
+import type { Script } from '../kit/actions.ts';
+import { withOtherCase, withoutQuestion } from '../kit/altered-answers.ts';
+import { answer, errorAnswer } from '../kit/answers.ts';
 import { freePort } from '../kit/real-server.ts';
-import {
-  answer,
-  errorAnswer,
-  type Script,
-  type ScriptedUpstream,
-  startScriptedUpstream,
-  withOtherCase,
-  withoutQuestion,
-} from '../kit/scripted-upstream.ts';
+import { type ScriptedUpstream, startScriptedUpstream } from '../kit/scripted-upstream.ts';
 
 const SLOT = 3;
 const INTERVAL_MS = 500;

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { HostResolver } from '../../src/upstream/host-resolver.ts';
-import { answer, nxdomain, type ScriptedUpstream, startScriptedUpstream } from '../kit/scripted-upstream.ts';
+import { answer, nxdomain } from '../kit/answers.ts';
+import { type ScriptedUpstream, startScriptedUpstream } from '../kit/scripted-upstream.ts';
 
 let server: ScriptedUpstream;
 let resolver: HostResolver;

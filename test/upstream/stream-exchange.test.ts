@@ -6,23 +6,12 @@ import { openStreamExchange } from '../../src/upstream/open-exchange.ts';
 import { PipelineDepth } from '../../src/upstream/pipeline-depth.ts';
 import { createTcpConnector, createTlsConnector } from '../../src/upstream/stream-connector.ts';
 import type { StreamExchange } from '../../src/upstream/stream-exchange.ts';
-import {
-  answer,
-  asQuery,
-  closeConnection,
-  createTestCertificate,
-  later,
-  type ReceivedQuery,
-  raw,
-  resetConnection,
-  type ScriptedUpstream,
-  startScriptedUpstream,
-  type TestCertificate,
-  withId,
-  withOtherCase,
-  withOtherName,
-  withoutQuestion,
-} from '../kit/scripted-upstream.ts';
+import { closeConnection, later, raw, resetConnection } from '../kit/actions.ts';
+import { asQuery, withId, withOtherCase, withOtherName, withoutQuestion } from '../kit/altered-answers.ts';
+import { answer } from '../kit/answers.ts';
+import { createTestCertificate, type TestCertificate } from '../kit/certificates.ts';
+import type { ReceivedQuery } from '../kit/received-query.ts';
+import { type ScriptedUpstream, startScriptedUpstream } from '../kit/scripted-upstream.ts';
 import { SkewedClock } from './skewed-clock.ts';
 import { createQuery, RecordingOwner } from './test-queries.ts';
 

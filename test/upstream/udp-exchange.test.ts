@@ -6,22 +6,19 @@ import { RandomPool } from '../../src/base/random.ts';
 import { Counter, Counters, createCounterBlock } from '../../src/metrics/counters.ts';
 import { FailureReason } from '../../src/upstream/exchange.ts';
 import { UdpExchange } from '../../src/upstream/udp-exchange.ts';
+import { fromOtherPort, later, send } from '../kit/actions.ts';
 import {
-  answer,
   asQuery,
   cutTo,
-  fromOtherPort,
-  later,
-  type ScriptedUpstream,
-  send,
-  startScriptedUpstream,
   withFlags,
   withId,
   withOtherCase,
   withOtherName,
   withOtherType,
   withoutQuestion,
-} from '../kit/scripted-upstream.ts';
+} from '../kit/altered-answers.ts';
+import { answer } from '../kit/answers.ts';
+import { type ScriptedUpstream, startScriptedUpstream } from '../kit/scripted-upstream.ts';
 import { SkewedClock } from './skewed-clock.ts';
 import { createQuery, RecordingOwner } from './test-queries.ts';
 

@@ -3,14 +3,9 @@ import { RandomPool } from '../../src/base/random.ts';
 import { Counters, createCounterBlock } from '../../src/metrics/counters.ts';
 import { FailureReason } from '../../src/upstream/exchange.ts';
 import { Upstream, type UpstreamSpec } from '../../src/upstream/upstream.ts';
-import {
-  answer,
-  createTestCertificate,
-  type ScriptedUpstream,
-  startScriptedUpstream,
-  type TestCertificate,
-  truncated,
-} from '../kit/scripted-upstream.ts';
+import { answer, truncated } from '../kit/answers.ts';
+import { createTestCertificate, type TestCertificate } from '../kit/certificates.ts';
+import { type ScriptedUpstream, startScriptedUpstream } from '../kit/scripted-upstream.ts';
 import { SkewedClock } from './skewed-clock.ts';
 import { createQuery, RecordingOwner } from './test-queries.ts';
 

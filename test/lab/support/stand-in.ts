@@ -3,17 +3,16 @@
 // the first of them. It counts what it was asked. For the laboratory's agent, and on loopback for
 // the scenarios.
 import dgram from 'node:dgram';
-import { once } from 'node:events';
-import net, { type AddressInfo } from 'node:net';
-import tls from 'node:tls';
-import { framed, TcpClient } from '../../kit/dns-client.ts';
+import type { TestCertificate } from '../../kit/certificates.ts';
+import { TcpClient } from '../../kit/dns-client.ts';
+import { DnsServer } from '../../kit/dns-server.ts';
 
 export interface StandInOptions {
   readonly address: string;
   /** UDP and TCP. Default 53; 0: the kernel's choice. */
   readonly port?: number;
   /** Serves TLS, too, at tlsPort. */
-  readonly certificate?: { readonly key: string; readonly cert: string };
+  readonly certificate?: TestCertificate;
   /** Where queries are sent on to, HOST or HOST:PORT; '' (the default): it answers them itself. */
   readonly target?: string;
   /**
@@ -59,86 +58,49 @@ type Reply = (message: Buffer) => void;
 export class StandIn {
   readonly counts: StandInCounts = { queries: 0, probes: 0, overTcp: 0 };
   #options: StandInOptions;
-  readonly #udp: dgram.Socket;
-  readonly #tcp: net.Server;
-  readonly #tls: net.Server | null;
-  readonly #connections = new Set<net.Socket>();
+  #server!: DnsServer;
   /** Toward the target; its IDs are those of the queries it sent on. */
   readonly #outward = dgram.createSocket('udp4');
   /** With mergesEqual: who waits for a question that was sent on. */
   readonly #merged = new Map<string, { query: Buffer; end: number; reply: Reply }[]>();
   readonly #pending = new Map<number, Reply>();
   #lastId = Math.floor(Math.random() * 65536);
-  #closed = false;
 
-  private constructor(
-    options: StandInOptions,
-    udp: dgram.Socket,
-    tcp: net.Server,
-    secure: net.Server | null,
-  ) {
+  private constructor(options: StandInOptions) {
     this.#options = options;
-    this.#udp = udp;
-    this.#tcp = tcp;
-    this.#tls = secure;
-    secure?.on('secureConnection', (connection: net.Socket) => this.#serve(connection));
-    secure?.on('tlsClientError', () => {});
     if (options.sendsFrom !== undefined) this.#outward.bind(0, options.sendsFrom);
-    udp.on('error', () => {});
-    udp.on('message', (query, from) =>
-      this.#take(query, (answer) => {
-        // Answers of the target, and those it was told to delay, may come when the socket is gone.
-        if (!this.#closed) udp.send(answer, from.port, from.address);
-      }),
-    );
-    tcp.on('connection', (connection) => this.#serve(connection));
     this.#outward.on('error', () => {});
     this.#outward.on('message', (answer) => this.#relay(answer));
   }
 
   static async open(options: StandInOptions): Promise<StandIn> {
     const { address, port = 53, certificate } = options;
-    const tcp = net.createServer();
-    tcp.listen(port, address);
-    await once(tcp, 'listening');
-    const udp = dgram.createSocket({ type: 'udp4', recvBufferSize: 1 << 22 });
-    udp.bind((tcp.address() as AddressInfo).port, address);
-    await once(udp, 'listening');
-    let secure: net.Server | null = null;
-    if (certificate !== undefined) {
-      secure = tls.createServer({ ...certificate, ALPNProtocols: ['dot'] });
-      secure.listen(port === 53 ? 853 : 0, address);
-      await once(secure, 'listening');
-    }
-    return new StandIn(options, udp, tcp, secure);
+    const standIn = new StandIn(options);
+    standIn.#server = await DnsServer.open(
+      (query, reply) => {
+        if (reply.socket !== null) standIn.counts.overTcp++;
+        standIn.#take(query, reply.send);
+      },
+      {
+        address,
+        port,
+        tlsPort: port === 53 ? 853 : 0,
+        ...(certificate === undefined ? {} : { certificate }),
+      },
+    );
+    return standIn;
   }
 
   get port(): number {
-    return this.#udp.address().port;
+    return this.#server.port;
   }
 
   get tlsPort(): number {
-    return (this.#tls!.address() as AddressInfo).port;
+    return this.#server.tlsPort;
   }
 
   change(options: Partial<StandInOptions>): void {
     this.#options = { ...this.#options, ...options };
-  }
-
-  #serve(connection: net.Socket): void {
-    this.#connections.add(connection);
-    connection.on('close', () => this.#connections.delete(connection));
-    connection.on('error', () => {});
-    let rest = Buffer.alloc(0);
-    connection.on('data', (chunk: Buffer) => {
-      rest = Buffer.concat([rest, chunk]);
-      while (rest.length >= 2 && rest.length >= 2 + rest.readUInt16BE(0)) {
-        const end = 2 + rest.readUInt16BE(0);
-        this.counts.overTcp++;
-        this.#take(Buffer.from(rest.subarray(2, end)), (answer) => connection.write(framed(answer)));
-        rest = rest.subarray(end);
-      }
-    });
   }
 
   #take(query: Buffer, reply: Reply): void {
@@ -211,13 +173,8 @@ export class StandIn {
   }
 
   async close(): Promise<void> {
-    this.#closed = true;
-    for (const connection of this.#connections) connection.destroy();
     this.#outward.close();
-    this.#udp.close();
-    this.#tcp.close();
-    this.#tls?.close();
-    await Promise.all([once(this.#udp, 'close'), once(this.#tcp, 'close')]);
+    await this.#server.close();
   }
 }
 

@@ -1,9 +1,10 @@
 // The admin listener in front of a running server: the shapes that scripts rely on, real numbers,
 // and the flush.
 import { describe, expect, it, onTestFinished } from 'vitest';
+import { answer, servfail } from '../../kit/answers.ts';
 import { askTcp, askUdp } from '../../kit/dns-client.ts';
 import { freePort } from '../../kit/real-server.ts';
-import { answer, servfail, startScriptedUpstream } from '../../kit/scripted-upstream.ts';
+import { startScriptedUpstream } from '../../kit/scripted-upstream.ts';
 import { startUnloop, type UnloopProcess } from '../../kit/unloop-process.ts';
 import { QUIET_LOOP, until, upstreamDoing, upstreamSaying } from './scene.ts';
 

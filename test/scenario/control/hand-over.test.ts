@@ -2,8 +2,9 @@
 // the old one is told to stop, and clients notice nothing.
 import { expect, it } from 'vitest';
 import { supportsReusePort } from '../../../src/io/open-socket.ts';
+import { later } from '../../kit/actions.ts';
+import { answer } from '../../kit/answers.ts';
 import { freePort } from '../../kit/real-server.ts';
-import { answer, later } from '../../kit/scripted-upstream.ts';
 import { startUnloop } from '../../kit/unloop-process.ts';
 import { QUIET_LOOP, upstreamDoing } from './scene.ts';
 import { startLoad } from './steady-load.ts';

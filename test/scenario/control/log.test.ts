@@ -1,8 +1,9 @@
 // The log under a fault that repeats: a handful of lines, never one per query.
 import { expect, it } from 'vitest';
+import type { Script } from '../../kit/actions.ts';
+import { errorAnswer } from '../../kit/answers.ts';
 import { queryBytes, UdpClient } from '../../kit/dns-client.ts';
 import { freePort } from '../../kit/real-server.ts';
-import { errorAnswer, type Script } from '../../kit/scripted-upstream.ts';
 import { startUnloop } from '../../kit/unloop-process.ts';
 import { QUIET_LOOP, upstreamDoing } from './scene.ts';
 

@@ -2,24 +2,19 @@
 // with, and waiting.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { onTestFinished } from 'vitest';
-import {
-  answer,
-  type Script,
-  type ScriptedUpstream,
-  startScriptedUpstream,
-} from '../../kit/scripted-upstream.ts';
+import type { Script } from '../../kit/actions.ts';
+import { answer } from '../../kit/answers.ts';
+import { type ScriptedUpstream, startScriptedUpstream } from '../../kit/scripted-upstream.ts';
 
 /** An upstream that answers every A with this address; it ends with the test. */
-export async function upstreamSaying(address: string): Promise<ScriptedUpstream & { readonly text: string }> {
+export async function upstreamSaying(address: string): Promise<ScriptedUpstream> {
   return upstreamDoing((query) => answer(query, { address }));
 }
 
-export async function upstreamDoing(script: Script): Promise<ScriptedUpstream & { readonly text: string }> {
+export async function upstreamDoing(script: Script): Promise<ScriptedUpstream> {
   const upstream = await startScriptedUpstream(script);
   onTestFinished(() => upstream.close());
-  return Object.defineProperty(upstream, 'text', {
-    value: `127.0.0.1:${upstream.port}`,
-  }) as typeof upstream & { readonly text: string };
+  return upstream;
 }
 
 /** Asks until it is so; the test's own time-out is the limit. */

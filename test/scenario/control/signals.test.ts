@@ -5,8 +5,9 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { expect, it, onTestFinished } from 'vitest';
+import { later } from '../../kit/actions.ts';
+import { answer } from '../../kit/answers.ts';
 import { askUdp, queryBytes, readAnswer, UdpClient } from '../../kit/dns-client.ts';
-import { answer, later } from '../../kit/scripted-upstream.ts';
 import { spawnUnloop, startUnloop } from '../../kit/unloop-process.ts';
 import { QUIET_LOOP, upstreamDoing } from './scene.ts';
 

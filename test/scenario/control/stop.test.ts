@@ -1,7 +1,8 @@
 // Stopping: what is in flight is answered, what is new goes elsewhere, and the exit code is 0.
 import { describe, expect, it } from 'vitest';
+import { later } from '../../kit/actions.ts';
+import { answer } from '../../kit/answers.ts';
 import { askUdp, queryBytes, readAnswer, TcpClient, UdpClient } from '../../kit/dns-client.ts';
-import { answer, later } from '../../kit/scripted-upstream.ts';
 import { startUnloop } from '../../kit/unloop-process.ts';
 import { QUIET_LOOP, until, upstreamDoing, upstreamSaying } from './scene.ts';
 import { startLoad } from './steady-load.ts';

@@ -3,8 +3,9 @@
 // one run each.
 import { randomBytes } from 'node:crypto';
 import { describe, expect, it, onTestFinished } from 'vitest';
+import { answer } from '../../kit/answers.ts';
 import { askUdp, type EdnsOption, queryBytes, UdpClient } from '../../kit/dns-client.ts';
-import { answer, startScriptedUpstream } from '../../kit/scripted-upstream.ts';
+import { startScriptedUpstream } from '../../kit/scripted-upstream.ts';
 import { type LogLine, startUnloop, type UnloopProcess } from '../../kit/unloop-process.ts';
 import { StandIn, type StandInOptions } from '../../lab/support/stand-in.ts';
 

@@ -1,7 +1,8 @@
 // What is kept, for how long and for whom; what is never kept.
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { closeConnection } from '../../kit/actions.ts';
+import { answer, nxdomain, servfail, truncated } from '../../kit/answers.ts';
 import { type Answer, askTcp, askUdp } from '../../kit/dns-client.ts';
-import { answer, closeConnection, nxdomain, servfail, truncated } from '../../kit/scripted-upstream.ts';
 import { type Forwarder, SOCKETS, startForwarder, until } from './forwarder.ts';
 
 const soa = (minimum: number) => ({

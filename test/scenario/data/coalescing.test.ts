@@ -1,8 +1,9 @@
 // Identical queries in flight share one question to the upstream (RFC 5452 §5); each client gets
 // what is its own.
 import { describe, expect, it } from 'vitest';
+import { later } from '../../kit/actions.ts';
+import { answer, servfail } from '../../kit/answers.ts';
 import { queryBytes, readAnswer, TcpClient, UdpClient } from '../../kit/dns-client.ts';
-import { answer, later, servfail } from '../../kit/scripted-upstream.ts';
 import { SOCKETS, startForwarder } from './forwarder.ts';
 
 describe.each(SOCKETS)('coalescing over the $socket', ({ native }) => {

@@ -2,9 +2,11 @@
 // may stay open for it, and SIGTERM ends the process.
 import { readdirSync } from 'node:fs';
 import { expect, it, onTestFinished } from 'vitest';
+import { goAway } from '../../kit/actions.ts';
+import { answer } from '../../kit/answers.ts';
 import { TestAuthority } from '../../kit/certificates.ts';
 import { queryBytes, UdpClient } from '../../kit/dns-client.ts';
-import { answer, goAway, startScriptedUpstream } from '../../kit/scripted-upstream.ts';
+import { startScriptedUpstream } from '../../kit/scripted-upstream.ts';
 import { startUnloop } from '../../kit/unloop-process.ts';
 import { scenarioConfig } from './forwarder.ts';
 

@@ -1,19 +1,11 @@
 // Several upstreams, some of them bad; one upstream that says nothing: what the client gets, and
 // when.
 import { describe, expect, it, onTestFinished } from 'vitest';
+import { closeConnection, later, type Script } from '../../kit/actions.ts';
+import { answer, errorAnswer, servfail, truncated } from '../../kit/answers.ts';
 import { type Answer, askTcp, askUdp } from '../../kit/dns-client.ts';
 import { freePort } from '../../kit/real-server.ts';
-import {
-  answer,
-  closeConnection,
-  errorAnswer,
-  later,
-  type Script,
-  type ScriptedUpstream,
-  servfail,
-  startScriptedUpstream,
-  truncated,
-} from '../../kit/scripted-upstream.ts';
+import { type ScriptedUpstream, startScriptedUpstream } from '../../kit/scripted-upstream.ts';
 import { startUnloop } from '../../kit/unloop-process.ts';
 import { askedOf, SOCKETS, scenarioConfig, startForwarder, until } from './forwarder.ts';
 

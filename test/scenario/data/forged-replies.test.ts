@@ -1,21 +1,18 @@
 // What comes in for a question in flight but does not match it is dropped, and the wait for the
 // right one goes on (RFC 5452).
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type Action, fromOtherPort, later, send } from '../../kit/actions.ts';
 import {
-  type Action,
-  answer,
   asQuery,
   cutTo,
-  fromOtherPort,
-  later,
-  type ReceivedQuery,
-  send,
   withId,
   withOtherCase,
   withOtherName,
   withOtherType,
   withoutQuestion,
-} from '../../kit/scripted-upstream.ts';
+} from '../../kit/altered-answers.ts';
+import { answer } from '../../kit/answers.ts';
+import type { ReceivedQuery } from '../../kit/received-query.ts';
 import { type Forwarder, SOCKETS, startForwarder } from './forwarder.ts';
 
 const BAD = '203.0.113.66';

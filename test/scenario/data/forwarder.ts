@@ -1,11 +1,12 @@
 // Unloop in front of a scripted upstream: what every scenario of the data path starts from. One
 // worker, so that there is one cache; no probes, so that the upstream sees nothing but what clients
 // asked.
+
+import type { Script } from '../../kit/actions.ts';
+import { answer } from '../../kit/answers.ts';
 import { type Answer, askTcp, askUdp, type Question } from '../../kit/dns-client.ts';
+import type { ReceivedQuery } from '../../kit/received-query.ts';
 import {
-  answer,
-  type ReceivedQuery,
-  type Script,
   type ScriptedUpstream,
   type ScriptedUpstreamOptions,
   startScriptedUpstream,
@@ -42,11 +43,8 @@ export async function startForwarder(options: ForwarderOptions = {}): Promise<Fo
     const script = scripts.get(query.name.toLowerCase());
     return script === undefined ? answer(query) : script(query);
   }, options.upstream);
-  const text = upstream.address.includes(':')
-    ? `[${upstream.address}]:${upstream.port}`
-    : `${upstream.address}:${upstream.port}`;
   const unloop = await startUnloop({
-    config: scenarioConfig([text], options.config),
+    config: scenarioConfig([upstream.text], options.config),
     native: options.native ?? true,
     env: options.env ?? {},
   });

@@ -1,8 +1,10 @@
 // A query goes out, its answer comes back: what of it belongs to each client, and what is passed on
 // as it is.
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { send } from '../../kit/actions.ts';
+import { withFlags } from '../../kit/altered-answers.ts';
+import { answer, truncated } from '../../kit/answers.ts';
 import { askTcp, askUdp, nameBytes, queryBytes, TcpClient, UdpClient } from '../../kit/dns-client.ts';
-import { answer, send, truncated, withFlags } from '../../kit/scripted-upstream.ts';
 import { type Forwarder, SOCKETS, startForwarder } from './forwarder.ts';
 
 /** 40 TXT records: about 3,000 bytes. */

@@ -2,17 +2,10 @@
 // of a domain shows is not.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, describe, expect, it } from 'vitest';
-import {
-  answer,
-  errorAnswer,
-  hasOptions,
-  isMixed,
-  nxdomain,
-  type ReceivedQuery,
-  type Script,
-  servfail,
-  withOtherCase,
-} from '../../kit/scripted-upstream.ts';
+import type { Script } from '../../kit/actions.ts';
+import { withOtherCase } from '../../kit/altered-answers.ts';
+import { answer, errorAnswer, nxdomain, servfail } from '../../kit/answers.ts';
+import { hasOptions, isMixed, type ReceivedQuery } from '../../kit/received-query.ts';
 import { type Forwarder, startForwarder, until } from './forwarder.ts';
 
 let f: Forwarder;

@@ -3,6 +3,7 @@
 import { once } from 'node:events';
 import net from 'node:net';
 import { describe, expect, it } from 'vitest';
+import { answer } from '../../kit/answers.ts';
 import {
   type Answer,
   askTcp,
@@ -12,7 +13,6 @@ import {
   TcpClient,
   UdpClient,
 } from '../../kit/dns-client.ts';
-import { answer } from '../../kit/scripted-upstream.ts';
 import { SOCKETS, startForwarder, until } from './forwarder.ts';
 
 describe.each(SOCKETS)('forward.maxInFlight over the $socket', ({ native }) => {

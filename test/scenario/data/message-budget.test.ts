@@ -2,14 +2,10 @@
 // either: three at most.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, expect, it } from 'vitest';
-import {
-  type Action,
-  answer,
-  asQuery,
-  closeConnection,
-  type ReceivedQuery,
-  withOtherName,
-} from '../../kit/scripted-upstream.ts';
+import { type Action, closeConnection } from '../../kit/actions.ts';
+import { asQuery, withOtherName } from '../../kit/altered-answers.ts';
+import { answer } from '../../kit/answers.ts';
+import type { ReceivedQuery } from '../../kit/received-query.ts';
 import { type Forwarder, startForwarder } from './forwarder.ts';
 
 let f: Forwarder;

@@ -3,15 +3,11 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
+import type { Script } from '../../kit/actions.ts';
+import { answer, nxdomain } from '../../kit/answers.ts';
+import { createTestCertificate } from '../../kit/certificates.ts';
 import { askUdp } from '../../kit/dns-client.ts';
-import {
-  answer,
-  createTestCertificate,
-  nxdomain,
-  type Script,
-  type ScriptedUpstream,
-  startScriptedUpstream,
-} from '../../kit/scripted-upstream.ts';
+import { type ScriptedUpstream, startScriptedUpstream } from '../../kit/scripted-upstream.ts';
 import { startUnloop } from '../../kit/unloop-process.ts';
 import { askedOf, scenarioConfig, until } from './forwarder.ts';
 

@@ -4,7 +4,10 @@
 import { writeFileSync } from 'node:fs';
 import dnsPacket from 'dns-packet';
 import { describe, expect, it } from 'vitest';
-import { answer, send, startScriptedUpstream, truncated, withFlags } from '../../kit/scripted-upstream.ts';
+import { send } from '../../kit/actions.ts';
+import { withFlags } from '../../kit/altered-answers.ts';
+import { answer, truncated } from '../../kit/answers.ts';
+import { startScriptedUpstream } from '../../kit/scripted-upstream.ts';
 import { bytesOf, QNAME_POINTER, record } from '../../wire/build-message.ts';
 import { scenarioConfig, startForwarder, until } from './forwarder.ts';
 

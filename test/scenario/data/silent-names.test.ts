@@ -3,15 +3,12 @@
 // the other, as dnsdist does by default for DoT, waits for the silent one.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it, onTestFinished } from 'vitest';
+import { later, type Script } from '../../kit/actions.ts';
+import { answer } from '../../kit/answers.ts';
 import { TestAuthority } from '../../kit/certificates.ts';
 import { queryBytes, UdpClient } from '../../kit/dns-client.ts';
-import {
-  answer,
-  later,
-  type ReceivedQuery,
-  type Script,
-  startScriptedUpstream,
-} from '../../kit/scripted-upstream.ts';
+import type { ReceivedQuery } from '../../kit/received-query.ts';
+import { startScriptedUpstream } from '../../kit/scripted-upstream.ts';
 import { startUnloop } from '../../kit/unloop-process.ts';
 import { scenarioConfig } from './forwarder.ts';
 

@@ -1,8 +1,9 @@
 // Expired answers stand in where the upstreams fail or are slow (RFC 8767), EDE 3 says so (RFC 8914
 // §4.4).
 import { describe, expect, it } from 'vitest';
+import { later } from '../../kit/actions.ts';
+import { answer, nxdomain, servfail } from '../../kit/answers.ts';
 import { askTcp, askUdp } from '../../kit/dns-client.ts';
-import { answer, later, nxdomain, servfail } from '../../kit/scripted-upstream.ts';
 import { SOCKETS, startForwarder, until } from './forwarder.ts';
 
 const WAYS = SOCKETS.flatMap(({ socket, native }) => [

@@ -1,8 +1,9 @@
 // TCP as clients use and misuse it (RFC 7766): pipelines, split and joined reads, half-close, idle
 // connections, slow readers.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { later } from '../../kit/actions.ts';
+import { answer, truncated } from '../../kit/answers.ts';
 import { framed, queryBytes, readAnswer, TcpClient } from '../../kit/dns-client.ts';
-import { answer, later, truncated } from '../../kit/scripted-upstream.ts';
 import { type Forwarder, startForwarder } from './forwarder.ts';
 
 describe('a TCP client', () => {

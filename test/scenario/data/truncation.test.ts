@@ -1,8 +1,9 @@
 // What is too long for a client, or was cut on its way from the upstream: TC, and as many whole
 // records as there are.
 import { describe, expect, it } from 'vitest';
+import { withFlags } from '../../kit/altered-answers.ts';
+import { answer, truncated } from '../../kit/answers.ts';
 import { type Answer, queryBytes, readAnswer, TcpClient, UdpClient } from '../../kit/dns-client.ts';
-import { answer, truncated, withFlags } from '../../kit/scripted-upstream.ts';
 import { SOCKETS, startForwarder } from './forwarder.ts';
 
 const TC = 0x0200;

@@ -3,14 +3,11 @@
 import net from 'node:net';
 import tls from 'node:tls';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
-import { TestAuthority } from '../../kit/certificates.ts';
+import { httpAnswer } from '../../kit/actions.ts';
+import { answer } from '../../kit/answers.ts';
+import { createTestCertificate, TestAuthority } from '../../kit/certificates.ts';
 import { askUdp } from '../../kit/dns-client.ts';
-import {
-  answer,
-  createTestCertificate,
-  httpAnswer,
-  startScriptedUpstream,
-} from '../../kit/scripted-upstream.ts';
+import { startScriptedUpstream } from '../../kit/scripted-upstream.ts';
 import { startUnloop } from '../../kit/unloop-process.ts';
 import { scenarioConfig } from './forwarder.ts';
 

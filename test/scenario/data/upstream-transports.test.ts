@@ -4,18 +4,11 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
+import { closeConnection, resetConnection, type Script } from '../../kit/actions.ts';
+import { answer, formerrOnEdns, truncated } from '../../kit/answers.ts';
+import { createTestCertificate } from '../../kit/certificates.ts';
 import { askTcp, askUdp, queryBytes, UdpClient } from '../../kit/dns-client.ts';
-import {
-  answer,
-  closeConnection,
-  createTestCertificate,
-  formerrOnEdns,
-  resetConnection,
-  type Script,
-  type ScriptedUpstream,
-  startScriptedUpstream,
-  truncated,
-} from '../../kit/scripted-upstream.ts';
+import { type ScriptedUpstream, startScriptedUpstream } from '../../kit/scripted-upstream.ts';
 import { startUnloop } from '../../kit/unloop-process.ts';
 import { askedOf, SOCKETS, scenarioConfig, startForwarder, until } from './forwarder.ts';
 

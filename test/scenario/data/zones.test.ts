@@ -1,7 +1,8 @@
 // Conditional forwarding: the longest suffix wins, each zone has upstreams and a policy of its own.
 import { describe, expect, it, onTestFinished } from 'vitest';
+import { answer } from '../../kit/answers.ts';
 import { type Answer, askTcp, askUdp, queryBytes, UdpClient } from '../../kit/dns-client.ts';
-import { answer, type ScriptedUpstream, startScriptedUpstream } from '../../kit/scripted-upstream.ts';
+import { type ScriptedUpstream, startScriptedUpstream } from '../../kit/scripted-upstream.ts';
 import { startUnloop } from '../../kit/unloop-process.ts';
 import { askedOf, SOCKETS, scenarioConfig } from './forwarder.ts';
 

@@ -12,8 +12,9 @@ import type { Supervisor as SupervisorType } from '../../../src/server/control/s
 import type { RoutingSpec } from '../../../src/server/worker/routing-spec.ts';
 import type { WorkerOrder } from '../../../src/server/worker/worker-channel.ts';
 import { SharedUpstreamState } from '../../../src/upstream/shared-state.ts';
+import { answer } from '../../kit/answers.ts';
 import { askUdp } from '../../kit/dns-client.ts';
-import { answer, startScriptedUpstream } from '../../kit/scripted-upstream.ts';
+import { startScriptedUpstream } from '../../kit/scripted-upstream.ts';
 
 const built = new URL('../../../dist/src/server/control/supervisor.js', import.meta.url).href;
 const { Supervisor } = (await import(built)) as { Supervisor: typeof SupervisorType };
