@@ -1,11 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { AnswerPace } from '../../src/upstream/answer-pace.ts';
-import {
-  chooseLink,
-  isStuck,
-  MAX_CONNECTIONS,
-  REPLACE_SILENT_MS,
-} from '../../src/upstream/link-choice.ts';
+import { chooseLink, isStuck, MAX_CONNECTIONS, REPLACE_SILENT_MS } from '../../src/upstream/link-choice.ts';
 import { createEntry, type StreamEntry } from '../../src/upstream/stream-entry.ts';
 import type { StreamLink } from '../../src/upstream/stream-link.ts';
 import { createQuery, RecordingOwner } from './test-queries.ts';

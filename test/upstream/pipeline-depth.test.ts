@@ -16,7 +16,10 @@ it.each([
   { gapMs: 3, limit: 33 },
   { gapMs: 0.1, limit: 64 },
   { gapMs: 0, limit: 64 },
-])('gives a serial server what it answers in 100 ms: a gap of $gapMs ms allows $limit', ({ gapMs, limit }) => {
+])('gives a serial server what it answers in 100 ms: a gap of $gapMs ms allows $limit', ({
+  gapMs,
+  limit,
+}) => {
   depth.gap(gapMs);
   expect(depth.limit).toBe(limit);
 });

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { MAX_UPSTREAMS } from '../../src/metrics/counters.ts';
+import { MAX_UPSTREAMS } from '../../src/base/slots.ts';
 import { Trials } from '../../src/upstream/trials.ts';
 
 const LAST_SLOT = MAX_UPSTREAMS - 1;

@@ -1,0 +1,130 @@
+// What all threads share about upstreams and routes.
+import { describe, expect, it } from 'vitest';
+import { ALL_MARKS, LESSON_SECONDS, Mark } from '../../src/upstream/marks.ts';
+import { attemptTimeoutMs } from '../../src/upstream/retry-timeout.ts';
+import { SharedUpstreamState, UpstreamState } from '../../src/upstream/shared-state.ts';
+
+const SLOT = 1;
+
+it('is one state for all who hold its buffer', () => {
+  const one = new SharedUpstreamState();
+  const other = new SharedUpstreamState(one.buffer);
+  one.setState(SLOT, UpstreamState.down);
+  one.doubt(SLOT);
+  one.setQuarantined(3, true);
+  expect(other.stateOf(SLOT)).toBe(UpstreamState.down);
+  expect(other.doubts(SLOT)).toBe(1);
+  expect(other.isQuarantined(3)).toBe(true);
+});
+
+describe('the state of an upstream', () => {
+  it('is up at first', () => {
+    const state = new SharedUpstreamState();
+    expect(state.stateOf(SLOT)).toBe(UpstreamState.up);
+    expect(state.isUp(SLOT)).toBe(true);
+  });
+
+  it('is up again with any answer', () => {
+    const state = new SharedUpstreamState();
+    for (const bad of [UpstreamState.down, UpstreamState.suspect]) {
+      state.setState(SLOT, bad);
+      state.answered(SLOT);
+      expect(state.stateOf(SLOT)).toBe(UpstreamState.up);
+    }
+    expect(state.answers(SLOT)).toBe(2);
+  });
+
+  it('turns suspect only from up', () => {
+    const state = new SharedUpstreamState();
+    state.suspect(SLOT);
+    expect(state.stateOf(SLOT)).toBe(UpstreamState.suspect);
+    expect(state.isUp(SLOT)).toBe(true);
+    state.setState(SLOT, UpstreamState.down);
+    state.suspect(SLOT);
+    expect(state.stateOf(SLOT)).toBe(UpstreamState.down);
+  });
+
+  it('leaves the upstreams beside it alone, and is forgotten by a reset', () => {
+    const state = new SharedUpstreamState();
+    for (const slot of [SLOT - 1, SLOT, SLOT + 1]) {
+      state.setState(slot, UpstreamState.down);
+      state.measured(slot, 5, 0);
+      state.setAnsweredEdns(slot);
+      state.learn(slot, ALL_MARKS, 0);
+    }
+    state.resetUpstream(SLOT);
+    const facts = (slot: number) => [
+      state.stateOf(slot),
+      state.rttMs(slot),
+      state.hasAnsweredEdns(slot),
+      state.learned(slot, 0),
+    ];
+    expect(facts(SLOT)).toEqual([UpstreamState.up, 0, false, 0]);
+    expect(facts(SLOT - 1)).toEqual([UpstreamState.down, 5, true, ALL_MARKS]);
+    expect(facts(SLOT + 1)).toEqual([UpstreamState.down, 5, true, ALL_MARKS]);
+  });
+});
+
+describe('the marks that a server is asked without', () => {
+  it('come back after 15 minutes, each for itself', () => {
+    const state = new SharedUpstreamState();
+    const nowMs = 7000;
+    state.learn(SLOT, Mark.case, nowMs);
+    state.learn(SLOT, Mark.edns, nowMs + 1000);
+    const endMs = nowMs + LESSON_SECONDS * 1000;
+    expect(state.learned(SLOT, endMs - 1)).toBe(Mark.case | Mark.edns);
+    expect(state.learned(SLOT, endMs)).toBe(Mark.edns);
+    expect(state.learned(SLOT, endMs + 1000)).toBe(0);
+  });
+});
+
+describe('a route', () => {
+  it('tells whether its quarantine changed', () => {
+    const state = new SharedUpstreamState();
+    expect(state.setQuarantined(2, true)).toBe(true);
+    expect(state.setQuarantined(2, true)).toBe(false);
+    expect(state.isQuarantined(1)).toBe(false);
+    expect(state.setQuarantined(2, false)).toBe(true);
+    expect(state.isQuarantined(2)).toBe(false);
+  });
+
+  it('is back in use after a reset', () => {
+    const state = new SharedUpstreamState();
+    state.setQuarantined(2, true);
+    state.resetRoute(2);
+    expect(state.isQuarantined(2)).toBe(false);
+  });
+});
+
+describe('the round-trip time of a server', () => {
+  // A slow name may be slow because of its owner.
+  it.each([1, 9, 99])('hardly moves with %d answers of slow names to one of a fast name', (times) => {
+    const state = new SharedUpstreamState();
+    let nowMs = 0;
+    for (let i = 0; i < 300; i++) {
+      state.measured(SLOT, 5, nowMs);
+      for (let k = 0; k < times; k++) state.measured(SLOT, 1700, nowMs);
+      nowMs += 100;
+    }
+    expect(state.rttMs(SLOT)).toBeLessThan(10);
+    expect(attemptTimeoutMs(state.rttMs(SLOT), 0, 1800)).toBe(100);
+  });
+
+  it('follows a server that is slow for all names in time, and one that is fast at once', () => {
+    const state = new SharedUpstreamState();
+    state.measured(SLOT, 5, 0);
+    for (let nowMs = 0; nowMs < 30_000; nowMs += 100) state.measured(SLOT, 80, nowMs);
+    expect(state.rttMs(SLOT)).toBeGreaterThan(60);
+    for (let i = 0; i < 10; i++) state.measured(SLOT, 5, 30_000);
+    expect(state.rttMs(SLOT)).toBeLessThan(6);
+  });
+
+  it('hardly moves with slow names where fast ones are few', () => {
+    const state = new SharedUpstreamState();
+    for (let second = 0; second < 120; second++) {
+      state.measured(SLOT, 5, second * 1000);
+      for (let ms = 0; ms < 1000; ms += 10) state.measured(SLOT, 1700, second * 1000 + ms);
+    }
+    expect(state.rttMs(SLOT)).toBeLessThan(10);
+  });
+});
