@@ -66,7 +66,7 @@ describe(`per ${BATCH} packets`, () => {
     'cached answer: copy, age, restore',
     batch(() => {
       out.set(reply.subarray(0, r.optOffset));
-      ageTtls(out, 0, r.ttlOffsets, 0, r.ttlCount, 1, 0);
+      ageTtls(out, r.ttlOffsets, 0, r.ttlCount, 1);
       restoreForClient(out, r.optOffset, edns, known, 0, -1, null, 1232);
     }),
   );

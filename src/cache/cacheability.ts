@@ -2,6 +2,7 @@
 // MessageCache.store(). RFC 2308 §5 (negatives), RFC 1035 §3.2.1 (TTL 0) and §7.4 (nothing
 // partial), RFC 8767 §4 (at most seven days).
 import type { ScannedResponse } from '../wire/response.ts';
+import type { TtlLimits } from './cache-options.ts';
 
 /** What a reply is kept as. */
 export const CacheKind = {
@@ -21,15 +22,13 @@ export const CacheKind = {
 } as const;
 export type CacheKind = (typeof CacheKind)[keyof typeof CacheKind];
 
-/** Limits for lifetimes, seconds. */
-export interface TtlLimits {
-  readonly minTtlSeconds: number;
-  readonly maxTtlSeconds: number;
-  readonly maxNegativeTtlSeconds: number;
-}
-
 /** RFC 8767 §4: a TTL above seven days is cut to seven days. */
 const SEVEN_DAYS_SECONDS = 7 * 86_400;
+/** RFC 9520 §3.2: a failure is kept for at least a second and at most five minutes. */
+export const MIN_FAILURE_SECONDS = 1;
+const MAX_FAILURE_SECONDS = 300;
+/** More failures in a row double nothing more: the time has long reached its limit. */
+const MAX_FAILURES_COUNTED = 16;
 const NOERROR = 0;
 const NXDOMAIN = 3;
 
@@ -55,6 +54,21 @@ export function lifetimeSeconds(scanned: ScannedResponse, kind: CacheKind, limit
   // decides.
   const ttl = Math.min(scanned.negativeTtlSeconds, scanned.minTtlSeconds);
   return Math.min(ttl, limits.maxNegativeTtlSeconds, maxTtlSeconds(limits));
+}
+
+/**
+ * How many failures in a row came before this one, for failureSeconds(), if `count` were noted and
+ * the last of them expired `expiredForMs` ago. A question that failed long ago and was not asked
+ * since starts again at the shortest time.
+ */
+export function failuresBefore(count: number, expiredForMs: number): number {
+  return expiredForMs < MAX_FAILURE_SECONDS * 1000 ? Math.min(count, MAX_FAILURES_COUNTED) : 0;
+}
+
+/** How long a failure is kept, seconds: twice as long after each failure in a row. */
+export function failureSeconds(failureTtlSeconds: number, failuresBefore: number): number {
+  const first = Math.max(MIN_FAILURE_SECONDS, failureTtlSeconds);
+  return Math.min(first * 2 ** failuresBefore, MAX_FAILURE_SECONDS);
 }
 
 /** The largest TTL that a positive answer is kept or handed out with, seconds. */

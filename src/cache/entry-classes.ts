@@ -12,11 +12,12 @@
 // used.)
 import { Counter, type Counters } from '../metrics/counters.ts';
 import { ENTRY_COST, EntryStore } from './entry-store.ts';
-import { NONE, SEGMENT_COST, SegmentArena } from './segment-arena.ts';
+import { EntryTable } from './entry-table.ts';
+import { NONE, SEGMENT_COST } from './segment-arena.ts';
 
 /** Stores of one thread's cache. */
 export class EntryClasses {
-  readonly arena: SegmentArena;
+  readonly table: EntryTable;
   /** Answers with the records asked for. */
   readonly positives: EntryStore;
   /** NXDOMAIN and NODATA. */
@@ -31,10 +32,10 @@ export class EntryClasses {
     this.#maxEntries = maxEntries;
     this.#maxBytes = maxBytes;
     this.#counters = counters;
-    this.arena = new SegmentArena(Math.floor(maxBytes / SEGMENT_COST));
-    this.positives = new EntryStore(this.arena, maxEntries, maxBytes);
-    this.negatives = new EntryStore(this.arena, Math.ceil(maxEntries / 2), maxBytes / 2);
-    this.failures = new EntryStore(this.arena, Math.ceil(maxEntries / 10), maxBytes / 10);
+    this.table = new EntryTable(Math.floor(maxBytes / SEGMENT_COST));
+    this.positives = new EntryStore(this.table, maxEntries, maxBytes);
+    this.negatives = new EntryStore(this.table, Math.ceil(maxEntries / 2), maxBytes / 2);
+    this.failures = new EntryStore(this.table, Math.ceil(maxEntries / 10), maxBytes / 10);
     this.publish();
   }
 
@@ -64,7 +65,7 @@ export class EntryClasses {
       if (evicted === 0) return NONE;
       this.#counters.values[Counter.cacheEvictions]! += evicted;
     }
-    return this.arena.allocate(segments);
+    return this.table.allocate(segments);
   }
 
   /** Files an entry whose key and message are already written. */

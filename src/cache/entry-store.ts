@@ -1,10 +1,10 @@
 // Entries of one class (positive, negative, failure), found by hash; the least recently used one is
-// evicted first. MessageCache has one store per class, all in one arena. Entries with the same hash
+// evicted first. MessageCache has one store per class, all in one table. Entries with the same hash
 // are chained, and their bytes are compared.
-import { hashOf, isExpired, lengthInSegments, matchesQuestion, nextOf, setNext } from './entry.ts';
+import type { EntryKey } from './entry-key.ts';
+import type { EntryTable } from './entry-table.ts';
 import { HashLru } from './hash-lru.ts';
-import type { QuestionKey } from './question-key.ts';
-import { NONE, SEGMENT_COST, type SegmentArena } from './segment-arena.ts';
+import { NONE, SEGMENT_COST } from './segment-arena.ts';
 
 /** What an entry costs besides its segments, bytes: its slot in the maps and lists of HashLru. */
 export const ENTRY_COST = 80;
@@ -20,15 +20,15 @@ export class EntryStore {
   /** Bytes it may take. */
   readonly maxBytes: number;
   readonly #maxEntries: number;
-  readonly #arena: SegmentArena;
+  readonly #table: EntryTable;
   /**
    * hash → first entry of the chain. Both are small integers: nothing is allocated per entry or
    * look-up.
    */
   readonly #chains: HashLru;
 
-  constructor(arena: SegmentArena, maxEntries: number, maxBytes: number) {
-    this.#arena = arena;
+  constructor(table: EntryTable, maxEntries: number, maxBytes: number) {
+    this.#table = table;
     this.#maxEntries = maxEntries;
     this.maxBytes = maxBytes;
     // EntryClasses makes room before it inserts: there are never more entries than the bytes allow
@@ -42,12 +42,12 @@ export class EntryStore {
     return this.entries >= this.#maxEntries || this.bytes + bytes > this.maxBytes;
   }
 
-  /** The entry of this question, which is now the most recently used one; NONE if there is none. */
-  find(hash: number, query: Uint8Array, q: QuestionKey, anyType: boolean, partition: number): number {
-    let ref = this.#chains.get(hash);
+  /** The entry with this key, which is now the most recently used one; NONE if there is none. */
+  find(key: EntryKey): number {
+    let ref = this.#chains.get(key.hash);
     while (ref !== NONE) {
-      if (matchesQuestion(this.#arena, ref, query, q, anyType, partition)) return ref;
-      ref = nextOf(this.#arena, ref);
+      if (this.#table.matches(ref, key)) return ref;
+      ref = this.#table.nextOf(ref);
     }
     return NONE;
   }
@@ -57,29 +57,29 @@ export class EntryStore {
    * because of equal hashes.
    */
   insert(ref: number): number {
-    const hash = hashOf(this.#arena, ref);
+    const hash = this.#table.hashOf(ref);
     const first = this.#chains.get(hash);
     this.entries++;
     this.bytes += this.#cost(ref);
     if (first === NONE) return this.#freeChain(this.#chains.add(hash, ref));
-    setNext(this.#arena, ref, first);
+    this.#table.setNext(ref, first);
     this.#chains.replace(hash, ref);
     return this.#cutChain(ref);
   }
 
   /** Drops one entry. */
   remove(ref: number): void {
-    const hash = hashOf(this.#arena, ref);
-    const next = nextOf(this.#arena, ref);
+    const hash = this.#table.hashOf(ref);
+    const next = this.#table.nextOf(ref);
     let previous = this.#chains.get(hash);
     if (previous === ref) {
       if (next === NONE) this.#chains.delete(hash);
       else this.#chains.replace(hash, next);
     } else {
-      while (nextOf(this.#arena, previous) !== ref) previous = nextOf(this.#arena, previous);
-      setNext(this.#arena, previous, next);
+      while (this.#table.nextOf(previous) !== ref) previous = this.#table.nextOf(previous);
+      this.#table.setNext(previous, next);
     }
-    setNext(this.#arena, ref, NONE);
+    this.#table.setNext(ref, NONE);
     this.#freeChain(ref);
   }
 
@@ -94,14 +94,14 @@ export class EntryStore {
   /** Whether the least recently used entry has expired. */
   isOldestExpired(nowMs: number): boolean {
     if (this.entries === 0) return false;
-    return isExpired(this.#arena, this.#chains.oldest(), nowMs);
+    return this.#table.isExpired(this.#chains.oldest(), nowMs);
   }
 
   /** Drops the entries for which `drops` returns true. Visits every one: not for the hot path. */
   removeWhere(drops: (ref: number) => boolean): number {
     const dropped: number[] = [];
     for (const first of this.#chains.values()) {
-      for (let ref = first; ref !== NONE; ref = nextOf(this.#arena, ref)) {
+      for (let ref = first; ref !== NONE; ref = this.#table.nextOf(ref)) {
         if (drops(ref)) dropped.push(ref);
       }
     }
@@ -121,21 +121,21 @@ export class EntryStore {
   #cutChain(first: number): number {
     let last = first;
     for (let length = 1; length < MAX_CHAIN; length++) {
-      last = nextOf(this.#arena, last);
+      last = this.#table.nextOf(last);
       if (last === NONE) return 0;
     }
-    const tooMany = nextOf(this.#arena, last);
-    setNext(this.#arena, last, NONE);
+    const tooMany = this.#table.nextOf(last);
+    this.#table.setNext(last, NONE);
     return this.#freeChain(tooMany);
   }
 
   #freeChain(first: number): number {
     let dropped = 0;
     for (let ref = first; ref !== NONE; ) {
-      const next = nextOf(this.#arena, ref);
+      const next = this.#table.nextOf(ref);
       this.entries--;
       this.bytes -= this.#cost(ref);
-      this.#arena.free(ref);
+      this.#table.free(ref);
       ref = next;
       dropped++;
     }
@@ -143,6 +143,6 @@ export class EntryStore {
   }
 
   #cost(ref: number): number {
-    return lengthInSegments(this.#arena, ref) * SEGMENT_COST + ENTRY_COST;
+    return this.#table.segmentsOf(ref) * SEGMENT_COST + ENTRY_COST;
   }
 }

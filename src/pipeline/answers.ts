@@ -2,7 +2,7 @@
 // or created here (errors, with EDE if the query had OPT).
 import type { Clock } from '../base/clock.ts';
 import { copyBytes, WordBytes } from '../base/word-bytes.ts';
-import { Lookup, type MessageCache } from '../cache/message-cache.ts';
+import { CacheHit, Lookup, type MessageCache } from '../cache/message-cache.ts';
 import type { KeyRing } from '../loop/keys.ts';
 import { writeProbeProof } from '../loop/probe.ts';
 import { Counter, type Counters } from '../metrics/counters.ts';
@@ -47,6 +47,7 @@ export class Answers {
   readonly #cache: MessageCache;
   readonly #waiters: WaiterPool;
   readonly #clock: Clock;
+  readonly #hit = new CacheHit();
   /** Header and question of a made-up answer to a flight; stale data for one. */
   readonly #scratch = WordBytes.ofLength(MAX_STREAM_BYTES);
 
@@ -119,8 +120,9 @@ export class Answers {
     this.#send(path, out, length, peers, peerOffset, Rcode.NOERROR);
   }
 
-  /** Answers a query with what the cache's last lookup() found. */
+  /** Answers a query with what the cache has just found. */
   found(
+    hit: CacheHit,
     bytes: Uint8Array,
     q: ParsedQuery,
     path: ClientPath,
@@ -129,9 +131,8 @@ export class Answers {
     edeCode: number,
   ): void {
     const out = path.reserve();
-    const cache = this.#cache;
-    const copied = cache.copyFound(out, this.#clock.nowMs);
-    const rcode = cache.foundRcode;
+    const copied = this.#cache.copy(hit, out, this.#clock.nowMs);
+    const { rcode } = hit;
     const limit = answerLimit(path.stream, q.udpSize);
     const length = restoreForClient(out, copied, bytes, q, rcode, edeCode, null, limit);
     this.#send(path, out, length, peers, peerOffset, rcode);
@@ -206,10 +207,11 @@ export class Answers {
     const cache = this.#cache;
     const nowMs = this.#clock.nowMs;
     // Another query may have refreshed it meanwhile.
-    const found = cache.findUsable(flight.query, flight, flight.zone!.partition, nowMs);
+    const hit = this.#hit;
+    const found = cache.findUsable(flight.query, flight, flight.zone!.partition, nowMs, hit);
     if (found === Lookup.miss) return false;
-    const length = cache.copyFound(this.#scratch, nowMs);
-    const rcode = cache.foundRcode;
+    const length = cache.copy(hit, this.#scratch, nowMs);
+    const { rcode } = hit;
     const isStale = found !== Lookup.fresh;
     if (isStale) this.#counters.values[Counter.cacheStale]! += flight.waiterCount;
     this.reply(flight, this.#scratch, length, rcode, isStale ? staleEde(rcode) : NO_EDE, null);

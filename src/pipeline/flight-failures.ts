@@ -51,11 +51,9 @@ export class FlightFailures {
     const isAboutName = flight.loopText === null && !flight.toldOfLoop && !flight.carriesTags;
     if (hasFailed && !flight.opaque && isAboutName) {
       this.#cache.storeFailure(
-        flight.query,
         flight,
         flight.zone!.partition,
         rcode,
-        edeCode,
         this.#clock.nowMs,
         // An outage that ended before the deadline says as little about the name as one that
         // continues.

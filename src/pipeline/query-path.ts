@@ -8,7 +8,7 @@
 // Called by the listeners for each message, on its bytes in the receive buffer: no decode, no
 // promise, no throw.
 import type { Clock } from '../base/clock.ts';
-import { Lookup, type MessageCache } from '../cache/message-cache.ts';
+import { CacheHit, Lookup, type MessageCache } from '../cache/message-cache.ts';
 import type { IdentityAnswers } from '../local/identity-answers.ts';
 import { isIdentityQuestion } from '../local/identity-question.ts';
 import { Counter, type Counters, Drop } from '../metrics/counters.ts';
@@ -53,6 +53,7 @@ export class QueryPath {
   readonly #waiters: WaiterPool;
   readonly #clientSeed: number;
   readonly #query = new ParsedQuery();
+  readonly #hit = new CacheHit();
   /** Answers given at once since the batch started; timed together in endBatch(). */
   #immediate = 0;
 
@@ -115,31 +116,23 @@ export class QueryPath {
     const zone = this.zones.find(bytes, q);
     if (q.opaque) return this.#forwardFor(bytes, length, zone, false, path, peers, peerOffset);
 
-    switch (this.#cache.lookup(bytes, q, zone.partition, this.#clock.nowMs)) {
+    const hit = this.#hit;
+    switch (this.#cache.lookup(bytes, q, zone.partition, this.#clock.nowMs, hit)) {
       case Lookup.fresh:
-        this.#answers.found(bytes, q, path, peers, peerOffset, NO_EDE);
+        this.#answers.found(hit, bytes, q, path, peers, peerOffset, NO_EDE);
         break;
       case Lookup.prefetch:
-        this.#answers.found(bytes, q, path, peers, peerOffset, NO_EDE);
+        this.#answers.found(hit, bytes, q, path, peers, peerOffset, NO_EDE);
         this.#refresh(bytes, length, zone);
         break;
       case Lookup.failure:
-        this.#answers.error(
-          bytes,
-          q,
-          path,
-          peers,
-          peerOffset,
-          this.#cache.foundRcode,
-          EdeCode.cachedError,
-          null,
-        );
+        this.#answers.error(bytes, q, path, peers, peerOffset, hit.rcode, EdeCode.cachedError, null);
         break;
       case Lookup.staleNow:
         // The upstreams failed a moment ago: stale data at once, without asking again (RFC 8767
         // §5).
         this.#counters.increment(Counter.cacheStale);
-        this.#answers.found(bytes, q, path, peers, peerOffset, staleEde(this.#cache.foundRcode));
+        this.#answers.found(hit, bytes, q, path, peers, peerOffset, staleEde(hit.rcode));
         break;
       case Lookup.stale:
         return this.#forwardFor(bytes, length, zone, true, path, peers, peerOffset);

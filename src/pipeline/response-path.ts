@@ -237,8 +237,7 @@ export class ResponsePath implements ReplyOwner {
       return;
     }
     if (!uncacheable) {
-      const { partition } = flight.zone!;
-      this.#cache.store(flight.query, flight, partition, bytes, bareLength, scanned, this.#clock.nowMs);
+      this.#cache.store(flight, flight.zone!.partition, bytes, scanned, this.#clock.nowMs);
     }
     this.#answers.reply(flight, bytes, bareLength, scanned.rcode, edeCode, edeText);
     this.#forward.release(flight);

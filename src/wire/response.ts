@@ -51,12 +51,11 @@ export class ScannedResponse {
   truncated = false;
 
   hasOpt = false;
-  /**
-   * The offset of the OPT record; the message's length without OPT (and without what follows it,
-   * see stripOpt).
-   */
+  /** Where the OPT record starts. */
   optOffset = 0;
   optEnd = 0;
+  /** The message's length without OPT and what follows it; set by stripOpt(). */
+  bareLength = 0;
   ednsUdpSize = 0;
   dnssecOk = false;
   /** The first EDE option's bytes (INFO-CODE and EXTRA-TEXT), offset 0 if there is none. */
@@ -272,5 +271,6 @@ export function stripOpt(bytes: Uint8Array, length: number, scanned: ScannedResp
     scanned.additionalBeforeOpt,
   );
   const end = scanned.hasOpt ? scanned.optOffset : scanned.endOffset;
-  return Math.min(end, length);
+  scanned.bareLength = Math.min(end, length);
+  return scanned.bareLength;
 }

@@ -4,7 +4,7 @@
 import dnsPacket from 'dns-packet';
 import { expect } from 'vitest';
 import { WordBytes } from '../../src/base/word-bytes.ts';
-import { type CacheOptions, Lookup, MessageCache } from '../../src/cache/message-cache.ts';
+import { CacheHit, type CacheOptions, Lookup, MessageCache } from '../../src/cache/message-cache.ts';
 import { type Counter, Counters, createCounterBlock } from '../../src/metrics/counters.ts';
 import { ParsedQuery, parseQuery, QueryVerdict } from '../../src/wire/query.ts';
 import { ScannedResponse, ScanVerdict, scanResponse, stripOpt } from '../../src/wire/response.ts';
@@ -27,6 +27,8 @@ export class CacheFixture {
   nowMs = 1_000_000;
   readonly counters = new Counters(createCounterBlock());
   readonly cache: MessageCache;
+  /** What the last look-up found. */
+  readonly hit = new CacheHit();
   readonly #q = new ParsedQuery();
   readonly #scanned = new ScannedResponse();
   #turn = 0;
@@ -45,26 +47,26 @@ export class CacheFixture {
     const query = this.#parse(name, asking);
     const taken = this.#takesWords() ? asWords(reply) : reply;
     expect(scanResponse(taken, taken.length, this.#scanned)).toBe(ScanVerdict.ok);
-    const length = stripOpt(taken, taken.length, this.#scanned);
-    this.cache.store(query, this.#q, asking.partition ?? 0, taken, length, this.#scanned, this.nowMs);
+    stripOpt(taken, taken.length, this.#scanned);
+    this.cache.store({ ...this.#q, query }, asking.partition ?? 0, taken, this.#scanned, this.nowMs);
     reply.set(taken);
   }
 
-  storeFailure(name: string, rcode = 2, edeCode = 22, asking: Asking = {}): void {
+  storeFailure(name: string, rcode = 2, asking: Asking = {}): void {
     const query = this.#parse(name, asking);
-    this.cache.storeFailure(query, this.#q, asking.partition ?? 0, rcode, edeCode, this.nowMs);
+    this.cache.storeFailure({ ...this.#q, query }, asking.partition ?? 0, rcode, this.nowMs);
   }
 
   /** What a look-up says, by its name. */
   lookup(name: string, asking: Asking = {}): keyof typeof Lookup {
     const query = this.#parse(name, asking);
-    const outcome = this.cache.lookup(query, this.#q, asking.partition ?? 0, this.nowMs);
+    const outcome = this.cache.lookup(query, this.#q, asking.partition ?? 0, this.nowMs, this.hit);
     return LOOKUP_NAMES.find((key) => Lookup[key] === outcome)!;
   }
 
   findUsable(name: string, asking: Asking = {}): keyof typeof Lookup {
     const query = this.#parse(name, asking);
-    const outcome = this.cache.findUsable(query, this.#q, asking.partition ?? 0, this.nowMs);
+    const outcome = this.cache.findUsable(query, this.#q, asking.partition ?? 0, this.nowMs, this.hit);
     return LOOKUP_NAMES.find((key) => Lookup[key] === outcome)!;
   }
 
@@ -72,7 +74,7 @@ export class CacheFixture {
   copy(
     out: Uint8Array = this.#takesWords() ? WordBytes.ofLength(65_536) : new Uint8Array(65_536),
   ): Uint8Array {
-    const length = this.cache.copyFound(out, this.nowMs);
+    const length = this.cache.copy(this.hit, out, this.nowMs);
     expect(length).toBeGreaterThanOrEqual(12);
     return out.subarray(0, length);
   }

@@ -173,7 +173,7 @@ describe('the limit of bytes', () => {
 
   it('is what memory is reserved for', () => {
     const classes = new EntryClasses(1000, 100 * SEGMENT_COST + 1, new Counters(createCounterBlock()));
-    expect(classes.arena.capacity).toBe(100);
+    expect(classes.table.arena.capacity).toBe(100);
   });
 
   it('of none keeps nothing', () => {

@@ -1,21 +1,23 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import { segmentsFor, writeKey, writeLifetime } from '../../src/cache/entry.ts';
-import { copyMessage, writeMessage } from '../../src/cache/entry-message.ts';
+import { EntryKey } from '../../src/cache/entry-key.ts';
+import { EntryMessages } from '../../src/cache/entry-message.ts';
 import { ENTRY_COST, EntryStore } from '../../src/cache/entry-store.ts';
-import type { QuestionKey } from '../../src/cache/question-key.ts';
-import { NONE, SEGMENT_COST, SegmentArena } from '../../src/cache/segment-arena.ts';
+import { EntryTable, segmentsFor } from '../../src/cache/entry-table.ts';
+import { NONE, SEGMENT_COST } from '../../src/cache/segment-arena.ts';
 import { ParsedQuery, parseQuery } from '../../src/wire/query.ts';
 import { queryFor } from './messages.ts';
 
 /** The same for every name: what an attacker would like, and what chance brings now and then. */
 const HASH = -559038737;
 
-let arena: SegmentArena;
+let table: EntryTable;
+let messages: EntryMessages;
 let store: EntryStore;
 
 beforeEach(() => {
-  arena = new SegmentArena(100);
-  store = new EntryStore(arena, 50, 100_000);
+  table = new EntryTable(100);
+  messages = new EntryMessages(table);
+  store = new EntryStore(table, 50, 100_000);
 });
 
 function parse(name: string): { query: Uint8Array; q: ParsedQuery } {
@@ -25,22 +27,23 @@ function parse(name: string): { query: Uint8Array; q: ParsedQuery } {
   return { query, q };
 }
 
-function key({ qnameLength, qtype, qclass, nameHash, keyHash, keyFlags }: ParsedQuery): QuestionKey {
-  return { qnameLength, qtype, qclass, nameHash, keyHash, keyFlags };
+function keyOf(name: string, hash: number, partition: number): EntryKey {
+  const { query, q } = parse(name);
+  q.keyHash = hash;
+  return new EntryKey().ofQuestion(query, q, partition);
 }
 
 function insert(name: string, hash: number, partition = 0): number {
-  const { query, q } = parse(name);
-  const ref = arena.allocate(segmentsFor(query.length, 0));
-  writeKey(arena, ref, hash, q, false, partition);
-  writeLifetime(arena, ref, 0, 60, 0, -1);
-  writeMessage(arena, ref, query, query.length, new Uint16Array(0), 0);
+  const { query } = parse(name);
+  const ref = table.allocate(segmentsFor(query.length, 0));
+  table.writeKey(ref, keyOf(name, hash, partition));
+  table.writeLifetime(ref, 0, 60, 0);
+  messages.write(ref, query, query.length, new Uint16Array(0), 0);
   return store.insert(ref);
 }
 
 function find(name: string, hash: number, partition = 0): number {
-  const { query, q } = parse(name);
-  return store.find(hash, query, q, false, partition);
+  return store.find(keyOf(name, hash, partition));
 }
 
 /** QNAME of the entry found, lower case: the proof that it is the right one. */
@@ -48,7 +51,7 @@ function nameFound(name: string, hash: number, partition = 0): string | undefine
   const ref = find(name, hash, partition);
   if (ref === NONE) return undefined;
   const out = new Uint8Array(512);
-  const length = copyMessage(arena, ref, out, 0, 30);
+  const length = messages.copy(ref, out, 0, 30);
   expect([...out.subarray(0, length)]).toEqual([...queryFor(name)]);
   return name;
 }
@@ -79,8 +82,14 @@ describe('names that share a hash', () => {
   it('are told apart by type, class, flags, and whether the name exists', () => {
     const { query, q } = parse('a.example');
     insert('a.example', HASH);
-    const found = (changes: object, anyType = false): boolean =>
-      store.find(HASH, query, { ...key(q), ...changes }, anyType, 0) !== NONE;
+    const found = (changes: Partial<ParsedQuery>, isNameAlone = false): boolean => {
+      const changed = { ...q, ...changes };
+      const key = isNameAlone
+        ? new EntryKey().ofName(query, changed, 0)
+        : new EntryKey().ofQuestion(query, changed, 0);
+      key.hash = HASH;
+      return store.find(key) !== NONE;
+    };
     expect(found({})).toBe(true);
     expect(found({ qtype: q.qtype + 1 })).toBe(false);
     expect(found({ qclass: 3 })).toBe(false);
@@ -95,7 +104,7 @@ describe('names that share a hash', () => {
     expect(find('a', HASH)).toBe(NONE);
     for (const name of ['b', 'c', 'd', 'e']) expect(nameFound(name, HASH)).toBe(name);
     expect(store.entries).toBe(4);
-    expect(arena.used).toBe(4);
+    expect(table.arena.used).toBe(4);
   });
 
   it.each(['a', 'b', 'c'])('can each be removed without the others: %s', (gone) => {
@@ -153,6 +162,6 @@ describe('EntryStore', () => {
     expect(store.removeWhere(() => true)).toBe(2);
     expect(store.bytes).toBe(0);
     expect(store.entries).toBe(0);
-    expect(arena.used).toBe(0);
+    expect(table.arena.used).toBe(0);
   });
 });

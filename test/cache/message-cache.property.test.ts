@@ -118,7 +118,7 @@ function expectSame(fixture: CacheFixture, model: Model): void {
       const expected = model.lookup(askedName, askedType);
       const asking = { type: askedType };
       expect(fixture.lookup(respell(askedName), asking)).toBe(expected.outcome);
-      if (expected.rcode !== undefined) expect(fixture.cache.foundRcode).toBe(expected.rcode);
+      if (expected.rcode !== undefined) expect(fixture.hit.rcode).toBe(expected.rcode);
       if (expected.ttlSeconds === undefined) continue;
       const message = dnsPacket.decode(Buffer.from(fixture.copy()));
       expect(message.questions).toMatchObject([{ type: askedType === TYPE_A ? 'A' : 'AAAA' }]);
@@ -147,7 +147,7 @@ describe('MessageCache and its model', () => {
             fixture.store(action.name, parts, { type: action.type });
             model.store(action.kind, action.name, action.type, action.ttlSeconds);
           } else if (action.do === 'fail') {
-            fixture.storeFailure(action.name, 2, 22, { type: action.type });
+            fixture.storeFailure(action.name, 2, { type: action.type });
             model.fail(action.name, action.type);
           } else if (action.do === 'flush') {
             fixture.cache.flush(action.name);

@@ -1,7 +1,7 @@
 // The cache: what is stored is what is served, to the one who asks the same, and to nobody else.
 // The input is a reply; its own question is what was asked, and its first two bytes (the ID) say
 // how the next client asks.
-import { Lookup, MessageCache } from '../../../src/cache/message-cache.ts';
+import { CacheHit, Lookup, MessageCache } from '../../../src/cache/message-cache.ts';
 import { Counters, createCounterBlock } from '../../../src/metrics/counters.ts';
 import { ParsedQuery, parseQuery, QueryVerdict } from '../../../src/wire/query.ts';
 import { ScannedResponse, ScanVerdict, scanResponse, stripOpt } from '../../../src/wire/response.ts';
@@ -18,6 +18,7 @@ const store = new MessageCache(
 const q = new ParsedQuery();
 const other = new ParsedQuery();
 const scanned = new ScannedResponse();
+const hit = new CacheHit();
 const out = new Uint8Array(8192);
 let nowMs = 1_000_000;
 
@@ -34,23 +35,23 @@ export const cache: FuzzTarget = {
     const length = stripOpt(reply, reply.length, scanned);
     nowMs += 10_000_000;
     store.flush();
-    store.store(query, q, 1, reply, length, scanned, nowMs);
-    const kept = store.lookup(query, q, 1, nowMs);
+    store.store({ ...q, query }, 1, reply, scanned, nowMs);
+    const kept = store.lookup(query, q, 1, nowMs, hit);
     if (kept !== Lookup.fresh) {
       check(kept === Lookup.miss, 'a failure was made of a reply');
       return 1;
     }
     check(rcode === 0 || rcode === 3, 'an error was kept as an answer');
-    check(store.foundRcode === rcode, 'another RCODE');
+    check(hit.rcode === rcode, 'another RCODE');
     // What came is what goes, but for AA, and TTLs, which were brought into bounds in `reply`
     // itself.
-    const copied = store.copyFound(out, nowMs);
+    const copied = store.copy(hit, out, nowMs);
     check(copied === length, 'another length');
     reply[2]! &= ~AA;
     for (let i = 0; i < length; i++) check(out[i] === reply[i], 'other bytes than those stored');
     // Where there is less room the beginning goes, TTLs included.
     const beginning = out.slice(0, scanned.questionEnd + ((length - scanned.questionEnd) >> 1)).fill(0);
-    check(store.copyFound(beginning, nowMs) === length, 'the length is not told');
+    check(store.copy(hit, beginning, nowMs) === length, 'the length is not told');
     for (let i = 0; i < beginning.length; i++) check(beginning[i] === reply[i], 'another beginning');
 
     // The same question in other letters finds it; another servers' zone, another name, flag, class
@@ -90,15 +91,15 @@ export const cache: FuzzTarget = {
 
 function find(query: Uint8Array, partition: number): Lookup {
   if (parseQuery(query, query.length, other) !== QueryVerdict.ok) return Lookup.miss;
-  return store.lookup(query, other, partition, nowMs);
+  return store.lookup(query, other, partition, nowMs, hit);
 }
 
 function checkAgeing(query: Uint8Array, length: number, stored: Uint8Array): void {
   for (const ageMs of [1000, 1500, 3000, 86_400_000, 8 * 86_400_000]) {
-    const outcome = store.findUsable(query, q, 1, nowMs + ageMs);
+    const outcome = store.findUsable(query, q, 1, nowMs + ageMs, hit);
     check(ageMs <= 86_400_000 || outcome !== Lookup.fresh, 'fresh after a week');
     if (outcome === Lookup.miss) continue;
-    check(store.copyFound(out, nowMs + ageMs) === length, 'the length changed');
+    check(store.copy(hit, out, nowMs + ageMs) === length, 'the length changed');
     for (let i = 0; i < scanned.ttlCount; i++) {
       const at = scanned.ttlOffsets[i]!;
       const ttl = readUint32(out, at);

@@ -76,11 +76,11 @@ function checkCursor(input: Uint8Array): void {
 function checkTtls(input: Uint8Array): void {
   const { ttlOffsets, ttlCount } = scanned;
   const aged = input.slice();
-  ageTtls(aged, 0, ttlOffsets, 0, ttlCount, 100, 1);
+  ageTtls(aged, ttlOffsets, 0, ttlCount, 100);
   const capped = input.slice();
-  capTtls(capped, 0, ttlOffsets, 0, ttlCount, 5, 600);
+  capTtls(capped, ttlOffsets, ttlCount, 5, 600);
   const stale = input.slice();
-  setTtls(stale, 0, ttlOffsets, 0, ttlCount, 30);
+  setTtls(stale, ttlOffsets, 0, ttlCount, 30);
   const isTtl = new Uint8Array(input.length);
   for (let i = 0; i < ttlCount; i++) {
     const at = ttlOffsets[i]!;
