@@ -1,6 +1,6 @@
 // What every scenario's run shares: who takes part, the upstream, where files go, and where
 // measurements end up.
-import { type Contender, type Needs, takesPart } from './contenders.ts';
+import { type Contender, type Needs, takesPart } from './contender.ts';
 import type { FloorPrograms } from './floor-programs.ts';
 import type { CompareOptions } from './options.ts';
 import type { Measurement } from './report.ts';
@@ -77,6 +77,10 @@ export class Bench {
   /** A scenario ended before its time. */
   noteFailure(scenario: string, error: unknown): void {
     this.#add(`${scenario}: ${error instanceof Error ? error.message : String(error)}`);
+  }
+
+  noteAboutPeers(text: string): void {
+    this.#add(`peers: ${text}`);
   }
 
   note(scenario: string, contender: Contender, text: string): void {

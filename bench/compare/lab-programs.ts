@@ -1,5 +1,5 @@
 // Today's versions of the peers, where the laboratory has unpacked or built them
-// (test/lab/support/today.ts, coredns.ts).
+// (today.ts, build-coredns.ts).
 import { existsSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';

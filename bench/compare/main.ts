@@ -6,7 +6,9 @@ import { tmpdir } from 'node:os';
 import { dirname, join, relative } from 'node:path';
 import { describeMachine } from '../../src/load/machine.ts';
 import { Bench } from './bench.ts';
-import { CONTENDERS, type Contender } from './contenders.ts';
+import { ensureCoredns } from './build-coredns.ts';
+import type { Contender } from './contender.ts';
+import { CONTENDERS } from './contenders.ts';
 import { buildFloorPrograms } from './floor-programs.ts';
 import { type CompareOptions, parseOptions, USAGE } from './options.ts';
 import { renderPicture } from './picture.ts';
@@ -17,12 +19,14 @@ import { runLatencyScenario } from './run-latency.ts';
 import { runLoadScenario } from './run-load.ts';
 import { runMemoryScenario, runNamesScenario, runStartScenario } from './run-memory.ts';
 import { runPauseScenario } from './run-pause.ts';
+import { runRateScenario } from './run-rate.ts';
 import { runShedScenario } from './run-shed.ts';
 import { runStormScenario } from './run-storm.ts';
 import { runWorkersScenario } from './run-workers.ts';
 import { SCENARIOS, type Scenario } from './scenarios.ts';
 import { startServer } from './server-process.ts';
 import { renderReport } from './tables.ts';
+import { ensureTodaysRoot } from './today.ts';
 
 async function main(args: readonly string[]): Promise<number> {
   let options: CompareOptions | 'help';
@@ -51,6 +55,8 @@ async function main(args: readonly string[]): Promise<number> {
 }
 
 async function compare(options: CompareOptions, workFolder: string): Promise<Report> {
+  const missing = prepareTodaysPeers();
+  // After what may have kept the machine busy.
   const machine = describeMachine();
   const floors = buildFloorPrograms(workFolder);
   const versions = Object.fromEntries(CONTENDERS.map((contender) => [contender.key, contender.version()]));
@@ -60,6 +66,7 @@ async function compare(options: CompareOptions, workFolder: string): Promise<Rep
   const upstream = await startServer(answer, setup);
   const startedMs = Date.now();
   const bench = new Bench(options, contenders, workFolder, upstream.port, floors);
+  for (const text of missing) bench.noteAboutPeers(text);
   try {
     for (const scenario of SCENARIOS) {
       if (!options.scenarios.includes(scenario.key)) continue;
@@ -80,6 +87,23 @@ async function compare(options: CompareOptions, workFolder: string): Promise<Rep
   return { date, quick, smoke, rounds, seconds, machine, versions, notes, measurements };
 }
 
+/**
+ * Has today's versions of the peers unpacked and built, where that can be done. Returns what could
+ * not be had: those run as they are installed.
+ */
+function prepareTodaysPeers(): string[] {
+  if (process.getuid?.() !== 0) return ['not as root, so that the peers are those that are installed'];
+  const missing: string[] = [];
+  for (const ensure of [ensureTodaysRoot, ensureCoredns]) {
+    try {
+      ensure();
+    } catch (error) {
+      missing.push((error as Error).message);
+    }
+  }
+  return missing;
+}
+
 function isWanted(
   contender: Contender,
   versions: Readonly<Record<string, string | null>>,
@@ -94,6 +118,8 @@ function runScenario(bench: Bench, scenario: Scenario): Promise<void> {
   switch (scenario.kind) {
     case 'load':
       return runLoadScenario(bench, scenario);
+    case 'rate':
+      return runRateScenario(bench, scenario);
     case 'latency':
       return runLatencyScenario(bench, scenario.key);
     case 'workers':

@@ -76,6 +76,7 @@ async function catchQuery(port: number, upstream: Socket): Promise<Uint8Array> {
 function repeat(message: Uint8Array): QuerySource {
   return {
     description: 'one query of the server itself',
+    together: 1,
     write: (out, offset) => {
       out.set(message, offset);
       return message.length;

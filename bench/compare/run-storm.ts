@@ -3,7 +3,7 @@
 // server is told to ask it for loop.example alone.
 import type { StormReport } from '../../src/load/loop-storm.ts';
 import { type Bench, turnsOf } from './bench.ts';
-import type { Contender } from './contenders.ts';
+import type { Contender } from './contender.ts';
 import { UNLOOP } from './project.ts';
 import { runProgram } from './run-program.ts';
 import { freePort } from './server-process.ts';

@@ -28,6 +28,20 @@ export interface LoadScenario {
   queries(tag: string, seconds: number): Iterable<string>;
 }
 
+/** A fixed rate, as low as those of most clusters, and what each answer cost. */
+export interface RateScenario {
+  readonly kind: 'rate';
+  readonly key: string;
+  readonly title: string;
+  /** The contender that stands for the kernel's own cost; null: none does. */
+  readonly floor: 'floor-answer' | 'floor-forward' | null;
+  readonly rate: number;
+  /** Sockets that the load comes from. */
+  readonly clients: number;
+  /** What is asked: names that every cache holds, names that come once, or a cluster's. */
+  readonly asks: 'cached' | 'forwarded' | 'cluster';
+}
+
 /** What is measured in another way: each has its own module. */
 export interface OtherScenario {
   readonly kind: 'latency' | 'workers' | 'pause' | 'memory' | 'start' | 'names' | 'storm' | 'shed';
@@ -35,7 +49,7 @@ export interface OtherScenario {
   readonly title: string;
 }
 
-export type Scenario = LoadScenario | OtherScenario;
+export type Scenario = LoadScenario | RateScenario | OtherScenario;
 
 const LOAD = {
   kind: 'load',
@@ -48,6 +62,43 @@ const LOAD = {
   once: false,
   queries: (_tag: string, _seconds: number): Iterable<string> => hotQueries(),
 } as const;
+
+/** Queries a second of the rows at low rates. */
+const RATES = [1000, 5000, 20_000] as const;
+const RATE_CLIENTS = 20;
+
+function rateScenarios(asks: 'cached' | 'forwarded'): RateScenario[] {
+  return RATES.map((rate) => ({
+    kind: 'rate',
+    key: `${asks}-${rate}`,
+    title: `${asks}, ${rate.toLocaleString('en')}/s`,
+    floor: asks === 'cached' ? 'floor-answer' : 'floor-forward',
+    rate,
+    clients: RATE_CLIENTS,
+    asks,
+  }));
+}
+
+export const RATE_SCENARIOS: readonly RateScenario[] = [
+  ...rateScenarios('cached'),
+  ...rateScenarios('forwarded'),
+  {
+    kind: 'rate',
+    key: 'cluster',
+    title: 'a cluster, 5,000/s',
+    floor: null,
+    rate: 5000,
+    clients: 200,
+    asks: 'cluster',
+  },
+];
+
+/** Those whose floor is this one. */
+export function rateKeysOf(floor: RateScenario['floor']): string[] {
+  return RATE_SCENARIOS.filter((scenario) => scenario.floor === floor).map(({ key }) => key);
+}
+
+export const RATE_SCENARIO_KEYS: readonly string[] = RATE_SCENARIOS.map(({ key }) => key);
 
 export const SCENARIOS: readonly Scenario[] = [
   { ...LOAD, key: 'cached', title: 'cached, A, no OPT', floor: 'floor-answer' },
@@ -70,6 +121,7 @@ export const SCENARIOS: readonly Scenario[] = [
     queries: (tag, seconds) => mixedQueries(tag, seconds * MOST_MIXED_PER_SECOND),
   },
   { ...LOAD, key: 'tcp', title: 'cached over TCP, pipelined', tcp: true },
+  ...RATE_SCENARIOS,
   { kind: 'latency', key: 'latency', title: 'latency at 20,000 queries a second, cached' },
   { kind: 'workers', key: 'workers', title: 'two workers with twice the load of one' },
   { kind: 'pause', key: 'pause', title: 'a minute at 20,000 queries a second, cache full, scraped' },

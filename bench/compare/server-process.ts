@@ -6,7 +6,7 @@ import { mkdtempSync } from 'node:fs';
 import { type AddressInfo, createServer } from 'node:net';
 import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
-import type { Contender, Purpose } from './contenders.ts';
+import type { Contender, Purpose } from './contender.ts';
 
 const START_LIMIT_MS = 30_000;
 const STOP_LIMIT_MS = 5000;

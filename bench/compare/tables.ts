@@ -3,7 +3,7 @@
 import { formatMachine } from '../../src/load/machine.ts';
 import { CONTENDERS } from './contenders.ts';
 import { best, figure, type Report, ratio } from './report.ts';
-import { SCENARIOS } from './scenarios.ts';
+import { RATE_SCENARIOS, SCENARIOS } from './scenarios.ts';
 
 const PEERS = CONTENDERS.filter(({ kind, variant }) => kind === 'peer' && !variant);
 
@@ -16,6 +16,8 @@ export function renderReport(report: Report): string {
       `${report.quick ? ' A quick run: its rounds are short.' : ''}` +
       `${report.smoke ? ' **A smoke run: it shows that it works, no figures.**' : ''}`,
     processorTable(report),
+    fixedRateTable(report),
+    fixedRateLatencyTable(report),
     ratioTable(report),
     rateTable(report),
     latencyTable(report),
@@ -46,6 +48,16 @@ function processorTable(report: Report): string {
   );
 }
 
+function fixedRateTable(report: Report): string {
+  const title = 'The same at fixed rates, from 20 clients (a cluster: 200)';
+  return matrix(report, title, RATE_SCENARIOS, 'cpuMicros', (x) => x.toFixed(1));
+}
+
+function fixedRateLatencyTable(report: Report): string {
+  const title = '99 % of the answers at these rates came within, ms';
+  return matrix(report, title, RATE_SCENARIOS, 'p99Us', (us) => (us / 1000).toFixed(2));
+}
+
 function rateTable(report: Report): string {
   return matrix(
     report,
@@ -59,7 +71,7 @@ function rateTable(report: Report): string {
 /** unloop against the floor, the best peer as shipped, and the peer that was given batches. */
 function ratioTable(report: Report): string {
   const rows: string[][] = [];
-  for (const scenario of LOADS) {
+  for (const scenario of [...LOADS, ...RATE_SCENARIOS]) {
     const to = (key: string) => times(ratio(report, scenario.key, 'unloop', key, 'cpuMicros'));
     const peer = best(
       report,

@@ -6,7 +6,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Responder } from '../../src/load/responder.ts';
-import { CONTENDERS, type Contender } from '../compare/contenders.ts';
+import type { Contender } from '../compare/contender.ts';
+import { CONTENDERS } from '../compare/contenders.ts';
 import { startServer } from '../compare/server-process.ts';
 import { median } from '../compare/statistics.ts';
 

@@ -17,6 +17,7 @@ const REMEDY = 'A line holds a name and a type, such as "example.com A".';
 /** The questions of a file. */
 export class FileQueries implements QuerySource {
   readonly description: string;
+  readonly together = 1;
   /** Questions in the file. */
   readonly count: number;
   readonly #names: Uint8Array;

@@ -28,6 +28,7 @@ export interface BenchFlags {
   readonly warmupMs: number;
   readonly timeoutMs: number;
   readonly namesPath: string | null;
+  readonly profile: 'cluster' | null;
   readonly hotNames: number;
   readonly zipfExponent: number;
   readonly uniqueShare: number;
@@ -111,6 +112,11 @@ const FLAGS: readonly (Flag | string)[] = [
   },
   'What to ask',
   { name: 'names', value: 'FILE', text: "questions from a file in dnsperf's format" },
+  {
+    name: 'profile',
+    value: 'cluster',
+    text: 'what pods ask with ndots 5 and three search domains, A and AAAA at once',
+  },
   { name: 'hot', value: 'N', text: 'names of the hot set (default 1000)' },
   { name: 'zipf', value: 'S', text: 'exponent of their popularity, 0 is even (default 1)' },
   { name: 'unique', value: 'SHARE', text: 'share of names never asked before, for example 10% (default 0%)' },
@@ -200,6 +206,7 @@ export function parseBenchFlags(args: readonly string[]): BenchFlags {
     warmupMs: read('warmup', time) ?? 0,
     timeoutMs: read('timeout', timeout) ?? (findMax ? 1000 : 5000),
     namesPath: read('names', text),
+    profile: read('profile', oneOf(['cluster'])),
     hotNames: read('hot', wholeNumber(1, 10_000_000)) ?? 1000,
     zipfExponent: read('zipf', decimal(0, 10)) ?? 1,
     uniqueShare: read('unique', share) ?? 0,
@@ -238,6 +245,8 @@ function checkTogether(flags: BenchFlags, has: (name: string) => boolean): void 
   clash('scenario', 'find-max');
   clash('scenario', 'names');
   clash('scenario', 'concurrency');
+  clash('scenario', 'profile');
+  for (const fixed of ['names', 'unique', 'type']) clash('profile', fixed);
   for (const made of ['hot', 'zipf', 'unique', 'nxdomain', 'type']) clash('names', made);
   if (flags.comparePaths.length > 0 && flags.htmlPath === null) throw usage('--compare needs --html');
   if (flags.scenario !== null && flags.target === null && flags.proto === 'tls')

@@ -3,6 +3,7 @@
 import { copyBytes } from '../base/word-bytes.ts';
 import { textToName } from '../wire/text.ts';
 import { FastRandom, shareThreshold } from './fast-random.ts';
+import { writeHex } from './hex-label.ts';
 import type { QuerySource } from './query-source.ts';
 import { type QueryShape, QueryWriter } from './query-writer.ts';
 import { Zipf } from './zipf.ts';
@@ -24,7 +25,6 @@ export interface GeneratedOptions extends QueryShape {
   readonly seed: number;
 }
 
-const HEX = new TextEncoder().encode('0123456789abcdef');
 /** "h" and 8 digits of the rank; "u", 8 of the counter, 8 of the seed. */
 const HOT_LABEL_LENGTH = 9;
 const UNIQUE_LABEL_LENGTH = 17;
@@ -34,6 +34,7 @@ const LETTER_U = 0x75;
 /** Makes up queries without end. */
 export class GeneratedQueries implements QuerySource {
   readonly description: string;
+  readonly together = 1;
   readonly #random: FastRandom;
   readonly #writer: QueryWriter;
   readonly #zipf: Zipf;
@@ -84,15 +85,6 @@ export class GeneratedQueries implements QuerySource {
     const end = writeHex(out, at + 2, this.#unique++);
     return writeHex(out, end, this.#seed);
   }
-}
-
-/**
- * Eight digits, the lowest first: names that follow each other differ where their first bytes are
- * compared.
- */
-function writeHex(out: Uint8Array, at: number, value: number): number {
-  for (let i = 0; i < 8; i++) out[at + i] = HEX[(value >>> (i << 2)) & 0x0f]!;
-  return at + 8;
 }
 
 function suffixName(text: string): Uint8Array {

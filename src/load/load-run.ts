@@ -120,8 +120,9 @@ class LoadRun {
     opened.forEach((result, i) => {
       if (result.status !== 'fulfilled') return;
       const lane: Lane = result.value;
-      lane.window =
+      const window =
         Math.floor(((i + 1) * plan.concurrency) / count) - Math.floor((i * plan.concurrency) / count);
+      lane.window = Math.max(window, this.#source.together);
       this.#lanes.push(lane);
     });
     const failed = opened.find((result) => result.status === 'rejected');
@@ -180,7 +181,8 @@ class LoadRun {
     }
     const limit = this.#plan.queries;
     const tally = this.#tally;
-    while (lane.table.inFlight < lane.window && lane.ready) {
+    const { together } = this.#source;
+    while (lane.ready && (tally.sent % together !== 0 || lane.table.inFlight + together <= lane.window)) {
       if (tally.sent >= limit) {
         this.#stop(nowMs);
         break;
@@ -192,18 +194,21 @@ class LoadRun {
 
   /**
    * Open loop: sends what is due. Query i is meant to leave at the tick at or after start + i /
-   * qps; when it leaves later, for whatever reason, the delay counts as latency. A thread that woke
-   * up to `earlyMs` too early may send: latency then counts from now.
+   * qps (the first of those that leave together, for all of them); when it leaves later, for
+   * whatever reason, the delay counts as latency. A thread that woke up to `earlyMs` too early may
+   * send: latency then counts from now.
    */
   #sendDue(nowMs: number, earlyMs: number): void {
     if (!this.#sending || this.#startMs === 0) return;
     const { qps, durationMs, queries } = this.#plan;
     const { tickMs } = this.#ticker!;
+    const { together } = this.#source;
     const tally = this.#tally;
     let lane = this.#laneInTurn();
     this.#allow(nowMs);
     while (lane !== null) {
-      const offsetMs = (tally.sent * 1000) / qps;
+      const others = tally.sent % together;
+      const offsetMs = ((tally.sent - others) * 1000) / qps;
       if (offsetMs >= durationMs || tally.sent >= queries) {
         this.#stop(nowMs);
         break;
@@ -211,7 +216,7 @@ class LoadRun {
       const intendedMs = this.#startMs + Math.ceil(offsetMs / tickMs) * tickMs;
       if (intendedMs > nowMs + earlyMs) break;
       if (nowMs - intendedMs > tally.behindMs) tally.behindMs = nowMs - intendedMs;
-      if (this.#allowance < 1) break;
+      if (others === 0 && this.#allowance < together) break;
       if (!lane.ready) {
         lane.flush();
         lane = this.#laneInTurn();
@@ -219,6 +224,10 @@ class LoadRun {
       }
       lane.send(Math.min(intendedMs, nowMs), nowMs);
       this.#allowance--;
+      if (together > 1 && others === together - 1) {
+        lane.flush();
+        lane = this.#laneInTurn();
+      }
     }
     lane?.flush();
   }

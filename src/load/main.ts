@@ -3,6 +3,7 @@
 import { randomInt } from 'node:crypto';
 import { UnloopError } from '../base/errors.ts';
 import { readTextFile } from '../config/read-text-file.ts';
+import { ClusterQueries } from './cluster-queries.ts';
 import { readQueryFile } from './file-queries.ts';
 import { bestAttempt, findMax } from './find-max.ts';
 import { type BenchFlags, benchHelp, parseBenchFlags } from './flags.ts';
@@ -112,7 +113,9 @@ function makeSource(flags: BenchFlags): QuerySource {
   const seed = flags.seed ?? randomInt(2 ** 32);
   if (flags.namesPath !== null) return readQueryFile(flags.namesPath, flags, seed);
   try {
-    return new GeneratedQueries({ ...flags, seed });
+    return flags.profile === 'cluster'
+      ? new ClusterQueries({ ...flags, seed })
+      : new GeneratedQueries({ ...flags, seed });
   } catch (error) {
     if (!(error instanceof RangeError)) throw error;
     throw new UnloopError(

@@ -10,7 +10,7 @@ import net from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
-import { today } from '../lab/support/today.ts';
+import { today } from '../../bench/compare/today.ts';
 import { queryBytes, TcpClient, UdpClient } from './dns-client.ts';
 
 const READY_WITHIN_MS = 10_000;

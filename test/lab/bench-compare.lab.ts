@@ -64,7 +64,28 @@ describe('the floor programs', () => {
       expect(plain.answers).toMatchObject([{ name: 'a.example', type: 'A', ttl: 3600, data: '192.0.2.1' }]);
       const other = await ask(port, queryFor('a.example', 'AAAA', true));
       expect(other.answers).toEqual([]);
+      expect(other.authorities).toMatchObject([{ name: '.', type: 'SOA', ttl: 30, data: { minimum: 30 } }]);
       expect(other.additionals).toMatchObject([{ type: 'OPT', udpPayloadSize: 1232 }]);
+    });
+  });
+
+  it('answer for the services of a cluster, and say that what search domains make of names is nothing', async () => {
+    const port = await freePort();
+    await during(programs.answer, [String(port)], async () => {
+      const expectRcode = async (name: string, rcode: string) =>
+        expect(await ask(port, queryFor(name, 'A', true)), name).toMatchObject({ rcode });
+      for (const name of ['web.ns-01.svc.cluster.local', 'www.bench.example', 'local', 'cluster.example'])
+        await expectRcode(name, 'NOERROR');
+      for (const name of [
+        'www.bench.example.ns-01.svc.cluster.local',
+        'www.bench.example.cluster.local',
+        'www.bench.example.svc.cluster.local',
+        'web.ns-01.svc.cluster.local.ns-02.svc.cluster.local',
+        'www.bench.invalid',
+      ])
+        await expectRcode(name, 'NXDOMAIN');
+      const missing = await ask(port, queryFor('www.bench.invalid', 'AAAA', false));
+      expect(missing.authorities).toMatchObject([{ type: 'SOA' }]);
     });
   });
 

@@ -4,6 +4,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { today } from '../../bench/compare/today.ts';
 import { type BadForwarder, startCareless, startParrot } from '../conformance/bad-forwarders.ts';
 import { startUnloopForwarder, type UnloopForwarder } from '../conformance/forwarder.ts';
 import { REAL_SERVER, REAL_ZONE } from '../conformance/real-server.ts';
@@ -13,7 +14,6 @@ import { Stage } from '../conformance/stage.ts';
 import { type RealServer, startNsd } from '../kit/real-server.ts';
 import { type Peer, startPeers } from './support/conformance-peers.ts';
 import { COLUMNS, renderTable, unloopColumn } from './support/conformance-table.ts';
-import { today } from './support/today.ts';
 
 const DOCUMENT = fileURLToPath(new URL('../../docs/conformance.md', import.meta.url));
 const BEGIN = '<!-- conformance: written by npm run test:lab with UPDATE_GENERATED=1 -->';

@@ -6,6 +6,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { beforeAll, expect, it, onTestFinished } from 'vitest';
+import { COREDNS_BINARY, ensureCoredns } from '../../bench/compare/build-coredns.ts';
 import { Flooder } from '../floods/flooder.ts';
 import type { Action } from '../kit/actions.ts';
 import { withLowerCase } from '../kit/altered-answers.ts';
@@ -15,7 +16,6 @@ import { freePort, type RealServer, runServer, scratchDirectory, startDnsmasq } 
 import { hasOptions, isMixed, type ReceivedQuery } from '../kit/received-query.ts';
 import { startScriptedUpstream } from '../kit/scripted-upstream.ts';
 import { startUnloop } from '../kit/unloop-process.ts';
-import { COREDNS_BINARY, ensureCoredns } from './support/coredns.ts';
 
 const RUN_MS = 4000;
 const ATTACKS_PER_SECOND = 50;

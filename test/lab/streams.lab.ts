@@ -6,6 +6,8 @@ import net from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import { COREDNS_BINARY, ensureCoredns } from '../../bench/compare/build-coredns.ts';
+import { today } from '../../bench/compare/today.ts';
 import { later } from '../kit/actions.ts';
 import { answer } from '../kit/answers.ts';
 import { createTestCertificate } from '../kit/certificates.ts';
@@ -13,8 +15,6 @@ import { askUdp, queryBytes, UdpClient } from '../kit/dns-client.ts';
 import { freePort, runServer, scratchDirectory, startDnsmasq } from '../kit/real-server.ts';
 import { type ScriptedUpstream, startScriptedUpstream } from '../kit/scripted-upstream.ts';
 import { startUnloop } from '../kit/unloop-process.ts';
-import { COREDNS_BINARY, ensureCoredns } from './support/coredns.ts';
-import { today } from './support/today.ts';
 
 const RUN_MS = 8000;
 const HONEST_PER_SECOND = 10;

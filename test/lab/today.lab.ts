@@ -1,7 +1,7 @@
 // Debian sid's DNS servers start from their own root, and are newer than those of Debian 12, which
 // other tests install.
 import { describe, expect, it } from 'vitest';
-import { TODAYS_NAMES, type TodaysName, today } from './support/today.ts';
+import { TODAYS_NAMES, type TodaysName, today } from '../../bench/compare/today.ts';
 
 /** The least that counts as today's. */
 const LEAST: Readonly<Record<TodaysName, readonly [number, number]>> = {

@@ -5,6 +5,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { COREDNS_BINARY, ensureCoredns } from '../../bench/compare/build-coredns.ts';
 import { answer } from '../kit/answers.ts';
 import { createTestCertificate } from '../kit/certificates.ts';
 import { askUdp, queryBytes, UdpClient } from '../kit/dns-client.ts';
@@ -12,7 +13,6 @@ import { freePort, runServer, scratchDirectory } from '../kit/real-server.ts';
 import { type ScriptedUpstream, startScriptedUpstream } from '../kit/scripted-upstream.ts';
 import { startUnloop } from '../kit/unloop-process.ts';
 import { startUnloopIn } from './support/contenders.ts';
-import { COREDNS_BINARY, ensureCoredns } from './support/coredns.ts';
 import { Lab, UPSTREAM } from './support/namespace.ts';
 
 const RUN_MS = 8000;

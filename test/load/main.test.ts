@@ -223,6 +223,8 @@ describe('the flags', () => {
     ['--json=yes', /takes no value/],
     ['--qps 5 --concurrency 5', /contradict/],
     ['--names f --hot 5', /contradict/],
+    ['--profile pods', /not one of cluster/],
+    ['--profile cluster --type A', /contradict/],
     ['--compare f', /needs --html/],
     ['--scenario loop-storm --target 127.0.0.1', /needs --reflector/],
     ['--scenario loop-storm --proto tls', /by udp or tcp/],

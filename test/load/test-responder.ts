@@ -18,6 +18,8 @@ export interface TestResponder {
   readonly port: number;
   /** Every query so far. */
   readonly queries: Buffer[];
+  /** The port that each of them came from. */
+  readonly ports: number[];
 }
 
 const answerNow: Behaviour = () => ({});
@@ -32,8 +34,8 @@ function answerTo(query: Buffer, rcode: number): Buffer {
 
 /** Over UDP; closes at the end of the test. */
 export async function startUdpResponder(behaviour: Behaviour = answerNow): Promise<TestResponder> {
-  const { server, queries } = await open(behaviour, { tcp: false });
-  return { port: server.port, queries };
+  const { server, ...received } = await open(behaviour, { tcp: false });
+  return { port: server.port, ...received };
 }
 
 /** Over TCP, or TLS with a certificate. `onConnection` may break connections. */
@@ -44,16 +46,18 @@ export async function startStreamResponder(
 ): Promise<TestResponder> {
   const options = { udp: false, onConnection };
   if (certificate === undefined) {
-    const { server, queries } = await open(behaviour, options);
-    return { port: server.port, queries };
+    const { server, ...received } = await open(behaviour, options);
+    return { port: server.port, ...received };
   }
-  const { server, queries } = await open(behaviour, { ...options, tcp: false, certificate });
-  return { port: server.tlsPort, queries };
+  const { server, ...received } = await open(behaviour, { ...options, tcp: false, certificate });
+  return { port: server.tlsPort, ...received };
 }
 
 async function open(behaviour: Behaviour, options: DnsServerOptions) {
   const queries: Buffer[] = [];
+  const ports: number[] = [];
   const onQuery = (query: Buffer, reply: Reply) => {
+    ports.push(reply.remotePort);
     const what = behaviour(queries.push(query) - 1, query);
     if (what === null) return;
     const answer = () => {
@@ -64,5 +68,5 @@ async function open(behaviour: Behaviour, options: DnsServerOptions) {
   };
   const server = await DnsServer.open(onQuery, options);
   onTestFinished(() => server.close());
-  return { server, queries };
+  return { server, queries, ports };
 }

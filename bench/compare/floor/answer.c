@@ -1,8 +1,11 @@
 /* Answers every A query with 192.0.2.1 at once, in batches and without looking anything up:
  * `answer PORT`. It is both the floor under a cached answer (what the kernel alone costs) and
  * the upstream of every scenario, too cheap to be the bottleneck. Every other type gets an empty
- * answer. Queries with OPT get OPT (RFC 6891 §6.1.1). A child of its own answers over TCP (some
- * forwarders pass on what came by TCP by TCP), plainly: nothing is measured there. */
+ * answer with an SOA record. So do, with NXDOMAIN, names that a search domain made: below
+ * cluster.local, but not SERVICE.NAMESPACE.svc.cluster.local; and names below invalid (`unloop
+ * bench --profile cluster`). Queries with OPT get OPT (RFC 6891 §6.1.1). A child of its own
+ * answers over TCP (some forwarders pass on what came by TCP by TCP), plainly: nothing is
+ * measured there. */
 #include "batch.h"
 #include <poll.h>
 #include <signal.h>
@@ -10,27 +13,53 @@
 
 /* The name at 12, type A, class IN, TTL 3600, 192.0.2.1. */
 static const uint8_t RECORD[16] = {0xc0, 12, 0, 1, 0, 1, 0, 0, 14, 16, 0, 4, 192, 0, 2, 1};
+/* The root's, type SOA, class IN, TTL 30; both names in it the root, serial 1, and 30 s for answers
+ * that say no (RFC 2308 §4). */
+static const uint8_t SOA[33] = {0, 0, 6, 0, 1, 0, 0, 0, 30, 0, 22, 0, 0, 0, 0, 0, 1, 0, 0, 14, 16, 0, 0, 14, 16, 0, 0, 14, 16, 0, 0, 0, 30};
 /* The root name, type OPT, 1232 bytes. */
 static const uint8_t OPT[11] = {0, 0, 41, 4, 208};
+
+#define NXDOMAIN 3
+
+/* Whether nothing has this name, of so many labels; `last` is where its last three begin, the last
+ * one first. */
+static int is_missing(const uint8_t *m, const int *last, int labels) {
+  const uint8_t *top = m + last[0];
+  if (top[0] == 7 && memcmp(top + 1, "invalid", 7) == 0) return 1;
+  if (top[0] != 5 || memcmp(top + 1, "local", 5) != 0) return 0;
+  if (labels < 2 || memcmp(m + last[1], "\7cluster", 8) != 0) return 0;
+  return labels != 5 || memcmp(m + last[2], "\3svc", 4) != 0;
+}
 
 /* Turns the query into its answer, in place. Returns the answer's length; 0: no query, no
  * answer. */
 static int answer(uint8_t *m, int length) {
   if (length < HEADER + 5 || (m[2] & 0x80) != 0 || m[5] != 1) return 0;
-  int end = HEADER;
-  while (end < length && m[end] != 0 && m[end] < 64) end += m[end] + 1;
+  int end = HEADER, labels = 0, last[3] = {HEADER, HEADER, HEADER};
+  while (end < length && m[end] != 0 && m[end] < 64) {
+    last[2] = last[1];
+    last[1] = last[0];
+    last[0] = end;
+    labels++;
+    end += m[end] + 1;
+  }
   if (end + 5 > length || m[end] != 0) return 0;
-  int is_a = m[end + 1] == 0 && m[end + 2] == 1;
+  int missing = is_missing(m, last, labels);
+  int is_a = !missing && m[end + 1] == 0 && m[end + 2] == 1;
   end += 5;
   int has_opt = m[11] != 0 && end + 11 <= length && m[end] == 0 && m[end + 1] == 0 && m[end + 2] == 41;
   m[2] = 0x80 | (m[2] & 0x01);
-  m[3] = 0x80;
+  m[3] = 0x80 | (missing ? NXDOMAIN : 0);
   m[7] = is_a;
-  m[6] = m[8] = m[9] = m[10] = 0;
+  m[9] = !is_a;
+  m[6] = m[8] = m[10] = 0;
   m[11] = has_opt;
   if (is_a) {
     memcpy(m + end, RECORD, sizeof RECORD);
     end += sizeof RECORD;
+  } else {
+    memcpy(m + end, SOA, sizeof SOA);
+    end += sizeof SOA;
   }
   if (has_opt) {
     memcpy(m + end, OPT, sizeof OPT);
@@ -56,7 +85,7 @@ static int serve_stream(int fd, struct stream *s) {
     int length = s->bytes[at] << 8 | s->bytes[at + 1];
     if (s->held - at - 2 < length) break;
     uint8_t reply[DATAGRAM];
-    if (length + 2 + (int)(sizeof RECORD + sizeof OPT) > DATAGRAM) return 0;
+    if (length + 2 + (int)(sizeof SOA + sizeof OPT) > DATAGRAM) return 0;
     memcpy(reply + 2, s->bytes + at + 2, length);
     int replied = answer(reply + 2, length);
     reply[0] = replied >> 8;

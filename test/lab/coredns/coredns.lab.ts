@@ -5,6 +5,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { COREDNS_BINARY, ensureCoredns } from '../../../bench/compare/build-coredns.ts';
 import { askUdp } from '../../kit/dns-client.ts';
 import {
   freePort,
@@ -16,7 +17,6 @@ import {
   startNsd,
 } from '../../kit/real-server.ts';
 import { startUnloop, type UnloopProcess } from '../../kit/unloop-process.ts';
-import { COREDNS_BINARY, ensureCoredns } from '../support/coredns.ts';
 import { askAll, differences } from './comparison.ts';
 import { PLAIN_ORIGIN, QUESTIONS, SIGNED_ORIGIN, zoneText } from './questions.ts';
 

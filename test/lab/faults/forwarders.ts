@@ -3,6 +3,7 @@
 import { execFileSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { type TodaysName, today } from '../../../bench/compare/today.ts';
 import type { Transport } from '../../faults/faults.ts';
 import {
   addressAndPort,
@@ -13,7 +14,6 @@ import {
 } from '../../faults/faulty-upstreams.ts';
 import { freePort, type RealServer, runServer, scratchDirectory } from '../../kit/real-server.ts';
 import { startUnloop, type UnloopProcess } from '../../kit/unloop-process.ts';
-import { type TodaysName, today } from '../support/today.ts';
 
 /** A forwarder that runs. */
 export interface Forwarder {

@@ -3,6 +3,7 @@
 // comparison asks: room for all questions at once, a cache, the times that the tests know.
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { today } from '../../../bench/compare/today.ts';
 import { type Forwarder, STRANGER } from '../../conformance/forwarder.ts';
 import { type Stage, TLS_NAME, ZONES, type Zone } from '../../conformance/stage.ts';
 import {
@@ -12,7 +13,6 @@ import {
   scratchDirectory,
   startDnsmasq,
 } from '../../kit/real-server.ts';
-import { today } from './today.ts';
 
 export interface Peer extends Forwarder {
   readonly server: RealServer;

@@ -1,8 +1,9 @@
 // Before the first test of the laboratory: what has to be unpacked or built from sources is, so
 // that no test's time goes into it. Minutes on a machine that is new to it, no time afterwards.
+
+import { ensureCoredns } from '../../../bench/compare/build-coredns.ts';
+import { ensureTodaysRoot } from '../../../bench/compare/today.ts';
 import { goTool, kubernetesValidate, node24, operatorReader } from '../cluster/tools.ts';
-import { ensureCoredns } from './coredns.ts';
-import { ensureTodaysRoot } from './today.ts';
 
 export default function installTools(): void {
   const startedMs = performance.now();

@@ -3,12 +3,13 @@
 // built from its Go module.
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { COREDNS_VERSION, startCoredns } from './coredns.ts';
+import { COREDNS_VERSION } from '../../../bench/compare/build-coredns.ts';
+import { type TodaysName, today } from '../../../bench/compare/today.ts';
+import { startCoredns } from './coredns.ts';
 import { labDirectory } from './lab-directory.ts';
 import type { LabProcess } from './lab-process.ts';
 import type { Namespace } from './namespace.ts';
 import { startResolved } from './resolved.ts';
-import { type TodaysName, today } from './today.ts';
 
 /** Waits until something in the namespace listens on UDP port 53 of this address (or of all). */
 export async function untilListening(

@@ -2,11 +2,11 @@
 // own, so that nothing of this machine changes and its files can be read from outside.
 import { chownSync, existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { today, USERS } from '../../../bench/compare/today.ts';
 import { labDirectory } from './lab-directory.ts';
 import type { LabProcess } from './lab-process.ts';
 import type { Namespace } from './namespace.ts';
 import { untilListening } from './real-servers.ts';
-import { today, USERS } from './today.ts';
 
 export interface Resolved {
   /**

@@ -7,7 +7,7 @@ import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { LAB_CACHE, LAB_PROGRAMS } from '../../../bench/compare/lab-programs.ts';
+import { LAB_CACHE, LAB_PROGRAMS } from './lab-programs.ts';
 
 interface Program {
   /** Debian's package of it. */
