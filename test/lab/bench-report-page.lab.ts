@@ -4,20 +4,10 @@ import { execFileSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { browse } from './support/browser.ts';
 import { labDirectory, removeLabDirectories } from './support/lab-directory.ts';
 
 const PROGRAM = new URL('../../dist/unloop/main.js', import.meta.url).pathname;
-const CHROMIUM_FLAGS = [
-  '--headless',
-  '--hide-scrollbars',
-  '--no-sandbox',
-  '--disable-gpu',
-  '--disable-quic',
-  '--no-first-run',
-  '--disable-background-networking',
-  '--disable-component-update',
-  '--disable-sync',
-];
 let folder: string;
 let storm: string;
 
@@ -40,17 +30,7 @@ function widths(page: string, windowPx: number): { content: number; window: numb
       '<script>onload = () => { const d = document.querySelector("iframe").contentDocument;' +
       'document.title = d.documentElement.scrollWidth + " of " + d.defaultView.innerWidth; }</script>',
   );
-  const flags = [
-    ...CHROMIUM_FLAGS,
-    `--user-data-dir=${join(folder, 'profile')}`,
-    '--allow-file-access-from-files',
-    '--virtual-time-budget=2000',
-    '--dump-dom',
-  ];
-  const dom = execFileSync('chromium', [...flags, `file://${measured}`], {
-    encoding: 'utf8',
-    stdio: ['ignore', 'pipe', 'ignore'],
-  });
+  const dom = browse(`file://${measured}`, ['--dump-dom']);
   const match = /<title>(\d+) of (\d+)<\/title>/.exec(dom);
   if (match === null) throw new Error(`the browser measured nothing:\n${dom.slice(0, 2000)}`);
   return { content: Number(match[1]), window: Number(match[2]) };
