@@ -8,43 +8,22 @@ import { HEADER_LENGTH } from '../wire/header.ts';
 import type { ParsedQuery } from '../wire/query.ts';
 import { CasePattern } from './case-pattern.ts';
 import { Evidence } from './evidence.ts';
+import { type LoopFinding, LoopVerdict, MAX_CARRIED_TAGS } from './finding.ts';
 import { KeyRing, type LoopKeyMaterial } from './keys.ts';
-import { PROBE_QTYPE, ProbeReader, ProbeVerdict } from './probe.ts';
+import { PROBE_QTYPE, ProbeReader, ProbeVerdict, ReadProbe } from './probe.ts';
 import type { SentQuestions } from './sent-questions.ts';
-import { TAG_LENGTH, TAG_OPTION, TagReader, TagVerdict } from './tag.ts';
+import { ReadTag, TAG_LENGTH, TAG_OPTION, TagReader, TagVerdict } from './tag.ts';
 
 // What else the pipeline needs.
 export { Evidence } from './evidence.ts';
+export { LoopFinding, LoopVerdict, MAX_CARRIED_TAGS } from './finding.ts';
 export { FILLED_TAG_OFFSET, MAX_FILLER_LENGTH, TAG_LENGTH, TAG_OPTION } from './tag.ts';
-
-/** What to do with a query. */
-export const LoopVerdict = {
-  /** There is no evidence of a loop. */
-  pass: 0,
-  /** Handle it like any other, and have `routeSlot` probed (−1: every route of its zone). */
-  suspect: 1,
-  /**
-   * It is ours: SERVFAIL with EDE 14, neither cached nor coalesced. `certain` says whether this is
-   * enough to quarantine the route.
-   */
-  loop: 2,
-  /** It passed too many hops: the same answer; no route of ours is known to be the cause. */
-  tooManyHops: 3,
-} as const;
-export type LoopVerdict = (typeof LoopVerdict)[keyof typeof LoopVerdict];
 
 /**
  * With fewer letters than this, our pattern proves no more than the question itself: if a client
  * draws case at random, every 1024th query has ten of them right.
  */
 export const SUSPECT_LETTERS = 16;
-/**
- * Tags of others that are forwarded after our own. If there are more, the last ones, which came
- * furthest, are dropped. A client may write as many as it likes: their number never counts against
- * the query, and one more hop finds room for its own.
- */
-export const MAX_CARRIED_TAGS = 3;
-
 /**
  * Own tags of one batch that are compared with what was sent: a few prove the loop. The rest of a
  * storm needs only its answer, which must cost less than one from the cache.
@@ -62,30 +41,6 @@ export interface DetectorOptions {
 }
 
 export class LoopDetector {
-  // Results of the last check(). Valid until the next.
-  /**
-   * How the query was recognized; meaningful with the verdicts suspect, loop and tooManyHops.
-   */
-  evidence: Evidence = Evidence.edns;
-  /** Our route by which the query left; −1 if unknown or another replica's. */
-  routeSlot = -1;
-  /** Proof: authentic, ours, by one of our routes, and sent moments ago. */
-  certain = false;
-  /**
-   * The query is another replica's probe: the answer is writeProbeProof()'s instead of SERVFAIL.
-   */
-  wantsProof = false;
-  /** With evidence probe: which. */
-  probeNonce = 0;
-  /** HOPS for the tag of the query that we send for this one. */
-  hops = 0;
-  /**
-   * Tags of others to append to that query: `carriedCount` of TAG_LENGTH bytes each, at
-   * carriedOffsets in the incoming query.
-   */
-  carriedCount = 0;
-  readonly carriedOffsets = new Int32Array(MAX_CARRIED_TAGS);
-
   /** Own tags that were compared with what was sent, at this reading of the clock. */
   #tied = 0;
   #tiedAtMs = -1;
@@ -97,6 +52,8 @@ export class LoopDetector {
   readonly #clock: Clock;
   readonly #pattern: CasePattern;
   readonly #maxHops: number;
+  readonly #tag = new ReadTag();
+  readonly #probe = new ReadProbe();
 
   constructor(options: DetectorOptions) {
     const nowMs = options.clock.nowMs;
@@ -150,23 +107,24 @@ export class LoopDetector {
    * Judges a query. One without options, without upper-case letters and not of type HINFO can carry
    * no evidence and costs three comparisons.
    */
-  check(bytes: Uint8Array, q: ParsedQuery): LoopVerdict {
-    this.hops = 0;
-    this.carriedCount = 0;
+  check(bytes: Uint8Array, q: ParsedQuery, found: LoopFinding): LoopVerdict {
+    found.hops = 0;
+    found.carriedCount = 0;
     if (q.optionsLength === 0 && !q.hasUpperCase && q.qtype !== PROBE_QTYPE) return LoopVerdict.pass;
-    return this.#examine(bytes, q);
+    return this.#examine(bytes, q, found);
   }
 
-  #examine(bytes: Uint8Array, q: ParsedQuery): LoopVerdict {
+  #examine(bytes: Uint8Array, q: ParsedQuery, found: LoopFinding): LoopVerdict {
     const nowMs = this.#clock.nowMs;
     this.keys.advance(nowMs);
-    this.routeSlot = -1;
-    this.certain = false;
-    this.wantsProof = false;
+    found.routeSlot = -1;
+    found.certain = false;
+    found.wantsProof = false;
     let verdict: LoopVerdict = LoopVerdict.pass;
-    if (q.optionsLength !== 0) verdict = this.#checkOptions(bytes, q, nowMs);
-    if (verdict === LoopVerdict.pass && q.qtype === PROBE_QTYPE) verdict = this.#checkProbe(bytes, q, nowMs);
-    if (verdict === LoopVerdict.pass && q.hasUpperCase) verdict = this.#checkCase(bytes, q, nowMs);
+    if (q.optionsLength !== 0) verdict = this.#checkOptions(bytes, q, nowMs, found);
+    if (verdict === LoopVerdict.pass && q.qtype === PROBE_QTYPE)
+      verdict = this.#checkProbe(bytes, q, nowMs, found);
+    if (verdict === LoopVerdict.pass && q.hasUpperCase) verdict = this.#checkCase(bytes, q, nowMs, found);
     return verdict;
   }
 
@@ -174,7 +132,7 @@ export class LoopDetector {
    * Walks the options: bytes of code, length and data one after the other; an invalid one ends the
    * walk.
    */
-  #checkOptions(bytes: Uint8Array, q: ParsedQuery, nowMs: number): LoopVerdict {
+  #checkOptions(bytes: Uint8Array, q: ParsedQuery, nowMs: number, found: LoopFinding): LoopVerdict {
     const end = q.optionsOffset + q.optionsLength;
     let hops = 0;
     let others = 0;
@@ -185,21 +143,21 @@ export class LoopDetector {
       const dataOffset = at + OPTION_HEADER_LENGTH;
       at = dataOffset + length;
       if (code !== TAG_OPTION || at > end) continue;
-      const tag = this.tags.read(bytes, dataOffset, length, nowMs);
+      const tag = this.tags.read(bytes, dataOffset, length, nowMs, this.#tag);
       if (tag === TagVerdict.none) continue;
-      if (tag === TagVerdict.own) return this.#ownTagSeen(bytes, q, nowMs);
+      if (tag === TagVerdict.own) return this.#ownTagSeen(bytes, q, nowMs, found);
       if (tag === TagVerdict.ring) ringSeen = true;
-      if (tag === TagVerdict.hop && this.tags.hops + 1 > hops) hops = this.tags.hops + 1;
-      if (others < MAX_CARRIED_TAGS) this.carriedOffsets[others] = at - TAG_LENGTH;
+      if (tag === TagVerdict.hop && this.#tag.hops + 1 > hops) hops = this.#tag.hops + 1;
+      if (others < MAX_CARRIED_TAGS) found.carriedOffsets[others] = at - TAG_LENGTH;
       others++;
     }
     if (others === 0) return LoopVerdict.pass;
-    this.evidence = Evidence.edns;
+    found.evidence = Evidence.edns;
     if (ringSeen) return LoopVerdict.loop;
-    this.hops = hops;
-    this.carriedCount = Math.min(others, MAX_CARRIED_TAGS);
+    found.hops = hops;
+    found.carriedCount = Math.min(others, MAX_CARRIED_TAGS);
     if (hops <= this.#maxHops) return LoopVerdict.pass;
-    this.evidence = Evidence.hops;
+    found.evidence = Evidence.hops;
     return LoopVerdict.tooManyHops;
   }
 
@@ -207,29 +165,29 @@ export class LoopDetector {
    * The tag is ours. If the question left by the tag's route moments ago, it is a loop and not a
    * tag that somebody copied.
    */
-  #ownTagSeen(bytes: Uint8Array, q: ParsedQuery, nowMs: number): LoopVerdict {
-    this.evidence = Evidence.edns;
-    this.routeSlot = this.tags.routeSlot;
+  #ownTagSeen(bytes: Uint8Array, q: ParsedQuery, nowMs: number, found: LoopFinding): LoopVerdict {
+    found.evidence = Evidence.edns;
+    found.routeSlot = this.#tag.routeSlot;
     if (nowMs !== this.#tiedAtMs) {
       this.#tiedAtMs = nowMs;
       this.#tied = 0;
     }
     if (this.#tied++ >= MAX_TIED_PER_INSTANT) return LoopVerdict.loop;
     this.#pattern.identify(bytes, HEADER_LENGTH, q.qnameLength, q.qtype);
-    this.certain = this.sent.has(this.#pattern.hash, this.routeSlot, nowMs);
+    found.certain = this.sent.has(this.#pattern.hash, found.routeSlot, nowMs);
     return LoopVerdict.loop;
   }
 
-  #checkProbe(bytes: Uint8Array, q: ParsedQuery, nowMs: number): LoopVerdict {
-    const probe = this.probes.read(bytes, q, nowMs);
+  #checkProbe(bytes: Uint8Array, q: ParsedQuery, nowMs: number, found: LoopFinding): LoopVerdict {
+    const probe = this.probes.read(bytes, q, nowMs, this.#probe);
     if (probe === ProbeVerdict.none) return LoopVerdict.pass;
-    this.evidence = Evidence.probe;
-    this.probeNonce = this.probes.nonce;
+    found.evidence = Evidence.probe;
+    found.probeNonce = this.#probe.nonce;
     if (probe === ProbeVerdict.own) {
-      this.routeSlot = this.probes.routeSlot;
-      this.certain = true;
+      found.routeSlot = this.#probe.routeSlot;
+      found.certain = true;
     } else {
-      this.wantsProof = true;
+      found.wantsProof = true;
     }
     return LoopVerdict.loop;
   }
@@ -237,11 +195,11 @@ export class LoopDetector {
   /**
    * Never proof: somebody may have seen the pattern in an answer. A probe finds out.
    */
-  #checkCase(bytes: Uint8Array, q: ParsedQuery, nowMs: number): LoopVerdict {
+  #checkCase(bytes: Uint8Array, q: ParsedQuery, nowMs: number, found: LoopFinding): LoopVerdict {
     const letters = this.#pattern.match(bytes, HEADER_LENGTH, q.qnameLength, q.qtype);
     if (letters < SUSPECT_LETTERS) return LoopVerdict.pass;
-    this.evidence = Evidence.case;
-    this.routeSlot = Math.max(-1, this.sent.findRoute(this.#pattern.hash, nowMs));
+    found.evidence = Evidence.case;
+    found.routeSlot = Math.max(-1, this.sent.findRoute(this.#pattern.hash, nowMs));
     return LoopVerdict.suspect;
   }
 }

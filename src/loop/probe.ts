@@ -169,18 +169,21 @@ function decodeName(bytes: Uint8Array, offset: number, payload: Uint8Array): boo
 export const ProbeVerdict = {
   /** Not a probe, or a forged or expired one. */
   none: 0,
-  /** Ours: routeSlot and nonce say which. */
+  /** Ours: its route and nonce say which. */
   own: 1,
   /** From another replica of our ring: it wants the proof (writeProbeProof). */
   ring: 2,
 } as const;
 export type ProbeVerdict = (typeof ProbeVerdict)[keyof typeof ProbeVerdict];
 
-/** Recognizes incoming probes. One per thread. */
-export class ProbeReader {
-  /** Of the probe read last. */
+/** What a probe says. */
+export class ReadProbe {
   routeSlot = -1;
   nonce = 0;
+}
+
+/** Recognizes incoming probes. One per thread. */
+export class ProbeReader {
   readonly ownBudget: WorkBudget;
   readonly replicaBudget: WorkBudget;
   readonly #keys: KeyRing;
@@ -193,10 +196,10 @@ export class ProbeReader {
   }
 
   /**
-   * Judges a query. One that is not HINFO with two first labels of 20 bytes costs a comparison or
-   * two.
+   * Judges a query; what an authentic probe says is in `out` then. One that is not HINFO with two
+   * first labels of 20 bytes costs a comparison or two.
    */
-  read(bytes: Uint8Array, q: ParsedQuery, nowMs: number): ProbeVerdict {
+  read(bytes: Uint8Array, q: ParsedQuery, nowMs: number, out: ReadProbe): ProbeVerdict {
     if (q.qtype !== PROBE_QTYPE || q.qnameLength <= LABELS_LENGTH) return ProbeVerdict.none;
     const payload = this.#payload;
     if (!decodeName(bytes, HEADER_LENGTH, payload)) return ProbeVerdict.none;
@@ -208,9 +211,9 @@ export class ProbeReader {
     const keys = keysOfSeconds(this.#keys, seconds);
     if (keys === null || !(own ? this.ownBudget : this.replicaBudget).take(nowMs)) return ProbeVerdict.none;
     if (!timingSafeEqual(computeMac(keys, payload), payload.subarray(MAC_OFFSET))) return ProbeVerdict.none;
-    this.routeSlot = payload.readUInt16BE(ROUTE_OFFSET);
-    this.nonce = payload.readUInt32BE(0);
-    if (this.routeSlot >= MAX_ROUTES) return ProbeVerdict.none;
+    out.routeSlot = payload.readUInt16BE(ROUTE_OFFSET);
+    out.nonce = payload.readUInt32BE(0);
+    if (out.routeSlot >= MAX_ROUTES) return ProbeVerdict.none;
     return own ? ProbeVerdict.own : ProbeVerdict.ring;
   }
 }

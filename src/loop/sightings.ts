@@ -11,7 +11,7 @@ export interface LoopSighting {
   /** −1: not known which (a replica's query, too many hops). */
   readonly route: number;
   readonly evidence: Evidence;
-  /** At least one was proof (LoopDetector.certain). */
+  /** At least one was proof (LoopFinding.certain). */
   readonly certain: boolean;
   readonly count: number;
   /**

@@ -88,6 +88,14 @@ export const TagVerdict = {
 } as const;
 export type TagVerdict = (typeof TagVerdict)[keyof typeof TagVerdict];
 
+/** What a tag says. */
+export class ReadTag {
+  /** The sender's route slot. Meaningful to us only if the verdict is `own`. */
+  routeSlot = -1;
+  /** HOPS. */
+  hops = 0;
+}
+
 /** A tag with hop count 0, at FILLED_TAG_OFFSET. */
 export function buildTag(material: LoopKeyMaterial, keys: EpochKeys, routeSlot: number): WordBytes {
   const tag = Buffer.alloc(TAG_LENGTH);
@@ -112,12 +120,6 @@ function computeMac(keys: EpochKeys, tag: Uint8Array): Buffer {
 
 /** Creates tags to send and judges those that arrive. One per thread. */
 export class TagReader {
-  /**
-   * Of the last tag read: the sender's route slot. Meaningful to us only if the verdict is `own`.
-   */
-  routeSlot = -1;
-  /** Of the tag read last: HOPS. */
-  hops = 0;
   /** Bounds the HMACs done for tags of other processes. */
   readonly budget: WorkBudget;
   readonly #keys: KeyRing;
@@ -152,20 +154,23 @@ export class TagReader {
     return tag;
   }
 
-  /** Judges an option's data. Allocates and computes only for a tag that was not seen before. */
-  read(bytes: Uint8Array, dataOffset: number, dataLength: number, nowMs: number): TagVerdict {
+  /**
+   * Judges an option's data; what a tag of this version says is in `out` then. Allocates and
+   * computes only for a tag that was not seen before.
+   */
+  read(bytes: Uint8Array, dataOffset: number, dataLength: number, nowMs: number, out: ReadTag): TagVerdict {
     const fillerLength = dataLength - TAG_LENGTH;
     const tagOffset = dataOffset + fillerLength;
     if (fillerLength < 0 || fillerLength > MAX_FILLER_LENGTH || bytes[tagOffset] !== VERSION)
       return TagVerdict.none;
-    this.hops = bytes[tagOffset + HOPS_OFFSET]!;
-    this.routeSlot = readUint16(bytes, tagOffset + ROUTE_OFFSET);
+    out.hops = bytes[tagOffset + HOPS_OFFSET]!;
+    out.routeSlot = readUint16(bytes, tagOffset + ROUTE_OFFSET);
     const material = this.#keys.material;
     const sameRing = readUint32(bytes, tagOffset + RING_OFFSET) === material.ringId;
     const keys = this.#keys.find(readUint32(bytes, tagOffset + EPOCH_OFFSET));
     if (sameRing && readUint32(bytes, tagOffset + INSTANCE_OFFSET) === material.instance) {
-      if (keys === null || this.routeSlot >= MAX_ROUTES) return TagVerdict.none;
-      return equalTags(this.#ownTag(keys, this.routeSlot), FILLED_TAG_OFFSET, bytes, tagOffset)
+      if (keys === null || out.routeSlot >= MAX_ROUTES) return TagVerdict.none;
+      return equalTags(this.#ownTag(keys, out.routeSlot), FILLED_TAG_OFFSET, bytes, tagOffset)
         ? TagVerdict.own
         : TagVerdict.none;
     }

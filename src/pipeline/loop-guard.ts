@@ -4,7 +4,7 @@
 import type { Clock } from '../base/clock.ts';
 import type { TimerWheel, WheelTimer } from '../base/timer-wheel.ts';
 import { formatPeer, hashAddress, isLoopbackPeer, sameAddress } from '../io/peer.ts';
-import { type LoopDetector, LoopVerdict } from '../loop/detector.ts';
+import { type LoopDetector, LoopFinding, LoopVerdict } from '../loop/detector.ts';
 import { type DoubtOwner, Doubts } from '../loop/doubts.ts';
 import { NO_ROUTE, SEVERAL_ROUTES } from '../loop/sent-questions.ts';
 import {
@@ -66,6 +66,8 @@ export class LoopGuard implements WheelTimer, DoubtOwner {
   /** Swapped as a whole when routing changes; set before the first query. */
   zones: ZoneTable = NO_ZONES;
   readonly detector: LoopDetector;
+  /** What check() found out about its query. */
+  readonly finding = new LoopFinding();
   readonly #clock: Clock;
   readonly #wheel: TimerWheel;
   readonly #counters: Counters;
@@ -92,9 +94,9 @@ export class LoopGuard implements WheelTimer, DoubtOwner {
 
   /** Checks a query; true: it was one of ours that came back, and has been answered. */
   check(bytes: Uint8Array, q: ParsedQuery, path: ClientPath, peers: Int32Array, peerOffset: number): boolean {
-    const verdict = this.detector.check(bytes, q);
+    const verdict = this.detector.check(bytes, q, this.finding);
     if (verdict === LoopVerdict.pass) return false;
-    const { routeSlot } = this.detector;
+    const { routeSlot } = this.finding;
     if (verdict === LoopVerdict.suspect) {
       this.#suspect(routeSlot, Suspicion.caseLetters);
       return false;
@@ -115,11 +117,11 @@ export class LoopGuard implements WheelTimer, DoubtOwner {
     peers: Int32Array,
     peerOffset: number,
   ): void {
-    const { evidence, routeSlot, certain, probeNonce } = this.detector;
+    const { evidence, routeSlot, certain, probeNonce, wantsProof } = this.finding;
     const route = routeSlot < 0 ? undefined : this.zones.routes.get(routeSlot);
     let text: Uint8Array = route?.loopText ?? UNKNOWN_ROUTE_TEXT;
     if (verdict === LoopVerdict.tooManyHops) text = TOO_MANY_HOPS_TEXT;
-    if (this.detector.wantsProof) {
+    if (wantsProof) {
       this.#answers.probeProof(bytes, q, this.detector.keys, path, peers, peerOffset);
     } else {
       this.#answers.error(bytes, q, path, peers, peerOffset, Rcode.SERVFAIL, EdeCode.notReady, text);

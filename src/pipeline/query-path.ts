@@ -156,7 +156,11 @@ export class QueryPath {
     const q = this.#query;
     const { table } = this.#forward;
     let flight = q.opaque ? table.findOpaque(bytes, length, q, zone) : table.find(bytes, q, zone);
-    if (flight === null ? q.opaque && table.alike >= MAX_OPAQUE_ALIKE : this.#isFull(flight, path.stream)) {
+    if (
+      flight === null
+        ? q.opaque && table.countOpaque(bytes, q, zone) >= MAX_OPAQUE_ALIKE
+        : this.#isFull(flight, path.stream)
+    ) {
       return this.#refuse(Drop.waiters_limit, bytes, path, peers, peerOffset);
     }
     if (flight === null && q.opaque && !this.#forward.mayKeepWhole(length)) {
@@ -181,7 +185,7 @@ export class QueryPath {
       return true;
     }
     flight = this.#forward.begin(bytes, length, q, zone, hasStale);
-    flight.carryTags(bytes, this.#loopGuard.detector);
+    flight.carryTags(bytes, this.#loopGuard.finding);
     waiter.named = flight.query;
     flight.addWaiter(waiter);
     this.#loopGuard.beforeSending();
@@ -210,7 +214,7 @@ export class QueryPath {
     const q = this.#query;
     if (this.#forward.table.find(bytes, q, zone) !== null || !this.#forward.mayBegin(zone)) return;
     const flight = this.#forward.begin(bytes, length, q, zone, false);
-    flight.carryTags(bytes, this.#loopGuard.detector);
+    flight.carryTags(bytes, this.#loopGuard.finding);
     this.#counters.increment(Counter.cachePrefetches);
     this.#forward.tryNext(flight);
   }

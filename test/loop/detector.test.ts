@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import {
   Evidence,
   type LoopDetector,
+  LoopFinding,
   LoopVerdict,
   MAX_CARRIED_TAGS,
   MAX_FILLER_LENGTH,
@@ -23,11 +24,24 @@ const ROUTE = 12;
 const LONG = 'a-service-with-a-long-name.in-some-namespace.example.com';
 const SHORT = 'www.example.com';
 
+const findings = new WeakMap<LoopDetector, LoopFinding>();
+
+/** What a detector found out about its last query. */
+function findingOf(detector: LoopDetector): LoopFinding {
+  let finding = findings.get(detector);
+  if (finding === undefined) {
+    finding = new LoopFinding();
+    findings.set(detector, finding);
+  }
+  return finding;
+}
+
 /** What a verdict comes with. */
 function judge(detector: LoopDetector, { bytes, q }: Incoming): Record<string, unknown> {
-  const verdict = detector.check(bytes, q);
+  const finding = findingOf(detector);
+  const verdict = detector.check(bytes, q, finding);
   if (verdict === LoopVerdict.pass) return { verdict };
-  const { evidence, routeSlot, certain } = detector;
+  const { evidence, routeSlot, certain } = finding;
   return { verdict, evidence, routeSlot, certain };
 }
 
@@ -106,7 +120,7 @@ describe('our tag', () => {
       { code, data: version },
     ]) {
       expect(judge(node.detector, query(SHORT, Type.A, [option]))).toEqual(PASS);
-      expect(node.detector.carriedCount).toBe(0);
+      expect(findingOf(node.detector).carriedCount).toBe(0);
     }
   });
 
@@ -227,7 +241,7 @@ describe('our case pattern', () => {
         bytes[at] = byte ^ (((coins[coin + (letter >> 5)]! >>> (letter & 31)) & 1) << 5);
         letter++;
       }
-      const verdict = detector.check(bytes, q);
+      const verdict = detector.check(bytes, q, findingOf(detector));
       if (verdict === LoopVerdict.loop) proofs++;
       else if (verdict === LoopVerdict.suspect) suspicions++;
     }
@@ -257,8 +271,8 @@ describe('a probe', () => {
       const sent = probe(node, suffix);
       expect(judge(node.detector, sent)).toEqual(proof(Evidence.probe));
       expect(judge(node.anotherWorker(), scrambled(sent))).toEqual(proof(Evidence.probe));
-      expect(node.detector.probeNonce).toBe(99);
-      expect(node.detector.wantsProof).toBe(false);
+      expect(findingOf(node.detector).probeNonce).toBe(99);
+      expect(findingOf(node.detector).wantsProof).toBe(false);
     }
   });
 
@@ -271,7 +285,7 @@ describe('a probe', () => {
       routeSlot: -1,
       certain: false,
     });
-    expect(b.detector.wantsProof).toBe(true);
+    expect(findingOf(b.detector).wantsProof).toBe(true);
   });
 
   it('of another ring, or another key, passes like any name', () => {
@@ -325,8 +339,8 @@ describe('replicas with one cluster key', () => {
 describe('tiers', () => {
   const clock = new HandClock();
   const carriedOf = ({ detector }: Node, { bytes }: Incoming): Option[] =>
-    Array.from({ length: detector.carriedCount }, (_, i) => {
-      const offset = detector.carriedOffsets[i]!;
+    Array.from({ length: findingOf(detector).carriedCount }, (_, i) => {
+      const offset = findingOf(detector).carriedOffsets[i]!;
       return { code: TAG_OPTION, data: bytes.slice(offset, offset + TAG_LENGTH) };
     });
 
@@ -334,7 +348,7 @@ describe('tiers', () => {
   function pass(node: Node, sent: Incoming): Incoming {
     expect(judge(node.detector, sent)).toEqual(PASS);
     const carried = carriedOf(node, sent);
-    return node.send(sent, ROUTE, { hops: node.detector.hops, carried });
+    return node.send(sent, ROUTE, { hops: findingOf(node.detector).hops, carried });
   }
 
   it('of different rings with one key are hops, and are counted', () => {
@@ -342,7 +356,7 @@ describe('tiers', () => {
     let sent = nodes[0]!.send(query(SHORT), ROUTE);
     for (const [i, node] of nodes.slice(1).entries()) {
       sent = pass(node, sent);
-      expect(node.detector.hops).toBe(i + 1);
+      expect(findingOf(node.detector).hops).toBe(i + 1);
     }
   });
 
@@ -361,9 +375,9 @@ describe('tiers', () => {
       new Node({ clusterKey: 'key', ring: 'b', clock }),
     ];
     judge(b.detector, a.send(query(SHORT), ROUTE, { hops: 3 }));
-    expect([b.detector.hops, b.detector.carriedCount]).toEqual([4, 1]);
+    expect([findingOf(b.detector).hops, findingOf(b.detector).carriedCount]).toEqual([4, 1]);
     judge(b.detector, query(SHORT));
-    expect([b.detector.hops, b.detector.carriedCount]).toEqual([0, 0]);
+    expect([findingOf(b.detector).hops, findingOf(b.detector).carriedCount]).toEqual([0, 0]);
   });
 
   it('end a query that passed more of them than maxHops', () => {

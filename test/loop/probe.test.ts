@@ -11,6 +11,7 @@ import {
   PROBE_QTYPE,
   ProbeReader,
   ProbeVerdict,
+  ReadProbe,
   writeProbeProof,
 } from '../../src/loop/probe.ts';
 import { Type } from '../../src/wire/codes.ts';
@@ -31,10 +32,10 @@ function judge(
   name: Uint8Array,
   qtype: number = PROBE_QTYPE,
   nowMs = NOW_MS,
-): ProbeReader & { verdict: ProbeVerdict } {
-  const reader = new ProbeReader(keys, nowMs);
+): ReadProbe & { verdict: ProbeVerdict } {
   const { bytes, q } = query(name, qtype);
-  return Object.assign(reader, { verdict: reader.read(bytes, q, nowMs) });
+  const said = new ReadProbe();
+  return { verdict: new ProbeReader(keys, nowMs).read(bytes, q, nowMs, said), ...said };
 }
 
 describe('probe', () => {
@@ -245,10 +246,11 @@ describe('probe', () => {
     const bogus = makeProbeName(ringOf(createKeyMaterial('other', 'edge')), 1, ROOT, 7, NOW_MS)!;
     // The time in it is right, so that only the HMAC tells.
     const { bytes, q } = query(bogus, PROBE_QTYPE);
-    for (let i = 0; i < 1000; i++) expect(reader.read(bytes, q, NOW_MS)).toBe(ProbeVerdict.none);
+    for (let i = 0; i < 1000; i++)
+      expect(reader.read(bytes, q, NOW_MS, new ReadProbe())).toBe(ProbeVerdict.none);
     expect(reader.replicaBudget.refused).toBe(800);
     expect(reader.ownBudget.refused).toBe(0);
     const own = query(makeProbeName(shared, 2, ROOT, 9, NOW_MS)!, PROBE_QTYPE);
-    expect(reader.read(own.bytes, own.q, NOW_MS)).toBe(ProbeVerdict.own);
+    expect(reader.read(own.bytes, own.q, NOW_MS, new ReadProbe())).toBe(ProbeVerdict.own);
   });
 });

@@ -19,9 +19,6 @@ const BUCKETS = 4096;
 export class FlightTable {
   readonly #buckets: (Flight | null)[] = new Array<Flight | null>(BUCKETS).fill(null);
 
-  /** Set by findOpaque(): how many opaque flights ask the same question, with any signature. */
-  alike = 0;
-
   /**
    * The flight that asks exactly this (name without case, type, class, DO, CD, RD, servers); null
    * if there is none.
@@ -36,18 +33,22 @@ export class FlightTable {
    * The opaque flight whose query is equal, byte by byte except for the ID; null if there is none.
    */
   findOpaque(bytes: Uint8Array, length: number, q: ParsedQuery, zone: Zone): Flight | null {
-    this.alike = 0;
-    let found: Flight | null = null;
+    let flight = this.#buckets[q.keyHash & (BUCKETS - 1)] ?? null;
+    while (flight !== null && !isRepeated(flight, bytes, length, q, zone)) flight = flight.next;
+    return flight;
+  }
+
+  /** How many opaque flights ask the same question, with any signature. */
+  countOpaque(bytes: Uint8Array, q: ParsedQuery, zone: Zone): number {
+    let count = 0;
     for (
       let flight = this.#buckets[q.keyHash & (BUCKETS - 1)] ?? null;
       flight !== null;
       flight = flight.next
     ) {
-      if (!flight.opaque || !asksSame(flight, bytes, q, zone)) continue;
-      this.alike++;
-      if (flight.queryLength === length && equalBytes(flight.query, 2, bytes, 2, length - 2)) found = flight;
+      if (flight.opaque && asksSame(flight, bytes, q, zone)) count++;
     }
-    return found;
+    return count;
   }
 
   /** The flights that may use a route, as they are now (a copy: the caller may complete them). */
@@ -82,6 +83,16 @@ export class FlightTable {
     }
     flight.next = null;
   }
+}
+
+/** Whether the opaque query is the flight's, byte by byte except for the ID. */
+function isRepeated(flight: Flight, bytes: Uint8Array, length: number, q: ParsedQuery, zone: Zone): boolean {
+  return (
+    flight.opaque &&
+    flight.queryLength === length &&
+    asksSame(flight, bytes, q, zone) &&
+    equalBytes(flight.query, 2, bytes, 2, length - 2)
+  );
 }
 
 /**

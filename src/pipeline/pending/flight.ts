@@ -9,7 +9,7 @@
 //                      └─ LINGER_MS ───▶ given up: later replies match nothing
 import type { WheelTimer } from '../../base/timer-wheel.ts';
 import { copyBytes, WordBytes } from '../../base/word-bytes.ts';
-import { type LoopDetector, MAX_CARRIED_TAGS, MAX_FILLER_LENGTH, TAG_LENGTH } from '../../loop/detector.ts';
+import { type LoopFinding, MAX_CARRIED_TAGS, MAX_FILLER_LENGTH, TAG_LENGTH } from '../../loop/detector.ts';
 import { UpstreamQuery } from '../../upstream/exchange.ts';
 import { domainHash, domainLabel } from '../../wire/domain.ts';
 import { MAX_NAME_LENGTH, type ParsedQuery } from '../../wire/query.ts';
@@ -271,13 +271,13 @@ export class Flight implements WheelTimer {
   }
 
   /** Copies the tags of earlier hops from the query that starts this flight. */
-  carryTags(bytes: Uint8Array, detector: LoopDetector): void {
-    this.hops = detector.hops;
-    this.carriedCount = detector.carriedCount;
+  carryTags(bytes: Uint8Array, finding: LoopFinding): void {
+    this.hops = finding.hops;
+    this.carriedCount = finding.carriedCount;
     if (this.carriedCount === 0) return;
     this.carriedTags ??= new Uint8Array(MAX_CARRIED_BYTES);
     for (let i = 0; i < this.carriedCount; i++) {
-      copyBytes(bytes, detector.carriedOffsets[i]!, this.carriedTags, i * TAG_LENGTH, TAG_LENGTH);
+      copyBytes(bytes, finding.carriedOffsets[i]!, this.carriedTags, i * TAG_LENGTH, TAG_LENGTH);
     }
   }
 

@@ -4,6 +4,7 @@ import { createKeyMaterial, KeyRing } from '../../../src/loop/keys.ts';
 import {
   FILLED_TAG_OFFSET,
   MAX_FILLER_LENGTH,
+  ReadTag,
   TAG_LENGTH,
   TagReader,
   TagVerdict,
@@ -18,6 +19,7 @@ const otherRing = new TagReader(new KeyRing(createKeyMaterial('a cluster', 'fron
 const SENDERS = [alone, shared, replica, otherRing];
 /** What `shared` must say of a sound tag of each sender. */
 const VERDICTS = [TagVerdict.foreign, TagVerdict.own, TagVerdict.ring, TagVerdict.hop];
+const said = new ReadTag();
 let nowMs = NOW_MS;
 
 export const tag: FuzzTarget = {
@@ -29,9 +31,11 @@ export const tag: FuzzTarget = {
     nowMs += 10;
     const sender = input[0]! & 3;
     const sound = SENDERS[sender]!.tagFor(input[1]!, input[0]! >> 4).slice(FILLED_TAG_OFFSET);
-    check(shared.read(sound, 0, TAG_LENGTH, nowMs) === VERDICTS[sender], `a sound tag of sender ${sender}`);
-    if (sender === 1)
-      check(shared.routeSlot === input[1] && shared.hops === input[0]! >> 4, 'the route or hops');
+    check(
+      shared.read(sound, 0, TAG_LENGTH, nowMs, said) === VERDICTS[sender],
+      `a sound tag of sender ${sender}`,
+    );
+    if (sender === 1) check(said.routeSlot === input[1] && said.hops === input[0]! >> 4, 'the route or hops');
 
     // The sound tag with the rest of the input laid over it: authentic only if nothing but HOPS
     // differs.
@@ -44,16 +48,16 @@ export const tag: FuzzTarget = {
     const fillerLength = input[1]! % (MAX_FILLER_LENGTH + 1);
     const filled = new Uint8Array(fillerLength + TAG_LENGTH).fill(input[0]!);
     filled.set(changed, fillerLength);
-    const verdict = shared.read(filled, 0, filled.length, nowMs);
+    const verdict = shared.read(filled, 0, filled.length, nowMs, said);
     if (differs) {
       check(verdict === TagVerdict.none || verdict === TagVerdict.foreign, 'a forged tag is believed');
     } else {
       check(verdict === VERDICTS[sender], 'HOPS is not under the MAC, and yet matters');
     }
     // The input as it is, at any length.
-    const raw = shared.read(input, 0, input.length, nowMs);
+    const raw = shared.read(input, 0, input.length, nowMs, said);
     check(raw === TagVerdict.none || raw === TagVerdict.foreign, 'bytes of a stranger are believed');
-    check(alone.read(changed, 0, TAG_LENGTH, nowMs) !== TagVerdict.ring, 'a ring without a shared key');
+    check(alone.read(changed, 0, TAG_LENGTH, nowMs, said) !== TagVerdict.ring, 'a ring without a shared key');
     return verdict | (sender << 3) | (raw << 5) | (differs ? 0 : 256);
   },
 };
