@@ -1,0 +1,61 @@
+// What each route answers, without a listener; http.test.ts asks them through one.
+import { expect, it } from 'vitest';
+import { ROUTES, type RouteContext } from '../../src/admin/routes.ts';
+import { UnloopError } from '../../src/base/errors.ts';
+
+async function answer(path: string, source: object = {}, query = '') {
+  const context = { source, query: new URLSearchParams(query), nowMs: 0 } as unknown as RouteContext;
+  return ROUTES.get(path)!.answer(context);
+}
+
+it('shows private pages to nobody without a token, and changes nothing by GET', () => {
+  const facts = [...ROUTES].map(([path, { method, openness }]) => `${method} ${path} ${openness}`);
+  expect(facts.sort()).toEqual([
+    'GET / private',
+    'GET /config private',
+    'GET /health probe',
+    'GET /loops private',
+    'GET /metrics metrics',
+    'GET /ready probe',
+    'GET /upstreams private',
+    'POST /cache/flush private',
+  ]);
+});
+
+it('is ready with 200, and else says why with 503', async () => {
+  const ready = await answer('/ready', { readiness: () => ({ ready: true, reason: '' }) });
+  expect([ready.status, ready.body]).toEqual([200, '{"ready":true}\n']);
+  const not = await answer('/ready', { readiness: () => ({ ready: false, reason: 'no upstream' }) });
+  expect([not.status, not.body]).toEqual([503, '{"ready":false,"reason":"no upstream"}\n']);
+});
+
+it('shows the public fields of upstreams and episodes, and no other', async () => {
+  const upstreams = () => [{ address: '10.0.0.1', secret: 'x' }];
+  expect((await answer('/upstreams', { upstreams })).body).toBe('{"upstreams":[{"address":"10.0.0.1"}]}\n');
+  const loops = () => [{ upstream: '10.0.0.1', secret: 'x' }];
+  expect((await answer('/loops', { loops })).body).toBe('{"episodes":[{"upstream":"10.0.0.1"}]}\n');
+});
+
+it('masks the configuration', async () => {
+  expect((await answer('/config', { config: () => ({ token: 'x' }) })).body).toBe('{"token":"***"}\n');
+});
+
+it('flushes what the query names, and refuses what it cannot read', async () => {
+  const scopes: unknown[] = [];
+  const flushCache = async (scope: unknown) => scopes.push(scope) + 6;
+  expect((await answer('/cache/flush', { flushCache }, 'name=A.example')).body).toBe('{"flushed":7}\n');
+  expect(scopes).toEqual([{ name: 'a.example', zone: null }]);
+  const refused = await answer('/cache/flush', { flushCache }, 'nam=a');
+  expect(refused.status).toBe(400);
+  expect(scopes).toHaveLength(1);
+});
+
+it('answers 400 for a flush that cannot be, and passes any other error on', async () => {
+  const failing = (error: Error) => ({ flushCache: () => Promise.reject(error) });
+  const usage = new UnloopError('UNLOOP_USAGE', 'no such zone', 'Name another.');
+  expect(await answer('/cache/flush', failing(usage))).toMatchObject({
+    status: 400,
+    body: '{"error":"no such zone","remedy":"Name another."}\n',
+  });
+  await expect(answer('/cache/flush', failing(new Error('broken')))).rejects.toThrow('broken');
+});
