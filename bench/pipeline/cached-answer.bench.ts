@@ -3,7 +3,7 @@
 // vitest wraps every import, and what is built is several times as quick (docs/performance.md).
 import { bench, describe } from 'vitest';
 import { PEER_WORDS } from '../../src/io/datagram-socket.ts';
-import type { ClientPath } from '../../src/pipeline/client-path.ts';
+import type { ReplySink } from '../../src/pipeline/reply-sink.ts';
 import { FakeUpstream, PipelineFixture } from '../../test/pipeline/pipeline-fixture.ts';
 import { testQuery } from '../../test/pipeline/queries.ts';
 import { QNAME_POINTER, record } from '../../test/wire/build-message.ts';
@@ -14,7 +14,7 @@ const SLOT_BYTES = 4096;
 const SLOTS = 64;
 
 /** Answers go where a batch socket keeps them until it sends: one of 64 slots of one buffer. */
-class SlotClient implements ClientPath {
+class SlotClient implements ReplySink {
   readonly stream = false;
   readonly #slots: Uint8Array[];
   #next = 0;
@@ -56,7 +56,7 @@ function queriesFor(udpSize?: number): { bytes: Uint8Array; length: number }[] {
 const plain = queriesFor();
 const edns = queriesFor(1232);
 for (const { bytes, length } of plain) {
-  fixture.path.handle(bytes, length, client, peers, 0);
+  fixture.pipeline.handle(bytes, length, client, peers, 0);
   upstream.reply((message) => {
     const answer = record(QNAME_POINTER, 1, 3600, Uint8Array.of(192, 0, 2, 1));
     message[7] = 1;
@@ -67,7 +67,7 @@ fixture.clock.advance(1500);
 
 function askAll(queries: readonly { bytes: Uint8Array; length: number }[]): () => void {
   return () => {
-    for (const { bytes, length } of queries) fixture.path.handle(bytes, length, client, peers, 0);
+    for (const { bytes, length } of queries) fixture.pipeline.handle(bytes, length, client, peers, 0);
   };
 }
 

@@ -7,7 +7,7 @@ import type { KeyRing } from '../loop/keys.ts';
 import { writeProbeProof } from '../loop/probe.ts';
 import { Counter, type Counters } from '../metrics/counters.ts';
 import { EdeCode, Rcode } from '../wire/codes.ts';
-import { SERVER_UDP_SIZE } from '../wire/edns.ts';
+import { type Ede, ede, NO_EDE } from '../wire/ede.ts';
 import {
   FLAG_QR,
   FLAG_TC,
@@ -18,27 +18,22 @@ import {
   writeFlags,
   writeId,
 } from '../wire/header.ts';
-import type { ParsedQuery } from '../wire/query.ts';
 import { writeErrorReply, writeTruncatedReply } from '../wire/reply.ts';
 import { restoreForClient } from '../wire/restore.ts';
 import { appendKeepalive } from '../wire/tcp-keepalive.ts';
-import type { ClientPath } from './client-path.ts';
+import type { ClientQuery } from './client-query.ts';
 import type { Flight } from './pending/flight.ts';
 import type { Waiter, WaiterPool } from './pending/waiter.ts';
 import type { QueryLog } from './query-log.ts';
+import type { Recipient } from './reply-sink.ts';
 
-/** No EDE option. */
-export const NO_EDE = -1;
-const MAX_STREAM_BYTES = 65_535;
+const MAX_MESSAGE_BYTES = 65_535;
 
-/**
- * The longest answer that a client takes: the size in its OPT, but over UDP at most 1232 bytes,
- * which fit every path without fragmentation (flag day 2020, RFC 9715 §3.2).
- */
-export function answerLimit(stream: boolean, udpSize: number): number {
-  if (stream) return MAX_STREAM_BYTES;
-  return Math.min(udpSize, SERVER_UDP_SIZE);
-}
+/** EDE of stale data (RFC 8914 §4.4, §4.20), of a slot lost, and of no whole answer. */
+const STALE = ede(EdeCode.staleAnswer);
+const STALE_NXDOMAIN = ede(EdeCode.staleNxdomainAnswer);
+const SLOT_LOST = ede(EdeCode.other);
+const NOT_WHOLE = ede(EdeCode.noReachableAuthority);
 
 export class Answers {
   /** Set while log.queries is on. */
@@ -49,7 +44,7 @@ export class Answers {
   readonly #clock: Clock;
   readonly #hit = new CacheHit();
   /** Header and question of a made-up answer to a flight; stale data for one. */
-  readonly #scratch = WordBytes.ofLength(MAX_STREAM_BYTES);
+  readonly #scratch = WordBytes.ofLength(MAX_MESSAGE_BYTES);
 
   constructor(counters: Counters, cache: MessageCache, waiters: WaiterPool, clock: Clock) {
     this.#counters = counters;
@@ -59,97 +54,53 @@ export class Answers {
   }
 
   /** Answers a query with an error at once. */
-  error(
-    bytes: Uint8Array,
-    q: ParsedQuery,
-    path: ClientPath,
-    peers: Int32Array,
-    peerOffset: number,
-    rcode: number,
-    edeCode: number,
-    edeText: Uint8Array | null,
-  ): void {
-    const out = path.reserve();
-    const length = writeErrorReply(bytes, q, out, rcode, edeCode, edeText);
-    this.#send(path, out, length, peers, peerOffset, rcode);
+  error(query: ClientQuery, rcode: number, { code, text }: Ede): void {
+    const out = query.replyTo.reserve();
+    const length = writeErrorReply(query.message, query.parsed, out, rcode, code, text);
+    this.#send(query, out, length, rcode);
   }
 
   /** Answers a query with TC and no records: the client may repeat it over TCP. */
-  comeByTcp(
-    bytes: Uint8Array,
-    q: ParsedQuery,
-    path: ClientPath,
-    peers: Int32Array,
-    peerOffset: number,
-  ): void {
-    const out = path.reserve();
-    this.#send(path, out, writeTruncatedReply(bytes, q, out), peers, peerOffset, Rcode.NOERROR);
+  comeByTcp(query: ClientQuery): void {
+    const out = query.replyTo.reserve();
+    this.#send(query, out, writeTruncatedReply(query.message, query.parsed, out), Rcode.NOERROR);
   }
 
   /**
    * Answers a query with a message that was created here, without OPT, for its question in any
    * letter case.
    */
-  made(
-    message: Uint8Array,
-    bytes: Uint8Array,
-    q: ParsedQuery,
-    path: ClientPath,
-    peers: Int32Array,
-    peerOffset: number,
-  ): void {
-    const out = path.reserve();
-    const rcode = readFlags(message) & RCODE_MASK;
+  made(query: ClientQuery, message: Uint8Array): void {
+    const out = query.replyTo.reserve();
     copyBytes(message, 0, out, 0, Math.min(message.length, out.length));
-    const limit = answerLimit(path.stream, q.udpSize);
-    const length = restoreForClient(out, message.length, bytes, q, rcode, NO_EDE, null, limit);
-    this.#send(path, out, length, peers, peerOffset, rcode);
+    this.#restore(query, out, message.length, readFlags(message) & RCODE_MASK, NO_EDE);
   }
 
   /** Answers another replica's probe: its query came to our ring (loop/probe.ts). */
-  probeProof(
-    bytes: Uint8Array,
-    q: ParsedQuery,
-    keys: KeyRing,
-    path: ClientPath,
-    peers: Int32Array,
-    peerOffset: number,
-  ): void {
-    const out = path.reserve();
-    const length = writeProbeProof(keys, bytes, q, out);
-    this.#send(path, out, length, peers, peerOffset, Rcode.NOERROR);
+  probeProof(query: ClientQuery, keys: KeyRing): void {
+    const out = query.replyTo.reserve();
+    this.#send(query, out, writeProbeProof(keys, query.message, query.parsed, out), Rcode.NOERROR);
   }
 
   /** Answers a query with what the cache has just found. */
-  found(
-    hit: CacheHit,
-    bytes: Uint8Array,
-    q: ParsedQuery,
-    path: ClientPath,
-    peers: Int32Array,
-    peerOffset: number,
-    edeCode: number,
-  ): void {
-    const out = path.reserve();
+  found(query: ClientQuery, hit: CacheHit, reason: Ede): void {
+    const out = query.replyTo.reserve();
     const copied = this.#cache.copy(hit, out, this.#clock.nowMs);
-    const { rcode } = hit;
-    const limit = answerLimit(path.stream, q.udpSize);
-    const length = restoreForClient(out, copied, bytes, q, rcode, edeCode, null, limit);
-    this.#send(path, out, length, peers, peerOffset, rcode);
+    this.#restore(query, out, copied, hit.rcode, reason);
+  }
+
+  /** Makes the message in `out` the query's own answer, and sends it. */
+  #restore(query: ClientQuery, out: Uint8Array, length: number, rcode: number, { code, text }: Ede): void {
+    const { message, parsed, sizeLimit } = query;
+    const end = restoreForClient(out, length, message, parsed, rcode, code, text, sizeLimit);
+    this.#send(query, out, end, rcode);
   }
 
   /** Gives an upstream's reply (without OPT) to all waiters of a flight. */
-  reply(
-    flight: Flight,
-    message: Uint8Array,
-    length: number,
-    rcode: number,
-    edeCode: number,
-    edeText: Uint8Array | null,
-  ): void {
+  reply(flight: Flight, message: Uint8Array, length: number, rcode: number, reason: Ede): void {
     for (let waiter = flight.takeWaiters(); waiter !== null; ) {
       const next: Waiter | null = waiter.next;
-      this.#give(waiter, message, length, rcode, edeCode, edeText);
+      this.#give(waiter, message, length, rcode, reason);
       waiter = next;
     }
   }
@@ -157,25 +108,17 @@ export class Answers {
   /** Tells a waiter that was taken off its flight that its slot went to another client. */
   displaced(waiter: Waiter, flight: Flight): void {
     this.#writeError(flight, Rcode.REFUSED);
-    this.#give(waiter, this.#scratch, flight.questionEnd, Rcode.REFUSED, EdeCode.other, null);
+    this.#give(waiter, this.#scratch, flight.questionEnd, Rcode.REFUSED, SLOT_LOST);
   }
 
   /** Answers one waiter with a message without OPT, and releases the waiter. */
-  #give(
-    waiter: Waiter,
-    message: Uint8Array,
-    length: number,
-    rcode: number,
-    edeCode: number,
-    edeText: Uint8Array | null,
-  ): void {
-    const path = waiter.path!;
-    const out = path.reserve();
-    // What is longer than the path can carry need not be copied: it is truncated anyway.
+  #give(waiter: Waiter, message: Uint8Array, length: number, rcode: number, { code, text }: Ede): void {
+    const out = waiter.replyTo.reserve();
+    // What is longer than the sink can carry need not be copied: it is truncated anyway.
     copyBytes(message, 0, out, 0, Math.min(length, out.length));
     const limit = waiter.sizeLimit;
-    const end = restoreForClient(out, length, waiter.named, waiter, rcode, edeCode, edeText, limit);
-    this.#send(path, out, end, waiter.peer, 0, rcode);
+    const end = restoreForClient(out, length, waiter.named, waiter, rcode, code, text, limit);
+    this.#send(waiter, out, end, rcode);
     this.#settle(waiter);
   }
 
@@ -183,8 +126,7 @@ export class Answers {
   verbatim(flight: Flight, message: Uint8Array, length: number, rcode: number): void {
     for (let waiter = flight.takeWaiters(); waiter !== null; ) {
       const next: Waiter | null = waiter.next;
-      const path = waiter.path!;
-      const out = path.reserve();
+      const out = waiter.replyTo.reserve();
       let end = length;
       if (length > waiter.sizeLimit || length > out.length) {
         end = flight.questionEnd;
@@ -195,7 +137,7 @@ export class Answers {
         copyBytes(message, 0, out, 0, length);
       }
       writeId(out, waiter.id);
-      this.#sendAsIs(path, out, end, waiter.peer, 0, rcode);
+      this.#sendAsIs(waiter, out, end, rcode);
       this.#settle(waiter);
       waiter = next;
     }
@@ -214,20 +156,20 @@ export class Answers {
     const { rcode } = hit;
     const isStale = found !== Lookup.fresh;
     if (isStale) this.#counters.values[Counter.cacheStale]! += flight.waiterCount;
-    this.reply(flight, this.#scratch, length, rcode, isStale ? staleEde(rcode) : NO_EDE, null);
+    this.reply(flight, this.#scratch, length, rcode, isStale ? staleEde(rcode) : NO_EDE);
     return true;
   }
 
   /** Gives stale data to the waiters of a flight, or an error that is created here. */
-  failure(flight: Flight, rcode: number, edeCode: number, edeText: Uint8Array | null): void {
+  failure(flight: Flight, rcode: number, reason: Ede): void {
     if (flight.waiters === null || this.stale(flight)) return;
-    this.withoutRecords(flight, rcode, edeCode, edeText);
+    this.withoutRecords(flight, rcode, reason);
   }
 
   /** Gives an answer without records, created here, to the waiters of a flight. */
-  withoutRecords(flight: Flight, rcode: number, edeCode: number, edeText: Uint8Array | null): void {
+  withoutRecords(flight: Flight, rcode: number, reason: Ede): void {
     this.#writeError(flight, rcode);
-    this.reply(flight, this.#scratch, flight.questionEnd, rcode, edeCode, edeText);
+    this.reply(flight, this.#scratch, flight.questionEnd, rcode, reason);
   }
 
   /**
@@ -248,11 +190,10 @@ export class Answers {
     if (isEmpty) this.#writeError(flight, Rcode.SERVFAIL);
     for (let waiter = flight.takeWaiters(); waiter !== null; ) {
       const next: Waiter | null = waiter.next;
-      if (isEmpty && waiter.path!.stream) {
-        const edeCode = EdeCode.noReachableAuthority;
-        this.#give(waiter, this.#scratch, flight.questionEnd, Rcode.SERVFAIL, edeCode, null);
+      if (isEmpty && waiter.replyTo.stream) {
+        this.#give(waiter, this.#scratch, flight.questionEnd, Rcode.SERVFAIL, NOT_WHOLE);
       } else {
-        this.#give(waiter, reply, reply.length, rcode, NO_EDE, null);
+        this.#give(waiter, reply, reply.length, rcode, NO_EDE);
       }
       waiter = next;
     }
@@ -267,32 +208,19 @@ export class Answers {
   }
 
   /** Every answer that was created here leaves here. */
-  #send(
-    path: ClientPath,
-    out: Uint8Array,
-    length: number,
-    peers: Int32Array,
-    peerOffset: number,
-    rcode: number,
-  ): void {
+  #send(to: Recipient, out: Uint8Array, length: number, rcode: number): void {
+    const { replyTo } = to;
     const end =
-      path.stream && path.keepaliveAsked === true
-        ? appendKeepalive(out, length, path.keepaliveTenths!)
+      replyTo.stream && replyTo.keepaliveAsked === true
+        ? appendKeepalive(out, length, replyTo.keepaliveTenths!)
         : length;
-    this.#sendAsIs(path, out, end, peers, peerOffset, rcode);
+    this.#sendAsIs(to, out, end, rcode);
   }
 
   /** Every answer leaves here. */
-  #sendAsIs(
-    path: ClientPath,
-    out: Uint8Array,
-    length: number,
-    peers: Int32Array,
-    peerOffset: number,
-    rcode: number,
-  ): void {
-    if (this.queryLog !== null) this.queryLog.note(out, length, rcode, path.stream, peers, peerOffset);
-    path.send(length, peers, peerOffset);
+  #sendAsIs(to: Recipient, out: Uint8Array, length: number, rcode: number): void {
+    if (this.queryLog !== null) this.queryLog.note(to, out, length, rcode);
+    to.replyTo.send(length, to.peers, to.peerOffset);
     this.#counters.response(rcode);
   }
 
@@ -302,7 +230,7 @@ export class Answers {
   }
 }
 
-/** EDE of stale data (RFC 8914 §4.4, §4.20). */
-export function staleEde(rcode: number): number {
-  return rcode === Rcode.NXDOMAIN ? EdeCode.staleNxdomainAnswer : EdeCode.staleAnswer;
+/** The EDE of stale data. */
+export function staleEde(rcode: number): Ede {
+  return rcode === Rcode.NXDOMAIN ? STALE_NXDOMAIN : STALE;
 }

@@ -6,6 +6,7 @@ import { PEER_WORDS } from '../io/datagram-socket.ts';
 import { copyPeer, formatPeerAddress, parsePeer } from '../io/peer.ts';
 import { Drop } from '../metrics/counters.ts';
 import { hashClient } from './client-hash.ts';
+import type { ClientQuery } from './client-query.ts';
 
 /**
  * A network as address words: (word & mask) == network, word by word, in the byte order of peer
@@ -72,18 +73,18 @@ export class ClientGate {
   }
 
   /**
-   * Why a query from the peer at peers[offset …] is not served: Drop.not_allowed or
-   * Drop.rate_limited; null: it is served, and has used some of its client's allowance. Streams
-   * have an allowance of their own: a sender of forged datagrams uses up the allowance of the
-   * forged address, but cannot forge a handshake.
+   * Why a query is not served: Drop.not_allowed or Drop.rate_limited; null: it is served, and has
+   * used some of its client's allowance. Streams have an allowance of their own: a sender of forged
+   * datagrams uses up the allowance of the forged address, but cannot forge a handshake.
    */
-  refuses(peers: Int32Array, offset: number, stream: boolean, nowMs: number): number | null {
-    if (this.#deny.length > 0 && isIn(this.#deny, peers, offset)) return Drop.not_allowed;
-    if (this.allow.length > 0 && !isIn(this.allow, peers, offset)) {
-      if (!this.#hasStranger) this.#rememberStranger(peers, offset);
+  refuses(query: ClientQuery, nowMs: number): number | null {
+    const { peers, peerOffset } = query;
+    if (this.#deny.length > 0 && isIn(this.#deny, peers, peerOffset)) return Drop.not_allowed;
+    if (this.allow.length > 0 && !isIn(this.allow, peers, peerOffset)) {
+      if (!this.#hasStranger) this.#rememberStranger(peers, peerOffset);
       return Drop.not_allowed;
     }
-    return this.#intervalMs === 0 || this.#spend(peers, offset, stream, nowMs) ? null : Drop.rate_limited;
+    return this.#intervalMs === 0 || this.#spend(query, nowMs) ? null : Drop.rate_limited;
   }
 
   /** Whether a client's network is served. */
@@ -107,9 +108,9 @@ export class ClientGate {
   }
 
   /** Takes one query off a client's allowance: the queries of one second may come in a burst. */
-  #spend(peers: Int32Array, offset: number, stream: boolean, nowMs: number): boolean {
+  #spend({ peers, peerOffset, overStream }: ClientQuery, nowMs: number): boolean {
     // 0 marks a free slot.
-    const hash = hashClient(peers, offset, this.#seed) ^ (stream ? STREAM_SALT : 0) || 1;
+    const hash = hashClient(peers, peerOffset, this.#seed) ^ (overStream ? STREAM_SALT : 0) || 1;
     let slot = -1;
     for (let probe = 0; probe < RATE_PROBES; probe++) {
       const candidate = (hash + probe) & (RATE_SLOTS - 1);

@@ -3,7 +3,8 @@
 import type { Clock } from '../base/clock.ts';
 import type { MessageCache } from '../cache/message-cache.ts';
 import { EdeCode, Rcode } from '../wire/codes.ts';
-import { type Answers, NO_EDE } from './answers.ts';
+import { ede, NO_EDE } from '../wire/ede.ts';
+import type { Answers } from './answers.ts';
 import type { Flight } from './pending/flight.ts';
 
 export class FlightFailures {
@@ -34,7 +35,7 @@ export class FlightFailures {
       edeText = flight.zone!.unusableText();
     } else if (flight.failedRcode >= 0) {
       rcode = flight.failedRcode;
-      const said = flight.failedEdeCode !== NO_EDE;
+      const said = flight.failedEdeCode !== NO_EDE.code;
       // Servers that did answer, but refused the question (RFC 8914 §4.23).
       const refused = rcode === Rcode.SERVFAIL || rcode === Rcode.REFUSED;
       edeCode = !said && refused ? EdeCode.noReachableAuthority : flight.failedEdeCode;
@@ -60,6 +61,6 @@ export class FlightFailures {
         flight.failedRcode < 0 && (flight.sawOutage || flight.zone!.selection.isOutage()),
       );
     }
-    this.#answers.failure(flight, rcode, edeCode, edeText);
+    this.#answers.failure(flight, rcode, ede(edeCode, edeText));
   }
 }

@@ -10,8 +10,8 @@ import { ALL_MARKS } from '../upstream/marks.ts';
 import { attemptTimeoutMs } from '../upstream/retry-timeout.ts';
 import type { SharedUpstreamState } from '../upstream/shared-state.ts';
 import { Trials } from '../upstream/trials.ts';
-import type { ParsedQuery } from '../wire/query.ts';
 import type { Answers } from './answers.ts';
+import type { ClientQuery } from './client-query.ts';
 import { Displacement } from './displacement.ts';
 import { FlightFailures } from './flight-failures.ts';
 import {
@@ -32,13 +32,27 @@ import { FlightTable } from './pending/flight-table.ts';
 import { type Before, lessonKeyOf, NOTHING, Silence } from './silence.ts';
 import type { Zone } from './zone.ts';
 
+/** What the way out works with. */
+export interface ForwardPathParts {
+  /** Questions in flight at a time. */
+  readonly maxFlights: number;
+  readonly times: ForwardTimes;
+  readonly clock: Clock;
+  readonly wheel: TimerWheel;
+  readonly cache: MessageCache;
+  readonly counters: Counters;
+  readonly state: SharedUpstreamState;
+  readonly answers: Answers;
+  readonly outgoing: OutgoingQuery;
+}
+
 export class ForwardPath {
   readonly table = new FlightTable();
   readonly pool: FlightPool;
   readonly displacement: Displacement;
   /** Questions to upstreams that are down. */
   readonly trials = new Trials();
-  /** Receives replies and failures; set once by ResponsePath. */
+  /** Receives replies and failures; set once, by Pipeline's constructor. */
   replyOwner: ReplyOwner | null = null;
   times: ForwardTimes;
   /**
@@ -55,21 +69,12 @@ export class ForwardPath {
   readonly #outgoing: OutgoingQuery;
   readonly #silence: Silence;
 
-  constructor(
-    maxFlights: number,
-    times: ForwardTimes,
-    clock: Clock,
-    wheel: TimerWheel,
-    cache: MessageCache,
-    counters: Counters,
-    state: SharedUpstreamState,
-    answers: Answers,
-    outgoing: OutgoingQuery,
-  ) {
-    this.pool = new FlightPool(maxFlights, this);
-    this.times = times;
+  constructor(parts: ForwardPathParts) {
+    const { clock, cache, counters, state, answers, outgoing } = parts;
+    this.pool = new FlightPool(parts.maxFlights, this);
+    this.times = parts.times;
     this.#clock = clock;
-    this.#wheel = wheel;
+    this.#wheel = parts.wheel;
     this.#counters = counters;
     this.#state = state;
     this.#answers = answers;
@@ -94,11 +99,11 @@ export class ForwardPath {
    * tryNext().
    * @param hasStale stale data is available in case the upstreams are slow
    */
-  begin(bytes: Uint8Array, length: number, q: ParsedQuery, zone: Zone, hasStale: boolean): Flight {
+  begin(query: ClientQuery, zone: Zone, hasStale: boolean): Flight {
     const flight = this.pool.take()!;
     const nowMs = this.#clock.nowMs;
-    flight.begin(bytes, length, q, zone);
-    if (q.opaque) this.pool.opaqueBytes += length;
+    flight.begin(query, zone);
+    if (flight.opaque) this.pool.opaqueBytes += query.length;
     flight.retryMs = Number.POSITIVE_INFINITY;
     flight.staleMs = hasStale ? nowMs + this.#staleAfterMs(zone) : Number.POSITIVE_INFINITY;
     flight.deadlineMs = nowMs + this.times.deadlineMs;

@@ -17,9 +17,9 @@ import {
 import { Counter, type Counters } from '../metrics/counters.ts';
 import type { SharedUpstreamState } from '../upstream/shared-state.ts';
 import { EdeCode, Rcode } from '../wire/codes.ts';
-import type { ParsedQuery } from '../wire/query.ts';
+import { type Ede, ede } from '../wire/ede.ts';
 import type { Answers } from './answers.ts';
-import type { ClientPath } from './client-path.ts';
+import type { ClientQuery } from './client-query.ts';
 import type { ForwardPath } from './forward-path.ts';
 import type { Attempt, Flight } from './pending/flight.ts';
 import { NO_ZONES, type Zone, type ZoneTable } from './zone.ts';
@@ -50,8 +50,12 @@ export interface LoopGuardParts {
 const encoder = new TextEncoder();
 /** The start of each of our EDE texts about a loop (zone.ts writes the others). */
 export const LOOP_TEXT = encoder.encode('forwarding loop: ');
-const UNKNOWN_ROUTE_TEXT = encoder.encode('forwarding loop: a query of this group came back');
-const TOO_MANY_HOPS_TEXT = encoder.encode('forwarding loop: too many hops');
+const UNKNOWN_ROUTE = loopEde('forwarding loop: a query of this group came back');
+const TOO_MANY_HOPS = loopEde('forwarding loop: too many hops');
+
+function loopEde(text: string): Ede {
+  return ede(EdeCode.notReady, encoder.encode(text));
+}
 
 /**
  * When the last sightings of a storm are reported: the guard waits 250 ms for a returned probe
@@ -93,15 +97,14 @@ export class LoopGuard implements WheelTimer, DoubtOwner {
   }
 
   /** Checks a query; true: it was one of ours that came back, and has been answered. */
-  check(bytes: Uint8Array, q: ParsedQuery, path: ClientPath, peers: Int32Array, peerOffset: number): boolean {
-    const verdict = this.detector.check(bytes, q, this.finding);
+  check(query: ClientQuery): boolean {
+    const verdict = this.detector.check(query.message, query.parsed, this.finding);
     if (verdict === LoopVerdict.pass) return false;
-    const { routeSlot } = this.finding;
     if (verdict === LoopVerdict.suspect) {
-      this.#suspect(routeSlot, Suspicion.caseLetters);
+      this.#suspect(this.finding.routeSlot, Suspicion.caseLetters);
       return false;
     }
-    this.#shed(verdict, bytes, q, path, peers, peerOffset);
+    this.#shed(query, verdict);
     return true;
   }
 
@@ -109,34 +112,24 @@ export class LoopGuard implements WheelTimer, DoubtOwner {
    * Answered before anything else is done, so that the loop unwinds within a round trip. Never
    * cached, never coalesced.
    */
-  #shed(
-    verdict: LoopVerdict,
-    bytes: Uint8Array,
-    q: ParsedQuery,
-    path: ClientPath,
-    peers: Int32Array,
-    peerOffset: number,
-  ): void {
+  #shed(query: ClientQuery, verdict: LoopVerdict): void {
     const { evidence, routeSlot, certain, probeNonce, wantsProof } = this.finding;
     const route = routeSlot < 0 ? undefined : this.zones.routes.get(routeSlot);
-    let text: Uint8Array = route?.loopText ?? UNKNOWN_ROUTE_TEXT;
-    if (verdict === LoopVerdict.tooManyHops) text = TOO_MANY_HOPS_TEXT;
-    if (wantsProof) {
-      this.#answers.probeProof(bytes, q, this.detector.keys, path, peers, peerOffset);
-    } else {
-      this.#answers.error(bytes, q, path, peers, peerOffset, Rcode.SERVFAIL, EdeCode.notReady, text);
-    }
+    let reason = route?.loopEde ?? UNKNOWN_ROUTE;
+    if (verdict === LoopVerdict.tooManyHops) reason = TOO_MANY_HOPS;
+    if (wantsProof) this.#answers.probeProof(query, this.detector.keys);
+    else this.#answers.error(query, Rcode.SERVFAIL, reason);
     this.#counters.increment(Counter.loopShed);
     if (route !== undefined) {
       this.#counters.loopDetected(routeSlot, evidence);
       if (certain) {
-        const flight = this.#forward.table.find(bytes, q, route.zone);
+        const flight = this.#forward.table.find(query, route.zone);
         if (flight !== null) this.#forward.leaveRoute(flight, routeSlot);
       }
     }
     const nowMs = this.#clock.nowMs;
     if (this.#sightings.note(routeSlot, evidence, certain, probeNonce, nowMs)) {
-      this.#sightings.notePeer(formatPeer(peers, peerOffset));
+      this.#sightings.notePeer(formatPeer(query.peers, query.peerOffset));
       this.#reporter.sighted(this.#sightings.drain(nowMs));
     } else if (this.nextTimer === null) {
       this.#wheel.arm(this, nowMs + REPORT_MS);
@@ -162,16 +155,16 @@ export class LoopGuard implements WheelTimer, DoubtOwner {
    * without any marks. Each such query is suspect, and more so if it comes from an upstream that
    * was asked, or if it comes again and again.
    */
-  onJoined(flight: Flight, peers: Int32Array, peerOffset: number): void {
+  onJoined(flight: Flight, query: ClientQuery): void {
     const zone = flight.zone!;
     for (let i = 0; i < flight.attemptCount; i++) {
       const attempt = flight.attempts[i]!;
       if (attempt === null) continue;
       if (!flight.askedAgain) this.#doubt(zone, attempt.upstreamIndex, attempt.sentSlot, attempt.sentMark);
-      this.#suspectSender(zone, attempt.upstreamIndex, peers, peerOffset);
+      this.#suspectSender(zone, attempt.upstreamIndex, query);
     }
     flight.askedAgain = true;
-    const addressHash = hashAddress(peers, peerOffset);
+    const addressHash = hashAddress(query.peers, query.peerOffset);
     if (!this.#repetitions.observe(flight.keyHash, addressHash, this.#clock.nowMs)) return;
     for (let i = 0; i < flight.attemptCount; i++) {
       const attempt = flight.attempts[i]!;
@@ -189,7 +182,7 @@ export class LoopGuard implements WheelTimer, DoubtOwner {
    * flags (CD, DO): then it is suspect like one that joins a flight. Noting it as sent has shown
    * that, without extra cost.
    */
-  afterSending(zone: Zone, peers: Int32Array, peerOffset: number): void {
+  afterSending(zone: Zone, query: ClientQuery): void {
     const { earlierRoute, earlierSlot } = this.detector.sent;
     if (earlierRoute === NO_ROUTE) return;
     if (earlierRoute === SEVERAL_ROUTES) {
@@ -199,7 +192,7 @@ export class LoopGuard implements WheelTimer, DoubtOwner {
     const index = zone.routeSlots.indexOf(earlierRoute);
     if (index < 0) return;
     this.#doubt(zone, index, earlierSlot, this.detector.sentMark);
-    this.#suspectSender(zone, index, peers, peerOffset);
+    this.#suspectSender(zone, index, query);
   }
 
   /** A reply to an attempt has come, whatever it contains. */
@@ -221,7 +214,7 @@ export class LoopGuard implements WheelTimer, DoubtOwner {
    * The upstream asks what it is being asked. On loopback an address proves nothing: clients on
    * this host have the same one.
    */
-  #suspectSender(zone: Zone, index: number, peers: Int32Array, peerOffset: number): void {
+  #suspectSender(zone: Zone, index: number, { peers, peerOffset }: ClientQuery): void {
     const { peer } = zone.upstreams[index]!;
     if (!peer || !sameAddress(peer, 0, peers, peerOffset) || isLoopbackPeer(peers, peerOffset)) return;
     this.#suspect(zone.routeSlots[index]!, Suspicion.upstreamAsks);

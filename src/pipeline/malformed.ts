@@ -4,6 +4,9 @@ import { Drop } from '../metrics/counters.ts';
 import { Rcode } from '../wire/codes.ts';
 import { QueryVerdict } from '../wire/query.ts';
 
+/** Why it is no valid query. */
+export type Malformed = Exclude<QueryVerdict, typeof QueryVerdict.ok>;
+
 export interface MalformedRule {
   /** How it is counted. */
   readonly drop: number;
@@ -11,7 +14,7 @@ export interface MalformedRule {
   readonly rcode: number;
 }
 
-const RULES: Readonly<Record<Exclude<QueryVerdict, typeof QueryVerdict.ok>, MalformedRule>> = {
+const RULES: Readonly<Record<Malformed, MalformedRule>> = {
   [QueryVerdict.tooShort]: { drop: Drop.too_short, rcode: -1 },
   [QueryVerdict.response]: { drop: Drop.response, rcode: -1 },
   [QueryVerdict.opcode]: { drop: Drop.opcode, rcode: Rcode.NOTIMP },
@@ -23,6 +26,6 @@ const RULES: Readonly<Record<Exclude<QueryVerdict, typeof QueryVerdict.ok>, Malf
   [QueryVerdict.badType]: { drop: Drop.bad_type, rcode: Rcode.NOTIMP },
 };
 
-export function ruleForMalformed(verdict: Exclude<QueryVerdict, typeof QueryVerdict.ok>): MalformedRule {
+export function ruleForMalformed(verdict: Malformed): MalformedRule {
   return RULES[verdict];
 }

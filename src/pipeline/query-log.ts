@@ -9,6 +9,7 @@ import { className, rcodeName, typeName } from '../wire/codes.ts';
 import { HEADER_LENGTH } from '../wire/header.ts';
 import { skipName } from '../wire/name.ts';
 import { nameToText } from '../wire/text.ts';
+import type { Recipient } from './reply-sink.ts';
 
 const MAX_LINES_PER_SECOND = 1000;
 const IN = 1;
@@ -25,17 +26,8 @@ export class QueryLog {
     this.#clock = clock;
   }
 
-  /**
-   * Logs an answer of `length` bytes that is about to be sent to the peer at peers[peerOffset …].
-   */
-  note(
-    answer: Uint8Array,
-    length: number,
-    rcode: number,
-    isStream: boolean,
-    peers: Int32Array,
-    peerOffset: number,
-  ): void {
+  /** Logs an answer of `length` bytes that is about to be sent. */
+  note(to: Recipient, answer: Uint8Array, length: number, rcode: number): void {
     if (this.#clock.nowMs - this.#secondMs >= 1000) this.#beginSecond();
     if (this.#lines >= MAX_LINES_PER_SECOND) {
       this.#suppressed++;
@@ -47,8 +39,8 @@ export class QueryLog {
     const qclass = hasQuestion ? readUint16(answer, nameEnd + 2) : IN;
     this.#log.info(
       {
-        client: formatPeer(peers, peerOffset),
-        proto: isStream ? 'tcp' : 'udp',
+        client: formatPeer(to.peers, to.peerOffset),
+        proto: to.replyTo.stream ? 'tcp' : 'udp',
         qname: hasQuestion ? nameToText(answer, HEADER_LENGTH, length) : null,
         qtype: hasQuestion ? typeName(readUint16(answer, nameEnd)) : null,
         ...(qclass === IN ? {} : { qclass: className(qclass) }),

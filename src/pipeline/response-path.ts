@@ -12,12 +12,13 @@ import {
 import type { SharedUpstreamState } from '../upstream/shared-state.ts';
 import { equalBytes, readUint16 } from '../wire/bytes.ts';
 import { EdeCode, Rcode } from '../wire/codes.ts';
+import { type Ede, ede, NO_EDE } from '../wire/ede.ts';
 import { cutForeignRecords } from '../wire/foreign-records.ts';
 import { HEADER_LENGTH } from '../wire/header.ts';
 import { hideOurLetters, hideOurLettersInText } from '../wire/question-names.ts';
 import { ScannedResponse, ScanVerdict, scanResponse, stripOpt } from '../wire/response.ts';
 import { mendTtls } from '../wire/rrset-ttl.ts';
-import { type Answers, NO_EDE } from './answers.ts';
+import type { Answers } from './answers.ts';
 import { NO_STEP, Outcome, stepDown } from './fallback.ts';
 import type { ForwardPath } from './forward-path.ts';
 import { LOOP_TEXT, type LoopGuard } from './loop-guard.ts';
@@ -31,12 +32,25 @@ const MAX_LABEL_LENGTH = 63;
 /** Bytes of a truncated reply that are kept while the whole one is asked for over a stream. */
 const MAX_TRUNCATED_BYTES = 4096;
 
-/** EDE text of an answer that was withheld. */
-const REBIND_TEXT = new TextEncoder().encode('private address of a name from outside (rebind protection)');
+/** EDE of an answer that was withheld. */
+const REBIND_BLOCKED = ede(
+  EdeCode.blocked,
+  new TextEncoder().encode('private address of a name from outside (rebind protection)'),
+);
+
+/** What the way back works with. */
+export interface ResponsePathParts {
+  readonly forward: ForwardPath;
+  readonly clock: Clock;
+  readonly cache: MessageCache;
+  readonly counters: Counters;
+  readonly state: SharedUpstreamState;
+  readonly answers: Answers;
+  readonly lessons: MarkLessons;
+  readonly loopGuard: LoopGuard;
+}
 
 export class ResponsePath implements ReplyOwner {
-  /** Told when an upstream says that it loops; set once, before the first reply. */
-  loopGuard: LoopGuard | null = null;
   /** Null: private addresses pass. Swapped when the configuration changes. */
   rebindGuard: RebindGuard | null = null;
   readonly #forward: ForwardPath;
@@ -46,17 +60,12 @@ export class ResponsePath implements ReplyOwner {
   readonly #state: SharedUpstreamState;
   readonly #answers: Answers;
   readonly #lessons: MarkLessons;
+  /** Told when an upstream says that it loops. */
+  readonly #loopGuard: LoopGuard;
   readonly #scanned = new ScannedResponse();
 
-  constructor(
-    forward: ForwardPath,
-    clock: Clock,
-    cache: MessageCache,
-    counters: Counters,
-    state: SharedUpstreamState,
-    answers: Answers,
-    lessons: MarkLessons,
-  ) {
+  constructor(parts: ResponsePathParts) {
+    const { forward, clock, cache, counters, state, answers, lessons, loopGuard } = parts;
     this.#forward = forward;
     this.#clock = clock;
     this.#cache = cache;
@@ -64,7 +73,7 @@ export class ResponsePath implements ReplyOwner {
     this.#state = state;
     this.#answers = answers;
     this.#lessons = lessons;
-    forward.replyOwner = this;
+    this.#loopGuard = loopGuard;
   }
 
   /**
@@ -84,7 +93,7 @@ export class ResponsePath implements ReplyOwner {
     const slot = flight.zone!.upstreams[upstreamIndex]!.slot;
     const outcome = outcomeOf(scanned);
     this.#measure(attempt, slot);
-    this.loopGuard?.onReply(attempt);
+    this.#loopGuard.onReply(attempt);
     if (!flight.opaque) this.#lessons.learn(attempt, slot, outcome, scanned, bytes);
     const fewer = this.#lessons.stepAfter(attempt, outcome, scanned);
     this.#forward.dropAttempt(attempt);
@@ -198,7 +207,7 @@ export class ResponsePath implements ReplyOwner {
       return;
     }
     flight.failedRcode = scanned.truncated ? Rcode.SERVFAIL : scanned.rcode;
-    flight.failedEdeCode = NO_EDE;
+    flight.failedEdeCode = NO_EDE.code;
     flight.failedEdeText = null;
     if (scanned.edeOffset !== 0) {
       this.#hearOfLoop(flight, upstreamIndex, bytes);
@@ -217,29 +226,27 @@ export class ResponsePath implements ReplyOwner {
     if (readUint16(bytes, edeOffset) !== EdeCode.notReady) return;
     if (!equalBytes(bytes, edeOffset + 2, LOOP_TEXT, 0, LOOP_TEXT.length)) return;
     flight.toldOfLoop = true;
-    this.loopGuard?.onToldOfLoop(flight.zone!.routeSlots[upstreamIndex]!);
+    this.#loopGuard.onToldOfLoop(flight.zone!.routeSlots[upstreamIndex]!);
   }
 
   /** Stores the answer and gives it to all waiters. */
   #land(flight: Flight, bytes: Uint8Array, length: number, uncacheable: boolean): void {
     const scanned = this.#scanned;
-    let edeCode = NO_EDE;
-    let edeText: Uint8Array | null = null;
+    let reason: Ede = NO_EDE;
     if (scanned.edeOffset !== 0) {
-      edeCode = readUint16(bytes, scanned.edeOffset);
-      edeText = edeTextOf(bytes, scanned);
+      reason = ede(readUint16(bytes, scanned.edeOffset), edeTextOf(bytes, scanned));
     }
     const bareLength = this.#trim(bytes, length, !uncacheable);
     if (this.rebindGuard?.blocks(flight, bytes, bareLength) === true) {
       this.#counters.increment(Counter.rebindBlocked);
-      this.#answers.withoutRecords(flight, Rcode.NOERROR, EdeCode.blocked, REBIND_TEXT);
+      this.#answers.withoutRecords(flight, Rcode.NOERROR, REBIND_BLOCKED);
       this.#forward.release(flight);
       return;
     }
     if (!uncacheable) {
       this.#cache.store(flight, flight.zone!.partition, bytes, scanned, this.#clock.nowMs);
     }
-    this.#answers.reply(flight, bytes, bareLength, scanned.rcode, edeCode, edeText);
+    this.#answers.reply(flight, bytes, bareLength, scanned.rcode, reason);
     this.#forward.release(flight);
   }
 

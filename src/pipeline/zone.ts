@@ -2,8 +2,11 @@
 // everything else.
 import type { Selection } from '../upstream/selection.ts';
 import type { Upstream } from '../upstream/upstream.ts';
+import { EdeCode } from '../wire/codes.ts';
+import { type Ede, ede } from '../wire/ede.ts';
 import { hashLabel, ROOT_HASH } from '../wire/name-hash.ts';
-import { matchesSuffix, type ParsedQuery } from '../wire/query.ts';
+import { matchesSuffix } from '../wire/query.ts';
+import type { ClientQuery } from './client-query.ts';
 import { ClientShares } from './pending/client-shares.ts';
 import type { Waiter } from './pending/waiter.ts';
 
@@ -47,11 +50,8 @@ export class ZoneLoad {
   }
 }
 
-/**
- * One zone as a worker uses it. Replaced as a whole when routing changes; flights keep the zone
- * they started with.
- */
-export class Zone {
+/** What a zone is made of. */
+export interface ZoneParts {
   /** Lower case, no trailing dot; '.' for the root. */
   readonly suffix: string;
   /** The suffix on the wire, folded. */
@@ -65,27 +65,35 @@ export class Zone {
   /** Slots of this zone's use of each upstream in the shared state. */
   readonly routeSlots: readonly number[];
   readonly selection: Selection;
+  /** Of the zone that this one replaces: what is in flight for it still counts. */
+  readonly load?: ZoneLoad | undefined;
+}
+
+/**
+ * One zone as a worker uses it. Replaced as a whole when routing changes; flights keep the zone
+ * they started with.
+ */
+export class Zone implements ZoneParts {
+  readonly suffix: string;
+  readonly wireSuffix: Uint8Array;
+  readonly partition: number;
+  readonly upstreams: readonly Upstream[];
+  readonly routeSlots: readonly number[];
+  readonly selection: Selection;
   readonly load: ZoneLoad;
   /** For each upstream, the EDE text of an answer to a query that came back. */
   readonly loopTexts: readonly Uint8Array[];
   readonly #unusableText: Uint8Array;
 
-  constructor(
-    suffix: string,
-    wireSuffix: Uint8Array,
-    partition: number,
-    upstreams: readonly Upstream[],
-    routeSlots: readonly number[],
-    selection: Selection,
-    load = new ZoneLoad(),
-  ) {
+  constructor(parts: ZoneParts) {
+    const { suffix, upstreams } = parts;
     this.suffix = suffix;
-    this.wireSuffix = wireSuffix;
-    this.partition = partition;
+    this.wireSuffix = parts.wireSuffix;
+    this.partition = parts.partition;
     this.upstreams = upstreams;
-    this.routeSlots = routeSlots;
-    this.selection = selection;
-    this.load = load;
+    this.routeSlots = parts.routeSlots;
+    this.selection = parts.selection;
+    this.load = parts.load ?? new ZoneLoad();
     const encoder = new TextEncoder();
     this.loopTexts = upstreams.map((upstream) =>
       encoder.encode(`forwarding loop: ${upstream.text} (${suffix})`),
@@ -104,8 +112,8 @@ export interface Route {
   readonly zone: Zone;
   /** Position in zone.upstreams. */
   readonly index: number;
-  /** EDE text of a query that came back by this route. */
-  readonly loopText: Uint8Array;
+  /** EDE of the answer to a query that came back by this route. */
+  readonly loopEde: Ede;
 }
 
 /** Finds a name's zone: the longest suffix wins. */
@@ -125,7 +133,10 @@ export class ZoneTable {
     for (const { load } of zones) load.isAlone = zones.length === 1;
     this.routes = new Map(
       zones.flatMap((zone) =>
-        zone.routeSlots.map((slot, index) => [slot, { zone, index, loopText: zone.loopTexts[index]! }]),
+        zone.routeSlots.map((slot, index) => [
+          slot,
+          { zone, index, loopEde: ede(EdeCode.notReady, zone.loopTexts[index]!) },
+        ]),
       ),
     );
     for (const zone of zones.slice(1)) {
@@ -141,15 +152,15 @@ export class ZoneTable {
   }
 
   /** The zone of a query's QNAME. Costs nothing while the root zone is the only one. */
-  find(bytes: Uint8Array, q: ParsedQuery): Zone {
+  find({ message, parsed }: ClientQuery): Zone {
     let found = this.root;
     let hash = ROOT_HASH;
-    const last = Math.max(0, q.labelCount - this.#mostLabels);
-    for (let label = q.labelCount - 1; label >= last; label--) {
-      hash = hashLabel(hash, bytes, q.labelOffsets[label]!, q.labelOffsets[label + 1]!);
+    const last = Math.max(0, parsed.labelCount - this.#mostLabels);
+    for (let label = parsed.labelCount - 1; label >= last; label--) {
+      hash = hashLabel(hash, message, parsed.labelOffsets[label]!, parsed.labelOffsets[label + 1]!);
       const chain = this.#bySuffixHash.get(hash);
       if (chain === undefined) continue;
-      for (const zone of chain) if (matchesSuffix(bytes, q, label, zone.wireSuffix)) found = zone;
+      for (const zone of chain) if (matchesSuffix(message, parsed, label, zone.wireSuffix)) found = zone;
     }
     return found;
   }

@@ -1,6 +1,6 @@
 // How long an answer may be: what the client takes, and over UDP never more than fits any path.
 import { describe, expect, it } from 'vitest';
-import { answerLimit } from '../../src/pipeline/answers.ts';
+import { STREAM, testQuery } from './queries.ts';
 
 describe('answer limit', () => {
   it.each([
@@ -10,10 +10,12 @@ describe('answer limit', () => {
     [4096, 1232],
     [65_535, 1232],
   ])('over UDP, a client that takes %i bytes is sent at most %i', (udpSize, limit) => {
-    expect(answerLimit(false, udpSize)).toBe(limit);
+    expect(testQuery('example', { udpSize }).query.sizeLimit).toBe(limit);
   });
 
   it('over a stream is what a length of two bytes can say, whatever OPT says', () => {
-    expect(answerLimit(true, 512)).toBe(65_535);
+    const { query } = testQuery('example', { udpSize: 512 });
+    query.replyTo = STREAM;
+    expect(query.sizeLimit).toBe(65_535);
   });
 });

@@ -5,6 +5,7 @@ import { parseCidr } from '../../src/config/cidr.ts';
 import { parsePeer } from '../../src/io/peer.ts';
 import { Drop } from '../../src/metrics/counters.ts';
 import { ClientGate, networkWords } from '../../src/pipeline/client-gate.ts';
+import { DATAGRAMS, queryFrom, STREAM } from './queries.ts';
 
 const networks = (...texts: string[]) =>
   texts.map((text) => {
@@ -16,7 +17,7 @@ function judge(gate: ClientGate, address: string, nowMs = 0, port = 4000, stream
   // Behind another record, as in a batch.
   const peers = new Int32Array(24);
   peers.set(parsePeer(address, port)!, 12);
-  return gate.refuses(peers, 12, stream, nowMs);
+  return gate.refuses(queryFrom(peers, 12, stream ? STREAM : DATAGRAMS), nowMs);
 }
 
 describe('client-gate', () => {

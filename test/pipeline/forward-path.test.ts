@@ -39,9 +39,9 @@ describe('a flight', () => {
     f.ask(testQuery('slow.example').bytes);
     f.jump(60_000);
     expect(f.client.rcodes).toEqual([SERVFAIL]);
-    expect(f.waiters.inUse).toBe(0);
+    expect(f.pipeline.waiting).toBe(0);
     f.pass(20);
-    expect(f.forward.pool.inUse).toBe(0);
+    expect(f.pipeline.flights.inUse).toBe(0);
   });
 
   it('answers at the deadline when nobody answers, lingers, then is gone', () => {
@@ -51,10 +51,10 @@ describe('a flight', () => {
     expect(f.client.rcodes).toEqual([]);
     f.pass(20);
     expect(f.client.rcodes).toEqual([SERVFAIL]);
-    expect(f.forward.pool.inUse).toBe(1);
+    expect(f.pipeline.flights.inUse).toBe(1);
     f.pass(3010);
-    expect(f.forward.pool.inUse).toBe(0);
-    expect(f.waiters.inUse).toBe(0);
+    expect(f.pipeline.flights.inUse).toBe(0);
+    expect(f.pipeline.waiting).toBe(0);
     expect(f.wheel.armed).toBe(0);
   });
 
@@ -88,7 +88,7 @@ describe('a flight', () => {
     // The TCP attempt is not late: nobody waits for it.
     expect(f.state.doubts(1)).toBe(doubtsBefore);
     upstream.reply(() => answerTo(upstream.last().bytes.slice(0, upstream.last().query.questionEnd)));
-    expect(f.forward.pool.inUse).toBe(0);
+    expect(f.pipeline.flights.inUse).toBe(0);
     f.ask(bytes);
     expect(f.client.rcodes).toEqual([SERVFAIL, NOERROR]);
   });
@@ -109,7 +109,7 @@ describe('a flight', () => {
     const made = upstreams.reduce((sum, { sent }) => sum + sent.length, 0);
     expect(made).toBeLessThanOrEqual(MAX_MESSAGES_AFTER_TC);
     expect(f.client.rcodes).toHaveLength(1);
-    expect(f.forward.pool.inUse).toBe(0);
+    expect(f.pipeline.flights.inUse).toBe(0);
   });
 
   it('is no failure of the name when no server could be asked for want of room here', () => {
@@ -128,12 +128,12 @@ describe('a flight', () => {
     const upstream = new FakeUpstream(1);
     const f = new PipelineFixture({ zones: [['.', [upstream]]] });
     for (const name of ['a.example', 'b.example', 'c.example']) f.ask(testQuery(name).bytes);
-    f.forward.closing = true;
+    f.pipeline.close();
     while (upstream.waiting.size > 0) upstream.fail(FailureReason.closed);
     expect(f.state.isUp(1)).toBe(true);
     expect(f.state.doubts(1)).toBe(0);
     expect(f.client.rcodes).toEqual([SERVFAIL, SERVFAIL, SERVFAIL]);
-    expect(f.forward.pool.inUse).toBe(0);
+    expect(f.pipeline.flights.inUse).toBe(0);
   });
 
   it('is joined by the same question from clients of another case, each answered in its own', () => {
@@ -154,7 +154,7 @@ describe('a flight', () => {
   const fromTierBefore = (name: string): Uint8Array => {
     const tier = new PipelineFixture({ keys: createKeyMaterial('shared by two tiers', 'first') });
     tier.ask(testQuery(name).bytes);
-    return (tier.path.zones.root.upstreams[0] as unknown as FakeUpstream).last().bytes;
+    return (tier.zones.root.upstreams[0] as unknown as FakeUpstream).last().bytes;
   };
   const secondTier = () => {
     const upstream = new FakeUpstream(1);
@@ -241,7 +241,7 @@ describe('a flight', () => {
     f.ask(testQuery('moved.example').bytes);
     expect(first.sent.length + second.sent.length).toBe(1);
     f.state.setQuarantined(1, true);
-    f.guard.leaveRoute(1);
+    f.pipeline.leaveRoute(1);
     expect(first.waiting.size).toBe(0);
     expect(second.waiting.size).toBe(1);
     second.reply();
@@ -274,7 +274,7 @@ describe('upstreams that take no more at once', () => {
     expect(upstream.waiting.size).toBe(5);
     upstream.reply();
     expect(other.rcodes).toEqual([NOERROR]);
-    expect(f.path.zones.root.load.flights).toBe(4);
+    expect(f.zones.root.load.flights).toBe(4);
   });
 
   it('are not, while another upstream takes the question', () => {
@@ -303,7 +303,7 @@ describe('upstreams that take no more at once', () => {
     expect(flooder.rcodes).toEqual(new Array(7).fill(REFUSED));
     upstream.fail(FailureReason.overload);
     expect(flooder.rcodes).toEqual([...new Array(7).fill(REFUSED), SERVFAIL]);
-    expect([f.waiters.inUse, upstream.waiting.size]).toEqual([12, 12]);
+    expect([f.pipeline.waiting, upstream.waiting.size]).toEqual([12, 12]);
   });
 
   it('are tried again once, and no client loses anything more when they are then out of use', () => {
@@ -312,7 +312,7 @@ describe('upstreams that take no more at once', () => {
     upstream.fail(FailureReason.overload);
     expect(flooder.rcodes).toEqual([REFUSED]);
     f.state.setQuarantined(1, true);
-    f.guard.leaveRoute(1);
+    f.pipeline.leaveRoute(1);
     expect(other.rcodes).toEqual([SERVFAIL]);
     expect(flooder.rcodes).toEqual([REFUSED, ...new Array(9).fill(SERVFAIL)]);
   });
@@ -327,7 +327,7 @@ describe('upstreams that take no more at once', () => {
     }
     expect(flooder.rcodes).toEqual([]);
     f.state.setQuarantined(2, true);
-    f.guard.leaveRoute(2);
+    f.pipeline.leaveRoute(2);
     expect(flooder.rcodes).toEqual(new Array(8).fill(REFUSED));
     while (first.waiting.size > 0) first.reply();
     for (const client of others) expect(client.rcodes).toEqual([NOERROR]);
@@ -339,9 +339,9 @@ describe('upstreams that take no more at once', () => {
     for (let i = 0; i < 3000; i++) f.ask(testQuery(`n${i}.example`).bytes);
     f.pass(1810);
     expect(f.client.rcodes).toHaveLength(3000);
-    expect(f.forward.pool.settled).toBe(2048);
+    expect(f.pipeline.flights.settled).toBe(2048);
     f.pass(3010);
-    expect([f.forward.pool.inUse, upstream.waiting.size]).toEqual([0, 0]);
+    expect([f.pipeline.flights.inUse, upstream.waiting.size]).toEqual([0, 0]);
   });
 });
 
@@ -362,15 +362,15 @@ describe('one dead zone', () => {
     alive.reply();
     expect(f.client.rcodes).toEqual([NOERROR]);
     f.pass(5000);
-    expect(f.forward.pool.inUse).toBe(0);
+    expect(f.pipeline.flights.inUse).toBe(0);
 
     for (let i = 0; i < 200; i++) f.ask(testQuery('same.dead.test').bytes, new FakeClient());
     f.ask(testQuery('ftp.example').bytes);
     alive.reply();
     expect(f.client.rcodes).toEqual([NOERROR, NOERROR]);
     f.pass(5000);
-    expect(f.waiters.inUse).toBe(0);
-    expect(f.path.zones.zones.map(({ load }) => [load.flights, load.waiters])).toEqual([
+    expect(f.pipeline.waiting).toBe(0);
+    expect(f.zones.zones.map(({ load }) => [load.flights, load.waiters])).toEqual([
       [0, 0],
       [0, 0],
     ]);
@@ -390,7 +390,7 @@ describe('one dead zone', () => {
     for (let i = 0; i < 11; i++) f.ask(testQuery(`m${i}.example`).bytes);
     expect(f.client.rcodes.slice(10)).toEqual([REFUSED]);
     f.pass(6000);
-    expect(f.forward.pool.inUse).toBe(0);
-    expect(f.path.zones.root.load.flights).toBe(0);
+    expect(f.pipeline.flights.inUse).toBe(0);
+    expect(f.zones.root.load.flights).toBe(0);
   });
 });

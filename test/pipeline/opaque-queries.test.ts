@@ -36,7 +36,7 @@ describe('an opaque query', () => {
     upstream.reply(() => answer.slice());
     expect(f.client.answers[0]!.slice(2)).toEqual(answer.slice(2));
     expect(f.client.answers[0]!.slice(0, 2)).toEqual(query.slice(0, 2));
-    expect(f.forward.pool.inUse).toBe(0);
+    expect(f.pipeline.flights.inUse).toBe(0);
   });
 
   it('gets the server’s error as the server signed it', () => {
@@ -78,7 +78,7 @@ describe('an opaque query', () => {
     expect(f.suspected).toEqual([-1]);
     f.pass(2000);
     expect(f.client.answers).toHaveLength(51);
-    expect(f.waiters.inUse).toBe(0);
+    expect(f.pipeline.waiting).toBe(0);
   });
 
   it('changed by each box on its way round is sent a bounded number of times', () => {
@@ -88,7 +88,7 @@ describe('an opaque query', () => {
     expect(f.client.answers.length).toBe(60 - upstream.sent.length);
     f.pass(5000);
     expect(f.client.answers.length).toBe(60);
-    expect(f.forward.pool.inUse).toBe(0);
+    expect(f.pipeline.flights.inUse).toBe(0);
   });
 
   it('is refused where those in flight have a great many bytes, until they have ended', () => {
@@ -107,7 +107,7 @@ describe('an opaque query', () => {
     f.ask(bytesOf(header(0x0100, 1, 0, 0, 0), question('plain.example')));
     expect(upstream.last().bytes.length).toBeLessThan(100);
     f.pass(5000);
-    expect(f.forward.pool).toMatchObject({ inUse: 0, opaqueBytes: 0 });
+    expect(f.pipeline.flights).toMatchObject({ inUse: 0, opaqueBytes: 0 });
     const before = upstream.sent.length;
     f.ask(longest(300), client);
     expect(upstream.sent.length).toBe(before + 1);

@@ -12,17 +12,10 @@ import { createKeyMaterial, type LoopKeyMaterial } from '../../src/loop/keys.ts'
 import { SentQuestions } from '../../src/loop/sent-questions.ts';
 import type { LoopSighting } from '../../src/loop/sightings.ts';
 import { Counters, createCounterBlock } from '../../src/metrics/counters.ts';
-import { Answers } from '../../src/pipeline/answers.ts';
 import { ClientGate } from '../../src/pipeline/client-gate.ts';
-import type { ClientPath } from '../../src/pipeline/client-path.ts';
-import { ForwardPath } from '../../src/pipeline/forward-path.ts';
-import { LoopGuard } from '../../src/pipeline/loop-guard.ts';
-import { MarkLessons } from '../../src/pipeline/mark-lessons.ts';
-import { OutgoingQuery } from '../../src/pipeline/outgoing-query.ts';
-import { WaiterPool } from '../../src/pipeline/pending/waiter.ts';
-import { QueryPath } from '../../src/pipeline/query-path.ts';
-import { ResponsePath } from '../../src/pipeline/response-path.ts';
-import { Zone, ZoneTable } from '../../src/pipeline/zone.ts';
+import { Pipeline, type PipelineSettings } from '../../src/pipeline/pipeline.ts';
+import type { ReplySink } from '../../src/pipeline/reply-sink.ts';
+import { NO_ZONES, Zone, ZoneTable } from '../../src/pipeline/zone.ts';
 import type { Exchange, FailureReason, UpstreamQuery } from '../../src/upstream/exchange.ts';
 import { Selection } from '../../src/upstream/selection.ts';
 import { SharedUpstreamState } from '../../src/upstream/shared-state.ts';
@@ -126,7 +119,7 @@ export class FakeUpstream implements Exchange {
 }
 
 /** Keeps what clients are sent. */
-export class FakeClient implements ClientPath {
+export class FakeClient implements ReplySink {
   readonly stream: boolean;
   readonly answers: Uint8Array[] = [];
   readonly #out = WordBytes.ofLength(65_535);
@@ -158,6 +151,17 @@ export interface FixtureOptions {
   readonly sharesWith?: PipelineFixture;
 }
 
+/** No limits of a client, no log, nothing told about this server. */
+const SETTINGS: PipelineSettings = {
+  times: { deadlineMs: 1800, staleAfterMs: 1500 },
+  marks: { tag: 'auto', case: true },
+  gate: new ClientGate([], [], 0, 1),
+  perClientWaiting: 0,
+  rebindExceptions: null,
+  identity: null,
+  queryLog: null,
+};
+
 export class PipelineFixture {
   readonly clock = new ManualClock();
   readonly wheel = new TimerWheel(this.clock.nowMs);
@@ -165,93 +169,74 @@ export class PipelineFixture {
   readonly counters = new Counters(createCounterBlock());
   readonly keys: LoopKeyMaterial;
   readonly cache = new MessageCache(cacheOptions({}), this.counters);
-  readonly waiters: WaiterPool;
-  readonly forward: ForwardPath;
-  readonly responses: ResponsePath;
-  readonly guard: LoopGuard;
-  readonly path: QueryPath;
+  readonly sentQuestions: SentQuestions;
+  readonly pipeline: Pipeline;
   readonly client = new FakeClient();
   readonly sighted: LoopSighting[] = [];
   readonly suspected: number[] = [];
   /** Routes of questions that came again while they were under way. */
   readonly weaklySuspected: number[] = [];
   readonly stumbles: { slot: number; marks: number; domain: string }[] = [];
-  readonly outgoing: OutgoingQuery;
+  /** In force since route(). */
+  zones = NO_ZONES;
   readonly #peers = new Int32Array(PEER_WORDS);
 
   constructor(options: FixtureOptions = {}) {
-    const { clock, counters, cache, state } = this;
-    const maxInFlight = options.maxInFlight ?? 100;
+    const { clock, wheel, counters, cache, state } = this;
     this.keys = options.keys ?? options.sharesWith?.keys ?? createKeyMaterial('', 'default');
-    const sentQuestions = new SentQuestions(options.sharesWith?.guard.detector.sent.buffer);
-    const detector = new LoopDetector({ material: this.keys, clock, sentQuestions, maxHops: 8 });
-    this.waiters = new WaiterPool(maxInFlight);
-    const answers = new Answers(counters, cache, this.waiters, clock);
-    this.outgoing = new OutgoingQuery({ tag: 'auto', case: true }, detector, state, clock);
-    const times = { deadlineMs: 1800, staleAfterMs: 1500 };
-    this.forward = new ForwardPath(
-      maxInFlight,
-      times,
+    this.sentQuestions = new SentQuestions(options.sharesWith?.sentQuestions.buffer);
+    const { keys: material, sentQuestions } = this;
+    this.pipeline = new Pipeline({
       clock,
-      this.wheel,
+      wheel,
+      counters,
       cache,
-      counters,
       state,
-      answers,
-      this.outgoing,
-    );
-    this.responses = new ResponsePath(
-      this.forward,
-      clock,
-      cache,
-      counters,
-      state,
-      answers,
-      new MarkLessons(clock, state, this.outgoing.domains, (slot, marks, domain) =>
-        this.stumbles.push({ slot, marks, domain }),
-      ),
-    );
-    this.guard = new LoopGuard({
-      detector,
-      clock,
-      wheel: this.wheel,
-      counters,
-      state,
-      answers,
-      forward: this.forward,
+      detector: new LoopDetector({ material, clock, sentQuestions, maxHops: 8 }),
       reporter: {
         sighted: (sightings) => this.sighted.push(...sightings),
         suspected: (routeSlot, isWeak) => (isWeak ? this.weaklySuspected : this.suspected).push(routeSlot),
+        stumbled: (slot, marks, domain) => this.stumbles.push({ slot, marks, domain }),
       },
+      maxInFlight: options.maxInFlight ?? 100,
+      clientSeed: 1,
+      settings: SETTINGS,
     });
-    this.responses.loopGuard = this.guard;
-    const gate = new ClientGate([], [], 0, 1);
-    const { guard, forward, waiters } = this;
-    this.path = new QueryPath(clock, counters, cache, gate, guard, forward, answers, waiters, 1);
     this.route(options.zones ?? [['.', [new FakeUpstream(1)]]]);
+  }
+
+  /** Changes settings; the others are as at the start. */
+  configure(changed: Partial<PipelineSettings>): void {
+    this.pipeline.configure({ ...SETTINGS, ...changed });
   }
 
   /** Takes over zones; their partitions are their places in the list unless given. */
   route(zones: NonNullable<FixtureOptions['zones']>): void {
     const { state } = this;
-    const table = new ZoneTable(
+    this.zones = new ZoneTable(
       zones.map(([suffix, upstreams], i) => {
         const slots = upstreams.map((upstream) => upstream.slot);
         const routeSlots = slots.map((slot) => i * 10 + slot);
         const selection = new Selection('sequential', slots, routeSlots, state, new RandomPool());
         const all = upstreams as unknown as Upstream[];
-        return new Zone(suffix, textToName(suffix), i + 1, all, routeSlots, selection);
+        return new Zone({
+          suffix,
+          wireSuffix: textToName(suffix),
+          partition: i + 1,
+          upstreams: all,
+          routeSlots,
+          selection,
+        });
       }),
     );
-    this.path.zones = table;
-    this.guard.zones = table;
+    this.pipeline.setZones(this.zones);
   }
 
   /** A query comes in; `from`: the address of who sends it. */
   ask(bytes: Uint8Array, client: FakeClient = this.client, from = '127.0.0.1'): boolean {
     this.#peers.set(parsePeer(from, 4000)!);
     const slot = asWords(bytes);
-    const handled = this.path.handle(slot, bytes.length, client, this.#peers, 0);
+    const handled = this.pipeline.handle(slot, bytes.length, client, this.#peers, 0);
     // As the next batch does: what is wanted later must have been copied.
     slot.fill(0xee);
     this.#peers.fill(-1);

@@ -144,7 +144,7 @@ describe('messages about one question', () => {
     }
     f.pass(6000);
     expect(f.client.rcodes).toHaveLength(1);
-    expect(f.forward.pool.inUse).toBe(0);
+    expect(f.pipeline.flights.inUse).toBe(0);
     return upstreams.reduce((sum, { sent }) => sum + sent.length, 0);
   };
   const three = () => [1, 2, 3].map((slot) => new FakeUpstream(slot));

@@ -128,7 +128,7 @@ describe('when all upstreams are down', () => {
     expect(f.client.rcodes).toHaveLength(468);
     f.pass(6000);
     expect(f.client.rcodes).toHaveLength(500);
-    expect(f.forward.pool.inUse).toBe(0);
+    expect(f.pipeline.flights.inUse).toBe(0);
     const before = first.sent.length;
     for (let i = 0; i < 500; i++) ask(f);
     expect(first.sent.length).toBe(before + 32);
@@ -220,7 +220,7 @@ describe('one that is down, while another is up', () => {
     good(down);
     expect(f.client.rcodes).toHaveLength(11);
     expect(f.state.stateOf(1)).toBe(UpstreamState.up);
-    expect(f.forward.pool.inUse).toBe(0);
+    expect(f.pipeline.flights.inUse).toBe(0);
   });
 
   it.each([
@@ -234,7 +234,7 @@ describe('one that is down, while another is up', () => {
     expect(f.client.rcodes).toEqual([]);
     good(up);
     expect(f.client.rcodes).toEqual([NOERROR]);
-    expect(f.forward.pool.inUse).toBe(0);
+    expect(f.pipeline.flights.inUse).toBe(0);
   });
 
   it('ends the flight when it is the last to fail', () => {
@@ -245,6 +245,6 @@ describe('one that is down, while another is up', () => {
     expect(f.client.rcodes).toEqual([]);
     down.fail(FailureReason.unreachable);
     expect(f.client.rcodes).toEqual([SERVFAIL]);
-    expect(f.forward.pool.inUse).toBe(0);
+    expect(f.pipeline.flights.inUse).toBe(0);
   });
 });

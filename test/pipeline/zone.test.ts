@@ -13,12 +13,18 @@ function zone(suffix: string, routeSlots: number[] = [], state = new SharedUpstr
   const upstreams = routeSlots.map((_, i) => ({ text: `192.0.2.${i}:53` }) as Upstream);
   const slots = routeSlots.map((_, i) => i);
   const selection = new Selection('random', slots, routeSlots, state, new RandomPool());
-  return new Zone(suffix, textToName(suffix), 0, upstreams, routeSlots, selection);
+  return new Zone({
+    suffix,
+    wireSuffix: textToName(suffix),
+    partition: 0,
+    upstreams,
+    routeSlots,
+    selection,
+  });
 }
 
 function findSuffix(table: ZoneTable, qname: string): string {
-  const { bytes, q } = testQuery(qname);
-  return table.find(bytes, q).suffix;
+  return table.find(testQuery(qname).query).suffix;
 }
 
 describe('zone table', () => {
@@ -50,7 +56,7 @@ describe('zone table', () => {
     const route = routed.routes.get(9)!;
     expect(route.zone.suffix).toBe('.');
     expect(route.index).toBe(1);
-    expect(new TextDecoder().decode(route.loopText)).toBe('forwarding loop: 192.0.2.1:53 (.)');
+    expect(new TextDecoder().decode(route.loopEde.text!)).toBe('forwarding loop: 192.0.2.1:53 (.)');
   });
 
   it('says that a loop is why nothing is usable, only when all is quarantined', () => {

@@ -3,11 +3,19 @@
 import { WordBytes } from '../../base/word-bytes.ts';
 import { Attempt, Flight, type FlightTimerOwner, QUERY_BYTES } from './flight.ts';
 
+/** How many flights there are. */
+export interface FlightCounts {
+  readonly inUse: number;
+  readonly live: number;
+  readonly settled: number;
+  readonly opaqueBytes: number;
+}
+
 /**
  * Flights are created when first needed and reused for ever: at most `limit` with waiters, and up
  * to as many that only await a late reply.
  */
-export class FlightPool {
+export class FlightPool implements FlightCounts {
   readonly limit: number;
   inUse = 0;
   /** Those in use that are settled: nobody waits for them, so they take no slot from others. */

@@ -1,7 +1,8 @@
 // Coalescing (singleflight): finds the flight that already asks the same question, so that
 // identical queries share one upstream query (RFC 5452 §5: one outstanding query per question,
 // because a birthday attack makes forging cheap otherwise).
-import { equalBytes, equalQuestions, type ParsedQuery } from '../../wire/query.ts';
+import { equalBytes, equalQuestions } from '../../wire/query.ts';
+import type { ClientQuery } from '../client-query.ts';
 import type { Zone } from '../zone.ts';
 import type { Flight } from './flight.ts';
 
@@ -23,30 +24,30 @@ export class FlightTable {
    * The flight that asks exactly this (name without case, type, class, DO, CD, RD, servers); null
    * if there is none.
    */
-  find(bytes: Uint8Array, q: ParsedQuery, zone: Zone): Flight | null {
-    let flight = this.#buckets[q.keyHash & (BUCKETS - 1)] ?? null;
-    while (flight !== null && (flight.opaque || !asksSame(flight, bytes, q, zone))) flight = flight.next;
+  find(query: ClientQuery, zone: Zone): Flight | null {
+    let flight = this.#buckets[query.parsed.keyHash & (BUCKETS - 1)] ?? null;
+    while (flight !== null && (flight.opaque || !asksSame(flight, query, zone))) flight = flight.next;
     return flight;
   }
 
   /**
    * The opaque flight whose query is equal, byte by byte except for the ID; null if there is none.
    */
-  findOpaque(bytes: Uint8Array, length: number, q: ParsedQuery, zone: Zone): Flight | null {
-    let flight = this.#buckets[q.keyHash & (BUCKETS - 1)] ?? null;
-    while (flight !== null && !isRepeated(flight, bytes, length, q, zone)) flight = flight.next;
+  findOpaque(query: ClientQuery, zone: Zone): Flight | null {
+    let flight = this.#buckets[query.parsed.keyHash & (BUCKETS - 1)] ?? null;
+    while (flight !== null && !isRepeated(flight, query, zone)) flight = flight.next;
     return flight;
   }
 
   /** How many opaque flights ask the same question, with any signature. */
-  countOpaque(bytes: Uint8Array, q: ParsedQuery, zone: Zone): number {
+  countOpaque(query: ClientQuery, zone: Zone): number {
     let count = 0;
     for (
-      let flight = this.#buckets[q.keyHash & (BUCKETS - 1)] ?? null;
+      let flight = this.#buckets[query.parsed.keyHash & (BUCKETS - 1)] ?? null;
       flight !== null;
       flight = flight.next
     ) {
-      if (flight.opaque && asksSame(flight, bytes, q, zone)) count++;
+      if (flight.opaque && asksSame(flight, query, zone)) count++;
     }
     return count;
   }
@@ -86,12 +87,12 @@ export class FlightTable {
 }
 
 /** Whether the opaque query is the flight's, byte by byte except for the ID. */
-function isRepeated(flight: Flight, bytes: Uint8Array, length: number, q: ParsedQuery, zone: Zone): boolean {
+function isRepeated(flight: Flight, query: ClientQuery, zone: Zone): boolean {
   return (
     flight.opaque &&
-    flight.queryLength === length &&
-    asksSame(flight, bytes, q, zone) &&
-    equalBytes(flight.query, 2, bytes, 2, length - 2)
+    flight.queryLength === query.length &&
+    asksSame(flight, query, zone) &&
+    equalBytes(flight.query, 2, query.message, 2, query.length - 2)
   );
 }
 
@@ -99,12 +100,12 @@ function isRepeated(flight: Flight, bytes: Uint8Array, length: number, q: Parsed
  * Flights that started before a routing change still count if the zone has the same servers: the
  * partition says so.
  */
-function asksSame(flight: Flight, bytes: Uint8Array, q: ParsedQuery, zone: Zone): boolean {
+function asksSame(flight: Flight, { message, parsed: q }: ClientQuery, zone: Zone): boolean {
   return (
     flight.keyHash === q.keyHash &&
     flight.keyFlags === q.keyFlags &&
     flight.questionEnd === q.questionEnd &&
     flight.zone!.partition === zone.partition &&
-    equalQuestions(flight.query, bytes, q.questionEnd)
+    equalQuestions(flight.query, message, q.questionEnd)
   );
 }

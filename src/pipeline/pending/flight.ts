@@ -12,7 +12,8 @@ import { copyBytes, WordBytes } from '../../base/word-bytes.ts';
 import { type LoopFinding, MAX_CARRIED_TAGS, MAX_FILLER_LENGTH, TAG_LENGTH } from '../../loop/detector.ts';
 import { UpstreamQuery } from '../../upstream/exchange.ts';
 import { domainHash, domainLabel } from '../../wire/domain.ts';
-import { MAX_NAME_LENGTH, type ParsedQuery } from '../../wire/query.ts';
+import { MAX_NAME_LENGTH } from '../../wire/query.ts';
+import type { ClientQuery } from '../client-query.ts';
 import { Outcome } from '../fallback.ts';
 import type { Zone } from '../zone.ts';
 import type { Waiter } from './waiter.ts';
@@ -221,11 +222,11 @@ export class Flight implements WheelTimer {
   }
 
   /** Copies the question. */
-  begin(bytes: Uint8Array, length: number, q: ParsedQuery, zone: Zone): void {
+  begin({ message, length, parsed: q }: ClientQuery, zone: Zone): void {
     this.opaque = q.opaque;
     this.queryLength = q.opaque ? length : q.questionEnd;
     if (this.queryLength > this.query.length) this.query = WordBytes.ofLength(this.queryLength);
-    copyBytes(bytes, 0, this.query, 0, this.queryLength);
+    copyBytes(message, 0, this.query, 0, this.queryLength);
     this.flags = q.flags;
     this.qnameLength = q.qnameLength;
     this.questionEnd = q.questionEnd;
@@ -236,9 +237,9 @@ export class Flight implements WheelTimer {
     this.nameHash = q.nameHash;
     this.dnssecOk = q.dnssecOk;
     this.hasUpperCase = q.hasUpperCase;
-    const firstLabel = domainLabel(bytes, q);
+    const firstLabel = domainLabel(message, q);
     this.domainOffset = q.labelOffsets[firstLabel]!;
-    this.domainHash = domainHash(bytes, q, firstLabel);
+    this.domainHash = domainHash(message, q, firstLabel);
     this.hops = 0;
     this.carriedCount = 0;
     this.zone = zone;
@@ -271,13 +272,13 @@ export class Flight implements WheelTimer {
   }
 
   /** Copies the tags of earlier hops from the query that starts this flight. */
-  carryTags(bytes: Uint8Array, finding: LoopFinding): void {
+  carryTags({ message }: ClientQuery, finding: LoopFinding): void {
     this.hops = finding.hops;
     this.carriedCount = finding.carriedCount;
     if (this.carriedCount === 0) return;
     this.carriedTags ??= new Uint8Array(MAX_CARRIED_BYTES);
     for (let i = 0; i < this.carriedCount; i++) {
-      copyBytes(bytes, finding.carriedOffsets[i]!, this.carriedTags, i * TAG_LENGTH, TAG_LENGTH);
+      copyBytes(message, finding.carriedOffsets[i]!, this.carriedTags, i * TAG_LENGTH, TAG_LENGTH);
     }
   }
 

@@ -4,15 +4,16 @@ import { copyBytes, WordBytes } from '../../base/word-bytes.ts';
 import { PEER_WORDS } from '../../io/datagram-socket.ts';
 import { copyPeer } from '../../io/peer.ts';
 import { HEADER_LENGTH } from '../../wire/header.ts';
-import { MAX_NAME_LENGTH, type ParsedQuery } from '../../wire/query.ts';
-import type { ClientPath } from '../client-path.ts';
+import { MAX_NAME_LENGTH } from '../../wire/query.ts';
+import type { ClientQuery } from '../client-query.ts';
+import { NO_SINK, type Recipient, type ReplySink } from '../reply-sink.ts';
 import type { ClientShare } from './client-shares.ts';
 import type { Flight } from './flight.ts';
 
 const NO_MESSAGE = new Uint8Array(0);
 
 /** One waiting client. Has the fields that wire/restore.ts needs. */
-export class Waiter {
+export class Waiter implements Recipient {
   id = 0;
   flags = 0;
   qnameLength = 0;
@@ -29,8 +30,9 @@ export class Waiter {
   named: Uint8Array = NO_MESSAGE;
   /** Allocated for the first waiter that joins a flight. */
   #kept: WordBytes | null = null;
-  path: ClientPath | null = null;
-  readonly peer = new Int32Array(PEER_WORDS);
+  replyTo: ReplySink = NO_SINK;
+  readonly peers = new Int32Array(PEER_WORDS);
+  readonly peerOffset = 0;
   /**
    * The flight it waits for; null when it has been taken off (Flight.takeWaiters(),
    * removeWaiter()).
@@ -84,43 +86,36 @@ export class WaiterPool {
   }
 
   /** Whether one more query of a client may wait. */
-  mayWait(clientHash: number, stream: boolean): boolean {
-    if (stream || this.perClientLimit === 0) return true;
+  mayWait({ clientHash, overStream }: ClientQuery): boolean {
+    if (overStream || this.perClientLimit === 0) return true;
     return this.#datagrams[clientHash & (CLIENT_SLOTS - 1)]! < this.perClientLimit;
   }
 
   /** Copies what a client's answer needs, except for `named`; null if the limit is reached. */
-  take(
-    q: ParsedQuery,
-    path: ClientPath,
-    peers: Int32Array,
-    peerOffset: number,
-    clientHash: number,
-    sizeLimit: number,
-    nowMs: number,
-  ): Waiter | null {
+  take(query: ClientQuery, nowMs: number): Waiter | null {
     if (this.inUse >= this.limit) return null;
     const waiter = this.#free ?? new Waiter();
     this.#free = waiter.next;
     this.inUse++;
-    if (!path.stream) this.#datagrams[clientHash & (CLIENT_SLOTS - 1)]!++;
+    const { parsed: q, replyTo, clientHash } = query;
+    if (!replyTo.stream) this.#datagrams[clientHash & (CLIENT_SLOTS - 1)]!++;
     waiter.id = q.id;
     waiter.flags = q.flags;
     waiter.qnameLength = q.qnameLength;
     waiter.hasOpt = q.hasOpt;
     waiter.dnssecOk = q.dnssecOk;
     waiter.clientHash = clientHash;
-    waiter.sizeLimit = sizeLimit;
+    waiter.sizeLimit = query.sizeLimit;
     waiter.receivedMs = nowMs;
-    waiter.path = path;
+    waiter.replyTo = replyTo;
     waiter.next = null;
-    copyPeer(peers, peerOffset, waiter.peer, 0);
+    copyPeer(query.peers, query.peerOffset, waiter.peers, 0);
     return waiter;
   }
 
   release(waiter: Waiter): void {
-    if (!waiter.path!.stream) this.#datagrams[waiter.clientHash & (CLIENT_SLOTS - 1)]!--;
-    waiter.path = null;
+    if (!waiter.replyTo.stream) this.#datagrams[waiter.clientHash & (CLIENT_SLOTS - 1)]!--;
+    waiter.replyTo = NO_SINK;
     // A message that is kept whole may be 64 KiB long.
     waiter.named = NO_MESSAGE;
     waiter.next = this.#free;

@@ -9,7 +9,7 @@ import { PEER_WORDS } from '../../io/datagram-socket.ts';
 import { writePeer } from '../../io/peer.ts';
 import { FrameReader } from '../../io/tcp-framing.ts';
 import { type Counters, Drop } from '../../metrics/counters.ts';
-import type { ClientPath } from '../../pipeline/client-path.ts';
+import type { ReplySink } from '../../pipeline/reply-sink.ts';
 
 /**
  * Queries of one connection that may be in flight at once; beyond, we stop reading (RFC 7766
@@ -53,7 +53,7 @@ export interface ConnectionOwner {
   onClosed(connection: TcpConnection): void;
 }
 
-export class TcpConnection implements ClientPath, WheelTimer {
+export class TcpConnection implements ReplySink, WheelTimer {
   readonly stream = true;
   keepaliveAsked = false;
   dueMs = 0;

@@ -5,7 +5,7 @@ import type { Clock } from '../../base/clock.ts';
 import type { TimerWheel } from '../../base/timer-wheel.ts';
 import { listenTcp } from '../../io/listen-tcp.ts';
 import { Counter, type Counters } from '../../metrics/counters.ts';
-import type { QueryPath } from '../../pipeline/query-path.ts';
+import type { QueryHandler } from '../../pipeline/reply-sink.ts';
 import { type ConnectionOwner, TcpConnection } from './tcp-connection.ts';
 
 export interface TcpListenerOptions {
@@ -27,20 +27,20 @@ export class TcpListener implements ConnectionOwner {
   readonly counters: Counters;
   readonly idleMs: number;
   draining = false;
-  readonly #queryPath: QueryPath;
+  readonly #pipeline: QueryHandler;
   readonly #maxConnections: number;
   /** Oldest first. */
   readonly #connections = new Set<TcpConnection>();
   #server: Server | null = null;
 
   private constructor(
-    queryPath: QueryPath,
+    pipeline: QueryHandler,
     clock: Clock,
     wheel: TimerWheel,
     counters: Counters,
     options: TcpListenerOptions,
   ) {
-    this.#queryPath = queryPath;
+    this.#pipeline = pipeline;
     this.clock = clock;
     this.wheel = wheel;
     this.counters = counters;
@@ -50,13 +50,13 @@ export class TcpListener implements ConnectionOwner {
 
   /** Opens the listener; rejects with the system's error (EADDRINUSE, EACCES …). */
   static async open(
-    queryPath: QueryPath,
+    pipeline: QueryHandler,
     clock: Clock,
     wheel: TimerWheel,
     counters: Counters,
     options: TcpListenerOptions,
   ): Promise<TcpListener> {
-    const listener = new TcpListener(queryPath, clock, wheel, counters, options);
+    const listener = new TcpListener(pipeline, clock, wheel, counters, options);
     listener.#server = await listenTcp(
       {
         address: options.address,
@@ -124,11 +124,11 @@ export class TcpListener implements ConnectionOwner {
   }
 
   handle(bytes: Uint8Array, length: number, connection: TcpConnection): boolean {
-    return this.#queryPath.handle(bytes, length, connection, connection.peer, 0);
+    return this.#pipeline.handle(bytes, length, connection, connection.peer, 0);
   }
 
   endBatch(startMs: number): void {
-    this.#queryPath.endBatch(startMs);
+    this.#pipeline.endBatch(startMs);
   }
 
   onClosed(connection: TcpConnection): void {

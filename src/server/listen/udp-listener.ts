@@ -9,8 +9,7 @@ import {
 } from '../../io/datagram-socket.ts';
 import { openDatagramSocket } from '../../io/open-socket.ts';
 import { type Counters, Drop } from '../../metrics/counters.ts';
-import type { ClientPath } from '../../pipeline/client-path.ts';
-import type { QueryPath } from '../../pipeline/query-path.ts';
+import type { QueryHandler, ReplySink } from '../../pipeline/reply-sink.ts';
 
 /**
  * Receive buffer asked of the kernel: a pause of 20 ms at 100,000 q/s fills about 2,000 × 0.8 KiB
@@ -18,29 +17,29 @@ import type { QueryPath } from '../../pipeline/query-path.ts';
  */
 const RECEIVE_BUFFER_BYTES = 4 * 1024 * 1024;
 
-export class UdpListener implements DatagramHandler, ClientPath {
+export class UdpListener implements DatagramHandler, ReplySink {
   readonly stream = false;
-  readonly #queryPath: QueryPath;
+  readonly #pipeline: QueryHandler;
   readonly #clock: Clock;
   readonly #counters: Counters;
   #socket: DatagramSocket | null = null;
   /** Counters of the socket as last published. */
   #published = { oversized: 0, sourcePortZero: 0, sendFailures: 0, kernelDrops: 0 };
 
-  private constructor(queryPath: QueryPath, clock: Clock, counters: Counters) {
-    this.#queryPath = queryPath;
+  private constructor(pipeline: QueryHandler, clock: Clock, counters: Counters) {
+    this.#pipeline = pipeline;
     this.#clock = clock;
     this.#counters = counters;
   }
 
   /** Opens the socket; rejects with the system's error (EADDRINUSE, EACCES …). */
   static async open(
-    queryPath: QueryPath,
+    pipeline: QueryHandler,
     clock: Clock,
     counters: Counters,
     options: { address: string; port: number; reusePort: boolean; claim: boolean; fd?: number },
   ): Promise<UdpListener> {
-    const listener = new UdpListener(queryPath, clock, counters);
+    const listener = new UdpListener(pipeline, clock, counters);
     listener.#socket = await openDatagramSocket(
       { ...options, receiveBufferBytes: RECEIVE_BUFFER_BYTES },
       listener,
@@ -54,10 +53,10 @@ export class UdpListener implements DatagramHandler, ClientPath {
 
   onBatch(batch: ReceiveBatch): void {
     const startMs = this.#clock.refresh();
-    const queryPath = this.#queryPath;
+    const pipeline = this.#pipeline;
     const { buffers, lengths, peers, count } = batch;
-    for (let i = 0; i < count; i++) queryPath.handle(buffers[i]!, lengths[i]!, this, peers, i * PEER_WORDS);
-    queryPath.endBatch(startMs);
+    for (let i = 0; i < count; i++) pipeline.handle(buffers[i]!, lengths[i]!, this, peers, i * PEER_WORDS);
+    pipeline.endBatch(startMs);
   }
 
   onError(): void {

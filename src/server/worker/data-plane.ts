@@ -1,35 +1,25 @@
-// One thread's whole data path, put together: cache, flights, upstreams, listeners and the clock's
-// tick. worker.ts runs it.
+// One thread's whole data path: sockets, upstreams and the clock's tick around the pipeline, and
+// the orders of the main thread. worker.ts runs it.
 import { randomInt } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Clock } from '../../base/clock.ts';
 import { RandomPool } from '../../base/random.ts';
 import { TimerWheel } from '../../base/timer-wheel.ts';
-import { readVersion } from '../../base/version.ts';
 import { MessageCache } from '../../cache/message-cache.ts';
 import type { Config } from '../../config/config.ts';
 import { LoopDetector } from '../../loop/detector.ts';
 import { SentQuestions } from '../../loop/sent-questions.ts';
 import { Counter, Counters } from '../../metrics/counters.ts';
-import { Answers } from '../../pipeline/answers.ts';
-import { ForwardPath } from '../../pipeline/forward-path.ts';
-import { LoopGuard } from '../../pipeline/loop-guard.ts';
-import { MarkLessons } from '../../pipeline/mark-lessons.ts';
-import { OutgoingQuery } from '../../pipeline/outgoing-query.ts';
-import { WaiterPool } from '../../pipeline/pending/waiter.ts';
-import { QueryLog } from '../../pipeline/query-log.ts';
-import { QueryPath } from '../../pipeline/query-path.ts';
-import { RebindGuard } from '../../pipeline/rebind-guard.ts';
-import { ResponsePath } from '../../pipeline/response-path.ts';
+import { Pipeline, type PipelineSettings } from '../../pipeline/pipeline.ts';
 import { SharedUpstreamState } from '../../upstream/shared-state.ts';
 import { servedNetworks } from '../listen/client-networks.ts';
 import { TcpListener } from '../listen/tcp-listener.ts';
 import { UdpListener } from '../listen/udp-listener.ts';
 import { Heartbeat } from './heartbeat.ts';
+import { settingsFor } from './pipeline-settings.ts';
 import { Routing } from './routing.ts';
 import type { RoutingSpec } from './routing-spec.ts';
 import type { BoundAddress, FromWorker, ToWorker, WorkerStart } from './worker-channel.ts';
-import { gateFor, shareOf, timesOf } from './worker-shares.ts';
 
 /**
  * How often due time-outs are looked for, while there are any: an idle thread wakes up once a
@@ -62,14 +52,9 @@ export class DataPlane {
   readonly #clock = new Clock();
   readonly #wheel = new TimerWheel(this.#clock.nowMs, TICK_MS, () => this.#startTicks());
   readonly #counters: Counters;
-  readonly #cache: MessageCache;
-  readonly #answers: Answers;
-  readonly #forward: ForwardPath;
-  readonly #waiters: WaiterPool;
-  readonly #responses: ResponsePath;
-  readonly #outgoing: OutgoingQuery;
-  readonly #loopGuard: LoopGuard;
-  readonly #queryPath: QueryPath;
+  readonly #pipeline: Pipeline;
+  /** As in force. */
+  #settings: PipelineSettings;
   readonly #routing: Routing;
   readonly #udpListeners: UdpListener[] = [];
   readonly #tcpListeners: TcpListener[] = [];
@@ -80,91 +65,47 @@ export class DataPlane {
   readonly #heartbeat: Heartbeat;
   #lastTickMs = this.#clock.nowMs;
   #wasLate = false;
-  /** The exceptions of the rebinding protection in force, in one text; null: it is off. */
-  #rebindExceptions: string | null = null;
 
-  private constructor(start: WorkerStart, tell: (message: FromWorker) => void) {
+  private constructor(start: WorkerStart, settings: PipelineSettings, tell: (message: FromWorker) => void) {
     const { config, workers } = start;
     const clock = this.#clock;
     const counters = new Counters(start.counterBlock);
     counters.resetGauges();
     const state = new SharedUpstreamState(start.upstreamState);
-    const maxInFlight = Math.ceil(config.forward.maxInFlight / workers);
-    const cache = new MessageCache(
-      {
-        ...config.cache,
-        maxEntries: Math.ceil(config.cache.maxEntries / workers),
-        maxBytes: Math.ceil(config.cache.maxBytes / workers),
-      },
-      counters,
-    );
-    const detector = new LoopDetector({
-      material: start.loopKeys,
-      clock,
-      sentQuestions: new SentQuestions(start.sentQuestions),
-      maxHops: config.loop.maxHops,
-    });
-    const waiters = new WaiterPool(maxInFlight);
-    const answers = new Answers(counters, cache, waiters, clock);
-    const outgoing = new OutgoingQuery(config.loop, detector, state, clock);
-    const forward = new ForwardPath(
-      maxInFlight,
-      timesOf(config),
-      clock,
-      this.#wheel,
-      cache,
-      counters,
-      state,
-      answers,
-      outgoing,
-    );
     this.#start = start;
+    this.#settings = settings;
     this.#tell = tell;
     this.#allow = config.limits.allow;
     this.#heartbeat = new Heartbeat(start.heartbeat);
     this.#counters = counters;
-    this.#cache = cache;
-    this.#answers = answers;
-    this.#forward = forward;
-    this.#waiters = waiters;
-    this.#outgoing = outgoing;
-    this.#responses = new ResponsePath(
-      forward,
-      clock,
-      cache,
-      counters,
-      state,
-      answers,
-      new MarkLessons(clock, state, outgoing.domains, (slot, marks, domain) =>
-        tell({ type: 'stumbled', slot, marks, domain }),
-      ),
-    );
-    this.#loopGuard = new LoopGuard({
-      detector,
+    this.#pipeline = new Pipeline({
       clock,
       wheel: this.#wheel,
       counters,
       state,
-      answers,
-      forward,
+      settings,
+      cache: new MessageCache(
+        {
+          ...config.cache,
+          maxEntries: Math.ceil(config.cache.maxEntries / workers),
+          maxBytes: Math.ceil(config.cache.maxBytes / workers),
+        },
+        counters,
+      ),
+      detector: new LoopDetector({
+        material: start.loopKeys,
+        clock,
+        sentQuestions: new SentQuestions(start.sentQuestions),
+        maxHops: config.loop.maxHops,
+      }),
       reporter: {
         sighted: (sightings) => tell({ type: 'sighted', sightings }),
         suspected: (routeSlot, isWeak) => tell({ type: 'suspected', routeSlot, isWeak }),
+        stumbled: (slot, marks, domain) => tell({ type: 'stumbled', slot, marks, domain }),
       },
+      maxInFlight: Math.ceil(config.forward.maxInFlight / workers),
+      clientSeed: randomInt(2 ** 31),
     });
-    this.#responses.loopGuard = this.#loopGuard;
-    this.#queryPath = new QueryPath(
-      clock,
-      counters,
-      cache,
-      gateFor(config, workers),
-      this.#loopGuard,
-      forward,
-      answers,
-      waiters,
-      randomInt(2 ** 31),
-    );
-    this.#useLimits(config);
     this.#routing = new Routing({
       random: new RandomPool(),
       clock,
@@ -178,9 +119,7 @@ export class DataPlane {
 
   /** Opens everything; rejects with the system's error when an address cannot be listened on. */
   static async open(start: WorkerStart, tell: (message: FromWorker) => void): Promise<DataPlane> {
-    const plane = new DataPlane(start, tell);
-    await plane.#useQueryLog(start.config);
-    await plane.#useIdentity(start.config);
+    const plane = new DataPlane(start, await settingsFor(start.config, start.workers, null), tell);
     await plane.#useRouting(start.routing);
     try {
       await plane.#listen();
@@ -210,7 +149,7 @@ export class DataPlane {
   async #listenOn(address: BoundAddress): Promise<number> {
     const { config, listen, reusePort, workers } = this.#start;
     const { host, port, udpFd = -1, tcpFd = -1, claim = false } = address;
-    const udp = await UdpListener.open(this.#queryPath, this.#clock, this.#counters, {
+    const udp = await UdpListener.open(this.#pipeline, this.#clock, this.#counters, {
       address: host,
       port,
       reusePort,
@@ -218,7 +157,7 @@ export class DataPlane {
       ...(udpFd < 0 ? {} : { fd: udpFd }),
     });
     try {
-      const tcp = await TcpListener.open(this.#queryPath, this.#clock, this.#wheel, this.#counters, {
+      const tcp = await TcpListener.open(this.#pipeline, this.#clock, this.#wheel, this.#counters, {
         address: host,
         port: udp.port,
         reusePort,
@@ -247,9 +186,9 @@ export class DataPlane {
         await this.#useConfig(message.config);
         return 0;
       case 'flush':
-        return this.#flush(message.name, message.zone);
+        return this.#pipeline.flush(message.name, message.zone);
       case 'leave-route':
-        this.#loopGuard.leaveRoute(message.routeSlot);
+        this.#pipeline.leaveRoute(message.routeSlot);
         return 0;
       case 'ping':
         return 0;
@@ -260,9 +199,7 @@ export class DataPlane {
   }
 
   async #useRouting(spec: RoutingSpec): Promise<void> {
-    const zones = await this.#routing.apply(spec);
-    this.#queryPath.zones = zones;
-    this.#loopGuard.zones = zones;
+    this.#pipeline.setZones(await this.#routing.apply(spec));
   }
 
   /**
@@ -270,55 +207,9 @@ export class DataPlane {
    * workers.
    */
   async #useConfig(config: Config): Promise<void> {
-    this.#forward.times = timesOf(config);
-    this.#outgoing.policy = config.loop;
+    this.#settings = await settingsFor(config, this.#start.workers, this.#settings.queryLog);
     this.#allow = config.limits.allow;
-    this.#queryPath.gate = gateFor(config, this.#start.workers);
-    this.#useLimits(config);
-    await this.#useQueryLog(config);
-    await this.#useIdentity(config);
-  }
-
-  #useLimits(config: Config): void {
-    const { perClientWaiting, rebindProtection, rebindExceptions } = config.limits;
-    this.#waiters.perClientLimit = shareOf(perClientWaiting, this.#start.workers);
-    const exceptions = rebindProtection ? rebindExceptions.join(' ') : null;
-    if (exceptions === this.#rebindExceptions) return;
-    this.#rebindExceptions = exceptions;
-    this.#responses.rebindGuard = rebindProtection ? new RebindGuard(rebindExceptions) : null;
-    // What was let pass before may be in it.
-    this.#cache.flush();
-  }
-
-  /** Loaded by those only who tell what they are. */
-  async #useIdentity({ identity }: Config): Promise<void> {
-    if (!identity.version && identity.name === '') {
-      this.#queryPath.identity = null;
-      return;
-    }
-    const { IdentityAnswers } = await import('../../local/identity-answers.ts');
-    const version = identity.version ? `unloop ${readVersion()}` : '';
-    this.#queryPath.identity = new IdentityAnswers({ version, name: identity.name });
-  }
-
-  /**
-   * Workers write this log themselves, past the main thread. What it needs is loaded by those only
-   * who want it.
-   */
-  async #useQueryLog(config: Config): Promise<void> {
-    if (config.log.queries === (this.#answers.queryLog !== null)) return;
-    if (!config.log.queries) {
-      this.#answers.queryLog = null;
-      return;
-    }
-    const { openLog } = await import('../../base/log.ts');
-    this.#answers.queryLog = new QueryLog(openLog({ ...config.log, level: 'info' }).log, this.#clock);
-  }
-
-  #flush(name: string, zoneSuffix: string): number {
-    const zone = this.#queryPath.zones.zones.find((candidate) => candidate.suffix === zoneSuffix);
-    if (zoneSuffix !== '' && zone === undefined) return 0;
-    return this.#cache.flush(name === '' ? undefined : name, zone?.partition);
+    this.#pipeline.configure(this.#settings);
   }
 
   #startTicks(): void {
@@ -343,7 +234,7 @@ export class DataPlane {
   #publish(): void {
     this.#heartbeat.beat();
     this.#clock.refresh();
-    this.#counters.values[Counter.inFlight] = this.#forward.pool.inUse - this.#forward.pool.settled;
+    this.#counters.values[Counter.inFlight] = this.#pipeline.flights.live;
     for (const listener of this.#udpListeners) listener.publishCounters();
     this.#routing.publishCounters();
     this.#lookForStrangers();
@@ -354,7 +245,7 @@ export class DataPlane {
    * again.
    */
   #lookForStrangers(): void {
-    const { gate } = this.#queryPath;
+    const { gate } = this.#settings;
     const client = gate.takeStranger();
     if (client === null) return;
     const nowMs = this.#clock.nowMs;
@@ -371,7 +262,7 @@ export class DataPlane {
     const untilMs = this.#clock.refresh() + graceMs;
     // What is in the sockets' queues was sent to us alone: it is read before anything is closed.
     await Promise.all(this.#udpListeners.map((listener) => listener.retire()));
-    while (this.#waiters.inUse > 0 && this.#clock.refresh() < untilMs) await sleep(TICK_MS);
+    await this.#pipeline.drain(untilMs);
     // Answers that were just given are still on their way out of our sockets: clients are let read
     // them and close.
     await Promise.race([tcpClosed, sleep(Math.max(0, untilMs - this.#clock.refresh()))]);
@@ -383,7 +274,7 @@ export class DataPlane {
     clearTimeout(this.#ticks ?? undefined);
     for (const listener of this.#tcpListeners) listener.destroy();
     await Promise.all(this.#udpListeners.map((listener) => listener.close()));
-    this.#forward.closing = true;
+    this.#pipeline.close();
     await this.#routing.close();
   }
 }

@@ -58,15 +58,15 @@ export class Routing {
     const upstreamSlots = spec.routes.map((route) => route.upstreamSlot);
     const routeSlots = spec.routes.map((route) => route.routeSlot);
     const previous = this.#zones.find((zone) => zone.suffix === spec.suffix);
-    return new Zone(
-      spec.suffix,
-      textToName(spec.suffix),
-      spec.partition,
-      upstreamSlots.map((slot) => this.#upstreams.get(slot)!),
+    return new Zone({
+      suffix: spec.suffix,
+      wireSuffix: textToName(spec.suffix),
+      partition: spec.partition,
+      upstreams: upstreamSlots.map((slot) => this.#upstreams.get(slot)!),
       routeSlots,
-      new Selection(spec.policy, upstreamSlots, routeSlots, state, random),
-      previous?.load,
-    );
+      selection: new Selection(spec.policy, upstreamSlots, routeSlots, state, random),
+      load: previous?.load,
+    });
   }
 
   /** Brings the thread's counters up to date with what the upstreams' sockets counted. */

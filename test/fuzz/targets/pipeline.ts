@@ -73,7 +73,7 @@ export const pipeline: FuzzTarget = {
 function ask(bytes: Uint8Array, client: FakeClient): boolean {
   const slot = new Uint8Array(4096);
   slot.set(bytes);
-  return fixture.path.handle(slot, bytes.length, client, PEER, 0);
+  return fixture.pipeline.handle(slot, bytes.length, client, PEER, 0);
 }
 const PEER = new Int32Array(12);
 PEER[0] = (4 << 16) | 4000;

@@ -11,18 +11,18 @@ import { textToName } from '../../../src/wire/text.ts';
 import { type TestQuery, testQuery } from '../queries.ts';
 
 const zone = (suffix = '.', partition = suffix.length, routeSlots: number[] = []) =>
-  new Zone(
+  new Zone({
     suffix,
-    textToName(suffix),
+    wireSuffix: textToName(suffix),
     partition,
-    [],
+    upstreams: [],
     routeSlots,
-    new Selection('random', [], [], new SharedUpstreamState(), new RandomPool()),
-  );
+    selection: new Selection('random', [], [], new SharedUpstreamState(), new RandomPool()),
+  });
 
-function flightFor({ bytes, q }: TestQuery, inZone: Zone): Flight {
+function flightFor({ query }: TestQuery, inZone: Zone): Flight {
   const flight = new Flight({ onFlightTimer() {} });
-  flight.begin(bytes, bytes.length, q, inZone);
+  flight.begin(query, inZone);
   return flight;
 }
 
@@ -33,7 +33,7 @@ describe('flight-table', () => {
     const flight = flightFor(testQuery('www.example.com'), root);
     table.add(flight);
     const other = testQuery('WWW.eXample.COM');
-    expect(table.find(other.bytes, other.q, root)).toBe(flight);
+    expect(table.find(other.query, root)).toBe(flight);
   });
 
   it('finds none for another name, type, zone, DO, CD or RD', () => {
@@ -48,9 +48,9 @@ describe('flight-table', () => {
       testQuery('www.example.com', { flags: 0x0110 }),
       testQuery('www.example.com', { flags: 0x0000 }),
     ];
-    for (const { bytes, q } of others) expect(table.find(bytes, q, root)).toBeNull();
+    for (const { query } of others) expect(table.find(query, root)).toBeNull();
     const same = testQuery('www.example.com');
-    expect(table.find(same.bytes, same.q, zone('example.com'))).toBeNull();
+    expect(table.find(same.query, zone('example.com'))).toBeNull();
   });
 
   it('tells questions apart whose hashes are the same', () => {
@@ -60,7 +60,7 @@ describe('flight-table', () => {
     for (const { q } of queries) q.keyHash = 42;
     const flights = queries.map((query) => flightFor(query, root));
     for (const flight of flights) table.add(flight);
-    const found = () => queries.map(({ bytes, q }) => table.find(bytes, q, root));
+    const found = () => queries.map(({ query }) => table.find(query, root));
     expect(found()).toEqual(flights);
     // Out of the middle of the chain, then its head, then the last.
     table.remove(flights[1]!);
@@ -79,11 +79,11 @@ describe('flight-table', () => {
     table.add(inside);
     expect(inside.joinable).toBe(true);
     table.remove(outside);
-    expect(table.find(query.bytes, query.q, root)).toBe(inside);
+    expect(table.find(query.query, root)).toBe(inside);
     table.remove(inside);
     table.remove(inside);
     expect(inside.joinable).toBe(false);
-    expect(table.find(query.bytes, query.q, root)).toBeNull();
+    expect(table.find(query.query, root)).toBeNull();
   });
 
   it('finds a flight that was begun before routing was built again with the same servers', () => {
@@ -91,8 +91,8 @@ describe('flight-table', () => {
     const query = testQuery('www.example.com');
     const flight = flightFor(query, zone('.', 7));
     table.add(flight);
-    expect(table.find(query.bytes, query.q, zone('.', 7))).toBe(flight);
-    expect(table.find(query.bytes, query.q, zone('.', 8))).toBeNull();
+    expect(table.find(query.query, zone('.', 7))).toBe(flight);
+    expect(table.find(query.query, zone('.', 8))).toBeNull();
   });
 
   it('lists the flights that may use a route, as a copy', () => {

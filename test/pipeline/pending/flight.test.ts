@@ -10,10 +10,16 @@ import { testQuery } from '../queries.ts';
 
 function flightWith(waiters: readonly Waiter[]): Flight {
   const selection = new Selection('random', [], [], new SharedUpstreamState(), new RandomPool());
-  const zone = new Zone('.', new Uint8Array(1), 0, [], [], selection);
+  const zone = new Zone({
+    suffix: '.',
+    wireSuffix: new Uint8Array(1),
+    partition: 0,
+    upstreams: [],
+    routeSlots: [],
+    selection,
+  });
   const flight = new Flight({ onFlightTimer() {} });
-  const { bytes, q } = testQuery('www.example');
-  flight.begin(bytes, bytes.length, q, zone);
+  flight.begin(testQuery('www.example').query, zone);
   for (const waiter of waiters) flight.addWaiter(waiter);
   return flight;
 }

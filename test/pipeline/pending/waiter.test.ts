@@ -3,18 +3,19 @@
 import { describe, expect, it } from 'vitest';
 import { PEER_WORDS } from '../../../src/io/datagram-socket.ts';
 import { formatPeer, parsePeer } from '../../../src/io/peer.ts';
-import type { ClientPath } from '../../../src/pipeline/client-path.ts';
 import { WaiterPool } from '../../../src/pipeline/pending/waiter.ts';
+import { NO_SINK } from '../../../src/pipeline/reply-sink.ts';
 import { HEADER_LENGTH } from '../../../src/wire/header.ts';
-import { testQuery } from '../queries.ts';
-
-const PATH: ClientPath = { stream: false, reserve: () => new Uint8Array(0), send() {} };
+import { DATAGRAMS, queryFrom, STREAM, testQuery } from '../queries.ts';
 
 function take(pool: WaiterPool, qname: string, port = 4000) {
   const { bytes, q } = testQuery(qname, { udpSize: 900 });
   const peers = new Int32Array(2 * PEER_WORDS);
   peers.set(parsePeer('192.0.2.1', port)!, PEER_WORDS);
-  const waiter = pool.take(q, PATH, peers, PEER_WORDS, 77, 900, 5000);
+  const query = queryFrom(peers, PEER_WORDS);
+  Object.assign(query.parsed, q);
+  query.clientHash = 77;
+  const waiter = pool.take(query, 5000);
   waiter?.keepName(bytes);
   // The batch that brought it is overwritten.
   bytes.fill(0xff);
@@ -30,14 +31,14 @@ describe('waiter pool', () => {
       clientHash: 77,
       sizeLimit: 900,
       receivedMs: 5000,
-      path: PATH,
+      replyTo: DATAGRAMS,
       next: null,
     });
     const spelling = Buffer.from(
       waiter.named.subarray(HEADER_LENGTH, HEADER_LENGTH + waiter.qnameLength),
     ).toString('latin1');
     expect(spelling).toBe('\x04HoSt\x07Example\0');
-    expect(formatPeer(waiter.peer, 0)).toBe('192.0.2.1:4000');
+    expect(formatPeer(waiter.peers, waiter.peerOffset)).toBe('192.0.2.1:4000');
   });
 
   it('has no more than its limit, and gives out again what came back', () => {
@@ -50,44 +51,49 @@ describe('waiter pool', () => {
     const third = take(pool, 'much-longer.example', 4001)!;
     expect(third).toBe(first);
     expect(third.next).toBeNull();
-    expect(formatPeer(third.peer, 0)).toBe('192.0.2.1:4001');
-    expect(second.path).toBe(PATH);
+    expect(formatPeer(third.peers, third.peerOffset)).toBe('192.0.2.1:4001');
+    expect(second.replyTo).toBe(DATAGRAMS);
   });
 
   it('lets go of the client when it is released', () => {
     const pool = new WaiterPool(1);
     const waiter = take(pool, 'a.example')!;
     pool.release(waiter);
-    expect(waiter.path).toBeNull();
+    expect(waiter.replyTo).toBe(NO_SINK);
     expect(waiter.named).toHaveLength(0);
   });
 });
 
 describe('the limit of one client', () => {
-  const path = (stream: boolean): ClientPath => ({ ...PATH, stream });
-  const takeFor = (pool: WaiterPool, clientHash: number, stream: boolean) => {
-    const { q } = testQuery('host.example');
-    return pool.take(q, path(stream), new Int32Array(PEER_WORDS), 0, clientHash, 512, 0)!;
+  const query = (clientHash: number, stream: boolean) => {
+    const { query: made } = testQuery('host.example');
+    made.replyTo = stream ? STREAM : DATAGRAMS;
+    made.clientHash = clientHash;
+    return made;
   };
+  const takeFor = (pool: WaiterPool, clientHash: number, stream: boolean) =>
+    pool.take(query(clientHash, stream), 0)!;
+  const mayWait = (pool: WaiterPool, clientHash: number, stream: boolean) =>
+    pool.mayWait(query(clientHash, stream));
 
   it('counts its datagrams that wait, not its streams, nor those of others', () => {
     const pool = new WaiterPool(10);
     pool.perClientLimit = 2;
     const [first] = [takeFor(pool, 5, false), takeFor(pool, 5, true), takeFor(pool, 6, false)];
-    expect(pool.mayWait(5, false)).toBe(true);
+    expect(mayWait(pool, 5, false)).toBe(true);
     takeFor(pool, 5, false);
-    expect(pool.mayWait(5, false)).toBe(false);
-    expect(pool.mayWait(5, true)).toBe(true);
-    expect(pool.mayWait(6, false)).toBe(true);
+    expect(mayWait(pool, 5, false)).toBe(false);
+    expect(mayWait(pool, 5, true)).toBe(true);
+    expect(mayWait(pool, 6, false)).toBe(true);
     pool.release(first!);
-    expect(pool.mayWait(5, false)).toBe(true);
+    expect(mayWait(pool, 5, false)).toBe(true);
   });
 
   it('counts on while it is off, so that it holds at once when it is set', () => {
     const pool = new WaiterPool(10);
     takeFor(pool, -7, false);
-    expect(pool.mayWait(-7, false)).toBe(true);
+    expect(mayWait(pool, -7, false)).toBe(true);
     pool.perClientLimit = 1;
-    expect(pool.mayWait(-7, false)).toBe(false);
+    expect(mayWait(pool, -7, false)).toBe(false);
   });
 });

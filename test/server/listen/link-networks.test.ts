@@ -8,6 +8,7 @@ import { Drop } from '../../../src/metrics/counters.ts';
 import { ClientGate } from '../../../src/pipeline/client-gate.ts';
 import { servedNetworks } from '../../../src/server/listen/client-networks.ts';
 import { readLinkNetworks } from '../../../src/server/listen/link-networks.ts';
+import { queryFrom } from '../../pipeline/queries.ts';
 
 const ETHERNET = 1;
 const TUNNEL = 65_534;
@@ -48,7 +49,7 @@ function machine(links: Record<string, number>, routes: Route[], routes6 = ''): 
 
 function isServed(root: string, ...clients: string[]): boolean[] {
   const gate = new ClientGate(servedNetworks([], readLinkNetworks(root, root)), [], 0, 1);
-  return clients.map((client) => gate.refuses(parsePeer(client, 1024)!, 0, false, 0) === null);
+  return clients.map((client) => gate.refuses(queryFrom(parsePeer(client, 1024)!, 0), 0) === null);
 }
 
 describe('without limits.allow', () => {
@@ -126,7 +127,7 @@ describe('without limits.allow', () => {
     const root = machine({ eth0: ETHERNET }, [{ link: 'eth0', network: '11.0.0.0', prefix: 8 }]);
     const gate = new ClientGate(servedNetworks(['192.0.2.0/24'], readLinkNetworks(root, root)), [], 0, 1);
     for (const client of ['11.0.0.1', '10.0.0.1'])
-      expect(gate.refuses(parsePeer(client, 1)!, 0, false, 0)).toBe(Drop.not_allowed);
+      expect(gate.refuses(queryFrom(parsePeer(client, 1)!, 0), 0)).toBe(Drop.not_allowed);
     expect(gate.takeStranger()).toBe('11.0.0.1');
     expect(gate.takeStranger()).toBeNull();
     expect([gate.serves('192.0.2.7'), gate.serves('10.0.0.1')]).toEqual([true, false]);

@@ -6,8 +6,7 @@ import { afterEach, describe, expect, it, vi } from 'vitest';
 import { ManualClock } from '../../../src/base/clock.ts';
 import { TimerWheel } from '../../../src/base/timer-wheel.ts';
 import { Counter, Counters, CounterTotals, createCounterBlock, Drop } from '../../../src/metrics/counters.ts';
-import type { ClientPath } from '../../../src/pipeline/client-path.ts';
-import type { QueryPath } from '../../../src/pipeline/query-path.ts';
+import type { QueryHandler, ReplySink } from '../../../src/pipeline/reply-sink.ts';
 import { TcpListener } from '../../../src/server/listen/tcp-listener.ts';
 
 /** A framed message of 12 bytes. */
@@ -25,18 +24,19 @@ describe('tcp listener', () => {
     maxConnections: number;
     idleMs?: number;
     /** Default: each waits to be answered by the test. */
-    handle?: (bytes: Uint8Array, length: number, path: ClientPath) => boolean;
+    handle?: (bytes: Uint8Array, length: number, replyTo: ReplySink) => boolean;
   }) {
     const clock = new ManualClock();
     const wheel = new TimerWheel(clock.nowMs);
     const counters = new Counters(createCounterBlock());
-    const waiting: ClientPath[] = [];
-    const queryPath = {
+    const waiting: ReplySink[] = [];
+    const pipeline: QueryHandler = {
       handle:
-        options.handle ?? ((_bytes: Uint8Array, _length: number, path: ClientPath) => waiting.push(path) > 0),
+        options.handle ??
+        ((_bytes: Uint8Array, _length: number, replyTo: ReplySink) => waiting.push(replyTo) > 0),
       endBatch() {},
-    } as unknown as QueryPath;
-    const listener = await TcpListener.open(queryPath, clock, wheel, counters, {
+    };
+    const listener = await TcpListener.open(pipeline, clock, wheel, counters, {
       address: '127.0.0.1',
       port: 0,
       reusePort: false,
@@ -165,13 +165,13 @@ describe('tcp listener', () => {
       framed.writeUInt16BE(number, 2);
       return framed;
     };
-    const handle = (bytes: Uint8Array, _length: number, path: ClientPath): boolean => {
+    const handle = (bytes: Uint8Array, _length: number, replyTo: ReplySink): boolean => {
       const length = (bytes[2]! << 8) | bytes[3]!;
-      const out = path.reserve();
+      const out = replyTo.reserve();
       out.fill(bytes[1]!, 0, length);
       out[0] = bytes[0]!;
       out[1] = bytes[1]!;
-      path.send(length, NO_PEERS, 0);
+      replyTo.send(length, NO_PEERS, 0);
       return true;
     };
 

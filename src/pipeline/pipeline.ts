@@ -1,0 +1,207 @@
+// One thread's pipeline behind one door: messages of clients go in, answers come out through their
+// sinks. Puts the parts together in its constructor; nothing is wired later. The data plane
+// (server/worker) owns one, and its listeners feed it.
+//
+//   handle ─▶ QueryPath ─▶ Coalescer ─▶ ForwardPath ─▶ upstream
+//                │            │             ▲ ask again, next one
+//                ▼            ▼ waits       │
+//             Answers ◀──── Flight ◀── ResponsePath ◀── reply, failure
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Clock } from '../base/clock.ts';
+import type { Log } from '../base/log.ts';
+import type { TimerWheel } from '../base/timer-wheel.ts';
+import type { MessageCache } from '../cache/message-cache.ts';
+import type { IdentityAnswers } from '../local/identity-answers.ts';
+import type { LoopDetector } from '../loop/detector.ts';
+import type { Counters } from '../metrics/counters.ts';
+import type { SharedUpstreamState } from '../upstream/shared-state.ts';
+import { Answers } from './answers.ts';
+import type { ClientGate } from './client-gate.ts';
+import { ClientQuery } from './client-query.ts';
+import { Coalescer } from './coalescer.ts';
+import { ForwardPath } from './forward-path.ts';
+import type { ForwardTimes } from './forward-times.ts';
+import { LoopGuard, type LoopReporter } from './loop-guard.ts';
+import { MarkLessons, type StumbleReporter } from './mark-lessons.ts';
+import { type MarkPolicy, OutgoingQuery } from './outgoing-query.ts';
+import type { FlightCounts } from './pending/flight-pool.ts';
+import { WaiterPool } from './pending/waiter.ts';
+import { QueryLog } from './query-log.ts';
+import { QueryPath } from './query-path.ts';
+import { RebindGuard } from './rebind-guard.ts';
+import type { QueryHandler, ReplySink } from './reply-sink.ts';
+import { ResponsePath } from './response-path.ts';
+import type { ZoneTable } from './zone.ts';
+
+/** What may change while the thread runs. */
+export interface PipelineSettings {
+  readonly times: ForwardTimes;
+  readonly marks: MarkPolicy;
+  readonly gate: ClientGate;
+  /** UDP queries of one client that may wait at a time; 0: no limit. */
+  readonly perClientWaiting: number;
+  /** Suffixes that may have private addresses; null: rebinding protection is off. */
+  readonly rebindExceptions: readonly string[] | null;
+  /** Answers questions about this server itself; null: they are refused. */
+  readonly identity: IdentityAnswers | null;
+  /** Gets a line per answer; null: there is no such log. */
+  readonly queryLog: Log | null;
+}
+
+/** Reports to the main thread. */
+export interface PipelineReporter extends LoopReporter {
+  readonly stumbled: StumbleReporter;
+}
+
+export interface PipelineOptions {
+  readonly clock: Clock;
+  readonly wheel: TimerWheel;
+  readonly counters: Counters;
+  readonly cache: MessageCache;
+  readonly state: SharedUpstreamState;
+  readonly detector: LoopDetector;
+  readonly reporter: PipelineReporter;
+  /** Clients that may wait at a time, and questions that may be in flight. */
+  readonly maxInFlight: number;
+  /** Drawn at random: nobody can choose which clients share a bucket. */
+  readonly clientSeed: number;
+  readonly settings: PipelineSettings;
+}
+
+/** How often drain() looks whether somebody still waits. */
+const DRAIN_STEP_MS = 10;
+
+export class Pipeline implements QueryHandler {
+  readonly #clock: Clock;
+  readonly #cache: MessageCache;
+  readonly #waiters: WaiterPool;
+  readonly #answers: Answers;
+  readonly #outgoing: OutgoingQuery;
+  readonly #forward: ForwardPath;
+  readonly #responses: ResponsePath;
+  readonly #loopGuard: LoopGuard;
+  readonly #queryPath: QueryPath;
+  readonly #query = new ClientQuery();
+  /** The exceptions of the rebinding protection in force, in one text; null: it is off. */
+  #rebindExceptions: string | null = null;
+
+  constructor(options: PipelineOptions) {
+    const { clock, wheel, counters, cache, state, detector, reporter, settings, clientSeed } = options;
+    const waiters = new WaiterPool(options.maxInFlight);
+    const answers = new Answers(counters, cache, waiters, clock);
+    const outgoing = new OutgoingQuery(settings.marks, detector, state, clock);
+    const forward = new ForwardPath({
+      maxFlights: options.maxInFlight,
+      times: settings.times,
+      clock,
+      wheel,
+      cache,
+      counters,
+      state,
+      answers,
+      outgoing,
+    });
+    const loopGuard = new LoopGuard({ detector, clock, wheel, counters, state, answers, forward, reporter });
+    const lessons = new MarkLessons(clock, state, outgoing.domains, reporter.stumbled);
+    const responses = new ResponsePath({
+      forward,
+      clock,
+      cache,
+      counters,
+      state,
+      answers,
+      lessons,
+      loopGuard,
+    });
+    // The one knot: what is sent brings replies, and a reply may have more sent.
+    forward.replyOwner = responses;
+    const coalescer = new Coalescer({ clock, counters, loopGuard, forward, waiters, clientSeed });
+    const { gate } = settings;
+    this.#queryPath = new QueryPath({ clock, counters, cache, gate, loopGuard, coalescer, answers });
+    this.#clock = clock;
+    this.#cache = cache;
+    this.#waiters = waiters;
+    this.#answers = answers;
+    this.#outgoing = outgoing;
+    this.#forward = forward;
+    this.#responses = responses;
+    this.#loopGuard = loopGuard;
+    this.configure(settings);
+  }
+
+  handle(
+    message: Uint8Array,
+    length: number,
+    replyTo: ReplySink,
+    peers: Int32Array,
+    peerOffset: number,
+  ): boolean {
+    const query = this.#query;
+    query.take(message, length, replyTo, peers, peerOffset);
+    return this.#queryPath.handle(query);
+  }
+
+  endBatch(startMs: number): void {
+    this.#queryPath.endBatch(startMs);
+  }
+
+  /** New zones and upstreams, from the next query on; called before the first one. */
+  setZones(zones: ZoneTable): void {
+    this.#queryPath.zones = zones;
+    this.#loopGuard.zones = zones;
+  }
+
+  /** New settings, from the next query on. */
+  configure(settings: PipelineSettings): void {
+    const { queryLog, rebindExceptions } = settings;
+    this.#forward.times = settings.times;
+    this.#outgoing.policy = settings.marks;
+    this.#queryPath.gate = settings.gate;
+    this.#queryPath.identity = settings.identity;
+    this.#waiters.perClientLimit = settings.perClientWaiting;
+    this.#answers.queryLog = queryLog === null ? null : new QueryLog(queryLog, this.#clock);
+    const exceptions = rebindExceptions?.join(' ') ?? null;
+    if (exceptions === this.#rebindExceptions) return;
+    this.#rebindExceptions = exceptions;
+    this.#responses.rebindGuard = rebindExceptions === null ? null : new RebindGuard(rebindExceptions);
+    // What was let pass before may be in it.
+    this.#cache.flush();
+  }
+
+  /** Clients that wait for an answer. */
+  get waiting(): number {
+    return this.#waiters.inUse;
+  }
+
+  /** Questions on their way to upstreams. */
+  get flights(): FlightCounts {
+    return this.#forward.pool;
+  }
+
+  /**
+   * Drops cached answers: of one name and the names below it, of one zone, of both, or ('', '') of
+   * all. Returns how many.
+   */
+  flush(name: string, zoneSuffix: string): number {
+    const zone = this.#queryPath.zones.zones.find((candidate) => candidate.suffix === zoneSuffix);
+    if (zoneSuffix !== '' && zone === undefined) return 0;
+    return this.#cache.flush(name === '' ? undefined : name, zone?.partition);
+  }
+
+  /** A route loops: what is in flight by it is sent another way. */
+  leaveRoute(routeSlot: number): void {
+    this.#loopGuard.leaveRoute(routeSlot);
+  }
+
+  /** Resolves when nobody waits any more, or at the time given (clock ms). */
+  async drain(untilMs: number): Promise<void> {
+    while (this.#waiters.inUse > 0 && this.#clock.refresh() < untilMs) await sleep(DRAIN_STEP_MS);
+  }
+
+  /**
+   * The thread is about to exit: nothing more is asked, and failures say nothing about a server.
+   */
+  close(): void {
+    this.#forward.closing = true;
+  }
+}

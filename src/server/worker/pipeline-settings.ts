@@ -1,0 +1,68 @@
+// What a worker's pipeline gets of the configuration: of limits that all workers hold together, its
+// share. Called by data-plane, at start and at each reload.
+import { randomInt } from 'node:crypto';
+import type { Log } from '../../base/log.ts';
+import { readVersion } from '../../base/version.ts';
+import type { Config } from '../../config/config.ts';
+import type { IdentityAnswers } from '../../local/identity-answers.ts';
+import { ClientGate } from '../../pipeline/client-gate.ts';
+import type { ForwardTimes } from '../../pipeline/forward-times.ts';
+import type { PipelineSettings } from '../../pipeline/pipeline.ts';
+import { parseNetwork, servedNetworks } from '../listen/client-networks.ts';
+
+/**
+ * The settings of one of so many workers' pipeline. What only few want is loaded by those only: the
+ * answers about this server, and its query log, which workers write themselves, past the main
+ * thread.
+ * @param queryLog the log that is open already; null: none
+ */
+export async function settingsFor(
+  config: Config,
+  workers: number,
+  queryLog: Log | null,
+): Promise<PipelineSettings> {
+  const { perClientWaiting, rebindProtection, rebindExceptions } = config.limits;
+  return {
+    times: timesOf(config),
+    marks: config.loop,
+    gate: gateFor(config, workers),
+    perClientWaiting: shareOf(perClientWaiting, workers),
+    rebindExceptions: rebindProtection ? rebindExceptions : null,
+    identity: await identityOf(config),
+    queryLog: config.log.queries ? (queryLog ?? (await openQueryLog(config))) : null,
+  };
+}
+
+async function identityOf({ identity }: Config): Promise<IdentityAnswers | null> {
+  if (!identity.version && identity.name === '') return null;
+  const { IdentityAnswers } = await import('../../local/identity-answers.ts');
+  const version = identity.version ? `unloop ${readVersion()}` : '';
+  return new IdentityAnswers({ version, name: identity.name });
+}
+
+async function openQueryLog({ log }: Config): Promise<Log> {
+  const { openLog } = await import('../../base/log.ts');
+  return openLog({ ...log, level: 'info' }).log;
+}
+
+function timesOf(config: Config): ForwardTimes {
+  return { deadlineMs: config.forward.deadlineMs, staleAfterMs: config.cache.serveStale.afterMs };
+}
+
+/** Each worker holds a client to its share of the rate. */
+function gateFor(config: Config, workers: number): ClientGate {
+  const { allow, deny, perClientQps } = config.limits;
+  const share = perClientQps / workers;
+  return new ClientGate(servedNetworks(allow), deny.map(parseNetwork), share, randomInt(2 ** 31));
+}
+
+/**
+ * One worker's share of a limit on what waits at a time. The kernel spreads a client's sockets over
+ * the workers at random, so one worker may get more than its part. Four standard deviations are
+ * room enough for a client that keeps to the limit, as CoreDNS with `max_concurrent` does.
+ */
+export function shareOf(limit: number, workers: number): number {
+  if (workers === 1) return limit;
+  const share = limit / workers;
+  return Math.ceil(share + 4 * Math.sqrt(share));
+}
