@@ -20,39 +20,38 @@ export interface Assignment {
  */
 export type Settings = ReadonlyMap<string, Assignment>;
 
-/** What a source of configuration contains: the valid settings, and the faults. */
-export interface Reading {
-  readonly assignments: Assignment[];
-  readonly faults: Fault[];
-}
-
 /** "zones.cluster.local.policy" for a message. */
 export function showKeys(keys: readonly string[]): string {
   return keys.join('.');
 }
 
-/**
- * Validates a raw value and adds to the reading either an assignment or faults. `placeOfItem` finds
- * the place of a list's item; without it a fault is reported at the start of the whole value.
- */
-export function assign(
-  reading: Reading,
-  setting: Setting,
-  keys: readonly string[],
-  raw: unknown,
-  place: Place,
-  placeOfItem: (index: number) => Place = () => place,
-): void {
-  const result = v.safeParse(setting.type.schema, raw);
-  if (result.success) {
-    reading.assignments.push({ setting, keys, value: result.output, place });
-    return;
-  }
-  for (const issue of result.issues) {
-    const index = issue.path?.[0]?.key;
-    // A secret must not reach the terminal or the log, not even an invalid one.
-    const message = setting.secret === true ? `expected ${setting.type.expected}` : issue.message;
-    const where = typeof index === 'number' ? placeOfItem(index) : place;
-    reading.faults.push(faultAt(where, setting.path, `${showKeys(keys)}: ${message}`));
+/** What a source of configuration contains: the valid settings, and the faults. */
+export class Reading {
+  readonly assignments: Assignment[] = [];
+  readonly faults: Fault[] = [];
+
+  /**
+   * Validates a raw value and adds either an assignment or faults. `placeOfItem` finds the place of
+   * a list's item; without it a fault is reported at the start of the whole value.
+   */
+  assign(
+    setting: Setting,
+    keys: readonly string[],
+    raw: unknown,
+    place: Place,
+    placeOfItem: (index: number) => Place = () => place,
+  ): void {
+    const result = v.safeParse(setting.type.schema, raw);
+    if (result.success) {
+      this.assignments.push({ setting, keys, value: result.output, place });
+      return;
+    }
+    for (const issue of result.issues) {
+      const index = issue.path?.[0]?.key;
+      // A secret must not reach the terminal or the log, not even an invalid one.
+      const message = setting.secret === true ? `expected ${setting.type.expected}` : issue.message;
+      const where = typeof index === 'number' ? placeOfItem(index) : place;
+      this.faults.push(faultAt(where, setting.path, `${showKeys(keys)}: ${message}`));
+    }
   }
 }

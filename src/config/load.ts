@@ -1,7 +1,7 @@
 // Makes the Config: defaults, then the file, then the environment, then flags. Called by cli (run,
 // check) at start and by the server at each reload. Finds every fault, not only the first.
 import { UnloopError } from '../base/errors.ts';
-import { type Assignment, assign, type Reading, type Settings } from './assignment.ts';
+import { type Assignment, Reading, type Settings } from './assignment.ts';
 import type { Config } from './config.ts';
 import { checkTogether, collectWarnings, findOwnUpstreams } from './cross-checks.ts';
 import { ConfigInvalid, type Fault, faultAt } from './fault.ts';
@@ -36,7 +36,7 @@ export interface LoadedConfig {
  * UnloopError UNLOOP_CONFIG_UNREADABLE.
  */
 export function loadConfig(options: LoadOptions): LoadedConfig {
-  const fromFile = options.path === null ? { assignments: [], faults: [] } : readConfigFile(options.path);
+  const fromFile = options.path === null ? new Reading() : readConfigFile(options.path);
   const readings = [
     readDefaults(),
     fromFile,
@@ -63,11 +63,11 @@ export function loadConfig(options: LoadOptions): LoadedConfig {
 }
 
 function readDefaults(): Reading {
-  const reading: Reading = { assignments: [], faults: [] };
+  const reading = new Reading();
   const place = { file: 'default', line: 0, column: 0 };
   for (const setting of SETTINGS) {
     if (setting.default === undefined) continue;
-    assign(reading, setting, setting.path.split('.'), setting.default, place);
+    reading.assign(setting, setting.path.split('.'), setting.default, place);
   }
   return reading;
 }
@@ -112,11 +112,12 @@ function readSecretFiles(
     }
     const secret = readSecret(named.value as string, configPath);
     files.push(secret.file);
-    const reading: Reading = { assignments: [], faults };
+    const reading = new Reading();
     if (secret.problem !== '') faults.push(faultAt(named.place, path, `${path}: ${secret.problem}`));
     else
-      assign(reading, settingAt(fileOf), direct.keys, secret.text, { file: secret.file, line: 1, column: 1 });
+      reading.assign(settingAt(fileOf), direct.keys, secret.text, { file: secret.file, line: 1, column: 1 });
     for (const assignment of reading.assignments) settings.set(secretKeys, assignment);
+    faults.push(...reading.faults);
   }
   return files;
 }

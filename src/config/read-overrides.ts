@@ -1,6 +1,6 @@
 // Environment variables and run flags to assignments and faults. Called by load; cli/flags collects
 // the flags.
-import { assign, type Reading } from './assignment.ts';
+import { Reading } from './assignment.ts';
 import { faultAt } from './fault.ts';
 import { InvalidValue, showValue } from './invalid-value.ts';
 import { SETTINGS } from './schema.ts';
@@ -21,23 +21,23 @@ export interface Override {
  * ones that way.
  */
 export function readEnvironment(environment: NodeJS.ProcessEnv): Reading {
-  const reading: Reading = { assignments: [], faults: [] };
+  const reading = new Reading();
   for (const setting of SETTINGS) {
     const text = setting.environment === undefined ? undefined : environment[setting.environment];
     if (text === undefined || text === '') continue;
-    assign(reading, setting, setting.path.split('.'), text, placeOf(setting.environment!));
+    reading.assign(setting, setting.path.split('.'), text, placeOf(setting.environment!));
   }
   return reading;
 }
 
 /** The flags, through the same types as the file. */
 export function readFlags(overrides: readonly Override[]): Reading {
-  const reading: Reading = { assignments: [], faults: [] };
+  const reading = new Reading();
   for (const { flag, texts } of overrides) {
     const setting = SETTINGS.find((candidate) => candidate.flag === flag);
     if (setting === undefined) throw new Error(`no setting has the flag --${flag}`);
     if (flag === 'zone') readZoneFlags(reading, texts);
-    else assign(reading, setting, setting.path.split('.'), toRaw(flag, texts), placeOf(`--${flag}`));
+    else reading.assign(setting, setting.path.split('.'), toRaw(flag, texts), placeOf(`--${flag}`));
   }
   return reading;
 }
@@ -72,7 +72,7 @@ function readZoneFlags(reading: Reading, texts: readonly string[]): void {
     }
   }
   for (const [suffix, upstreams] of upstreamsBySuffix) {
-    assign(reading, settingAt('zones.*.upstreams'), ['zones', suffix, 'upstreams'], upstreams, place);
+    reading.assign(settingAt('zones.*.upstreams'), ['zones', suffix, 'upstreams'], upstreams, place);
   }
 }
 

@@ -12,7 +12,7 @@ import {
   parseDocument,
   type YAMLMap,
 } from 'yaml';
-import { assign, type Reading, showKeys } from './assignment.ts';
+import { Reading, showKeys } from './assignment.ts';
 import { faultAt, type Place } from './fault.ts';
 import { InvalidValue, showValue } from './invalid-value.ts';
 import { SETTINGS } from './schema.ts';
@@ -33,7 +33,7 @@ class YamlReading {
   readonly #document: Document.Parsed;
   readonly #lines = new LineCounter();
   readonly #file: string;
-  readonly #reading: Reading = { assignments: [], faults: [] };
+  readonly #reading = new Reading();
   #aliases = 0;
 
   constructor(text: string, file: string) {
@@ -133,7 +133,7 @@ class YamlReading {
       this.#add(place, setting.path, `${showKeys(keys)}: ${(error as Error).message}`);
       return;
     }
-    assign(this.#reading, setting, keys, raw, place, (index) =>
+    this.#reading.assign(setting, keys, raw, place, (index) =>
       isSeq(node) ? this.#placeOf(node.items[index] as Node, place) : place,
     );
   }

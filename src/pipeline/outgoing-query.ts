@@ -1,6 +1,7 @@
 // Builds the message of an attempt: the client's question in our case pattern, our own OPT, our
 // loop tag. EDNS is hop by hop (RFC 6891 §6.2.6): of the client's OPT only DO is forwarded.
 import type { Clock } from '../base/clock.ts';
+import { copyBytes } from '../base/word-bytes.ts';
 import {
   FILLED_TAG_OFFSET,
   type LoopDetector,
@@ -14,7 +15,7 @@ import { Mark, withoutMarks } from '../upstream/marks.ts';
 import type { SharedUpstreamState } from '../upstream/shared-state.ts';
 import type { Upstream } from '../upstream/upstream.ts';
 import { writeUpstreamQuery } from '../wire/build-query.ts';
-import { appendOption, OPTION_HEADER_LENGTH, SERVER_UDP_SIZE, writeOpt } from '../wire/edns.ts';
+import { endOptions, OPTION_HEADER_LENGTH, SERVER_UDP_SIZE, startOption, writeOpt } from '../wire/edns.ts';
 import { HEADER_LENGTH } from '../wire/header.ts';
 import { FOLD } from '../wire/name.ts';
 import type { Attempt, Flight } from './pending/flight.ts';
@@ -117,19 +118,15 @@ export class OutgoingQuery {
     const tag = this.#detector.tagFor(routeSlot, flight.hops);
     const fillerLength = -(length + TAGGED_OPTION_LENGTH * (1 + flight.carriedCount)) & MAX_FILLER_LENGTH;
     const dataLength = fillerLength + TAG_LENGTH;
-    let end = appendOption(
-      out,
-      optOffset,
-      length,
-      TAG_OPTION,
-      tag,
-      FILLED_TAG_OFFSET - fillerLength,
-      dataLength,
-    );
+    let at = startOption(out, length, TAG_OPTION, dataLength);
+    copyBytes(tag, FILLED_TAG_OFFSET - fillerLength, out, at, dataLength);
+    at += dataLength;
     for (let i = 0; i < flight.carriedCount; i++) {
-      end = appendOption(out, optOffset, end, TAG_OPTION, flight.carriedTags!, i * TAG_LENGTH, TAG_LENGTH);
+      at = startOption(out, at, TAG_OPTION, TAG_LENGTH);
+      copyBytes(flight.carriedTags!, i * TAG_LENGTH, out, at, TAG_LENGTH);
+      at += TAG_LENGTH;
     }
-    return end;
+    return endOptions(out, optOffset, at);
   }
 }
 

@@ -107,8 +107,7 @@ function writeOwnQuestion(query: UpstreamQuery, name: string, marks: number): nu
   const optOffset = length;
   length = writeOpt(out, length, SERVER_UDP_SIZE, 0, false);
   if ((marks & Mark.options) === 0) return length;
-  const data = new Uint8Array(OPTION_LENGTH);
-  return appendOption(out, optOffset, length, UNKNOWN_OPTION, data, 0, OPTION_LENGTH);
+  return appendOption(out, optOffset, length, UNKNOWN_OPTION, new Uint8Array(OPTION_LENGTH));
 }
 
 /**

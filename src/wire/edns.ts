@@ -63,13 +63,23 @@ export function appendOption(
   offset: number,
   code: number,
   data: Uint8Array,
-  dataOffset: number,
-  dataLength: number,
 ): number {
+  const dataOffset = startOption(bytes, offset, code, data.length);
+  copyBytes(data, 0, bytes, dataOffset, data.length);
+  return endOptions(bytes, optOffset, dataOffset + data.length);
+}
+
+/** Writes an option's header at `offset` and returns where its data goes; endOptions() follows. */
+export function startOption(bytes: Uint8Array, offset: number, code: number, dataLength: number): number {
   writeUint16(bytes, offset, code);
   writeUint16(bytes, offset + 2, dataLength);
-  copyBytes(data, dataOffset, bytes, offset + OPTION_HEADER_LENGTH, dataLength);
-  return endOption(bytes, optOffset, offset + OPTION_HEADER_LENGTH + dataLength);
+  return offset + OPTION_HEADER_LENGTH;
+}
+
+/** Says in the OPT record at `optOffset` that its last option ends at `end`; returns `end`. */
+export function endOptions(bytes: Uint8Array, optOffset: number, end: number): number {
+  writeUint16(bytes, optOffset + OPT_RDLENGTH_OFFSET, end - optOffset - OPT_LENGTH);
+  return end;
 }
 
 /** Bytes that appendEde() takes. */
@@ -86,17 +96,11 @@ export function appendEde(
   text: Uint8Array | null,
 ): number {
   const textLength = text === null ? 0 : text.length;
-  writeUint16(bytes, offset, EDE_OPTION);
-  writeUint16(bytes, offset + 2, INFO_CODE_LENGTH + textLength);
-  writeUint16(bytes, offset + OPTION_HEADER_LENGTH, infoCode);
-  const textOffset = offset + OPTION_HEADER_LENGTH + INFO_CODE_LENGTH;
+  const dataOffset = startOption(bytes, offset, EDE_OPTION, INFO_CODE_LENGTH + textLength);
+  writeUint16(bytes, dataOffset, infoCode);
+  const textOffset = dataOffset + INFO_CODE_LENGTH;
   if (text !== null) copyBytes(text, 0, bytes, textOffset, textLength);
-  return endOption(bytes, optOffset, textOffset + textLength);
-}
-
-function endOption(bytes: Uint8Array, optOffset: number, end: number): number {
-  writeUint16(bytes, optOffset + OPT_RDLENGTH_OFFSET, end - optOffset - OPT_LENGTH);
-  return end;
+  return endOptions(bytes, optOffset, textOffset + textLength);
 }
 
 /**

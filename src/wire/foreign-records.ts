@@ -26,10 +26,63 @@ const MAX_COMPARED = 64;
 /** C0 0C: the owner that nearly all answers have. */
 const QNAME_POINTER = 0xc000 | HEADER_LENGTH;
 
-/** Offsets of the names that the aliases of the reply lead to. */
-const targets = new Uint16Array(MAX_TARGETS);
-const owner = new Uint8Array(MAX_NAME_LENGTH);
-const expanded = new Uint8Array(MAX_NAME_LENGTH);
+/** The names that a reply may be about: QNAME, and the names that its aliases lead to. */
+class AliasChain {
+  #bytes: Uint8Array = new Uint8Array(0);
+  #length = 0;
+  #qnameLength = 0;
+  /** Offsets of the names that the aliases lead to. */
+  readonly #targets = new Uint16Array(MAX_TARGETS);
+  #targetCount = 0;
+  readonly #owner = new Uint8Array(MAX_NAME_LENGTH);
+  readonly #target = new Uint8Array(MAX_NAME_LENGTH);
+
+  /** Takes another reply, whose question ends at questionEnd. */
+  start(bytes: Uint8Array, length: number, questionEnd: number): void {
+    this.#bytes = bytes;
+    this.#length = length;
+    this.#qnameLength = questionEnd - TYPE_AND_CLASS_LENGTH - HEADER_LENGTH;
+    this.#targetCount = 0;
+  }
+
+  /** Adds the name at `offset`; false: there are too many. */
+  add(offset: number): boolean {
+    if (this.#targetCount === MAX_TARGETS) return false;
+    this.#targets[this.#targetCount++] = offset;
+    return true;
+  }
+
+  /** Whether the name at ownerOffset is one of these, or (`above`) an ancestor of one. */
+  has(ownerOffset: number, above: boolean): boolean {
+    const ownerLength = expandName(this.#bytes, this.#length, ownerOffset, this.#owner);
+    if (this.#isOwner(ownerLength, this.#bytes, HEADER_LENGTH, this.#qnameLength, above)) return true;
+    for (let i = this.#targetCount - 1; i >= 0; i--) {
+      const targetLength = expandName(this.#bytes, this.#length, this.#targets[i]!, this.#target);
+      if (this.#isOwner(ownerLength, this.#target, 0, targetLength, above)) return true;
+    }
+    return false;
+  }
+
+  /** Whether the owner is the name at `offset`, or (`above`) a suffix of it, label by label. */
+  #isOwner(
+    ownerLength: number,
+    name: Uint8Array,
+    offset: number,
+    nameLength: number,
+    above: boolean,
+  ): boolean {
+    let at = offset;
+    let left = nameLength;
+    while (above && left > ownerLength) {
+      const label = name[at]! + 1;
+      at += label;
+      left -= label;
+    }
+    return left === ownerLength && equalNamesFolded(this.#owner, 0, name, at, left);
+  }
+}
+
+const chain = new AliasChain();
 
 /**
  * Cuts the scanned reply after its last good answer if a later answer or authority record is about
@@ -41,7 +94,7 @@ export function cutForeignRecords(bytes: Uint8Array, length: number, scanned: Sc
   const { answerCount, ttlCount, ttlOffsets, questionEnd } = scanned;
   if (answerCount === 0 || ttlCount < answerCount) return;
   const qtype = readUint16(bytes, questionEnd - TYPE_AND_CLASS_LENGTH);
-  let targetCount = 0;
+  chain.start(bytes, length, questionEnd);
   let hasAskedType = false;
   let compared = 0;
   let knownPointer = QNAME_POINTER;
@@ -54,30 +107,21 @@ export function cutForeignRecords(bytes: Uint8Array, length: number, scanned: Sc
     if (pointer !== knownPointer) {
       if (++compared > MAX_COMPARED) return;
       const above = type === Type.DNAME || type === Type.RRSIG;
-      if (!isInChain(bytes, length, end, above, questionEnd, targetCount)) break;
+      if (!chain.has(end, above)) break;
       if (!above && pointer >= 0xc000) knownPointer = pointer;
     }
     if (type === qtype || qtype === Type.ANY) hasAskedType = true;
-    if (type === Type.CNAME) {
-      if (targetCount === MAX_TARGETS) return;
-      targets[targetCount++] = ttlOffset + RDATA_BEHIND_TTL;
-    }
+    if (type === Type.CNAME && !chain.add(ttlOffset + RDATA_BEHIND_TTL)) return;
     end = recordEnd(bytes, ttlOffset);
   }
   if (!hasAskedType) return;
-  if (count < answerCount || hasForeignAuthority(bytes, length, end, scanned, targetCount)) {
+  if (count < answerCount || hasForeignAuthority(bytes, end, scanned)) {
     cut(bytes, scanned, count, end);
   }
 }
 
-function hasForeignAuthority(
-  bytes: Uint8Array,
-  length: number,
-  authorityOffset: number,
-  scanned: ScannedResponse,
-  targetCount: number,
-): boolean {
-  const { answerCount, authorityCount, ttlCount, ttlOffsets, questionEnd } = scanned;
+function hasForeignAuthority(bytes: Uint8Array, authorityOffset: number, scanned: ScannedResponse): boolean {
+  const { answerCount, authorityCount, ttlCount, ttlOffsets } = scanned;
   const last = Math.min(answerCount + Math.min(authorityCount, MAX_COMPARED), ttlCount);
   let ownerOffset = authorityOffset;
   for (let i = answerCount; i < last; i++) {
@@ -89,48 +133,11 @@ function hasForeignAuthority(
       case Type.NS:
       case Type.SOA:
       case Type.DS:
-        if (!isInChain(bytes, length, ownerOffset, true, questionEnd, targetCount)) return true;
+        if (!chain.has(ownerOffset, true)) return true;
     }
     ownerOffset = recordEnd(bytes, ttlOffsets[i]!);
   }
   return false;
-}
-
-/** Whether the name at ownerOffset is QNAME or a target, or (`above`) an ancestor of one. */
-function isInChain(
-  bytes: Uint8Array,
-  length: number,
-  ownerOffset: number,
-  above: boolean,
-  questionEnd: number,
-  targetCount: number,
-): boolean {
-  const ownerLength = expandName(bytes, length, ownerOffset, owner);
-  const qnameLength = questionEnd - TYPE_AND_CLASS_LENGTH - HEADER_LENGTH;
-  if (isSame(ownerLength, bytes, HEADER_LENGTH, qnameLength, above)) return true;
-  for (let i = targetCount - 1; i >= 0; i--) {
-    const targetLength = expandName(bytes, length, targets[i]!, expanded);
-    if (isSame(ownerLength, expanded, 0, targetLength, above)) return true;
-  }
-  return false;
-}
-
-/** Whether `owner` is the name at `offset`, or (`above`) a suffix of it, label by label. */
-function isSame(
-  ownerLength: number,
-  name: Uint8Array,
-  offset: number,
-  nameLength: number,
-  above: boolean,
-): boolean {
-  let at = offset;
-  let left = nameLength;
-  while (above && left > ownerLength) {
-    const label = name[at]! + 1;
-    at += label;
-    left -= label;
-  }
-  return left === ownerLength && equalNamesFolded(owner, 0, name, at, left);
 }
 
 /** Keeps the first `count` answers, which end at `end`, and nothing else. */

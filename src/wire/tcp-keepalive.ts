@@ -43,5 +43,5 @@ export function appendKeepalive(bytes: Uint8Array, length: number, timeoutTenths
   while (cursor.next());
   if (cursor.failed || cursor.type !== Type.OPT || cursor.endOffset !== length) return length;
   writeUint16(timeout, 0, timeoutTenths);
-  return appendOption(bytes, cursor.nameOffset, length, OptionCode.tcpKeepalive, timeout, 0, TIMEOUT_LENGTH);
+  return appendOption(bytes, cursor.nameOffset, length, OptionCode.tcpKeepalive, timeout);
 }

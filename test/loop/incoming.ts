@@ -43,7 +43,7 @@ export function query(
     const optOffset = length;
     length = writeOpt(out, length, 1232, 0, false);
     for (const { code, data } of options) {
-      length = appendOption(out, optOffset, length, code, data, 0, data.length);
+      length = appendOption(out, optOffset, length, code, data);
     }
     writeAdditionalCount(out, 1);
   }

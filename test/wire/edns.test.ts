@@ -39,9 +39,9 @@ describe('appending options', () => {
   it('keeps RDLENGTH in step', () => {
     const bytes = buffer();
     let end = writeOpt(bytes, head.length, 1232, 0, false);
-    end = appendOption(bytes, head.length, end, 65300, bytesOf('ff 0102 ff'), 1, 2);
+    end = appendOption(bytes, head.length, end, 65300, bytesOf('0102'));
     end = appendEde(bytes, head.length, end, 14, new TextEncoder().encode('loop'));
-    end = appendOption(bytes, head.length, end, 12, bytesOf(), 0, 0);
+    end = appendOption(bytes, head.length, end, 12, bytesOf());
     const options = bytesOf(
       option(65300, bytesOf('0102')),
       option(15, bytesOf('000e', new TextEncoder().encode('loop'))),
@@ -62,7 +62,7 @@ describe('appending options', () => {
   it('copies data of any length', () => {
     const bytes = new Uint8Array(2000);
     const data = Uint8Array.from({ length: 1000 }, (_, i) => i);
-    const end = appendOption(bytes, 12, 23, 12, data, 0, 1000);
+    const end = appendOption(bytes, 12, 23, 12, data);
     expect(bytes.slice(27, end)).toEqual(data);
   });
 });

@@ -42,7 +42,7 @@ function checkWritten(code: number, udpSize: number, data: Uint8Array): void {
   // RD, one question: the root, A, IN.
   out.set([1, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 1], 2);
   const end = writeOpt(out, 17, udpSize * 256, 0, dnssecOk);
-  let length = appendOption(out, 17, end, code, data, 0, data.length);
+  let length = appendOption(out, 17, end, code, data);
   length = appendEde(out, 17, length, 22, data.subarray(0, 20));
   check(parseQuery(out, length, q) === QueryVerdict.ok, 'what was written is no query');
   check(q.dnssecOk === dnssecOk && q.udpSize === Math.max(512, udpSize * 256), 'OPT says something else');
