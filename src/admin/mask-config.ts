@@ -1,5 +1,6 @@
 // The running configuration as `GET /config` may show it: without its secrets. Masked by the name
 // of the key, so that a secret added later is hidden before anybody thinks of it.
+import { type Endpoint, formatEndpoint } from '../base/endpoint.ts';
 import type { Config } from '../config/config.ts';
 
 const SECRET_KEY = /(token|key|secret|password)$/i;
@@ -22,5 +23,12 @@ function mask(value: unknown, key: string): unknown {
   }
   if (Array.isArray(value)) return value.map((item) => mask(item, key));
   if (value === null || typeof value !== 'object') return value;
+  if ('urlPath' in value) return endpointJson(value as Endpoint);
   return Object.fromEntries(Object.entries(value).map(([name, item]) => [name, mask(item, name)]));
+}
+
+/** With the names that this page has always had: they are public. */
+function endpointJson(endpoint: Endpoint): unknown {
+  const { transport, host, port, serverName, urlPath } = endpoint;
+  return { text: formatEndpoint(endpoint), transport, host, port, serverName, path: urlPath };
 }

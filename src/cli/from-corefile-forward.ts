@@ -1,9 +1,9 @@
 // CoreDNS's `forward` plugin (and its predecessor `proxy`) in the words of unloop. Called by
 // from-corefile.
 
+import { parseIp } from '../base/ip-address.ts';
 import type { Directive } from '../config/corefile.ts';
-import { parseIp } from '../config/ip-address.ts';
-import { parseUpstream } from '../config/upstream-address.ts';
+import { parseUpstream } from '../config/parse-upstream.ts';
 import { parseZoneSuffix } from '../config/zone-suffix.ts';
 import { convertDuration, type Notes, quote } from './from-corefile-notes.ts';
 

@@ -3,8 +3,8 @@
 // Imported by dispatch.
 import { get } from 'node:http';
 import { UnloopError } from '../base/errors.ts';
+import { formatHostAndPort } from '../base/host-and-port.ts';
 import type { ListenAddress } from '../config/config.ts';
-import { formatHostAndPort } from '../config/host-and-port.ts';
 import { loadConfig } from '../config/load.ts';
 import { parseHealthFlags } from './flags.ts';
 

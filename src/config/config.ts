@@ -1,29 +1,9 @@
 // The configuration as the rest of the program sees it: validated, defaults filled in, units
 // resolved (ms, seconds, bytes). config/schema makes it from YAML, flags and environment.
+import type { Endpoint } from '../base/endpoint.ts';
 
 export type Policy = 'random' | 'roundRobin' | 'sequential' | 'fastest';
-export type Transport = 'udp' | 'tcp' | 'tls' | 'https';
 export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal';
-
-/**
- * Where an upstream is, as written: a literal address, or a name that is resolved at start and
- * again when it expires.
- */
-export interface UpstreamAddress {
-  /** As the user wrote it. */
-  readonly text: string;
-  readonly transport: Transport;
-  /** IP literal (zone kept: fe80::1%eth0) or host name (https://, or any other transport). */
-  readonly host: string;
-  readonly port: number;
-  /**
-   * tls: the name in the certificate; https: the URL's host where that is a name. Empty: the
-   * address itself is verified.
-   */
-  readonly serverName: string;
-  /** https: the URL's path, else ''. */
-  readonly path: string;
-}
 
 /** A host and port to listen on. */
 export interface ListenAddress {
@@ -42,7 +22,7 @@ export interface CheckQuestion {
 }
 
 export interface ZoneConfig {
-  readonly upstreams: 'auto' | readonly UpstreamAddress[];
+  readonly upstreams: 'auto' | readonly Endpoint[];
   readonly policy: Policy;
   readonly healthCheck: CheckQuestion;
 }
@@ -50,7 +30,7 @@ export interface ZoneConfig {
 export interface Config {
   readonly listen: readonly ListenAddress[];
   readonly workers: 'auto' | number;
-  readonly upstreams: 'auto' | readonly UpstreamAddress[];
+  readonly upstreams: 'auto' | readonly Endpoint[];
   /** Suffix (lower case, no trailing dot, '.' never) → zone. */
   readonly zones: Readonly<Record<string, ZoneConfig>>;
   readonly discovery: {

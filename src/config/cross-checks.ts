@@ -1,13 +1,13 @@
 // Checks across settings: settings that contradict each other (faults), and those that are allowed
 // but seldom meant (warnings). Called by load.
 import { statSync } from 'node:fs';
+import { type Endpoint, formatEndpoint } from '../base/endpoint.ts';
+import { isLoopback, isUnspecified, parseIp } from '../base/ip-address.ts';
 import type { Assignment, Settings } from './assignment.ts';
-import type { Config, ListenAddress, UpstreamAddress } from './config.ts';
+import type { Config, ListenAddress } from './config.ts';
 import { type Fault, faultAt, type Place } from './fault.ts';
-import { isLoopback, isUnspecified, parseIp } from './ip-address.ts';
 import { formatListen } from './listen-address.ts';
 import { SETTINGS } from './schema.ts';
-import { formatUpstream } from './upstream-address.ts';
 
 /** Shorter keys can be guessed. */
 const MIN_SECRET_LENGTH = 16;
@@ -102,24 +102,20 @@ export function findOwnUpstreams(config: Config, settings: Settings): Fault[] {
   return ownUpstreams(config, settings, (upstream) => !isRewritten(config, upstream));
 }
 
-function ownUpstreams(
-  config: Config,
-  settings: Settings,
-  isMeant: (upstream: UpstreamAddress) => boolean,
-): Fault[] {
+function ownUpstreams(config: Config, settings: Settings, isMeant: (upstream: Endpoint) => boolean): Fault[] {
   const found: Fault[] = [];
   for (const { keys, value, place } of settings.values()) {
     if (keys.at(-1) !== 'upstreams' || value === 'auto') continue;
-    for (const upstream of value as UpstreamAddress[]) {
+    for (const upstream of value as Endpoint[]) {
       if (!isMeant(upstream) || !config.listen.some((address) => isSame(address, upstream))) continue;
-      const text = `${keys.join('.')}: ${formatUpstream(upstream)} is our own listen address; every query comes back`;
+      const text = `${keys.join('.')}: ${formatEndpoint(upstream)} is our own listen address; every query comes back`;
       found.push(faultAt(place, 'upstreams', text));
     }
   }
   return found;
 }
 
-function isRewritten({ discovery }: Config, { host, port }: UpstreamAddress): boolean {
+function isRewritten({ discovery }: Config, { host, port }: Endpoint): boolean {
   const ip = parseIp(host);
   return discovery.rewriteLoopback !== 'never' && port === 53 && ip !== null && isLoopback(ip);
 }
@@ -137,7 +133,7 @@ function isLoopbackListener({ host }: ListenAddress): boolean {
 }
 
 /** A wildcard listener is reached by loopback addresses too. */
-function isSame(listener: ListenAddress, upstream: UpstreamAddress): boolean {
+function isSame(listener: ListenAddress, upstream: Endpoint): boolean {
   if (listener.port !== upstream.port || upstream.transport === 'https' || upstream.transport === 'tls')
     return false;
   const listenIp = parseIp(listener.host)!;

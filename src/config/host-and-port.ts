@@ -1,7 +1,8 @@
 // HOST[:PORT] with brackets round an IPv6 address when a port follows. Called by listen-address and
-// upstream-address.
+// parse-upstream.
+
+import { formatIp, parseIp } from '../base/ip-address.ts';
 import { InvalidValue, showValue } from './invalid-value.ts';
-import { formatIp, parseIp } from './ip-address.ts';
 
 /** A host and, where one was written, a port. */
 export interface HostAndPort {
@@ -59,9 +60,4 @@ function parsePort(text: string, whole: string): number {
   if (!(port <= 65_535))
     throw new InvalidValue(`${showValue(whole)}: the port must be a number from 0 to 65535`);
   return port;
-}
-
-/** "10.0.0.2:53", "[::1]:53". */
-export function formatHostAndPort(host: string, port: number): string {
-  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
 }

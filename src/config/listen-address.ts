@@ -1,9 +1,11 @@
 // Addresses to listen on: ADDR:PORT, [IPv6]:PORT. Called by schema; formatListen by whoever names a
 // listener.
+
+import { formatHostAndPort } from '../base/host-and-port.ts';
+import { isLinkLocalIpv6, isMulticastOrBroadcast, parseIp } from '../base/ip-address.ts';
 import type { ListenAddress } from './config.ts';
-import { formatHostAndPort, parseHostAndPort } from './host-and-port.ts';
+import { parseHostAndPort } from './host-and-port.ts';
 import { InvalidValue, showValue } from './invalid-value.ts';
-import { isLinkLocalIpv6, isMulticastOrBroadcast, parseIp } from './ip-address.ts';
 
 /** Port 0 lets the kernel pick. Throws InvalidValue. */
 export function parseListen(text: string): ListenAddress {

@@ -2,10 +2,12 @@
 // and described to people and to editors (JSON Schema). Used by the table in schema, and through it
 // by load, effective, docs and json-schema.
 import * as v from 'valibot';
+import { type Endpoint, formatEndpoint } from '../base/endpoint.ts';
 import { formatCidr, parseCidr } from './cidr.ts';
-import type { ListenAddress, UpstreamAddress } from './config.ts';
+import type { ListenAddress } from './config.ts';
 import { InvalidValue, showValue } from './invalid-value.ts';
 import { formatListen, parseListen } from './listen-address.ts';
+import { parseUpstream } from './parse-upstream.ts';
 import {
   DURATION_PATTERN,
   formatDuration,
@@ -16,7 +18,6 @@ import {
   parseSize,
   SIZE_PATTERN,
 } from './units.ts';
-import { formatUpstream, parseUpstream } from './upstream-address.ts';
 import { parseZoneSuffix } from './zone-suffix.ts';
 
 /** A JSON Schema, as far as this folder writes one. */
@@ -276,12 +277,12 @@ export function listenAddressOrOff(): SettingType<ListenAddress | null> {
 }
 
 /** "auto", or a list of upstreams. */
-export function upstreams(): SettingType<'auto' | readonly UpstreamAddress[]> {
+export function upstreams(): SettingType<'auto' | readonly Endpoint[]> {
   const expected = 'auto or a list of upstreams such as ["10.0.0.2", "tls://1.1.1.1#one.one.one.one"]';
-  const list = listOf(expected, 1, parseListedUpstream, formatUpstream);
+  const list = listOf(expected, 1, parseListedUpstream, formatEndpoint);
   return {
     expected,
-    schema: v.lazy((input): v.GenericSchema<unknown, 'auto' | UpstreamAddress[]> => {
+    schema: v.lazy((input): v.GenericSchema<unknown, 'auto' | Endpoint[]> => {
       const isAuto = input === 'auto' || (Array.isArray(input) && input.length === 1 && input[0] === 'auto');
       return isAuto
         ? parsed(
@@ -293,11 +294,11 @@ export function upstreams(): SettingType<'auto' | readonly UpstreamAddress[]> {
     }),
     unitSuffix: '',
     jsonSchema: { anyOf: [{ const: 'auto' }, { type: 'array', items: { type: 'string' }, minItems: 1 }] },
-    toYaml: (value) => (value === 'auto' ? value : value.map(formatUpstream)),
+    toYaml: (value) => (value === 'auto' ? value : value.map(formatEndpoint)),
   };
 }
 
-function parseListedUpstream(source: string): UpstreamAddress {
+function parseListedUpstream(source: string): Endpoint {
   if (source === 'auto') throw new InvalidValue('"auto" cannot be combined with other upstreams');
   return parseUpstream(source);
 }

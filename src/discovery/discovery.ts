@@ -1,6 +1,7 @@
-// What discovery finds out: the servers, the zones, what people should know, and the files it
+// What discovery finds out: the upstreams, the zones, what people should know, and the files it
 // depends on. Made by discover, followed by watch, used by the control plane and shown by the
 // doctor.
+import type { FoundUpstream } from '../base/endpoint.ts';
 import type { ResolvConfState } from './resolv-conf.ts';
 
 export type Severity = 'info' | 'warn' | 'error';
@@ -33,36 +34,16 @@ export interface Notice {
   readonly remedy: string;
 }
 
-export interface DiscoveredServer {
-  /** IP literal, its zone kept: fe80::1%eth0. */
-  readonly address: string;
-  readonly port: number;
-  /** The name in its certificate, where the node's configuration states one. */
-  readonly serverName?: string;
-  /**
-   * True when the node speaks to it over TLS only (resolved's DNSOverTLS=yes); then port 53 means
-   * 853.
-   */
-  readonly tls?: true;
-  /**
-   * Where it was found: an absolute path as on the node, without the root; or the question that was
-   * asked.
-   */
-  readonly source: string;
-  /** The stub that it replaces: "127.0.0.53:53". */
-  readonly replaces?: string;
-}
-
-/** Names under suffix go to these servers and to no others. */
-export interface DiscoveredZone {
+/** Names under suffix go to these upstreams and to no others. */
+export interface FoundZone {
   /** Lower case, no trailing dot, never the root. */
   readonly suffix: string;
-  readonly servers: readonly DiscoveredServer[];
+  readonly upstreams: readonly FoundUpstream[];
 }
 
 export interface Discovery {
-  readonly servers: readonly DiscoveredServer[];
-  readonly zones: readonly DiscoveredZone[];
+  readonly upstreams: readonly FoundUpstream[];
+  readonly zones: readonly FoundZone[];
   readonly notices: readonly Notice[];
   /**
    * Paths on the node that were read, followed or found missing; a last component '*' means any

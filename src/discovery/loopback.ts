@@ -2,8 +2,8 @@
 // discover and the doctor.
 import { isIP } from 'node:net';
 import { networkInterfaces } from 'node:os';
+import { canonicalAddress } from '../base/ip-address.ts';
 import type { ListenAddress } from '../config/config.ts';
-import { canonicalAddress } from './server-address.ts';
 
 /**
  * An address of one of this machine's interfaces (of this network namespace, where our sockets

@@ -1,13 +1,19 @@
 // The search for the servers behind a loopback stub: goes through the sources in their order,
 // checks every candidate like the stub itself, and stops at the first that serves. Called by
 // discover.
+import {
+  type Endpoint,
+  endpointKey,
+  type FoundUpstream,
+  formatEndpoint,
+  plainPortOf,
+} from '../base/endpoint.ts';
 import type { ListenAddress } from '../config/config.ts';
-import type { Notice } from './discovery.ts';
+import type { FoundZone, Notice } from './discovery.ts';
 import { type InterfaceAddress, isLoopback, isOwnAddress, isUnspecified } from './loopback.ts';
 import { describeLoopbackSource } from './notices.ts';
-import { canonicalAddress, formatEndpoint } from './server-address.ts';
 import { SOURCE_READERS } from './sources/all.ts';
-import type { FoundServer, FoundZone, SourceContext, SourceFacts, SourceReader } from './sources/source.ts';
+import type { SourceContext, SourceFacts, SourceReader } from './sources/source.ts';
 
 /**
  * own: we listen there. stub: loopback, port 53. unreachable: the node's loopback, seen from a
@@ -23,18 +29,23 @@ export interface Surroundings {
   readonly isForeign: boolean;
 }
 
-/** Whether a server found in the node's files may be an upstream. */
-export function judgeServer(address: string, port: number, surroundings: Surroundings): Verdict {
-  if (isOwnAddress(address, port, surroundings.listen, surroundings.interfaces)) return 'own';
-  if (!isLoopback(address) && !isUnspecified(address)) return 'good';
+/**
+ * Whether a server found in the node's files may be an upstream. One that is asked over TLS on its
+ * usual port is judged as if on port 53: it is the same program that answers there.
+ */
+export function judgeEndpoint(endpoint: Endpoint, surroundings: Surroundings): Verdict {
+  const { host } = endpoint;
+  const port = plainPortOf(endpoint);
+  if (isOwnAddress(host, port, surroundings.listen, surroundings.interfaces)) return 'own';
+  if (!isLoopback(host) && !isUnspecified(host)) return 'good';
   if (surroundings.isForeign) return 'unreachable';
   // On another port it is a server that somebody put there on purpose.
   return port === 53 ? 'stub' : 'good';
 }
 
 export interface Replacement {
-  /** Empty: no source knows of a usable server. */
-  readonly servers: readonly FoundServer[];
+  /** Empty: no source knows of a usable one. */
+  readonly upstreams: readonly FoundUpstream[];
   readonly zones: readonly FoundZone[];
   /** A source says that the stub's own servers include us: using the stub would be a loop. */
   readonly leadsToUs: boolean;
@@ -53,67 +64,59 @@ export async function findReplacement(
   for (const reader of readers) {
     for (const facts of await reader(context)) {
       zones.push(...usableZones(facts.zones, surroundings));
-      const servers = facts.servers.filter((server) => judgeFound(server, surroundings) === 'good');
-      const refused = facts.servers.filter((server) => !servers.includes(server));
+      const upstreams = facts.upstreams.filter(({ endpoint }) => isGood(endpoint, surroundings));
+      const refused = facts.upstreams.filter((upstream) => !upstreams.includes(upstream));
       notices.push(...describeRefused(facts, refused));
-      leadsToUs ||= refused.some((server) => judgeFound(server, surroundings) === 'own');
-      if (servers.length > 0) return { servers, zones: mergeZones(zones), leadsToUs, notices };
+      leadsToUs ||= refused.some(({ endpoint }) => judgeEndpoint(endpoint, surroundings) === 'own');
+      if (upstreams.length > 0) return { upstreams, zones: mergeZones(zones), leadsToUs, notices };
     }
   }
-  return { servers: [], zones: mergeZones(zones), leadsToUs, notices };
+  return { upstreams: [], zones: mergeZones(zones), leadsToUs, notices };
 }
 
-function judgeFound(server: FoundServer, surroundings: Surroundings): Verdict {
-  return judgeServer(server.address, server.port || 53, surroundings);
+function isGood(endpoint: Endpoint, surroundings: Surroundings): boolean {
+  return judgeEndpoint(endpoint, surroundings) === 'good';
 }
 
-function describeRefused(facts: SourceFacts, refused: readonly FoundServer[]): Notice[] {
+function describeRefused(facts: SourceFacts, refused: readonly FoundUpstream[]): Notice[] {
   const byPath = new Map<string, string[]>();
-  for (const { path, address, port } of refused) {
-    byPath.set(path, [...(byPath.get(path) ?? []), formatEndpoint(address, port || 53)]);
+  for (const { endpoint, origin } of refused) {
+    byPath.set(origin.source, [...(byPath.get(origin.source) ?? []), formatEndpoint(endpoint)]);
   }
   return [...byPath].map(([path, servers]) => describeLoopbackSource(facts.source, path, servers));
 }
 
 function usableZones(zones: readonly FoundZone[], surroundings: Surroundings): FoundZone[] {
   return zones
-    .map(({ suffix, servers }) => ({
+    .map(({ suffix, upstreams }) => ({
       suffix,
-      servers: servers.filter((server) => judgeFound(server, surroundings) === 'good'),
+      upstreams: upstreams.filter(({ endpoint }) => isGood(endpoint, surroundings)),
     }))
-    .filter(({ servers }) => servers.length > 0);
+    .filter(({ upstreams }) => upstreams.length > 0);
 }
 
-/** One entry per suffix, each server once. */
+/** One entry per suffix, each upstream once. */
 function mergeZones(zones: readonly FoundZone[]): FoundZone[] {
-  const merged = new Map<string, FoundServer[]>();
-  for (const { suffix, servers } of zones) merged.set(suffix, [...(merged.get(suffix) ?? []), ...servers]);
-  return [...merged].map(([suffix, servers]) => ({ suffix, servers: dedupeServers(servers) }));
+  const merged = new Map<string, FoundUpstream[]>();
+  for (const { suffix, upstreams } of zones)
+    merged.set(suffix, [...(merged.get(suffix) ?? []), ...upstreams]);
+  return [...merged].map(([suffix, upstreams]) => ({ suffix, upstreams: dedupe(upstreams) }));
 }
 
-interface Endpoint {
-  readonly address: string;
-  readonly port: number;
-  readonly serverName?: string;
-}
-
-/** Keeps the first of each address, port and name; an address without a port is on 53. */
-export function dedupeServers<Server extends Endpoint>(servers: readonly Server[]): Server[] {
+/** Keeps the first of each endpoint. */
+export function dedupe(upstreams: readonly FoundUpstream[]): FoundUpstream[] {
   const seen = new Set<string>();
-  return servers.filter((server) => {
-    const key = endpointKey(server);
+  return upstreams.filter(({ endpoint }) => {
+    const key = endpointKey(endpoint);
     if (seen.has(key)) return false;
     seen.add(key);
     return true;
   });
 }
 
-/** True when both lists hold the same servers, in whatever order. */
-export function isSameSet(a: readonly Endpoint[], b: readonly Endpoint[]): boolean {
-  const keys = new Set(a.map(endpointKey));
-  return keys.size === new Set(b.map(endpointKey)).size && b.every((server) => keys.has(endpointKey(server)));
-}
-
-function endpointKey({ address, port, serverName }: Endpoint): string {
-  return `${canonicalAddress(address)} ${port || 53} ${serverName ?? ''}`;
+/** True when both lists hold the same endpoints, in whatever order. */
+export function isSameSet(a: readonly FoundUpstream[], b: readonly FoundUpstream[]): boolean {
+  const keys = new Set(a.map(({ endpoint }) => endpointKey(endpoint)));
+  const others = new Set(b.map(({ endpoint }) => endpointKey(endpoint)));
+  return keys.size === others.size && [...others].every((key) => keys.has(key));
 }

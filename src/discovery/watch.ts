@@ -3,16 +3,12 @@
 // systems). Called by the control plane.
 import { type FSWatcher, watch } from 'node:fs';
 import { basename } from 'node:path';
-import type { UpstreamAddress } from '../config/config.ts';
-import {
-  type ConfiguredDiscovery,
-  type DiscoverOptions,
-  discoverUpstreams,
-  rewriteConfigured,
-} from './discover.ts';
+import { type Endpoint, type FoundUpstream, isFromConfiguration } from '../base/endpoint.ts';
+import { discoverUpstreams, rewriteConfigured } from './discover.ts';
 import type { Discovery } from './discovery.ts';
 import { NodeFiles } from './node-files.ts';
 import { describeLastGoodKept } from './notices.ts';
+import type { DiscoverOptions } from './search.ts';
 import { planWatches } from './watch-plan.ts';
 
 export interface WatchTimes {
@@ -71,18 +67,18 @@ export function watchDiscovery(
 
 /** The same for explicitly configured upstreams, see rewriteConfigured. */
 export function watchConfigured(
-  upstreams: readonly UpstreamAddress[],
+  endpoints: readonly Endpoint[],
   options: WatchOptions,
-  onChange: (discovery: ConfiguredDiscovery) => void,
+  onChange: (discovery: Discovery) => void,
   onError: (error: unknown) => void,
-  previous: ConfiguredDiscovery | null = null,
+  previous: Discovery | null = null,
 ): DiscoveryWatch {
-  return new Watcher(options, () => rewriteConfigured(upstreams, options), onChange, onError, previous);
+  return new Watcher(options, () => rewriteConfigured(endpoints, options), onChange, onError, previous);
 }
 
-class Watcher<Result extends Discovery> implements DiscoveryWatch {
-  readonly #discover: () => Promise<Result>;
-  readonly #onChange: (result: Result) => void;
+class Watcher implements DiscoveryWatch {
+  readonly #discover: () => Promise<Discovery>;
+  readonly #onChange: (result: Discovery) => void;
   readonly #onError: (error: unknown) => void;
   readonly #locate: (path: string) => string;
   readonly #debounceMs: number;
@@ -94,8 +90,8 @@ class Watcher<Result extends Discovery> implements DiscoveryWatch {
   >();
   /** Paths that could not be watched, so that each is reported once. */
   readonly #failed = new Set<string>();
-  /** The last result with servers, without what the watch itself adds. */
-  #lastGood: Result | null;
+  /** The last result that found any, without what the watch itself adds. */
+  #lastGood: Discovery | null;
   #lastText: string;
   #debounce: NodeJS.Timeout | null = null;
   #isRunning = false;
@@ -104,10 +100,10 @@ class Watcher<Result extends Discovery> implements DiscoveryWatch {
 
   constructor(
     options: WatchOptions,
-    discover: () => Promise<Result>,
-    onChange: (result: Result) => void,
+    discover: () => Promise<Discovery>,
+    onChange: (result: Discovery) => void,
     onError: (error: unknown) => void,
-    previous: Result | null,
+    previous: Discovery | null,
   ) {
     const files = new NodeFiles(options.root);
     this.#locate = (path) => files.locate(path);
@@ -115,7 +111,7 @@ class Watcher<Result extends Discovery> implements DiscoveryWatch {
     this.#onChange = onChange;
     this.#onError = onError;
     this.#debounceMs = options.debounceMs ?? 100;
-    this.#lastGood = previous !== null && previous.servers.length > 0 ? previous : null;
+    this.#lastGood = previous !== null && discovered(previous).length > 0 ? previous : null;
     this.#lastText = previous === null ? '' : comparableText(previous);
     this.#poll = setInterval(() => this.#run(), options.pollMs ?? 5000);
     this.#poll.unref();
@@ -172,10 +168,10 @@ class Watcher<Result extends Discovery> implements DiscoveryWatch {
     if (!this.#isClosed) this.#take(result);
   }
 
-  #take(fresh: Result): void {
+  #take(fresh: Discovery): void {
     const reason = this.#lastGood === null ? '' : whyWorse(fresh, this.#lastGood);
     const result = reason === '' ? fresh : keepGood(this.#lastGood!, fresh, reason);
-    if (reason === '' && fresh.servers.length > 0) this.#lastGood = fresh;
+    if (reason === '' && discovered(fresh).length > 0) this.#lastGood = fresh;
     const text = comparableText(result);
     if (text === this.#lastText) return;
     this.#lastText = text;
@@ -246,16 +242,21 @@ function whyWorse(fresh: Discovery, good: Discovery): string {
       : `resolv.conf is ${fresh.resolvConfState}`;
   }
   // The file with the real servers is gone: going back to the stub would be going back to the loop.
-  const lost = fresh.keptStubs.find((stub) => good.servers.some((server) => server.replaces === stub));
+  const lost = fresh.keptStubs.find((stub) => good.upstreams.some(({ origin }) => origin.replaces === stub));
   if (lost !== undefined) return `the servers behind ${lost} can no longer be read`;
-  return fresh.servers.length === 0 ? 'no usable server is left' : '';
+  return discovered(fresh).length === 0 ? 'no usable server is left' : '';
+}
+
+/** Those that the configuration does not name itself. */
+function discovered({ upstreams }: Discovery): FoundUpstream[] {
+  return upstreams.filter((upstream) => !isFromConfiguration(upstream));
 }
 
 /**
  * The good result with the fresh one's notices and files: they tell what is wrong and where the
  * cure will show.
  */
-function keepGood<Result extends Discovery>(good: Result, fresh: Result, reason: string): Result {
+function keepGood(good: Discovery, fresh: Discovery, reason: string): Discovery {
   return { ...good, files: fresh.files, notices: [...fresh.notices, describeLastGoodKept(reason)] };
 }
 

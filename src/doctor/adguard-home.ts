@@ -1,8 +1,8 @@
 // AdGuard Home on the node: where it listens and its upstreams (the dns section of
 // AdGuardHome.yaml). Called by local-servers.
 import { parse } from 'yaml';
+import { canonicalAddress } from '../base/ip-address.ts';
 import type { NodeFiles } from '../discovery/node-files.ts';
-import { canonicalAddress } from '../discovery/server-address.ts';
 import { toSuffix } from '../discovery/sources/source.ts';
 import { parseForwardTarget } from './corefile.ts';
 import { asTexts } from './kubelet-facts.ts';
@@ -63,10 +63,10 @@ function readUpstreams(lines: readonly string[], path: string): Route[] {
       const target =
         parsed.kind === 'server'
           ? {
-              ...toTarget(parsed.address, parsed.port, path),
+              ...toTarget(parsed.host, parsed.port, path),
               ...(word.includes('://') ? { text: word } : {}),
             }
-          : { address: word, port: 0, text: word, source: path };
+          : { endpoint: null, text: word, source: path };
       for (const zone of zones) {
         if (zone !== '') routes.set(zone, [...(routes.get(zone) ?? []), target]);
       }

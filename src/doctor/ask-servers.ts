@@ -4,6 +4,7 @@
 import { randomBytes } from 'node:crypto';
 import { createSocket } from 'node:dgram';
 import { isIPv6 } from 'node:net';
+import type { Endpoint } from '../base/endpoint.ts';
 import { isPublicAddress } from '../upstream/public-address.ts';
 import { writeQuestion } from '../wire/build-query.ts';
 import { readUint16 } from '../wire/bytes.ts';
@@ -14,7 +15,7 @@ import { equalQuestions } from '../wire/query.ts';
 import { ScannedResponse, ScanVerdict, scanResponse } from '../wire/response.ts';
 import { textToName } from '../wire/text.ts';
 import type { Probe } from './report.ts';
-import type { Target } from './service.ts';
+import { plainEndpointOf, type Target } from './service.ts';
 
 /** CoreDNS gives an upstream as long. */
 const PATIENCE_MS = 2000;
@@ -41,19 +42,19 @@ interface Answer {
  * Never rejects.
  */
 export async function askServers(targets: readonly Target[], options: AskOptions): Promise<Probe[]> {
-  const plain = targets.filter(({ text, port }) => port > 0 && !text.includes('://')).slice(0, MAX_SERVERS);
-  return Promise.all(plain.map((target) => askServer(target, options)));
+  const plain = targets.filter((target) => plainEndpointOf(target) !== null).slice(0, MAX_SERVERS);
+  return Promise.all(plain.map(({ endpoint, text }) => askServer(endpoint!, text, options)));
 }
 
-async function askServer(target: Target, options: AskOptions): Promise<Probe> {
+async function askServer(endpoint: Endpoint, server: string, options: AskOptions): Promise<Probe> {
   const patienceMs = options.patienceMs ?? PATIENCE_MS;
-  const mayAskNewName = options.probePublic || !isPublicAddress(target.address);
+  const mayAskNewName = options.probePublic || !isPublicAddress(endpoint.host);
   const [known, fresh] = await Promise.all([
-    ask(target, new Uint8Array(1), Type.NS, patienceMs),
-    mayAskNewName ? ask(target, makeNewName(), Type.HINFO, patienceMs) : null,
+    ask(endpoint, new Uint8Array(1), Type.NS, patienceMs),
+    mayAskNewName ? ask(endpoint, makeNewName(), Type.HINFO, patienceMs) : null,
   ]);
   return {
-    server: target.text,
+    server,
     outcome: fresh?.outcome === 'answered' ? 'answered' : known.outcome,
     rttMs: known.outcome === 'answered' ? known.rttMs : (fresh?.rttMs ?? 0),
     rcode: known.rcode,
@@ -69,13 +70,13 @@ function makeNewName(): Uint8Array {
   return textToName(`${label()}.${label()}.`);
 }
 
-function ask(target: Target, name: Uint8Array, qtype: number, patienceMs: number): Promise<Answer> {
+function ask({ host, port }: Endpoint, name: Uint8Array, qtype: number, patienceMs: number): Promise<Answer> {
   const query = new Uint8Array(512);
   const questionEnd = writeQuestion(query, name, qtype, Class.IN, FLAG_RD);
   const length = writeOpt(query, questionEnd, UDP_SIZE, 0, false);
   writeId(query, randomBytes(2).readUInt16BE());
   return new Promise((resolve) => {
-    const socket = createSocket(isIPv6(target.address) ? 'udp6' : 'udp4');
+    const socket = createSocket(isIPv6(host) ? 'udp6' : 'udp4');
     const startMs = performance.now();
     let isDone = false;
     const finish = (outcome: Probe['outcome'], rcode = '', extendedError = '') => {
@@ -104,7 +105,7 @@ function ask(target: Target, name: Uint8Array, qtype: number, patienceMs: number
       if (error !== undefined) finish('silent');
       else if (!isDone) socket.send(query.subarray(0, length), (failure) => failure && finish('silent'));
     };
-    socket.connect(target.port, target.address, onConnect);
+    socket.connect(port, host, onConnect);
   });
 }
 

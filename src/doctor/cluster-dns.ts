@@ -2,13 +2,13 @@
 // which are given or lie among kubelet's mounted volumes; without one, what every distribution's
 // Corefile does. Called by inspect.
 import { posix } from 'node:path';
+import { canonicalAddress } from '../base/ip-address.ts';
 import type { NodeFiles } from '../discovery/node-files.ts';
 import { readResolvConf } from '../discovery/resolv-conf.ts';
-import { canonicalAddress } from '../discovery/server-address.ts';
 import { type Corefile, type Forward, parseForwardTarget, readCorefile } from './corefile.ts';
 import type { PodConf } from './inspect.ts';
 import type { KubeletFacts } from './kubelet-facts.ts';
-import { type Route, type Service, type Target, toTarget } from './service.ts';
+import { hostOf, type Route, type Service, type Target, toTarget } from './service.ts';
 
 /** What NodeLocal DNSCache's manifest binds to; kubespray uses the second. */
 export const NODE_LOCAL_ADDRESSES: readonly string[] = ['169.254.20.10', '169.254.25.10'];
@@ -76,7 +76,7 @@ export async function readClusterDns(
     });
   }
   const localAddresses = NODE_LOCAL_ADDRESSES.filter((address) => !bound.has(address));
-  const podAddresses = podConf.servers.map((server) => canonicalAddress(server.address));
+  const podAddresses = podConf.servers.map((server) => canonicalAddress(hostOf(server)));
   const unseen = podServers === null ? 'what kubelet gave it to ask is not to be seen from here' : '';
   const usual: Route = { zone: '.', targets: podServers ?? [], unknown: unseen };
   for (const address of localAddresses) {
@@ -187,7 +187,7 @@ async function readTarget(
   const source = `${corefile.path}:${forward.line}`;
   const target = parseForwardTarget(to);
   if (target.kind === 'server') {
-    const plain = toTarget(target.address, target.port, source);
+    const plain = toTarget(target.host, target.port, source);
     return [to.includes('://') && !to.startsWith('dns://') ? { ...plain, text: to } : plain];
   }
   // The pod's own /etc/resolv.conf is what kubelet made of its file; any other path is a mount that

@@ -97,7 +97,7 @@ function parseZone(label: string): { zone: string; port: number } {
 
 /** One TO of a forward. */
 export type ForwardTarget =
-  | { readonly kind: 'server'; readonly address: string; readonly port: number }
+  | { readonly kind: 'server'; readonly host: string; readonly port: number }
   | { readonly kind: 'file'; readonly path: string }
   | { readonly kind: 'unknown' };
 
@@ -110,8 +110,8 @@ export function parseForwardTarget(text: string): ForwardTarget {
   const scheme = SCHEMES.exec(text)?.[1] ?? 'dns';
   const bare = text.replace(SCHEMES, '').replace(/\/.*$/, '');
   const match = /^(?:\[([^\]]+)\]|([0-9.]+)|([0-9a-fA-F:.]+(?:%\w+)?))(?::(\d+))?$/.exec(bare);
-  const address = match?.[1] ?? match?.[2] ?? match?.[3] ?? '';
-  if (isIP(address) === 0) return { kind: 'unknown' };
+  const host = match?.[1] ?? match?.[2] ?? match?.[3] ?? '';
+  if (isIP(host) === 0) return { kind: 'unknown' };
   const standard = scheme === 'dns' ? 53 : scheme === 'tls' || scheme === 'quic' ? 853 : 443;
-  return { kind: 'server', address, port: match?.[4] === undefined ? standard : Number(match[4]) };
+  return { kind: 'server', host, port: match?.[4] === undefined ? standard : Number(match[4]) };
 }

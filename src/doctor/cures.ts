@@ -1,11 +1,10 @@
 // The exact words that cure what the doctor found: kubelet's line (distributions has them), the
 // Corefile's, unloop's. Called by findings.
-import { isIP } from 'node:net';
 import { isLoopback } from '../discovery/loopback.ts';
 import type { Forward } from './corefile.ts';
 import { type Facts, MAX_NAMESERVERS } from './inspect.ts';
 import type { Cure, Hop } from './report.ts';
-import { toTarget } from './service.ts';
+import { plainEndpointOf, targetOf } from './service.ts';
 
 /** Where a resolv.conf for pods goes when no file of the node will do. */
 const OWN_FILE = '/etc/kubernetes/resolv.conf';
@@ -15,14 +14,15 @@ const OWN_FILE = '/etc/kubernetes/resolv.conf';
  * ask, else the cloud's, else a blank.
  */
 export function serversToName(facts: Facts): string[] {
-  const real = facts.realServers.map(({ address, port }) => toTarget(address, port || 53, ''));
+  const real = facts.realServers.map(targetOf);
   const asked = facts.services.flatMap(({ routes }) =>
     routes.filter(({ zone }) => zone === '.').flatMap(({ targets }) => targets),
   );
-  const spare = facts.local.resolvedServers.map(({ address, port }) => toTarget(address, port || 53, ''));
+  const spare = facts.local.resolvedServers.map(targetOf);
   for (const targets of [real, [...facts.servers, ...facts.podConf.servers], asked, spare]) {
-    const usable = targets.filter(({ address, port, text }) => {
-      return isIP(address) !== 0 && !text.includes('://') && facts.isUsable(address, port);
+    const usable = targets.filter((target) => {
+      const endpoint = plainEndpointOf(target);
+      return endpoint !== null && facts.isUsable(endpoint);
     });
     if (usable.length > 0) return [...new Set(usable.map(({ text }) => text))].slice(0, MAX_NAMESERVERS);
   }
@@ -57,7 +57,9 @@ export function cureWithUnloop(facts: Facts, stubs: readonly string[]): Cure[] {
   // Discovery replaces stubs on loopback, not the cluster's DNS.
   const isFound =
     facts.realServers.length > 0 &&
-    facts.servers.every(({ address, port }) => isLoopback(address) || facts.isUsable(address, port));
+    facts.servers.every(({ endpoint }) => {
+      return endpoint !== null && (isLoopback(endpoint.host) || facts.isUsable(endpoint));
+    });
   const lines = isFound
     ? [
         `upstreams: auto                 # takes ${servers.join(', ')}${inPlace}`,
@@ -162,10 +164,8 @@ export function cureSource(facts: Facts, leaf: Hop): Cure[] {
 /** The file that a person wrote, where the leaf's is one that systemd-resolved made of it. */
 function findSetting({ local }: Facts, { source, server }: Hop): string {
   if (!source.startsWith('/run/systemd/resolve/')) return source;
-  const set = local.resolvedServers.find(
-    ({ address, port }) => toTarget(address, port || 53, '').text === server,
-  );
-  return set?.path ?? source;
+  const set = local.resolvedServers.map(targetOf).find(({ text }) => text === server);
+  return set?.source ?? source;
 }
 
 /** A pod's resolv.conf is made on the node. */

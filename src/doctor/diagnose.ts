@@ -7,7 +7,7 @@ import { collectFindings } from './findings.ts';
 import type { Facts } from './inspect.ts';
 import { roleOf } from './local-servers.ts';
 import { EXIT_CODES, type Finding, type Probe, type QueryPath, type Report, type Verdict } from './report.ts';
-import { type Place, type Service, type Target, toTarget } from './service.ts';
+import { hostOf, type Place, type Service, type Target, toTarget } from './service.ts';
 import { followRoutes, followTarget, type Position, type Surroundings, wayTo } from './walk.ts';
 
 /** The whole report. */
@@ -39,7 +39,7 @@ export function listTargets(facts: Facts): Target[] {
 
 function followAll(facts: Facts, isAsked: (target: Target) => boolean): QueryPath[] {
   const isDead = (target: Target) =>
-    isAsked(target) || (facts.local.isStubOff && /^127\.0\.0\.5[34]$/.test(target.address));
+    isAsked(target) || (facts.local.isStubOff && /^127\.0\.0\.5[34]$/.test(hostOf(target)));
   const around: Surroundings = {
     services: facts.services,
     ownAddresses: facts.ownAddresses,

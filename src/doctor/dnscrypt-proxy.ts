@@ -1,8 +1,8 @@
 // dnscrypt-proxy on the node: where it listens, and which encrypted resolvers it asks. Debian has
 // systemd listen for it, on 127.0.2.1. Called by local-servers.
 import { posix } from 'node:path';
+import { canonicalAddress } from '../base/ip-address.ts';
 import type { NodeFiles } from '../discovery/node-files.ts';
-import { canonicalAddress } from '../discovery/server-address.ts';
 import { toSuffix } from '../discovery/sources/source.ts';
 import { parseForwardTarget } from './corefile.ts';
 import { type Route, type Service, type Target, toTarget } from './service.ts';
@@ -26,7 +26,7 @@ export async function readDnscryptProxy(files: NodeFiles): Promise<Service | nul
       ? 'public resolvers of its lists'
       : names.texts.join(', ');
   const source = names === undefined ? PATH : `${PATH}:${names.line}`;
-  const encrypted: Target = { address: '', port: 0, text: `${text} (encrypted)`, source };
+  const encrypted: Target = { endpoint: null, text: `${text} (encrypted)`, source };
   const listed = values.get('listen_addresses')?.texts ?? [];
   const rules = values.get('forwarding_rules')?.texts[0];
   return {
@@ -52,7 +52,7 @@ async function readSocket(files: NodeFiles): Promise<string[]> {
 
 function toListen(text: string): { address: string; port: number }[] {
   const parsed = parseForwardTarget(text);
-  return parsed.kind === 'server' ? [{ address: canonicalAddress(parsed.address), port: parsed.port }] : [];
+  return parsed.kind === 'server' ? [{ address: canonicalAddress(parsed.host), port: parsed.port }] : [];
 }
 
 /** "corp.example 10.1.0.2,10.1.0.3:5353"; servers given by DHCP or a keyword are left out. */
@@ -64,7 +64,7 @@ async function readRules(files: NodeFiles, path: string): Promise<Route[]> {
     if (match === null || zone === '') continue;
     const targets = match[2]!.split(',').flatMap((text) => {
       const parsed = parseForwardTarget(text);
-      return parsed.kind === 'server' ? [toTarget(parsed.address, parsed.port, `${path}:${index + 1}`)] : [];
+      return parsed.kind === 'server' ? [toTarget(parsed.host, parsed.port, `${path}:${index + 1}`)] : [];
     });
     if (targets.length > 0) routes.push({ zone, targets, unknown: '' });
   }

@@ -1,9 +1,9 @@
 // The DNS servers that come with an operating system or a VPN and answer on addresses of their own:
 // Talos's host DNS, OpenShift's CoreDNS on the node, Tailscale's MagicDNS. Called by local-servers.
 import { parseAllDocuments } from 'yaml';
+import { canonicalAddress } from '../base/ip-address.ts';
 import type { NodeFiles } from '../discovery/node-files.ts';
 import { readResolvConf } from '../discovery/resolv-conf.ts';
-import { canonicalAddress } from '../discovery/server-address.ts';
 import { parseForwardTarget, readCorefile } from './corefile.ts';
 import { asTexts } from './kubelet-facts.ts';
 import { type Route, type Service, type Target, toTarget } from './service.ts';
@@ -76,7 +76,7 @@ export async function readOpenShiftCoreDns(files: NodeFiles): Promise<Service | 
       const targets = forward.to.flatMap((to): Target[] => {
         const parsed = parseForwardTarget(to);
         const source = `${OPENSHIFT_COREFILE}:${forward.line}`;
-        return parsed.kind === 'server' ? [toTarget(parsed.address, parsed.port, source)] : [];
+        return parsed.kind === 'server' ? [toTarget(parsed.host, parsed.port, source)] : [];
       });
       const names = forward.zone === '.' ? zones.map(({ zone }) => zone) : [forward.zone];
       for (const zone of names) if (targets.length > 0) routes.push({ zone, targets, unknown: '' });

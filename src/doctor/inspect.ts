@@ -1,20 +1,21 @@
 // Reads everything the doctor judges by: the node's files below a root, a Corefile, unloop's
 // configuration. Called by main; diagnose draws the conclusions.
 import { resolve } from 'node:path';
+import { type Endpoint, type FoundUpstream, plainPortOf } from '../base/endpoint.ts';
+import { canonicalAddress } from '../base/ip-address.ts';
 import type { Config } from '../config/config.ts';
 import { isLoopback, readInterfaceAddresses } from '../discovery/loopback.ts';
 import { NodeFiles, type Unreadable } from '../discovery/node-files.ts';
 import { type ResolvConf, readResolvConf } from '../discovery/resolv-conf.ts';
-import { canonicalAddress } from '../discovery/server-address.ts';
 import { askServersBind } from '../discovery/sources/servers-bind.ts';
-import type { FoundServer, SourceContext } from '../discovery/sources/source.ts';
+import type { SourceContext } from '../discovery/sources/source.ts';
 import { type Cloud, recogniseCloud } from './cloud.ts';
 import { findCorefiles, readClusterDns } from './cluster-dns.ts';
 import type { Corefile } from './corefile.ts';
 import { DEFAULT_RESOLV_CONF, readKubelet } from './kubelet.ts';
 import type { KubeletFacts } from './kubelet-facts.ts';
 import { findCleanFile, findRealServers, type LocalServers, readLocalServers } from './local-servers.ts';
-import { listensOn, type Service, type Target, toTarget } from './service.ts';
+import { hostOf, listensOn, type Service, type Target, toTarget } from './service.ts';
 import { readUnloop, type UnloopServer } from './unloop-server.ts';
 
 /** libc and kubelet take no more servers than that from a resolv.conf. */
@@ -77,9 +78,9 @@ export interface Facts {
    * Servers behind this machine's that some file names, of the first source that has any: what
    * discovery would take.
    */
-  readonly realServers: readonly FoundServer[];
+  readonly realServers: readonly FoundUpstream[];
   /** Whether a server leads away from this machine and the cluster. */
-  readonly isUsable: (address: string, port: number) => boolean;
+  readonly isUsable: (endpoint: Endpoint) => boolean;
   /** A file that kubelet could use as it is; ''. */
   readonly cleanFile: string;
   readonly cloud: Cloud | null;
@@ -113,7 +114,7 @@ export async function inspect(options: InspectOptions): Promise<Facts> {
 
   const ownAddresses = new Set(files.isBelowRoot || isPod ? [] : readOwnAddresses());
   const isHere = (address: string) => isLoopback(address) || ownAddresses.has(canonicalAddress(address));
-  const named = [...new Set([...servers, ...podConf.servers].map((server) => server.address))];
+  const named = [...new Set([...servers, ...podConf.servers].map(hostOf))];
   const context: SourceContext = {
     files,
     stubs: options.mayAsk && !files.isBelowRoot ? named.filter(isHere) : [],
@@ -129,8 +130,9 @@ export async function inspect(options: InspectOptions): Promise<Facts> {
   const unloop = await readOwnServer(options, isPod);
   // What was told beats what was guessed.
   const services = [...(unloop === null ? [] : [unloop.service]), ...clusterServices, ...local.services];
-  const isUsable = (address: string, port: number) =>
-    !isHere(address) && !services.some((service) => listensOn(service, address, port || 53));
+  const isUsable = (endpoint: Endpoint) =>
+    !isHere(endpoint.host) &&
+    !services.some((service) => listensOn(service, endpoint.host, plainPortOf(endpoint)));
   return {
     root: options.root,
     isPod,
@@ -143,7 +145,7 @@ export async function inspect(options: InspectOptions): Promise<Facts> {
     corefiles,
     services,
     unloop,
-    realServers: (await findRealServers(context, isUsable))?.servers ?? [],
+    realServers: (await findRealServers(context, isUsable))?.upstreams ?? [],
     isUsable,
     cleanFile: await findCleanFile(files, isUsable),
     cloud: await recogniseCloud(files),

@@ -3,9 +3,9 @@
 // of their own with 8.8.8.8). Called by kubelet.
 import { isIP } from 'node:net';
 import { posix } from 'node:path';
+import { canonicalAddress } from '../base/ip-address.ts';
 import type { NodeFiles } from '../discovery/node-files.ts';
 import { readResolvConf } from '../discovery/resolv-conf.ts';
-import { canonicalAddress } from '../discovery/server-address.ts';
 import { findFlag, splitCommand } from './command-line.ts';
 import type { Distribution } from './distributions.ts';
 import { asTexts, type KubeletFacts, readYamlKeys } from './kubelet-facts.ts';

@@ -1,21 +1,22 @@
 // The DNS servers of the node itself and their upstreams: systemd-resolved, dnsmasq, those of
 // READERS, or whatever answers on a loopback address while some file of the node still names the
 // real servers. Called by inspect.
+import { type Endpoint, type FoundUpstream, plainEndpoint } from '../base/endpoint.ts';
+import { canonicalAddress } from '../base/ip-address.ts';
 import { isLoopback } from '../discovery/loopback.ts';
 import type { NodeFiles } from '../discovery/node-files.ts';
 import { readResolvConf } from '../discovery/resolv-conf.ts';
-import { canonicalAddress } from '../discovery/server-address.ts';
 import { SOURCE_READERS } from '../discovery/sources/all.ts';
 import { readDnsmasqSource } from '../discovery/sources/dnsmasq.ts';
 import { readResolvedConf } from '../discovery/sources/resolved-conf.ts';
 import { RESOLVED_FILE, readResolvedFileSource } from '../discovery/sources/resolved-file.ts';
 import { readResolvedStateSource } from '../discovery/sources/resolved-state.ts';
-import type { FoundServer, SourceContext, SourceFacts } from '../discovery/sources/source.ts';
+import type { SourceContext, SourceFacts } from '../discovery/sources/source.ts';
 import { readAdGuardHome } from './adguard-home.ts';
 import { readDnscryptProxy } from './dnscrypt-proxy.ts';
 import { readOpenShiftCoreDns, readTailscale, readTalosHostDns } from './host-dns.ts';
 import { readPihole } from './pihole.ts';
-import { listensOn, type Route, type Service, toTarget } from './service.ts';
+import { listensOn, type Route, type Service, targetOf } from './service.ts';
 import { readUnbound } from './unbound.ts';
 
 /** Limit for a chain of dnsmasq servers that are asked for their upstreams. */
@@ -42,7 +43,7 @@ export interface LocalServers {
   /** resolved is there and told not to listen on 127.0.0.53. */
   readonly isStubOff: boolean;
   /** DNS= and FallbackDNS= of resolved.conf, with the files that set them. */
-  readonly resolvedServers: readonly FoundServer[];
+  readonly resolvedServers: readonly FoundUpstream[];
 }
 
 /**
@@ -69,7 +70,7 @@ export async function readLocalServers(
   }
   services.push(...(await readDnsmasqs(context, isHere)));
 
-  const real = await findRealServers(context, (address) => !isLoopback(address));
+  const real = await findRealServers(context, ({ host }) => !isLoopback(host));
   for (const stub of named.filter(isLoopback)) {
     const address = canonicalAddress(stub);
     const isKnown = services.some((service) => service.place === 'node' && listensOn(service, address, 53));
@@ -130,11 +131,13 @@ async function readDnsmasqs(
     if (asked.has(stub)) continue;
     asked.add(stub);
     const groups = await readDnsmasqSource({ ...context, stubs: [stub] });
-    const told = groups.find(({ servers }) => servers.some(({ path }) => path.endsWith(`@${stub}`)));
+    const told = groups.find(({ upstreams }) =>
+      upstreams.some(({ origin }) => origin.source.endsWith(`@${stub}`)),
+    );
     if (told === undefined) continue;
     services.push(toDnsmasq([stub], told));
-    for (const { address, port } of told.servers) {
-      if (isHere(address) && (port === 0 || port === 53)) pending.push(address);
+    for (const { endpoint } of told.upstreams) {
+      if (isHere(endpoint.host) && endpoint.port === 53) pending.push(endpoint.host);
     }
   }
   const written = (await readDnsmasqSource({ ...context, stubs: [] }))[0];
@@ -156,26 +159,24 @@ function toDnsmasq(addresses: readonly string[], facts: SourceFacts): Service {
 /** The first source that knows a usable server, with no other servers. */
 export async function findRealServers(
   context: SourceContext,
-  isUsable: (address: string, port: number) => boolean,
+  isUsable: (endpoint: Endpoint) => boolean,
 ): Promise<SourceFacts | null> {
   for (const reader of SOURCE_READERS) {
     for (const facts of await reader(context)) {
-      const servers = facts.servers.filter(({ address, port }) => isUsable(address, port));
-      if (servers.length > 0) return { ...facts, servers };
+      const upstreams = facts.upstreams.filter(({ endpoint }) => isUsable(endpoint));
+      if (upstreams.length > 0) return { ...facts, upstreams };
     }
   }
   return null;
 }
 
-function toRoutes({ servers, zones }: Pick<SourceFacts, 'servers' | 'zones'>): Route[] {
-  const targetsOf = (found: readonly FoundServer[]) =>
-    found.map((server) => toTarget(server.address, server.port || 53, server.path));
+function toRoutes({ upstreams, zones }: Pick<SourceFacts, 'upstreams' | 'zones'>): Route[] {
   const routes: Route[] = zones.map((zone) => ({
     zone: zone.suffix,
-    targets: targetsOf(zone.servers),
+    targets: zone.upstreams.map(targetOf),
     unknown: '',
   }));
-  if (servers.length > 0) routes.unshift({ zone: '.', targets: targetsOf(servers), unknown: '' });
+  if (upstreams.length > 0) routes.unshift({ zone: '.', targets: upstreams.map(targetOf), unknown: '' });
   return routes;
 }
 
@@ -185,7 +186,7 @@ function toRoutes({ servers, zones }: Pick<SourceFacts, 'servers' | 'zones'>): R
  */
 export async function findCleanFile(
   files: NodeFiles,
-  isUsable: (address: string, port: number) => boolean,
+  isUsable: (endpoint: Endpoint) => boolean,
 ): Promise<string> {
   const candidates = [
     RESOLVED_FILE,
@@ -195,7 +196,8 @@ export async function findCleanFile(
   ];
   for (const path of candidates) {
     const { nameservers } = await readResolvConf(files, path);
-    if (nameservers.length > 0 && nameservers.every(({ address }) => isUsable(address, 53))) return path;
+    if (nameservers.length > 0 && nameservers.every(({ address }) => isUsable(plainEndpoint(address))))
+      return path;
   }
   return '';
 }

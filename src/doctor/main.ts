@@ -15,6 +15,7 @@ import { type DoctorFlags, parseDoctorFlags } from './flags.ts';
 import { type Facts, inspect } from './inspect.ts';
 import { renderText } from './render-text.ts';
 import type { Report } from './report.ts';
+import { hostOf } from './service.ts';
 
 /** What the kernel calls this boot: the same in every container of a machine. */
 const BOOT_ID = '/proc/sys/kernel/random/boot_id';
@@ -76,7 +77,7 @@ export async function examine(
 /** Loopback below another root is the node's, and not to be reached from here. */
 function reachableTargets(facts: Facts) {
   const isForeign = resolve(facts.root) !== '/';
-  return listTargets(facts).filter((target) => !isForeign || !isLoopback(target.address));
+  return listTargets(facts).filter((target) => !isForeign || !isLoopback(hostOf(target)));
 }
 
 /** True for '/', and for the same machine's files mounted elsewhere; a saved tree has no boot. */

@@ -38,7 +38,7 @@ export async function readPihole(files: NodeFiles): Promise<Service | null> {
 /** "10.0.0.2", "127.0.0.1#5335". */
 function toTargets(texts: readonly string[], source: string): Target[] {
   const servers = texts.map(parseDnsmasqServer).filter((server) => server !== null);
-  return servers.map(({ address, port }) => toTarget(address, port || 53, source));
+  return servers.map(({ host, port }) => toTarget(host, port, source));
 }
 
 /** "true,192.168.0.0/24,192.168.0.1,lan": whether it is on, the network, its server, its domain. */

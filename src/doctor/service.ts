@@ -1,15 +1,17 @@
 // DNS servers that the doctor can look into: which addresses they answer on and where they send
 // what they do not know. Made by local-servers, cluster-dns and unloop-server; followed by walk.
-import { canonicalAddress } from '../discovery/server-address.ts';
+import { isIP } from 'node:net';
+import { type Endpoint, type FoundUpstream, plainEndpoint, plainPortOf } from '../base/endpoint.ts';
+import { formatHostAndPort } from '../base/host-and-port.ts';
+import { canonicalAddress } from '../base/ip-address.ts';
 
 /** In whose network a server or client is. A pod in the node's network counts as the node. */
 export type Place = 'node' | 'pod';
 
 /** A server as some file names it. */
 export interface Target {
-  /** IP literal, or a host name (https://). */
-  readonly address: string;
-  readonly port: number;
+  /** Null: no single server ("the root servers"), or one that cannot be told from its text. */
+  readonly endpoint: Endpoint | null;
   /** As people write it: "10.0.0.2", "127.0.0.1:5353", "tls://9.9.9.9". */
   readonly text: string;
   /** FILE or FILE:LINE. */
@@ -39,9 +41,24 @@ export interface Service {
 }
 
 /** The target as written in most files: an address on port 53 unless stated. */
-export function toTarget(address: string, port: number, source: string): Target {
-  const bracketed = address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`;
-  return { address, port, text: port === 53 ? address : bracketed, source };
+export function toTarget(host: string, port: number, source: string): Target {
+  const text = port === 53 ? host : formatHostAndPort(host, port);
+  return { endpoint: plainEndpoint(host, port), text, source };
+}
+
+/** What discovery found, as the files name it: whether it is asked over TLS stands elsewhere. */
+export function targetOf({ endpoint, origin }: FoundUpstream): Target {
+  return toTarget(endpoint.host, plainPortOf(endpoint), origin.source);
+}
+
+/** '' where there is no single server. */
+export function hostOf({ endpoint }: Target): string {
+  return endpoint?.host ?? '';
+}
+
+/** Asked by plain DNS at an address. */
+export function plainEndpointOf({ endpoint, text }: Target): Endpoint | null {
+  return endpoint === null || isIP(endpoint.host) === 0 || text.includes('://') ? null : endpoint;
 }
 
 /** Whether the service answers on address:port (as seen from its own place). */

@@ -2,8 +2,8 @@
 // says otherwise (unbound.conf(5)). Called by local-servers.
 import { isIP } from 'node:net';
 import { posix } from 'node:path';
+import { canonicalAddress } from '../base/ip-address.ts';
 import type { NodeFiles } from '../discovery/node-files.ts';
-import { canonicalAddress } from '../discovery/server-address.ts';
 import { toSuffix } from '../discovery/sources/source.ts';
 import { type Route, type Service, type Target, toTarget } from './service.ts';
 
@@ -39,7 +39,7 @@ export async function readUnbound(files: NodeFiles): Promise<Service | null> {
     .filter(({ zone, targets }) => zone !== '' && targets.length > 0)
     .map((zone) => ({ ...zone, unknown: '' }));
   if (!routes.some(({ zone }) => zone === '.')) {
-    const root: Target = { address: '', port: 0, text: 'the root servers', source: PATH };
+    const root: Target = { endpoint: null, text: 'the root servers', source: PATH };
     routes.unshift({ zone: '.', targets: [root], unknown: '' });
   }
   return {
@@ -93,6 +93,6 @@ function toUpstream(value: string, source: string): Target | null {
   if (match === null) return null;
   const [, host = '', port] = match;
   return isIP(host) === 0
-    ? { address: host, port: 0, text: host, source }
+    ? { endpoint: null, text: host, source }
     : toTarget(host, Number(port ?? 53), source);
 }

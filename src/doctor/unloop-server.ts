@@ -1,11 +1,13 @@
 // unloop itself as a server to look into: where its configuration has it listen, and which servers
 // it would ask on this node. Called by inspect when --config is given.
-import type { Config, UpstreamAddress } from '../config/config.ts';
-import { formatUpstream } from '../config/upstream-address.ts';
-import { type DiscoverOptions, discoverUpstreams, rewriteConfigured } from '../discovery/discover.ts';
-import type { DiscoveredServer, Notice } from '../discovery/discovery.ts';
-import { canonicalAddress } from '../discovery/server-address.ts';
-import { type Route, type Service, type Target, toTarget } from './service.ts';
+
+import { type Endpoint, type FoundUpstream, formatEndpoint, isFromConfiguration } from '../base/endpoint.ts';
+import { canonicalAddress } from '../base/ip-address.ts';
+import type { Config } from '../config/config.ts';
+import { discoverUpstreams, rewriteConfigured } from '../discovery/discover.ts';
+import type { Discovery, Notice } from '../discovery/discovery.ts';
+import type { DiscoverOptions } from '../discovery/search.ts';
+import { type Route, type Service, type Target, targetOf, toTarget } from './service.ts';
 
 /** unloop and what its discovery has to say. */
 export interface UnloopServer {
@@ -23,27 +25,16 @@ export async function readUnloop(
   const discovery: DiscoverOptions = { ...options, resolvConf, rewriteLoopback, listen: config.listen };
   const notices: Notice[] = [];
   const routes: Route[] = [];
-  const read = async (zone: string, upstreams: 'auto' | readonly UpstreamAddress[]) => {
-    const targets: Target[] = [];
-    if (upstreams === 'auto') {
-      const found = await discoverUpstreams(discovery);
-      notices.push(...found.notices);
-      targets.push(...found.servers.map(fromDiscovery));
-      if (zone === '.') {
-        for (const imported of found.zones) {
-          routes.push({ zone: imported.suffix, targets: imported.servers.map(fromDiscovery), unknown: '' });
-        }
-      }
-    } else {
-      const found = await rewriteConfigured(upstreams, discovery);
-      notices.push(...found.notices);
-      for (const entry of found.upstreams) {
-        targets.push(
-          entry.kind === 'discovered'
-            ? fromDiscovery(entry.server)
-            : fromConfiguration(entry.upstream, configPath),
-        );
-      }
+  const read = async (zone: string, upstreams: 'auto' | readonly Endpoint[]) => {
+    const found: Discovery =
+      upstreams === 'auto'
+        ? await discoverUpstreams(discovery)
+        : await rewriteConfigured(upstreams, discovery);
+    notices.push(...found.notices);
+    const targets = found.upstreams.map((upstream) => toTargetOf(upstream, configPath));
+    // Zones of the stub are taken over for `auto` only.
+    for (const imported of upstreams === 'auto' && zone === '.' ? found.zones : []) {
+      routes.push({ zone: imported.suffix, targets: imported.upstreams.map(targetOf), unknown: '' });
     }
     const unknown = targets.length === 0 ? 'no usable server' : '';
     routes.push({ zone, targets, unknown });
@@ -66,11 +57,9 @@ export async function readUnloop(
   return { service, notices: [...distinct.values()] };
 }
 
-function fromDiscovery(server: DiscoveredServer): Target {
-  return toTarget(server.address, server.port, server.source);
-}
-
-function fromConfiguration(upstream: UpstreamAddress, configPath: string): Target {
-  const plain = toTarget(upstream.host, upstream.port, configPath);
-  return upstream.transport === 'udp' ? plain : { ...plain, text: formatUpstream(upstream) };
+function toTargetOf(upstream: FoundUpstream, configPath: string): Target {
+  const { endpoint } = upstream;
+  if (!isFromConfiguration(upstream)) return targetOf(upstream);
+  const plain = toTarget(endpoint.host, endpoint.port, configPath);
+  return endpoint.transport === 'udp' ? plain : { ...plain, endpoint, text: formatEndpoint(endpoint) };
 }

@@ -1,9 +1,10 @@
 // Follows a query from server to server until it leaves this node, comes back, or disappears where
 // no file says more. Called by diagnose for each kind of client.
+import { canonicalAddress } from '../base/ip-address.ts';
 import { isLoopback, isUnspecified } from '../discovery/loopback.ts';
-import { canonicalAddress } from '../discovery/server-address.ts';
 import type { Hop, HopState } from './report.ts';
 import {
+  hostOf,
   isUnder,
   listensOn,
   type Place,
@@ -58,17 +59,18 @@ export function followTarget(target: Target, label: string, at: Position, around
     next,
   });
   const circle: HopState = at.isAssumed ? 'wouldLoop' : 'loops';
-  const isLocal = isLoopback(target.address) || isUnspecified(target.address);
-  const isOwn = around.ownAddresses.has(canonicalAddress(target.address));
+  const host = hostOf(target);
+  const isLocal = isLoopback(host) || isUnspecified(host);
+  const isOwn = around.ownAddresses.has(canonicalAddress(host));
   const service =
     findService(target, at, around.services, isLocal) ?? (isOwn ? findOwn(target, around) : null);
   if (service !== null && at.passed.includes(service)) {
     return hop(at.passed.at(-1) === service ? `${service.role} itself` : `${service.role} again`, circle);
   }
   if (service === null) {
-    if (at.place === 'pod' && isLocal && target.port === 53) return hop(POD_ITSELF, 'wouldLoop');
-    if (around.isDead(target)) return hop(around.describe(target.address), 'dead');
-    return hop(around.describe(target.address), isLocal || isOwn ? 'unknown' : 'ok');
+    if (at.place === 'pod' && isLocal && target.endpoint?.port === 53) return hop(POD_ITSELF, 'wouldLoop');
+    if (around.isDead(target)) return hop(around.describe(host), 'dead');
+    return hop(around.describe(host), isLocal || isOwn ? 'unknown' : 'ok');
   }
   if (around.isDead(target)) return hop(service.role, 'dead');
   if (at.zone !== null && service.ownZones.some((own) => isUnder(at.zone!, own)))
@@ -117,29 +119,29 @@ function findService(
   services: readonly Service[],
   isLocal: boolean,
 ): Service | null {
+  const { endpoint } = target;
+  if (endpoint === null) return null;
+  const isAskedAt = (service: Service) => listensOn(service, endpoint.host, endpoint.port);
   // In a pod, loopback is the pod: the server that asks, or another container in the same pod.
   if (at.place === 'pod' && isLocal) {
     const last = at.passed.at(-1);
-    if (last !== undefined && listensOn(last, target.address, target.port)) return last;
+    if (last !== undefined && isAskedAt(last)) return last;
     const isNeighbour = (service: Service) =>
       service.role === 'unloop' && (last !== undefined || service.place === 'pod');
-    return services.find((s) => isNeighbour(s) && listensOn(s, target.address, target.port)) ?? null;
+    return services.find((s) => isNeighbour(s) && isAskedAt(s)) ?? null;
   }
-  return (
-    services.find(
-      (service) => (!isLocal || service.place === 'node') && listensOn(service, target.address, target.port),
-    ) ?? null
-  );
+  return services.find((service) => (!isLocal || service.place === 'node') && isAskedAt(service)) ?? null;
 }
 
 /**
  * The server of the node that answers on its addresses, where one does on loopback; resolved's stub
  * does not.
  */
-function findOwn(target: Target, { services }: Surroundings): Service | null {
+function findOwn({ endpoint }: Target, { services }: Surroundings): Service | null {
+  if (endpoint === null) return null;
+  const { host, port } = endpoint;
   const answers = (service: Service) =>
-    service.place === 'node' &&
-    (listensOn(service, target.address, target.port) || listensOn(service, '127.0.0.1', target.port));
+    service.place === 'node' && (listensOn(service, host, port) || listensOn(service, '127.0.0.1', port));
   return services.find(answers) ?? null;
 }
 

@@ -3,9 +3,10 @@
 // --target), runs the storm, reports. Called by main.
 import { randomInt } from 'node:crypto';
 import { UnloopError } from '../base/errors.ts';
-import { formatHostAndPort, parseHostAndPort } from '../config/host-and-port.ts';
+import { formatHostAndPort } from '../base/host-and-port.ts';
+import { parseIp } from '../base/ip-address.ts';
+import { parseHostAndPort } from '../config/host-and-port.ts';
 import { InvalidValue } from '../config/invalid-value.ts';
-import { parseIp } from '../config/ip-address.ts';
 import type { BenchFlags } from './flags.ts';
 import type { Figure } from './html-report.ts';
 import { runLoopStorm, type StormReport } from './loop-storm.ts';

@@ -3,9 +3,9 @@
 // insists.
 import { lookup } from 'node:dns/promises';
 import { UnloopError } from '../base/errors.ts';
+import { isMulticastOrBroadcast, isUnspecified, parseIp } from '../base/ip-address.ts';
 import { parseHostAndPort } from '../config/host-and-port.ts';
 import { InvalidValue } from '../config/invalid-value.ts';
-import { isMulticastOrBroadcast, isUnspecified, parseIp } from '../config/ip-address.ts';
 import { isPublicAddress } from '../upstream/public-address.ts';
 
 export type Proto = 'udp' | 'tcp' | 'tls';

@@ -10,7 +10,7 @@ export const MAX_HEADER_BYTES = 16 * 1024;
 export interface DohServer {
   /** "dns.example:8443". */
   readonly authority: string;
-  readonly path: string;
+  readonly urlPath: string;
   /** Connected, verified. */
   readonly socket: TLSSocket;
 }

@@ -14,8 +14,7 @@ import { type LinkHandler, type LinkOptions, StreamLink } from './stream-link.ts
 export interface DohConnectionOptions extends LinkOptions {
   /** "dns.example:8443". */
   readonly authority: string;
-  /** The URL's path. */
-  readonly path: string;
+  readonly urlPath: string;
   readonly counters: Counters;
 }
 
@@ -75,9 +74,9 @@ export class DohConnection extends StreamLink {
   }
 
   protected override onTransport(): void {
-    const { authority, path } = this.#options;
+    const { authority, urlPath } = this.#options;
     const socket = this.socket as TLSSocket;
-    const server = { authority, path, socket };
+    const server = { authority, urlPath, socket };
     const owner = {
       onReady: () => this.opened(),
       onAlive: () => {

@@ -45,13 +45,13 @@ export class Http1Client implements DohClient {
   }
 
   post(body: Buffer, handler: ResponseHandler): () => void {
-    const { authority, path, socket } = this.#server;
+    const { authority, urlPath, socket } = this.#server;
     const content = new BodyBuffer();
     let interim = 0;
     const sent = request({
       agent: this.#agent,
       method: 'POST',
-      path,
+      path: urlPath,
       setHost: false,
       headers: {
         host: authority,

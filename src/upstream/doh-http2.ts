@@ -104,7 +104,7 @@ export class Http2Client implements DohClient {
     if (this.#session.closed || this.#session.destroyed) return null;
     const stream = this.#session.request({
       [constants.HTTP2_HEADER_METHOD]: 'POST',
-      [constants.HTTP2_HEADER_PATH]: this.#server.path,
+      [constants.HTTP2_HEADER_PATH]: this.#server.urlPath,
       [constants.HTTP2_HEADER_ACCEPT]: DNS_MESSAGE,
       [constants.HTTP2_HEADER_CONTENT_TYPE]: DNS_MESSAGE,
       [constants.HTTP2_HEADER_CONTENT_LENGTH]: body.length,

@@ -205,7 +205,7 @@ class WatchedUpstream {
 
   isFor({ spec, check }: CheckedUpstream): boolean {
     const own = this.#upstream;
-    return own.spec.text === spec.text && own.check.name === check.name && own.check.type === check.type;
+    return own.spec.key === spec.key && own.check.name === check.name && own.check.type === check.type;
   }
 
   /** Gives up the checks that were silent for too long. */

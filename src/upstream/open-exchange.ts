@@ -1,6 +1,7 @@
 // The exchange over connections for each transport: TCP, TLS, HTTPS. Called by upstream.ts.
 import { isIPv6 } from 'node:net';
 import type { Clock } from '../base/clock.ts';
+import type { Endpoint } from '../base/endpoint.ts';
 import type { RandomPool } from '../base/random.ts';
 import type { Counters } from '../metrics/counters.ts';
 import { DohConnection } from './doh-connection.ts';
@@ -27,13 +28,7 @@ export interface ExchangeOptions {
 }
 
 export interface DohOptions extends ExchangeOptions {
-  /** IP literal. */
-  readonly address: string;
-  readonly port: number;
-  /** The URL's host, the name in the certificate; '': the address. */
-  readonly serverName: string;
-  /** The URL's path. */
-  readonly path: string;
+  readonly endpoint: Endpoint;
   /** Certificates (PEM) to trust instead of Node's. */
   readonly ca?: string;
 }
@@ -56,12 +51,13 @@ export function openStreamExchange(
 }
 
 export function openDohExchange(options: DohOptions): StreamExchange {
-  const { address, port, serverName } = options;
-  const connector = createTlsConnector({ ...options, protocols: ['h2', 'http/1.1'] });
-  const host = serverName === '' ? address.replace(/%.*$/, '') : serverName;
+  const { host, port, serverName, urlPath } = options.endpoint;
+  const ca = options.ca === undefined ? {} : { ca: options.ca };
+  const connector = createTlsConnector({ ...ca, host, port, serverName, protocols: ['h2', 'http/1.1'] });
+  const urlHost = serverName === '' ? host.replace(/%.*$/, '') : serverName;
   // The port of https:// is left out (RFC 9110 §4.2.3).
-  const authority = `${isIPv6(host) ? `[${host}]` : host}${port === 443 ? '' : `:${port}`}`;
-  const linkOptions = { ...options, connector, authority, depth: new PipelineDepth() };
+  const authority = `${isIPv6(urlHost) ? `[${urlHost}]` : urlHost}${port === 443 ? '' : `:${port}`}`;
+  const linkOptions = { ...options, connector, authority, urlPath, depth: new PipelineDepth() };
   return new StreamExchange({
     clock: options.clock,
     ...(options.onFault === undefined ? {} : { onFault: options.onFault }),

@@ -22,21 +22,21 @@ const REMEDIES: Readonly<Record<string, string>> = {
 };
 
 /** Plain TCP to an IP literal, zone kept. */
-export function createTcpConnector(address: string, port: number): StreamConnector {
+export function createTcpConnector(host: string, port: number): StreamConnector {
   return {
     openEvent: 'connect',
     encrypted: false,
     protocols: [],
     portRemedy: 'check the port',
-    connect: () => net.connect({ host: address, port, noDelay: true }),
+    connect: () => net.connect({ host, port, noDelay: true }),
   };
 }
 
 export interface TlsConnectorOptions {
   /** IP literal. */
-  readonly address: string;
+  readonly host: string;
   readonly port: number;
-  /** The name that the certificate must carry; '': the address. */
+  /** The name that the certificate must carry; '': the address is verified. */
   readonly serverName: string;
   /** "dot", or "h2" and "http/1.1". */
   readonly protocols: readonly string[];
@@ -46,9 +46,9 @@ export interface TlsConnectorOptions {
 
 /** TLS, verified, resuming its last session. */
 export function createTlsConnector(options: TlsConnectorOptions): StreamConnector {
-  const { address, port, serverName, protocols } = options;
+  const { host, port, serverName, protocols } = options;
   // A zone means something on this machine only, and stands in no certificate.
-  const verifiedName = serverName === '' ? address.replace(/%.*$/, '') : serverName;
+  const verifiedName = serverName === '' ? host.replace(/%.*$/, '') : serverName;
   const secureContext = tls.createSecureContext({
     minVersion: 'TLSv1.2',
     ...(options.ca === undefined ? {} : { ca: options.ca }),
@@ -61,7 +61,7 @@ export function createTlsConnector(options: TlsConnectorOptions): StreamConnecto
     portRemedy: REMEDIES[protocols[0]!] ?? 'check the port',
     connect() {
       const socket = tls.connect({
-        host: address,
+        host,
         port,
         secureContext,
         ALPNProtocols: [...protocols],

@@ -42,8 +42,8 @@ const REPLACE_PAUSE_MS = 500;
 const OWN_SHORTAGES = new Set(['EMFILE', 'ENFILE', 'ENOBUFS', 'ENOMEM', 'EADDRINUSE', 'EAGAIN']);
 
 export interface UdpExchangeOptions {
-  /** IP literal of the server, zone kept. */
-  readonly address: string;
+  /** IP literal, zone kept. */
+  readonly host: string;
   readonly port: number;
   /** Sockets in use at a time. Default 16. */
   readonly sockets?: number;
@@ -330,10 +330,10 @@ export class UdpExchange implements Exchange, UdpChannelOwner {
     if (index < 0) return false; // all are draining: the next turn tries again
     const channel = new UdpChannel(this, index, this.#clock.nowMs, this.#random);
     this.#channels[index] = channel;
-    const { address, port } = this.#options;
+    const { host, port } = this.#options;
     try {
       channel.socket = await openDatagramSocket(
-        { address: address.includes(':') ? '::' : '0.0.0.0', port: 0, connectTo: { address, port } },
+        { address: host.includes(':') ? '::' : '0.0.0.0', port: 0, connectTo: { address: host, port } },
         channel,
       );
     } catch (error) {

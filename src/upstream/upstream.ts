@@ -2,8 +2,14 @@
 // Opened by the worker (and by the main thread for its health checks) from a spec that the main
 // thread resolved.
 import type { Clock } from '../base/clock.ts';
+import {
+  type Endpoint,
+  endpointKey,
+  type FoundUpstream,
+  formatUpstream,
+  type Transport,
+} from '../base/endpoint.ts';
 import type { RandomPool } from '../base/random.ts';
-import type { Transport } from '../config/config.ts';
 import { parsePeer } from '../io/peer.ts';
 import type { Counters } from '../metrics/counters.ts';
 import type { Exchange, FailureReason, UpstreamQuery } from './exchange.ts';
@@ -18,18 +24,20 @@ import { UdpExchange } from './udp-exchange.ts';
  * messages.
  */
 export interface UpstreamSpec {
-  /** Place in the shared state and in the counters. */
+  /** Its slot in the shared state and in the counters: the registry gives it. */
   readonly slot: number;
+  /** endpointKey() of the endpoint. */
+  readonly key: string;
   /** How people see it, in logs and metrics: "10.0.0.2:53". */
   readonly text: string;
-  readonly transport: Transport;
-  /** IP literal to connect to, zone kept; names have been resolved. */
-  readonly host: string;
-  readonly port: number;
-  /** tls, https: the name in the certificate; '': the address itself is verified. */
-  readonly serverName: string;
-  /** https: the URL's path, else ''. */
-  readonly path: string;
+  /** Its host is an address: names have been resolved. */
+  readonly endpoint: Endpoint;
+}
+
+/** The spec of an upstream that has this slot. */
+export function specFor(slot: number, upstream: FoundUpstream): UpstreamSpec {
+  const { endpoint } = upstream;
+  return { slot, key: endpointKey(endpoint), text: formatUpstream(upstream), endpoint };
 }
 
 export interface UpstreamOptions {
@@ -85,9 +93,10 @@ export class Upstream {
     this.spec = spec;
     this.slot = spec.slot;
     this.text = spec.text;
-    this.transport = spec.transport;
-    this.isPublic = isPublicAddress(spec.host);
-    this.peer = SHARED_ADDRESSES.has(spec.host) ? null : parsePeer(spec.host, spec.port);
+    const { transport, host, port } = spec.endpoint;
+    this.transport = transport;
+    this.isPublic = isPublicAddress(host);
+    this.peer = SHARED_ADDRESSES.has(host) ? null : parsePeer(host, port);
     this.#main = main;
     this.#stream = stream;
   }
@@ -97,9 +106,10 @@ export class Upstream {
    * the first query.
    */
   static async open(spec: UpstreamSpec, options: UpstreamOptions): Promise<Upstream> {
-    if (spec.transport === 'udp') {
-      const datagrams = await UdpExchange.open({ ...options, address: spec.host, port: spec.port });
-      const connector = createTcpConnector(spec.host, spec.port);
+    const { transport, host, port } = spec.endpoint;
+    if (transport === 'udp') {
+      const datagrams = await UdpExchange.open({ ...options, host, port });
+      const connector = createTcpConnector(host, port);
       const aside = openStreamExchange(connector, options.random, {
         ...exchangeOptions(spec, options),
         idleMs: ASIDE_IDLE_MS,
@@ -152,15 +162,15 @@ export class Upstream {
 
 /** tcp, tls, https. */
 function openExchange(spec: UpstreamSpec, options: UpstreamOptions): StreamExchange {
-  const { host: address, port, serverName, path } = spec;
+  const { endpoint } = spec;
+  const { transport, host, port, serverName } = endpoint;
   const common = exchangeOptions(spec, options);
   const ca = options.ca === undefined ? {} : { ca: options.ca };
-  if (spec.transport === 'https')
-    return openDohExchange({ ...common, ...ca, address, port, serverName, path });
+  if (transport === 'https') return openDohExchange({ ...common, ...ca, endpoint });
   const connector =
-    spec.transport === 'tls'
-      ? createTlsConnector({ ...ca, address, port, serverName, protocols: ['dot'] })
-      : createTcpConnector(address, port);
+    transport === 'tls'
+      ? createTlsConnector({ ...ca, host, port, serverName, protocols: ['dot'] })
+      : createTcpConnector(host, port);
   return openStreamExchange(connector, options.random, common);
 }
 

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { formatHostAndPort, parseHostAndPort } from '../../src/config/host-and-port.ts';
+import { parseHostAndPort } from '../../src/config/host-and-port.ts';
 
 it.each([
   ['10.0.0.2', '10.0.0.2', null],
@@ -30,9 +30,4 @@ it.each([
   ['[::1]53', 'brackets are for an IPv6 address'],
 ])('refuses %s', (text, message) => {
   expect(() => parseHostAndPort(text)).toThrow(message);
-});
-
-it('writes brackets around an IPv6 address only', () => {
-  expect(formatHostAndPort('10.0.0.2', 53)).toBe('10.0.0.2:53');
-  expect(formatHostAndPort('::1', 53)).toBe('[::1]:53');
 });

@@ -1,15 +1,15 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { describe, expect, it } from 'vitest';
-import type { UpstreamAddress } from '../../src/config/config.ts';
+import { type Endpoint, FROM_CONFIGURATION, plainEndpoint, type Transport } from '../../src/base/endpoint.ts';
 import { discoverUpstreams, rewriteConfigured } from '../../src/discovery/discover.ts';
 import type { Discovery } from '../../src/discovery/discovery.ts';
-import { localOptions, makeTree } from './temp-tree.ts';
+import { found, localOptions, makeTree } from './temp-tree.ts';
 
 const STUB = 'nameserver 127.0.0.53\noptions edns0 trust-ad\nsearch corp.example\n';
 const RESOLVED_FILE = '/run/systemd/resolve/resolv.conf';
 
-const endpoints = (discovery: Pick<Discovery, 'servers'>) =>
-  discovery.servers.map(({ address, port }) => `${address} ${port}`);
+const endpoints = (discovery: Pick<Discovery, 'upstreams'>) =>
+  discovery.upstreams.map(({ endpoint }) => `${endpoint.host} ${endpoint.port}`);
 const codes = (discovery: Discovery) => discovery.notices.map(({ code }) => code);
 
 describe('discoverUpstreams on systems as they are installed', () => {
@@ -21,9 +21,9 @@ describe('discoverUpstreams on systems as they are installed', () => {
         '# managed by systemd-resolved\nnameserver 10.0.0.2\nnameserver fe80::1%2\nsearch corp.example\n',
     });
     const discovery = await discoverUpstreams(localOptions(root));
-    expect(discovery.servers).toEqual([
-      { address: '10.0.0.2', port: 53, source: RESOLVED_FILE, replaces: '127.0.0.53:53' },
-      { address: 'fe80::1%eth0', port: 53, source: RESOLVED_FILE, replaces: '127.0.0.53:53' },
+    expect(discovery.upstreams).toEqual([
+      found('10.0.0.2', RESOLVED_FILE, { replaces: '127.0.0.53:53' }),
+      found('fe80::1%eth0', RESOLVED_FILE, { replaces: '127.0.0.53:53' }),
     ]);
     expect(codes(discovery)).toEqual(['loopback-rewritten']);
     expect(discovery.notices[0]!.remedy).toContain('resolvConf: /run/systemd/resolve/resolv.conf');
@@ -39,13 +39,8 @@ describe('discoverUpstreams on systems as they are installed', () => {
       '/run/NetworkManager/no-stub-resolv.conf': 'nameserver 192.168.1.1\n',
     });
     const discovery = await discoverUpstreams(localOptions(root));
-    expect(discovery.servers).toEqual([
-      {
-        address: '192.168.1.1',
-        port: 53,
-        source: '/run/NetworkManager/no-stub-resolv.conf',
-        replaces: '127.0.1.1:53',
-      },
+    expect(discovery.upstreams).toEqual([
+      found('192.168.1.1', '/run/NetworkManager/no-stub-resolv.conf', { replaces: '127.0.1.1:53' }),
     ]);
   });
 
@@ -62,7 +57,7 @@ describe('discoverUpstreams on systems as they are installed', () => {
     );
     expect(asked).toEqual(['127.0.1.1 53']);
     expect(endpoints(discovery)).toEqual(['192.168.1.1 53', '192.168.1.2 5353']);
-    expect(discovery.servers[0]!.source).toBe('CH TXT servers.bind @127.0.1.1');
+    expect(discovery.upstreams[0]!.origin.source).toBe('CH TXT servers.bind @127.0.1.1');
   });
 
   it('resolved with DNS=127.0.0.1: says that the real file names loopback too, and how to mend it', async () => {
@@ -84,7 +79,7 @@ describe('discoverUpstreams on systems as they are installed', () => {
     const discovery = await discoverUpstreams(
       localOptions(root, { listen: [{ host: '127.0.0.1', port: 53 }] }),
     );
-    expect(discovery.servers).toEqual([]);
+    expect(discovery.upstreams).toEqual([]);
     expect(codes(discovery)).toEqual(['source-names-loopback', 'loopback-dropped', 'no-upstream']);
     expect(discovery.notices[1]!.message).toContain('it forwards to unloop');
   });
@@ -102,7 +97,7 @@ describe('discoverUpstreams on systems as they are installed', () => {
   it('NodeLocal DNSCache: keeps 169.254.20.10', async () => {
     const root = await makeTree({ '/etc/resolv.conf': 'nameserver 169.254.20.10\noptions ndots:5\n' });
     const discovery = await discoverUpstreams(localOptions(root));
-    expect(discovery.servers).toEqual([{ address: '169.254.20.10', port: 53, source: '/etc/resolv.conf' }]);
+    expect(discovery.upstreams).toEqual([found('169.254.20.10', '/etc/resolv.conf')]);
     expect(discovery.notices).toEqual([]);
   });
 
@@ -170,13 +165,8 @@ describe('rewriteLoopback', () => {
         'lease {\n interface "eth0";\n option domain-name-servers 10.0.0.2;\n}\n',
     });
     const discovery = await discoverUpstreams(localOptions(root, { listen: [{ host: '::', port: 53 }] }));
-    expect(discovery.servers).toEqual([
-      {
-        address: '10.0.0.2',
-        port: 53,
-        source: '/var/lib/dhcp/dhclient.eth0.leases',
-        replaces: '10.0.0.5:53',
-      },
+    expect(discovery.upstreams).toEqual([
+      found('10.0.0.2', '/var/lib/dhcp/dhclient.eth0.leases', { replaces: '10.0.0.5:53' }),
     ]);
     expect(codes(discovery)).toEqual(['own-address']);
   });
@@ -211,9 +201,7 @@ describe("a node's files seen from a pod", () => {
   it('finds the real servers below the root and names their path on the node', async () => {
     const root = await makeTree({ '/etc/resolv.conf': STUB, [RESOLVED_FILE]: 'nameserver 10.0.0.2\n' });
     const discovery = await discoverUpstreams(inPod(root));
-    expect(discovery.servers).toEqual([
-      { address: '10.0.0.2', port: 53, source: RESOLVED_FILE, replaces: '127.0.0.53:53' },
-    ]);
+    expect(discovery.upstreams).toEqual([found('10.0.0.2', RESOLVED_FILE, { replaces: '127.0.0.53:53' })]);
   });
 
   it("never uses the node's loopback and says so", async () => {
@@ -228,7 +216,7 @@ describe("a node's files seen from a pod", () => {
     };
     const discovery = await discoverUpstreams({ ...inPod(root), askServersBind });
     expect(asked).toEqual([]);
-    expect(discovery.servers).toEqual([]);
+    expect(discovery.upstreams).toEqual([]);
     expect(codes(discovery)).toEqual(['source-names-loopback', 'loopback-unreachable', 'no-upstream']);
     expect(discovery.notices[1]!.remedy).toContain('kubelet');
   });
@@ -241,13 +229,13 @@ describe('a resolv.conf that says nothing', () => {
     ['of comments alone', 'resolv-conf-empty', { '/etc/resolv.conf': '# nothing\n' }],
   ])('%s: is reported, and the sources are asked', async (_name, code, tree) => {
     const alone = await discoverUpstreams(localOptions(await makeTree(tree)));
-    expect(alone.servers).toEqual([]);
+    expect(alone.upstreams).toEqual([]);
     expect(codes(alone)).toEqual([code, 'no-upstream']);
-    const found = await discoverUpstreams(
+    const behind = await discoverUpstreams(
       localOptions(await makeTree({ ...tree, [RESOLVED_FILE]: 'nameserver 10.0.0.2\n' })),
     );
-    expect(endpoints(found)).toEqual(['10.0.0.2 53']);
-    expect(codes(found)).toEqual([code, 'loopback-rewritten']);
+    expect(endpoints(behind)).toEqual(['10.0.0.2 53']);
+    expect(codes(behind)).toEqual([code, 'loopback-rewritten']);
   });
 
   it('a directory, or 10 MB: is reported as such', async () => {
@@ -275,7 +263,7 @@ describe('a resolv.conf that says nothing', () => {
   it('uses no more servers than help anybody', async () => {
     const text = Array.from({ length: 100 }, (_, i) => `nameserver 10.0.1.${i}\n`).join('');
     const discovery = await discoverUpstreams(localOptions(await makeTree({ '/etc/resolv.conf': text })));
-    expect(discovery.servers).toHaveLength(32);
+    expect(discovery.upstreams).toHaveLength(32);
     expect(codes(discovery)).toEqual(['too-many-servers']);
   });
 
@@ -298,21 +286,15 @@ describe('what the file of resolved leaves out', () => {
       'SERVERS=10.8.0.1\nDOMAINS=~corp.example ~10.in-addr.arpa\nDEFAULT_ROUTE=no\n',
   };
 
-  it('fills in port and certificate name, and imports routing domains as zones', async () => {
+  it('fills in the port, and imports routing domains as zones', async () => {
     const discovery = await discoverUpstreams(localOptions(await makeTree(vpn)));
-    expect(discovery.servers).toEqual([
-      {
-        address: '10.0.0.2',
-        port: 5353,
-        serverName: 'dns.corp.example',
-        source: RESOLVED_FILE,
-        replaces: '127.0.0.53:53',
-      },
+    expect(discovery.upstreams).toEqual([
+      found('10.0.0.2', RESOLVED_FILE, { port: 5353, replaces: '127.0.0.53:53' }),
     ]);
-    const servers = [{ address: '10.8.0.1', port: 53, source: '/run/systemd/resolve/netif/3' }];
+    const upstreams = [found('10.8.0.1', '/run/systemd/resolve/netif/3')];
     expect(discovery.zones).toEqual([
-      { suffix: 'corp.example', servers },
-      { suffix: '10.in-addr.arpa', servers },
+      { suffix: 'corp.example', upstreams },
+      { suffix: '10.in-addr.arpa', upstreams },
     ]);
     expect(codes(discovery)).toEqual(['loopback-rewritten', 'split-dns-imported']);
   });
@@ -325,10 +307,7 @@ describe('what the file of resolved leaves out', () => {
     };
     const discovery = await discoverUpstreams(localOptions(await makeTree(tree)));
     expect(endpoints(discovery)).toEqual(['10.77.0.3 53', '10.77.0.2 5353']);
-    expect(discovery.servers[1]).toMatchObject({
-      serverName: 'one.example',
-      source: '/etc/systemd/resolved.conf',
-    });
+    expect(discovery.upstreams[1]!.origin.source).toBe('/etc/systemd/resolved.conf');
   });
 
   it('imports no zones when the stub is not bypassed', async () => {
@@ -365,12 +344,29 @@ describe('what the file of resolved leaves out', () => {
       '/etc/systemd/resolved.conf': '[Resolve]\nDNS=9.9.9.9#dns.quad9.net\nDNSOverTLS=yes\n',
     };
     const discovery = await discoverUpstreams(localOptions(await makeTree(tree)));
-    expect(discovery.servers[0]).toMatchObject({
-      address: '9.9.9.9',
+    expect(discovery.upstreams[0]!.endpoint).toEqual({
+      transport: 'tls',
+      host: '9.9.9.9',
+      port: 853,
       serverName: 'dns.quad9.net',
-      tls: true,
+      urlPath: '',
     });
     expect(codes(discovery)).toContain('dns-over-tls');
+  });
+
+  it('speaks TLS to the servers of one link, on the port and by the name that it states', async () => {
+    const tls = `${vpn['/run/systemd/netif/links/2']}DNS_OVER_TLS=yes\n`;
+    const tree = await makeTree({ ...vpn, '/run/systemd/netif/links/2': tls });
+    const discovery = await discoverUpstreams(localOptions(tree));
+    expect(discovery.upstreams).toEqual([
+      found('10.0.0.2', RESOLVED_FILE, {
+        transport: 'tls',
+        port: 5353,
+        serverName: 'dns.corp.example',
+        replaces: '127.0.0.53:53',
+      }),
+    ]);
+    expect(discovery.zones[0]!.upstreams[0]!.endpoint.transport).toBe('udp');
   });
 
   it("leaves a zone's loopback servers out", async () => {
@@ -384,51 +380,41 @@ describe('what the file of resolved leaves out', () => {
 });
 
 describe('rewriteConfigured', () => {
-  const upstream = (
-    host: string,
-    port = 53,
-    transport: UpstreamAddress['transport'] = 'udp',
-  ): UpstreamAddress => ({
-    text: host,
+  const upstream = (host: string, port = 53, transport: Transport = 'udp'): Endpoint => ({
+    ...plainEndpoint(host, port),
     transport,
-    host,
-    port,
-    serverName: '',
-    path: '',
   });
+  const configured = (endpoint: Endpoint) => ({ endpoint, origin: FROM_CONFIGURATION });
   const tree = { [RESOLVED_FILE]: 'nameserver 10.0.0.2\n' };
 
   it('replaces a stub and leaves the others in their places', async () => {
-    const configured = [upstream('10.0.0.9'), upstream('127.0.0.53'), upstream('127.0.0.1', 5353)];
-    const result = await rewriteConfigured(configured, localOptions(await makeTree(tree)));
+    const endpoints = [upstream('10.0.0.9'), upstream('127.0.0.53'), upstream('127.0.0.1', 5353)];
+    const result = await rewriteConfigured(endpoints, localOptions(await makeTree(tree)));
     expect(result.upstreams).toEqual([
-      { kind: 'configured', upstream: configured[0] },
-      {
-        kind: 'discovered',
-        server: { address: '10.0.0.2', port: 53, source: RESOLVED_FILE, replaces: '127.0.0.53:53' },
-      },
-      { kind: 'configured', upstream: configured[2] },
+      configured(endpoints[0]!),
+      found('10.0.0.2', RESOLVED_FILE, { replaces: '127.0.0.53:53' }),
+      configured(endpoints[2]!),
     ]);
     expect(codes(result)).toEqual(['loopback-rewritten']);
   });
 
   it('reads nothing when no stub is configured', async () => {
-    const configured = [
+    const endpoints = [
       upstream('127.0.0.53', 5300),
       upstream('127.0.0.53', 53, 'tls'),
       upstream('127.0.0.9'),
     ];
-    const result = await rewriteConfigured(configured, localOptions(await makeTree(tree)));
-    expect(result.upstreams.map((entry) => entry.kind)).toEqual(['configured', 'configured', 'configured']);
+    const result = await rewriteConfigured(endpoints, localOptions(await makeTree(tree)));
+    expect(result.upstreams).toEqual(endpoints.map(configured));
     expect(result.files).toEqual([]);
   });
 
   it('keeps the stub where rewriting is off, or where nothing stands behind it', async () => {
-    const configured = [upstream('127.0.0.53')];
-    const expected = [{ kind: 'configured', upstream: configured[0] }];
+    const endpoints = [upstream('127.0.0.53')];
+    const expected = endpoints.map(configured);
     const never = localOptions(await makeTree(tree), { rewriteLoopback: 'never' });
-    expect((await rewriteConfigured(configured, never)).upstreams).toEqual(expected);
-    const bare = await rewriteConfigured(configured, localOptions(await makeTree({})));
+    expect((await rewriteConfigured(endpoints, never)).upstreams).toEqual(expected);
+    const bare = await rewriteConfigured(endpoints, localOptions(await makeTree({})));
     expect(bare.upstreams).toEqual(expected);
     expect(codes(bare)).toEqual(['loopback-kept']);
   });

@@ -1,16 +1,14 @@
 import { describe, expect, it } from 'vitest';
+import { plainEndpoint } from '../../src/base/endpoint.ts';
+import { formatHostAndPort } from '../../src/base/host-and-port.ts';
+import { canonicalAddress } from '../../src/base/ip-address.ts';
 import {
   isLoopback,
   isOwnAddress,
   isUnspecified,
   readInterfaceAddresses,
 } from '../../src/discovery/loopback.ts';
-import {
-  canonicalAddress,
-  formatEndpoint,
-  parseDnsmasqServer,
-  parseResolvedServer,
-} from '../../src/discovery/server-address.ts';
+import { parseDnsmasqServer, parseResolvedServer } from '../../src/discovery/server-address.ts';
 
 describe('isLoopback', () => {
   it.each([
@@ -86,7 +84,15 @@ describe('addresses as the files spell them', () => {
     ['fe80::1%eth0', 'fe80::1%eth0', 0, ''],
     ['[fe80::1]:53%3#name', 'fe80::1%3', 53, 'name'],
   ])("reads resolved's %s", (text, address, port, serverName) => {
-    expect(parseResolvedServer(text)).toEqual({ address, port, serverName });
+    const usual = { udp: 53, tls: 853 };
+    for (const transport of ['udp', 'tls'] as const)
+      expect(parseResolvedServer(text, transport)).toEqual({
+        transport,
+        host: address,
+        port: port || usual[transport],
+        serverName: transport === 'tls' ? serverName : '',
+        urlPath: '',
+      });
   });
 
   it.each([
@@ -106,13 +112,13 @@ describe('addresses as the files spell them', () => {
     ['2001:db8::53#54', '2001:db8::53', 54],
     ['fe80::1%eth0#53', 'fe80::1%eth0', 53],
   ])("reads dnsmasq's %s", (text, address, port) => {
-    expect(parseDnsmasqServer(text)).toEqual({ address, port, serverName: '' });
+    expect(parseDnsmasqServer(text)).toEqual(plainEndpoint(address, port || 53));
   });
 
   it('compares addresses by one spelling', () => {
     expect(canonicalAddress('2001:DB8:0:0::1')).toBe('2001:db8::1');
     expect(canonicalAddress('::ffff:10.0.0.1')).toBe('10.0.0.1');
     expect(canonicalAddress('FE80::1%eth0')).toBe('fe80::1%eth0');
-    expect(formatEndpoint('fe80::1%eth0', 53)).toBe('[fe80::1%eth0]:53');
+    expect(formatHostAndPort('fe80::1%eth0', 53)).toBe('[fe80::1%eth0]:53');
   });
 });

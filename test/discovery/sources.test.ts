@@ -1,5 +1,6 @@
 import { utimes } from 'node:fs/promises';
 import { describe, expect, it } from 'vitest';
+import { type FoundUpstream, formatEndpoint } from '../../src/base/endpoint.ts';
 import { NodeFiles } from '../../src/discovery/node-files.ts';
 import { SOURCE_READERS } from '../../src/discovery/sources/all.ts';
 import { parseLease, readDhcpSource } from '../../src/discovery/sources/dhcp-leases.ts';
@@ -18,8 +19,9 @@ async function contextOf(tree: Tree, more: Partial<SourceContext> = {}): Promise
   return { files, stubs: [], askServersBind: async () => null, wallClockMs: NOW, ...more };
 }
 
+const hosts = (upstreams: readonly FoundUpstream[]) => upstreams.map(({ endpoint }) => endpoint.host);
 const addresses = (groups: readonly SourceFacts[]) =>
-  groups.map(({ servers }) => servers.map((s) => s.address));
+  groups.map(({ upstreams }) => upstreams.map(({ endpoint }) => endpoint.host));
 
 describe('the order of the sources', () => {
   it('goes from what the stub itself uses to what the network once said', async () => {
@@ -40,7 +42,7 @@ describe('the order of the sources', () => {
     });
     const groups = [];
     for (const reader of SOURCE_READERS) groups.push(...(await reader(context)));
-    expect(groups.map(({ source, servers }) => `${source} ${servers[0]!.address}`)).toEqual([
+    expect(groups.map(({ source, upstreams }) => `${source} ${upstreams[0]!.endpoint.host}`)).toEqual([
       'resolved-file 10.0.0.1',
       'resolved-state 10.0.0.1',
       'NetworkManager 10.0.0.3',
@@ -78,12 +80,12 @@ describe('the configuration of resolved', () => {
       '/etc/systemd/resolved.conf.d/readme.txt': '[Resolve]\nDNS=10.0.0.95\n',
     });
     const conf = await readResolvedConf(files);
-    expect(conf.dns.map(({ address, port, serverName }) => `${address} ${port} ${serverName}`)).toEqual([
-      '10.0.0.2 0 ',
-      '10.0.0.3 5353 ',
-      '2001:db8::1 0 name',
+    expect(conf.dns.map(({ endpoint }) => `${endpoint.host} ${endpoint.port}`)).toEqual([
+      '10.0.0.2 53',
+      '10.0.0.3 5353',
+      '2001:db8::1 53',
     ]);
-    expect(conf.dns[2]!.path).toBe('/etc/systemd/resolved.conf.d/20-b.conf');
+    expect(conf.dns[2]!.origin.source).toBe('/etc/systemd/resolved.conf.d/20-b.conf');
     expect(conf).toMatchObject({
       domains: ['corp.example', '~.'],
       overTls: 'opportunistic',
@@ -92,6 +94,18 @@ describe('the configuration of resolved', () => {
     expect(conf.fallbackDns).toHaveLength(1);
     expect(conf.paths).toHaveLength(4);
   });
+});
+
+it('the port 53 of a server that resolved asks over TLS is the usual one of TLS', async () => {
+  const { files } = await contextOf({
+    '/etc/systemd/resolved.conf':
+      '[Resolve]\nDNS=[2001:db8::1]:53#name 10.0.0.1:853 10.0.0.2:8853\nDNSOverTLS=yes\n',
+  });
+  expect((await readResolvedConf(files)).dns.map(({ endpoint }) => formatEndpoint(endpoint))).toEqual([
+    'tls://[2001:db8::1]:853#name',
+    'tls://10.0.0.1:853',
+    'tls://10.0.0.2:8853',
+  ]);
 });
 
 describe('the state of resolved', () => {
@@ -107,10 +121,10 @@ describe('the state of resolved', () => {
       '/run/systemd/netif/links/4': 'ADMIN_STATE=configured\nOPER_STATE=no-carrier\nDNS=10.0.0.98\n',
       '/run/systemd/netif/links/nonsense': 'DNS=10.0.0.97\n',
     });
-    expect(state.servers.map(({ address, port, overTls }) => `${address} ${port} ${overTls}`)).toEqual([
-      '10.0.0.2 0 ',
-      'fe80::1%2 0 ',
-      '10.0.0.3 5353 yes',
+    expect(state.upstreams.map(({ endpoint }) => formatEndpoint(endpoint))).toEqual([
+      '10.0.0.2:53',
+      '[fe80::1%2]:53',
+      'tls://10.0.0.3:5353',
     ]);
     expect(state.zones.map(({ suffix }) => suffix)).toEqual(['lab.example']);
   });
@@ -119,10 +133,12 @@ describe('the state of resolved', () => {
     const link = 'ADMIN_STATE=configured\nDNS=10.8.0.1\nROUTE_DOMAINS=corp.example\n';
     const main = { '/run/systemd/netif/links/2': 'ADMIN_STATE=configured\nDNS=10.0.0.2\n' };
     const split = await stateOf({ ...main, '/run/systemd/netif/links/3': link });
-    expect(split.servers.map(({ address }) => address)).toEqual(['10.0.0.2']);
-    expect(split.zones).toMatchObject([{ suffix: 'corp.example', servers: [{ address: '10.8.0.1' }] }]);
+    expect(hosts(split.upstreams)).toEqual(['10.0.0.2']);
+    expect(split.zones).toMatchObject([
+      { suffix: 'corp.example', upstreams: [{ endpoint: { host: '10.8.0.1' } }] },
+    ]);
     const told = await stateOf({ ...main, '/run/systemd/netif/links/3': `${link}DNS_DEFAULT_ROUTE=yes\n` });
-    expect(told.servers.map(({ address }) => address)).toEqual(['10.0.0.2', '10.8.0.1']);
+    expect(hosts(told.upstreams)).toEqual(['10.0.0.2', '10.8.0.1']);
   });
 
   it('joins the servers of two links for the same domain', async () => {
@@ -130,17 +146,17 @@ describe('the state of resolved', () => {
       '/run/systemd/netif/links/2': 'ADMIN_STATE=configured\nDNS=10.0.0.2\nROUTE_DOMAINS=corp.example\n',
       '/run/systemd/netif/links/3': 'ADMIN_STATE=configured\nDNS=10.0.0.3\nROUTE_DOMAINS=corp.example\n',
     });
-    expect(state.zones[0]!.servers.map(({ address }) => address)).toEqual(['10.0.0.2', '10.0.0.3']);
+    expect(hosts(state.zones[0]!.upstreams)).toEqual(['10.0.0.2', '10.0.0.3']);
   });
 
   it('falls back on FallbackDNS when nothing else is known', async () => {
     const conf = { '/etc/systemd/resolved.conf': '[Resolve]\nFallbackDNS=10.0.0.4\n' };
-    expect((await stateOf(conf)).servers.map(({ address }) => address)).toEqual(['10.0.0.4']);
+    expect(hosts((await stateOf(conf)).upstreams)).toEqual(['10.0.0.4']);
     const withLink = await stateOf({
       ...conf,
       '/run/systemd/netif/links/2': 'ADMIN_STATE=configured\nDNS=10.0.0.2\n',
     });
-    expect(withLink.servers.map(({ address }) => address)).toEqual(['10.0.0.2']);
+    expect(hosts(withLink.upstreams)).toEqual(['10.0.0.2']);
   });
 
   it('refuses domains that are no names', () => {
@@ -168,13 +184,13 @@ describe('dnsmasq', () => {
       '/etc/dnsmasq.d/x.dpkg-old': 'server=10.9.9.8\n',
     });
     const conf = await readDnsmasqConf(files);
-    expect(conf.servers.map(({ address, port }) => `${address} ${port}`)).toEqual([
+    expect(conf.upstreams.map(({ endpoint }) => `${endpoint.host} ${endpoint.port}`)).toEqual([
       '10.0.0.1 5353',
-      'fe80::1%eth0 0',
+      'fe80::1%eth0 53',
     ]);
     expect(conf.zones).toMatchObject([
-      { suffix: 'corp.example', servers: [{ address: '10.1.0.2' }] },
-      { suffix: 'lab.example', servers: [{ address: '10.1.0.2' }] },
+      { suffix: 'corp.example', upstreams: [{ endpoint: { host: '10.1.0.2' } }] },
+      { suffix: 'lab.example', upstreams: [{ endpoint: { host: '10.1.0.2' } }] },
     ]);
     expect(conf.resolvFiles).toEqual(['/etc/ppp/resolv.conf']);
   });

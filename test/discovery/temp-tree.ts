@@ -3,7 +3,8 @@ import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { onTestFinished } from 'vitest';
-import type { DiscoverOptions } from '../../src/discovery/discover.ts';
+import { type Endpoint, type FoundUpstream, plainEndpoint } from '../../src/base/endpoint.ts';
+import type { DiscoverOptions } from '../../src/discovery/search.ts';
 
 /** Path on the node → text, or `→ target` for a symbolic link. */
 export type Tree = Readonly<Record<string, string>>;
@@ -42,4 +43,14 @@ export function localOptions(root: string, more: Partial<DiscoverOptions> = {}):
     wallClockMs: Date.UTC(2026, 10, 24),
     ...more,
   };
+}
+
+/** What discovery gives: a plain server on port 53, unless more is said. */
+export function found(
+  host: string,
+  source: string,
+  more: Partial<Endpoint> & { replaces?: string } = {},
+): FoundUpstream {
+  const { replaces = null, ...rest } = more;
+  return { endpoint: { ...plainEndpoint(host), ...rest }, origin: { source, replaces, hostName: '' } };
 }

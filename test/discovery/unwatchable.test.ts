@@ -26,7 +26,7 @@ it.each([
   const errors: CannotWatch[] = [];
   const watch = watchDiscovery(
     { ...localOptions(root), debounceMs: 5, pollMs: 20 },
-    ({ servers }) => seen.push(servers.map(({ address }) => address).join()),
+    ({ upstreams }) => seen.push(upstreams.map(({ endpoint }) => endpoint.host).join()),
     (error) => errors.push(error as CannotWatch),
   );
   onTestFinished(() => watch.close());

@@ -1,6 +1,6 @@
 import { mkdir, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import type { UpstreamAddress } from '../../src/config/config.ts';
+import { plainEndpoint } from '../../src/base/endpoint.ts';
 import { discoverUpstreams } from '../../src/discovery/discover.ts';
 import type { Discovery } from '../../src/discovery/discovery.ts';
 import { type WatchOptions, watchConfigured, watchDiscovery } from '../../src/discovery/watch.ts';
@@ -31,7 +31,7 @@ class Results {
         this.#wake = resolve;
       });
     }
-    return this.all[this.#read++]!.servers.map(({ address }) => address).join(' ');
+    return this.all[this.#read++]!.upstreams.map(({ endpoint }) => endpoint.host).join(' ');
   }
 
   /** Reads on until the servers are these. */
@@ -100,7 +100,7 @@ describe('watchDiscovery', () => {
     expect(await results.next()).toBe('127.0.0.53');
     await addToTree(root, { [RESOLVED_FILE]: 'nameserver 10.0.0.2\n' });
     await results.until('10.0.0.2');
-    expect(results.all.at(-1)!.servers[0]!.replaces).toBe('127.0.0.53:53');
+    expect(results.all.at(-1)!.upstreams[0]!.origin.replaces).toBe('127.0.0.53:53');
   });
 
   it('follows a directory that is deleted and made again', async () => {
@@ -287,18 +287,10 @@ describe('watchDiscovery', () => {
 describe('watchConfigured', () => {
   it('follows what stands behind a configured stub', async () => {
     const root = await makeTree({ [RESOLVED_FILE]: 'nameserver 10.0.0.2\n' });
-    const stub: UpstreamAddress = {
-      text: '127.0.0.53',
-      transport: 'udp',
-      host: '127.0.0.53',
-      port: 53,
-      serverName: '',
-      path: '',
-    };
     const results = new Results();
     const options = { ...localOptions(root), ...NO_POLL };
     const watch = watchConfigured(
-      [stub],
+      [plainEndpoint('127.0.0.53')],
       options,
       (discovery) => results.add(discovery),
       () => {},

@@ -116,7 +116,7 @@ describe('asking a server', () => {
 
   it('leaves out what is no plain address and port', async () => {
     const tls = { ...toTarget('127.0.0.1', 853, 'f'), text: 'tls://127.0.0.1' };
-    const name = { address: 'https://dns.example/', port: 0, text: 'https://dns.example/', source: 'f' };
+    const name = { endpoint: null, text: 'https://dns.example/', source: 'f' };
     expect(await askServers([tls, name], patient)).toEqual([]);
   });
 });

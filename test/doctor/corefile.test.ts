@@ -71,12 +71,12 @@ describe('a Corefile', () => {
 
 describe('the target of a forward', () => {
   it.each([
-    ['10.0.0.2', { kind: 'server', address: '10.0.0.2', port: 53 }],
-    ['10.0.0.2:5353', { kind: 'server', address: '10.0.0.2', port: 5353 }],
-    ['dns://10.0.0.2', { kind: 'server', address: '10.0.0.2', port: 53 }],
-    ['tls://9.9.9.9', { kind: 'server', address: '9.9.9.9', port: 853 }],
-    ['fd00::10', { kind: 'server', address: 'fd00::10', port: 53 }],
-    ['[fd00::10]:5353', { kind: 'server', address: 'fd00::10', port: 5353 }],
+    ['10.0.0.2', { kind: 'server', host: '10.0.0.2', port: 53 }],
+    ['10.0.0.2:5353', { kind: 'server', host: '10.0.0.2', port: 5353 }],
+    ['dns://10.0.0.2', { kind: 'server', host: '10.0.0.2', port: 53 }],
+    ['tls://9.9.9.9', { kind: 'server', host: '9.9.9.9', port: 853 }],
+    ['fd00::10', { kind: 'server', host: 'fd00::10', port: 53 }],
+    ['[fd00::10]:5353', { kind: 'server', host: 'fd00::10', port: 5353 }],
     ['/etc/resolv.conf', { kind: 'file', path: '/etc/resolv.conf' }],
     ['__PILLAR__CLUSTER__DNS__', { kind: 'unknown' }],
     ['{$UPSTREAM}', { kind: 'unknown' }],

@@ -93,7 +93,7 @@ describe('ports', () => {
       { onBatch, onError() {} },
     );
     const options = {
-      address: '127.0.0.1',
+      host: '127.0.0.1',
       port: sink.localPort,
       random: new RandomPool(),
       clock: new Clock(),

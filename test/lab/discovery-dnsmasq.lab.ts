@@ -6,7 +6,7 @@ import { once } from 'node:events';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { discoverUpstreams } from '../../src/discovery/discover.ts';
 import { askServersBind } from '../../src/discovery/sources/servers-bind.ts';
-import { localOptions, makeTree } from '../discovery/temp-tree.ts';
+import { found, localOptions, makeTree } from '../discovery/temp-tree.ts';
 
 /** A port that was free a moment ago, on UDP. */
 async function freePort(): Promise<number> {
@@ -69,12 +69,12 @@ describe('a real dnsmasq', () => {
     const discovery = await discoverUpstreams(
       localOptions(root, { askServersBind: (address) => askServersBind(address, port, 5000) }),
     );
-    const found = discovery.servers.map(({ address, port: at }) => `${address} ${at}`);
-    expect(found.sort()).toEqual(['192.0.2.1 53', '192.0.2.2 5353']);
+    const texts = discovery.upstreams.map(({ endpoint }) => `${endpoint.host} ${endpoint.port}`);
+    expect(texts.sort()).toEqual(['192.0.2.1 53', '192.0.2.2 5353']);
     expect(discovery.zones).toEqual([
       {
         suffix: 'corp.example',
-        servers: [{ address: '192.0.2.3', port: 53, source: '/etc/dnsmasq.d/corp.conf' }],
+        upstreams: [found('192.0.2.3', '/etc/dnsmasq.d/corp.conf')],
       },
     ]);
   });

@@ -20,8 +20,8 @@ it('follows a bind-mounted resolv.conf without polling', async () => {
   await new Promise<void>((resolve, reject) => {
     const watch = watchDiscovery(
       { ...localOptions(root), debounceMs: 10, pollMs: 3_600_000 },
-      ({ servers, notices }) => {
-        if (servers[0]!.address === '10.0.0.2') resolve();
+      ({ upstreams, notices }) => {
+        if (upstreams[0]!.endpoint.host === '10.0.0.2') resolve();
         else if (notices.length === 0)
           writeFile(`${host}/resolv.conf`, 'nameserver 10.0.0.2\n').catch(reject);
       },

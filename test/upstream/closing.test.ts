@@ -1,8 +1,9 @@
 // In a file, and so in a process, of its own: it counts what is open.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { FROM_CONFIGURATION } from '../../src/base/endpoint.ts';
 import { RandomPool } from '../../src/base/random.ts';
 import { Counters, createCounterBlock } from '../../src/metrics/counters.ts';
-import { Upstream } from '../../src/upstream/upstream.ts';
+import { specFor, Upstream } from '../../src/upstream/upstream.ts';
 import { answer } from '../kit/answers.ts';
 import { createTestCertificate, type TestCertificate } from '../kit/certificates.ts';
 import { type ScriptedUpstream, startScriptedUpstream } from '../kit/scripted-upstream.ts';
@@ -33,15 +34,10 @@ describe('a closed Upstream', () => {
       transport
     ];
     const upstream = await Upstream.open(
-      {
-        slot: 0,
-        text: 'test',
-        transport,
-        host: '127.0.0.1',
-        port,
-        serverName: 'dns.test',
-        path: '/dns-query',
-      },
+      specFor(0, {
+        endpoint: { transport, host: '127.0.0.1', port, serverName: 'dns.test', urlPath: '/dns-query' },
+        origin: FROM_CONFIGURATION,
+      }),
       {
         random: new RandomPool(),
         clock: new SkewedClock(),

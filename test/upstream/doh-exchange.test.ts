@@ -1,4 +1,5 @@
 import { afterEach, beforeAll, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
+import type { Endpoint } from '../../src/base/endpoint.ts';
 import { Counter, Counters, createCounterBlock } from '../../src/metrics/counters.ts';
 import { FailureReason } from '../../src/upstream/exchange.ts';
 import { openDohExchange } from '../../src/upstream/open-exchange.ts';
@@ -25,19 +26,11 @@ let owner: RecordingOwner;
 let counters: Counters;
 let clock: SkewedClock;
 
-function open(
-  options: { serverName?: string; path?: string; port?: number; idleMs?: number; ca?: string } = {},
-): void {
-  exchange = openDohExchange({
-    address: '127.0.0.1',
-    port: server.httpsPort,
-    serverName: 'dns.test',
-    path: '/dns-query',
-    ca: certificate.cert,
-    clock,
-    counters,
-    ...options,
-  });
+function open(options: Partial<Endpoint> & { idleMs?: number; ca?: string } = {}): void {
+  const { host = '127.0.0.1', port = server.httpsPort, serverName = 'dns.test', ...rest } = options;
+  const { urlPath = '/dns-query', ...others } = rest;
+  const endpoint: Endpoint = { transport: 'https', host, port, serverName, urlPath };
+  exchange = openDohExchange({ endpoint, ca: certificate.cert, clock, counters, ...others });
 }
 
 /** Serves anew, otherwise. */
@@ -141,7 +134,7 @@ describe('HTTPS exchange', () => {
     ['too much', httpAnswer(200, 'application/dns-message', Buffer.alloc(70_000)), '65535'],
   ])('fails a query alone on %s', async (_, action, text) => {
     server.script = (query) => (query.name === 'bad.example' && action ? action : later(50, answer(query)));
-    open(action === undefined ? { path: '/other' } : {});
+    open(action === undefined ? { urlPath: '/other' } : {});
     const bad = createQuery('bad.example', owner);
     exchange.send(bad);
     if (action !== undefined) exchange.send(createQuery('good.example', owner));

@@ -1,11 +1,12 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { ManualClock } from '../../src/base/clock.ts';
+import { FROM_CONFIGURATION, plainEndpoint } from '../../src/base/endpoint.ts';
 import { RandomPool } from '../../src/base/random.ts';
 import { Counters, createCounterBlock } from '../../src/metrics/counters.ts';
 import { FailureReason, type UpstreamQuery } from '../../src/upstream/exchange.ts';
 import { type HealthChange, HealthChecker, type HealthSettings } from '../../src/upstream/health.ts';
 import { SharedUpstreamState, UpstreamState } from '../../src/upstream/shared-state.ts';
-import { Upstream, type UpstreamSpec } from '../../src/upstream/upstream.ts';
+import { specFor, Upstream, type UpstreamSpec } from '../../src/upstream/upstream.ts';
 import { nameToText } from '../../src/wire/text.ts';
 import type { Script } from '../kit/actions.ts';
 import { withOtherCase, withoutQuestion } from '../kit/altered-answers.ts';
@@ -18,7 +19,7 @@ const INTERVAL_MS = 500;
 const ROOT = { name: '.', type: 'NS' } as const;
 
 function specOf(port: number, host = '127.0.0.1'): UpstreamSpec {
-  return { slot: SLOT, text: `${host}:${port}`, transport: 'udp', host, port, serverName: '', path: '' };
+  return specFor(SLOT, { endpoint: plainEndpoint(host, port), origin: FROM_CONFIGURATION });
 }
 
 /** A server behind a clock that the test moves: what it is asked, and what becomes of that. */

@@ -388,7 +388,7 @@ describe('StreamExchange over TLS', () => {
 
   function openTls(options: { serverName?: string; ca?: string } = {}): void {
     const connector = createTlsConnector({
-      address: '127.0.0.1',
+      host: '127.0.0.1',
       port: server.tlsPort,
       serverName: 'dns.test',
       protocols: ['dot'],
@@ -432,7 +432,7 @@ describe('StreamExchange over TLS', () => {
 
   it('fails by TLS when the server does not speak it', async () => {
     const connector = createTlsConnector({
-      address: '127.0.0.1',
+      host: '127.0.0.1',
       port: server.port,
       serverName: 'dns.test',
       protocols: ['dot'],

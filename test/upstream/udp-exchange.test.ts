@@ -29,7 +29,7 @@ let counters: Counters;
 
 async function open(options: { sockets?: number; clock?: Clock; port?: number } = {}): Promise<UdpExchange> {
   exchange = await UdpExchange.open({
-    address: '127.0.0.1',
+    host: '127.0.0.1',
     port: server.port,
     random: new RandomPool(),
     clock: new Clock(),
@@ -73,7 +73,7 @@ describe('UdpExchange', () => {
     await server.close();
     server = await startScriptedUpstream((query) => answer(query), { address: '::1' });
     exchange = await UdpExchange.open({
-      address: '::1',
+      host: '::1',
       port: server.port,
       random: new RandomPool(),
       clock: new Clock(),

@@ -1,8 +1,9 @@
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { FROM_CONFIGURATION, type Transport } from '../../src/base/endpoint.ts';
 import { RandomPool } from '../../src/base/random.ts';
 import { Counters, createCounterBlock } from '../../src/metrics/counters.ts';
 import { FailureReason } from '../../src/upstream/exchange.ts';
-import { Upstream, type UpstreamSpec } from '../../src/upstream/upstream.ts';
+import { specFor, Upstream } from '../../src/upstream/upstream.ts';
 import { answer, truncated } from '../kit/answers.ts';
 import { createTestCertificate, type TestCertificate } from '../kit/certificates.ts';
 import { type ScriptedUpstream, startScriptedUpstream } from '../kit/scripted-upstream.ts';
@@ -14,20 +15,21 @@ let server: ScriptedUpstream;
 let upstream: Upstream;
 let owner: RecordingOwner;
 
-async function open(transport: UpstreamSpec['transport'], host = '127.0.0.1'): Promise<void> {
+async function open(transport: Transport, host = '127.0.0.1'): Promise<void> {
   const port = { udp: server.port, tcp: server.port, tls: server.tlsPort, https: server.httpsPort }[
     transport
   ];
   upstream = await Upstream.open(
-    {
-      slot: 7,
-      text: `127.0.0.1:${port}`,
-      transport,
-      host,
-      port,
-      serverName: transport === 'tls' || transport === 'https' ? 'dns.test' : '',
-      path: transport === 'https' ? '/dns-query' : '',
-    },
+    specFor(7, {
+      endpoint: {
+        transport,
+        host,
+        port,
+        serverName: transport === 'tls' || transport === 'https' ? 'dns.test' : '',
+        urlPath: transport === 'https' ? '/dns-query' : '',
+      },
+      origin: FROM_CONFIGURATION,
+    }),
     {
       random: new RandomPool(),
       clock: new SkewedClock(),

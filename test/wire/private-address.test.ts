@@ -1,6 +1,6 @@
 // Which addresses are inside, in whatever clothes.
 import { describe, expect, it } from 'vitest';
-import { parseIp } from '../../src/config/ip-address.ts';
+import { parseIp } from '../../src/base/ip-address.ts';
 import { hasPrivateAddress, isPrivateIpv4, isPrivateIpv6 } from '../../src/wire/private-address.ts';
 import { bytesOf, header, QNAME_POINTER, question, record } from './build-message.ts';
 

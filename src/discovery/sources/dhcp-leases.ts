@@ -3,14 +3,9 @@
 // client.
 import { isIP } from 'node:net';
 import { posix } from 'node:path';
+import { type FoundUpstream, foundIn, plainEndpoint } from '../../base/endpoint.ts';
 import type { NodeFiles } from '../node-files.ts';
-import {
-  type FoundServer,
-  parseKeyValues,
-  type SourceContext,
-  type SourceFacts,
-  splitWords,
-} from './source.ts';
+import { parseKeyValues, type SourceContext, type SourceFacts, splitWords } from './source.ts';
 
 const DHCLIENT_DIRECTORIES = ['/var/lib/dhcp', '/var/lib/dhclient'];
 const NETWORKD_LEASES = '/run/systemd/netif/leases';
@@ -35,13 +30,13 @@ async function readLeaseFiles(
   paths: readonly string[],
   wallClockMs: number,
 ): Promise<SourceFacts[]> {
-  const servers: FoundServer[] = [];
+  const upstreams: FoundUpstream[] = [];
   for (const path of paths) {
     for (const address of parseLease(await files.text(path), wallClockMs)) {
-      servers.push({ address, port: 0, serverName: '', overTls: '', path });
+      upstreams.push(foundIn(path, plainEndpoint(address)));
     }
   }
-  return servers.length === 0 ? [] : [{ source: 'dhcp', servers, zones: [] }];
+  return upstreams.length === 0 ? [] : [{ source: 'dhcp', upstreams, zones: [] }];
 }
 
 /**

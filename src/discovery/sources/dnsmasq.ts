@@ -2,16 +2,11 @@
 // and its configuration says which of them serve one zone only (dnsmasq(8), --server,
 // --resolv-file).
 import { posix } from 'node:path';
+import { endpointKey, type FoundUpstream, foundIn } from '../../base/endpoint.ts';
+import type { FoundZone } from '../discovery.ts';
 import type { NodeFiles } from '../node-files.ts';
-import { canonicalAddress, parseDnsmasqServer } from '../server-address.ts';
-import {
-  type FoundServer,
-  type FoundZone,
-  readServerFiles,
-  type SourceContext,
-  type SourceFacts,
-  toSuffix,
-} from './source.ts';
+import { parseDnsmasqServer } from '../server-address.ts';
+import { readServerFiles, type SourceContext, type SourceFacts, toSuffix } from './source.ts';
 
 const MAIN_FILES = ['/etc/dnsmasq.conf', '/run/NetworkManager/dnsmasq.conf'];
 const DIRECTORIES = ['/etc/dnsmasq.d', '/etc/NetworkManager/dnsmasq.d', '/run/NetworkManager/dnsmasq.d'];
@@ -21,7 +16,7 @@ const DEBIAN_RESOLV_FILE = '/run/dnsmasq/resolv.conf';
 const MAX_FILES = 64;
 
 export interface DnsmasqConf {
-  readonly servers: readonly FoundServer[];
+  readonly upstreams: readonly FoundUpstream[];
   readonly zones: readonly FoundZone[];
   readonly resolvFiles: readonly string[];
 }
@@ -31,39 +26,39 @@ export async function readDnsmasqSource(context: SourceContext): Promise<SourceF
   const conf = await readDnsmasqConf(context.files);
   const groups: SourceFacts[] = [];
   for (const stub of context.stubs) {
-    const servers = await askServers(context, stub);
+    const told = await askServers(context, stub);
     // servers.bind lists the servers of single zones among the others: those must not get every
     // name.
-    const general = servers.filter((server) => !servesZoneOnly(server, conf));
-    if (general.length > 0) groups.push({ source: 'dnsmasq', servers: general, zones: conf.zones });
+    const upstreams = told.filter((upstream) => !servesZoneOnly(upstream, conf));
+    if (upstreams.length > 0) groups.push({ source: 'dnsmasq', upstreams, zones: conf.zones });
   }
   const files = await readServerFiles(context.files, 'dnsmasq', [...conf.resolvFiles, DEBIAN_RESOLV_FILE]);
-  const servers = [...conf.servers, ...files.flatMap((group) => group.servers)];
-  if (servers.length + conf.zones.length > 0) groups.push({ source: 'dnsmasq', servers, zones: conf.zones });
+  const upstreams = [...conf.upstreams, ...files.flatMap((group) => group.upstreams)];
+  if (upstreams.length + conf.zones.length > 0)
+    groups.push({ source: 'dnsmasq', upstreams, zones: conf.zones });
   return groups;
 }
 
-async function askServers(context: SourceContext, stub: string): Promise<FoundServer[]> {
-  const servers: FoundServer[] = [];
+async function askServers(context: SourceContext, stub: string): Promise<FoundUpstream[]> {
+  const upstreams: FoundUpstream[] = [];
   for (const text of (await context.askServersBind(stub, 53)) ?? []) {
     // "10.0.0.2#53 12 0": the server, how often it was asked, how often that failed.
-    const server = parseDnsmasqServer(text.split(' ')[0]!);
-    if (server !== null) servers.push({ ...server, overTls: '', path: `CH TXT servers.bind @${stub}` });
+    const endpoint = parseDnsmasqServer(text.split(' ')[0]!);
+    if (endpoint !== null) upstreams.push(foundIn(`CH TXT servers.bind @${stub}`, endpoint));
   }
-  return servers;
+  return upstreams;
 }
 
-function servesZoneOnly(server: FoundServer, conf: DnsmasqConf): boolean {
-  const isSame = (other: FoundServer) =>
-    canonicalAddress(other.address) === canonicalAddress(server.address) &&
-    (other.port || 53) === (server.port || 53);
-  return !conf.servers.some(isSame) && conf.zones.some((zone) => zone.servers.some(isSame));
+function servesZoneOnly({ endpoint }: FoundUpstream, conf: DnsmasqConf): boolean {
+  const key = endpointKey(endpoint);
+  const isSame = (other: FoundUpstream) => endpointKey(other.endpoint) === key;
+  return !conf.upstreams.some(isSame) && conf.zones.some((zone) => zone.upstreams.some(isSame));
 }
 
 /** Reads dnsmasq's configuration where distributions keep it, and what it includes. */
 export async function readDnsmasqConf(files: NodeFiles): Promise<DnsmasqConf> {
-  const servers: FoundServer[] = [];
-  const zones = new Map<string, FoundServer[]>();
+  const upstreams: FoundUpstream[] = [];
+  const zones = new Map<string, FoundUpstream[]>();
   const resolvFiles: string[] = [];
   const pending = [...MAIN_FILES];
   for (const directory of DIRECTORIES) pending.push(...(await listConfiguration(files, directory)));
@@ -75,10 +70,14 @@ export async function readDnsmasqConf(files: NodeFiles): Promise<DnsmasqConf> {
       if (key === 'resolv-file' && value.startsWith('/')) resolvFiles.push(value);
       else if (key === 'conf-file' && value.startsWith('/')) pending.push(value);
       else if (key === 'conf-dir') pending.push(...(await listConfiguration(files, value.split(',')[0]!)));
-      else if (key === 'server') addServer(value, path, servers, zones);
+      else if (key === 'server') addServer(value, path, upstreams, zones);
     }
   }
-  return { servers, zones: [...zones].map(([suffix, list]) => ({ suffix, servers: list })), resolvFiles };
+  return {
+    upstreams,
+    zones: [...zones].map(([suffix, list]) => ({ suffix, upstreams: list })),
+    resolvFiles,
+  };
 }
 
 async function listConfiguration(files: NodeFiles, directory: string): Promise<string[]> {
@@ -102,19 +101,19 @@ function parseAssignments(text: string): [string, string][] {
 function addServer(
   value: string,
   path: string,
-  servers: FoundServer[],
-  zones: Map<string, FoundServer[]>,
+  upstreams: FoundUpstream[],
+  zones: Map<string, FoundUpstream[]>,
 ): void {
   const domains = value.startsWith('/') ? value.slice(1, value.lastIndexOf('/')).split('/') : null;
-  const address = parseDnsmasqServer(value.slice(value.lastIndexOf('/') + 1));
-  if (address === null) return;
-  const server: FoundServer = { ...address, overTls: '', path };
+  const endpoint = parseDnsmasqServer(value.slice(value.lastIndexOf('/') + 1));
+  if (endpoint === null) return;
+  const upstream = foundIn(path, endpoint);
   if (domains === null) {
-    servers.push(server);
+    upstreams.push(upstream);
     return;
   }
   for (const domain of domains) {
     const suffix = toSuffix(domain.replace(/^\*?\./, ''));
-    if (suffix !== '' && suffix !== '.') zones.set(suffix, [...(zones.get(suffix) ?? []), server]);
+    if (suffix !== '' && suffix !== '.') zones.set(suffix, [...(zones.get(suffix) ?? []), upstream]);
   }
 }

@@ -1,9 +1,14 @@
 // systemd-resolved's configuration: resolved.conf and its drop-ins (resolved.conf(5)). Called by
 // resolved-state and the doctor, who wants to know who wrote DNS=127.0.0.1.
 import { posix } from 'node:path';
+import { DEFAULT_PORTS, type FoundUpstream, foundIn, type Transport } from '../../base/endpoint.ts';
+import { canonicalAddress } from '../../base/ip-address.ts';
 import type { NodeFiles } from '../node-files.ts';
-import { canonicalAddress, parseResolvedServer } from '../server-address.ts';
-import { type FoundServer, type OverTls, splitWords } from './source.ts';
+import { parseResolvedServer } from '../server-address.ts';
+import { splitWords } from './source.ts';
+
+/** DNSOverTLS=; '': nothing is said. */
+export type OverTls = 'no' | 'opportunistic' | 'yes' | '';
 
 /** Where it answers besides its stub. */
 export interface ListenAddress {
@@ -12,8 +17,8 @@ export interface ListenAddress {
 }
 
 export interface ResolvedConf {
-  readonly dns: readonly FoundServer[];
-  readonly fallbackDns: readonly FoundServer[];
+  readonly dns: readonly FoundUpstream[];
+  readonly fallbackDns: readonly FoundUpstream[];
   /** As written: '~' marks a routing domain. */
   readonly domains: readonly string[];
   readonly overTls: OverTls;
@@ -31,7 +36,9 @@ const DIRECTORIES = ['/etc/systemd', '/run/systemd', '/usr/local/lib/systemd', '
 /** Reads resolved.conf and every resolved.conf.d drop-in. */
 export async function readResolvedConf(files: NodeFiles): Promise<ResolvedConf> {
   const paths: string[] = [];
-  const values = { dns: [] as FoundServer[], fallbackDns: [] as FoundServer[], domains: [] as string[] };
+  let dns: WrittenServer[] = [];
+  let fallbackDns: WrittenServer[] = [];
+  let domains: string[] = [];
   let overTls: OverTls = '';
   let stubListener = '';
   let stubListenerExtra: ListenAddress[] = [];
@@ -40,17 +47,27 @@ export async function readResolvedConf(files: NodeFiles): Promise<ResolvedConf> 
     if (reading.kind !== 'text') continue;
     paths.push(path);
     for (const [key, value] of resolveSection(reading.text)) {
-      if (key === 'DNS') values.dns = extendServers(values.dns, value, path);
-      else if (key === 'FallbackDNS') values.fallbackDns = extendServers(values.fallbackDns, value, path);
-      else if (key === 'Domains')
-        values.domains = value === '' ? [] : [...values.domains, ...splitWords(value)];
+      if (key === 'DNS') dns = extendServers(dns, value, path);
+      else if (key === 'FallbackDNS') fallbackDns = extendServers(fallbackDns, value, path);
+      else if (key === 'Domains') domains = value === '' ? [] : [...domains, ...splitWords(value)];
       else if (key === 'DNSOverTLS') overTls = parseOverTls(value);
       else if (key === 'DNSStubListener') stubListener = value;
       else if (key === 'DNSStubListenerExtra')
         stubListenerExtra = value === '' ? [] : [...stubListenerExtra, ...parseExtraListener(value)];
     }
   }
-  return { ...values, overTls, stubListener, stubListenerExtra, paths };
+  const transport = transportOf(overTls);
+  const read = (written: readonly WrittenServer[]) =>
+    written.flatMap(({ text, path }) => parseServers(text, path, transport));
+  return {
+    dns: read(dns),
+    fallbackDns: read(fallbackDns),
+    domains,
+    overTls,
+    stubListener,
+    stubListenerExtra,
+    paths,
+  };
 }
 
 /** The first main file there is, then the drop-ins sorted by their name alone. */
@@ -92,25 +109,36 @@ function resolveSection(text: string): [string, string][] {
  */
 function parseExtraListener(value: string): ListenAddress[] {
   const server = parseResolvedServer(value.replace(/^udp:/, ''));
-  return server === null ? [] : [{ address: canonicalAddress(server.address), port: server.port || 53 }];
+  return server === null ? [] : [{ address: canonicalAddress(server.host), port: server.port }];
+}
+
+/** A list of servers as it stands in a file: how they are asked may follow further down. */
+interface WrittenServer {
+  readonly text: string;
+  readonly path: string;
 }
 
 /** An empty assignment forgets what stood before. */
-function extendServers(servers: readonly FoundServer[], value: string, path: string): FoundServer[] {
-  return value === '' ? [] : [...servers, ...parseServers(value, path)];
+function extendServers(servers: readonly WrittenServer[], text: string, path: string): WrittenServer[] {
+  return text === '' ? [] : [...servers, { text, path }];
 }
 
 /** The servers of a list in the form that resolved uses; invalid entries are left out. */
-export function parseServers(value: string, path: string): FoundServer[] {
-  const servers: FoundServer[] = [];
+export function parseServers(value: string, path: string, transport: Transport): FoundUpstream[] {
+  const upstreams: FoundUpstream[] = [];
   for (const word of splitWords(value)) {
-    const server = parseResolvedServer(word);
-    if (server === null) continue;
+    const endpoint = parseResolvedServer(word, transport);
+    if (endpoint === null) continue;
     // To resolved both mean "the usual port", plain or over TLS as it is set to.
-    const port = server.port === 53 || server.port === 853 ? 0 : server.port;
-    servers.push({ ...server, port, overTls: '', path });
+    const isUsual = endpoint.port === DEFAULT_PORTS.udp || endpoint.port === DEFAULT_PORTS.tls;
+    upstreams.push(foundIn(path, isUsual ? { ...endpoint, port: DEFAULT_PORTS[transport] } : endpoint));
   }
-  return servers;
+  return upstreams;
+}
+
+/** `opportunistic` falls back to plain DNS, which is what we speak then. */
+export function transportOf(overTls: OverTls): Transport {
+  return overTls === 'yes' ? 'tls' : 'udp';
 }
 
 /** systemd's booleans, and "opportunistic". */

@@ -1,9 +1,10 @@
 // systemd-resolved's /run/systemd/resolve/resolv.conf: the real servers behind 127.0.0.53. The file
 // has no syntax for a certificate name, and resolved leaves servers on other ports than 53 out of
 // it: both are filled in from its state.
-import { canonicalAddress } from '../server-address.ts';
+import { DEFAULT_PORTS, type FoundUpstream } from '../../base/endpoint.ts';
+import { canonicalAddress } from '../../base/ip-address.ts';
 import { type ResolvedState, readResolvedState } from './resolved-state.ts';
-import { type FoundServer, readServerFiles, type SourceContext, type SourceFacts } from './source.ts';
+import { readServerFiles, type SourceContext, type SourceFacts } from './source.ts';
 
 export const RESOLVED_FILE = '/run/systemd/resolve/resolv.conf';
 
@@ -16,7 +17,11 @@ export async function readResolvedFileSource(context: SourceContext): Promise<So
   if (facts.length === 0) return [];
   const state = await readResolvedState(context.files);
   return [
-    { source: 'resolved-file', servers: completeServers(facts[0]!.servers, state), zones: state.zones },
+    {
+      source: 'resolved-file',
+      upstreams: completeServers(facts[0]!.upstreams, state),
+      zones: state.zones,
+    },
   ];
 }
 
@@ -24,22 +29,31 @@ export async function readResolvedFileSource(context: SourceContext): Promise<So
  * Gives each server of the file what resolved's state knows of it, adds those whose port the file
  * cannot say, and leaves out those that '~.' elsewhere overrules.
  */
-function completeServers(written: readonly FoundServer[], state: ResolvedState): FoundServer[] {
-  const completed: FoundServer[] = [];
-  const preferred: FoundServer[] = [];
-  const exclusive = new Set(state.servers.map((server) => canonicalAddress(server.address)));
+function completeServers(written: readonly FoundUpstream[], state: ResolvedState): FoundUpstream[] {
+  const completed: FoundUpstream[] = [];
+  const preferred: FoundUpstream[] = [];
+  const exclusive = new Set(state.upstreams.map(addressOf));
   for (const server of written) {
-    const key = canonicalAddress(server.address);
-    const known = state.known.filter((candidate) => canonicalAddress(candidate.address) === key);
-    const all = known.length === 0 ? [server] : known.map((match) => ({ ...match, path: server.path }));
+    const address = addressOf(server);
+    const known = state.known.filter((candidate) => addressOf(candidate) === address);
+    const all =
+      known.length === 0 ? [server] : known.map(({ endpoint }) => ({ endpoint, origin: server.origin }));
     completed.push(...all);
-    if (exclusive.has(key)) preferred.push(...all);
+    if (exclusive.has(address)) preferred.push(...all);
   }
-  const writtenKeys = new Set(written.map((server) => canonicalAddress(server.address)));
-  const unwritten = state.servers.filter(
-    ({ address, port }) => port !== 0 && port !== 53 && !writtenKeys.has(canonicalAddress(address)),
+  const writtenAddresses = new Set(written.map(addressOf));
+  const unwritten = state.upstreams.filter(
+    (upstream) => !hasUsualPort(upstream) && !writtenAddresses.has(addressOf(upstream)),
   );
   completed.push(...unwritten);
   preferred.push(...unwritten);
   return state.isExclusive && preferred.length > 0 ? preferred : completed;
+}
+
+function addressOf({ endpoint }: FoundUpstream): string {
+  return canonicalAddress(endpoint.host);
+}
+
+function hasUsualPort({ endpoint }: FoundUpstream): boolean {
+  return endpoint.port === DEFAULT_PORTS[endpoint.transport];
 }

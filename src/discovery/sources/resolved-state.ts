@@ -2,6 +2,8 @@
 // names, routing domains. Read from the state files that networkd (/run/systemd/netif/links) and
 // resolved (/run/systemd/resolve/netif) keep.
 import { posix } from 'node:path';
+import type { FoundUpstream } from '../../base/endpoint.ts';
+import type { FoundZone } from '../discovery.ts';
 import type { NodeFiles } from '../node-files.ts';
 import { isLinkLocal } from '../server-address.ts';
 import {
@@ -10,23 +12,16 @@ import {
   parseServers,
   type ResolvedConf,
   readResolvedConf,
+  transportOf,
 } from './resolved-conf.ts';
-import {
-  type FoundServer,
-  type FoundZone,
-  parseKeyValues,
-  type SourceContext,
-  type SourceFacts,
-  splitWords,
-  toSuffix,
-} from './source.ts';
+import { parseKeyValues, type SourceContext, type SourceFacts, splitWords, toSuffix } from './source.ts';
 
 const NETWORKD_LINKS = '/run/systemd/netif/links';
 const RESOLVED_LINKS = '/run/systemd/resolve/netif';
 
 export interface ResolvedLink {
   readonly index: number;
-  readonly servers: readonly FoundServer[];
+  readonly upstreams: readonly FoundUpstream[];
   /** Suffixes, '.' for the root; names under them go to this link. */
   readonly domains: readonly string[];
   /** Whether names that no link claims go here too. */
@@ -38,7 +33,7 @@ export interface ResolvedState {
   readonly conf: ResolvedConf;
   readonly links: readonly ResolvedLink[];
   /** For names under no zone, as resolved would choose. */
-  readonly servers: readonly FoundServer[];
+  readonly upstreams: readonly FoundUpstream[];
   readonly zones: readonly FoundZone[];
   /**
    * True when '~.' claims every other name for some of the servers: the rest serve their zones
@@ -46,45 +41,44 @@ export interface ResolvedState {
    */
   readonly isExclusive: boolean;
   /** Every server that resolved knows, for what its resolv.conf leaves out. */
-  readonly known: readonly FoundServer[];
+  readonly known: readonly FoundUpstream[];
 }
 
 /** Reads the state of all links and resolved's own configuration. */
 export async function readResolvedState(files: NodeFiles): Promise<ResolvedState> {
   const conf = await readResolvedConf(files);
   const links = await readLinks(files, conf);
-  const withServers = links.filter((link) => link.servers.length > 0);
-  const global = conf.dns.map((server) => ({ ...server, overTls: conf.overTls }));
-  const fallback = conf.fallbackDns.map((server) => ({ ...server, overTls: conf.overTls }));
+  const withServers = links.filter((link) => link.upstreams.length > 0);
   const globalDomains = conf.domains
     .map((domain) => toSuffix(domain.replace(/^~/, '')))
     .filter((d) => d !== '');
 
   const scopes = withServers.map((link) => ({
     domains: link.domains,
-    servers: link.servers,
+    upstreams: link.upstreams,
     isDefaultRoute: link.isDefaultRoute,
   }));
-  if (global.length > 0) scopes.unshift({ domains: globalDomains, servers: global, isDefaultRoute: true });
+  if (conf.dns.length > 0)
+    scopes.unshift({ domains: globalDomains, upstreams: conf.dns, isDefaultRoute: true });
 
   const exclusive = scopes.filter((scope) => scope.domains.includes('.'));
   const chosen = exclusive.length > 0 ? exclusive : scopes.filter((scope) => scope.isDefaultRoute);
-  let servers = chosen.flatMap((scope) => scope.servers);
-  if (scopes.length === 0) servers = fallback;
+  let upstreams = chosen.flatMap((scope) => scope.upstreams);
+  if (scopes.length === 0) upstreams = [...conf.fallbackDns];
 
-  const zones = new Map<string, FoundServer[]>();
+  const zones = new Map<string, FoundUpstream[]>();
   for (const scope of scopes) {
     for (const suffix of scope.domains) {
-      if (suffix !== '.') zones.set(suffix, [...(zones.get(suffix) ?? []), ...scope.servers]);
+      if (suffix !== '.') zones.set(suffix, [...(zones.get(suffix) ?? []), ...scope.upstreams]);
     }
   }
   return {
     conf,
     links,
-    servers,
-    zones: [...zones].map(([suffix, zoneServers]) => ({ suffix, servers: zoneServers })),
+    upstreams,
+    zones: [...zones].map(([suffix, list]) => ({ suffix, upstreams: list })),
     isExclusive: exclusive.length > 0,
-    known: [...global, ...withServers.flatMap((link) => link.servers), ...fallback],
+    known: [...conf.dns, ...withServers.flatMap((link) => link.upstreams), ...conf.fallbackDns],
   };
 }
 
@@ -93,8 +87,8 @@ export async function readResolvedState(files: NodeFiles): Promise<ResolvedState
  * there.
  */
 export async function readResolvedStateSource(context: SourceContext): Promise<SourceFacts[]> {
-  const { servers, zones } = await readResolvedState(context.files);
-  return servers.length + zones.length === 0 ? [] : [{ source: 'resolved-state', servers, zones }];
+  const { upstreams, zones } = await readResolvedState(context.files);
+  return upstreams.length + zones.length === 0 ? [] : [{ source: 'resolved-state', upstreams, zones }];
 }
 
 async function readLinks(files: NodeFiles, conf: ResolvedConf): Promise<ResolvedLink[]> {
@@ -159,9 +153,10 @@ function toLink(
   texts: { readonly servers: string; readonly overTls: string; readonly defaultRoute: string },
 ): ResolvedLink {
   const overTls = parseOverTls(texts.overTls) || conf.overTls;
-  const servers = parseServers(texts.servers, path).map((server) => {
-    const needsZone = isLinkLocal(server.address) && !server.address.includes('%');
-    return { ...server, overTls, address: needsZone ? `${server.address}%${index}` : server.address };
+  const upstreams = parseServers(texts.servers, path, transportOf(overTls)).map((upstream) => {
+    const { host } = upstream.endpoint;
+    if (!isLinkLocal(host) || host.includes('%')) return upstream;
+    return { ...upstream, endpoint: { ...upstream.endpoint, host: `${host}%${index}` } };
   });
   const suffixes = domains
     .map((domain) => toSuffix(domain.replace(/^~/, '')))
@@ -170,5 +165,5 @@ function toLink(
   // (systemd-resolved.service(8)).
   const hasRouteOnly = domains.some((domain) => domain.startsWith('~')) && !suffixes.includes('.');
   const isDefaultRoute = parseBoolean(texts.defaultRoute) ?? !hasRouteOnly;
-  return { index, servers, domains: [...new Set(suffixes)], isDefaultRoute, path };
+  return { index, upstreams, domains: [...new Set(suffixes)], isDefaultRoute, path };
 }

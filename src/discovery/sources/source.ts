@@ -1,23 +1,9 @@
 // What a source is: one place where a node keeps the real DNS servers behind its loopback stub.
 // Readers state facts; which of them are used is decided in discover.
+import { type FoundUpstream, foundIn, plainEndpoint } from '../../base/endpoint.ts';
+import type { FoundZone } from '../discovery.ts';
 import type { NodeFiles } from '../node-files.ts';
 import { parseResolvConf } from '../resolv-conf.ts';
-import type { ServerAddress } from '../server-address.ts';
-
-/** DNS over TLS as the node uses it; '': nothing is said. */
-export type OverTls = 'no' | 'opportunistic' | 'yes' | '';
-
-export interface FoundServer extends ServerAddress {
-  readonly overTls: OverTls;
-  /** The file that names it, or the question that was answered with it. */
-  readonly path: string;
-}
-
-export interface FoundZone {
-  /** Lower case, no trailing dot, never the root. */
-  readonly suffix: string;
-  readonly servers: readonly FoundServer[];
-}
 
 export type SourceName =
   | 'resolved-file'
@@ -29,10 +15,10 @@ export type SourceName =
   | 'connman'
   | 'dhcp';
 
-/** One group of servers that belong together. */
+/** One group of upstreams that belong together. */
 export interface SourceFacts {
   readonly source: SourceName;
-  readonly servers: readonly FoundServer[];
+  readonly upstreams: readonly FoundUpstream[];
   readonly zones: readonly FoundZone[];
 }
 
@@ -62,13 +48,13 @@ export async function readServerFiles(
   source: SourceName,
   paths: readonly string[],
 ): Promise<SourceFacts[]> {
-  const servers: FoundServer[] = [];
+  const upstreams: FoundUpstream[] = [];
   for (const path of paths) {
     for (const { address } of parseResolvConf(await files.text(path), path).nameservers) {
-      servers.push({ address, port: 0, serverName: '', overTls: '', path });
+      upstreams.push(foundIn(path, plainEndpoint(address)));
     }
   }
-  return servers.length === 0 ? [] : [{ source, servers, zones: [] }];
+  return upstreams.length === 0 ? [] : [{ source, upstreams, zones: [] }];
 }
 
 /**

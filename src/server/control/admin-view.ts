@@ -70,17 +70,17 @@ export class AdminView implements AdminSource {
   upstreams(): readonly UpstreamStatus[] {
     const { registry, state, conduct, health, lessons } = this.#plane;
     return registry.upstreams.map((upstream) => {
-      const { spec, server } = upstream;
+      const { spec, origin } = upstream;
       const rttMs = state.rttMs(spec.slot);
       return {
         address: spec.text,
-        transport: spec.transport,
+        transport: spec.endpoint.transport,
         zones: registry.routes.filter((route) => route.upstream === upstream).map((route) => route.zone),
         state: this.#numbers.stateOf(upstream),
         condition: conduct.conditionOf(spec.slot),
         lastError: health.reasonOf(spec.slot),
-        source: server.source,
-        replaces: server.replaces,
+        source: origin.source,
+        replaces: origin.replaces,
         rttMs: rttMs === 0 ? null : Math.round(rttMs * 1000) / 1000,
         learned: lessons.lessons(spec),
       };

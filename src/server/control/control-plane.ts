@@ -4,11 +4,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Clock } from '../../base/clock.ts';
 import { UnloopError } from '../../base/errors.ts';
+import { formatHostAndPort } from '../../base/host-and-port.ts';
 import type { Log } from '../../base/log.ts';
 import { RepeatLimiter } from '../../base/repeat-limiter.ts';
 import { describeChanges } from '../../config/changes.ts';
 import type { Config, ListenAddress } from '../../config/config.ts';
-import { formatHostAndPort } from '../../config/host-and-port.ts';
 import { CannotWatch } from '../../discovery/watch.ts';
 import { nativeStatus, supportsReusePort } from '../../io/open-socket.ts';
 import { createKeyMaterial, type LoopKeyMaterial } from '../../loop/keys.ts';
@@ -218,7 +218,7 @@ export class ControlPlane implements ServerFacts {
     this.registry.update(plan.zones);
     await this.supervisor.useRouting(this.registry.routing);
     this.#upstreams.keep(this.registry.routing.upstreams);
-    this.#faults.keep(this.registry.routing.upstreams.map(({ text }) => text));
+    this.#faults.keep(this.registry.routing.upstreams.map(({ key }) => key));
     this.health.setUpstreams(this.registry.upstreams);
     this.loop.setRoutes(this.registry.routes);
   }
@@ -240,12 +240,12 @@ export class ControlPlane implements ServerFacts {
     else if (message.type === 'stumbled') this.#onStumble(message.slot, message.marks, message.domain);
     else if (message.type === 'refused') this.#reportRefused(message.client);
     else if (message.type === 'upstream-fault')
-      this.#onUpstreamFault(message.upstream, message.reason, message.text);
+      this.#onUpstreamFault(message.key, message.reason, message.text);
   }
 
-  #onUpstreamFault(text: string, reason: FailureReason, cause: string): void {
-    this.#faults.add(text, reason, cause);
-    const upstream = this.registry.upstreams.find(({ spec }) => spec.text === text);
+  #onUpstreamFault(key: string, reason: FailureReason, cause: string): void {
+    this.#faults.add(key, reason, cause);
+    const upstream = this.registry.upstreams.find(({ spec }) => spec.key === key);
     if (upstream !== undefined) this.health.blame(upstream.spec.slot, cause);
   }
 

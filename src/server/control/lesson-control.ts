@@ -35,13 +35,14 @@ class Student {
   readonly evidence = new ServerEvidence();
   /** By mark: since when and until when it is given up, wall clock, ms. */
   readonly lessons = new Map<number, { sinceMs: number; untilMs: number }>();
-  readonly text: string;
+  /** Whose lessons these are: a slot may be given to another upstream. */
+  readonly key: string;
   asking = false;
   nextMs = 0;
   pauseMs = PAUSE_MS;
 
-  constructor(text: string) {
-    this.text = text;
+  constructor(key: string) {
+    this.key = key;
   }
 }
 
@@ -78,7 +79,7 @@ export class LessonControl {
   /** What is given up for a server now. */
   lessons(spec: UpstreamSpec): Lesson[] {
     const student = this.#students.get(spec.slot);
-    if (student === undefined || student.text !== spec.text) return [];
+    if (student === undefined || student.key !== spec.key) return [];
     return [...student.lessons]
       .filter(([, { untilMs }]) => untilMs > Date.now())
       .map(([bit, { sinceMs, untilMs }]) => ({
@@ -90,8 +91,8 @@ export class LessonControl {
 
   #studentOf(spec: UpstreamSpec): Student {
     let student = this.#students.get(spec.slot);
-    if (student?.text !== spec.text) {
-      student = new Student(spec.text);
+    if (student?.key !== spec.key) {
+      student = new Student(spec.key);
       this.#students.set(spec.slot, student);
     }
     return student;

@@ -3,6 +3,7 @@
 // probes sent, lines logged.
 import { randomInt } from 'node:crypto';
 import type { Clock } from '../../base/clock.ts';
+import { CONFIGURATION } from '../../base/endpoint.ts';
 import type { Log } from '../../base/log.ts';
 import type { Config } from '../../config/config.ts';
 import type { EpisodeView } from '../../loop/episode-book.ts';
@@ -113,7 +114,7 @@ export class LoopControl implements ReplyOwner {
         slot: route.slot,
         upstream: route.upstream.spec.text,
         zone: route.zone,
-        isPublic: isPublicAddress(route.upstream.spec.host),
+        isPublic: isPublicAddress(route.upstream.spec.endpoint.host),
         cure: cureOf(route),
       })),
       this.#options.clock.refresh(),
@@ -173,8 +174,8 @@ export class LoopControl implements ReplyOwner {
 /** How an operator fixes a route for good. */
 function cureOf(route: RegisteredRoute): string {
   const { text } = route.upstream.spec;
-  const { replaces, source } = route.upstream.server;
-  const where = source === 'configuration' ? 'the configuration' : source;
+  const { replaces, source } = route.upstream.origin;
+  const where = source === CONFIGURATION ? 'the configuration' : source;
   if (replaces !== null) {
     return `${where} names ${text} instead of ${replaces}, and it forwards to us: name the real servers under upstreams:.`;
   }

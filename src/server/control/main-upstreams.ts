@@ -19,7 +19,7 @@ export class MainUpstreams {
   /** The upstream for a spec; the same one as long as the spec is. */
   get(spec: UpstreamSpec): Promise<Upstream> {
     const known = this.#open.get(spec.slot);
-    if (known?.spec.text === spec.text) return known.upstream;
+    if (known?.spec.key === spec.key) return known.upstream;
     if (known !== undefined) closeLater(known.upstream);
     const upstream = this.openOnce(spec);
     this.#open.set(spec.slot, { spec, upstream });

@@ -1,6 +1,7 @@
 // The numbers behind /metrics, read from the running server. Main thread, per scrape.
+
+import { formatHostAndPort } from '../../base/host-and-port.ts';
 import { readVersion } from '../../base/version.ts';
-import { formatHostAndPort } from '../../config/host-and-port.ts';
 import { nativeStatus } from '../../io/open-socket.ts';
 import { EVIDENCE_NAMES } from '../../loop/evidence.ts';
 import type { CounterTotals } from '../../metrics/counters.ts';
@@ -77,7 +78,7 @@ export class MetricsView implements MetricsSource {
 
   rewrittenUpstreams(): number {
     const replaced = this.#plane.registry.upstreams
-      .map((upstream) => upstream.server.replaces)
+      .map((upstream) => upstream.origin.replaces)
       .filter((replaces) => replaces !== null);
     return new Set(replaced).size;
   }

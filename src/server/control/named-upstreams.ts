@@ -3,10 +3,12 @@
 // to upstream-sources. Main thread.
 import { isIP } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Config, UpstreamAddress } from '../../config/config.ts';
-import { formatHostAndPort } from '../../config/host-and-port.ts';
-import { type DiscoverOptions, discoverUpstreams } from '../../discovery/discover.ts';
+import type { Endpoint } from '../../base/endpoint.ts';
+import { formatHostAndPort } from '../../base/host-and-port.ts';
+import type { Config } from '../../config/config.ts';
+import { discoverUpstreams } from '../../discovery/discover.ts';
 import type { Discovery, Notice } from '../../discovery/discovery.ts';
+import type { DiscoverOptions } from '../../discovery/search.ts';
 import { HostResolver } from '../../upstream/host-resolver.ts';
 
 /**
@@ -75,8 +77,8 @@ export class NamedUpstreams {
   /**
    * The addresses of an upstream that is given by name; null for one that is given by its address.
    */
-  addressesOf(upstream: UpstreamAddress): readonly string[] | null {
-    return this.#resolvers.get(upstream.host)?.addresses ?? null;
+  addressesOf({ host }: Endpoint): readonly string[] | null {
+    return this.#resolvers.get(host)?.addresses ?? null;
   }
 
   /** What people should know about hosts without an address. */
@@ -97,8 +99,8 @@ export class NamedUpstreams {
 
 function hostNames(config: Config): Set<string> {
   const lists = [config.upstreams, ...Object.values(config.zones).map((zone) => zone.upstreams)];
-  const upstreams = lists.flatMap((list) => (list === 'auto' ? [] : list));
-  return new Set(upstreams.map((upstream) => upstream.host).filter((host) => isIP(host) === 0));
+  const endpoints = lists.flatMap((list) => (list === 'auto' ? [] : list));
+  return new Set(endpoints.map(({ host }) => host).filter((host) => isIP(host) === 0));
 }
 
 /**
@@ -112,17 +114,17 @@ async function bootstrapServers(
   options: DiscoverOptions,
 ): Promise<string[]> {
   const configured = config.upstreams === 'auto' ? [] : config.upstreams;
-  const plain = configured
-    .filter(({ transport, host }) => (transport === 'udp' || transport === 'tcp') && isUsable(host))
-    .map(({ host, port }) => formatHostAndPort(host, port));
-  if (plain.length > 0) return plain;
-  const discovery = auto ?? (await discoverUpstreams(options));
-  return discovery.servers
-    .filter(({ address, tls }) => tls !== true && isUsable(address))
-    .map(({ address, port }) => formatHostAndPort(address, port));
+  const plain = configured.filter(isBootstrap);
+  const found =
+    plain.length > 0
+      ? plain
+      : (auto ?? (await discoverUpstreams(options))).upstreams
+          .map(({ endpoint }) => endpoint)
+          .filter(isBootstrap);
+  return found.map(({ host, port }) => formatHostAndPort(host, port));
 }
 
-/** Node's resolver takes no zone in a server's address. */
-function isUsable(host: string): boolean {
-  return isIP(host) !== 0 && !host.includes('%');
+/** Plain DNS at an address. Node's resolver takes no zone in it. */
+function isBootstrap({ transport, host }: Endpoint): boolean {
+  return (transport === 'udp' || transport === 'tcp') && isIP(host) !== 0 && !host.includes('%');
 }

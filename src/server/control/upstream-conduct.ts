@@ -16,7 +16,7 @@ export type UpstreamCondition = 'unasked' | 'unheard' | 'answers' | 'degraded';
 
 interface Seen {
   /** Whose numbers these are: a slot may be given to another upstream. */
-  readonly text: string;
+  readonly key: string;
   replies: number;
   errors: number;
   errorsInARow: number;
@@ -41,10 +41,10 @@ export class UpstreamConduct {
     const worse: RegisteredUpstream[] = [];
     const better: RegisteredUpstream[] = [];
     for (const upstream of upstreams) {
-      const { slot, text } = upstream.spec;
+      const { slot, key } = upstream.spec;
       let seen = this.#seen.get(slot);
-      if (seen?.text !== text) {
-        seen = { text, replies: 0, errors: 0, errorsInARow: 0 };
+      if (seen?.key !== key) {
+        seen = { key, replies: 0, errors: 0, errorsInARow: 0 };
         this.#seen.set(slot, seen);
       }
       const before = seen.errorsInARow >= MANY_ERRORS;

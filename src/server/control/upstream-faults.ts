@@ -3,23 +3,22 @@
 import type { FailureReason } from '../../upstream/exchange.ts';
 
 export class UpstreamFaults {
-  /** By the upstream’s text, then by reason: as many as there are upstreams and reasons. */
+  /** By the upstream’s key, then by reason: as many as there are upstreams and reasons. */
   readonly #texts = new Map<string, Map<FailureReason, string>>();
 
-  add(upstream: string, reason: FailureReason, text: string): void {
-    const known = this.#texts.get(upstream) ?? new Map<FailureReason, string>();
+  add(key: string, reason: FailureReason, text: string): void {
+    const known = this.#texts.get(key) ?? new Map<FailureReason, string>();
     known.set(reason, text);
-    this.#texts.set(upstream, known);
+    this.#texts.set(key, known);
   }
 
   /** The last message about failures of one kind; '' for none. */
-  textOf(upstream: string, reason: FailureReason): string {
-    return this.#texts.get(upstream)?.get(reason) ?? '';
+  textOf(key: string, reason: FailureReason): string {
+    return this.#texts.get(key)?.get(reason) ?? '';
   }
 
   /** Forgets all others. */
-  keep(upstreams: readonly string[]): void {
-    for (const upstream of this.#texts.keys())
-      if (!upstreams.includes(upstream)) this.#texts.delete(upstream);
+  keep(keys: readonly string[]): void {
+    for (const key of this.#texts.keys()) if (!keys.includes(key)) this.#texts.delete(key);
   }
 }

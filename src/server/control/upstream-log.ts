@@ -34,7 +34,7 @@ export class UpstreamLog {
 
   /** Compares the counters with the last time's. */
   look(upstreams: readonly RegisteredUpstream[]): void {
-    for (const { spec, server } of upstreams) {
+    for (const { spec, origin } of upstreams) {
       for (const reason of Object.values(FailureReason)) {
         const key = spec.slot * FAILURE_REASON_NAMES.length + reason;
         const total = this.#totals.upstreamFailures(spec.slot, reason);
@@ -44,11 +44,11 @@ export class UpstreamLog {
         // A server that answers with an error is at work: its errors are about names, not about
         // itself.
         const level = reason === FailureReason.rcode ? 'debug' : 'warn';
-        const cause = this.#faults.textOf(spec.text, reason);
+        const cause = this.#faults.textOf(spec.key, reason);
         this.#limiter.report(
-          `upstream ${spec.text} ${FAILURE_REASON_NAMES[reason]}`,
+          `upstream ${spec.key} ${FAILURE_REASON_NAMES[reason]}`,
           level,
-          { upstream: spec.text, reason: FAILURE_REASON_NAMES[reason], count, source: server.source },
+          { upstream: spec.text, reason: FAILURE_REASON_NAMES[reason], count, source: origin.source },
           `upstream ${spec.text} ${EXPLANATIONS[reason]}${cause === '' ? '' : `: ${cause}`}`,
         );
       }
@@ -58,8 +58,8 @@ export class UpstreamLog {
 
 /** Says that all that an upstream answers are errors, and that it is over. */
 export function logConduct(log: Log, conduct: ReturnType<UpstreamConduct['look']>): void {
-  for (const { spec, server } of conduct.worse) {
-    const fields = { upstream: spec.text, reason: 'rcode', source: server.source };
+  for (const { spec, origin } of conduct.worse) {
+    const fields = { upstream: spec.text, reason: 'rcode', source: origin.source };
     log.warn(fields, `upstream ${spec.text} answers, but with errors only (SERVFAIL, REFUSED or the like)`);
   }
   for (const { spec } of conduct.better) {

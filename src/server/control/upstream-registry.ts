@@ -1,44 +1,28 @@
 // Gives every upstream and every route (a zone's use of an upstream) its slot in shared memory, and
 // makes the routing that workers use. An upstream that stays keeps its slot, and with it its state
 // and its counters. Main thread.
-
+import { endpointKey, type FoundUpstream, type Origin } from '../../base/endpoint.ts';
 import { MAX_ROUTES, MAX_UPSTREAMS } from '../../base/slots.ts';
-import type { CheckQuestion, Policy, Transport } from '../../config/config.ts';
+import type { CheckQuestion, Policy } from '../../config/config.ts';
 import type { CounterTotals } from '../../metrics/counters.ts';
 import { MAX_CANDIDATES } from '../../upstream/selection.ts';
 import type { SharedUpstreamState } from '../../upstream/shared-state.ts';
-import type { UpstreamSpec } from '../../upstream/upstream.ts';
+import { specFor, type UpstreamSpec } from '../../upstream/upstream.ts';
 import type { RoutingSpec, ZoneSpec } from '../worker/routing-spec.ts';
-
-/** A server to be used, from any source. */
-export interface PlannedServer {
-  /** As people see it: 10.0.0.2:53, tls://1.1.1.1:853#one.one.one.one. */
-  readonly text: string;
-  readonly transport: Transport;
-  /** IP literal, zone kept. */
-  readonly host: string;
-  readonly port: number;
-  readonly serverName: string;
-  readonly path: string;
-  /** The file it was found in, or `configuration`. */
-  readonly source: string;
-  /** The loopback stub that it replaces. */
-  readonly replaces: string | null;
-}
 
 export interface PlannedZone {
   /** Lower case, no trailing dot; '.' for the root. */
   readonly suffix: string;
   readonly policy: Policy;
-  /** What its servers are asked when in doubt. */
+  /** What its upstreams are asked when in doubt. */
   readonly check: CheckQuestion;
-  readonly servers: readonly PlannedServer[];
+  readonly upstreams: readonly FoundUpstream[];
 }
 
-/** A server in use. */
+/** An upstream in use. */
 export interface RegisteredUpstream {
   readonly spec: UpstreamSpec;
-  readonly server: PlannedServer;
+  readonly origin: Origin;
   /** That of the first zone that uses it. */
   readonly check: CheckQuestion;
 }
@@ -51,7 +35,7 @@ export interface RegisteredRoute {
 }
 
 /**
- * Slots by name. A freed slot goes to the end of the queue: it is used again only when all others
+ * Slots by key. A freed slot goes to the end of the queue: it is used again only when all others
  * have been, long after the last query that was counted under it.
  */
 class SlotTable {
@@ -63,21 +47,21 @@ class SlotTable {
   }
 
   /**
-   * Frees the slots of all names but these, and gives new names a slot; those that find none are
-   * left out.
+   * Frees the slots of all keys but these, and gives new keys a slot; those that find none are left
+   * out.
    */
-  assign(names: readonly string[], onNew: (slot: number) => void): ReadonlyMap<string, number> {
-    const wanted = new Set(names);
-    for (const [name, slot] of this.#slots) {
-      if (wanted.has(name)) continue;
-      this.#slots.delete(name);
+  assign(keys: readonly string[], onNew: (slot: number) => void): ReadonlyMap<string, number> {
+    const wanted = new Set(keys);
+    for (const [key, slot] of this.#slots) {
+      if (wanted.has(key)) continue;
+      this.#slots.delete(key);
       this.#free.push(slot);
     }
-    for (const name of wanted) {
-      if (this.#slots.has(name)) continue;
+    for (const key of wanted) {
+      if (this.#slots.has(key)) continue;
       const slot = this.#free.shift();
       if (slot === undefined) break;
-      this.#slots.set(name, slot);
+      this.#slots.set(key, slot);
       onNew(slot);
     }
     return this.#slots;
@@ -95,8 +79,8 @@ export class UpstreamRegistry {
   readonly #totals: CounterTotals;
   readonly #upstreamSlots = new SlotTable(MAX_UPSTREAMS);
   readonly #routeSlots = new SlotTable(MAX_ROUTES);
-  /** A zone's servers as one text, and the partition that their data goes under. */
-  readonly #partitions = new Map<string, { servers: string; partition: number }>();
+  /** By zone: the keys of its upstreams, and the partition that their data goes under. */
+  readonly #partitions = new Map<string, { upstreams: string; partition: number }>();
   #lastPartition = 0;
 
   constructor(state: SharedUpstreamState, totals: CounterTotals) {
@@ -106,39 +90,46 @@ export class UpstreamRegistry {
 
   /** Takes over a new plan; zones[0] is the root. What exceeds the slots there are is left out. */
   update(zones: readonly PlannedZone[]): void {
-    const servers = new Map(zones.flatMap((zone) => zone.servers.map((server) => [server.text, server])));
-    const upstreamSlots = this.#upstreamSlots.assign([...servers.keys()], (slot) => {
-      this.#state.resetUpstream(slot);
-      this.#totals.restartUpstream(slot);
-    });
+    const keyed = zones.map((zone) => ({
+      zone,
+      keys: zone.upstreams.map(({ endpoint }) => endpointKey(endpoint)),
+    }));
+    const slots = this.#upstreamSlots.assign(
+      keyed.flatMap(({ keys }) => keys),
+      (slot) => {
+        this.#state.resetUpstream(slot);
+        this.#totals.restartUpstream(slot);
+      },
+    );
     const registered = new Map<string, RegisteredUpstream>();
-    for (const [text, server] of servers) {
-      const slot = upstreamSlots.get(text);
-      if (slot === undefined) continue;
-      const { transport, host, port, serverName, path } = server;
-      const spec = { slot, text, transport, host, port, serverName, path };
-      const { check } = zones.find((zone) => zone.servers.some((other) => other.text === text))!;
-      registered.set(text, { spec, server, check });
+    for (const { zone, keys } of keyed) {
+      for (const [index, key] of keys.entries()) {
+        const slot = slots.get(key);
+        if (slot === undefined || registered.has(key)) continue;
+        const upstream = zone.upstreams[index]!;
+        registered.set(key, { spec: specFor(slot, upstream), origin: upstream.origin, check: zone.check });
+      }
     }
-    const routeNames = zones.flatMap((zone) => zone.servers.map((server) => `${zone.suffix} ${server.text}`));
-    const routeSlots = this.#routeSlots.assign(routeNames, (slot) => {
-      this.#state.resetRoute(slot);
-      this.#totals.restartRoute(slot);
-    });
+    const routeSlots = this.#routeSlots.assign(
+      keyed.flatMap(({ zone, keys }) => keys.map((key) => routeKey(zone, key))),
+      (slot) => {
+        this.#state.resetRoute(slot);
+        this.#totals.restartRoute(slot);
+      },
+    );
     const routes: RegisteredRoute[] = [];
-    const zoneSpecs = zones.map((zone): ZoneSpec => {
+    const zoneSpecs = keyed.map(({ zone, keys }): ZoneSpec => {
       const own: RegisteredRoute[] = [];
-      for (const server of zone.servers) {
-        const upstream = registered.get(server.text);
-        const slot = routeSlots.get(`${zone.suffix} ${server.text}`);
+      for (const key of new Set(keys)) {
+        const upstream = registered.get(key);
+        const slot = routeSlots.get(routeKey(zone, key));
         if (upstream === undefined || slot === undefined || own.length === MAX_CANDIDATES) continue;
-        if (own.some((route) => route.slot === slot)) continue;
         own.push({ slot, upstream, zone: zone.suffix });
       }
       routes.push(...own);
       return {
         suffix: zone.suffix,
-        partition: this.#partitionOf(zone),
+        partition: this.#partitionOf(zone.suffix, keys),
         policy: zone.policy,
         routes: own.map((route) => ({ upstreamSlot: route.upstream.spec.slot, routeSlot: route.slot })),
       };
@@ -149,18 +140,19 @@ export class UpstreamRegistry {
   }
 
   /**
-   * The same number while the zone's servers are the same ones (in any order): their data stays
+   * The same number while the zone's upstreams are the same ones (in any order): their data stays
    * good.
    */
-  #partitionOf(zone: PlannedZone): number {
-    const servers = zone.servers
-      .map((server) => server.text)
-      .sort()
-      .join(' ');
-    const known = this.#partitions.get(zone.suffix);
-    if (known?.servers === servers) return known.partition;
+  #partitionOf(suffix: string, keys: readonly string[]): number {
+    const upstreams = keys.toSorted().join(' ');
+    const known = this.#partitions.get(suffix);
+    if (known?.upstreams === upstreams) return known.partition;
     const partition = ++this.#lastPartition;
-    this.#partitions.set(zone.suffix, { servers, partition });
+    this.#partitions.set(suffix, { upstreams, partition });
     return partition;
   }
+}
+
+function routeKey(zone: PlannedZone, key: string): string {
+  return `${zone.suffix} ${key}`;
 }

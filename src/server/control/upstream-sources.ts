@@ -1,20 +1,14 @@
 // Where the upstreams come from: the configuration, and what discovery finds for `auto` and for
 // loopback stubs. Follows the files and tells the control plane whenever the plan changes. Main
 // thread.
-
-import type { Config, ListenAddress, UpstreamAddress } from '../../config/config.ts';
-import { formatHostAndPort } from '../../config/host-and-port.ts';
-import { formatUpstream } from '../../config/upstream-address.ts';
-import {
-  type ConfiguredDiscovery,
-  type DiscoverOptions,
-  discoverUpstreams,
-  rewriteConfigured,
-} from '../../discovery/discover.ts';
-import type { DiscoveredServer, Discovery, Notice } from '../../discovery/discovery.ts';
+import { type Endpoint, type FoundUpstream, isFromConfiguration } from '../../base/endpoint.ts';
+import type { Config, ListenAddress } from '../../config/config.ts';
+import { discoverUpstreams, rewriteConfigured } from '../../discovery/discover.ts';
+import type { Discovery, Notice } from '../../discovery/discovery.ts';
+import type { DiscoverOptions } from '../../discovery/search.ts';
 import { type DiscoveryWatch, watchConfigured, watchDiscovery } from '../../discovery/watch.ts';
 import { NamedUpstreams } from './named-upstreams.ts';
-import type { PlannedServer, PlannedZone } from './upstream-registry.ts';
+import type { PlannedZone } from './upstream-registry.ts';
 
 /** What is known of all upstreams at one time. */
 export interface UpstreamPlan {
@@ -25,8 +19,8 @@ export interface UpstreamPlan {
 
 /** An explicit list of upstreams: the root's, or a zone's. */
 interface ExplicitList {
-  readonly upstreams: readonly UpstreamAddress[];
-  found: ConfiguredDiscovery;
+  readonly endpoints: readonly Endpoint[];
+  found: Discovery;
 }
 
 export class UpstreamSources {
@@ -34,7 +28,7 @@ export class UpstreamSources {
   readonly #options: DiscoverOptions;
   readonly #onPlan: (plan: UpstreamPlan) => void;
   readonly #onError: (error: unknown) => void;
-  /** The servers for `auto`; null if the configuration does not say auto. */
+  /** The upstreams for `auto`; null if the configuration does not say auto. */
   #auto: Discovery | null = null;
   /** By zone suffix; '.' is the root. */
   readonly #explicit = new Map<string, ExplicitList>();
@@ -62,13 +56,13 @@ export class UpstreamSources {
     onError: (error: unknown) => void,
   ): Promise<UpstreamSources> {
     const sources = new UpstreamSources(config, listen, onPlan, onError);
-    const lists: [string, 'auto' | readonly UpstreamAddress[]][] = [['.', config.upstreams]];
+    const lists: [string, 'auto' | readonly Endpoint[]][] = [['.', config.upstreams]];
     for (const [suffix, zone] of Object.entries(config.zones)) lists.push([suffix, zone.upstreams]);
     for (const [suffix, upstreams] of lists) {
       if (upstreams === 'auto') sources.#auto ??= await discoverUpstreams(sources.#options);
       else {
         const found = await rewriteConfigured(upstreams, sources.#options);
-        sources.#explicit.set(suffix, { upstreams, found });
+        sources.#explicit.set(suffix, { endpoints: upstreams, found });
       }
     }
     sources.#named = await NamedUpstreams.find(config, sources.#auto, sources.#options, () =>
@@ -90,11 +84,11 @@ export class UpstreamSources {
     for (const list of this.#explicit.values()) {
       // Without a stub among them there is nothing behind them to follow.
       if (list.found.files.length === 0) continue;
-      const onChange = (found: ConfiguredDiscovery) => {
+      const onChange = (found: Discovery) => {
         list.found = found;
         this.#onPlan(this.plan());
       };
-      this.#watches.push(watchConfigured(list.upstreams, this.#options, onChange, this.#onError, list.found));
+      this.#watches.push(watchConfigured(list.endpoints, this.#options, onChange, this.#onError, list.found));
     }
   }
 
@@ -109,20 +103,20 @@ export class UpstreamSources {
     const { policy, healthCheck } = this.#config.forward;
     const { type } = healthCheck;
     const check = { name: healthCheck.name, type };
-    const zones: PlannedZone[] = [{ suffix: '.', policy, check, servers: this.#serversOf('.') }];
+    const zones: PlannedZone[] = [{ suffix: '.', policy, check, upstreams: this.#upstreamsOf('.') }];
     for (const [suffix, zone] of Object.entries(this.#config.zones)) {
       zones.push({
         suffix,
         policy: zone.policy,
         check: zone.healthCheck,
-        servers: this.#serversOf(suffix),
+        upstreams: this.#upstreamsOf(suffix),
       });
     }
     // Split DNS that the stub did is done here (the configuration's own zones come first).
     const imported = this.#config.upstreams === 'auto' ? (this.#auto?.zones ?? []) : [];
-    for (const { suffix, servers } of imported) {
+    for (const { suffix, upstreams } of imported) {
       if (suffix in this.#config.zones) continue;
-      zones.push({ suffix, policy, check: { name: suffix, type }, servers: servers.map(fromDiscovery) });
+      zones.push({ suffix, policy, check: { name: suffix, type }, upstreams });
     }
     const notices = [this.#auto, ...[...this.#explicit.values()].map((list) => list.found)].flatMap(
       (discovery) => discovery?.notices ?? [],
@@ -130,55 +124,21 @@ export class UpstreamSources {
     return { zones, notices: [...notices, ...(this.#named?.notices() ?? [])] };
   }
 
-  #serversOf(suffix: string): PlannedServer[] {
+  #upstreamsOf(suffix: string): readonly FoundUpstream[] {
     const list = this.#explicit.get(suffix);
-    if (list === undefined) return (this.#auto?.servers ?? []).map(fromDiscovery);
-    return list.found.upstreams.flatMap((upstream) =>
-      upstream.kind === 'configured'
-        ? this.#fromConfiguration(upstream.upstream)
-        : fromDiscovery(upstream.server),
+    if (list === undefined) return this.#auto?.upstreams ?? [];
+    return list.found.upstreams.flatMap((upstream) => this.#atAddresses(upstream));
+  }
+
+  /** The upstream itself, or if it is given by name one for each of its addresses. */
+  #atAddresses(upstream: FoundUpstream): FoundUpstream[] {
+    const { endpoint, origin } = upstream;
+    const addresses = isFromConfiguration(upstream) ? this.#named?.addressesOf(endpoint) : null;
+    return (
+      addresses?.map((host) => ({
+        endpoint: { ...endpoint, host },
+        origin: { ...origin, hostName: endpoint.host },
+      })) ?? [upstream]
     );
   }
-
-  /** One server, or for an upstream given by name one for each of its addresses. */
-  #fromConfiguration(upstream: UpstreamAddress): PlannedServer[] {
-    const server = fromConfiguration(upstream);
-    const addresses = this.#named?.addressesOf(upstream) ?? null;
-    if (addresses === null) return [server];
-    return addresses.map((host) => ({ ...server, text: `${server.text} (${host})`, host }));
-  }
-}
-
-function fromConfiguration(upstream: UpstreamAddress): PlannedServer {
-  const { transport, host, port, serverName, path } = upstream;
-  return {
-    text: formatUpstream(upstream),
-    transport,
-    host,
-    port,
-    serverName,
-    path,
-    source: 'configuration',
-    replaces: null,
-  };
-}
-
-/**
- * Port of DNS over TLS (RFC 7858 §3.1), and that of plain DNS, for which discovery writes it down.
- */
-const TLS_PORT = 853;
-const PLAIN_PORT = 53;
-
-function fromDiscovery(server: DiscoveredServer): PlannedServer {
-  const { address, source } = server;
-  const replaces = server.replaces ?? null;
-  if (server.tls !== true) {
-    const text = formatHostAndPort(address, server.port);
-    const rest = { serverName: '', path: '', source, replaces };
-    return { text, transport: 'udp', host: address, port: server.port, ...rest };
-  }
-  const port = server.port === PLAIN_PORT ? TLS_PORT : server.port;
-  const serverName = server.serverName ?? '';
-  const upstream = { text: '', transport: 'tls', host: address, port, serverName, path: '' } as const;
-  return { ...fromConfiguration(upstream), source, replaces };
 }

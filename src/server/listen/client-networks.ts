@@ -2,8 +2,8 @@
 // Internet, and the machine's own: its interfaces' and those on its links (link-networks.ts), never
 // what lies behind a gateway. An open resolver is a weapon against others (RFC 5358, RFC 5625 §6).
 import { networkInterfaces } from 'node:os';
+import { parseIp } from '../../base/ip-address.ts';
 import { parseCidr } from '../../config/cidr.ts';
-import { parseIp } from '../../config/ip-address.ts';
 import { type NetworkWords, networkWords } from '../../pipeline/client-gate.ts';
 import { type LinkNetwork, readLinkNetworks } from './link-networks.ts';
 

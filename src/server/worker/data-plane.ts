@@ -111,8 +111,7 @@ export class DataPlane {
       clock,
       counters,
       state,
-      onFault: (upstream, reason, text) =>
-        tell({ type: 'upstream-fault', upstream: upstream.text, reason, text }),
+      onFault: (upstream, reason, text) => tell({ type: 'upstream-fault', key: upstream.key, reason, text }),
     });
     this.#publishing = setInterval(() => this.#publish(), PUBLISH_MS);
   }

@@ -43,7 +43,7 @@ export class Routing {
     }
     for (const upstreamSpec of spec.upstreams) {
       const existing = this.#upstreams.get(upstreamSpec.slot);
-      if (existing !== undefined && existing.text === upstreamSpec.text) continue;
+      if (existing?.spec.key === upstreamSpec.key && existing.text === upstreamSpec.text) continue;
       if (existing !== undefined) leaving.push(existing);
       this.#upstreams.set(upstreamSpec.slot, await Upstream.open(upstreamSpec, this.#options));
     }

@@ -68,7 +68,8 @@ export type FromWorker =
   /** Why a connection toward an upstream, or a query over one, failed. */
   | {
       readonly type: 'upstream-fault';
-      readonly upstream: string;
+      /** endpointKey() of the upstream. */
+      readonly key: string;
       readonly reason: FailureReason;
       readonly text: string;
     }

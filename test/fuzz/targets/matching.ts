@@ -41,7 +41,7 @@ export const matching: FuzzTarget = {
     sink = await openDatagramSocket({ address: '127.0.0.1', port: 0 }, { onBatch() {}, onError() {} });
     const counters = new Counters(createCounterBlock());
     exchange = await UdpExchange.open({
-      address: '127.0.0.1',
+      host: '127.0.0.1',
       port: sink.localPort,
       random,
       clock,

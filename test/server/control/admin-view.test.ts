@@ -1,6 +1,7 @@
 // What the admin listener is told: ready while any route may work; no flush that workers could not
 // read.
 import { describe, expect, it } from 'vitest';
+import { FROM_CONFIGURATION, plainEndpoint } from '../../../src/base/endpoint.ts';
 import { loadConfig } from '../../../src/config/load.ts';
 import { CounterTotals } from '../../../src/metrics/counters.ts';
 import { AdminView } from '../../../src/server/control/admin-view.ts';
@@ -14,20 +15,9 @@ function view() {
   const totals = new CounterTotals();
   const state = new SharedUpstreamState();
   const registry = new UpstreamRegistry(state, totals);
-  const server = {
-    text: '192.0.2.1:53',
-    transport: 'udp',
-    host: '192.0.2.1',
-    port: 53,
-    serverName: '',
-    path: '',
-    source: 'configuration',
-    replaces: null,
-  } as const;
+  const upstreams = [{ endpoint: plainEndpoint('192.0.2.1'), origin: FROM_CONFIGURATION }];
   const check = { name: '.', type: 'NS' } as const;
-  registry.update(
-    ['.', 'local'].map((suffix) => ({ suffix, policy: 'random' as const, check, servers: [server] })),
-  );
+  registry.update(['.', 'local'].map((suffix) => ({ suffix, policy: 'random' as const, check, upstreams })));
   const orders: unknown[] = [];
   const supervisor = {
     running: 1,

@@ -2,6 +2,7 @@
 // middle of a change. Real workers, from the built program.
 import { createSocket } from 'node:dgram';
 import { afterEach, describe, expect, it } from 'vitest';
+import { FROM_CONFIGURATION, plainEndpoint } from '../../../src/base/endpoint.ts';
 import type { Log } from '../../../src/base/log.ts';
 import { loadConfig } from '../../../src/config/load.ts';
 import { supportsReusePort } from '../../../src/io/open-socket.ts';
@@ -12,6 +13,7 @@ import type { Supervisor as SupervisorType } from '../../../src/server/control/s
 import type { RoutingSpec } from '../../../src/server/worker/routing-spec.ts';
 import type { WorkerOrder } from '../../../src/server/worker/worker-channel.ts';
 import { SharedUpstreamState } from '../../../src/upstream/shared-state.ts';
+import { specFor } from '../../../src/upstream/upstream.ts';
 import { answer } from '../../kit/answers.ts';
 import { askUdp } from '../../kit/dns-client.ts';
 import { startScriptedUpstream } from '../../kit/scripted-upstream.ts';
@@ -111,15 +113,8 @@ describe('a change of all workers', () => {
     await supervisor.broadcast(DEADLY);
     // By now their successors have been given what they start with, and load their code.
     await sleep(60);
-    const spec = {
-      slot: 0,
-      text: `127.0.0.1:${upstream.port}`,
-      transport: 'udp',
-      host: '127.0.0.1',
-      port: upstream.port,
-      serverName: '',
-      path: '',
-    } as const;
+    const endpoint = plainEndpoint('127.0.0.1', upstream.port);
+    const spec = specFor(0, { endpoint, origin: FROM_CONFIGURATION });
     await supervisor.useRouting({
       upstreams: [spec],
       zones: [{ suffix: '.', partition: 1, policy: 'random', routes: [{ upstreamSlot: 0, routeSlot: 0 }] }],

@@ -9,9 +9,9 @@ let totals: CounterTotals;
 let counters: Counters;
 let conduct: UpstreamConduct;
 
-const upstream = (text: string) => ({ spec: { slot: SLOT, text } }) as RegisteredUpstream;
-const look = (text = '192.0.2.1:53') => {
-  const { worse, better } = conduct.look([upstream(text)]);
+const upstream = (key: string) => ({ spec: { slot: SLOT, key } }) as RegisteredUpstream;
+const look = (key = 'udp://192.0.2.1:53#') => {
+  const { worse, better } = conduct.look([upstream(key)]);
   return [worse.length, better.length];
 };
 const answers = (count: number, errors: number) => {
@@ -64,6 +64,6 @@ it('starts at nothing for another upstream in the same slot', () => {
   answers(10, 10);
   expect(look()).toEqual([1, 0]);
   totals.restartUpstream(SLOT);
-  expect(look('192.0.2.2:53')).toEqual([0, 0]);
+  expect(look('udp://192.0.2.2:53#')).toEqual([0, 0]);
   expect(conduct.conditionOf(SLOT)).toBe('unasked');
 });

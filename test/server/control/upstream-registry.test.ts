@@ -1,34 +1,23 @@
 // Slots and partitions: what stays keeps its place, what changes never inherits another's numbers
 // or data.
 import { beforeEach, describe, expect, it } from 'vitest';
+import { type FoundUpstream, FROM_CONFIGURATION, plainEndpoint } from '../../../src/base/endpoint.ts';
 import { MAX_UPSTREAMS } from '../../../src/base/slots.ts';
 import { Counters, CounterTotals, createCounterBlock } from '../../../src/metrics/counters.ts';
-import {
-  type PlannedServer,
-  type PlannedZone,
-  UpstreamRegistry,
-} from '../../../src/server/control/upstream-registry.ts';
+import { type PlannedZone, UpstreamRegistry } from '../../../src/server/control/upstream-registry.ts';
 import { MAX_CANDIDATES } from '../../../src/upstream/selection.ts';
 import { SharedUpstreamState, UpstreamState } from '../../../src/upstream/shared-state.ts';
 
-function server(host: string, source = 'configuration'): PlannedServer {
-  return {
-    text: `${host}:53`,
-    transport: 'udp',
-    host,
-    port: 53,
-    serverName: '',
-    path: '',
-    source,
-    replaces: null,
-  };
-}
+const given = (host: string): FoundUpstream => ({
+  endpoint: plainEndpoint(host),
+  origin: FROM_CONFIGURATION,
+});
 
 const zone = (suffix: string, ...hosts: string[]): PlannedZone => ({
   suffix,
   policy: 'random',
   check: { name: suffix, type: 'NS' },
-  servers: hosts.map((host) => server(host)),
+  upstreams: hosts.map(given),
 });
 
 describe('upstream-registry', () => {
@@ -44,9 +33,11 @@ describe('upstream-registry', () => {
     totals.add(block);
     registry = new UpstreamRegistry(state, totals);
   });
-  const slotOf = (host: string) => registry.upstreams.find(({ spec }) => spec.host === host)!.spec.slot;
+  const slotOf = (host: string) =>
+    registry.upstreams.find(({ spec }) => spec.endpoint.host === host)!.spec.slot;
   const routeOf = (suffix: string, host: string) =>
-    registry.routes.find((route) => route.zone === suffix && route.upstream.spec.host === host)!.slot;
+    registry.routes.find((route) => route.zone === suffix && route.upstream.spec.endpoint.host === host)!
+      .slot;
   const partitionOf = (suffix: string) =>
     registry.routing.zones.find((candidate) => candidate.suffix === suffix)!.partition;
 
@@ -124,12 +115,23 @@ describe('upstream-registry', () => {
     expect(registry.routing.zones[0]!.routes).toHaveLength(1);
   });
 
+  it('takes a server that is spelled in two ways once, with the text of the first', () => {
+    registry.update([zone('.', '2001:DB8::1', '2001:db8:0::1'), zone('local', '2001:db8::1')]);
+    expect(registry.upstreams.map(({ spec }) => spec.text)).toEqual(['[2001:DB8::1]:53']);
+    expect(registry.routing.zones.map(({ routes }) => routes.length)).toEqual([1, 1]);
+    const slot = registry.upstreams[0]!.spec.slot;
+    registry.update([zone('.', '2001:db8::1')]);
+    expect(registry.upstreams.map(({ spec }) => [spec.slot, spec.text])).toEqual([
+      [slot, '[2001:db8::1]:53'],
+    ]);
+  });
+
   it('leaves out what exceeds the candidates of a zone and the slots there are', () => {
     const hosts = Array.from({ length: MAX_UPSTREAMS + 10 }, (_, i) => `10.0.${i >> 8}.${i & 255}`);
     registry.update([zone('.', ...hosts)]);
     expect(registry.upstreams).toHaveLength(MAX_UPSTREAMS);
     expect(registry.routing.zones[0]!.routes).toHaveLength(MAX_CANDIDATES);
     registry.update([zone('.', '10.9.9.9')]);
-    expect(registry.upstreams.map(({ spec }) => spec.host)).toEqual(['10.9.9.9']);
+    expect(registry.upstreams.map(({ spec }) => spec.endpoint.host)).toEqual(['10.9.9.9']);
   });
 });

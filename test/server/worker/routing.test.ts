@@ -2,22 +2,20 @@
 // their count.
 import { afterEach, describe, expect, it } from 'vitest';
 import { Clock } from '../../../src/base/clock.ts';
+import { FROM_CONFIGURATION, plainEndpoint } from '../../../src/base/endpoint.ts';
 import { RandomPool } from '../../../src/base/random.ts';
 import { Counters, createCounterBlock } from '../../../src/metrics/counters.ts';
 import { Routing } from '../../../src/server/worker/routing.ts';
 import type { RoutingSpec } from '../../../src/server/worker/routing-spec.ts';
 import { SharedUpstreamState } from '../../../src/upstream/shared-state.ts';
-import type { UpstreamSpec } from '../../../src/upstream/upstream.ts';
+import { specFor, type UpstreamSpec } from '../../../src/upstream/upstream.ts';
 
-const upstream = (slot: number, port: number): UpstreamSpec => ({
-  slot,
-  text: `127.0.0.1:${port}`,
-  transport: 'tcp', // Connects only when asked: nothing is opened here.
-  host: '127.0.0.1',
-  port,
-  serverName: '',
-  path: '',
-});
+// By TCP, which connects only when asked: nothing is opened here.
+const upstream = (slot: number, port: number): UpstreamSpec =>
+  specFor(slot, {
+    endpoint: { ...plainEndpoint('127.0.0.1', port), transport: 'tcp' },
+    origin: FROM_CONFIGURATION,
+  });
 
 const spec = (upstreams: UpstreamSpec[], ...zones: [string, number, number[]][]): RoutingSpec => ({
   upstreams,
@@ -51,8 +49,8 @@ describe('routing', () => {
       spec([upstream(0, 1), upstream(1, 2)], ['.', 1, [0, 1]], ['local', 2, [1]]),
     );
     expect(table.zones.map((zone) => [zone.suffix, zone.upstreams.map((one) => one.text)])).toEqual([
-      ['.', ['127.0.0.1:1', '127.0.0.1:2']],
-      ['local', ['127.0.0.1:2']],
+      ['.', ['tcp://127.0.0.1:1', 'tcp://127.0.0.1:2']],
+      ['local', ['tcp://127.0.0.1:2']],
     ]);
     expect(table.root.routeSlots).toEqual([10, 11]);
     expect(table.zones[1]!.routeSlots).toEqual([21]);
@@ -65,14 +63,14 @@ describe('routing', () => {
     const after = await routing.apply(spec([upstream(0, 1), upstream(1, 3)], ['.', 2, [0, 1]]));
     expect(after.root.upstreams[0]).toBe(before.root.upstreams[0]);
     expect(after.root.upstreams[1]).not.toBe(before.root.upstreams[1]);
-    expect(after.root.upstreams[1]!.text).toBe('127.0.0.1:3');
+    expect(after.root.upstreams[1]!.text).toBe('tcp://127.0.0.1:3');
   });
 
   it('leaves the zones of flights under way as they were', async () => {
     const routing = create();
     const before = await routing.apply(spec([upstream(0, 1)], ['.', 1, [0]]));
     await routing.apply(spec([upstream(1, 2)], ['.', 2, [1]]));
-    expect(before.root.upstreams[0]!.text).toBe('127.0.0.1:1');
+    expect(before.root.upstreams[0]!.text).toBe('tcp://127.0.0.1:1');
   });
 
   it('knows no upstream until it is told of one', async () => {

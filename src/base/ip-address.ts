@@ -1,6 +1,5 @@
 // IP literals to bytes and back to the one canonical text (RFC 5952), so that two spellings of an
-// address compare equal. Called by the address parsers of this folder; the data path has its own
-// words-and-offsets form.
+// address compare equal. The data path has its own words-and-offsets form.
 import { isIPv4, isIPv6 } from 'node:net';
 
 /** A parsed address. */
@@ -105,4 +104,14 @@ export function isLoopback(address: IpAddress): boolean {
   if (address.family === 4) return bytes[0] === 127;
   if (isMapped(bytes)) return bytes[12] === 127;
   return bytes[15] === 1 && bytes.subarray(0, 15).every((byte) => byte === 0);
+}
+
+/**
+ * One spelling per address, to compare addresses by: as formatIp writes it, but IPv4-mapped as
+ * IPv4. Text that is no address comes back as it is.
+ */
+export function canonicalAddress(text: string): string {
+  const address = parseIp(text);
+  if (address === null) return text;
+  return isMapped(address.bytes) ? address.bytes.subarray(12).join('.') : formatIp(address);
 }

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { formatUpstream, parseUpstream } from '../../src/config/upstream-address.ts';
+import { formatEndpoint } from '../../src/base/endpoint.ts';
+import { parseUpstream } from '../../src/config/parse-upstream.ts';
 
 describe('an upstream address', () => {
   it.each([
@@ -24,9 +25,8 @@ describe('an upstream address', () => {
     ['https://[2001:db8::1]:8443/q', 'https://[2001:db8::1]:8443/q'],
   ])('%s is written %s', (text, canonical) => {
     const upstream = parseUpstream(text);
-    expect(upstream.text).toBe(text);
-    expect(formatUpstream(upstream)).toBe(canonical);
-    expect(formatUpstream(parseUpstream(canonical))).toBe(canonical);
+    expect(formatEndpoint(upstream)).toBe(canonical);
+    expect(formatEndpoint(parseUpstream(canonical))).toBe(canonical);
   });
 
   it('has the name that the certificate must carry', () => {
@@ -79,8 +79,8 @@ describe('an upstream address', () => {
     fc.assert(
       fc.property(text, (written) => {
         try {
-          const canonical = formatUpstream(parseUpstream(written));
-          expect(formatUpstream(parseUpstream(canonical))).toBe(canonical);
+          const canonical = formatEndpoint(parseUpstream(written));
+          expect(formatEndpoint(parseUpstream(canonical))).toBe(canonical);
         } catch (error) {
           expect(error).toHaveProperty('name', 'InvalidValue');
         }

@@ -8,7 +8,7 @@ import {
   isMulticastOrBroadcast,
   isUnspecified,
   parseIp,
-} from '../../src/config/ip-address.ts';
+} from '../../src/base/ip-address.ts';
 
 describe('an IP literal', () => {
   it.each([

@@ -1,17 +1,16 @@
 // The upstream syntax: [udp://]ADDR[:PORT], tcp://ADDR[:PORT], tls://ADDR[:PORT][#server-name],
-// https://HOST[:PORT]/PATH. Called by schema ("auto" is dealt with there); formatUpstream gives the
-// one text used in logs, metrics and /upstreams.
-import type { Transport, UpstreamAddress } from './config.ts';
-import { formatHostAndPort, parseHostAndPort } from './host-and-port.ts';
+// https://HOST[:PORT]/PATH. Called by the table of settings ("auto" is dealt with there);
+// base/endpoint.ts writes an endpoint back as text.
+import { DEFAULT_PORTS, type Endpoint, type Transport } from '../base/endpoint.ts';
+import { isLinkLocalIpv6, isMulticastOrBroadcast, isUnspecified, parseIp } from '../base/ip-address.ts';
+import { parseHostAndPort } from './host-and-port.ts';
 import { InvalidValue, showValue } from './invalid-value.ts';
-import { isLinkLocalIpv6, isMulticastOrBroadcast, isUnspecified, parseIp } from './ip-address.ts';
 
-const DEFAULT_PORT: Readonly<Record<Transport, number>> = { udp: 53, tcp: 53, tls: 853, https: 443 };
 /** RFC 8484 §4.1.1 leaves the path to the server; this one is what the public ones use. */
-const DEFAULT_PATH = '/dns-query';
+const DEFAULT_URL_PATH = '/dns-query';
 
 /** Throws InvalidValue. */
-export function parseUpstream(text: string): UpstreamAddress {
+export function parseUpstream(text: string): Endpoint {
   const scheme = /^([A-Za-z][A-Za-z0-9+.-]*):\/\/(.*)$/s.exec(text);
   const transport = scheme === null ? 'udp' : parseTransport(scheme[1]!.toLowerCase(), text);
   const rest = scheme === null ? text : scheme[2]!;
@@ -34,7 +33,7 @@ function parseTransport(scheme: string, text: string): Transport {
   );
 }
 
-function parseSocketAddress(text: string, transport: Transport, rest: string): UpstreamAddress {
+function parseSocketAddress(text: string, transport: Transport, rest: string): Endpoint {
   const hash = rest.indexOf('#');
   const authority = hash < 0 ? rest : rest.slice(0, hash);
   const afterHash = hash < 0 ? '' : rest.slice(hash + 1);
@@ -49,14 +48,8 @@ function parseSocketAddress(text: string, transport: Transport, rest: string): U
   const { host, port } = parseHostAndPort(authority);
   checkHost(host, text);
   const serverName = transport === 'tls' ? parseServerName(afterHash, hash >= 0, host, text) : '';
-  return {
-    text,
-    transport,
-    host,
-    port: checkPort(port ?? DEFAULT_PORT[transport], text),
-    serverName,
-    path: '',
-  };
+  const settledPort = checkPort(port ?? DEFAULT_PORTS[transport], text);
+  return { transport, host, port: settledPort, serverName, urlPath: '' };
 }
 
 function parseServerName(afterHash: string, written: boolean, host: string, text: string): string {
@@ -72,27 +65,21 @@ function parseServerName(afterHash: string, written: boolean, host: string, text
   return name.host;
 }
 
-function parseHttps(text: string, rest: string): UpstreamAddress {
+function parseHttps(text: string, rest: string): Endpoint {
   const slash = rest.indexOf('/');
   const authority = slash < 0 ? rest : rest.slice(0, slash);
-  const path = slash < 0 ? DEFAULT_PATH : rest.slice(slash);
+  const urlPath = slash < 0 ? DEFAULT_URL_PATH : rest.slice(slash);
   if (authority.includes('@')) throw new InvalidValue('an https:// upstream takes no user name or password');
   if (/[{}#?]/.test(rest)) {
     throw new InvalidValue(`${showValue(text)}: give the path only, without {?dns}, a query or a fragment`);
   }
-  if (!/^[\x21-\x7e]*$/.test(path))
+  if (!/^[\x21-\x7e]*$/.test(urlPath))
     throw new InvalidValue(`${showValue(text)}: the path must be plain ASCII`);
   const { host, port } = parseHostAndPort(authority);
   checkHost(host, text);
   const serverName = parseIp(host) === null ? host : '';
-  return {
-    text,
-    transport: 'https',
-    host,
-    port: checkPort(port ?? DEFAULT_PORT.https, text),
-    serverName,
-    path,
-  };
+  const settledPort = checkPort(port ?? DEFAULT_PORTS.https, text);
+  return { transport: 'https', host, port: settledPort, serverName, urlPath };
 }
 
 function checkHost(host: string, text: string): void {
@@ -110,18 +97,4 @@ function checkHost(host: string, text: string): void {
 function checkPort(port: number, text: string): number {
   if (port === 0) throw new InvalidValue(`${showValue(text)}: the port must be a number from 1 to 65535`);
   return port;
-}
-
-/**
- * The canonical text: "10.0.0.2:53", "tcp://10.0.0.2:53", "tls://1.1.1.1:853#one.one.one.one",
- * "https://dns.example:443/dns-query".
- */
-export function formatUpstream(upstream: UpstreamAddress): string {
-  const authority = formatHostAndPort(upstream.host, upstream.port);
-  if (upstream.transport === 'udp') return authority;
-  const hash =
-    upstream.transport === 'tls' && upstream.serverName !== '' && upstream.serverName !== upstream.host
-      ? `#${upstream.serverName}`
-      : '';
-  return `${upstream.transport}://${authority}${upstream.path}${hash}`;
 }
