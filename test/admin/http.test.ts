@@ -2,6 +2,7 @@ import { on, once } from 'node:events';
 import { createConnection, type Socket } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type AdminOptions, type AdminServer, startAdmin } from '../../src/admin/http.ts';
+import { parseUpstream } from '../../src/config/parse-upstream.ts';
 import { UnloopError } from '../../src/base/errors.ts';
 import { createExposition } from '../../src/metrics/exposition.ts';
 import { parsePrometheusText } from '../kit/prometheus-text.ts';
@@ -95,6 +96,21 @@ describe('routes', () => {
       loop: { clusterKey: '***', ring: 'default' },
       upstreams: [{ text: 'https://***@doh.example/q', host: 'doh.example' }],
     });
+  });
+
+  it('/config shows upstreams with the names that it has always had', async () => {
+    source.configNow = { upstreams: [parseUpstream('https://doh.example/q')] };
+    const { text } = await ask(server, 'GET', '/config');
+    expect(JSON.parse(text).upstreams).toEqual([
+      {
+        text: 'https://doh.example:443/q',
+        transport: 'https',
+        host: 'doh.example',
+        port: 443,
+        serverName: 'doh.example',
+        path: '/q',
+      },
+    ]);
   });
 
   it('/ is the status page', async () => {

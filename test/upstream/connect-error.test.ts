@@ -8,7 +8,7 @@ import {
 } from '../../src/upstream/connect-error.ts';
 import { createTcpConnector, createTlsConnector } from '../../src/upstream/stream-connector.ts';
 
-const server = { address: '127.0.0.1', port: 853, serverName: 'dns.example' };
+const server = { host: '127.0.0.1', port: 853, serverName: 'dns.example' };
 const TCP = createTcpConnector('127.0.0.1', 53);
 const DOT = createTlsConnector({ ...server, protocols: ['dot'] });
 const DOH = createTlsConnector({ ...server, protocols: ['h2', 'http/1.1'] });
