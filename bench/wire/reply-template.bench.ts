@@ -3,6 +3,7 @@
 import { bench, describe } from 'vitest';
 import { copyBytes } from '../../src/base/word-bytes.ts';
 import { writeUint16 } from '../../src/wire/bytes.ts';
+import { NO_EDE } from '../../src/wire/ede.ts';
 import { HEADER_LENGTH } from '../../src/wire/header.ts';
 import { ParsedQuery, parseQuery } from '../../src/wire/query.ts';
 import { writeErrorReply } from '../../src/wire/reply.ts';
@@ -19,7 +20,7 @@ const query = bytesOf(message, new Uint8Array(4096 - message.length));
 const q = new ParsedQuery();
 parseQuery(query, message.length, q);
 const out = new Uint8Array(4096);
-const written = writeErrorReply(query, q, out, SERVFAIL, -1, null);
+const written = writeErrorReply(query, q, out, SERVFAIL, NO_EDE);
 
 /** The reply without its question: header before, OPT after. */
 const head = out.slice(0, HEADER_LENGTH);
@@ -45,7 +46,7 @@ const sink = { sum: 0 };
 
 describe(`${BATCH} SERVFAIL replies with OPT`, () => {
   bench('field by field', () => {
-    for (let i = 0; i < BATCH; i++) sink.sum += writeErrorReply(query, q, out, SERVFAIL, -1, null);
+    for (let i = 0; i < BATCH; i++) sink.sum += writeErrorReply(query, q, out, SERVFAIL, NO_EDE);
   });
   bench('from a template', () => {
     for (let i = 0; i < BATCH; i++) sink.sum += copyTemplate();

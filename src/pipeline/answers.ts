@@ -54,9 +54,9 @@ export class Answers {
   }
 
   /** Answers a query with an error at once. */
-  error(query: ClientQuery, rcode: number, { code, text }: Ede): void {
+  error(query: ClientQuery, rcode: number, reason: Ede): void {
     const out = query.replyTo.reserve();
-    const length = writeErrorReply(query.message, query.parsed, out, rcode, code, text);
+    const length = writeErrorReply(query.message, query.parsed, out, rcode, reason);
     this.#send(query, out, length, rcode);
   }
 
@@ -90,9 +90,8 @@ export class Answers {
   }
 
   /** Makes the message in `out` the query's own answer, and sends it. */
-  #restore(query: ClientQuery, out: Uint8Array, length: number, rcode: number, { code, text }: Ede): void {
-    const { message, parsed, sizeLimit } = query;
-    const end = restoreForClient(out, length, message, parsed, rcode, code, text, sizeLimit);
+  #restore(query: ClientQuery, out: Uint8Array, length: number, rcode: number, reason: Ede): void {
+    const end = restoreForClient(out, length, query, rcode, reason);
     this.#send(query, out, end, rcode);
   }
 
@@ -112,12 +111,11 @@ export class Answers {
   }
 
   /** Answers one waiter with a message without OPT, and releases the waiter. */
-  #give(waiter: Waiter, message: Uint8Array, length: number, rcode: number, { code, text }: Ede): void {
+  #give(waiter: Waiter, message: Uint8Array, length: number, rcode: number, reason: Ede): void {
     const out = waiter.replyTo.reserve();
     // What is longer than the sink can carry need not be copied: it is truncated anyway.
     copyBytes(message, 0, out, 0, Math.min(length, out.length));
-    const limit = waiter.sizeLimit;
-    const end = restoreForClient(out, length, waiter.named, waiter, rcode, code, text, limit);
+    const end = restoreForClient(out, length, waiter, rcode, reason);
     this.#send(waiter, out, end, rcode);
     this.#settle(waiter);
   }

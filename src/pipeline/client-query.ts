@@ -3,18 +3,21 @@
 // outlives handle() copies what it needs (waiter.ts, flight.ts).
 import { SERVER_UDP_SIZE } from '../wire/edns.ts';
 import { ParsedQuery } from '../wire/query.ts';
+import type { AnsweredClient, ClientQuestion } from '../wire/restore.ts';
 import { NO_SINK, type Recipient, type ReplySink } from './reply-sink.ts';
 
 const MAX_STREAM_BYTES = 65_535;
 const NO_MESSAGE = new Uint8Array(0);
 const NO_PEERS = new Int32Array(0);
 
-export class ClientQuery implements Recipient {
+export class ClientQuery implements Recipient, AnsweredClient {
   /** The receive buffer; the message is its first `length` bytes. */
   message: Uint8Array = NO_MESSAGE;
   length = 0;
   /** What parseQuery() read in the message. */
   readonly parsed = new ParsedQuery();
+  /** The part of it that an answer depends on. */
+  readonly question: ClientQuestion = this.parsed;
   replyTo: ReplySink = NO_SINK;
   /** The client's address and ours: peer words from peerOffset (io/datagram-socket.ts). */
   peers: Int32Array = NO_PEERS;
@@ -29,6 +32,11 @@ export class ClientQuery implements Recipient {
     this.replyTo = replyTo;
     this.peers = peers;
     this.peerOffset = peerOffset;
+  }
+
+  /** QNAME as the client spells it is in its own message. */
+  get named(): Uint8Array {
+    return this.message;
   }
 
   get overStream(): boolean {

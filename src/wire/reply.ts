@@ -4,6 +4,7 @@
 // §4.1.1, RFC 6891 §7, RFC 8914).
 import { copyBytes } from '../base/word-bytes.ts';
 import { Opcode, Rcode } from './codes.ts';
+import type { Ede } from './ede.ts';
 import { appendEde, edeOptionLength, SERVER_UDP_SIZE, writeOpt } from './edns.ts';
 import {
   FLAG_CD,
@@ -36,23 +37,22 @@ export interface AnsweredQuery {
 /**
  * Writes the answer `rcode` (all 12 bits) to `query` into `out`, at least 512 bytes, and returns
  * its length. `out` may be the query's own buffer. The question is repeated in the client's letter
- * case. OPT is added if the query had it, and with it the Extended DNS Error `edeCode` (−1: none)
- * and its text, as far as the client's size allows.
+ * case. OPT is added if the query had it, and with it the Extended DNS Error `reason` as far as the
+ * client's size allows.
  */
 export function writeErrorReply(
   query: Uint8Array,
   q: AnsweredQuery,
   out: Uint8Array,
   rcode: number,
-  edeCode: number,
-  edeText: Uint8Array | null,
+  reason: Ede,
 ): number {
   const end = writeHead(query, q, out, 0, rcode);
   if (!q.hasOpt) return end;
   const optEnd = writeOpt(out, end, SERVER_UDP_SIZE, rcode, q.dnssecOk);
   const sizeLimit = Math.min(q.udpSize, out.length);
-  if (edeCode < 0 || optEnd + edeOptionLength(edeText) > sizeLimit) return optEnd;
-  return appendEde(out, end, optEnd, edeCode, edeText);
+  if (reason.code < 0 || optEnd + edeOptionLength(reason.text) > sizeLimit) return optEnd;
+  return appendEde(out, end, optEnd, reason.code, reason.text);
 }
 
 /**

@@ -2,6 +2,7 @@
 // case of QNAME, RD, CD, OPT and size. Called once per answer, for cache hits and for every waiter
 // (RFC 6891 §6.1.1, §7; RFC 8914 §3).
 import { copyBytes } from '../base/word-bytes.ts';
+import type { Ede } from './ede.ts';
 import { appendEde, edeOptionLength, OPT_LENGTH, SERVER_UDP_SIZE, writeOpt } from './edns.ts';
 import {
   FLAG_AD,
@@ -34,6 +35,15 @@ export interface ClientQuestion {
   readonly dnssecOk: boolean;
 }
 
+/** Whom an answer is made for. */
+export interface AnsweredClient {
+  readonly question: ClientQuestion;
+  /** A message with QNAME at byte 12, in the client's letter case. */
+  readonly named: Uint8Array;
+  /** The longest answer that it takes, bytes. */
+  readonly sizeLimit: number;
+}
+
 /**
  * Flags of the message that the client does not get: they are its own, set here, or must be zero
  * (Z: RFC 1035 §4.1.1).
@@ -42,23 +52,20 @@ const FOREIGN_FLAGS = FLAG_QR | OPCODE_MASK | FLAG_RD | FLAG_RA | FLAG_Z | FLAG_
 
 /**
  * Turns the message in out[0 … length−1] (one question, uncompressed, at 12; no OPT) into a
- * client's answer and returns its length. QNAME is copied from the message `named`, which has it in
- * the client's letter case. `rcode` is the whole RCODE: its upper 8 bits go into OPT, the lower 4
- * are already in the header. An answer longer than `sizeLimit` loses first its EDE (edeCode −1:
- * there is none), then additional records that nobody asked for; after that TC is set, and it keeps
- * the whole answer records that fit. `out` has room for OPT and EDE as far as sizeLimit allows,
- * never less than 512 bytes, and holds as much of the message as fits in it.
+ * client's answer and returns its length. `rcode` is the whole RCODE: its upper 8 bits go into OPT,
+ * the lower 4 are already in the header. An answer longer than the client takes loses first its EDE
+ * (`reason`), then additional records that nobody asked for; after that TC is set, and it keeps the
+ * whole answer records that fit. `out` has room for OPT and EDE as far as sizeLimit allows, never
+ * less than 512 bytes, and holds as much of the message as fits in it.
  */
 export function restoreForClient(
   out: Uint8Array,
   length: number,
-  named: Uint8Array,
-  q: ClientQuestion,
+  client: AnsweredClient,
   rcode: number,
-  edeCode: number,
-  edeText: Uint8Array | null,
-  sizeLimit: number,
+  reason: Ede,
 ): number {
+  const { question: q, named, sizeLimit } = client;
   const stored = readFlags(out);
   // AD is only for clients that show that they understand it (RFC 6840 §5.8).
   const wantsAd = q.dnssecOk || (q.flags & FLAG_AD) !== 0;
@@ -86,6 +93,6 @@ export function restoreForClient(
   writeFlags(out, flags);
   if (!q.hasOpt) return end;
   const optEnd = writeOpt(out, end, SERVER_UDP_SIZE, wholeRcode, q.dnssecOk);
-  if (edeCode < 0 || optEnd + edeOptionLength(edeText) > limit) return optEnd;
-  return appendEde(out, end, optEnd, edeCode, edeText);
+  if (reason.code < 0 || optEnd + edeOptionLength(reason.text) > limit) return optEnd;
+  return appendEde(out, end, optEnd, reason.code, reason.text);
 }

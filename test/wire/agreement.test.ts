@@ -5,6 +5,7 @@ import dns2 from 'dns2';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { Type } from '../../src/wire/codes.ts';
+import { ede } from '../../src/wire/ede.ts';
 import { readFlags } from '../../src/wire/header.ts';
 import { expandName, skipName } from '../../src/wire/name.ts';
 import { ParsedQuery, parseQuery, QueryVerdict } from '../../src/wire/query.ts';
@@ -247,8 +248,9 @@ describe('agreement with dns-packet', () => {
           ...m.qname.flatMap((part) => [part.length, new TextEncoder().encode(part.toUpperCase())]),
           0,
         );
-        const client = { id: 77, flags: 0x0100, qnameLength: spelt.length - 12, hasOpt, dnssecOk };
-        const length = restoreForClient(out, stripped, spelt, client, r.rcode, 22, bytesOf('616263'), 65535);
+        const question = { id: 77, flags: 0x0100, qnameLength: spelt.length - 12, hasOpt, dnssecOk };
+        const client = { question, named: spelt, sizeLimit: 65535 };
+        const length = restoreForClient(out, stripped, client, r.rcode, ede(22, bytesOf('616263')));
         const restored = out.subarray(0, length);
         expect(decodeBeyondHop(restored)).toEqual(decodeBeyondHop(message));
         const decoded = dnsPacket.decode(Buffer.from(restored));

@@ -2,6 +2,7 @@
 // it, no walk is long.
 import { describe, expect, it } from 'vitest';
 import { describeMessage } from '../../src/wire/describe.ts';
+import { ede, NO_EDE } from '../../src/wire/ede.ts';
 import { findOption, optionLengthAt } from '../../src/wire/edns.ts';
 import { expandName, skipName } from '../../src/wire/name.ts';
 import { ParsedQuery, parseQuery, QueryVerdict } from '../../src/wire/query.ts';
@@ -121,7 +122,7 @@ function read(bytes: Uint8Array, length: number, subjects: Subjects): string {
   check(q.questionEnd === 0 || q.labelOffsets[q.labelCount]! + 5 === q.questionEnd);
   check(q.qnameLength <= 255);
   if (verdict !== QueryVerdict.tooShort && verdict !== QueryVerdict.response) {
-    const replyLength = writeErrorReply(bytes, q, out, 5, -1, null);
+    const replyLength = writeErrorReply(bytes, q, out, 5, NO_EDE);
     check(replyLength <= length + (q.hasOpt ? 11 : 0));
     check(scanResponse(out, replyLength, r) === ScanVerdict.ok || (q.flags & 0x7800) !== 0);
     found += ` ${sum(out, replyLength)}`;
@@ -142,8 +143,9 @@ function read(bytes: Uint8Array, length: number, subjects: Subjects): string {
     out.set(bytes.subarray(0, length));
     const stripped = stripOpt(out, length, r);
     check(stripped <= length && stripped >= r.questionEnd);
-    const client = { id: 1, flags: 0x0100, qnameLength: r.questionEnd - 16, hasOpt: true, dnssecOk: true };
-    const restoredLength = restoreForClient(out, stripped, bytes, client, r.rcode, 3, null, 512);
+    const question = { id: 1, flags: 0x0100, qnameLength: r.questionEnd - 16, hasOpt: true, dnssecOk: true };
+    const client = { question, named: bytes, sizeLimit: 512 };
+    const restoredLength = restoreForClient(out, stripped, client, r.rcode, ede(3));
     found += ` ${stripped} ${sum(out, restoredLength)}`;
     // What leaves us is sound and has one OPT, at its end, whatever came in.
     check(scanResponse(out, restoredLength, r) === ScanVerdict.ok);

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { Rcode } from '../../src/wire/codes.ts';
+import { ede } from '../../src/wire/ede.ts';
 import { ParsedQuery, parseQuery, QueryVerdict } from '../../src/wire/query.ts';
 import { SERVER_UDP_SIZE, writeErrorReply, writeTruncatedReply } from '../../src/wire/reply.ts';
 import { bytesOf, header, opt, option, question, record } from './build-message.ts';
@@ -22,10 +23,11 @@ function reply(
   edeText: Uint8Array | null = null,
 ): Uint8Array {
   const out = new Uint8Array(1024).fill(0xee);
-  const written = out.slice(0, writeErrorReply(query, parse(query), out, rcode, edeCode, edeText));
+  const reason = ede(edeCode, edeText);
+  const written = out.slice(0, writeErrorReply(query, parse(query), out, rcode, reason));
   const same = new Uint8Array(1024).fill(0xee);
   same.set(query);
-  expect(same.slice(0, writeErrorReply(same, parse(query), same, rcode, edeCode, edeText))).toEqual(written);
+  expect(same.slice(0, writeErrorReply(same, parse(query), same, rcode, reason))).toEqual(written);
   return written;
 }
 

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { ede, NO_EDE } from '../../src/wire/ede.ts';
 import { type ClientQuestion, restoreForClient } from '../../src/wire/restore.ts';
 import { bytesOf, header, name, opt, option, QNAME_POINTER, question, record } from './build-message.ts';
 
@@ -28,16 +29,9 @@ function restore(asked: Asked = {}): Uint8Array {
     dnssecOk: asked.dnssecOk ?? false,
   };
   const named = bytesOf('ff'.repeat(12), spelt);
-  const length = restoreForClient(
-    out,
-    message.length,
-    named,
-    q,
-    asked.rcode ?? 0,
-    asked.ede ?? -1,
-    asked.edeText ?? null,
-    asked.limit ?? 1232,
-  );
+  const client = { question: q, named, sizeLimit: asked.limit ?? 1232 };
+  const reason = ede(asked.ede ?? -1, asked.edeText ?? null);
+  const length = restoreForClient(out, message.length, client, asked.rcode ?? 0, reason);
   return out.slice(0, length);
 }
 
@@ -133,7 +127,8 @@ describe('restoreForClient', () => {
     out.set(message.subarray(0, 512));
     const q = { id: 1, flags: 0, qnameLength: spelt.length, hasOpt: true, dnssecOk: false };
     const named = bytesOf('ff'.repeat(12), spelt);
-    const length = restoreForClient(out, message.length, named, q, 0, -1, null, 1232);
+    const client = { question: q, named, sizeLimit: 1232 };
+    const length = restoreForClient(out, message.length, client, 0, NO_EDE);
     const count = Math.floor((512 - 11 - 12 - asked.length) / one.length);
     expect(length).toBe(12 + asked.length + count * one.length + 11);
     expect(out.slice(0, 12)).toEqual(bytesOf('0001', header(0x8280, 1, count, 0, 1).slice(2)));

@@ -5,6 +5,7 @@ import { PEER_WORDS } from '../../io/datagram-socket.ts';
 import { copyPeer } from '../../io/peer.ts';
 import { HEADER_LENGTH } from '../../wire/header.ts';
 import { MAX_NAME_LENGTH } from '../../wire/query.ts';
+import type { AnsweredClient, ClientQuestion } from '../../wire/restore.ts';
 import type { ClientQuery } from '../client-query.ts';
 import { NO_SINK, type Recipient, type ReplySink } from '../reply-sink.ts';
 import type { ClientShare } from './client-shares.ts';
@@ -12,8 +13,10 @@ import type { Flight } from './flight.ts';
 
 const NO_MESSAGE = new Uint8Array(0);
 
-/** One waiting client. Has the fields that wire/restore.ts needs. */
-export class Waiter implements Recipient {
+/** One waiting client. */
+export class Waiter implements Recipient, AnsweredClient, ClientQuestion {
+  /** What its answer depends on: the waiter holds a copy in its own fields. */
+  readonly question: ClientQuestion = this;
   id = 0;
   flags = 0;
   qnameLength = 0;

@@ -1,4 +1,5 @@
 // A client's message: read without reading behind it, answered without more bytes than it is worth.
+import { ede } from '../../../src/wire/ede.ts';
 import { ParsedQuery, parseQuery, QueryVerdict } from '../../../src/wire/query.ts';
 import { writeErrorReply } from '../../../src/wire/reply.ts';
 import { check, type FuzzTarget } from '../target.ts';
@@ -65,7 +66,7 @@ function checkQuestion(input: Uint8Array): void {
 /** The error that it is answered with: our header, its question, no more than it may have. */
 function checkError(input: Uint8Array): void {
   out.set(input);
-  const length = writeErrorReply(input, q, out, 16, 22, EDE_TEXT);
+  const length = writeErrorReply(input, q, out, 16, ede(22, EDE_TEXT));
   const plain = q.questionEnd === 0 ? 12 : q.questionEnd;
   check(length <= plain + (q.hasOpt ? OPT_AND_EDE : 0), 'the error is too long');
   check(length <= Math.max(q.udpSize, 12), 'the error is longer than the client takes');

@@ -2,6 +2,7 @@
 // not send, and TC when records that matter are missing. The first four bytes say who the client
 // is, the rest is the reply.
 
+import { ede } from '../../../src/wire/ede.ts';
 import { ScannedResponse, ScanVerdict, scanResponse, stripOpt } from '../../../src/wire/response.ts';
 import { restoreForClient } from '../../../src/wire/restore.ts';
 import { check, type FuzzTarget } from '../target.ts';
@@ -42,8 +43,9 @@ export const restore: FuzzTarget = {
       hasOpt,
       dnssecOk: (client & 4) !== 0,
     };
-    const edeCode = (client & 8) !== 0 ? 22 : -1;
-    const length = restoreForClient(slot, bareLength, spelt, q, rcode, edeCode, TEXT, limit);
+    const reason = ede((client & 8) !== 0 ? 22 : -1, TEXT);
+    const asker = { question: q, named: spelt, sizeLimit: limit };
+    const length = restoreForClient(slot, bareLength, asker, rcode, reason);
     check(length >= 12 && length <= limit, 'the answer is longer than the client takes');
     check(((slot[0]! << 8) | slot[1]!) === q.id && (slot[2]! & 0x80) !== 0, 'the header');
     for (let i = 12; i < spelt.length; i++) check(slot[i] === spelt[i], 'the spelling of QNAME');
