@@ -6,8 +6,8 @@ import { canonicalAddress } from '../base/ip-address.ts';
 import type { NodeFiles } from '../discovery/node-files.ts';
 import { readResolvConf } from '../discovery/resolv-conf.ts';
 import { type Corefile, type Forward, parseForwardTarget, readCorefile } from './corefile.ts';
-import type { PodConf } from './inspect.ts';
 import type { KubeletFacts } from './kubelet-facts.ts';
+import type { PodConf } from './pod-conf.ts';
 import { hostOf, type Route, type Service, type Target, toTarget } from './service.ts';
 
 /** What NodeLocal DNSCache's manifest binds to; kubespray uses the second. */

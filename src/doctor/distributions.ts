@@ -2,43 +2,8 @@
 // where its kubelet keeps its settings, and what changes them for good. docs/doctor.md says where
 // each row comes from. Called by kubelet and cures.
 import type { NodeFiles } from '../discovery/node-files.ts';
-import type { KubeletFacts } from './kubelet-facts.ts';
+import type { Change, Distribution } from './kubelet-facts.ts';
 import type { Cure } from './report.ts';
-
-/** What a cure brings about: kubelet copies this file, whose servers are no stubs. */
-export interface Change {
-  readonly kubelet: KubeletFacts;
-  readonly file: string;
-}
-
-/** One row. */
-export interface Distribution {
-  /** As its makers write it; '' for a kubelet that systemd starts, as kubeadm installs it. */
-  readonly name: string;
-  /** One of these is there on its nodes; a directory ends with a slash. */
-  readonly marks: readonly string[];
-  /** ID= of its os-release, where it is an operating system; ''. */
-  readonly osId: string;
-  /** k3s and RKE2 keep kubelet's settings among their own: the name of their folders; ''. */
-  readonly rancher: '' | 'k3s' | 'rke2';
-  /** Its KubeletConfiguration where no --config is seen: the first that is there. */
-  readonly configs: readonly string[];
-  /** A file that holds kubelet's arguments; ''. */
-  readonly argumentFile: string;
-  /** Units that hand --kubelet-extra-args to kubelet. */
-  readonly units: readonly string[];
-  /** What its kubelet copies where nothing is seen to set it; '': kubelet's own default. */
-  readonly resolvConf: string;
-  /** kubelet's --root-dir. */
-  readonly root: string;
-  /**
-   * Has every node ask these servers, where the distribution writes the node's files from settings
-   * of its own; else null.
-   */
-  readonly settings: ((servers: readonly string[]) => Cure[]) | null;
-  /** Has kubelet copy that file; null where the settings do it all. */
-  readonly cure: ((change: Change) => Cure[]) | null;
-}
 
 const RESTART_COREDNS = 'kubectl -n kube-system rollout restart deployment coredns';
 const KUBELET_ROOT = '/var/lib/kubelet';

@@ -15,6 +15,7 @@ import type { Corefile } from './corefile.ts';
 import { DEFAULT_RESOLV_CONF, readKubelet } from './kubelet.ts';
 import type { KubeletFacts } from './kubelet-facts.ts';
 import { findCleanFile, findRealServers, type LocalServers, readLocalServers } from './local-servers.ts';
+import type { PodConf } from './pod-conf.ts';
 import { hostOf, listensOn, type Service, type Target, toTarget } from './service.ts';
 import { readUnloop, type UnloopServer } from './unloop-server.ts';
 
@@ -38,22 +39,6 @@ export interface InspectOptions {
   /** Servers on this machine may be asked (CH TXT servers.bind). */
   readonly mayAsk: boolean;
   readonly wallClockMs: number;
-}
-
-/** What pods with dnsPolicy: Default get. */
-export interface PodConf {
-  /** kubelet's file; '' when it uses none. */
-  readonly path: string;
-  readonly state: ResolvConf['state'];
-  readonly detail: string;
-  readonly servers: readonly Target[];
-  /** The file itself; null if there is none. */
-  readonly conf: ResolvConf | null;
-  /**
-   * files: kubelet's files say so. pod: kubelet gave it to this very pod. guess: kubelet's default,
-   * for want of anything better. none: this pod has another dnsPolicy, and sees nothing of it.
-   */
-  readonly basis: 'files' | 'pod' | 'guess' | 'none';
 }
 
 /** For a pod with another dnsPolicy. */

@@ -7,7 +7,7 @@ import { canonicalAddress } from '../base/ip-address.ts';
 import type { NodeFiles } from '../discovery/node-files.ts';
 import { readResolvConf } from '../discovery/resolv-conf.ts';
 import { findFlag, splitCommand } from './command-line.ts';
-import type { Distribution } from './distributions.ts';
+import type { Distribution } from './kubelet-facts.ts';
 import { asTexts, type KubeletFacts, readYamlKeys } from './kubelet-facts.ts';
 
 const CANDIDATES = ['/etc/resolv.conf', '/run/systemd/resolve/resolv.conf'];

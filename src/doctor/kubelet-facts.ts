@@ -1,6 +1,7 @@
-// What the doctor knows of a node's kubelet, and the YAML that says so. Made by kubelet and k3s.
+// What the doctor knows of a node's kubelet and its distribution, and the YAML that says so. Made
+// by kubelet and k3s.
 import { isMap, isScalar, LineCounter, parseDocument } from 'yaml';
-import type { Distribution } from './distributions.ts';
+import type { Cure } from './report.ts';
 
 /** What is known of the kubelet of this node. */
 export interface KubeletFacts {
@@ -36,6 +37,41 @@ export interface KubeletFacts {
   readonly generatedServers: readonly string[];
   /** Files of kubelet that are there and make no sense: "FILE: reason". */
   readonly faults: readonly string[];
+}
+
+/** What a cure brings about: kubelet copies this file, whose servers are no stubs. */
+export interface Change {
+  readonly kubelet: KubeletFacts;
+  readonly file: string;
+}
+
+/** A Kubernetes distribution: one row of distributions.ts. */
+export interface Distribution {
+  /** As its makers write it; '' for a kubelet that systemd starts, as kubeadm installs it. */
+  readonly name: string;
+  /** One of these is there on its nodes; a directory ends with a slash. */
+  readonly marks: readonly string[];
+  /** ID= of its os-release, where it is an operating system; ''. */
+  readonly osId: string;
+  /** k3s and RKE2 keep kubelet's settings among their own: the name of their folders; ''. */
+  readonly rancher: '' | 'k3s' | 'rke2';
+  /** Its KubeletConfiguration where no --config is seen: the first that is there. */
+  readonly configs: readonly string[];
+  /** A file that holds kubelet's arguments; ''. */
+  readonly argumentFile: string;
+  /** Units that hand --kubelet-extra-args to kubelet. */
+  readonly units: readonly string[];
+  /** What its kubelet copies where nothing is seen to set it; '': kubelet's own default. */
+  readonly resolvConf: string;
+  /** kubelet's --root-dir. */
+  readonly root: string;
+  /**
+   * Has every node ask these servers, where the distribution writes the node's files from settings
+   * of its own; else null.
+   */
+  readonly settings: ((servers: readonly string[]) => Cure[]) | null;
+  /** Has kubelet copy that file; null where the settings do it all. */
+  readonly cure: ((change: Change) => Cure[]) | null;
 }
 
 /** A value in a YAML file. */

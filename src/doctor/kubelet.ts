@@ -4,8 +4,9 @@
 import { posix } from 'node:path';
 import type { NodeFiles } from '../discovery/node-files.ts';
 import { type FlagValue, findFlag, splitCommand, type Word } from './command-line.ts';
-import { type Distribution, NONE, PLAIN, recognizeDistribution } from './distributions.ts';
+import { NONE, PLAIN, recognizeDistribution } from './distributions.ts';
 import { readK3s } from './k3s.ts';
+import type { Distribution } from './kubelet-facts.ts';
 import { asTexts, type KubeletFacts, readYamlKeys, type YamlValue } from './kubelet-facts.ts';
 import { readUnit } from './systemd-unit.ts';
 

@@ -67,7 +67,7 @@ export class Displacement {
    * §5).
    */
   #displace(waiter: Waiter, kept: Flight | null): boolean {
-    const flight = waiter.flight!;
+    const flight = waiter.flight as Flight;
     flight.removeWaiter(waiter);
     this.#counters.drop(Drop.in_flight_limit);
     this.#answers.displaced(waiter, flight);

@@ -27,7 +27,7 @@ const FREE_SHARE = 3;
 export class ZoneLoad {
   flights = 0;
   waiters = 0;
-  readonly clients = new ClientShares();
+  readonly clients = new ClientShares<Waiter>();
   /** There is no other zone to leave room for. */
   isAlone = true;
 

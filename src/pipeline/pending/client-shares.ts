@@ -10,34 +10,43 @@
 //
 // Only clients that wait have a share, so that there are never more than waiters, whoever invents
 // addresses.
-import type { Waiter } from './waiter.ts';
 
 /** Size of the table: a power of two. */
 const BUCKETS = 1024;
 
-/** What one client holds. Pooled. */
-export class ClientShare {
-  clientHash = 0;
-  held = 0;
-  /** Both ends of the list of its waiters, in the order they came (Waiter.older, newer). */
-  oldest: Waiter | null = null;
-  newest: Waiter | null = null;
-  /** The next one in the same bucket, or in the pool. */
-  next: ClientShare | null = null;
-  /** Its neighbors among the clients that hold as many. */
-  left: ClientShare | null = null;
-  right: ClientShare | null = null;
+/** One slot that a client holds: Waiter. */
+export interface SlotHolder<Holder> {
+  /** The client (client-hash.ts). */
+  readonly clientHash: number;
+  /** What the client holds, and its slots before and after this one; set by ClientShares. */
+  share: ClientShare<Holder> | null;
+  older: Holder | null;
+  newer: Holder | null;
 }
 
-export class ClientShares {
-  readonly #table: (ClientShare | null)[] = new Array<ClientShare | null>(BUCKETS).fill(null);
-  #free: ClientShare | null = null;
+/** What one client holds. Pooled. */
+export class ClientShare<Holder> {
+  clientHash = 0;
+  held = 0;
+  /** Both ends of the list of its waiters, in the order they came (older, newer). */
+  oldest: Holder | null = null;
+  newest: Holder | null = null;
+  /** The next one in the same bucket, or in the pool. */
+  next: ClientShare<Holder> | null = null;
+  /** Its neighbors among the clients that hold as many. */
+  left: ClientShare<Holder> | null = null;
+  right: ClientShare<Holder> | null = null;
+}
+
+export class ClientShares<Holder extends SlotHolder<Holder>> {
+  readonly #table: (ClientShare<Holder> | null)[] = new Array<ClientShare<Holder> | null>(BUCKETS).fill(null);
+  #free: ClientShare<Holder> | null = null;
   /** The first of the clients that hold as many. */
-  readonly #byHeld: (ClientShare | null)[] = [null];
+  readonly #byHeld: (ClientShare<Holder> | null)[] = [null];
   /** The most that one client holds; 0: nobody waits. */
   #most = 0;
 
-  add(waiter: Waiter): void {
+  add(waiter: Holder): void {
     const share = this.#find(waiter.clientHash) ?? this.#create(waiter.clientHash);
     const { newest } = share;
     waiter.share = share;
@@ -52,7 +61,7 @@ export class ClientShares {
     if (share.held > this.#most) this.#most = share.held;
   }
 
-  remove(waiter: Waiter): void {
+  remove(waiter: Holder): void {
     const { older, newer } = waiter;
     const share = waiter.share!;
     waiter.share = null;
@@ -75,19 +84,19 @@ export class ClientShares {
    * at once, each query would push out another before it is answered. (A client without a slot is
    * refused only if no client has two.)
    */
-  findSurplus(clientHash: number): Waiter | null {
+  findSurplus(clientHash: number): Holder | null {
     const held = this.#find(clientHash)?.held ?? 0;
     return held + 1 < this.#most ? this.#byHeld[this.#most]!.oldest : null;
   }
 
-  #find(clientHash: number): ClientShare | null {
+  #find(clientHash: number): ClientShare<Holder> | null {
     let share = this.#table[clientHash & (BUCKETS - 1)] ?? null;
     while (share !== null && share.clientHash !== clientHash) share = share.next;
     return share;
   }
 
-  #create(clientHash: number): ClientShare {
-    const share = this.#free ?? new ClientShare();
+  #create(clientHash: number): ClientShare<Holder> {
+    const share = this.#free ?? new ClientShare<Holder>();
     this.#free = share.next;
     const bucket = clientHash & (BUCKETS - 1);
     share.clientHash = clientHash;
@@ -97,7 +106,7 @@ export class ClientShares {
   }
 
   /** Takes a client that holds nothing out of the table. */
-  #forget(share: ClientShare): void {
+  #forget(share: ClientShare<Holder>): void {
     const bucket = share.clientHash & (BUCKETS - 1);
     let before = this.#table[bucket]!;
     if (before === share) {
@@ -110,14 +119,14 @@ export class ClientShares {
     this.#free = share;
   }
 
-  #list(share: ClientShare): void {
+  #list(share: ClientShare<Holder>): void {
     const first = this.#byHeld[share.held] ?? null;
     share.right = first;
     if (first !== null) first.left = share;
     this.#byHeld[share.held] = share;
   }
 
-  #unlist(share: ClientShare): void {
+  #unlist(share: ClientShare<Holder>): void {
     const { left, right } = share;
     if (left === null) this.#byHeld[share.held] = right;
     else left.right = right;

@@ -16,7 +16,7 @@ import { MAX_NAME_LENGTH } from '../../wire/query.ts';
 import type { ClientQuery } from '../client-query.ts';
 import { Outcome } from '../fallback.ts';
 import type { Zone } from '../zone.ts';
-import type { Waiter } from './waiter.ts';
+import type { Awaited, Waiter } from './waiter.ts';
 
 /** Header, longest QNAME, QTYPE, QCLASS. */
 export const QUERY_BYTES = 12 + MAX_NAME_LENGTH + 4;
@@ -106,7 +106,7 @@ export interface FlightTimerOwner {
   onFlightTimer(flight: Flight, nowMs: number): void;
 }
 
-export class Flight implements WheelTimer {
+export class Flight implements WheelTimer, Awaited {
   dueMs = 0;
   previousTimer: WheelTimer | null = null;
   nextTimer: WheelTimer | null = null;

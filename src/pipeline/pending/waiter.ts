@@ -8,13 +8,17 @@ import { MAX_NAME_LENGTH } from '../../wire/query.ts';
 import type { AnsweredClient, ClientQuestion } from '../../wire/restore.ts';
 import type { ClientQuery } from '../client-query.ts';
 import { NO_SINK, type Recipient, type ReplySink } from '../reply-sink.ts';
-import type { ClientShare } from './client-shares.ts';
-import type { Flight } from './flight.ts';
+import type { ClientShare, SlotHolder } from './client-shares.ts';
 
 const NO_MESSAGE = new Uint8Array(0);
 
+/** What a waiter waits for: Flight. */
+export interface Awaited {
+  readonly waiterCount: number;
+}
+
 /** One waiting client. */
-export class Waiter implements Recipient, AnsweredClient, ClientQuestion {
+export class Waiter implements Recipient, AnsweredClient, ClientQuestion, SlotHolder<Waiter> {
   /** What its answer depends on: the waiter holds a copy in its own fields. */
   readonly question: ClientQuestion = this;
   id = 0;
@@ -40,7 +44,7 @@ export class Waiter implements Recipient, AnsweredClient, ClientQuestion {
    * The flight it waits for; null when it has been taken off (Flight.takeWaiters(),
    * removeWaiter()).
    */
-  flight: Flight | null = null;
+  flight: Awaited | null = null;
   /**
    * Its neighbors among the waiters of the same flight; `next` is also the next free one in the
    * pool.
@@ -50,7 +54,7 @@ export class Waiter implements Recipient, AnsweredClient, ClientQuestion {
   /** The client (client-hash.ts). */
   clientHash = 0;
   /** What the client holds, and its waiters before and after this one (client-shares.ts). */
-  share: ClientShare | null = null;
+  share: ClientShare<Waiter> | null = null;
   older: Waiter | null = null;
   newer: Waiter | null = null;
 

@@ -13,8 +13,8 @@ function waiterOf(clientHash: number): Waiter {
  * Shares in which these clients have one waiter each, in this order; a client may stand there more
  * than once.
  */
-function sharesOf(...clients: number[]): { shares: ClientShares; waiters: Waiter[] } {
-  const shares = new ClientShares();
+function sharesOf(...clients: number[]): { shares: ClientShares<Waiter>; waiters: Waiter[] } {
+  const shares = new ClientShares<Waiter>();
   const waiters = clients.map(waiterOf);
   for (const waiter of waiters) shares.add(waiter);
   return { shares, waiters };
@@ -54,7 +54,7 @@ describe('client-shares', () => {
   });
 
   it('agree with a list of all who wait, through many comings and goings', () => {
-    const shares = new ClientShares();
+    const shares = new ClientShares<Waiter>();
     const all: Waiter[] = [];
     const free: Waiter[] = [];
     let state = 1;
