@@ -3,10 +3,8 @@ import { release, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { readVersion } from '../../src/base/version.ts';
-import { benchHelp, parseBenchFlags } from '../../src/load/flags.ts';
 import { main } from '../../src/load/main.ts';
 import type { LoadReport } from '../../src/load/report.ts';
-import { resolveTarget } from '../../src/load/target.ts';
 import { startUdpResponder } from './test-responder.ts';
 
 let folder: string;
@@ -162,75 +160,5 @@ describe('unloop bench', () => {
     const path = join(folder, 'other.json');
     writeFileSync(path, '{"format":99}');
     await expect(main(['--html', join(folder, 'x.html'), '--compare', path])).rejects.toThrow(/is no report/);
-  });
-});
-
-describe('the target', () => {
-  const resolve = (text: string, allowPublic = false) =>
-    resolveTarget({ text, proto: null, insecure: false, ca: null, allowPublic });
-
-  it('may be on loopback or a private network', async () => {
-    expect(await resolve('10.1.2.3:5353')).toMatchObject({ proto: 'udp', address: '10.1.2.3', port: 5353 });
-    expect(await resolve('tls://[::1]#dns.example')).toMatchObject({
-      proto: 'tls',
-      address: '::1',
-      port: 853,
-      serverName: 'dns.example',
-    });
-    expect(await resolve('tcp://192.168.0.1')).toMatchObject({ proto: 'tcp', port: 53 });
-  });
-
-  it('may not be public unless the user insists', async () => {
-    for (const text of ['8.8.8.8', 'tls://1.1.1.1', '[2606:4700::1111]:53'])
-      await expect(resolve(text)).rejects.toMatchObject({ code: 'UNLOOP_USAGE', message: /public address/ });
-    expect(await resolve('8.8.8.8', true)).toMatchObject({ address: '8.8.8.8' });
-  });
-
-  it('may never be a multicast, broadcast or empty address', async () => {
-    for (const text of ['224.0.0.251:5353', '255.255.255.255', 'ff02::fb', '0.0.0.0', '127.0.0.1:0'])
-      await expect(resolve(text, true)).rejects.toMatchObject({ code: 'UNLOOP_USAGE' });
-  });
-});
-
-describe('the flags', () => {
-  it('are all in the help', () => {
-    const help = benchHelp();
-    for (const flag of ['--find-max', '--max-p99', '--scenario', '--allow-public', '--html'])
-      expect(help).toContain(`  ${flag}`);
-  });
-
-  it('are read', () => {
-    const flags = parseBenchFlags(
-      '--qps 20000 --duration 1m --unique 2.5% --type A,aaaa --max-p99 500us --max-loss 0 --pid 1 --pid 2'.split(
-        ' ',
-      ),
-    );
-    expect(flags).toMatchObject({ qps: 20_000, durationMs: 60_000, uniqueShare: 0.025, qtypes: [1, 28] });
-    expect(flags.limits).toMatchObject({ maxP99Ms: 0.5, maxLossPercent: 0, minQps: null });
-    expect(flags.pids).toEqual([1, 2]);
-  });
-
-  it.each([
-    ['--wat', /unknown flag --wat/],
-    ['--qpps 3', /did you mean --qps/],
-    ['--qps', /--qps needs a value/],
-    ['--qps --json', /--qps needs a value/],
-    ['--qps 0', /not a number from 1/],
-    ['--qps 1.5', /not a whole number/],
-    ['--duration 10', /10ms or 10s/],
-    ['--unique 10', /write 10%/],
-    ['--proto quic', /not one of udp, tcp, tls/],
-    ['--json=yes', /takes no value/],
-    ['--qps 5 --concurrency 5', /contradict/],
-    ['--names f --hot 5', /contradict/],
-    ['--profile pods', /not one of cluster/],
-    ['--profile cluster --type A', /contradict/],
-    ['--compare f', /needs --html/],
-    ['--scenario loop-storm --target 127.0.0.1', /needs --reflector/],
-    ['--scenario loop-storm --proto tls', /by udp or tcp/],
-    ['--timeout 5m', /from 1ms to 60s/],
-    ['stray', /not expected/],
-  ])('%s is refused', (line, message) => {
-    expect(() => parseBenchFlags(line.split(' '))).toThrow(message);
   });
 });

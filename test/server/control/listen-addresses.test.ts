@@ -1,0 +1,44 @@
+import { describe, expect, it } from 'vitest';
+import type { Config } from '../../../src/config/config.ts';
+import { claimed, listenOf } from '../../../src/server/control/listen-addresses.ts';
+
+const LISTEN = [{ host: '127.0.0.1', port: 53 }];
+const INHERITED = [{ host: '0.0.0.0', port: 53, udpFd: 3 }];
+
+function config(more: Partial<Config> = {}): Config {
+  return { listen: LISTEN, takeOver: false, ...more } as Config;
+}
+
+describe('listenOf', () => {
+  it('is what was inherited, and else what is configured', () => {
+    expect(listenOf(config(), [])).toBe(LISTEN);
+    expect(listenOf(config(), INHERITED)).toBe(INHERITED);
+  });
+});
+
+describe('claimed', () => {
+  it('claims every address at the start', () => {
+    expect(claimed(config(), [], [])).toEqual([{ host: '127.0.0.1', port: 53, claim: true }]);
+  });
+
+  it('claims nothing that is inherited or taken over', () => {
+    expect(claimed(config(), INHERITED, [])).toBe(INHERITED);
+    expect(claimed(config({ takeOver: true }), [], [])).toBe(LISTEN);
+  });
+
+  it.each([
+    ['127.0.0.1', 53, false],
+    ['0.0.0.0', 53, false],
+    ['::', 53, false],
+    ['127.0.0.2', 53, true],
+    ['127.0.0.1', 54, true],
+    ['0.0.0.0', 54, true],
+  ])('beside our own %s:%d: %s', (host, port, claim) => {
+    expect(claimed(config(), [], [{ host, port }])[0]!.claim).toBe(claim);
+  });
+
+  it('does not claim every address of a port that we hold one of', () => {
+    const wildcard = config({ listen: [{ host: '0.0.0.0', port: 53 }] });
+    expect(claimed(wildcard, [], [{ host: '127.0.0.1', port: 53 }])[0]!.claim).toBe(false);
+  });
+});
