@@ -1,0 +1,45 @@
+import { describe, expect, it } from 'vitest';
+import type { Log } from '../../../src/base/log.ts';
+import { loadConfig } from '../../../src/config/load.ts';
+import { settingsFor, shareOf } from '../../../src/server/worker/pipeline-settings.ts';
+
+it.each([
+  { limit: 2000, workers: 1, share: 2000 },
+  { limit: 2000, workers: 2, share: Math.ceil(1000 + 4 * Math.sqrt(1000)) },
+  { limit: 16, workers: 4, share: 12 },
+  { limit: 1, workers: 4, share: 3 },
+  { limit: 0, workers: 4, share: 0 },
+])('gives a worker of $workers $share of $limit', ({ limit, workers, share }) => {
+  expect(shareOf(limit, workers)).toBe(share);
+});
+
+describe('settingsFor', () => {
+  const DEFAULTS = loadConfig({ path: null, environment: {} }).config;
+  const settings = (more: object, workers = 1) => settingsFor({ ...DEFAULTS, ...more }, workers, null);
+
+  it('takes the times and the share of the limit', async () => {
+    const { times, perClientWaiting } = await settings({}, 2);
+    expect(times).toEqual({ deadlineMs: 1800, staleAfterMs: 1500 });
+    expect(perClientWaiting).toBe(shareOf(DEFAULTS.limits.perClientWaiting, 2));
+  });
+
+  it('has exceptions of the rebinding protection only where it is on', async () => {
+    const limits = { ...DEFAULTS.limits, rebindExceptions: ['corp.example'] };
+    expect((await settings({ limits })).rebindExceptions).toBeNull();
+    const on = { ...limits, rebindProtection: true };
+    expect((await settings({ limits: on })).rebindExceptions).toEqual(['corp.example']);
+  });
+
+  it('tells who we are only where that may be told', async () => {
+    expect((await settings({})).identity).toBeNull();
+    expect((await settings({ identity: { version: true, name: '' } })).identity).not.toBeNull();
+    expect((await settings({ identity: { version: false, name: 'x' } })).identity).not.toBeNull();
+  });
+
+  it('keeps the query log that is open', async () => {
+    const open = {} as Log;
+    const log = { ...DEFAULTS.log, queries: true };
+    expect((await settingsFor({ ...DEFAULTS, log }, 1, open)).queryLog).toBe(open);
+    expect((await settingsFor(DEFAULTS, 1, open)).queryLog).toBeNull();
+  });
+});
