@@ -271,7 +271,8 @@ export const SETTINGS: readonly Setting[] = [
     path: 'log.queries',
     type: flag(),
     default: false,
-    description: 'Log every query. For debugging: logging a query costs more than answering it.',
+    description:
+      'Log every query. The line of a failure (SERVFAIL, REFUSED …) has the whole answer as text in `answer`, with the reason if the query had EDNS. For debugging: logging a query costs more than answering it.',
   },
   {
     path: 'lameduck',

@@ -1,11 +1,13 @@
-// One line per answer, for debugging with log.queries: true. Built from the answer's bytes, only
-// while switched on; limited to a number of lines per second, so that a flood cannot fill a disk.
+// One line per answer, for debugging with log.queries: true; a failure's line has the whole answer,
+// with the reason (EDE) where the client takes one. Built from the answer's bytes, only while
+// switched on; limited to a number of lines per second, so that a flood cannot fill a disk.
 // Called by answers.
 import type { Clock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
 import { formatPeer } from '../io/peer.ts';
 import { readUint16 } from '../wire/bytes.ts';
-import { className, rcodeName, typeName } from '../wire/codes.ts';
+import { className, Rcode, rcodeName, typeName } from '../wire/codes.ts';
+import { describeMessage } from '../wire/describe.ts';
 import { HEADER_LENGTH } from '../wire/header.ts';
 import { skipName } from '../wire/name.ts';
 import { nameToText } from '../wire/text.ts';
@@ -46,6 +48,7 @@ export class QueryLog {
         ...(qclass === IN ? {} : { qclass: className(qclass) }),
         rcode: rcodeName(rcode),
         bytes: length,
+        ...(isFailure(rcode) ? { answer: describeMessage(answer, length).split('\n') } : {}),
       },
       'query',
     );
@@ -58,4 +61,9 @@ export class QueryLog {
     this.#lines = 0;
     this.#suppressed = 0;
   }
+}
+
+/** Whether the answer is neither data nor a denial of it. */
+function isFailure(rcode: number): boolean {
+  return rcode !== Rcode.NOERROR && rcode !== Rcode.NXDOMAIN;
 }
