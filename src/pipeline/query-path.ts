@@ -1,12 +1,12 @@
 // ★ Start reading here. The way of a query, step by step:
 //
-//   client ─▶ accept ─▶ loop check ─▶ zone ─▶ cache ─▶ coalesce ─▶ forward ─▶ (forward-path, response-path)
-//               │drop      │SERVFAIL            │hit      │wait       │none usable: stale or
-//               │FORMERR   │+ EDE 14            ▼         ▼           ▼SERVFAIL + EDE 23
-//   client ◀────┴──────────┴──────────────── answers ◀─────────────────────────────────────────── reply
+//   client ─▶ parse ─▶ loop guard ─▶ gate ─▶ zone ─▶ cache ─▶ coalescer ─▶ forward-path ─▶ upstream
+//               │drop     │SERVFAIL    │REFUSED         │hit      │waits       │none usable: stale or
+//               │FORMERR  │+ EDE 14    │+ EDE 18        ▼         ▼            ▼SERVFAIL + EDE 23
+//   client ◀────┴─────────┴────────────┴─────────── answers ◀──────────── response-path ◀─── reply
 //
-// Called by the listeners for each message, on its bytes in the receive buffer: no decode, no
-// promise, no throw.
+// Called by Pipeline for each message, on its bytes in the receive buffer: no decode, no promise,
+// no throw.
 import type { Clock } from '../base/clock.ts';
 import { CacheHit, Lookup, type MessageCache } from '../cache/message-cache.ts';
 import type { IdentityAnswers } from '../local/identity-answers.ts';
