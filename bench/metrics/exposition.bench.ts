@@ -26,6 +26,8 @@ function createSource(upstreamCount: number): MetricsSource {
     routes: () =>
       slots.map((slot) => ({ slot, upstream: `10.0.0.${slot}:53`, zone: '.', quarantined: false })),
     workers: () => WORKERS,
+    workersDealtByName: () => WORKERS,
+    workerQueries: () => new Array<number>(WORKERS).fill(1),
     workerRestarts: () => 0,
     reloads: () => ({ ok: 0, failed: 0 }),
     rewrittenUpstreams: () => 0,

@@ -1,6 +1,6 @@
 // `unloop run`: handles signals, starts loading the first worker's code, then does everything else.
 import { refuseTooFewOpenFiles } from '../base/open-files.ts';
-import { prepareWorker } from '../server/worker/worker-handle.ts';
+import { prepareWorkers } from '../server/worker/worker-handle.ts';
 import { refuseDebugger } from './refuse-debugger.ts';
 import { SignalInbox } from './signal-inbox.ts';
 
@@ -9,7 +9,7 @@ export async function main(args: string[]): Promise<number> {
   const signals = new SignalInbox();
   refuseTooFewOpenFiles();
   refuseDebugger();
-  prepareWorker();
+  prepareWorkers(1);
   const { serve } = await import('./serve.ts');
   return serve(args, signals);
 }

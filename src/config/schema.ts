@@ -45,7 +45,8 @@ export const SETTINGS: readonly Setting[] = [
     path: 'workers',
     type: autoOrInteger(1, 256),
     default: 'auto',
-    description: 'Worker threads. `auto`: as many as the CPUs this process may use (cgroup limits count).',
+    description:
+      'Worker threads. The kernel deals queries to them by name, so that each name is cached and asked for by one. `auto`: two, three from 12 and four from 16 CPUs on, and no more than the CPUs and the memory that this process may use (cgroup limits count).',
     example: 2,
     flag: 'workers',
   },
@@ -84,13 +85,13 @@ export const SETTINGS: readonly Setting[] = [
     path: 'cache.maxEntries',
     type: integer(0, 100_000_000),
     default: 100_000,
-    description: 'Maximum number of cached answers, all workers together. 0: no cache.',
+    description: 'Maximum number of cached answers, all workers together; each holds its share. 0: no cache.',
   },
   {
     path: 'cache.maxBytes',
     type: size('0B', '1024GiB'),
     default: '64MiB',
-    description: 'Maximum memory for cached answers, all workers together.',
+    description: 'Maximum memory for cached answers, all workers together; each holds its share.',
     example: '256MiB',
   },
   {
@@ -287,6 +288,6 @@ export const SETTINGS: readonly Setting[] = [
     type: flag(),
     default: false,
     description:
-      'Start even if another unloop of the same user has the listen addresses open, and share the queries with it until it exits. For replacing a process without a gap.',
+      'Start even if another unloop of the same user has the listen addresses open, and follow it: UDP queries go to it until it exits (with one worker each, they are shared). For replacing a process without a gap.',
   },
 ];

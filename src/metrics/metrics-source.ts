@@ -51,6 +51,10 @@ export interface MetricsSource {
   upstreams(): readonly MetricsUpstream[];
   routes(): readonly MetricsRoute[];
   workers(): number;
+  /** Workers among which the kernel deals queries by name; 0: it does not. */
+  workersDealtByName(): number;
+  /** Queries that workers of each index have received. */
+  workerQueries(): readonly number[];
   workerRestarts(): number;
   reloads(): { readonly ok: number; readonly failed: number };
   /** Loopback stubs replaced by the servers behind them, now. */

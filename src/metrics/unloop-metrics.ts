@@ -244,6 +244,20 @@ export const UNLOOP_METRICS: readonly Metric[] = [
     },
   ),
   single('gauge', 'unloop_workers', 'Worker threads running.', (source) => source.workers()),
+  single(
+    'gauge',
+    'unloop_workers_dealt_by_name',
+    'Worker threads among which the kernel deals queries by name; 0: each worker caches for itself.',
+    (source) => source.workersDealtByName(),
+  ),
+  labelled(
+    'counter',
+    'unloop_worker_queries_total',
+    ['worker'],
+    'Queries received, by worker (from 0).',
+    (source) =>
+      source.workerQueries().map((value, worker) => ({ labels: { worker: String(worker) }, value })),
+  ),
   single('counter', 'unloop_worker_restarts_total', 'Worker threads replaced after they died.', (source) =>
     source.workerRestarts(),
   ),

@@ -41,6 +41,8 @@ describe('exposition', () => {
       unloop_rewritten_upstreams: [],
       unloop_reloads_total: ['result'],
       unloop_workers: [],
+      unloop_workers_dealt_by_name: [],
+      unloop_worker_queries_total: ['worker'],
       unloop_worker_restarts_total: [],
       unloop_build_info: ['version', 'node', 'socket'],
     };

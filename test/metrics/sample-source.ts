@@ -45,6 +45,14 @@ export class SampleSource implements MetricsSource {
     return this.workerCounters.length;
   }
 
+  workersDealtByName(): number {
+    return this.workerCounters.length;
+  }
+
+  workerQueries(): number[] {
+    return this.workerCounters.map(({ values }) => values[Counter.queriesUdp]! + values[Counter.queriesTcp]!);
+  }
+
   workerRestarts(): number {
     return this.#restarts;
   }

@@ -20,6 +20,7 @@ import { SharedUpstreamState } from '../../upstream/shared-state.ts';
 import type { BoundAddress, FromWorker } from '../worker/worker-channel.ts';
 import { AdminListener } from './admin-listener.ts';
 import { NoticeLog, reportRefusedClient } from './control-log.ts';
+import { Dealing } from './dealing.ts';
 import { LessonControl } from './lesson-control.ts';
 import { claimed, listenOf, takeInherited } from './listen-addresses.ts';
 import { LoopControl } from './loop-control.ts';
@@ -83,6 +84,7 @@ export class ControlPlane implements ServerFacts {
   /** Set before anything else is done with the control plane. */
   #sources!: UpstreamSources;
   readonly #admin: AdminListener;
+  readonly #dealing: Dealing;
   /** The main thread counts its probes in a block of its own. */
   readonly #counters: Counters;
   #loopKeys: LoopKeyMaterial;
@@ -102,9 +104,12 @@ export class ControlPlane implements ServerFacts {
     const counterBlock = createCounterBlock();
     this.totals.add(counterBlock);
     this.#counters = new Counters(counterBlock);
+    this.#dealing = new Dealing(inherited.length > 0, log);
+    const workers = workersFor(config, log);
     this.supervisor = new Supervisor(
       {
-        workers: workersFor(config, log),
+        workers,
+        deal: this.#dealing.programFor(workers),
         reusePort: supportsReusePort(),
         config,
         routing: this.registry.routing,
@@ -340,7 +345,13 @@ export class ControlPlane implements ServerFacts {
     const { routing } = this.registry;
     const workers = workersFor(config, this.#log);
     this.listen = await this.supervisor.replaceAll(
-      { config, workers, routing, ...(loopKeys === null ? {} : { loopKeys }) },
+      {
+        config,
+        workers,
+        routing,
+        deal: this.#dealing.programFor(workers),
+        ...(loopKeys === null ? {} : { loopKeys }),
+      },
       listenChanged ? claimed(config, this.#inherited, this.listen) : this.listen,
       config.forward.deadlineMs + DRAIN_MARGIN_MS,
     );

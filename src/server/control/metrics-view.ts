@@ -68,6 +68,14 @@ export class MetricsView implements MetricsSource {
     return this.#plane.supervisor.running;
   }
 
+  workersDealtByName(): number {
+    return this.#plane.supervisor.dealtByName;
+  }
+
+  workerQueries(): number[] {
+    return this.#plane.supervisor.queriesByWorker();
+  }
+
   workerRestarts(): number {
     return this.#plane.supervisor.restarts;
   }

@@ -11,10 +11,17 @@ const MIB = 1024 * 1024;
 const BASE_BYTES = 96 * MIB;
 /** Resident per worker, cache apart: its heap, its slots and flights under load. */
 const WORKER_BYTES = 24 * MIB;
+/**
+ * Each name lives in one worker, so more workers do not spread one cache thinner. One answers more
+ * than a node asks, two go on when one dies, and from 16 CPUs on up to four serve.
+ */
+const LEAST_WORKERS = 2;
+const MOST_WORKERS = 4;
+const CPUS_PER_WORKER = 4;
 /** Below this a cache is of no use, and above it a limit is too small for unloop. */
 const LEAST_CACHE_BYTES = MIB;
 
-/** Worker threads wanted: `workers`, or as many as CPUs and memory allow. */
+/** Worker threads wanted: `workers`, or two to four, or fewer where CPUs or memory are short. */
 export function boundWorkers(
   workers: Config['workers'],
   parallelism: number,
@@ -22,10 +29,11 @@ export function boundWorkers(
 ): number {
   if (workers !== 'auto') return workers;
   // Half a CPU's quota more would throttle all threads for the rest of each period: rounded down.
-  const byCpu = Math.min(parallelism, Math.floor(cpus));
+  const granted = Math.min(parallelism, Math.floor(cpus));
+  const useful = Math.min(MOST_WORKERS, Math.max(LEAST_WORKERS, Math.floor(granted / CPUS_PER_WORKER)));
   // A worker without room for as much cache again is not worth having.
   const byMemory = Math.floor((memoryBytes - BASE_BYTES) / (2 * WORKER_BYTES));
-  return Math.max(1, Math.min(byCpu, byMemory));
+  return Math.max(1, Math.min(granted, useful, byMemory));
 }
 
 /**

@@ -1,17 +1,21 @@
 // Manages the workers: starts the configured number, replaces those that die, passes orders on to
 // all of them.
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Log } from '../../base/log.ts';
 import type { Config } from '../../config/config.ts';
-import { type CounterTotals, createCounterBlock } from '../../metrics/counters.ts';
+import { Counter, type CounterTotals, createCounterBlock } from '../../metrics/counters.ts';
 import type { RoutingSpec } from '../worker/routing-spec.ts';
 import type { BoundAddress, FromWorker, WorkerOrder, WorkerStart } from '../worker/worker-channel.ts';
-import { WorkerHandle, WorkerHangs } from '../worker/worker-handle.ts';
+import { dismissSpares, prepareWorkers, WorkerHandle, WorkerHangs } from '../worker/worker-handle.ts';
+import { logUndealt } from './dealing.ts';
 
 /** Pause before a dead worker is replaced: the first at once, then doubling. */
 const FIRST_PAUSE_MS = 50;
 const LONGEST_PAUSE_MS = 5000;
 /** A worker that lived this long died of something new. */
 const STABLE_MS = 60_000;
+/** What one worker may take to start, or to retire, before the next one has its turn. */
+const TURN_MS = 1000;
 
 /** What all workers are given alike. */
 export type CommonStart = Omit<WorkerStart, 'counterBlock' | 'heartbeat' | 'listen'>;
@@ -28,6 +32,13 @@ interface Crew {
   readonly blocks: SharedArrayBuffer[];
   /** For each worker that is starting: routes to leave that it has not been told of. */
   readonly starting: Set<WorkerOrder[]>;
+  /**
+   * Workers open their sockets one after the other, so that they stand in the same order in the
+   * group of every address: the kernel deals names to places in that order.
+   */
+  turn: Promise<unknown>;
+  /** Why the kernel did not take the program that deals queries by name; '': it did. */
+  undealt: string;
   /** It is about to exit: dead workers are not replaced. */
   leaving: boolean;
 }
@@ -38,6 +49,8 @@ export class Supervisor {
   #crew: Crew;
   /** Workers that serve already, while their likes are still starting. */
   #nextCrew: Crew | null = null;
+  /** Queries of the workers that are gone for good, by index. */
+  readonly #pastQueries: number[] = [];
   readonly #totals: CounterTotals;
   readonly #log: Log;
   readonly #onReport: (message: FromWorker) => void;
@@ -54,6 +67,24 @@ export class Supervisor {
     return this.#crew.handles.filter((handle) => handle !== null).length;
   }
 
+  /** Workers among which the kernel deals queries by name; 0: it does not. */
+  get dealtByName(): number {
+    const { common, undealt } = this.#crew;
+    return common.deal !== null && undealt === '' ? this.running : 0;
+  }
+
+  /** Queries that workers of each index have received. */
+  queriesByWorker(): number[] {
+    const sums = [...this.#pastQueries];
+    for (const crew of this.#crews())
+      for (const [index, block] of crew.blocks.entries()) sums[index] = (sums[index] ?? 0) + queriesIn(block);
+    return sums;
+  }
+
+  #crews(): Crew[] {
+    return this.#nextCrew === null ? [this.#crew] : [this.#crew, this.#nextCrew];
+  }
+
   /** Starts all workers; resolves with the addresses they listen on, rejects when they cannot. */
   async start(listen: readonly BoundAddress[]): Promise<readonly BoundAddress[]> {
     this.#crew.listen = listen;
@@ -62,15 +93,23 @@ export class Supervisor {
   }
 
   async #startCrew(crew: Crew): Promise<void> {
-    // The first settles the ports that were left to the kernel.
-    crew.listen = await this.#startWorker(crew, 0, FIRST_PAUSE_MS);
-    const others = Array.from({ length: crew.common.workers - 1 }, (_, i) =>
-      this.#startWorker(crew, i + 1, FIRST_PAUSE_MS),
-    );
-    // All of them, so that none starts behind the back of whoever undoes this.
-    for (const outcome of await Promise.allSettled(others)) {
-      if (outcome.status === 'rejected') throw outcome.reason;
+    const { workers } = crew.common;
+    prepareWorkers(workers);
+    try {
+      // The first settles the ports that were left to the kernel.
+      crew.listen = await this.#startWorker(crew, 0, FIRST_PAUSE_MS);
+      for (let index = 1; index < workers; index++) await this.#startWorker(crew, index, FIRST_PAUSE_MS);
+    } finally {
+      dismissSpares();
     }
+    if (crew.undealt !== '') logUndealt(this.#log, crew.undealt);
+  }
+
+  /** Starts a worker when those before it have started, or have had the time for it. */
+  #startInTurn(crew: Crew, index: number, pauseMs: number): Promise<unknown> {
+    const started = crew.turn.then(() => this.#startWorker(crew, index, pauseMs));
+    crew.turn = Promise.race([started.catch(() => {}), sleep(TURN_MS, undefined, { ref: false })]);
+    return started;
   }
 
   async #startWorker(crew: Crew, index: number, pauseMs: number): Promise<readonly BoundAddress[]> {
@@ -79,7 +118,7 @@ export class Supervisor {
     const given = crew.common;
     const missed: WorkerOrder[] = [];
     crew.starting.add(missed);
-    const { handle, bound } = await WorkerHandle.start(
+    const { handle, bound, undealt } = await WorkerHandle.start(
       { ...given, counterBlock, listen: crew.listen },
       {
         onReport: this.#onReport,
@@ -91,6 +130,7 @@ export class Supervisor {
       return bound;
     }
     crew.handles[index] = handle;
+    crew.undealt = undealt;
     // What changed while it was starting was told to the others only.
     const { config, routing } = crew.common;
     if (config !== given.config) void handle.order({ type: 'config', config });
@@ -120,7 +160,7 @@ export class Supervisor {
     const nextPauseMs = Math.min(pauseMs * 2, LONGEST_PAUSE_MS);
     setTimeout(() => {
       if (crew.leaving) return;
-      this.#startWorker(crew, index, nextPauseMs).catch((cause: Error) =>
+      this.#startInTurn(crew, index, nextPauseMs).catch((cause: Error) =>
         this.#onDeath(crew, index, cause, 0, nextPauseMs),
       );
     }, pauseMs);
@@ -128,7 +168,7 @@ export class Supervisor {
 
   /** Tells all workers; resolves with their answers. */
   broadcast(order: WorkerOrder): Promise<number[]> {
-    const crews = this.#nextCrew === null ? [this.#crew] : [this.#crew, this.#nextCrew];
+    const crews = this.#crews();
     // A worker listens before we hear of it, and what it then sends by a looping route must not
     // wait.
     if (order.type === 'leave-route')
@@ -155,7 +195,8 @@ export class Supervisor {
    * ones serve as before.
    */
   async replaceAll(
-    change: Pick<CommonStart, 'config' | 'workers' | 'routing'> & Partial<Pick<CommonStart, 'loopKeys'>>,
+    change: Pick<CommonStart, 'config' | 'workers' | 'routing' | 'deal'> &
+      Partial<Pick<CommonStart, 'loopKeys'>>,
     listen: readonly BoundAddress[],
     graceMs: number,
   ): Promise<readonly BoundAddress[]> {
@@ -173,6 +214,8 @@ export class Supervisor {
         this.#crew = createCrew(old.common, old.listen);
         await this.#startCrew(this.#crew);
       }
+      // New ones that did start had attached a program for their number.
+      await this.broadcast({ type: 'deal' });
       throw error;
     }
     this.#nextCrew = null;
@@ -184,15 +227,34 @@ export class Supervisor {
   /** Lets the workers of a crew finish what is in flight, stops them and keeps their counts. */
   async #drainCrew(crew: Crew, graceMs: number): Promise<void> {
     crew.leaving = true;
+    await this.#retireCrew(crew);
     await Promise.all(crew.handles.map((handle) => handle?.drain(graceMs)));
-    for (const block of crew.blocks.splice(0)) this.#totals.retire(block);
+    for (const [index, block] of crew.blocks.splice(0).entries()) {
+      this.#pastQueries[index] = (this.#pastQueries[index] ?? 0) + queriesIn(block);
+      this.#totals.retire(block);
+    }
+  }
+
+  /** The sockets leave their groups in the same order on every address (Crew.turn). */
+  async #retireCrew(crew: Crew): Promise<void> {
+    if (crew.common.deal === null) return;
+    for (const handle of crew.handles) {
+      if (handle === null) continue;
+      await Promise.race([handle.order({ type: 'retire' }), sleep(TURN_MS, undefined, { ref: false })]);
+    }
   }
 
   /** Lets all workers finish what is in flight, then ends them. */
   async drain(graceMs: number): Promise<void> {
     this.#crew.leaving = true;
+    await this.#retireCrew(this.#crew);
     await Promise.all(this.#crew.handles.map((handle) => handle?.drain(graceMs)));
   }
+}
+
+function queriesIn(block: SharedArrayBuffer): number {
+  const values = new Float64Array(block);
+  return values[Counter.queriesUdp]! + values[Counter.queriesTcp]!;
 }
 
 /** What ended a worker, and what may be done so that it does not happen again. */
@@ -209,5 +271,14 @@ function describeDeath(error: Error | null): { reason: string; remedy: string } 
 }
 
 function createCrew(common: CommonStart, listen: readonly BoundAddress[]): Crew {
-  return { common, listen, handles: [], blocks: [], starting: new Set(), leaving: false };
+  return {
+    common,
+    listen,
+    handles: [],
+    blocks: [],
+    starting: new Set(),
+    turn: Promise.resolve(),
+    undealt: '',
+    leaving: false,
+  };
 }

@@ -86,6 +86,11 @@ export class UdpListener implements DatagramHandler, ReplySink {
     this.#published = now;
   }
 
+  /** Has the kernel deal queries by name. Returns the system's code when it cannot, else ''. */
+  deal(program: Uint8Array): string {
+    return this.#socket!.deal(program);
+  }
+
   /**
    * Lets no new queries in where another worker or process shares the port; resolves when none
    * waits any more.

@@ -13,13 +13,12 @@ import { Counter, Counters } from '../../metrics/counters.ts';
 import { Pipeline, type PipelineSettings } from '../../pipeline/pipeline.ts';
 import { SharedUpstreamState } from '../../upstream/shared-state.ts';
 import { servedNetworks } from '../listen/client-networks.ts';
-import { TcpListener } from '../listen/tcp-listener.ts';
-import { UdpListener } from '../listen/udp-listener.ts';
 import { Heartbeat } from './heartbeat.ts';
+import { Listeners } from './listeners.ts';
 import { settingsFor } from './pipeline-settings.ts';
 import { Routing } from './routing.ts';
 import type { RoutingSpec } from './routing-spec.ts';
-import type { BoundAddress, FromWorker, ToWorker, WorkerStart } from './worker-channel.ts';
+import type { FromWorker, ToWorker, WorkerStart } from './worker-channel.ts';
 
 /**
  * How often due time-outs are looked for, while there are any: an idle thread wakes up once a
@@ -38,12 +37,9 @@ const LATE_TICK_MS = 100;
 const PUBLISH_MS = 1000;
 /** Networks of our own are read again at most this often. */
 const NETWORKS_MS = 10_000;
-/** Ports of the kernel's choice that are tried until one is free for UDP and TCP. */
-const PORT_ATTEMPTS = 20;
 
 export class DataPlane {
-  /** Where it listens, ports settled. */
-  readonly bound: BoundAddress[] = [];
+  readonly listeners: Listeners;
   readonly #start: WorkerStart;
   readonly #tell: (message: FromWorker) => void;
   /** limits.allow as it is now. */
@@ -56,8 +52,6 @@ export class DataPlane {
   /** As in force. */
   #settings: PipelineSettings;
   readonly #routing: Routing;
-  readonly #udpListeners: UdpListener[] = [];
-  readonly #tcpListeners: TcpListener[] = [];
   /** Runs from the first time-out that is armed until none is. */
   #ticks: NodeJS.Timeout | null = null;
   #isTicking = false;
@@ -106,6 +100,7 @@ export class DataPlane {
       maxInFlight: Math.ceil(config.forward.maxInFlight / workers),
       clientSeed: randomInt(2 ** 31),
     });
+    this.listeners = new Listeners(start, this.#pipeline, clock, this.#wheel, counters);
     this.#routing = new Routing({
       random: new RandomPool(),
       clock,
@@ -121,57 +116,12 @@ export class DataPlane {
     const plane = new DataPlane(start, await settingsFor(start.config, start.workers, null), tell);
     await plane.#useRouting(start.routing);
     try {
-      await plane.#listen();
+      await plane.listeners.open();
     } catch (error) {
       await plane.#close();
       throw error;
     }
     return plane;
-  }
-
-  async #listen(): Promise<void> {
-    for (const address of this.#start.listen) {
-      for (let attempt = 1; ; attempt++) {
-        try {
-          this.bound.push({ ...address, port: await this.#listenOn(address), claim: false });
-          break;
-        } catch (error) {
-          // The kernel's choice for UDP may be taken for TCP: then it may choose again.
-          const taken = (error as NodeJS.ErrnoException).code === 'EADDRINUSE';
-          if (address.port !== 0 || !taken || attempt === PORT_ATTEMPTS) throw error;
-        }
-      }
-    }
-  }
-
-  /** UDP and TCP on one port, which it resolves with. */
-  async #listenOn(address: BoundAddress): Promise<number> {
-    const { config, listen, reusePort, workers } = this.#start;
-    const { host, port, udpFd = -1, tcpFd = -1, claim = false } = address;
-    const udp = await UdpListener.open(this.#pipeline, this.#clock, this.#counters, {
-      address: host,
-      port,
-      reusePort,
-      claim,
-      ...(udpFd < 0 ? {} : { fd: udpFd }),
-    });
-    try {
-      const tcp = await TcpListener.open(this.#pipeline, this.#clock, this.#wheel, this.#counters, {
-        address: host,
-        port: udp.port,
-        reusePort,
-        claim,
-        fd: tcpFd,
-        maxConnections: Math.ceil(config.limits.tcpConnections / (workers * listen.length)),
-        idleMs: config.limits.tcpIdleMs,
-      });
-      this.#tcpListeners.push(tcp);
-    } catch (error) {
-      await udp.close();
-      throw error;
-    }
-    this.#udpListeners.push(udp);
-    return udp.port;
   }
 
   /** Carries out an order of the main thread; the number identifies the reply. */
@@ -188,6 +138,12 @@ export class DataPlane {
         return this.#pipeline.flush(message.name, message.zone);
       case 'leave-route':
         this.#pipeline.leaveRoute(message.routeSlot);
+        return 0;
+      case 'deal':
+        this.listeners.dealAgain();
+        return 0;
+      case 'retire':
+        void this.listeners.retire();
         return 0;
       case 'ping':
         return 0;
@@ -234,7 +190,7 @@ export class DataPlane {
     this.#heartbeat.beat();
     this.#clock.refresh();
     this.#counters.values[Counter.inFlight] = this.#pipeline.flights.live;
-    for (const listener of this.#udpListeners) listener.publishCounters();
+    this.listeners.publishCounters();
     this.#routing.publishCounters();
     this.#lookForStrangers();
   }
@@ -257,10 +213,10 @@ export class DataPlane {
 
   /** Accepts nothing new, answers queries in flight (for at most graceMs), closes. */
   async #drain(graceMs: number): Promise<void> {
-    const tcpClosed = Promise.all(this.#tcpListeners.map((listener) => listener.drain()));
+    const tcpClosed = this.listeners.drainConnections();
     const untilMs = this.#clock.refresh() + graceMs;
     // What is in the sockets' queues was sent to us alone: it is read before anything is closed.
-    await Promise.all(this.#udpListeners.map((listener) => listener.retire()));
+    await this.listeners.retire();
     await this.#pipeline.drain(untilMs);
     // Answers that were just given are still on their way out of our sockets: clients are let read
     // them and close.
@@ -271,8 +227,7 @@ export class DataPlane {
   async #close(): Promise<void> {
     clearInterval(this.#publishing);
     clearTimeout(this.#ticks ?? undefined);
-    for (const listener of this.#tcpListeners) listener.destroy();
-    await Promise.all(this.#udpListeners.map((listener) => listener.close()));
+    await this.listeners.close();
     this.#pipeline.close();
     await this.#routing.close();
   }

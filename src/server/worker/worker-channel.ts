@@ -40,6 +40,8 @@ export interface WorkerStart {
    */
   readonly listen: readonly BoundAddress[];
   readonly reusePort: boolean;
+  /** By which the kernel deals queries to the workers (io/deal-by-name.ts); null: it does not. */
+  readonly deal: Uint8Array | null;
 }
 
 /** Main thread → worker; each is answered by `done` with its id. */
@@ -48,6 +50,10 @@ export type ToWorker =
   | { readonly type: 'config'; readonly id: number; readonly config: Config }
   | { readonly type: 'flush'; readonly id: number; readonly name: string; readonly zone: string }
   | { readonly type: 'leave-route'; readonly id: number; readonly routeSlot: number }
+  /** Attach the program of WorkerStart.deal again: others had attached theirs. */
+  | { readonly type: 'deal'; readonly id: number }
+  /** Take no new datagrams; what waits is still answered. */
+  | { readonly type: 'retire'; readonly id: number }
   /** Answer: you are alive. */
   | { readonly type: 'ping'; readonly id: number }
   /** Accept nothing new, finish queries in flight (for at most graceMs), close. */
@@ -59,7 +65,12 @@ type WithoutId<Message> = Message extends unknown ? Omit<Message, 'id'> : never;
 
 /** Worker → main thread. */
 export type FromWorker =
-  | { readonly type: 'ready'; readonly bound: readonly BoundAddress[] }
+  | {
+      readonly type: 'ready';
+      readonly bound: readonly BoundAddress[];
+      /** Why the kernel does not take WorkerStart.deal, the system's code; '': it does. */
+      readonly undealt: string;
+    }
   | { readonly type: 'cannot-start'; readonly code: string; readonly message: string }
   | { readonly type: 'done'; readonly id: number; readonly result: number }
   | { readonly type: 'sighted'; readonly sightings: readonly LoopSighting[] }

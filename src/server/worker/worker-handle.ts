@@ -16,6 +16,14 @@ export interface WorkerEvents {
   onDeath(error: Error | null): void;
 }
 
+/** A worker that serves. */
+export interface Started {
+  readonly handle: WorkerHandle;
+  readonly bound: readonly BoundAddress[];
+  /** As FromWorker's. */
+  readonly undealt: string;
+}
+
 /** A worker that has not finished this long after its time hangs. */
 const DRAIN_PATIENCE_MS = 1000;
 /**
@@ -33,27 +41,33 @@ export class WorkerHangs extends Error {
   }
 }
 
-/**
- * A thread that loads its code while the main thread still reads the configuration; the first
- * worker to be started is it.
- */
-let spare: Worker | null = null;
+/** Threads that load their code; the next workers to be started are they. */
+const spares: Worker[] = [];
 
 /**
- * Starts a thread ahead of need: half of a start is loading code, and there is more than one CPU.
- * Does not keep the process.
+ * Starts threads ahead of need, until so many are ready or will be: half of a start is loading
+ * code, and there is more than one CPU. They do not keep the process.
  */
-export function prepareWorker(): void {
-  if (spare !== null) return;
-  const thread = createThread();
-  spare = thread;
-  thread.unref();
-  // One that cannot load its code is not waited for: the thread that is started in its place says
-  // why.
-  thread.on('error', () => {});
-  thread.once('exit', () => {
-    if (spare === thread) spare = null;
-  });
+export function prepareWorkers(count: number): void {
+  while (spares.length < count) {
+    const thread = createThread();
+    spares.push(thread);
+    thread.unref();
+    // One that cannot load its code is not waited for: the thread that is started in its place says
+    // why.
+    thread.on('error', () => {});
+    thread.once('exit', () => forget(thread));
+  }
+}
+
+/** Ends the threads that are not needed after all. */
+export function dismissSpares(): void {
+  for (const thread of spares.splice(0)) void thread.terminate();
+}
+
+function forget(thread: Worker): void {
+  const index = spares.indexOf(thread);
+  if (index >= 0) spares.splice(index, 1);
 }
 
 /**
@@ -68,8 +82,7 @@ function createThread(): Worker {
 }
 
 function takeThread(): Worker {
-  const thread = spare ?? createThread();
-  spare = null;
+  const thread = spares.shift() ?? createThread();
   thread.ref();
   return thread;
 }
@@ -92,19 +105,16 @@ export class WorkerHandle {
    * Starts a worker; resolves when it listens, rejects with UNLOOP_LISTEN_FAILED or
    * UNLOOP_WORKER_FAILED.
    */
-  static async start(
-    start: Omit<WorkerStart, 'heartbeat'>,
-    events: WorkerEvents,
-  ): Promise<{ handle: WorkerHandle; bound: readonly BoundAddress[] }> {
+  static async start(start: Omit<WorkerStart, 'heartbeat'>, events: WorkerEvents): Promise<Started> {
     const thread = takeThread();
     const handle = new WorkerHandle(thread);
-    const bound = await new Promise<readonly BoundAddress[]>((resolve, reject) => {
+    return new Promise((resolve, reject) => {
       let started = false;
       thread.on('message', (message: FromWorker) => {
         if (message.type === 'ready') {
           started = true;
           handle.#watchHeartbeat();
-          resolve(message.bound);
+          resolve({ handle, bound: message.bound, undealt: message.undealt });
         } else if (message.type === 'cannot-start') {
           reject(startError(message.code, message.message));
           void handle.terminate();
@@ -130,7 +140,6 @@ export class WorkerHandle {
       });
       thread.postMessage({ ...start, heartbeat: handle.#heartbeat.buffer } satisfies WorkerStart);
     });
-    return { handle, bound };
   }
 
   #watchHeartbeat(): void {

@@ -33,7 +33,7 @@ async function begin(start: WorkerStart): Promise<void> {
       },
     );
   });
-  tell({ type: 'ready', bound: plane.bound });
+  tell({ type: 'ready', bound: plane.listeners.bound, undealt: plane.listeners.undealt });
 }
 
 port.once('message', (start: WorkerStart) => void begin(start));

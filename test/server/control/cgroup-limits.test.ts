@@ -51,11 +51,24 @@ describe('limits of the control group', () => {
 });
 
 describe('workers that fit', () => {
-  it('are as many as whole CPUs are granted, one at the least', () => {
-    expect(boundWorkers('auto', 8, NONE)).toBe(8);
-    expect(boundWorkers('auto', 8, { ...NONE, cpus: 2.9 })).toBe(2);
-    expect(boundWorkers('auto', 8, { ...NONE, cpus: 0.1 })).toBe(1);
+  it.each([
+    [1, 1],
+    [2, 2],
+    [8, 2],
+    [12, 3],
+    [16, 4],
+    [64, 4],
+    [256, 4],
+  ])('on %i CPUs: %i', (cpus, workers) => {
+    expect(boundWorkers('auto', cpus, NONE)).toBe(workers);
+  });
+
+  it('are no more than whole CPUs are granted, one at the least', () => {
+    expect(boundWorkers('auto', 64, { ...NONE, cpus: 2.9 })).toBe(2);
+    expect(boundWorkers('auto', 64, { ...NONE, cpus: 1.9 })).toBe(1);
+    expect(boundWorkers('auto', 64, { ...NONE, cpus: 0.1 })).toBe(1);
     expect(boundWorkers('auto', 2, { ...NONE, cpus: 6 })).toBe(2);
+    expect(boundWorkers('auto', 64, { ...NONE, cpus: 13 })).toBe(3);
   });
 
   it('are fewer where memory is short', () => {

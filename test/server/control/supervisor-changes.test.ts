@@ -5,6 +5,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { FROM_CONFIGURATION, plainEndpoint } from '../../../src/base/endpoint.ts';
 import type { Log } from '../../../src/base/log.ts';
 import { loadConfig } from '../../../src/config/load.ts';
+import { dealByName } from '../../../src/io/deal-by-name.ts';
 import { supportsReusePort } from '../../../src/io/open-socket.ts';
 import { createKeyMaterial } from '../../../src/loop/keys.ts';
 import { SentQuestions } from '../../../src/loop/sent-questions.ts';
@@ -30,6 +31,8 @@ const NO_ROUTING: RoutingSpec = {
   zones: [{ suffix: '.', partition: 0, policy: 'random', routes: [] }],
 };
 const { config } = loadConfig({ path: null, overrides: [{ flag: 'upstream', texts: ['127.0.0.1:9'] }] });
+const DEAL = WORKERS > 1 ? dealByName(WORKERS, 7) : null;
+
 const SILENT = Object.fromEntries(
   ['trace', 'debug', 'info', 'warn', 'error', 'fatal'].map((level) => [level, () => {}]),
 ) as unknown as Log;
@@ -47,6 +50,7 @@ describe('a change of all workers', () => {
       {
         workers: WORKERS,
         reusePort: supportsReusePort(),
+        deal: DEAL,
         config,
         routing: NO_ROUTING,
         upstreamState: new SharedUpstreamState().buffer,
@@ -76,7 +80,7 @@ describe('a change of all workers', () => {
       { host: '127.0.0.1', port },
       { host: '127.0.0.1', port: holder.address().port },
     ];
-    const change = { config, workers: WORKERS, routing: NO_ROUTING };
+    const change = { config, workers: WORKERS, routing: NO_ROUTING, deal: DEAL };
     await expect(supervisor.replaceAll(change, taken, 100)).rejects.toThrow(/cannot listen/);
     expect(supervisor.running).toBe(WORKERS);
     for (let i = 0; i < 20; i++) expect(await rcode(port, `n${i}.example`)).toBe(SERVFAIL);
@@ -91,7 +95,7 @@ describe('a change of all workers', () => {
     const { supervisor, port } = await start();
     const dying = supervisor.broadcast(DEADLY);
     const listen = [{ host: '127.0.0.1', port }];
-    await supervisor.replaceAll({ config, workers: WORKERS, routing: NO_ROUTING }, listen, 100);
+    await supervisor.replaceAll({ config, workers: WORKERS, routing: NO_ROUTING, deal: DEAL }, listen, 100);
     await dying;
     // Long enough for a replacement that should not be.
     await sleep(400);

@@ -11,6 +11,8 @@ const ready: (() => void)[] = [];
 const told: WorkerOrder[][] = [];
 
 vi.mock('../../../src/server/worker/worker-handle.ts', () => ({
+  prepareWorkers: () => {},
+  dismissSpares: () => {},
   WorkerHangs: class extends Error {},
   WorkerHandle: {
     start: () => {
@@ -21,12 +23,12 @@ vi.mock('../../../src/server/worker/worker-handle.ts', () => ({
         return Promise.resolve(0);
       };
       const handle = { order, drain: () => Promise.resolve(), terminate: () => Promise.resolve() };
-      return new Promise((resolve) => ready.push(() => resolve({ handle, bound: [] })));
+      return new Promise((resolve) => ready.push(() => resolve({ handle, bound: [], undealt: '' })));
     },
   },
 }));
 
-const common = { workers: 2, config: {}, routing: {}, reusePort: true } as unknown as CommonStart;
+const common = { workers: 2, config: {}, routing: {}, reusePort: true, deal: null } as unknown as CommonStart;
 const log = { error: () => {} } as unknown as Log;
 const leave = (routeSlot: number): WorkerOrder => ({ type: 'leave-route', routeSlot });
 
@@ -42,7 +44,7 @@ it('workers hear of routes to leave that were found looping while they started',
   expect(told).toEqual([[leave(1), leave(2)], [leave(2)]]);
 
   // Those that are to replace them serve beside them.
-  const change = { config: common.config, routing: common.routing, workers: 1 };
+  const change = { config: common.config, routing: common.routing, workers: 1, deal: null };
   const replaced = supervisor.replaceAll(change, [], 0);
   await vi.waitFor(() => expect(ready).toHaveLength(1));
   await supervisor.broadcast(leave(3));

@@ -4,6 +4,7 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import type { Log } from '../../../src/base/log.ts';
 import { loadConfig } from '../../../src/config/load.ts';
+import { dealByName } from '../../../src/io/deal-by-name.ts';
 import { supportsReusePort } from '../../../src/io/open-socket.ts';
 import { createKeyMaterial } from '../../../src/loop/keys.ts';
 import { SentQuestions } from '../../../src/loop/sent-questions.ts';
@@ -17,6 +18,7 @@ const built = new URL('../../../dist/src/server/control/supervisor.js', import.m
 const { Supervisor } = (await import(built)) as { Supervisor: typeof SupervisorType };
 
 const WORKERS = supportsReusePort() ? 2 : 1;
+const DEAL = WORKERS > 1 ? dealByName(WORKERS, 7) : null;
 /** Routing that is none: reading it throws. */
 const DEADLY = { type: 'routing', routing: null } as unknown as WorkerOrder;
 
@@ -56,6 +58,7 @@ describe('supervisor', () => {
       {
         workers: WORKERS,
         reusePort: supportsReusePort(),
+        deal: DEAL,
         config,
         // No upstream: every query is answered SERVFAIL, at once.
         routing: { upstreams: [], zones: [{ suffix: '.', partition: 0, policy: 'random', routes: [] }] },
@@ -128,6 +131,7 @@ describe('supervisor', () => {
         {
           config,
           workers: WORKERS,
+          deal: DEAL,
           routing: { upstreams: [], zones: [{ suffix: '.', partition: 0, policy: 'random', routes: [] }] },
         },
         [{ host: '127.0.0.1', port }],
