@@ -1,9 +1,10 @@
 // The admin listener: a small HTTP server on the main thread, for probes, scrapes and people.
 // Started by the supervisor when `admin.listen` is set. Everything a client can make it hold is
 // bounded.
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import { UnloopError } from '../base/errors.ts';
+import { nodeHttp } from '../base/lazy-node.ts';
 import type { ListenAddress } from '../config/config.ts';
 import { AccessPolicy } from './access.ts';
 import type { AdminSource } from './admin-source.ts';
@@ -49,7 +50,7 @@ export async function startAdmin(options: AdminOptions, source: AdminSource): Pr
     hosts: options.hosts ?? [],
   });
   const connections = new AdminConnections();
-  const server = createServer(
+  const server = nodeHttp().createServer(
     {
       maxHeaderSize: MAX_HEADER_BYTES,
       requestTimeout: REQUEST_TIMEOUT_MS,

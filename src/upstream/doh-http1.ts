@@ -1,7 +1,7 @@
 // DNS over HTTP/1.1 on one connection, one request after the other, for servers without HTTP/2.
-import { Agent, type AgentOptions, request } from 'node:http';
-import type { Duplex } from 'node:stream';
+import type { Agent } from 'node:http';
 import type { TLSSocket } from 'node:tls';
+import { nodeHttp } from '../base/lazy-node.ts';
 import { describeOpenError } from './connect-error.ts';
 import {
   BodyBuffer,
@@ -18,37 +18,29 @@ import {
 const MAX_INTERIM = 4;
 
 /** Gives requests the one socket, and no other. */
-class OneSocketAgent extends Agent {
-  readonly #socket: TLSSocket;
-
-  constructor(socket: TLSSocket) {
-    const options: AgentOptions = { keepAlive: true, maxSockets: 1, maxFreeSockets: 1 };
-    super(options);
-    this.#socket = socket;
-  }
-
-  override createConnection(): Duplex {
-    return this.#socket;
-  }
+function oneSocketAgent(socket: TLSSocket): Agent {
+  const agent = new (nodeHttp().Agent)({ keepAlive: true, maxSockets: 1, maxFreeSockets: 1 });
+  agent.createConnection = () => socket;
+  return agent;
 }
 
 export class Http1Client implements DohClient {
   readonly limit = 1;
   readonly #server: DohServer;
   readonly #owner: DohClientOwner;
-  readonly #agent: OneSocketAgent;
+  readonly #agent: Agent;
 
   constructor(server: DohServer, owner: DohClientOwner) {
     this.#server = server;
     this.#owner = owner;
-    this.#agent = new OneSocketAgent(server.socket);
+    this.#agent = oneSocketAgent(server.socket);
   }
 
   post(body: Buffer, handler: ResponseHandler): () => void {
     const { authority, urlPath, socket } = this.#server;
     const content = new BodyBuffer();
     let interim = 0;
-    const sent = request({
+    const sent = nodeHttp().request({
       agent: this.#agent,
       method: 'POST',
       path: urlPath,

@@ -1,6 +1,7 @@
 // DNS over HTTP/2 on one connection (RFC 8484 §5.2, RFC 9113). Nothing that the server sends costs
 // more than a few kilobytes and one request; how much it may send at all is bounded by stream-link.
-import { type ClientHttp2Session, type ClientHttp2Stream, connect, constants } from 'node:http2';
+import type { ClientHttp2Session, ClientHttp2Stream } from 'node:http2';
+import { nodeHttp2 } from '../base/lazy-node.ts';
 import { describeOpenError } from './connect-error.ts';
 import {
   BodyBuffer,
@@ -20,6 +21,12 @@ const MAX_HEADER_FIELDS = 64;
 /** Interim responses (1xx) before the final one. */
 const MAX_INTERIM = 4;
 
+/** Error codes of streams (RFC 9113 §7). */
+const NO_ERROR = 0x0;
+const REFUSED_STREAM = 0x7;
+const CANCEL = 0x8;
+const ENHANCE_YOUR_CALM = 0xb;
+
 export class Http2Client implements DohClient {
   /** None until the server has said how many (RFC 9113 §6.5.2: its settings come first). */
   limit = 0;
@@ -32,7 +39,7 @@ export class Http2Client implements DohClient {
   constructor(server: DohServer, owner: DohClientOwner) {
     this.#server = server;
     this.#owner = owner;
-    const session = connect(`https://${server.authority}`, {
+    const session = nodeHttp2().connect(`https://${server.authority}`, {
       createConnection: () => server.socket,
       settings: { enablePush: false, maxHeaderListSize: MAX_HEADER_BYTES },
       maxHeaderListPairs: MAX_HEADER_FIELDS,
@@ -77,7 +84,7 @@ export class Http2Client implements DohClient {
     });
     stream.on('end', () => {
       // A stream that was cut off ends too, after what had come of it.
-      if (isGood && stream.rstCode === constants.NGHTTP2_NO_ERROR) handler.onResponse(content.take());
+      if (isGood && stream.rstCode === NO_ERROR) handler.onResponse(content.take());
     });
     // What became of the stream is read at its close; without a listener the error would be thrown.
     stream.on('error', () => {});
@@ -85,11 +92,10 @@ export class Http2Client implements DohClient {
       if (this.#session.destroyed) return;
       const code = stream.rstCode;
       // Node.js 24's own server says the latter while a stream that was reset is still being freed.
-      const isRefused =
-        code === constants.NGHTTP2_REFUSED_STREAM || code === constants.NGHTTP2_ENHANCE_YOUR_CALM;
+      const isRefused = code === REFUSED_STREAM || code === ENHANCE_YOUR_CALM;
       handler.onLost(isRefused, `HTTP/2 stream closed with code ${code}`);
     });
-    return () => stream.close(constants.NGHTTP2_CANCEL);
+    return () => stream.close(CANCEL);
   }
 
   sound(): void {
@@ -103,11 +109,11 @@ export class Http2Client implements DohClient {
   #open(body: Buffer): ClientHttp2Stream | null {
     if (this.#session.closed || this.#session.destroyed) return null;
     const stream = this.#session.request({
-      [constants.HTTP2_HEADER_METHOD]: 'POST',
-      [constants.HTTP2_HEADER_PATH]: this.#server.urlPath,
-      [constants.HTTP2_HEADER_ACCEPT]: DNS_MESSAGE,
-      [constants.HTTP2_HEADER_CONTENT_TYPE]: DNS_MESSAGE,
-      [constants.HTTP2_HEADER_CONTENT_LENGTH]: body.length,
+      ':method': 'POST',
+      ':path': this.#server.urlPath,
+      accept: DNS_MESSAGE,
+      'content-type': DNS_MESSAGE,
+      'content-length': body.length,
     });
     stream.end(body);
     return stream;

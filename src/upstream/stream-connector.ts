@@ -1,7 +1,7 @@
 // How a connection toward an upstream begins: TCP, or TLS that proves who answers (RFC 7858, RFC
 // 8310). Used by stream-link.
 import net from 'node:net';
-import tls from 'node:tls';
+import { nodeTls } from '../base/lazy-node.ts';
 
 /** Begins connections to one server. */
 export interface StreamConnector {
@@ -49,6 +49,7 @@ export function createTlsConnector(options: TlsConnectorOptions): StreamConnecto
   const { host, port, serverName, protocols } = options;
   // A zone means something on this machine only, and stands in no certificate.
   const verifiedName = serverName === '' ? host.replace(/%.*$/, '') : serverName;
+  const tls = nodeTls();
   const secureContext = tls.createSecureContext({
     minVersion: 'TLSv1.2',
     ...(options.ca === undefined ? {} : { ca: options.ca }),
