@@ -2,7 +2,7 @@ import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import fc from 'fast-check';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { askServersBind, parseTexts } from '../../src/discovery/sources/servers-bind.ts';
+import { askServersBind, parseTexts } from '../../../src/discovery/sources/servers-bind.ts';
 
 const QUESTION = '07736572766572730462696e640000100003'; // servers.bind. TXT CH
 const TXT = 'c00c 0010 0003 00000000'; // pointer to the question, TXT, CH, TTL 0
