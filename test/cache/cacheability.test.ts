@@ -1,5 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import { CacheKind, judge, lifetimeSeconds } from '../../src/cache/cacheability.ts';
+import {
+  CacheKind,
+  failureSeconds,
+  failuresBefore,
+  judge,
+  lifetimeSeconds,
+} from '../../src/cache/cacheability.ts';
 import { ScannedResponse, ScanVerdict, scanResponse } from '../../src/wire/response.ts';
 import { address, alias, answerTo, cacheOptions, queryFor, soa, TYPE_A, TYPE_AAAA } from './messages.ts';
 
@@ -120,5 +126,22 @@ describe('what is never kept as data', () => {
 
   it.each([1, 2, 4, 5, 6, 9])('RCODE %i is a failure', (rcode) => {
     expect(judged({ rcode, answers: [] }).kind).toBe(CacheKind.failure);
+  });
+});
+
+describe('failures (RFC 9520 §3.2)', () => {
+  it.each([
+    { failureTtlSeconds: 5, seconds: [5, 10, 20, 40, 80, 160, 300, 300] },
+    { failureTtlSeconds: 0, seconds: [1, 2, 4, 8, 16, 32, 64, 128] },
+    { failureTtlSeconds: 400, seconds: [300, 300, 300, 300, 300, 300, 300, 300] },
+  ])('are kept twice as long after each in a row: $failureTtlSeconds s', ({ failureTtlSeconds, seconds }) => {
+    expect(seconds.map((_, before) => failureSeconds(failureTtlSeconds, before))).toEqual(seconds);
+  });
+
+  it('count as a row unless the last one expired five minutes ago', () => {
+    expect(failuresBefore(3, 0)).toBe(3);
+    expect(failuresBefore(3, 299_999)).toBe(3);
+    expect(failuresBefore(3, 300_000)).toBe(0);
+    expect(failuresBefore(100, 0)).toBe(16);
   });
 });

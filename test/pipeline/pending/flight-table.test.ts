@@ -2,13 +2,20 @@
 // collide.
 import { describe, expect, it } from 'vitest';
 import { RandomPool } from '../../../src/base/random.ts';
+import { PEER_WORDS } from '../../../src/io/datagram-socket.ts';
+import { ClientQuery } from '../../../src/pipeline/client-query.ts';
 import { Flight } from '../../../src/pipeline/pending/flight.ts';
 import { FlightTable } from '../../../src/pipeline/pending/flight-table.ts';
 import { Zone } from '../../../src/pipeline/zone.ts';
 import { Selection } from '../../../src/upstream/selection.ts';
 import { SharedUpstreamState } from '../../../src/upstream/shared-state.ts';
+import { parseQuery, QueryVerdict } from '../../../src/wire/query.ts';
 import { textToName } from '../../../src/wire/text.ts';
-import { type TestQuery, testQuery } from '../queries.ts';
+import { bytesOf, header, question, record, uint16 } from '../../wire/build-message.ts';
+import { DATAGRAMS, type TestQuery, testQuery } from '../queries.ts';
+
+const TSIG = 250;
+const ANY_CLASS = 255;
 
 const zone = (suffix = '.', partition = suffix.length, routeSlots: number[] = []) =>
   new Zone({
@@ -19,6 +26,17 @@ const zone = (suffix = '.', partition = suffix.length, routeSlots: number[] = []
     routeSlots,
     selection: new Selection('random', [], [], new SharedUpstreamState(), new RandomPool()),
   });
+
+/** A query that is signed, so that it must pass as it is; another `mac`, another signature. */
+function signedQuery(qname: string, mac: number, id = 1): TestQuery {
+  const tsig = record(Uint8Array.of(0), TSIG, 0, new Uint8Array(40).fill(mac), ANY_CLASS);
+  const bytes = bytesOf(header(0x0100, 1, 0, 0, 1), question(qname), tsig);
+  bytes.set(uint16(id));
+  const query = new ClientQuery();
+  query.take(bytes, bytes.length, DATAGRAMS, new Int32Array(PEER_WORDS), 0);
+  expect(parseQuery(bytes, bytes.length, query.parsed)).toBe(QueryVerdict.ok);
+  return { bytes, q: query.parsed, query };
+}
 
 function flightFor({ query }: TestQuery, inZone: Zone): Flight {
   const flight = new Flight({ onFlightTimer() {} });
@@ -84,6 +102,24 @@ describe('flight-table', () => {
     table.remove(inside);
     expect(inside.joinable).toBe(false);
     expect(table.find(query.query, root)).toBeNull();
+  });
+
+  it('finds the opaque flight with the same bytes but for the ID, and counts those of one question', () => {
+    const table = new FlightTable();
+    const root = zone();
+    const flights = [7, 8].map((mac) => flightFor(signedQuery('www.example.com', mac), root));
+    const others = [
+      flightFor(testQuery('www.example.com'), root),
+      flightFor(signedQuery('www.example.org', 7), root),
+      flightFor(signedQuery('www.example.com', 7), zone('example.com')),
+    ];
+    for (const flight of [...flights, ...others]) table.add(flight);
+    const found = (mac: number) => table.findOpaque(signedQuery('www.example.com', mac, 99).query, root);
+    expect([found(7), found(8), found(9)]).toEqual([...flights, null]);
+    expect(table.countOpaque(signedQuery('www.example.com', 9).query, root)).toBe(2);
+    expect(table.countOpaque(signedQuery('www.example.net', 9).query, root)).toBe(0);
+    // An opaque flight is nobody else's.
+    expect(table.find(testQuery('www.example.org').query, root)).toBeNull();
   });
 
   it('finds a flight that was begun before routing was built again with the same servers', () => {
