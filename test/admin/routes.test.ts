@@ -57,5 +57,7 @@ it('answers 400 for a flush that cannot be, and passes any other error on', asyn
     status: 400,
     body: '{"error":"no such zone","remedy":"Name another."}\n',
   });
-  await expect(answer('/cache/flush', failing(new Error('broken')))).rejects.toThrow('broken');
+  const other = new UnloopError('UNLOOP_LISTEN_FAILED', 'not open', 'Wait.');
+  for (const error of [new Error('broken'), other])
+    await expect(answer('/cache/flush', failing(error))).rejects.toBe(error);
 });
