@@ -26,7 +26,15 @@ would be in force. An editor that knows YAML schemas completes and checks the fi
 \`\`\`
 
 On SIGHUP, and when the file changes, it is read again. A faulty one is refused: the running configuration stays, the log
-says why once, and \`unloop_reloads_total{result="failed"}\` counts it.`;
+says why once, and \`unloop_reloads_total{result="failed"}\` counts it.
+
+Each setting says what a reload does with a changed value:
+
+| reload  | a changed value takes effect                                      |
+| ------- | ----------------------------------------------------------------- |
+| live    | at once; the workers go on                                        |
+| worker  | at once, in new workers; no query is lost, the cache starts empty |
+| restart | at the next start of the process                                  |`;
 
 const SYNTAX = `## How values are written
 
@@ -51,6 +59,7 @@ function describe(setting: Setting): string {
   else if (setting.fileOf === undefined) facts.push('Required in a zone.');
   if (setting.flag !== undefined) facts.push(`Flag: \`--${setting.flag}\`.`);
   if (setting.environment !== undefined) facts.push(`Environment: \`${setting.environment}\`.`);
+  facts.push(`Reload: ${setting.reload}.`);
   if (setting.secret === true) facts.push('Masked wherever the configuration is shown.');
   const lines = [`### ${setting.path.replace('*', 'SUFFIX')}`, '', setting.description, '', facts.join(' ')];
   if (setting.example !== undefined) lines.push('', '```yaml', exampleYaml(setting), '```');

@@ -8,6 +8,7 @@ export const CLIENT_SETTINGS: readonly Setting[] = [
   {
     path: 'limits.perClientQps',
     type: integer(0, 10_000_000),
+    reload: 'live',
     default: 0,
     description:
       'Queries per second from one client address, counted separately for UDP and TCP. Above the limit, UDP queries are answered with TC, which sends the client to TCP, and TCP queries are REFUSED. 0: no limit.',
@@ -15,6 +16,7 @@ export const CLIENT_SETTINGS: readonly Setting[] = [
   {
     path: 'limits.perClientWaiting',
     type: integer(0, 1_000_000),
+    reload: 'live',
     default: 2000,
     description:
       'UDP queries of one client address that may wait for upstreams at the same time. Further ones are answered with TC, which sends the client to TCP, where this limit does not apply. The limit keeps attackers from sending a burst of answers to a forged address. 0: no limit.',
@@ -22,18 +24,21 @@ export const CLIENT_SETTINGS: readonly Setting[] = [
   {
     path: 'limits.tcpConnections',
     type: integer(1, 100_000),
+    reload: 'worker',
     default: 1000,
     description: 'Client TCP connections at the same time.',
   },
   {
     path: 'limits.tcpIdle',
     type: durationMs('100ms', '1h'),
+    reload: 'worker',
     default: '10s',
     description: 'A TCP connection is closed if no complete query arrives within this time.',
   },
   {
     path: 'limits.allow',
     type: cidrs(),
+    reload: 'live',
     default: [],
     description:
       'Clients that are served; others get REFUSED. Empty: networks that are not globally reachable (private, shared, loopback, link-local, 198.18.0.0/15, 240.0.0.0/4), those of our own interfaces, and those on their links. `0.0.0.0/0` and `::/0` allow everybody, which makes this an open resolver.',
@@ -42,6 +47,7 @@ export const CLIENT_SETTINGS: readonly Setting[] = [
   {
     path: 'limits.deny',
     type: cidrs(),
+    reload: 'live',
     default: [],
     description: 'Clients that are REFUSED, even if `allow` names them.',
     example: ['10.9.0.0/16'],
@@ -49,6 +55,7 @@ export const CLIENT_SETTINGS: readonly Setting[] = [
   {
     path: 'limits.rebindProtection',
     type: flag(),
+    reload: 'live',
     default: false,
     description:
       'Withhold answers with a private, loopback or link-local address (protection against DNS rebinding). Zones with their own upstreams and `localhost` are exempt.',
@@ -56,6 +63,7 @@ export const CLIENT_SETTINGS: readonly Setting[] = [
   {
     path: 'limits.rebindExceptions',
     type: nameSuffixes(),
+    reload: 'live',
     default: [],
     description: 'Names that may have such addresses, with all names below them.',
     example: ['home.arpa', 'corp.example'],
@@ -63,6 +71,7 @@ export const CLIENT_SETTINGS: readonly Setting[] = [
   {
     path: 'identity.version',
     type: flag(),
+    reload: 'live',
     default: false,
     description:
       'Tell the version to clients that ask for `version.bind` or `version.server` (class CHAOS). Off: REFUSED. Such questions are never forwarded.',
@@ -70,6 +79,7 @@ export const CLIENT_SETTINGS: readonly Setting[] = [
   {
     path: 'identity.name',
     type: text('up to 255 letters, digits and signs, no spaces', /^[\x21-\x7e]{0,255}$/),
+    reload: 'live',
     default: '',
     description:
       'The answer to `id.server` and `hostname.bind` (class CHAOS), which tells clients which replica answers. Empty: REFUSED.',

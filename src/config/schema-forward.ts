@@ -22,6 +22,7 @@ export const ZONE_SETTINGS: readonly Setting[] = [
   {
     path: 'zones.*.upstreams',
     type: upstreams(),
+    reload: 'live',
     default: undefined,
     description: 'Upstreams for this suffix and all names below it. The longest matching suffix wins.',
     example: ['10.96.0.10'],
@@ -30,6 +31,7 @@ export const ZONE_SETTINGS: readonly Setting[] = [
   {
     path: 'zones.*.policy',
     type: choice(POLICIES),
+    reload: 'live',
     default: undefined,
     sameAs: 'forward.policy',
     description: 'How an upstream of this zone is chosen for a query.',
@@ -38,6 +40,7 @@ export const ZONE_SETTINGS: readonly Setting[] = [
   {
     path: 'zones.*.healthCheck.name',
     type: text('a domain name', DOMAIN_NAME),
+    reload: 'live',
     default: undefined,
     defaultText: 'the zone itself',
     description:
@@ -47,6 +50,7 @@ export const ZONE_SETTINGS: readonly Setting[] = [
   {
     path: 'zones.*.healthCheck.type',
     type: choice(CHECK_TYPES),
+    reload: 'live',
     default: undefined,
     sameAs: 'forward.healthCheck.type',
     description: 'The type to ask for in these health checks.',
@@ -58,6 +62,7 @@ export const FORWARD_SETTINGS: readonly Setting[] = [
   {
     path: 'forward.policy',
     type: choice(POLICIES),
+    reload: 'live',
     default: 'random',
     description:
       'How an upstream is chosen for a query: at random, in turn, the first that is up, or the one that answers fastest.',
@@ -66,6 +71,7 @@ export const FORWARD_SETTINGS: readonly Setting[] = [
   {
     path: 'forward.deadline',
     type: durationMs('100ms', '30s'),
+    reload: 'live',
     default: '1800ms',
     description:
       'Every client gets an answer within this time, whatever happens. CoreDNS waits 2 s for an upstream, so the answer must be sent before that.',
@@ -73,6 +79,7 @@ export const FORWARD_SETTINGS: readonly Setting[] = [
   {
     path: 'forward.maxInFlight',
     type: integer(1, 1_000_000),
+    reload: 'worker',
     default: 10_000,
     description:
       'Queries that may wait for upstreams at the same time, all workers together. When all slots are taken, a new query is REFUSED; or, if another client has more queries waiting, the oldest query of the client with the most is REFUSED instead.',
@@ -80,6 +87,7 @@ export const FORWARD_SETTINGS: readonly Setting[] = [
   {
     path: 'forward.healthCheck.interval',
     type: durationMs('50ms', '1h'),
+    reload: 'live',
     default: '500ms',
     description:
       'How often a doubtful upstream is checked. An upstream is doubtful after a query to it failed, until it answers something. Any reply will do. Other upstreams are not checked.',
@@ -87,6 +95,7 @@ export const FORWARD_SETTINGS: readonly Setting[] = [
   {
     path: 'forward.healthCheck.maxFails',
     type: integer(0, 100),
+    reload: 'live',
     default: 2,
     description:
       'After this many failed checks in a row, with no answer in between, an upstream is out of use. While all upstreams of a zone are out of use, some queries are still sent to them, and the first answer brings an upstream back. 0: no upstream is checked or taken out of use.',
@@ -94,6 +103,7 @@ export const FORWARD_SETTINGS: readonly Setting[] = [
   {
     path: 'forward.healthCheck.name',
     type: text('a domain name', DOMAIN_NAME),
+    reload: 'live',
     default: '.',
     description: 'The name to ask for in health checks.',
     example: 'example.com',
@@ -101,6 +111,7 @@ export const FORWARD_SETTINGS: readonly Setting[] = [
   {
     path: 'forward.healthCheck.type',
     type: choice(CHECK_TYPES),
+    reload: 'live',
     default: 'NS',
     description: 'The type to ask for in health checks.',
     example: 'A',

@@ -36,6 +36,7 @@ export const SETTINGS: readonly Setting[] = [
   {
     path: 'listen',
     type: listenAddresses(),
+    reload: 'worker',
     default: ['127.0.0.1:5300'],
     description: 'Addresses to listen on. Each serves UDP and TCP. With port 0 the kernel chooses a port.',
     example: ['0.0.0.0:53', '[::]:53'],
@@ -44,6 +45,7 @@ export const SETTINGS: readonly Setting[] = [
   {
     path: 'workers',
     type: autoOrInteger(1, 256),
+    reload: 'worker',
     default: 'auto',
     description:
       'Worker threads. The kernel deals queries to them by name, so that each name is cached and asked for by one. `auto`: two, three from 12 and four from 16 CPUs on, and no more than the CPUs and the memory that this process may use (cgroup limits count).',
@@ -53,6 +55,7 @@ export const SETTINGS: readonly Setting[] = [
   {
     path: 'upstreams',
     type: upstreams(),
+    reload: 'live',
     default: 'auto',
     description:
       'Default upstreams, for names that match no zone. `auto`: the servers in `discovery.resolvConf`, with loopback stubs replaced by the servers behind them.',
@@ -63,12 +66,14 @@ export const SETTINGS: readonly Setting[] = [
   {
     path: 'discovery.resolvConf',
     type: text('a file path', FILE_PATH),
+    reload: 'live',
     default: '/etc/resolv.conf',
     description: 'The file that lists the upstreams if they are `auto`. Changes to it take effect at once.',
   },
   {
     path: 'discovery.root',
     type: text('an absolute directory path', /^\/\P{Cc}*$/u),
+    reload: 'live',
     default: '/',
     description: "Where the node's files are mounted. In a pod with a read-only hostPath: `/host`.",
     example: '/host',
@@ -76,6 +81,7 @@ export const SETTINGS: readonly Setting[] = [
   {
     path: 'discovery.rewriteLoopback',
     type: choice(['auto', 'always', 'never']),
+    reload: 'live',
     default: 'auto',
     description:
       'What to do with a loopback server on port 53. `auto`: replace it by the servers behind it, if they are found; `always`: the same, but drop it if they are not found; `never`: keep it as written.',
@@ -84,12 +90,14 @@ export const SETTINGS: readonly Setting[] = [
   {
     path: 'cache.maxEntries',
     type: integer(0, 100_000_000),
+    reload: 'worker',
     default: 100_000,
     description: 'Maximum number of cached answers, all workers together; each holds its share. 0: no cache.',
   },
   {
     path: 'cache.maxBytes',
     type: size('0B', '1024GiB'),
+    reload: 'worker',
     default: '64MiB',
     description: 'Maximum memory for cached answers, all workers together; each holds its share.',
     example: '256MiB',
@@ -97,6 +105,7 @@ export const SETTINGS: readonly Setting[] = [
   {
     path: 'cache.minTtl',
     type: durationSeconds('0s', '1h'),
+    reload: 'worker',
     default: '0s',
     description:
       'An answer is kept at least this long. A value above 0s overrides the TTLs that the owner of the name has set.',
@@ -104,36 +113,42 @@ export const SETTINGS: readonly Setting[] = [
   {
     path: 'cache.maxTtl',
     type: durationSeconds('0s', '7d'),
+    reload: 'worker',
     default: '1d',
     description: 'An answer is kept at most this long (RFC 8767 §4: never above 7 days).',
   },
   {
     path: 'cache.maxNegativeTtl',
     type: durationSeconds('0s', '1d'),
+    reload: 'worker',
     default: '30m',
     description: 'NXDOMAIN and NODATA are kept at most this long (RFC 2308 §5).',
   },
   {
     path: 'cache.failureTtl',
     type: durationSeconds('1s', '5m'),
+    reload: 'worker',
     default: '5s',
     description: 'A resolution failure is cached this long (RFC 9520 §3.2: 1 s to 5 min).',
   },
   {
     path: 'cache.serveStale.maxAge',
     type: durationSeconds('0s', '7d'),
+    reload: 'worker',
     default: '1h',
     description: 'If the upstreams fail, expired answers are still used for this long (RFC 8767). 0s: never.',
   },
   {
     path: 'cache.serveStale.ttl',
     type: durationSeconds('1s', '1h'),
+    reload: 'worker',
     default: '30s',
     description: 'The TTL of a stale answer (RFC 8767 §4 recommends 30 s).',
   },
   {
     path: 'cache.serveStale.after',
     type: durationMs('0s', '30s'),
+    reload: 'worker',
     default: '1500ms',
     description:
       'A client waits this long for a fresh answer before it gets a stale one. Keep it below `forward.deadline`.',
@@ -141,18 +156,21 @@ export const SETTINGS: readonly Setting[] = [
   {
     path: 'cache.prefetch.hits',
     type: integer(0, 1_000_000),
+    reload: 'worker',
     default: 3,
     description: 'An answer that was used this many times is fetched again before it expires. 0: never.',
   },
   {
     path: 'cache.prefetch.remaining',
     type: percent(1, 90),
+    reload: 'worker',
     default: '10%',
     description: 'It is fetched again when this share of its lifetime is left.',
   },
   {
     path: 'loop.tag',
     type: choice(['auto', 'always', 'never']),
+    reload: 'live',
     default: 'auto',
     description:
       'The EDNS tag that marks our own queries. `auto`: only toward addresses that are not public, so that a public resolver learns nothing.',
@@ -160,6 +178,7 @@ export const SETTINGS: readonly Setting[] = [
   {
     path: 'loop.case',
     type: flag(),
+    reload: 'live',
     default: true,
     description:
       'The 0x20 case pattern in outgoing names. It recognizes our own queries if the tag is removed, and makes forged replies harder.',
@@ -167,6 +186,7 @@ export const SETTINGS: readonly Setting[] = [
   {
     path: 'loop.clusterKey',
     type: text('text without control characters', ANY_TEXT),
+    reload: 'worker',
     default: '',
     description:
       'Secret shared by replicas, so that each recognizes the queries of the others. Empty: this process recognizes only its own. Prefer `loop.clusterKeyFile` or the environment.',
@@ -176,6 +196,7 @@ export const SETTINGS: readonly Setting[] = [
   {
     path: 'loop.clusterKeyFile',
     type: text('a file path', FILE_PATH),
+    reload: 'worker',
     default: undefined,
     description:
       'File whose first line is the cluster key. A relative path starts at the directory of the configuration file.',
@@ -185,6 +206,7 @@ export const SETTINGS: readonly Setting[] = [
   {
     path: 'loop.ring',
     type: text('1 to 63 letters, digits, dots, hyphens or underscores', /^[A-Za-z0-9._-]{1,63}$/),
+    reload: 'worker',
     default: 'default',
     description:
       'Instances with the same key and ring count as one forwarder: a query between them is a loop. A query from another ring (a tier in front of this one) is only a hop.',
@@ -193,12 +215,14 @@ export const SETTINGS: readonly Setting[] = [
   {
     path: 'loop.maxHops',
     type: integer(1, 32),
+    reload: 'worker',
     default: 8,
     description: 'How many rings a query may pass before it is refused as a loop.',
   },
   {
     path: 'loop.probe.onStart',
     type: flag(),
+    reload: 'live',
     default: true,
     description:
       'At start, ask each upstream that is not public for a random name, to see whether the query comes back.',
@@ -206,12 +230,14 @@ export const SETTINGS: readonly Setting[] = [
   {
     path: 'loop.probe.interval',
     type: durationMs('0s', '1d'),
+    reload: 'live',
     default: '60s',
     description: 'How often to probe again. 0s: only on suspicion.',
   },
   {
     path: 'loop.quarantine.min',
     type: durationMs('100ms', '1h'),
+    reload: 'live',
     default: '1s',
     description:
       'How long a looping upstream is out of use at first. The time doubles each time the loop is still there.',
@@ -219,6 +245,7 @@ export const SETTINGS: readonly Setting[] = [
   {
     path: 'loop.quarantine.max',
     type: durationMs('100ms', '1d'),
+    reload: 'live',
     default: '60s',
     description: 'The longest time that it is out of use before it is tried again.',
   },
@@ -226,6 +253,7 @@ export const SETTINGS: readonly Setting[] = [
   {
     path: 'admin.listen',
     type: listenAddressOrOff(),
+    reload: 'live',
     default: '127.0.0.1:9530',
     description:
       'Address of /health, /ready, /metrics, /upstreams, /loops, /config and the status page. `off`: none.',
@@ -235,12 +263,14 @@ export const SETTINGS: readonly Setting[] = [
   {
     path: 'admin.coredns',
     type: flag(),
+    reload: 'live',
     default: false,
     description: "Also publish the metrics under CoreDNS's names, which existing dashboards use.",
   },
   {
     path: 'admin.token',
     type: text('text without spaces or control characters', /^[\x21-\x7e]*$/),
+    reload: 'live',
     default: '',
     description:
       'Bearer token of the admin pages; needed when `admin.listen` is not loopback. Prefer `admin.tokenFile`.',
@@ -249,6 +279,7 @@ export const SETTINGS: readonly Setting[] = [
   {
     path: 'admin.tokenFile',
     type: text('a file path', FILE_PATH),
+    reload: 'live',
     default: undefined,
     description:
       'File whose first line is the token. A relative path starts at the directory of the configuration file.',
@@ -258,6 +289,7 @@ export const SETTINGS: readonly Setting[] = [
   {
     path: 'log.level',
     type: choice(LOG_LEVELS),
+    reload: 'live',
     default: 'info',
     description: 'The lowest level that is logged.',
     flag: 'log-level',
@@ -265,12 +297,14 @@ export const SETTINGS: readonly Setting[] = [
   {
     path: 'log.format',
     type: choice(['json', 'text', 'auto']),
+    reload: 'restart',
     default: 'auto',
     description: '`json`: one object per line; `text`: for people; `auto`: text on a terminal, else json.',
   },
   {
     path: 'log.queries',
     type: flag(),
+    reload: 'live',
     default: false,
     description:
       'Log every query. The line of a failure (SERVFAIL, REFUSED …) has the whole answer as text in `answer`, with the reason if the query had EDNS. For debugging: logging a query costs more than answering it.',
@@ -278,6 +312,7 @@ export const SETTINGS: readonly Setting[] = [
   {
     path: 'lameduck',
     type: durationMs('0s', '5m'),
+    reload: 'live',
     default: '0s',
     description:
       'After SIGTERM, queries are still answered for this long while /ready returns 503, so that load balancers stop sending new ones first.',
@@ -286,6 +321,7 @@ export const SETTINGS: readonly Setting[] = [
   {
     path: 'takeOver',
     type: flag(),
+    reload: 'live',
     default: false,
     description:
       'Start even if another unloop of the same user has the listen addresses open, and follow it: UDP queries go to it until it exits (with one worker each, they are shared). For replacing a process without a gap.',

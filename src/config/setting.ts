@@ -1,6 +1,12 @@
 // What one setting is: a row of the table in schema.
 import type { SettingType } from './setting-type.ts';
 
+/**
+ * When a changed value takes effect. `live`: at the reload, in the threads that run. `worker`: at
+ * the reload, in new workers, whose caches are empty. `restart`: at the next start of the process.
+ */
+export type ReloadClass = 'live' | 'worker' | 'restart';
+
 /** One setting, as a user meets it. */
 export interface Setting {
   /** "forward.healthCheck.interval"; '*' stands for a zone's suffix. */
@@ -12,6 +18,7 @@ export interface Setting {
    * from another setting.
    */
   readonly default: unknown;
+  readonly reload: ReloadClass;
   /** What it is for: whole sentences, present tense. */
   readonly description: string;
   /** A value worth showing, as it would stand in YAML. */

@@ -3,6 +3,7 @@
 import type { AdminServer } from '../../admin/http.ts';
 import type { Log } from '../../base/log.ts';
 import type { RepeatLimiter } from '../../base/repeat-limiter.ts';
+import { type Change, touches } from '../../config/changes.ts';
 import type { Config, ListenAddress } from '../../config/config.ts';
 import type { ServerFacts } from './server-facts.ts';
 
@@ -44,11 +45,10 @@ export class AdminListener {
    * Opens what `next` asks for, so that an unavailable address is detected before anything else
    * changes.
    */
-  async prepare(previous: Config, next: Config): Promise<AdminChange> {
+  async prepare(changes: readonly Change[], next: Config): Promise<AdminChange> {
     const nothing = async () => {};
-    if (JSON.stringify(next.admin) === JSON.stringify(previous.admin))
-      return { commit: nothing, cancel: nothing };
-    if (JSON.stringify(next.admin.listen) === JSON.stringify(previous.admin.listen)) {
+    if (!touches(changes, 'admin')) return { commit: nothing, cancel: nothing };
+    if (!touches(changes, 'admin.listen')) {
       const commit = async () => {
         await this.close();
         await this.open(next);

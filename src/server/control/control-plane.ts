@@ -7,7 +7,7 @@ import { UnloopError } from '../../base/errors.ts';
 import { formatHostAndPort } from '../../base/host-and-port.ts';
 import type { Log } from '../../base/log.ts';
 import { RepeatLimiter } from '../../base/repeat-limiter.ts';
-import { describeChanges } from '../../config/changes.ts';
+import { type Change, describeChanges, findChanges, touches } from '../../config/changes.ts';
 import type { Config, ListenAddress } from '../../config/config.ts';
 import { CannotWatch } from '../../discovery/watch.ts';
 import { nativeStatus, supportsReusePort } from '../../io/open-socket.ts';
@@ -278,13 +278,11 @@ export class ControlPlane implements ServerFacts {
   reload(load: () => Config): Promise<void> {
     this.#enqueue(async () => {
       try {
-        const previous = this.config;
-        await this.#useConfig(load());
+        const changes = await this.#useConfig(load());
         // The operator who reloads may have fixed the way to a server.
         this.health.checkNow();
         this.reloads.ok++;
-        const changes = describeChanges(previous, this.config);
-        this.#log.info({ changes }, 'the configuration was reloaded');
+        this.#log.info({ changes: describeChanges(changes) }, 'the configuration was reloaded');
       } catch (error) {
         this.reloads.failed++;
         const text = 'the new configuration cannot be used; the running one stays';
@@ -296,17 +294,16 @@ export class ControlPlane implements ServerFacts {
   }
 
   /** Rejects before anything has changed, or after everything is again as it was. */
-  async #useConfig(wanted: Config): Promise<void> {
+  async #useConfig(wanted: Config): Promise<readonly Change[]> {
     const config = withinLimits(wanted, this.#log);
-    if (JSON.stringify(config) === JSON.stringify(this.config)) return;
-    const previous = this.config;
-    const listenChanged =
-      this.#inherited.length === 0 && JSON.stringify(config.listen) !== JSON.stringify(previous.listen);
+    const changes = findChanges(this.config, config);
+    if (changes.length === 0) return changes;
     const sources = await this.#findSources(config);
-    const admin = await this.#admin.prepare(previous, config);
-    const loopKeys = loopKeysAfter(previous, config);
+    const admin = await this.#admin.prepare(changes, config);
+    const loopKeys = loopKeysAfter(changes, config);
     try {
-      await this.#changeWorkers(previous, config, sources, listenChanged, loopKeys);
+      if (needsNewWorkers(changes)) await this.#replaceWorkers(changes, config, sources, loopKeys);
+      else await this.supervisor.useConfig(config);
     } catch (error) {
       await admin.cancel();
       await this.#usePlan(this.#sources.plan());
@@ -316,7 +313,7 @@ export class ControlPlane implements ServerFacts {
     this.#sources = sources;
     this.config = config;
     if (loopKeys !== null) this.#loopKeys = loopKeys;
-    if (changesLoopControl(previous, config)) {
+    if (changesLoopControl(changes)) {
       this.loop.close();
       this.loop = this.#openLoopControl();
     }
@@ -324,23 +321,16 @@ export class ControlPlane implements ServerFacts {
     await this.#usePlan(sources.plan());
     sources.follow();
     await admin.commit();
+    return changes;
   }
 
-  /**
-   * Gives the workers a new configuration; those settings that are taken at birth only need new
-   * ones.
-   */
-  async #changeWorkers(
-    previous: Config,
+  async #replaceWorkers(
+    changes: readonly Change[],
     config: Config,
     sources: UpstreamSources,
-    listenChanged: boolean,
     loopKeys: LoopKeyMaterial | null,
   ): Promise<void> {
-    if (!needsNewWorkers(previous, config)) {
-      await this.supervisor.useConfig(config);
-      return;
-    }
+    const listenChanged = this.#inherited.length === 0 && touches(changes, 'listen');
     this.registry.update(sources.plan().zones);
     const { routing } = this.registry;
     const workers = workersFor(config, this.#log);

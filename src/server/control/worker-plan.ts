@@ -2,6 +2,7 @@
 // the control plane, at start and for every reload.
 import { availableParallelism } from 'node:os';
 import type { Log } from '../../base/log.ts';
+import { type Change, touches } from '../../config/changes.ts';
 import type { Config } from '../../config/config.ts';
 import { nativeStatus, supportsReusePort } from '../../io/open-socket.ts';
 import { createKeyMaterial, type LoopKeyMaterial } from '../../loop/keys.ts';
@@ -38,33 +39,18 @@ export function workersFor(config: Config, log: Log): number {
   return wanted;
 }
 
-/** Settings that a worker takes at its birth only. */
-export function needsNewWorkers(previous: Config, next: Config): boolean {
-  const birth = (config: Config) =>
-    JSON.stringify([
-      config.listen,
-      config.workers,
-      config.cache,
-      config.forward.maxInFlight,
-      config.loop.maxHops,
-      config.loop.clusterKey,
-      config.loop.ring,
-      config.limits.tcpConnections,
-      config.limits.tcpIdleMs,
-    ]);
-  return birth(previous) !== birth(next);
+/** Whether a reload needs new workers: they take some settings at their birth only. */
+export function needsNewWorkers(changes: readonly Change[]): boolean {
+  return changes.some(({ setting }) => setting.reload === 'worker');
 }
 
 /** The secrets after a reload; null: they stay, as a clusterKey that was generated must. */
-export function loopKeysAfter(previous: Config, next: Config): LoopKeyMaterial | null {
-  const { clusterKey, ring } = next.loop;
-  const same = clusterKey === previous.loop.clusterKey && ring === previous.loop.ring;
-  return same ? null : createKeyMaterial(clusterKey, ring);
+export function loopKeysAfter(changes: readonly Change[], next: Config): LoopKeyMaterial | null {
+  if (!touches(changes, 'loop.clusterKey', 'loop.ring')) return null;
+  return createKeyMaterial(next.loop.clusterKey, next.loop.ring);
 }
 
-/** Settings that the main thread's half of the loop guard takes at its birth only. */
-export function changesLoopControl(previous: Config, next: Config): boolean {
-  const birth = ({ listen, loop }: Config) =>
-    JSON.stringify([listen, loop.clusterKey, loop.ring, loop.probe, loop.quarantine]);
-  return birth(previous) !== birth(next);
+/** Whether the main thread's half of the loop guard has to be opened again. */
+export function changesLoopControl(changes: readonly Change[]): boolean {
+  return touches(changes, 'listen', 'loop.clusterKey', 'loop.ring', 'loop.probe', 'loop.quarantine');
 }

@@ -1,5 +1,6 @@
 // What a reload has to start again: workers, the secrets of the loop guard, its main-thread half.
 import { describe, expect, it } from 'vitest';
+import { findChanges } from '../../../src/config/changes.ts';
 import type { Config } from '../../../src/config/config.ts';
 import { loadConfig } from '../../../src/config/load.ts';
 import {
@@ -17,9 +18,10 @@ const withLoop = (changes: Partial<Config['loop']>): Config => ({
 describe('a reload', () => {
   it('that changes nothing of the kind needs no new workers, keys or loop control', () => {
     const next = { ...config, forward: { ...config.forward, deadlineMs: 1000 } };
-    expect(needsNewWorkers(config, next)).toBe(false);
-    expect(loopKeysAfter(config, next)).toBeNull();
-    expect(changesLoopControl(config, next)).toBe(false);
+    const changes = findChanges(config, next);
+    expect(needsNewWorkers(changes)).toBe(false);
+    expect(loopKeysAfter(changes, next)).toBeNull();
+    expect(changesLoopControl(changes)).toBe(false);
   });
 
   it.each([
@@ -27,17 +29,19 @@ describe('a reload', () => {
     { ring: 'node-local' },
   ])('of %o makes new secrets, for all threads', (changes) => {
     const next = withLoop(changes);
-    expect(needsNewWorkers(config, next)).toBe(true);
-    expect(changesLoopControl(config, next)).toBe(true);
-    const keys = loopKeysAfter(config, next)!;
+    const found = findChanges(config, next);
+    expect(needsNewWorkers(found)).toBe(true);
+    expect(changesLoopControl(found)).toBe(true);
+    const keys = loopKeysAfter(found, next)!;
     expect(keys.ring).toBe(next.loop.ring);
     expect(keys.shared).toBe(next.loop.clusterKey !== '');
   });
 
   it('of probes or quarantine is the main thread’s business', () => {
     const next = withLoop({ quarantine: { minMs: 5, maxMs: 50 } });
-    expect(changesLoopControl(config, next)).toBe(true);
-    expect(needsNewWorkers(config, next)).toBe(false);
-    expect(loopKeysAfter(config, next)).toBeNull();
+    const changes = findChanges(config, next);
+    expect(changesLoopControl(changes)).toBe(true);
+    expect(needsNewWorkers(changes)).toBe(false);
+    expect(loopKeysAfter(changes, next)).toBeNull();
   });
 });
