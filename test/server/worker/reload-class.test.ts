@@ -51,6 +51,7 @@ async function readings(): Promise<{ birth: Set<string>; order: Set<string> }> {
       loopKeys: createKeyMaterial('', 'default'),
       listen: [{ host: '127.0.0.1', port: 0 }],
       reusePort: false,
+      deal: null,
     },
     () => {},
   );
