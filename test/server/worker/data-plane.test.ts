@@ -1,0 +1,122 @@
+// One worker's data path in this thread: real sockets, orders as the main thread gives them.
+import { beforeEach, expect, it, onTestFinished } from 'vitest';
+import { FROM_CONFIGURATION, plainEndpoint } from '../../../src/base/endpoint.ts';
+import { loadConfig } from '../../../src/config/load.ts';
+import { createKeyMaterial } from '../../../src/loop/keys.ts';
+import { SentQuestions } from '../../../src/loop/sent-questions.ts';
+import { Counter, Counters, createCounterBlock } from '../../../src/metrics/counters.ts';
+import { DataPlane } from '../../../src/server/worker/data-plane.ts';
+import type { FromWorker, ToWorker, WorkerStart } from '../../../src/server/worker/worker-channel.ts';
+import { SharedUpstreamState } from '../../../src/upstream/shared-state.ts';
+import { specFor } from '../../../src/upstream/upstream.ts';
+import { later } from '../../kit/actions.ts';
+import { answer } from '../../kit/answers.ts';
+import { askTcp, askUdp } from '../../kit/dns-client.ts';
+import { type ScriptedUpstream, startScriptedUpstream } from '../../kit/scripted-upstream.ts';
+
+const NXDOMAIN = 3;
+const { config } = loadConfig({ path: null, environment: {} });
+
+let upstream: ScriptedUpstream;
+let told: FromWorker[];
+let counterBlock: SharedArrayBuffer;
+
+beforeEach(async () => {
+  told = [];
+  counterBlock = createCounterBlock();
+  upstream = await startScriptedUpstream((query) => answer(query));
+  onTestFinished(() => upstream.close());
+});
+
+/** The routing to these upstreams, all names to each. */
+function routingTo(...upstreams: readonly ScriptedUpstream[]) {
+  const specs = upstreams.map(({ port }, slot) =>
+    specFor(slot, { endpoint: plainEndpoint('127.0.0.1', port), origin: FROM_CONFIGURATION }),
+  );
+  const routes = specs.map(({ slot }) => ({ upstreamSlot: slot, routeSlot: slot }));
+  return { upstreams: specs, zones: [{ suffix: '.', partition: 1, policy: 'random' as const, routes }] };
+}
+
+function startOf(more: Partial<WorkerStart> = {}): WorkerStart {
+  return {
+    workers: 1,
+    config,
+    routing: routingTo(upstream),
+    counterBlock,
+    heartbeat: new SharedArrayBuffer(4),
+    upstreamState: new SharedUpstreamState().buffer,
+    sentQuestions: new SentQuestions().buffer,
+    loopKeys: createKeyMaterial('', 'default'),
+    listen: [{ host: '127.0.0.1', port: 0 }],
+    reusePort: false,
+    deal: null,
+    ...more,
+  };
+}
+
+async function open(more: Partial<WorkerStart> = {}) {
+  const plane = await DataPlane.open(startOf(more), (message) => told.push(message));
+  let isClosed = false;
+  const order = (message: object) => plane.take({ id: 1, ...message } as ToWorker);
+  const drain = async (graceMs = 0) => {
+    if (!isClosed) await order({ type: 'drain', graceMs });
+    isClosed = true;
+  };
+  onTestFinished(() => drain());
+  return { plane, order, drain, port: plane.listeners.bound[0]!.port };
+}
+
+it('answers over UDP and TCP at the port that it says', async () => {
+  const { port } = await open();
+  const answers = [await askUdp(port, { name: 'a.example' }), await askTcp(port, { name: 'b.example' })];
+  expect(answers.map(({ rcode }) => rcode)).toEqual([0, 0]);
+  expect(new Counters(counterBlock).values[Counter.queriesTcp]).toBe(1);
+});
+
+it('rejects with the error of an address that is taken', async () => {
+  const { port } = await open();
+  const listen = [{ host: '127.0.0.1', port }];
+  await expect(DataPlane.open(startOf({ listen }), () => {})).rejects.toMatchObject({ code: 'EADDRINUSE' });
+});
+
+it('asks new upstreams after an order to', async () => {
+  const { port, order } = await open();
+  const other = await startScriptedUpstream((query) => answer(query, { rcode: NXDOMAIN, answers: [] }));
+  onTestFinished(() => other.close());
+  await order({
+    type: 'routing',
+    routing: { ...routingTo(other), zones: [{ ...routingTo(other).zones[0]!, partition: 2 }] },
+  });
+  expect((await askUdp(port, { name: 'a.example' })).rcode).toBe(NXDOMAIN);
+  expect(upstream.queries).toHaveLength(0);
+});
+
+it('flushes a name from its cache, and says how many answers went', async () => {
+  const { port, order } = await open();
+  const { length } = upstream.queries;
+  for (let i = 0; i < 2; i++) await askUdp(port, { name: 'a.example' });
+  expect(upstream.queries.length - length).toBe(1);
+  expect(await order({ type: 'flush', name: 'a.example', zone: '' })).toBe(1);
+  expect(await order({ type: 'flush', name: 'a.example', zone: '' })).toBe(0);
+});
+
+it('applies another configuration', async () => {
+  const { port, order } = await open();
+  const REFUSED = 5;
+  await order({ type: 'config', config: { ...config, limits: { ...config.limits, deny: ['127.0.0.0/8'] } } });
+  await expect.poll(async () => (await askUdp(port, { name: 'a.example' })).rcode).toBe(REFUSED);
+});
+
+it('answers what is in flight before it closes', async () => {
+  upstream.script = (query) => later(100, answer(query));
+  const { port, drain } = await open();
+  const asked = askUdp(port, { name: 'slow.example' });
+  await upstream.received(1);
+  await drain(5000);
+  expect((await asked).rcode).toBe(0);
+});
+
+it('answers a ping', async () => {
+  const { order } = await open();
+  expect(await order({ type: 'ping' })).toBe(0);
+});
