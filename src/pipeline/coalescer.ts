@@ -97,11 +97,11 @@ export class Coalescer {
   #start(query: ClientQuery, zone: Zone, hasStale: boolean): void {
     const waiter = this.#waiters.take(query, this.#clock.nowMs)!;
     const flight = this.#forward.begin(query, zone, hasStale);
-    flight.carryTags(query, this.#loopGuard.finding);
+    flight.forwardTags(query, this.#loopGuard.finding);
     waiter.named = flight.query;
     flight.addWaiter(waiter);
     this.#loopGuard.beforeSending();
-    this.#forward.tryNext(flight);
+    this.#forward.sendFirst(flight);
     if (!query.parsed.opaque) this.#loopGuard.afterSending(zone, query);
   }
 
@@ -109,8 +109,8 @@ export class Coalescer {
   refresh(query: ClientQuery, zone: Zone): void {
     if (this.#forward.table.find(query, zone) !== null || !this.#forward.mayBegin(zone)) return;
     const flight = this.#forward.begin(query, zone, false);
-    flight.carryTags(query, this.#loopGuard.finding);
+    flight.forwardTags(query, this.#loopGuard.finding);
     this.#counters.increment(Counter.cachePrefetches);
-    this.#forward.tryNext(flight);
+    this.#forward.sendFirst(flight);
   }
 }

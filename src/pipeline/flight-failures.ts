@@ -2,9 +2,10 @@
 // stored for the name. Belongs to forward-path.
 import type { Clock } from '../base/clock.ts';
 import type { MessageCache } from '../cache/message-cache.ts';
-import { EdeCode, Rcode } from '../wire/codes.ts';
-import { ede, NO_EDE } from '../wire/ede.ts';
+import { EdeCode } from '../wire/codes.ts';
+import { ede } from '../wire/ede.ts';
 import type { Answers } from './answers.ts';
+import { FailureCause } from './pending/failure.ts';
 import type { Flight } from './pending/flight.ts';
 
 export class FlightFailures {
@@ -27,40 +28,28 @@ export class FlightFailures {
       this.#answers.truncated(flight);
       return;
     }
-    let rcode: number = Rcode.SERVFAIL;
-    let edeCode: number = EdeCode.noReachableAuthority;
-    let edeText: Uint8Array | null = null;
+    const { failure } = flight;
+    const { rcode } = failure;
     if (flight.attemptCount === 0) {
-      edeCode = EdeCode.networkError;
-      edeText = flight.zone!.unusableText();
-    } else if (flight.failedRcode >= 0) {
-      rcode = flight.failedRcode;
-      const said = flight.failedEdeCode !== NO_EDE.code;
-      // Servers that did answer, but refused the question (RFC 8914 §4.23).
-      const refused = rcode === Rcode.SERVFAIL || rcode === Rcode.REFUSED;
-      edeCode = !said && refused ? EdeCode.noReachableAuthority : flight.failedEdeCode;
-      edeText = flight.failedEdeText;
-    } else if (flight.loopText !== null) {
-      edeCode = EdeCode.notReady;
-      edeText = flight.loopText;
-    } else if (flight.unreachable) {
-      edeCode = EdeCode.networkError;
+      this.#answers.failure(flight, rcode, ede(EdeCode.networkError, flight.zone!.unusableText()));
+      return;
     }
     // A loop of the route says nothing about the name: as soon as the route is fixed, the name is
-    // asked for again. The same is true if there is no room here.
-    const hasFailed = flight.failedRcode >= 0 || flight.timedOut || flight.unreachable;
-    const isAboutName = flight.loopText === null && !flight.toldOfLoop && !flight.carriesTags;
-    if (hasFailed && !flight.opaque && isAboutName) {
-      this.#cache.storeFailure(
-        flight,
-        flight.zone!.partition,
-        rcode,
-        this.#clock.nowMs,
-        // An outage that ended before the deadline says as little about the name as one that
-        // continues.
-        flight.failedRcode < 0 && (flight.sawOutage || flight.zone!.selection.isOutage()),
-      );
-    }
-    this.#answers.failure(flight, rcode, ede(edeCode, edeText));
+    // asked for again. The same is true if there was no room here.
+    if (failure.isUpstreams && !flight.opaque && !flight.carriesTags) this.#store(flight);
+    this.#answers.failure(flight, rcode, failure.ede);
+  }
+
+  #store(flight: Flight): void {
+    const { failure, zone } = flight;
+    this.#cache.storeFailure(
+      flight,
+      zone!.partition,
+      failure.rcode,
+      this.#clock.nowMs,
+      // An outage that ended before the deadline says as little about the name as one that
+      // continues.
+      failure.cause !== FailureCause.rcode && (failure.sawOutage || zone!.selection.isOutage()),
+    );
   }
 }

@@ -1,5 +1,7 @@
-// The way out: starts flights, chooses an upstream for each attempt, retries, and gives up in time.
-// Replies are handled by response-path.
+// The way out: starts flights, sends what the retry policy says, and gives up in time. Replies are
+// handled by response-path.
+//
+//   something has happened ─▶ situation-reader (facts) ─▶ retry-policy (decides) ─▶ carryOut()
 import type { Clock } from '../base/clock.ts';
 import type { TimerWheel } from '../base/timer-wheel.ts';
 import type { MessageCache } from '../cache/message-cache.ts';
@@ -18,18 +20,19 @@ import {
   type ForwardTimes,
   LAST_ROUND_MS,
   LAST_ROUND_SHARE,
-  LINGER_MS,
-  MAX_LINGERING,
+  LATE_REPLY_MS,
+  MAX_AWAITING_LATE_REPLY,
   MAX_OPAQUE_BYTES,
-  MAX_OPAQUE_DATAGRAM,
-  ROOM_PATIENCE_MS,
   STREAM_ROUND_TRIPS,
 } from './forward-times.ts';
 import type { OutgoingQuery } from './outgoing-query.ts';
-import type { Attempt, Flight } from './pending/flight.ts';
+import type { Attempt } from './pending/attempt.ts';
+import { type Flight, FlightState } from './pending/flight.ts';
 import { FlightPool } from './pending/flight-pool.ts';
 import { FlightTable } from './pending/flight-table.ts';
-import { type Before, lessonKeyOf, NOTHING, Silence } from './silence.ts';
+import { decide } from './retry-policy.ts';
+import { Action, Outcome, Step } from './situation.ts';
+import { lessonKeyOf, SituationReader } from './situation-reader.ts';
 import type { Zone } from './zone.ts';
 
 /** What the way out works with. */
@@ -67,7 +70,10 @@ export class ForwardPath {
   readonly #answers: Answers;
   readonly #failures: FlightFailures;
   readonly #outgoing: OutgoingQuery;
-  readonly #silence: Silence;
+  readonly #reader: SituationReader;
+  /** The next step, as of the last decide(). */
+  readonly #step = new Step();
+  readonly #trialStep = new Step();
 
   constructor(parts: ForwardPathParts) {
     const { clock, cache, counters, state, answers, outgoing } = parts;
@@ -80,7 +86,7 @@ export class ForwardPath {
     this.#answers = answers;
     this.#failures = new FlightFailures(clock, cache, answers);
     this.#outgoing = outgoing;
-    this.#silence = new Silence(state, outgoing.domains);
+    this.#reader = new SituationReader(state, outgoing.domains, this.trials);
     this.displacement = new Displacement(this, counters, answers);
   }
 
@@ -96,7 +102,7 @@ export class ForwardPath {
 
   /**
    * Starts a flight for a question; the caller has checked that it may, adds the waiter, then calls
-   * tryNext().
+   * sendFirst().
    * @param hasStale stale data is available in case the upstreams are slow
    */
   begin(query: ClientQuery, zone: Zone, hasStale: boolean): Flight {
@@ -122,117 +128,103 @@ export class ForwardPath {
     return this.#outgoing.domains;
   }
 
-  /**
-   * Sends a message to the next upstream; ends the flight if no message may be sent and none is
-   * outstanding.
-   */
-  tryNext(flight: Flight): void {
-    if (flight.mayAsk && !flight.settled && !this.closing) {
-      let index = this.#pick(flight);
-      const allTried = index < 0;
-      if (flight.timedOut && (this.#awaitsRoom(flight, index) || this.#awaitsLife(flight, index))) return;
-      if (allTried && flight.timedOut) {
-        flight.round++;
-        flight.triedMask = 0;
-        index = this.#silence.pickAlive(flight);
-        if (index < 0) index = this.#pick(flight);
-      }
-      if (index >= 0) {
-        flight.triedMask |= 1 << index;
-        if (flight.attemptCount === 0) this.#askBeside(flight, index);
-        if (allTried && !flight.opaque) this.#repeat(flight, index);
-        else this.attempt(flight, index, ALL_MARKS, this.#isLongOpaque(flight));
-        return;
-      }
-    }
-    flight.retryMs = Number.POSITIVE_INFINITY;
-    if (flight.outstanding > 0) {
-      this.#arm(flight);
-    } else if (flight.crowdedOut && flight.mayAsk && this.displacement.makeRoomUpstream(flight)) {
-      flight.crowdedOut = false;
-      flight.triedMask = 0;
-      this.tryNext(flight);
-    } else {
-      if (!flight.settled) this.#failures.fail(flight);
-      this.release(flight);
-    }
+  /** Sends the first message of a flight, or fails it if there is nobody to ask. */
+  sendFirst(flight: Flight): void {
+    this.proceed(flight, null, Outcome.none);
   }
 
   /**
-   * The upstream to ask next: one that is up, or, if all are down, one that may be back. −1: there
-   * is none.
+   * Asks the retry policy what to do about a flight, and does it.
+   * @param attempt the message that the outcome is about; it has been taken off the flight unless
+   * its reply is still awaited. Null: it is about none in particular
    */
-  #pick(flight: Flight): number {
-    const { triedMask } = flight;
-    const { selection } = flight.zone!;
-    const index = selection.pick(triedMask);
-    return index >= 0 ? index : selection.pickTrial(triedMask, this.trials, flight.clientHash);
+  proceed(flight: Flight, attempt: Attempt<Flight> | null, outcome: Outcome): void {
+    this.carryOut(flight, this.decide(flight, attempt, outcome));
+  }
+
+  /** The same without doing it. The step is valid until the next call. */
+  decide(flight: Flight, attempt: Attempt<Flight> | null, outcome: Outcome): Step {
+    const { situation } = this.#reader;
+    this.#reader.read(flight, attempt, outcome, this.#clock.nowMs, this.#lastMessageMs(flight));
+    if (this.closing) situation.isWaitedFor = false;
+    decide(situation, this.#step);
+    return this.#step;
+  }
+
+  carryOut(flight: Flight, step: Step): void {
+    switch (step.action) {
+      case Action.send:
+        this.#sendStep(flight, step);
+        break;
+      case Action.waitUntil:
+        flight.retryMs = step.untilMs;
+        this.#arm(flight);
+        break;
+      case Action.awaitReplies:
+        flight.retryMs = Number.POSITIVE_INFINITY;
+        this.#arm(flight);
+        break;
+      case Action.makeRoom:
+        this.#makeRoom(flight);
+        break;
+      case Action.fail:
+        this.#fail(flight);
+        break;
+    }
+  }
+
+  /** When the last message leaves if everybody is silent: late enough to outlive a short outage. */
+  #lastMessageMs(flight: Flight): number {
+    const { deadlineMs } = this.times;
+    return flight.deadlineMs - deadlineMs + Math.min(LAST_ROUND_MS, deadlineMs * LAST_ROUND_SHARE);
+  }
+
+  #sendStep(flight: Flight, step: Step): void {
+    const { upstream: index } = step;
+    if (step.beginsRound) this.#beginRound(flight, step);
+    if (step.givesUpTcp) flight.streamRefused = true;
+    if (step.leftOff !== 0) this.#counters.fallback(step.leftOff);
+    if (step.isCheck) {
+      const { slot } = flight.zone!.upstreams[index]!;
+      this.domains.spendCheck(lessonKeyOf(flight, slot), flight.clientHash, this.#clock.nowMs);
+    }
+    flight.triedMask |= 1 << index;
+    if (flight.attemptCount === 0) this.#sendTrialAlongside(flight, index);
+    this.#send(flight, step);
+  }
+
+  /** All upstreams were silent: one of them is asked again. */
+  #beginRound(flight: Flight, step: Step): void {
+    flight.round++;
+    flight.triedMask = 0;
+    if (flight.opaque) return;
+    const { again } = this.#reader.situation;
+    const key = lessonKeyOf(flight, flight.zone!.upstreams[again.index]!.slot);
+    if (again.lastCause === Outcome.silent) this.domains.silentAgain(key, again.lastMarks);
+    if (step.overStream || !again.isUdp || again.hasRejected) return;
+    this.domains.sentAfterSilence(key, again.knowsEdns, this.#clock.nowMs);
   }
 
   /**
    * Also asks an upstream that is out of favor if it is its turn: its answer brings it back, and no
    * client waits for it.
    */
-  #askBeside(flight: Flight, index: number): void {
+  #sendTrialAlongside(flight: Flight, index: number): void {
     if (flight.opaque) return;
     const { selection } = flight.zone!;
-    const beside = selection.pickBeside(index, this.trials, flight.clientHash, this.#clock.nowMs);
-    if (beside < 0) return;
-    this.attempt(flight, beside, ALL_MARKS, false);
-    const attempt = flight.attempts[flight.attemptCount - 1];
-    if (attempt) attempt.isBeside = true;
+    const trial = selection.pickTrialAlongside(index, this.trials, flight.clientHash, this.#clock.nowMs);
+    if (trial < 0) return;
+    this.#trialStep.send(trial, ALL_MARKS, false);
+    this.#send(flight, this.#trialStep).isTrialAlongside = true;
   }
 
-  /**
-   * Waits for a message that has no room on the connections yet, if no other upstream is left to
-   * ask.
-   */
-  #awaitsRoom(flight: Flight, next: number): boolean {
-    if (next >= 0 || flight.attempts[flight.attemptCount - 1]?.id !== UNSENT_ID) return false;
-    flight.retryMs = this.#clock.nowMs + ROOM_PATIENCE_MS;
-    this.#arm(flight);
-    return true;
-  }
-
-  /**
-   * Delays the last message if that is worth it. `next`: the upstream it would go to; −1: all were
-   * tried.
-   */
-  #awaitsLife(flight: Flight, next: number): boolean {
-    const { deadlineMs } = this.times;
-    const lastMs = flight.deadlineMs - deadlineMs + Math.min(LAST_ROUND_MS, deadlineMs * LAST_ROUND_SHARE);
-    if (this.#clock.nowMs >= lastMs || !this.#silence.mayPass(flight, next)) return false;
-    flight.retryMs = lastMs;
-    this.#arm(flight);
-    return true;
-  }
-
-  /** Asks a silent upstream again: with the marks it is known to accept, and finally over TCP. */
-  #repeat(flight: Flight, index: number): void {
-    const silence = this.#silence;
-    silence.consider(flight, index, this.#clock.nowMs);
-    this.attempt(flight, index, silence.marks, silence.overStream, silence.before);
-  }
-
-  #isLongOpaque(flight: Flight): boolean {
-    return flight.opaque && flight.queryLength > MAX_OPAQUE_DATAGRAM;
-  }
-
-  /**
-   * Sends one message to zone.upstreams[index]; if there were too many already, does what is
-   * possible without one.
-   * @param before the result of the previous message to the same upstream that is the reason for
-   * this one
-   */
-  attempt(flight: Flight, index: number, marks: number, overStream: boolean, before: Before = NOTHING): void {
-    if (!flight.mayAsk) {
-      this.tryNext(flight);
-      return;
-    }
+  /** Sends one message. */
+  #send(flight: Flight, step: Step): Attempt<Flight> {
+    const { upstream: index, overStream } = step;
     const upstream = flight.zone!.upstreams[index]!;
     const nowMs = this.#clock.nowMs;
     const attempt = this.pool.takeAttempt();
-    attempt.begin(flight, index, nowMs, before.outcome, before.marks);
+    attempt.begin(flight, index, nowMs, step.cause, step.marksBefore);
     attempt.owner = this.replyOwner;
     attempt.overStream = overStream || upstream.transport !== 'udp';
     attempt.lessonKey = lessonKeyOf(flight, upstream.slot);
@@ -242,34 +234,39 @@ export class ForwardPath {
       this.trials.begin(upstream.slot, attempt.trialClient);
     }
     attempt.answersBefore = this.#state.answers(upstream.slot);
-    this.#outgoing.write(attempt, flight, upstream, marks);
+    this.#outgoing.write(attempt, flight, upstream, step.marks);
     flight.attempts[flight.attemptCount++] = attempt;
     flight.outstanding++;
     flight.messages++;
     if (overStream) flight.streamMask |= 1 << index;
-    // A settled flight is in no hurry: nobody waits for it.
-    if (!flight.settled) flight.retryMs = nowMs + this.#patienceMs(flight, attempt, upstream.slot);
+    // A flight that awaits a late reply is in no hurry: nobody waits for it.
+    if (flight.state === FlightState.active) {
+      flight.retryMs = nowMs + this.#patienceMs(flight, attempt, upstream.slot);
+    }
     this.#counters.upstreamRequest(upstream.slot);
     upstream.send(attempt, overStream);
     this.#arm(flight);
+    return attempt;
   }
 
-  /** The answer is available over TCP only: asks there, unless that was done already. */
-  askOverStream(flight: Flight, index: number, marks: number): void {
-    if ((flight.streamMask & (1 << index)) === 0) this.attempt(flight, index, marks, true);
-    else if (!this.#isOutOverStream(flight, index)) this.tryNext(flight);
-  }
-
-  #isOutOverStream(flight: Flight, index: number): boolean {
-    for (let i = 0; i < flight.attemptCount; i++) {
-      const attempt = flight.attempts[i]!;
-      if (attempt?.overStream && attempt.upstreamIndex === index) return true;
+  /** The upstreams take no more messages of ours: another client may have to give up one. */
+  #makeRoom(flight: Flight): void {
+    if (!this.displacement.makeRoomUpstream(flight)) {
+      this.#fail(flight);
+      return;
     }
-    return false;
+    flight.failure.lacksRoom = false;
+    flight.triedMask = 0;
+    this.proceed(flight, null, Outcome.none);
+  }
+
+  #fail(flight: Flight): void {
+    if (flight.state === FlightState.active) this.#failures.fail(flight);
+    this.release(flight);
   }
 
   /** How long to wait for an attempt before the next one. */
-  #patienceMs(flight: Flight, attempt: Attempt, slot: number): number {
+  #patienceMs(flight: Flight, attempt: Attempt<Flight>, slot: number): number {
     const roundTripMs = this.#state.rttMs(slot);
     return attemptTimeoutMs(
       attempt.overStream ? roundTripMs * STREAM_ROUND_TRIPS : roundTripMs,
@@ -280,21 +277,22 @@ export class ForwardPath {
 
   /** Sets the flight's timer to the next due time. */
   #arm(flight: Flight): void {
-    let dueMs = flight.settled ? flight.deadlineMs + LINGER_MS : flight.deadlineMs;
+    const isActive = flight.state === FlightState.active;
+    let dueMs = isActive ? flight.deadlineMs : flight.deadlineMs + LATE_REPLY_MS;
     if (flight.retryMs < dueMs) dueMs = flight.retryMs;
     if (flight.staleMs < dueMs) dueMs = flight.staleMs;
     if (flight.nextTimer === null || flight.dueMs !== dueMs) this.#wheel.arm(flight, dueMs);
   }
 
   onFlightTimer(flight: Flight, nowMs: number): void {
-    if (flight.settled) {
-      // Its timer is set to the end of the wait for a late reply only.
+    if (flight.state === FlightState.awaitingLateReply) {
+      // Its timer is set to the end of that wait only.
       this.release(flight);
     } else if (nowMs >= flight.deadlineMs) {
-      this.#settle(flight);
+      this.#onDeadline(flight);
     } else if (nowMs >= flight.retryMs) {
       this.#countTimeouts(flight, false);
-      this.tryNext(flight);
+      this.proceed(flight, null, Outcome.silent);
     } else {
       if (nowMs >= flight.staleMs) {
         flight.staleMs = Number.POSITIVE_INFINITY;
@@ -305,28 +303,26 @@ export class ForwardPath {
   }
 
   /**
-   * The deadline: all waiters are answered, new clients start a new flight, and this one waits for
-   * a late reply.
+   * All waiters are answered, new clients start a new flight, and this one waits for a late reply
+   * if one may come.
    */
-  #settle(flight: Flight): void {
+  #onDeadline(flight: Flight): void {
     this.#countTimeouts(flight, true);
     this.#failures.fail(flight);
-    const lingers = flight.outstanding > 0 && this.pool.settled < Math.min(this.pool.limit, MAX_LINGERING);
-    flight.settled = true;
-    this.pool.settled++;
-    flight.zone!.load.flights--;
-    flight.retryMs = Number.POSITIVE_INFINITY;
-    flight.staleMs = Number.POSITIVE_INFINITY;
-    this.table.remove(flight);
-    if (!lingers) {
+    const most = Math.min(this.pool.limit, MAX_AWAITING_LATE_REPLY);
+    if (flight.outstanding === 0 || this.pool.awaitingLateReply >= most) {
       this.release(flight);
       return;
     }
-    for (let i = 0; i < flight.attemptCount; i++) {
-      const attempt = flight.attempts[i]!;
-      if (attempt !== null) attempt.late = true;
-    }
+    this.#leaveTable(flight);
+    this.pool.awaitLateReply(flight);
     this.#arm(flight);
+  }
+
+  /** Nobody joins it any more, and it takes no slot of its zone. */
+  #leaveTable(flight: Flight): void {
+    this.table.remove(flight);
+    flight.zone!.load.flights--;
   }
 
   /**
@@ -334,8 +330,7 @@ export class ForwardPath {
    * the owner of the name may be the silent one. A message that was not sent by then found no room.
    */
   #countTimeouts(flight: Flight, isOver: boolean): void {
-    flight.timedOut = true;
-    flight.sawOutage ||= flight.zone!.selection.isOutage();
+    flight.failure.noteSilence(flight.zone!.selection.isOutage());
     for (let i = 0; i < flight.attemptCount; i++) {
       const attempt = flight.attempts[i]!;
       if (attempt === null || attempt.timedOut) continue;
@@ -362,12 +357,12 @@ export class ForwardPath {
       left = true;
     }
     if (!left) return;
-    flight.loopText = flight.zone!.loopTexts[upstreamIndex]!;
-    if (flight.outstanding === 0) this.tryNext(flight);
+    flight.failure.noteLoop(flight.zone!.loopTexts[upstreamIndex]!);
+    this.proceed(flight, null, Outcome.routeLeft);
   }
 
   /** Takes an attempt off its flight and returns it to the pool; its exchange forgets it. */
-  dropAttempt(attempt: Attempt): void {
+  dropAttempt(attempt: Attempt<Flight>): void {
     const flight = attempt.flight!;
     attempt.exchange?.cancel(attempt);
     for (let i = 0; i < flight.attemptCount; i++) {
@@ -377,7 +372,7 @@ export class ForwardPath {
     this.#releaseAttempt(attempt);
   }
 
-  #releaseAttempt(attempt: Attempt): void {
+  #releaseAttempt(attempt: Attempt<Flight>): void {
     if (attempt.trialSlot >= 0) this.trials.end(attempt.trialSlot, attempt.trialClient);
     this.pool.releaseAttempt(attempt);
   }
@@ -392,8 +387,7 @@ export class ForwardPath {
       this.#releaseAttempt(attempt);
     }
     this.#wheel.cancel(flight);
-    this.table.remove(flight);
-    if (!flight.settled) flight.zone!.load.flights--;
+    if (flight.state === FlightState.active) this.#leaveTable(flight);
     this.pool.release(flight);
   }
 }

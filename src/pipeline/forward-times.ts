@@ -5,12 +5,12 @@
  * A late reply is still stored this long after the deadline: the client's own retry then finds it
  * (RFC 8767 §5).
  */
-export const LINGER_MS = 3000;
+export const LATE_REPLY_MS = 3000;
 /**
  * Flights that await a late reply at a time. With three attempts each they leave most of an
  * upstream's IDs (id-table.ts) to flights with waiters.
  */
-export const MAX_LINGERING = 2048;
+export const MAX_AWAITING_LATE_REPLY = 2048;
 /**
  * When a question met with silence, its last message leaves after this share of the deadline, or
  * after this time. So it can outlive an outage that the first messages fell into.
@@ -31,9 +31,6 @@ export const MAX_OPAQUE_BYTES = 16 * 1024 * 1024;
  * this many round trips.
  */
 export const STREAM_ROUND_TRIPS = 4;
-/** How long to wait for a message that has not been sent yet, ms. */
-export const ROOM_PATIENCE_MS = 100;
-
 /** Times of a flight, from the configuration. */
 export interface ForwardTimes {
   readonly deadlineMs: number;

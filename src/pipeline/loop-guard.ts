@@ -21,7 +21,8 @@ import { type Ede, ede } from '../wire/ede.ts';
 import type { Answers } from './answers.ts';
 import type { ClientQuery } from './client-query.ts';
 import type { ForwardPath } from './forward-path.ts';
-import type { Attempt, Flight } from './pending/flight.ts';
+import type { Attempt } from './pending/attempt.ts';
+import { type Flight, FlightState } from './pending/flight.ts';
 import { NO_ZONES, type Zone, type ZoneTable } from './zone.ts';
 
 /** Reports to the main thread: a handful of calls, however many packets. */
@@ -246,7 +247,7 @@ export class LoopGuard implements WheelTimer, DoubtOwner {
   leaveRoute(routeSlot: number): void {
     for (const flight of this.#forward.table.flightsBy(routeSlot)) {
       // An earlier one may have ended this one to get its room.
-      if (flight.joinable) this.#forward.leaveRoute(flight, routeSlot);
+      if (flight.state === FlightState.active) this.#forward.leaveRoute(flight, routeSlot);
     }
   }
 }

@@ -18,7 +18,8 @@ import { writeUpstreamQuery } from '../wire/build-query.ts';
 import { endOptions, OPTION_HEADER_LENGTH, SERVER_UDP_SIZE, startOption, writeOpt } from '../wire/edns.ts';
 import { HEADER_LENGTH } from '../wire/header.ts';
 import { FOLD } from '../wire/name.ts';
-import type { Attempt, Flight } from './pending/flight.ts';
+import type { Attempt } from './pending/attempt.ts';
+import type { Flight } from './pending/flight.ts';
 
 /** Bytes of an option with a tag but no filler. */
 const TAGGED_OPTION_LENGTH = OPTION_HEADER_LENGTH + TAG_LENGTH;
@@ -116,14 +117,14 @@ export class OutgoingQuery {
    */
   #appendTags(out: Uint8Array, optOffset: number, length: number, flight: Flight, routeSlot: number): number {
     const tag = this.#detector.tagFor(routeSlot, flight.hops);
-    const fillerLength = -(length + TAGGED_OPTION_LENGTH * (1 + flight.carriedCount)) & MAX_FILLER_LENGTH;
+    const fillerLength = -(length + TAGGED_OPTION_LENGTH * (1 + flight.forwardedCount)) & MAX_FILLER_LENGTH;
     const dataLength = fillerLength + TAG_LENGTH;
     let at = startOption(out, length, TAG_OPTION, dataLength);
     copyBytes(tag, FILLED_TAG_OFFSET - fillerLength, out, at, dataLength);
     at += dataLength;
-    for (let i = 0; i < flight.carriedCount; i++) {
+    for (let i = 0; i < flight.forwardedCount; i++) {
       at = startOption(out, at, TAG_OPTION, TAG_LENGTH);
-      copyBytes(flight.carriedTags!, i * TAG_LENGTH, out, at, TAG_LENGTH);
+      copyBytes(flight.forwardedTags!, i * TAG_LENGTH, out, at, TAG_LENGTH);
       at += TAG_LENGTH;
     }
     return endOptions(out, optOffset, at);

@@ -95,25 +95,26 @@ export class DomainLessons {
    * EDNS without options, one at a time, as only EDNS brings DNSSEC.
    */
   marksAfterSilence(key: number, knowsEdns: boolean, wantsDnssec: boolean, nowMs: number): number {
-    const at = this.#entry(key);
     const proven = this.proven(key, nowMs);
     if ((proven & Mark.options) !== 0) return proven | Mark.edns;
     const letters = proven & Mark.case;
     if (knowsEdns || (proven & Mark.edns) !== 0) return letters | Mark.edns;
-    const words = this.#words;
-    switch (words[at + REPEAT]) {
+    switch (this.#repeatOf(key)) {
       case Repeat.edns:
-        return letters | Mark.edns;
-      case Repeat.plainOnly:
-        return letters;
       case Repeat.plain:
-        words[at + REPEAT] = Repeat.trying;
         return letters | Mark.edns;
       case Repeat.trying:
+      case Repeat.plainOnly:
         return letters;
       default:
         return wantsDnssec ? letters | Mark.edns : letters;
     }
+  }
+
+  /** A datagram leaves after silence: one at a time tries EDNS again. */
+  sentAfterSilence(key: number, knowsEdns: boolean, nowMs: number): void {
+    if (knowsEdns || (this.proven(key, nowMs) & (Mark.options | Mark.edns)) !== 0) return;
+    if (this.#repeatOf(key) === Repeat.plain) this.#words[offsetOf(key) + REPEAT] = Repeat.trying;
   }
 
   /**
@@ -121,9 +122,7 @@ export class DomainLessons {
    * way.
    */
   isPlainAnswered(key: number): boolean {
-    const at = offsetOf(key);
-    if (this.#words[at + KEY] !== key) return false;
-    const repeat = this.#words[at + REPEAT]!;
+    const repeat = this.#repeatOf(key);
     return repeat !== Repeat.unknown && repeat !== Repeat.edns;
   }
 
@@ -161,23 +160,42 @@ export class DomainLessons {
    * needs.
    */
   mayCheck(key: number, clientHash: number, nowMs: number): boolean {
+    const second = this.#beginSecond(nowMs);
+    if ((this.#byClient.get(clientHash) ?? 0) >= this.#checksLeft) return false;
+    return this.#domainChecks(avalanche(clientHash, key), second) > 0;
+  }
+
+  /** Such a check is sent; mayCheck() has said that it may be. */
+  spendCheck(key: number, clientHash: number, nowMs: number): void {
+    const second = this.#beginSecond(nowMs);
+    const hash = avalanche(clientHash, key);
+    const left = this.#domainChecks(hash, second);
+    this.#checksLeft--;
+    this.#byClient.set(clientHash, (this.#byClient.get(clientHash) ?? 0) + 1);
+    this.#spent[hash & (CHECK_ENTRIES - 1)] = (second << 8) | (DOMAIN_CHECKS - left + 1);
+  }
+
+  /** Checks that are left to a client for a domain; `hash` is that of both. */
+  #domainChecks(hash: number, second: number): number {
+    const word = this.#spent[hash & (CHECK_ENTRIES - 1)]!;
+    const elapsed = (second - (word >> 8)) & 0x7f_ffff;
+    return Math.min(DOMAIN_CHECKS, DOMAIN_CHECKS - (word & 0xff) + elapsed);
+  }
+
+  /** The second that it is; the checks in all begin again with each. */
+  #beginSecond(nowMs: number): number {
     const second = secondOf(nowMs);
     if (second !== this.#checkSecond) {
       this.#checkSecond = second;
       this.#checksLeft = CHECKS_PER_SECOND;
       this.#byClient.clear();
     }
-    const own = this.#byClient.get(clientHash) ?? 0;
-    if (own >= this.#checksLeft) return false;
-    const at = avalanche(clientHash, key) & (CHECK_ENTRIES - 1);
-    const spent = this.#spent[at]! & 0xff;
-    const elapsed = (second - (this.#spent[at]! >> 8)) & 0x7f_ffff;
-    const left = Math.min(DOMAIN_CHECKS, DOMAIN_CHECKS - spent + elapsed);
-    if (left <= 0) return false;
-    this.#checksLeft--;
-    this.#byClient.set(clientHash, own + 1);
-    this.#spent[at] = (second << 8) | (DOMAIN_CHECKS - left + 1);
-    return true;
+    return second;
+  }
+
+  #repeatOf(key: number): number {
+    const at = offsetOf(key);
+    return this.#words[at + KEY] === key ? this.#words[at + REPEAT]! : Repeat.unknown;
   }
 
   /** The entry of a key, cleared if another one had it. */

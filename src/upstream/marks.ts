@@ -1,5 +1,5 @@
 // What a message to an upstream carries beyond the bare question. A server that stumbles over a
-// mark is asked without it: for one question (pipeline/fallback.ts), for one domain
+// mark is asked without it: for one question (pipeline/retry-policy.ts), for one domain
 // (domain-lessons.ts), or as a whole (server-lessons.ts), for a while.
 
 /** Bits of a small integer. `options` means our own option, the loop tag; it needs `edns`. */

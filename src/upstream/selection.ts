@@ -86,7 +86,7 @@ export class Selection {
    * due. So one that is silent to its check alone comes back, and no client waits for it. Right
    * after pick(): it judges by the same survey.
    */
-  pickBeside(index: number, trials: Trials, clientHash: number, nowMs: number): number {
+  pickTrialAlongside(index: number, trials: Trials, clientHash: number, nowMs: number): number {
     if ((this.#down | this.#suspect) === 0) return -1;
     for (let i = 0; i < this.#count; i++) {
       if (i === index || ((this.#down | this.#suspect) & this.#open & (1 << i)) === 0) continue;

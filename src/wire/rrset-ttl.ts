@@ -17,7 +17,7 @@ const RDATA_BEHIND_TTL = 6;
  * Corrects the TTLs of the scanned message, in place. Only neighbors are compared: servers keep an
  * RRset together.
  */
-export function mendTtls(bytes: Uint8Array, scanned: ScannedResponse): void {
+export function equalizeTtls(bytes: Uint8Array, scanned: ScannedResponse): void {
   const { ttlOffsets, ttlCount, minTtlSeconds } = scanned;
   let differ = false;
   for (let i = 0; i < ttlCount; i++) {

@@ -339,7 +339,7 @@ describe('upstreams that take no more at once', () => {
     for (let i = 0; i < 3000; i++) f.ask(testQuery(`n${i}.example`).bytes);
     f.pass(1810);
     expect(f.client.rcodes).toHaveLength(3000);
-    expect(f.pipeline.flights.settled).toBe(2048);
+    expect(f.pipeline.flights.awaitingLateReply).toBe(2048);
     f.pass(3010);
     expect([f.pipeline.flights.inUse, upstream.waiting.size]).toEqual([0, 0]);
   });

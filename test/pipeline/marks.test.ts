@@ -1,7 +1,7 @@
 // With which marks (0x20 case, our option, EDNS) a server is asked, and what is learned of it: for
 // the domain that showed it, never for others.
 import { describe, expect, it } from 'vitest';
-import type { Attempt } from '../../src/pipeline/pending/flight.ts';
+import type { Attempt } from '../../src/pipeline/pending/attempt.ts';
 import { FailureReason } from '../../src/upstream/exchange.ts';
 import { ALL_MARKS, LESSON_SECONDS, Mark } from '../../src/upstream/marks.ts';
 import { FakeClient, FakeUpstream, PipelineFixture } from './pipeline-fixture.ts';

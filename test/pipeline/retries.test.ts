@@ -1,7 +1,8 @@
 // How a question is repeated: when, over what, and how often. With which marks, and what is learned
 // of the server by it: marks.test.ts.
 import { describe, expect, it } from 'vitest';
-import type { Attempt } from '../../src/pipeline/pending/flight.ts';
+import type { Attempt } from '../../src/pipeline/pending/attempt.ts';
+import type { Flight } from '../../src/pipeline/pending/flight.ts';
 import { FailureReason } from '../../src/upstream/exchange.ts';
 import { ALL_MARKS, Mark } from '../../src/upstream/marks.ts';
 import { UpstreamState } from '../../src/upstream/shared-state.ts';
@@ -35,7 +36,7 @@ const repeats = (upstream: FakeUpstream) => {
   return [1, 2, 3].map(() => query.owner!.mayRepeat!(query));
 };
 
-const attemptOf = (upstream: FakeUpstream) => upstream.last().query as Attempt;
+const attemptOf = (upstream: FakeUpstream) => upstream.last().query as Attempt<Flight>;
 
 describe('the last round', () => {
   it('waits while the server is silent to everybody, then goes over TCP', () => {

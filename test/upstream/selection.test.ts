@@ -164,19 +164,19 @@ describe('Selection', () => {
     });
   });
 
-  it('has one that is down or suspect asked beside another, each half second at most', () => {
+  it('has one that is down or suspect asked alongside another, each half second at most', () => {
     const selection = create('sequential', 3);
     const trials = new Trials();
-    const beside = (nowMs: number) => selection.pickBeside(selection.pick(0), trials, ME, nowMs);
-    expect(beside(1000)).toBe(-1);
+    const alongside = (nowMs: number) => selection.pickTrialAlongside(selection.pick(0), trials, ME, nowMs);
+    expect(alongside(1000)).toBe(-1);
     down(0);
-    expect(beside(1000)).toBe(0);
-    expect(beside(1400)).toBe(-1);
-    expect(beside(1500)).toBe(0);
+    expect(alongside(1000)).toBe(0);
+    expect(alongside(1400)).toBe(-1);
+    expect(alongside(1500)).toBe(0);
     state.suspect(SLOT + 2);
-    expect(beside(1600)).toBe(2);
+    expect(alongside(1600)).toBe(2);
     state.setQuarantined(ROUTE + 0, true);
-    expect(beside(2050)).toBe(-1);
+    expect(alongside(2050)).toBe(-1);
   });
 
   it('knows when all are quarantined', () => {

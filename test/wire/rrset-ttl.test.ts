@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { ScannedResponse, scanResponse } from '../../src/wire/response.ts';
-import { mendTtls } from '../../src/wire/rrset-ttl.ts';
+import { equalizeTtls } from '../../src/wire/rrset-ttl.ts';
 import { bytesOf, header, QNAME_POINTER, question, record } from './build-message.ts';
 
 const A = 1;
@@ -13,12 +13,12 @@ function mended(...records: Uint8Array[]): number[] {
   const bytes = bytesOf(header(0x8180, 1, records.length, 0, 0), question('www.example'), ...records);
   const scanned = new ScannedResponse();
   scanResponse(bytes, bytes.length, scanned);
-  mendTtls(bytes, scanned);
+  equalizeTtls(bytes, scanned);
   const view = new DataView(bytes.buffer);
   return [...scanned.ttlOffsets.subarray(0, scanned.ttlCount)].map((offset) => view.getUint32(offset));
 }
 
-describe('mendTtls', () => {
+describe('equalizeTtls', () => {
   it('gives the records of a set their least TTL, wherever it stands', () => {
     const set = (...ttls: number[]) => mended(...ttls.map((ttl) => record(QNAME_POINTER, A, ttl, RDATA)));
     expect(set(300, 60)).toEqual([60, 60]);
@@ -80,7 +80,7 @@ describe('mendTtls', () => {
     bytes[7] = 2; // ANCOUNT
     const behind = bytes.length - 2 * records[0]!.length;
     scanResponse(bytes, behind, scanned);
-    mendTtls(bytes, scanned);
+    equalizeTtls(bytes, scanned);
     expect(bytes).toEqual(
       bytesOf(
         header(0x8180, 1, 2, 0, 0),

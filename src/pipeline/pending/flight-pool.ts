@@ -1,13 +1,13 @@
 // The memory of flights and their attempts: made when first needed, then used again. Used by
 // forward-path.
-import { WordBytes } from '../../base/word-bytes.ts';
-import { Attempt, Flight, type FlightTimerOwner, QUERY_BYTES } from './flight.ts';
+import { Attempt } from './attempt.ts';
+import { Flight, FlightState, type FlightTimerOwner } from './flight.ts';
 
 /** How many flights there are. */
 export interface FlightCounts {
   readonly inUse: number;
   readonly live: number;
-  readonly settled: number;
+  readonly awaitingLateReply: number;
   readonly opaqueBytes: number;
 }
 
@@ -18,13 +18,13 @@ export interface FlightCounts {
 export class FlightPool implements FlightCounts {
   readonly limit: number;
   inUse = 0;
-  /** Those in use that are settled: nobody waits for them, so they take no slot from others. */
-  settled = 0;
+  /** Those in use that await a late reply only: they take no slot from others. */
+  awaitingLateReply = 0;
   /** Bytes of the opaque queries in use. */
   opaqueBytes = 0;
   readonly #owner: FlightTimerOwner;
   #free: Flight | null = null;
-  #freeAttempts: Attempt | null = null;
+  #freeAttempts: Attempt<Flight> | null = null;
 
   constructor(limit: number, owner: FlightTimerOwner) {
     this.limit = limit;
@@ -33,7 +33,7 @@ export class FlightPool implements FlightCounts {
 
   /** Flights that somebody waits for, or that refresh the cache. */
   get live(): number {
-    return this.inUse - this.settled;
+    return this.inUse - this.awaitingLateReply;
   }
 
   /** A flight to begin() with; null if the limit is reached. */
@@ -46,28 +46,31 @@ export class FlightPool implements FlightCounts {
     return flight;
   }
 
+  /** Its deadline has passed; it goes on to wait for a late reply. */
+  awaitLateReply(flight: Flight): void {
+    flight.awaitLateReply();
+    this.awaitingLateReply++;
+  }
+
   release(flight: Flight): void {
-    if (flight.opaque) {
-      this.opaqueBytes -= flight.queryLength;
-      flight.query = WordBytes.ofLength(QUERY_BYTES);
-    }
-    if (flight.settled) this.settled--;
-    flight.zone = null;
-    flight.truncatedReply = null;
+    if (flight.opaque) this.opaqueBytes -= flight.queryLength;
+    if (flight.state === FlightState.awaitingLateReply) this.awaitingLateReply--;
+    flight.free();
     flight.next = this.#free;
     this.#free = flight;
     this.inUse--;
   }
 
   /** An attempt for a flight; there are never more than MAX_ATTEMPTS per flight. */
-  takeAttempt(): Attempt {
+  takeAttempt(): Attempt<Flight> {
     const attempt = this.#freeAttempts;
-    if (attempt === null) return new Attempt();
+    if (attempt === null) return new Attempt<Flight>();
     this.#freeAttempts = attempt.nextFree;
     return attempt;
   }
 
-  releaseAttempt(attempt: Attempt): void {
+  /** What the attempt says of its message stays readable until the next one is taken. */
+  releaseAttempt(attempt: Attempt<Flight>): void {
     attempt.flight = null;
     attempt.owner = null;
     attempt.nextFree = this.#freeAttempts;

@@ -64,7 +64,6 @@ export class FlightTable {
   }
 
   add(flight: Flight): void {
-    flight.joinable = true;
     const bucket = flight.keyHash & (BUCKETS - 1);
     flight.next = this.#buckets[bucket] ?? null;
     this.#buckets[bucket] = flight;
@@ -72,15 +71,14 @@ export class FlightTable {
 
   /** Removes a flight; does nothing if it is not in the table. */
   remove(flight: Flight): void {
-    if (!flight.joinable) return;
-    flight.joinable = false;
     const bucket = flight.keyHash & (BUCKETS - 1);
     let link = this.#buckets[bucket] ?? null;
     if (link === flight) {
       this.#buckets[bucket] = flight.next;
     } else {
       while (link !== null && link.next !== flight) link = link.next;
-      if (link !== null) link.next = flight.next;
+      if (link === null) return;
+      link.next = flight.next;
     }
     flight.next = null;
   }

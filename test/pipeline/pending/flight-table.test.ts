@@ -95,12 +95,10 @@ describe('flight-table', () => {
     const query = testQuery('www.example.com');
     const [inside, outside] = [flightFor(query, root), flightFor(query, root)];
     table.add(inside);
-    expect(inside.joinable).toBe(true);
     table.remove(outside);
     expect(table.find(query.query, root)).toBe(inside);
     table.remove(inside);
     table.remove(inside);
-    expect(inside.joinable).toBe(false);
     expect(table.find(query.query, root)).toBeNull();
   });
 

@@ -1,6 +1,7 @@
 // The table of steps: which marks a question is asked with again, and when it is not asked again.
 import { describe, expect, it } from 'vitest';
-import { NO_STEP, Outcome, stepDown } from '../../src/pipeline/fallback.ts';
+import { NO_STEP, stepDown } from '../../src/pipeline/retry-policy.ts';
+import { Outcome } from '../../src/pipeline/situation.ts';
 import { ALL_MARKS, Mark } from '../../src/upstream/marks.ts';
 
 const { case: letters, options, edns } = Mark;
@@ -9,10 +10,10 @@ const NOTHING = 0;
 describe('stepDown', () => {
   it.each([
     // FORMERR, NOTIMP, BADVERS: the option first, then OPT, whatever was proven.
-    ['disliked', ALL_MARKS, NOTHING, false, letters | edns],
-    ['disliked', letters | edns, NOTHING, false, letters],
-    ['disliked', ALL_MARKS, ALL_MARKS, true, letters | edns],
-    ['disliked', letters, NOTHING, false, NO_STEP],
+    ['rejected', ALL_MARKS, NOTHING, false, letters | edns],
+    ['rejected', letters | edns, NOTHING, false, letters],
+    ['rejected', ALL_MARKS, ALL_MARKS, true, letters | edns],
+    ['rejected', letters, NOTHING, false, NO_STEP],
     // SERVFAIL, REFUSED: only what was not seen to work.
     ['refused', ALL_MARKS, NOTHING, false, edns],
     ['refused', ALL_MARKS, letters, false, letters | edns],
@@ -32,8 +33,8 @@ describe('stepDown', () => {
     ['negative', options | edns, NOTHING, true, NO_STEP],
     ['negative', ALL_MARKS, ALL_MARKS, false, NO_STEP],
     // Another letter case, and no TCP.
-    ['miscased', ALL_MARKS, NOTHING, false, options | edns],
-    ['miscased', edns, NOTHING, false, NO_STEP],
+    ['mismatched', ALL_MARKS, NOTHING, false, options | edns],
+    ['mismatched', edns, NOTHING, false, NO_STEP],
     // OPT where none may stand.
     ['malformed', ALL_MARKS, NOTHING, false, letters],
     ['malformed', ALL_MARKS, edns, false, NO_STEP],
