@@ -8,6 +8,7 @@ import { Counter, Counters, CounterTotals, createCounterBlock } from '../../src/
 import { createExposition } from '../../src/metrics/exposition.ts';
 import type { MetricsSource } from '../../src/metrics/metrics-source.ts';
 import { FAILURE_REASON_NAMES } from '../../src/upstream/exchange.ts';
+import { MARK_NAMES } from '../../src/upstream/marks.ts';
 
 const WORKERS = 8;
 
@@ -20,6 +21,7 @@ function createSource(upstreamCount: number): MetricsSource {
     build: { version: '0', node: process.versions.node, socket: 'batch' },
     failureReasons: FAILURE_REASON_NAMES,
     evidenceNames: EVIDENCE_NAMES,
+    markNames: MARK_NAMES,
     listen: () => ['127.0.0.1:5300'],
     upstreams: () =>
       slots.map((slot) => ({ slot, text: `10.0.0.${slot}:53`, state: 'up', rttMs: 1, learned: [] })),

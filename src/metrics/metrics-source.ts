@@ -14,7 +14,7 @@ export interface MetricsUpstream {
   readonly state: UpstreamStateName;
   /** Smoothed round-trip time, ms; 0 while nothing was measured. */
   readonly rttMs: number;
-  /** What it is asked without (MARK_NAMES of upstream/marks). */
+  /** What it is asked without (of markNames). */
   readonly learned: readonly string[];
 }
 
@@ -46,6 +46,8 @@ export interface MetricsSource {
   readonly failureReasons: readonly string[];
   /** Names of the kinds of loop evidence, by their number (EVIDENCE_NAMES of loop/evidence). */
   readonly evidenceNames: readonly string[];
+  /** Names of the marks, by their bit (MARK_NAMES of upstream/marks). */
+  readonly markNames: readonly string[];
   /** Listen addresses as `ADDR:PORT`; the `server` label of the CoreDNS names. */
   listen(): readonly string[];
   upstreams(): readonly MetricsUpstream[];

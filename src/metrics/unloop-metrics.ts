@@ -3,7 +3,7 @@
 import type { CounterTotals } from './counters.ts';
 import { Counter, DROP_REASONS, DURATION_BUCKETS_SECONDS } from './counters.ts';
 import { labelled, type Metric, type Sample, single } from './metric.ts';
-import { type MetricsUpstream, UPSTREAM_STATE_NAMES } from './metrics-source.ts';
+import { type MetricsSource, type MetricsUpstream, UPSTREAM_STATE_NAMES } from './metrics-source.ts';
 import { responseSamples } from './response-samples.ts';
 
 /** A counter without labels that the workers keep. */
@@ -20,9 +20,6 @@ function drops(totals: CounterTotals): Sample[] {
   return DROP_REASONS.map((reason, index) => ({ labels: { reason }, value: totals.dropped(index) }));
 }
 
-/** In the order of the marks' bits (upstream/marks.ts). */
-const LEARNED_NAMES = ['case', 'options', 'edns'] as const;
-
 function states(upstreams: readonly MetricsUpstream[]): Sample[] {
   // Two slots of one text (a server used by two zones' lists) show the worse state; a sum would
   // show 2.
@@ -38,13 +35,13 @@ function states(upstreams: readonly MetricsUpstream[]): Sample[] {
   );
 }
 
-function lessons(upstreams: readonly MetricsUpstream[]): Sample[] {
+function lessons(source: MetricsSource): Sample[] {
   // As for states: what one of two slots of one text is asked without, the text is shown with.
   const learnedBy = new Map<string, Set<string>>();
-  for (const { text, learned } of upstreams)
+  for (const { text, learned } of source.upstreams())
     learnedBy.set(text, new Set([...(learnedBy.get(text) ?? []), ...learned]));
   return [...learnedBy].flatMap(([upstream, learned]) =>
-    LEARNED_NAMES.map((what) => ({ labels: { upstream, what }, value: learned.has(what) ? 1 : 0 })),
+    source.markNames.map((what) => ({ labels: { upstream, what }, value: learned.has(what) ? 1 : 0 })),
   );
 }
 
@@ -155,15 +152,15 @@ export const UNLOOP_METRICS: readonly Metric[] = [
     'unloop_upstream_learned',
     ['upstream', 'what'],
     '1 while a server is asked without something that it does not handle, for all names: case, options, edns.',
-    (source) => lessons(source.upstreams()),
+    lessons,
   ),
   labelled(
     'counter',
     'unloop_upstream_fallbacks_total',
     ['what'],
     'Questions asked again in lower case (case), without our option (options) or without EDNS (edns).',
-    ({ totals }) =>
-      LEARNED_NAMES.map((what, bit) => ({
+    ({ totals, markNames }) =>
+      markNames.map((what, bit) => ({
         labels: { what },
         value: totals.counter((Counter.fallbacksCase + bit) as Counter),
       })),

@@ -3,6 +3,7 @@ import { EVIDENCE_NAMES } from '../../src/loop/evidence.ts';
 import { Counter, Counters, CounterTotals, createCounterBlock, Drop } from '../../src/metrics/counters.ts';
 import type { MetricsRoute, MetricsSource, MetricsUpstream } from '../../src/metrics/metrics-source.ts';
 import { FAILURE_REASON_NAMES, FailureReason } from '../../src/upstream/exchange.ts';
+import { MARK_NAMES } from '../../src/upstream/marks.ts';
 
 /** A class, as a real server is one: the tables must not call its methods without it. */
 export class SampleSource implements MetricsSource {
@@ -10,6 +11,7 @@ export class SampleSource implements MetricsSource {
   readonly build = { version: '1.2.3', node: '20.19.0', socket: 'batch' };
   readonly failureReasons = FAILURE_REASON_NAMES;
   readonly evidenceNames = EVIDENCE_NAMES;
+  readonly markNames = MARK_NAMES;
   readonly workerCounters: readonly Counters[];
   upstreamList: MetricsUpstream[] = [
     { slot: 0, text: '10.0.0.2:53', state: 'down', rttMs: 2, learned: [] },

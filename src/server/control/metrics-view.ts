@@ -12,6 +12,7 @@ import type {
   UpstreamStateName,
 } from '../../metrics/metrics-source.ts';
 import { FAILURE_REASON_NAMES } from '../../upstream/exchange.ts';
+import { MARK_NAMES } from '../../upstream/marks.ts';
 import type { ServerFacts } from './server-facts.ts';
 import type { RegisteredUpstream } from './upstream-registry.ts';
 
@@ -23,6 +24,7 @@ export class MetricsView implements MetricsSource {
   };
   readonly failureReasons = FAILURE_REASON_NAMES;
   readonly evidenceNames = EVIDENCE_NAMES;
+  readonly markNames = MARK_NAMES;
   readonly totals: CounterTotals;
   readonly #plane: ServerFacts;
 
