@@ -55,7 +55,7 @@ export class OutgoingQuery {
     attempt.matchCase = !flight.opaque && (learned & Mark.case) === 0 && !attempt.overStream;
     attempt.marks = 0;
     if (flight.opaque) {
-      // Signed as it is: not an byte except the ID may change (RFC 5625 §4.5).
+      // Signed as it is: not a byte except the ID may change (RFC 5625 §4.5).
       attempt.bytes = flight.query;
       attempt.length = flight.queryLength;
       attempt.sentSlot = -1;

@@ -40,7 +40,7 @@ describe('the log', () => {
     );
   });
 
-  it('is JSON where nobody sits at a terminal', async () => {
+  it('is JSON unless standard output is a terminal', async () => {
     expect(await written('auto', 'info', ({ log }) => log.warn({}, 'x'))).toMatch(/^\{"level":"warn"/);
   });
 
@@ -93,7 +93,7 @@ describe('the log', () => {
 });
 
 describe('a text line', () => {
-  it('cannot be forged by what comes from the network', () => {
+  it('cannot be forged by data from the network', () => {
     const line = JSON.stringify({
       level: 'warn',
       time: 'T',

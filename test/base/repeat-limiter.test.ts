@@ -78,7 +78,7 @@ describe('a fault that repeats', () => {
     expect(lines[1]).toContain('1 more in the last 10 s');
   });
 
-  it('is forgotten after a quiet minute, and then is news again', () => {
+  it('is forgotten after a quiet minute, and reported as new after that', () => {
     limiter.report('u1', 'warn', {}, 'upstream failed');
     pass(60);
     expect(limiter.size).toBe(0);
@@ -95,7 +95,7 @@ describe('a fault that repeats', () => {
 });
 
 describe('recovery', () => {
-  it('is told once, with how often and how long', () => {
+  it('is reported once, with its count and its duration', () => {
     for (let i = 0; i < 500; i++) limiter.report('u1', 'warn', {}, 'upstream failed');
     clock.nowMs += 7000;
     expect(limiter.recovered('u1', { upstream: 'u1' }, 'upstream is back')).toBe(true);

@@ -1,4 +1,5 @@
-// Time-outs in the wheel: never early, at most a tick late, whatever callbacks do to other timers.
+// Timers in the wheel: never early, at most one tick late, whatever a callback does to other
+// timers.
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { ManualClock } from '../../src/base/clock.ts';
@@ -106,7 +107,7 @@ describe('timer-wheel', () => {
     expect(timer.firedMs).toEqual([start + 200]);
   });
 
-  it('forgets a cancelled timer, and bears a second cancel', () => {
+  it('forgets a canceled timer, and tolerates a second cancel', () => {
     const { wheel, start, run } = setUp();
     const timer = new Timer();
     wheel.arm(timer, start + 20);
@@ -149,7 +150,7 @@ describe('timer-wheel', () => {
     expect(wheel.armed).toBe(0);
   });
 
-  it('tells when the first timer is armed, and again when there were none in between', () => {
+  it('reports the first timer that is armed, and again after there were none', () => {
     let told = 0;
     const wheel = new TimerWheel(0, TICK_MS, () => told++);
     const [first, second] = [new Timer(), new Timer()];

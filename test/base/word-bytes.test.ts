@@ -46,7 +46,7 @@ describe('word bytes', () => {
 });
 
 describe.each(KINDS)('copied from what is had %s', (_, makeFrom) => {
-  it.each(KINDS)('to what is had %s: those bytes, and no others', (__, makeTo) => {
+  it.each(KINDS)('into %s: those bytes and no others', (__, makeTo) => {
     fc.assert(
       fc.property(someBytes, fc.nat(600), fc.nat(600), fc.nat(600), (bytes, at, put, count) => {
         const fromOffset = Math.min(at, bytes.length);

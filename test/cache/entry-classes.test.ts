@@ -20,7 +20,7 @@ function freshOf(fixture: CacheFixture, count: number): number {
 }
 
 describe('the limit of entries', () => {
-  it('holds, and what was not used for longest goes', () => {
+  it('holds: the least recently used entry goes', () => {
     const fixture = new CacheFixture({ maxEntries: 10 });
     fill(fixture, 10);
     fixture.lookup('h0.example.com');
@@ -112,7 +112,7 @@ describe('the limit of bytes', () => {
     fixture.store(name, { answers });
   }
 
-  it('holds whatever the sizes are, and however they change', () => {
+  it('holds for any sizes, however they change', () => {
     const fixture = new CacheFixture({ maxEntries: 100_000, maxBytes });
     for (const bytes of [16, 4000, 300, 60_000, 100, 16, 20_000, 1200]) {
       for (let i = 0; i < (2 * maxBytes) / (bytes + 200); i++) {

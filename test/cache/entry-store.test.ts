@@ -57,7 +57,7 @@ function nameFound(name: string, hash: number, partition = 0): string | undefine
 }
 
 describe('names that share a hash', () => {
-  it('are told apart by their bytes', () => {
+  it('are distinguished by their bytes', () => {
     insert('a.example', HASH);
     insert('b.example', HASH);
     expect(nameFound('a.example', HASH)).toBe('a.example');
@@ -65,13 +65,13 @@ describe('names that share a hash', () => {
     expect(find('c.example', HASH)).toBe(NONE);
   });
 
-  it('are told apart by partition', () => {
+  it('are distinguished by partition', () => {
     insert('a.example', HASH, 1);
     expect(find('a.example', HASH, 2)).toBe(NONE);
     expect(find('a.example', HASH, 1)).not.toBe(NONE);
   });
 
-  it('are told apart by their last byte, however far it is', () => {
+  it('are distinguished by their last byte, however far away', () => {
     const long = `${'x'.repeat(60)}.${'y'.repeat(60)}.${'z'.repeat(60)}`;
     insert(`${long}.com`, HASH);
     expect(nameFound(`${long}.com`, HASH)).toBe(`${long}.com`);
@@ -79,7 +79,7 @@ describe('names that share a hash', () => {
     expect(find(`${long.replace('y', 'w')}.com`, HASH)).toBe(NONE);
   });
 
-  it('are told apart by type, class, flags, and whether the name exists', () => {
+  it('are distinguished by type, class, flags and existence of the name', () => {
     const { query, q } = parse('a.example');
     insert('a.example', HASH);
     const found = (changes: Partial<ParsedQuery>, isNameAlone = false): boolean => {

@@ -109,7 +109,7 @@ describe('many hashes', () => {
     expect(least).toBeGreaterThan(MANY / 2);
   });
 
-  it('that crowd one part cost others of that part their place, and none is lost from sight', () => {
+  it('that crowd one shard evict others of that shard only, and none is lost', () => {
     const lru = new HashLru(MANY);
     const gone: number[] = [];
     for (let i = 1; i <= MANY; i++) {

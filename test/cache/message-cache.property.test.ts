@@ -1,5 +1,5 @@
-// MessageCache against a model of plain objects: whatever is stored, failed, flushed and waited for
-// in whatever order, a look-up says the same. The model knows no bytes, hashes or budgets.
+// MessageCache against a model of plain objects: after any sequence of stores, failures, flushes
+// and waits, both give the same answer. The model knows no bytes, hashes or budgets.
 import dnsPacket from 'dns-packet';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';

@@ -278,7 +278,7 @@ describe('NXDOMAIN (RFC 2308 §5: for ⟨QNAME, QCLASS⟩)', () => {
     expect(fixture.lookup('a.gone.example.com')).toBe('miss');
   });
 
-  it('gives way to data: a name that has an answer exists', () => {
+  it('is replaced by data: a name that has an answer exists', () => {
     const fixture = new CacheFixture();
     fixture.store('www.example.com', NXDOMAIN, { type: TYPE_AAAA });
     fixture.store('www.example.com', { ttlSeconds: 30 });

@@ -1,5 +1,5 @@
-// The built program is complete: it runs where nothing else of the repository is, without the
-// modules it was built of and without node_modules.
+// The built program is complete: it runs without the repository, without the modules that it was
+// built from and without node_modules.
 import { execFileSync, spawnSync } from 'node:child_process';
 import { closeSync, cpSync, mkdtempSync, openSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -83,7 +83,7 @@ describe('the bundle by itself', () => {
     }
   });
 
-  it('ends a load that nobody answers with 1, and says so', async () => {
+  it('exits with 1 after a load without any answer, and says so', async () => {
     const target = `127.0.0.1:${await freePort()}`;
     const args = ['--target', target, '--queries', '3', '--timeout', '100ms'];
     expect(unloop('bench', ...args)).toMatchObject({

@@ -41,7 +41,7 @@ it('ends with 0 when it is alive, wherever it listens', async () => {
   expect((await health('--admin', `0.0.0.0:${port}`)).code).toBe(0);
 });
 
-it('ends with 1 when it is not ready, and says why', async () => {
+it('exits with 1 when the server is not ready, and says why', async () => {
   const port = await startServer();
   expect(await health('--ready', '--admin', `127.0.0.1:${port}`)).toEqual({
     code: 1,
@@ -49,7 +49,7 @@ it('ends with 1 when it is not ready, and says why', async () => {
   });
 });
 
-it('ends with 1 when nobody answers', async () => {
+it('exits with 1 without an answer', async () => {
   const port = await startServer();
   await new Promise((resolve) => server!.close(resolve));
   const { code, said } = await health('--admin', `127.0.0.1:${port}`);

@@ -27,7 +27,7 @@ afterEach(() => {
 
 const receive = (signal: (typeof SIGNALS)[number]) => process.emit(signal, signal);
 
-it('keeps what comes before there is anybody to tell, each once', () => {
+it('keeps signals that come early, each once', () => {
   const inbox = new SignalInbox();
   for (const signal of ['SIGHUP', 'SIGUSR1', 'SIGHUP', 'SIGTERM'] as const) receive(signal);
   inbox.deliver(handlers);

@@ -1,4 +1,4 @@
-// The image's base images: each by digest, and a script that pins them again.
+// The image's base images: pinned by digest, and a script that pins them again.
 import { execFileSync } from 'node:child_process';
 import { chmodSync, cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -61,7 +61,7 @@ it('are pinned again by the script, which changes nothing else', () => {
   }
 });
 
-it('stay as they are where no digest is to be had', () => {
+it('stay as they are where no digest is available', () => {
   expect(update('ERROR: not found')).toEqual({
     dockerfile: readFileSync(join(ROOT, 'Dockerfile'), 'utf8'),
     manifests: MANIFESTS.map((file) => readFileSync(join(ROOT, file), 'utf8')),

@@ -1,6 +1,5 @@
-// `unloop check --from-corefile`: Corefiles as they are in use become configurations that are
-// valid, and what has no equivalent is said. UPDATE_GOLDEN=1 writes the expected files again
-// instead of comparing.
+// `unloop check --from-corefile`: Corefiles from the field become valid configurations, and the
+// output names what has no equivalent. UPDATE_GOLDEN=1 writes the expected files again.
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it, vi } from 'vitest';
@@ -27,7 +26,7 @@ function faultsOf(text: string): string[] {
 }
 
 describe('a Corefile that is converted', () => {
-  it.each(corefiles)('%s becomes what is expected of it', (name) => {
+  it.each(corefiles)('%s becomes the expected configuration', (name) => {
     const path = join(FIXTURES, name.replace('.corefile', '.golden.yaml'));
     const converted = convert(name);
     if (process.env.UPDATE_GOLDEN === '1') writeFileSync(path, converted);

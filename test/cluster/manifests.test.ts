@@ -1,6 +1,6 @@
-// The manifests for Kubernetes fit together: selectors find pods, volumes are there, the
-// configuration is one that unloop takes, and every container is locked down. (Whether Kubernetes
-// takes them: the lab, against its own schemas.)
+// The Kubernetes manifests fit together: selectors find pods, volumes exist, the configuration is
+// valid, every container is locked down. (Whether Kubernetes accepts them: the lab, against its own
+// schemas.)
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';

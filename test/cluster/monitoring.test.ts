@@ -1,4 +1,4 @@
-// The dashboard and the alerts name only metrics and labels that there are. (That the alerts fire:
+// The dashboard and the alerts use only metrics and labels that exist. (Whether the alerts fire:
 // promtool, in the lab.)
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';

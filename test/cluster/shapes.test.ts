@@ -1,6 +1,5 @@
-// Each shape's configuration runs, from files laid out as kubelet lays out a projected volume, on a
-// node whose resolv.conf names the loopback stub of systemd-resolved: the very loop that unloop is
-// there to cure.
+// Each deployment's configuration runs, from files as kubelet projects a volume, on a node whose
+// resolv.conf names the stub of systemd-resolved: the loop that unloop is for.
 import {
   mkdirSync,
   mkdtempSync,

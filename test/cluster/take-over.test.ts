@@ -1,5 +1,5 @@
-// One process follows another on the same addresses, as in a rolling update of a DaemonSet: queries
-// are answered all the time, and the admin address changes hands when the first one ends.
+// One process replaces another on the same addresses, as in a rolling update of a DaemonSet:
+// clients get answers all the time, and the admin address passes on when the first process exits.
 import { createSocket } from 'node:dgram';
 import { expect, it } from 'vitest';
 import { DnsServer } from '../kit/dns-server.ts';

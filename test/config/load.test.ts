@@ -89,7 +89,7 @@ describe('defaults', () => {
 });
 
 describe('faults', () => {
-  it('are all found at once, each with file, line and column', () => {
+  it('are found all at once, each with file, line and column', () => {
     const text = `listen: 127.0.0.1:53
 forwrd: {}
 forward:
@@ -190,7 +190,7 @@ log: { level: *foo }
     expect(faults[0]).toContain(message);
   });
 
-  it('of a setting do not bring faults of what depends on it', () => {
+  it('of a setting hide no fault that depends on it', () => {
     expect(faultsOf('loop: { quarantine: { min: 2, max: 500ms } }')).toHaveLength(1);
   });
 
@@ -214,7 +214,7 @@ log: { level: *foo }
     );
   });
 
-  it('are what any text ends in, if not in a configuration', () => {
+  it('are the only other result for any text', () => {
     const words = [
       'listen',
       'zones',

@@ -74,7 +74,7 @@ describe('an upstream address', () => {
     );
   });
 
-  it('is taken or refused with a reason, whatever the text', () => {
+  it('is accepted or refused with a reason, whatever the text', () => {
     const text = fc.oneof(fc.string(), fc.stringMatching(/^(tls|https|tcp|udp):\/\/[\w.:[\]%#/]{0,30}$/));
     fc.assert(
       fc.property(text, (written) => {

@@ -1,6 +1,6 @@
-// Every requirement put to a real unloop process: over UDP and TCP, by the addon and by the
-// fallback. They are put side by side (most of the time is waiting), each for names of its own; the
-// tests below say what came of them.
+// Every requirement against a real unloop process: over UDP and TCP, with the addon and without.
+// The requirements run side by side, as most of the time is waiting, each with names of its own;
+// the tests below report the results.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startUnloopForwarder, type UnloopForwarder } from './forwarder.ts';
 import { type Outcome, putAll, type Requirement } from './requirement.ts';

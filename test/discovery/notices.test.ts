@@ -1,4 +1,4 @@
-// What is said of a resolv.conf that cannot be read: the remedy for each cause.
+// The notices about a resolv.conf that cannot be read: a remedy for each cause.
 import { expect, it } from 'vitest';
 import { describeResolvConf } from '../../src/discovery/notices.ts';
 

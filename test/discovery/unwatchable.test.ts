@@ -1,5 +1,5 @@
-// Directories that the kernel does not let us watch: the poll follows them, and each is told of
-// once, with its remedy.
+// Directories that the kernel does not let us watch: polling follows them, and one notice with a
+// remedy names each.
 import type * as fs from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { expect, it, onTestFinished, vi } from 'vitest';

@@ -1,4 +1,4 @@
-// The live questions, to servers of the test's own on loopback.
+// The doctor's live questions, to servers on loopback that the test starts.
 import { createSocket } from 'node:dgram';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { askServers } from '../../src/doctor/ask-servers.ts';
@@ -50,7 +50,7 @@ async function serve(answer: (query: Buffer, qtype: number) => Buffer | null): P
 const patient = { probePublic: false, patienceMs: 5000 };
 
 describe('asking a server', () => {
-  it('tells what it answers, and that it answers new names too', async () => {
+  it('reports its answers, to new names too', async () => {
     const port = await serve((query, qtype) => replyTo(query, qtype === Type.HINFO ? 3 : 0));
     const [probe] = await askServers([toTarget('127.0.0.1', port, 'f')], patient);
     expect(probe).toMatchObject({
@@ -75,13 +75,13 @@ describe('asking a server', () => {
     expect(names.size).toBe(2);
   });
 
-  it('tells a server that knows and one that forwards nothing apart', async () => {
+  it('distinguishes a server that knows names from one that forwards nothing', async () => {
     const port = await serve((query, qtype) => (qtype === Type.HINFO ? null : replyTo(query, 0)));
     const [probe] = await askServers([toTarget('127.0.0.1', port, 'f')], { ...patient, patienceMs: 300 });
     expect(probe).toMatchObject({ outcome: 'answered', answersNewNames: false });
   });
 
-  it('tells that nobody listens', async () => {
+  it('reports that no server listens', async () => {
     const socket = createSocket('udp4');
     await new Promise<void>((resolve) => socket.bind(0, '127.0.0.1', resolve));
     const { port } = socket.address();
@@ -108,13 +108,13 @@ describe('asking a server', () => {
     expect(probe).toMatchObject({ rcode: 'SERVFAIL', extendedError: '14 forwarding loop: 10.0.0.2:53 (.)' });
   });
 
-  it('survives a server that cannot even be connected to', async () => {
+  it('survives a server that it cannot connect to', async () => {
     // The kernel refuses to connect to broadcast; nothing is sent.
     const [probe] = await askServers([toTarget('255.255.255.255', 53, 'f')], patient);
     expect(probe).toMatchObject({ outcome: 'silent' });
   });
 
-  it('leaves out what is no plain address and port', async () => {
+  it('leaves out whatever is not a plain address and port', async () => {
     const tls = { ...toTarget('127.0.0.1', 853, 'f'), text: 'tls://127.0.0.1' };
     const name = { endpoint: null, text: 'https://dns.example/', source: 'f' };
     expect(await askServers([tls, name], patient)).toEqual([]);
@@ -161,7 +161,7 @@ describe('a report with answers', () => {
     expect(report).toMatchObject({ exitCode: 2, findings: [{ code: 'new-names-silent' }] });
   });
 
-  it('takes an error for neither', async () => {
+  it('takes an error for neither result', async () => {
     const port = await serve((query, qtype) => replyTo(query, qtype === Type.HINFO ? 2 : 0));
     const [probe] = await askServers([toTarget('127.0.0.1', port, 'f')], patient);
     expect(probe).toMatchObject({ rcode: 'NOERROR', answersNewNames: false });
@@ -170,19 +170,19 @@ describe('a report with answers', () => {
     expect(report).toMatchObject({ verdict: 'healthy', findings: [{ code: 'server-fails' }] });
   });
 
-  it('shows where nobody listens', async () => {
+  it('shows where no server listens', async () => {
     const facts = await inspectTree('nameserver 10.0.0.2\n');
     const report = diagnose(facts, [{ ...answered, outcome: 'refused' }]);
     expect(report.paths[0]!.hops).toMatchObject([{ server: '10.0.0.2', state: 'dead' }]);
     expect(report).toMatchObject({ exitCode: 2, findings: [{ code: 'stub-not-listening' }] });
   });
 
-  it('asks whom the paths lead to, each once', async () => {
+  it('asks each server at the end of a path once', async () => {
     const facts = await inspectTree('nameserver 10.0.0.2\nnameserver 10.0.0.3\n');
     expect(listTargets(facts).map(({ text }) => text)).toEqual(['10.0.0.2', '10.0.0.3']);
   });
 
-  it('asks nobody for a tree that is not this machine’s', async () => {
+  it('asks no server for the tree of another machine', async () => {
     const root = await makeTree({ '/etc/resolv.conf': 'nameserver 192.0.2.1\n' });
     expect((await examine(parseDoctorFlags(['--root', root]), {})).probes).toEqual([]);
   });

@@ -1,5 +1,5 @@
-// The built program, as it is installed, over saved trees of each distribution: what it prints and
-// ends with is what the golden files have.
+// The built program over saved trees of each distribution: output and exit code match the golden
+// files.
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';

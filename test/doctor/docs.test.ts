@@ -1,4 +1,4 @@
-// docs/doctor.md: its examples are what the doctor prints, its codes those of the program.
+// docs/doctor.md: its examples are real output, its codes are those of the program.
 // UPDATE_GENERATED=1 writes the examples again from the golden files.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';

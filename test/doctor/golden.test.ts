@@ -1,7 +1,7 @@
-// Whole reports over saved trees of nodes: fixtures/<name>/tree is the node's root, with a Corefile
-// and an unloop.yaml beside it where the case has them, and the files of the pod that the doctor
-// runs in below fixtures/<name>/pod. UPDATE_GENERATED=1 writes the golden files again; read the
-// difference before committing it.
+// Whole reports over saved trees of nodes: fixtures/<name>/tree is the node's root. A Corefile and
+// an unloop.yaml may be beside it, and fixtures/<name>/pod has the files of the pod that the doctor
+// runs in. UPDATE_GENERATED=1 writes the golden files again: read the difference before you commit
+// it.
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';

@@ -18,7 +18,7 @@ function summarize(service: Service | null) {
 }
 
 describe("Talos's host DNS", () => {
-  it('is known by its address alone, without whom it asks', async () => {
+  it('is known by its address alone, without its upstreams', async () => {
     expect(await readTalosHostDns(await filesOf({}), ['10.0.0.2'])).toBeNull();
     expect(summarize(await readTalosHostDns(await filesOf({}), ['169.254.116.108'])).routes).toEqual([
       '.: it asks what `talosctl get resolvers` lists',

@@ -1,4 +1,4 @@
-// Whatever stands in a node's files, the doctor comes to a verdict.
+// The doctor reaches a verdict whatever a node's files contain.
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import fc from 'fast-check';

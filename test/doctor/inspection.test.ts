@@ -1,4 +1,4 @@
-// Cases beside the golden ones: what the trees of other nodes come to.
+// Cases beside the golden ones: verdicts over small trees.
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
@@ -215,7 +215,7 @@ describe('a pod', () => {
   }
   const CLUSTERS = 'nameserver 10.96.0.10\nsearch a.svc.cluster.local svc.cluster.local cluster.local\n';
 
-  it('alone says nothing of whom the cluster’s DNS asks', async () => {
+  it('alone says nothing about the upstreams of the cluster’s DNS', async () => {
     const report = await examineFromInside(CLUSTERS);
     expect(report.exitCode).toBe(2);
     expect(report.findings[0]).toMatchObject({
@@ -233,7 +233,7 @@ describe('a pod', () => {
     });
   });
 
-  it('that gets the cluster’s DNS shows nothing of that', async () => {
+  it('that uses the cluster’s DNS shows nothing of it', async () => {
     const own = 'nameserver 10.96.0.10\nsearch default.svc.cluster.local svc.cluster.local cluster.local\n';
     const report = await examineInPod(own, STUB);
     expect(report.exitCode).toBe(2);

@@ -11,7 +11,7 @@ const STUB = 'nameserver 127.0.0.53\n';
 const REAL = 'nameserver 10.0.0.2\n';
 
 describe('k3s', () => {
-  it('with a file that is no YAML mapping is not guessed at', async () => {
+  it('with a file that is not a YAML mapping is unknown', async () => {
     const file = '/etc/rancher/k3s/config.yaml';
     const facts = await kubeletOf({ [file]: 'kubelet-arg: [\n', '/etc/resolv.conf': REAL });
     expect(facts.unknown).toBe(`k3s's configuration ${file} is no YAML mapping`);

@@ -8,7 +8,7 @@ async function kubeletOf(tree: Tree) {
 }
 
 describe('kubelet', () => {
-  it('reads /etc/resolv.conf where nobody says otherwise', async () => {
+  it('reads /etc/resolv.conf by default', async () => {
     expect(await kubeletOf({})).toMatchObject({
       unknown: 'no kubelet was found here (no /var/lib/kubelet/config.yaml)',
       how: 'default',
@@ -56,7 +56,7 @@ describe('kubelet', () => {
     expect(facts).toMatchObject({ how: 'flag', resolvConf: '/d', setBy: '/etc/sysconfig/kubelet:1' });
   });
 
-  it('that runs is believed over its files, with the line of the file where the two agree', async () => {
+  it('that runs overrides its files, with the line of the file where they agree', async () => {
     const tree = {
       '/etc/default/kubelet': 'KUBELET_EXTRA_ARGS=--resolv-conf=/a\n',
       '/proc/7/cmdline': '/usr/bin/kubelet\0--resolv-conf=/a\0',
@@ -87,7 +87,7 @@ describe('kubelet', () => {
     expect(await kubeletOf(tree)).toMatchObject({ unknown, how: 'default' });
   });
 
-  it('whose configuration may not be read is not guessed at', async () => {
+  it('whose configuration cannot be read is unknown', async () => {
     // A directory in its place: a file that root alone may read is read by root.
     const facts = await kubeletOf({ '/run/k0s/kubelet/config.yaml/x': '' });
     expect(facts.unknown).toBe("kubelet's configuration /run/k0s/kubelet/config.yaml is a directory");

@@ -1,5 +1,5 @@
-// dnsmasq says itself whom it asks (CH TXT servers.bind): the chain of those on this machine is
-// followed by asking each.
+// dnsmasq names its upstreams itself (CH TXT servers.bind): the doctor follows a chain of them on
+// this machine.
 import { describe, expect, it } from 'vitest';
 import { NodeFiles } from '../../src/discovery/node-files.ts';
 import { readLocalServers } from '../../src/doctor/local-servers.ts';

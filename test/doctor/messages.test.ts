@@ -1,5 +1,5 @@
-// What the doctor says word for word, where no golden file has it; every code is quoted in one
-// place or the other.
+// The doctor's messages, word for word, where no golden file has them. Every code is quoted here or
+// there.
 import { readdirSync, readFileSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -128,7 +128,7 @@ describe('the doctor says', () => {
     expect(diagnose(facts, [{ ...answered, ...more }]).findings).toMatchObject([{ code, message }]);
   });
 
-  it('nothing of a stub that no file knows, if it answers names that it never saw', async () => {
+  it('nothing about an unknown stub that answers new names', async () => {
     const options = { isPod: false, podRoot: '/', corefile: null, config: null, clusterDns: [] };
     const tree = {
       '/etc/resolv.conf': 'nameserver 127.0.0.1\n',
@@ -140,7 +140,7 @@ describe('the doctor says', () => {
     expect(diagnose(facts, [{ ...answered, server: '127.0.0.1' }]).exitCode).toBe(0);
   });
 
-  it('something of every code', () => {
+  it('a message for every code', () => {
     const source = readFileSync(join(import.meta.dirname, '../../src/doctor/report.ts'), 'utf8');
     const union = /export type FindingCode =([^;]*);/.exec(source)![1]!;
     const codes = [...union.matchAll(/'([\w-]+)'/g)].map((match) => match[1]!);

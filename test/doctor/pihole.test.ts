@@ -30,7 +30,7 @@ describe('Pi-hole', () => {
     expect(await readPihole(await filesOf({}))).toBeNull();
   });
 
-  it('says so where its file does not tell whom it asks', async () => {
+  it('says so where its file names no upstream', async () => {
     const service = await readPihole(await filesOf({ '/etc/pihole/pihole.toml': '[dns\nupstreams = [[' }));
     expect(service!.routes).toMatchObject([
       { zone: '.', targets: [], unknown: '/etc/pihole/pihole.toml has no upstreams under [dns]' },

@@ -34,7 +34,7 @@ describe('unbound', () => {
     });
   });
 
-  it('asks the root servers itself where nobody says otherwise', async () => {
+  it('asks the root servers itself by default', async () => {
     const files = await filesOf({ '/etc/unbound/unbound.conf': '# nothing\n' });
     expect(summarize(await readUnbound(files))).toEqual({
       listens: ['127.0.0.1 53', '::1 53'],

@@ -1,5 +1,5 @@
-// Unloop alone against every fault of the table, in one process: a zone, and upstreams of its own,
-// for each. Beside other forwarders, with times: test/lab/faults.
+// Unloop alone against every fault of the table, in one process: a zone with upstreams of its own
+// for each. With other forwarders and with times: test/lab/faults.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startUnloop, type UnloopProcess } from '../kit/unloop-process.ts';
@@ -46,13 +46,13 @@ afterAll(async () => {
 });
 
 describe.each(FAULTS)('upstream fault: $title', (fault) => {
-  it('does no harm: every question is answered, nothing is wrong, nothing comes twice', () => {
+  it('does no harm: every question gets one answer, and a correct one', () => {
     expect(figures.get(fault)).toMatchObject({ answered: PATIENCE.questions, wrong: 0, surplus: 0 });
   });
 
   // By the second nothing can be said where other tests run beside this one: the laboratory does.
   if (fault.timed !== true) {
-    it('comes to what is due', () => {
+    it('gets the expected answers', () => {
       expect(figures.get(fault)!.good).toBe(fault.due === 'error' ? 0 : PATIENCE.questions);
     });
   }

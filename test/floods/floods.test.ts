@@ -1,6 +1,6 @@
-// More than can be borne, all at once: a burst, one greedy client, more connections than
-// descriptors, connections that say half a word. What is over the limit is shed, no answer is
-// wrong, and service is as before once it is over.
+// Overload of every kind: a burst, one greedy client, more connections than descriptors, half-
+// written queries. Unloop sheds what is over the limit, gives no wrong answer, and serves as before
+// once it is over.
 import { readdirSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, it, onTestFinished } from 'vitest';
@@ -143,7 +143,7 @@ it(
   },
 );
 
-it('a client that asks alone has every place, and no more', TIMEOUT, async () => {
+it('a client that asks alone has every slot, and no more', TIMEOUT, async () => {
   const { unloop } = await start({ forward: { maxInFlight: 500, deadline: '30s' } });
   const flooder = await Flooder.open(unloop.port, (i) => `a${i}.silent.example`);
   onTestFinished(() => flooder.close());

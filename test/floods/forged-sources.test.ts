@@ -1,6 +1,6 @@
-// Who sends datagrams in somebody else's name: neither locks the victim out, nor makes a pulse of
-// answers for it. On loopback every address of 127/8 may be used, so the forger is a socket bound
-// to the victim's.
+// Datagrams with a forged source address neither lock out the victim nor cause a pulse of answers
+// toward it. Every address of 127/8 may be used on loopback, so the attacker binds a socket to the
+// victim's.
 import dgram from 'node:dgram';
 import { expect, it, onTestFinished } from 'vitest';
 import { askTcp, askUdp, queryBytes, readAnswer, TcpClient } from '../kit/dns-client.ts';
@@ -43,7 +43,7 @@ it('limits.perClientQps: while a victim’s address is forged, it has its answer
   expect(forger.wrong).toBe(0);
 });
 
-it('limits.perClientWaiting: answers kept back for a victim’s address are no pulse, and others are served meanwhile', {
+it('limits.perClientWaiting: answers held for a victim’s address do not become a pulse, and others are served meanwhile', {
   timeout: 60_000,
 }, async () => {
   const upstream = await PulseUpstream.open();

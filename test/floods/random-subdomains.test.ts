@@ -1,7 +1,6 @@
-// A flood of names that nobody asked for before (a random-subdomain attack), a quarter of them
-// without an answer: memory stays bounded, and names in the cache are answered from it meanwhile.
-// FLOOD_SECONDS and FLOOD_QPS make it longer and heavier, FLOOD_REPORT names a file for its
-// figures.
+// A random-subdomain attack, with no answer for a quarter of the names: memory stays bounded, and
+// cached names are still answered. FLOOD_SECONDS and FLOOD_QPS make it longer and heavier,
+// FLOOD_REPORT names a file for its figures.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, it, onTestFinished } from 'vitest';

@@ -1,6 +1,6 @@
-// TCP at its slowest: the longest messages there are, an byte at a time; messages that never end;
-// clients that never read. Others are answered meanwhile, memory is bounded, and what leads to
-// nothing is closed in time.
+// Slow TCP clients: the longest messages one byte at a time, messages that never end, clients that
+// never read. Other clients get answers, memory is bounded, and useless connections are closed in
+// time.
 import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, it, onTestFinished } from 'vitest';

@@ -23,7 +23,7 @@ export class Coverage {
   readonly #session = new Session();
   readonly #covers: (url: string) => boolean;
   /**
-   * Script and place of a function → 1 where an byte of it has run; those of inner functions are
+   * Script and place of a function → 1 where a byte of it has run; those of inner functions are
    * theirs.
    */
   readonly #seen = new Map<string, Uint8Array>();

@@ -1,5 +1,5 @@
-// Every fuzz target on its seeds and on some tens of thousands of inputs made of them, the same on
-// every run. The long runs are `npm run fuzz`.
+// Every fuzz target on its seeds and on some ten thousand inputs made from them, the same in every
+// run. The long runs: `npm run fuzz`.
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { rounds } from '../kit/rounds.ts';

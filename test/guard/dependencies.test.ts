@@ -1,6 +1,6 @@
-// What the dependencies may be, read from the lockfile without a network: each is pinned by its
-// content, comes from npm's registry, runs nothing when it is installed, and has a licence that we
-// know. .ci/audit asks the registry for what is known against them.
+// Rules for dependencies, read from the lockfile without a network: pinned by content, from npm's
+// registry, no install scripts, a known license. .ci/audit asks the registry for known
+// vulnerabilities.
 import { describe, expect, it } from 'vitest';
 import { readRepositoryFile } from './repository-files.ts';
 

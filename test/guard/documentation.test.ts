@@ -1,5 +1,5 @@
-// What is written for people is true: commands that exist, flags, settings and metrics that are all
-// named.
+// Documents are true: the commands, flags, settings and metrics in them exist, and all of them are
+// documented.
 import { describe, expect, it } from 'vitest';
 import { COMMANDS } from '../../src/cli/commands.ts';
 import { OVERRIDE_FLAGS } from '../../src/cli/flags.ts';
@@ -68,7 +68,7 @@ describe('documentation', () => {
       expect(['config', ...OVERRIDE_FLAGS]).toContain(flag);
   });
 
-  it('has a section for every setting, and none for what is no setting', () => {
+  it('has a section for every setting, and no other', () => {
     const page = readRepositoryFile('docs/configuration.md');
     const sections = [...page.slice(page.indexOf('## Settings')).matchAll(/^### (\S+)$/gm)].map(
       ([, name]) => name!,

@@ -1,6 +1,5 @@
-// Imports only go down: what a folder of src may import is one table, and everything else is a
-// fault. That is what lets a reader understand a folder without those above it, and change it
-// without fear for those below.
+// Imports only go down: one table says what each folder of src may import. So a folder can be
+// understood without those above it, and changed without harm to those below.
 import { dirname, join, normalize } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { readRepositoryFile, repositoryFiles } from './repository-files.ts';

@@ -1,4 +1,4 @@
-// A file that a comment or a document names is there: a reader who follows the name finds it.
+// Every file that a comment or a document names exists.
 import { dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { readRepositoryFile, repositoryFiles } from './repository-files.ts';

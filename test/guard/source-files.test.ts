@@ -1,5 +1,5 @@
-// The form of files: short enough to read at one sitting, headed by what they are, named for what
-// they do; and no test that is switched off, or that switches the others off.
+// The form of files: short, with a head that says what they are, named for what they do; no test is
+// switched off, and none switches off the others.
 import { describe, expect, it } from 'vitest';
 import { readRepositoryFile, repositoryFiles } from './repository-files.ts';
 

@@ -1,5 +1,5 @@
-// What somebody must guess who forges a reply without seeing the query: ID, port and case, each
-// measured from the code that draws it. docs/hardening.md has the sums.
+// What an off-path attacker must guess to forge a reply: ID, port and case, each measured in the
+// code that draws it. docs/hardening.md has the sums.
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { Clock } from '../../src/base/clock.ts';
@@ -36,7 +36,7 @@ function expectUniform(counts: ArrayLike<number>): void {
 describe('IDs', () => {
   const DRAWS = rounds(1_000_000, 400_000);
 
-  it('are uniform over all 65,536, and say nothing of the next', () => {
+  it('are uniform over all 65,536, and do not predict the next', () => {
     const table = new IdTable(new RandomPool());
     const query = new UpstreamQuery();
     const bytes = textToName('example');

@@ -1,7 +1,6 @@
-// A running process under mutated queries over UDP and TCP, its upstream answering with mutated
-// replies: it goes on, and every question whose answer is known is answered rightly.
-// HOSTILE_PACKETS sets how many packets (npm run hostile: a million), HOSTILE_RESULT a file for the
-// figures.
+// A running process under mutated queries over UDP and TCP, while its upstream sends mutated
+// replies: it keeps running, and every question with a known answer gets it. HOSTILE_PACKETS sets
+// the number of packets (npm run hostile: a million), HOSTILE_RESULT names a file for the figures.
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { fileURLToPath } from 'node:url';

@@ -1,5 +1,5 @@
-// HTTPS upstreams that break HTTP/2 on purpose: what they send costs little memory, connections to
-// them end, and questions for another upstream are answered all the while.
+// HTTPS upstreams that break HTTP/2 on purpose: they cost little memory, their connections end, and
+// questions for another upstream get answers all the time.
 import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import tls from 'node:tls';
@@ -184,7 +184,7 @@ const rssMib = (pid: number) =>
   Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'latin1'))![1]) / 1024;
 
 describe('an HTTP/2 server that sends', () => {
-  it.each(SERVERS)('$what costs nobody else an answer', async (hostile) => {
+  it.each(SERVERS)('$what costs no other client an answer', async (hostile) => {
     const bad = await startHostile(hostile);
     const good = await startScriptedUpstream((query) => answer(query));
     onTestFinished(() => good.close());

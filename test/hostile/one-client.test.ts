@@ -1,5 +1,5 @@
-// One client, or the owner of some names, beside an honest client: what it may use up is its own
-// share, not everybody's.
+// One abusive client, or the owner of some names, beside an honest client: it can use up its own
+// share only.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, it, onTestFinished } from 'vitest';
 import { Flooder } from '../floods/flooder.ts';

@@ -1,7 +1,6 @@
-// A running process whose upstream's own address and port send forged replies while a query is in
-// flight, by the ten thousand (POISON_FORGERIES, POISON_RESULT): no forged address is ever given to
-// a client or kept. And what an upstream says of names that it was not asked for, or that are
-// another's, is not believed.
+// Forged replies from the upstream's own address and port while a query is in flight, ten thousand
+// at a time (POISON_FORGERIES, POISON_RESULT): no forged address reaches a client or the cache.
+// Records for names that were not asked, or are another server's, are not believed.
 import { writeFileSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { MAX_ATTEMPTS } from '../../src/pipeline/pending/flight.ts';

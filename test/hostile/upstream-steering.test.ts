@@ -1,6 +1,6 @@
-// Who asks for names that make a server close connections, answer with errors or say nothing (or
-// owns such names), beside an honest client, in one run: he takes no upstream out, and steers
-// nobody else's queries.
+// A client that asks for names which make a server close connections, send errors or stay silent,
+// beside an honest client, in one run: it takes no upstream out of use and steers no other client's
+// queries.
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -143,7 +143,10 @@ describe('names whose authority is silent', () => {
   /** As behind a firewall that drops what no client asks for. */
   const dropsChecks: Script = (query) => (query.name === '.' || isEvil(query) ? undefined : answer(query));
 
-  it.each(['sequential', 'fastest'])('steer nobody from the server that %s prefers', async (policy) => {
+  it.each([
+    'sequential',
+    'fastest',
+  ])('steer no other client from the server that %s prefers', async (policy) => {
     const silent = withEvil(() => undefined);
     // The second is slower by far. Whoever owns the name answers this one, which he knows by its
     // address.

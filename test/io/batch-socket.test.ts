@@ -1,4 +1,4 @@
-// The batched socket: the contract's suite, and what only the addon has.
+// The batched socket: the suite of the contract, and what only the addon does.
 import { createSocket, type Socket } from 'node:dgram';
 import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';

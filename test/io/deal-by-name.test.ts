@@ -164,7 +164,7 @@ describe('the program', () => {
     }
   });
 
-  it('comes to an end for any message', () => {
+  it('ends for any message', () => {
     const program = dealByName(3, SEED);
     for (let i = 0; i < 2000; i++) {
       const message = Buffer.alloc(i % 120);

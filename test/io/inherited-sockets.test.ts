@@ -1,4 +1,4 @@
-// Sockets handed over by a supervisor of services are told apart and put together by address.
+// Sockets passed by a service manager are identified and paired by address.
 import { mkdirSync, mkdtempSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

@@ -1,4 +1,4 @@
-// TCP listeners: shared ports, inherited descriptors, half-open connections, errors by their code.
+// TCP listeners: shared ports, inherited descriptors, half-open connections, error codes.
 import { type AddressInfo, connect, type Server, type Socket } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { afterEach, describe, expect, it } from 'vitest';

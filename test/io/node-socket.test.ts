@@ -1,4 +1,4 @@
-// The fallback socket over node:dgram: the contract's suite.
+// The fallback socket over node:dgram: the suite of the contract.
 import { describe } from 'vitest';
 import { nodeSupportsReusePort, openNodeSocket } from '../../src/io/node-socket.ts';
 import { describeDatagramSocket } from './datagram-socket.suite.ts';

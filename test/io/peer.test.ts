@@ -1,4 +1,4 @@
-// Peer records read and spell addresses as people do.
+// Peer records read and write addresses in their usual spelling.
 
 import { networkInterfaces } from 'node:os';
 import fc from 'fast-check';

@@ -1,5 +1,5 @@
-// Without systemd nothing is said; a supervisor that cannot be reached harms nobody. (What systemd
-// hears: the lab.)
+// Without systemd nothing is sent; a service manager that cannot be reached does no harm. (With
+// systemd: the lab.)
 import { describe, expect, it } from 'vitest';
 import { ServiceNotifier } from '../../src/io/service-notifier.ts';
 
@@ -17,7 +17,7 @@ describe('the notifier', () => {
     expect(new ServiceNotifier({ ...environment, WATCHDOG_PID: '8' }, 7).watchdogMs).toBe(0);
   });
 
-  it.each(['/nonexistent/notify', `/${'n'.repeat(300)}`])('goes on when nobody is there (%.12s)', (path) => {
+  it.each(['/nonexistent/notify', `/${'n'.repeat(300)}`])('continues without a listener (%.12s)', (path) => {
     const notifier = new ServiceNotifier({ NOTIFY_SOCKET: path }, 7);
     notifier.ready('Forwarding');
     expect(notifier.lastError).not.toBe('');

@@ -1,4 +1,4 @@
-// Messages come out of a stream as they went in, however it is cut.
+// Messages leave a stream as they entered it, however it is cut.
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { wordsOf } from '../../src/base/word-bytes.ts';

@@ -1,5 +1,5 @@
-// A worker thread may end at any moment, with sockets open and traffic on them, and must not take
-// the process along.
+// A worker thread may be terminated at any time, with open sockets and traffic, and does not take
+// the process with it.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { text } from 'node:stream/consumers';

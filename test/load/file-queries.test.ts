@@ -3,7 +3,7 @@ import { FileQueries, readQueryFile } from '../../src/load/file-queries.ts';
 import { ask, PLAIN } from './asked-queries.ts';
 
 describe("a file in dnsperf's format", () => {
-  it('is asked in its order, over and over', () => {
+  it('is asked in order, again and again', () => {
     const text =
       '# comment\n\n  example.com A\r\n; another\nexample.org.\tAAAA\n. NS\na\\.b.example TYPE65280\nx.y mx';
     const source = new FileQueries('names', text, PLAIN, 1);

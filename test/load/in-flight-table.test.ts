@@ -14,7 +14,7 @@ describe('the table of queries in flight', () => {
     expect(table.inFlight).toBe(0);
   });
 
-  it('passes over IDs in flight when it comes round', () => {
+  it('skips IDs in flight when it wraps around', () => {
     const table = new InFlightTable(4);
     const slow = table.take(0, 0, 0);
     for (let i = 1; i < 20; i++) {
@@ -25,7 +25,7 @@ describe('the table of queries in flight', () => {
     expect(table.settle(slow, 0, true)).toBe(ANSWERED);
   });
 
-  it('behaves as a plain map would', () => {
+  it('behaves like a plain map', () => {
     const step = fc.record({
       kind: fc.constantFrom('take', 'take', 'settle', 'expire'),
       pick: fc.nat(),

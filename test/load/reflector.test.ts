@@ -25,7 +25,7 @@ async function startServer(): Promise<{ port: number; ids: number[] }> {
   return { port: server.port, ids };
 }
 
-it('sends back what comes by TCP, and the reply to whom it came from', async () => {
+it('returns what comes by TCP, and each reply to its client', async () => {
   const reflector = await Reflector.start('127.0.0.1', 0);
   onTestFinished(() => reflector.close());
   const server = await startServer();
@@ -42,7 +42,7 @@ it('sends back what comes by TCP, and the reply to whom it came from', async () 
   client.close();
 });
 
-it('closes TCP connections while nobody is named to send to', async () => {
+it('closes TCP connections while it has no target', async () => {
   const reflector = await Reflector.start('127.0.0.1', 0);
   onTestFinished(() => reflector.close());
   const client = await TcpClient.connect(reflector.port);

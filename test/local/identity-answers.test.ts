@@ -24,7 +24,7 @@ it.each([
   expect(answers).toMatchObject([{ type: 'TXT', class: 'CH', ttl: 0, data: [Buffer.from(text)] }]);
 });
 
-it('tells only what may be told', () => {
+it('gives only what is configured', () => {
   expect(find({ name: 'box' }, 'version.bind')).toBeNull();
   expect(find({ version: 'x' }, 'id.server')).toBeNull();
   expect(find({ version: 'x' }, 'authors.bind')).toBeNull();

@@ -156,7 +156,7 @@ describe('case pattern', () => {
     expect([-2, -1, 0, 1, 2].map(lettersSeen)).toEqual([0, 29, 29, 29, 0]);
   });
 
-  it('is another one after five minutes, and after that the old one is nobody’s', () => {
+  it('changes after five minutes; later the old one belongs to nobody', () => {
     const keys = new KeyRing(createKeyMaterial('', 'a'), CASE_EPOCH_MS / 2);
     const own = new CasePattern(keys);
     const name = textToName('somewhere.in.a.cluster.example.net');

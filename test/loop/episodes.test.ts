@@ -151,7 +151,7 @@ describe('loop episodes', () => {
     expect(world.episodes.list()).toHaveLength(1);
   });
 
-  it('end once the loop is mended, whatever the backoff had grown to', () => {
+  it('end once the loop is fixed, however large the backoff', () => {
     world.looping.add(1);
     world.see({});
     world.pass(100_000);
@@ -352,7 +352,7 @@ describe('loop episodes', () => {
     expect(world.log.length).toBeLessThanOrEqual(minutes + 2);
   });
 
-  it('report queries with too many hops once a minute, and blame nobody', () => {
+  it('report queries with too many hops once a minute, and blame no route', () => {
     for (let i = 0; i < 100; i++) world.see({ route: -1, evidence: Evidence.hops, certain: false });
     expect(world.log).toHaveLength(1);
     expect(world.log[0]!.message).toContain('maxHops');

@@ -88,7 +88,7 @@ describe('sent questions', () => {
     }
   });
 
-  it('finds a question in each place of its bucket, and beside others with its first word', () => {
+  it('finds a question in each slot of its bucket, and beside others with its first word', () => {
     const sent = new SentQuestions();
     for (let i = 0; i < 4; i++) sent.add(hash(1, 20 + i, 3), i, NOW_MS + 64 * i);
     for (let i = 0; i < 4; i++) {
@@ -98,7 +98,7 @@ describe('sent questions', () => {
     }
   });
 
-  it('writes a question that left before in its own place', () => {
+  it('writes a question that left before into its old slot', () => {
     const sent = new SentQuestions();
     for (let i = 0; i < 4; i++) sent.add(hash(i + 1, 9, 3), i, NOW_MS + 64 * i);
     for (let again = 0; again < 10; again++) sent.add(hash(3, 9, 3), 2, NOW_MS + 1000);

@@ -61,7 +61,7 @@ describe('exposition', () => {
     expect(seriesValue(families, 'unloop_cache_hits_total')).toBe(3);
   });
 
-  it('lists every drop reason from the start, but not "ok"', async () => {
+  it('lists every drop reason from the start', async () => {
     const families = await scrape(new SampleSource());
     const reasons = families.get('unloop_dropped_total')!.series.map((series) => series.labels.reason);
     expect(reasons).toEqual(DROP_REASONS);
@@ -141,13 +141,13 @@ describe('exposition', () => {
     expect(['up', 'down', 'quarantined'].map((name) => state('127.0.0.1:5398', name))).toEqual([0, 0, 1]);
   });
 
-  it('says nothing of a round-trip time that was never measured', async () => {
+  it('leaves out a round-trip time that was never measured', async () => {
     const families = await scrape(createBusySource());
     const rtts = families.get('unloop_upstream_rtt_seconds')!.series;
     expect(rtts.map(({ labels, value }) => [labels.upstream, value])).toEqual([['10.0.0.2:53', 0.002]]);
   });
 
-  it('tells loops by upstream, zone and evidence', async () => {
+  it('counts loops by upstream, zone and evidence', async () => {
     const families = await scrape(createBusySource());
     const labels = { upstream: '127.0.0.1:5398', zone: 'corp.example' };
     expect(seriesValue(families, 'unloop_loop_detected_total', { ...labels, evidence: 'case' })).toBe(1);
@@ -169,7 +169,7 @@ describe('exposition', () => {
     expect(seriesValue(families, 'unloop_upstream_requests_total', { upstream: text })).toBe(0);
   });
 
-  it('shows the process under the names dashboards know', async () => {
+  it('shows the process under the usual names', async () => {
     const families = await scrape(new SampleSource());
     expect(seriesValue(families, 'process_resident_memory_bytes')).toBeGreaterThan(1e6);
     expect(seriesValue(families, 'process_cpu_seconds_total')).toBeGreaterThan(0);
@@ -186,7 +186,7 @@ describe('exposition', () => {
     expect(names.filter((name) => name.startsWith('coredns_'))).toEqual([]);
   });
 
-  it('tells CoreDNS dashboards what it knows', async () => {
+  it('has the metrics that CoreDNS dashboards use', async () => {
     const families = await scrape(createBusySource(), true);
     const server = 'dns://127.0.0.1:5300,dns://[::1]:5300';
     const value = (name: string, labels = {}) => seriesValue(families, name, labels);
@@ -210,7 +210,7 @@ describe('exposition', () => {
     expect(bucket('+Inf')).toBe(17);
   });
 
-  it('has nothing that promtool objects to, where promtool is installed', async () => {
+  it('passes promtool, where it is installed', async () => {
     const { text } = await createExposition(createBusySource(), { coredns: false })();
     const promtool = spawnSync('promtool', ['check', 'metrics'], { input: text, encoding: 'utf8' });
     // Elsewhere the strict reader and the name lint stand in for it.

@@ -1,4 +1,4 @@
-// Holds the tables of metrics to Prometheus's naming practice, and docs/metrics.md to the tables.
+// The tables of metrics follow Prometheus's naming rules, and docs/metrics.md follows the tables.
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { EVIDENCE_NAMES } from '../../src/loop/evidence.ts';

@@ -25,7 +25,7 @@ const fixture = () => {
 };
 
 describe('an opaque query', () => {
-  it('goes out and its answer comes back, not an byte changed but the ID', () => {
+  it('goes out and its answer comes back, with no byte changed but the ID', () => {
     const { upstream, f } = fixture();
     const query = signed('Signed.Example');
     f.ask(query);

@@ -1,5 +1,5 @@
-// Nowhere to write the log to: a full disk, a reader that went away, a closed descriptor. Queries
-// are answered all the same.
+// The log cannot be written: a full disk, a reader that is gone, a closed descriptor. Clients get
+// answers all the same.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { openSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';

@@ -1,6 +1,6 @@
-// The file that names the upstreams, ill-used while unloop follows it: it goes on with the last
-// good servers, says so, and follows a good file again. (A file that may not be read stands here as
-// a link to itself: root may read all others.)
+// Bad contents of the file that names the upstreams, while unloop follows it: it keeps the last
+// good servers, says so, and follows a good file again. (A link to itself stands for an unreadable
+// file: root may read all others.)
 import { mkdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
 import { makeTree } from '../discovery/temp-tree.ts';

@@ -1,6 +1,5 @@
-// The whole process stopped and continued, as by SIGSTOP, a debugger, a frozen control group or a
-// machine that slept: it goes on as if nothing had been. No worker is taken for hung, no upstream
-// for dead, and what came in time is not called late.
+// The whole process stops and continues, as after SIGSTOP, a debugger, a frozen control group or
+// suspend: no worker counts as hung, no upstream as dead, no reply as late.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, it, onTestFinished } from 'vitest';
 import { later } from '../kit/actions.ts';

@@ -1,5 +1,5 @@
-// A worker that throws, hangs or eats all memory: it is replaced, the log says why once, and only
-// its own clients had to wait.
+// A worker that throws, hangs or uses all memory: it is replaced, the log says why once, and only
+// its own clients wait.
 import { join } from 'node:path';
 import { expect, it, onTestFinished } from 'vitest';
 import { startScriptedUpstream } from '../kit/scripted-upstream.ts';

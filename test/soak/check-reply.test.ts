@@ -1,4 +1,4 @@
-// The soak's judge sees what is wrong: each sound reply passes, and no change of it does.
+// The judge of the soak: each correct reply passes, and no changed one does.
 import { describe, expect, it } from 'vitest';
 import { checkReply } from './check-reply.ts';
 import { QuestionSource } from './question-source.ts';

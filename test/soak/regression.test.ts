@@ -1,4 +1,4 @@
-// Growth is told from noise.
+// Growth is distinguished from noise.
 import { expect, it } from 'vitest';
 import { fitTrend, sureGrowth } from './regression.ts';
 

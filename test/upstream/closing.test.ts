@@ -1,4 +1,4 @@
-// In a file, and so in a process, of its own: it counts what is open.
+// In a file of its own, and so in a process of its own: it counts open handles.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { FROM_CONFIGURATION } from '../../src/base/endpoint.ts';
 import { RandomPool } from '../../src/base/random.ts';

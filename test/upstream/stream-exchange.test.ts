@@ -111,7 +111,7 @@ describe('StreamExchange over TCP', () => {
     expect(server.connectionsAccepted).toBe(1);
   });
 
-  it('takes a reply that comes an byte at a time', async () => {
+  it('takes a reply that comes a byte at a time', async () => {
     server.script = (query) => {
       const { bytes } = answer(query);
       const framed = Buffer.concat([Buffer.from([bytes.length >> 8, bytes.length & 255]), bytes]);

@@ -1,4 +1,4 @@
-// The byte walks agree with decoders written by others, on messages made at random.
+// The byte walks agree with other people's decoders, on random messages.
 
 import * as dnsPacket from 'dns-packet';
 import dns2 from 'dns2';

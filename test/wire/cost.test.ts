@@ -1,5 +1,5 @@
-// What the worst packet costs. Measured, therefore not part of `npm run mutation`, which counts
-// every step that it takes.
+// The cost of the worst packet. It measures time, so it is not part of `npm run mutation`, which
+// counts every step.
 import { describe, expect, it } from 'vitest';
 import { describeMessage } from '../../src/wire/describe.ts';
 import { ParsedQuery, parseQuery, QueryVerdict } from '../../src/wire/query.ts';

@@ -1,4 +1,4 @@
-// Which addresses are inside, in whatever clothes.
+// Which addresses are private, in every spelling.
 import { describe, expect, it } from 'vitest';
 import { parseIp } from '../../src/base/ip-address.ts';
 import { hasPrivateAddress, isPrivateIpv4, isPrivateIpv6 } from '../../src/wire/private-address.ts';

@@ -35,7 +35,7 @@ describe('DHCP leases', () => {
     ]);
   });
 
-  it("takes NetworkManager's newest lease of an interface, not those of networks long left", async () => {
+  it("takes NetworkManager's newest lease of an interface only", async () => {
     const root = await makeTree({
       '/var/lib/NetworkManager/internal-aaaa-eth0.lease': 'DNS=10.0.0.1\n',
       '/var/lib/NetworkManager/internal-bbbb-eth0.lease': 'DNS=10.0.0.2\n',

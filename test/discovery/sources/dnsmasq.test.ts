@@ -49,7 +49,7 @@ describe('dnsmasq', () => {
     expect(groups[0]!.zones).toMatchObject([{ suffix: 'corp.example' }]);
   });
 
-  it('does without an answer', async () => {
+  it('needs no answer', async () => {
     const context = await contextOf(
       { '/run/dnsmasq/resolv.conf': 'nameserver 10.0.0.7\n' },
       { stubs: ['127.0.0.1'] },

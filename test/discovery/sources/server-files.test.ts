@@ -15,7 +15,7 @@ const addresses = (groups: readonly SourceFacts[]) =>
   groups.map(({ upstreams }) => upstreams.map(({ endpoint }) => endpoint.host));
 
 describe('resolvconf', () => {
-  it('leaves out what local servers say of themselves', async () => {
+  it('leaves out the addresses of local servers', async () => {
     const context = await contextOf({
       '/run/resolvconf/interface/lo.dnsmasq': 'nameserver 127.0.0.1\n',
       '/run/resolvconf/interface/eth0.dhclient': 'nameserver 10.0.0.2\n',

@@ -1,5 +1,5 @@
-// The admin listener in front of a running server: the shapes that scripts rely on, real numbers,
-// and the flush.
+// The admin listener of a running server: the output that scripts rely on, real numbers, and the
+// flush.
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { answer, servfail } from '../../kit/answers.ts';
 import { askTcp, askUdp } from '../../kit/dns-client.ts';

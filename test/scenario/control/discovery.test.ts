@@ -1,5 +1,5 @@
-// A node's files below discovery.root: the loopback stub is replaced, and changes of the files are
-// followed. The servers named here are never asked: 192.0.2.0/24 is for documentation (RFC 5737).
+// Discovery below discovery.root: the loopback stub is replaced, and changes of the files take
+// effect. The servers named here are never asked: 192.0.2.0/24 is for documentation (RFC 5737).
 import { rename, rm, writeFile } from 'node:fs/promises';
 import { describe, expect, it } from 'vitest';
 import { makeTree } from '../../discovery/temp-tree.ts';

@@ -1,6 +1,6 @@
-// One process follows another on the same port, as an update of a node does it: the new one starts,
-// the old one is told to stop, and clients notice nothing. The old one's sockets stand first in the
-// port's group: it goes on to answer until it leaves.
+// One process replaces another on the same port, as in an update of a node: the new one starts, the
+// old one stops, and clients notice nothing. The old sockets come first in the port's group: the
+// old process answers until it leaves.
 import { expect, it } from 'vitest';
 import { supportsReusePort } from '../../../src/io/open-socket.ts';
 import { later } from '../../kit/actions.ts';

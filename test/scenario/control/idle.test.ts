@@ -1,4 +1,4 @@
-// What a server costs that nobody asks anything, as most replicas are most of the time.
+// The cost of a server without queries, as most replicas are most of the time.
 import { readdirSync, readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, it } from 'vitest';

@@ -1,4 +1,4 @@
-// The log under a fault that repeats: a handful of lines, never one per query.
+// The log under a repeated fault: a few lines, never one per query.
 import { expect, it } from 'vitest';
 import type { Script } from '../../kit/actions.ts';
 import { errorAnswer } from '../../kit/answers.ts';

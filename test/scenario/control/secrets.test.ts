@@ -1,5 +1,5 @@
-// A secret leaves the process nowhere: no page, no log line however talkative, no argument, no
-// error about a configuration.
+// Secrets stay in the process: on no page, in no log line at any level, in no argument, in no
+// configuration error.
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';

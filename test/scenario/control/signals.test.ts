@@ -1,6 +1,5 @@
-// Signals beside those that stop and reload: SIGUSR1 and SIGUSR2 log statistics. Left to
-// themselves, the one opens the debugger of Node.js to every local user, the other ends the
-// process.
+// Signals beside stop and reload: SIGUSR1 and SIGUSR2 log statistics. By default the first opens
+// the debugger of Node.js to every local user, and the second ends the process.
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';

@@ -1,4 +1,4 @@
-// Starting: with the defaults, with faults, with ports that are taken, without an upstream.
+// Start: with defaults, with faults, with ports in use, without an upstream.
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import dgram from 'node:dgram';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';

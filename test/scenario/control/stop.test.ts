@@ -1,4 +1,4 @@
-// Stopping: what is in flight is answered, what is new goes elsewhere, and the exit code is 0.
+// Stop: queries in flight get answers, new ones go elsewhere, and the exit code is 0.
 import { describe, expect, it } from 'vitest';
 import { later } from '../../kit/actions.ts';
 import { answer } from '../../kit/answers.ts';

@@ -1,4 +1,4 @@
-// Several workers on one port, and one where a port cannot be shared.
+// Several workers on one port, and one worker where a port cannot be shared.
 import { describe, expect, it } from 'vitest';
 import { nodeSupportsReusePort } from '../../../src/io/node-socket.ts';
 import { askTcp, queryBytes, readAnswer, UdpClient } from '../../kit/dns-client.ts';

@@ -1,4 +1,4 @@
-// Messages that no honest client sends: each has its RFC's answer or silence, and a counter.
+// Messages that no honest client sends: each gets the answer of its RFC or silence, and counts.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import {
   type Answer,

@@ -1,6 +1,5 @@
-// Clients that put marks of ours on queries of their own: a case pattern that an answer showed
-// them, tags that they made up. What they provoke is theirs alone. Attacker and honest client in
-// one run each.
+// Clients that copy our marks into queries of their own: a case pattern that they saw in an answer,
+// tags that they made up. Only they are affected. Attacker and honest client in one run.
 import { randomBytes } from 'node:crypto';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { answer } from '../../kit/answers.ts';

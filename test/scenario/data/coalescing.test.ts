@@ -1,5 +1,5 @@
-// Identical queries in flight share one question to the upstream (RFC 5452 §5); each client gets
-// what is its own.
+// Identical queries in flight share one query to the upstream (RFC 5452 §5); each client gets its
+// own answer.
 import { describe, expect, it } from 'vitest';
 import { later } from '../../kit/actions.ts';
 import { answer, servfail } from '../../kit/answers.ts';

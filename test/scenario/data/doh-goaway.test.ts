@@ -1,5 +1,5 @@
-// A DoH server that says GOAWAY after each answer and never closes its end: no descriptor of ours
-// may stay open for it, and SIGTERM ends the process.
+// A DoH server that sends GOAWAY after each answer and never closes its end: no descriptor of ours
+// stays open, and SIGTERM ends the process.
 import { readdirSync } from 'node:fs';
 import { expect, it, onTestFinished } from 'vitest';
 import { goAway } from '../../kit/actions.ts';

@@ -1,5 +1,4 @@
-// Several upstreams, some of them bad; one upstream that says nothing: what the client gets, and
-// when.
+// Several upstreams, some of them bad, and one silent upstream: what the client gets, and when.
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { closeConnection, later, type Script } from '../../kit/actions.ts';
 import { answer, errorAnswer, servfail, truncated } from '../../kit/answers.ts';

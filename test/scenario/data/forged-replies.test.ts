@@ -1,5 +1,5 @@
-// What comes in for a question in flight but does not match it is dropped, and the wait for the
-// right one goes on (RFC 5452).
+// Replies that do not match a query in flight are dropped, and the right one is still accepted (RFC
+// 5452).
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Action, fromOtherPort, later, send } from '../../kit/actions.ts';
 import {

@@ -1,5 +1,4 @@
-// A query goes out, its answer comes back: what of it belongs to each client, and what is passed on
-// as it is.
+// A query and its answer: which parts belong to each client, and which pass through unchanged.
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { send } from '../../kit/actions.ts';
 import { withFlags } from '../../kit/altered-answers.ts';

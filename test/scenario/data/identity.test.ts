@@ -1,5 +1,5 @@
-// Questions for the server itself (class CHAOS): never sent on, REFUSED unless something may be
-// told.
+// Questions for the server itself (class CHAOS): never forwarded, REFUSED unless configured
+// otherwise.
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { queryBytes, readAnswer, TcpClient, UdpClient } from '../../kit/dns-client.ts';

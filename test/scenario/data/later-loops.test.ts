@@ -1,7 +1,6 @@
-// A loop that begins after the start, through a box on loopback that keeps nothing of what unloop
-// marks its queries with but the name: it drops OPT, scrambles case, sets CD or not, and merges
-// equal questions. The schedule of probes is off, and the deadline far away: what is answered here
-// was found by the question that came back.
+// A loop that starts later, through a box on loopback that removes every mark but the name: it
+// drops OPT, scrambles case, may set CD, and merges equal questions. Scheduled probes are off and
+// the deadline is far away: the returning question alone reveals the loop.
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

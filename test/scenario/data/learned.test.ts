@@ -1,5 +1,5 @@
-// What is learned of a whole server, by a running process: its own shortcomings are, what the owner
-// of a domain shows is not.
+// What a running process learns of a server as a whole: the server's own limits, not what the owner
+// of one domain shows.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { Script } from '../../kit/actions.ts';

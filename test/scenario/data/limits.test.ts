@@ -1,4 +1,4 @@
-// What is more than can be borne, and who is not served: REFUSED, a counter, and service as before
+// Load over a limit, and clients outside limits.allow: REFUSED, a counter, and service as before
 // once it is over.
 import { once } from 'node:events';
 import net from 'node:net';

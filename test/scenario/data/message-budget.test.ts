@@ -1,5 +1,4 @@
-// How many messages one question costs, where replies over UDP are none and TCP does not help
-// either: three at most.
+// Messages per question where UDP replies are useless and TCP does not help: three at most.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, expect, it } from 'vitest';
 import { type Action, closeConnection } from '../../kit/actions.ts';

@@ -1,4 +1,4 @@
-// Upstreams that are given by name: their addresses are asked of the other upstreams, never of us.
+// Upstreams given by name: their addresses come from the other upstreams, never from us.
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

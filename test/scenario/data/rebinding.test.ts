@@ -1,5 +1,5 @@
-// DNS rebinding: a name from outside that leads inside. Withheld where limits.rebindProtection is
-// on; off, everything passes.
+// DNS rebinding, a public name with a private address: withheld with limits.rebindProtection,
+// passed on without.
 
 import { writeFileSync } from 'node:fs';
 import dnsPacket from 'dns-packet';

@@ -1,5 +1,5 @@
-// Names whose authority is silent, asked by one client, beside an honest one: over TCP, TLS and
-// HTTPS the honest client loses no more than without them. A server that works on one query after
+// One client asks for names with a silent authority, beside an honest client: over TCP, TLS and
+// HTTPS the honest client loses no more than without them. A server that handles one query after
 // the other, as dnsdist does by default for DoT, waits for the silent one.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it, onTestFinished } from 'vitest';

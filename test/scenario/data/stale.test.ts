@@ -1,5 +1,5 @@
-// Expired answers stand in where the upstreams fail or are slow (RFC 8767), EDE 3 says so (RFC 8914
-// §4.4).
+// Expired answers replace missing ones where upstreams fail or are slow (RFC 8767), with EDE 3 (RFC
+// 8914 §4.4).
 import { describe, expect, it } from 'vitest';
 import { later } from '../../kit/actions.ts';
 import { answer, nxdomain, servfail } from '../../kit/answers.ts';

@@ -1,5 +1,5 @@
-// What is too long for a client, or was cut on its way from the upstream: TC, and as many whole
-// records as there are.
+// Answers that are too long for a client, or were truncated upstream: TC, and as many whole records
+// as fit.
 import { describe, expect, it } from 'vitest';
 import { withFlags } from '../../kit/altered-answers.ts';
 import { answer, truncated } from '../../kit/answers.ts';

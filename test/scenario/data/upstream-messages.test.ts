@@ -1,5 +1,5 @@
-// What the log and GET /upstreams say when an encrypted upstream cannot be used: the cause, and the
-// remedy. The built program.
+// The messages of the log and of GET /upstreams about an encrypted upstream that cannot be used:
+// cause and remedy. The built program.
 import net from 'node:net';
 import tls from 'node:tls';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';

@@ -1,5 +1,5 @@
-// How upstreams are talked to: EDNS that they refuse, TCP, TLS and HTTPS, certificates that are
-// right and wrong.
+// Transports toward upstreams: EDNS that they refuse, TCP, TLS and HTTPS, good and bad
+// certificates.
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

@@ -1,4 +1,4 @@
-// Conditional forwarding: the longest suffix wins, each zone has upstreams and a policy of its own.
+// Conditional forwarding: the longest suffix wins, each zone has its own upstreams and policy.
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { answer } from '../../kit/answers.ts';
 import { type Answer, askTcp, askUdp, queryBytes, UdpClient } from '../../kit/dns-client.ts';

@@ -1,4 +1,4 @@
-// What the admin listener is told: ready while any route may work; no flush that workers could not
+// The data of the admin listener: ready while any route may work; no flush that workers could not
 // read.
 import { describe, expect, it } from 'vitest';
 import { FROM_CONFIGURATION, plainEndpoint } from '../../../src/base/endpoint.ts';

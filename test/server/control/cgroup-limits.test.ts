@@ -1,4 +1,4 @@
-// The limits of a control group are read as the kernel writes them, own group and those above.
+// Limits of a control group as the kernel writes them: of its own group and of those above.
 import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';

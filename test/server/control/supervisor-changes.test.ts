@@ -1,5 +1,5 @@
-// Changes that meet trouble: new workers that cannot listen, workers that die or are born in the
-// middle of a change. Real workers, from the built program.
+// Changes in trouble: new workers that cannot listen, workers that exit or start during a change.
+// Real workers, from the built program.
 import { createSocket } from 'node:dgram';
 import { afterEach, describe, expect, it } from 'vitest';
 import { FROM_CONFIGURATION, plainEndpoint } from '../../../src/base/endpoint.ts';

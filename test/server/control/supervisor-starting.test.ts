@@ -1,4 +1,4 @@
-// A worker that is still starting already serves: it hears of a looping route as soon as it can.
+// A worker that is still starting serves already: it learns of a looping route as soon as it can.
 import { expect, it, vi } from 'vitest';
 import type { Log } from '../../../src/base/log.ts';
 import { CounterTotals } from '../../../src/metrics/counters.ts';

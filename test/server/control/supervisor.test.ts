@@ -1,6 +1,5 @@
 // The supervisor with real workers, from the built program (a thread cannot load TypeScript on
-// every Node we run on). They are killed by an order that no sound main thread gives, which throws
-// inside them, as a defect would.
+// every Node.js we support). An invalid order makes a worker throw, as a defect would.
 import { afterEach, describe, expect, it } from 'vitest';
 import type { Log } from '../../../src/base/log.ts';
 import { loadConfig } from '../../../src/config/load.ts';

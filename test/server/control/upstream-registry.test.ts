@@ -1,5 +1,5 @@
-// Slots and partitions: what stays keeps its place, what changes never inherits another's numbers
-// or data.
+// Slots and partitions: what stays keeps its slot; what changes never inherits another's numbers or
+// data.
 import { beforeEach, describe, expect, it } from 'vitest';
 import { type FoundUpstream, FROM_CONFIGURATION, plainEndpoint } from '../../../src/base/endpoint.ts';
 import { MAX_UPSTREAMS } from '../../../src/base/slots.ts';

@@ -1,4 +1,4 @@
-// What a reload has to start again: workers, the secrets of the loop guard, its main-thread half.
+// What a reload starts again: workers, the keys of the loop guard, its main-thread half.
 import { describe, expect, it } from 'vitest';
 import { findChanges } from '../../../src/config/changes.ts';
 import type { Config } from '../../../src/config/config.ts';

@@ -1,4 +1,5 @@
-// Which networks count as our own: a kernel's tables as files, and what is served because of them.
+// Which networks count as our own: the kernel's tables as files, and what is served because of
+// them.
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

@@ -1,5 +1,5 @@
-// The bounds of one client's TCP connection, on a socket that is a script. tcp-listener.test.ts has
-// real sockets.
+// The bounds of one client's TCP connection, on a scripted socket. tcp-listener.test.ts has real
+// sockets.
 import { EventEmitter } from 'node:events';
 import type { Socket } from 'node:net';
 import { setImmediate as nextTurn } from 'node:timers/promises';

@@ -1,5 +1,5 @@
-// Places for TCP clients are shared fairly, and no connection lives for ever. Real sockets, a
-// pipeline that is a script.
+// Slots for TCP clients are shared fairly, and every connection ends. Real sockets, a scripted
+// pipeline.
 import { once } from 'node:events';
 import net from 'node:net';
 import { afterEach, describe, expect, it, vi } from 'vitest';

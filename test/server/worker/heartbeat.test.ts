@@ -1,5 +1,5 @@
-// A worker that hangs is told from one that is merely slow, and from a process that was stopped as
-// a whole.
+// A hung worker is recognized; a slow one, or a process that was stopped as a whole, is not taken
+// for one.
 import { describe, expect, it } from 'vitest';
 import { HANG_MS, Heartbeat, HeartbeatWatch, LOOK_MS } from '../../../src/server/worker/heartbeat.ts';
 

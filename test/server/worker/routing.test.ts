@@ -1,5 +1,5 @@
-// A worker's routing: upstreams that stay keep what they have, those that go finish, zones keep
-// their count.
+// A worker's routing: upstreams that stay keep their connections, those that go finish, zones keep
+// their counts.
 import { afterEach, describe, expect, it } from 'vitest';
 import { Clock } from '../../../src/base/clock.ts';
 import { FROM_CONFIGURATION, plainEndpoint } from '../../../src/base/endpoint.ts';
