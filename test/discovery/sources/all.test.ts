@@ -13,7 +13,7 @@ async function contextOf(tree: Tree, more: Partial<SourceContext> = {}): Promise
 
 describe('the order of the sources', () => {
   it('goes from the servers of the stub itself to old leases', async () => {
-  const context = await contextOf({
+    const context = await contextOf({
       '/run/systemd/resolve/resolv.conf': 'nameserver 10.0.0.1',
       '/run/systemd/netif/links/2': 'DNS=10.0.0.1',
       '/run/NetworkManager/no-stub-resolv.conf': 'nameserver 10.0.0.3',
@@ -28,27 +28,27 @@ describe('the order of the sources', () => {
       '/run/systemd/netif/leases/2': 'ADDRESS=10.0.0.99\nDNS=10.0.0.12\n',
       '/var/lib/NetworkManager/internal-1-eth0.lease': 'DNS=10.0.0.13\n',
     });
-  const groups = [];
-  for (const reader of SOURCE_READERS) groups.push(...(await reader(context)));
-  expect(groups.map(({ source, upstreams }) => `${source} ${upstreams[0]!.endpoint.host}`)).toEqual([
-    'resolved-file 10.0.0.1',
-    'resolved-state 10.0.0.1',
-    'NetworkManager 10.0.0.3',
-    'NetworkManager 10.0.0.4',
-    'dnsmasq 10.0.0.5',
-    'resolvconf 10.0.0.6',
-    'resolvconf 10.0.0.7',
-    'openwrt 10.0.0.8',
-    'openwrt 10.0.0.9',
-    'connman 10.0.0.10',
-    'dhcp 10.0.0.11',
-    'dhcp 10.0.0.12',
-    'dhcp 10.0.0.13',
-  ]);
-});
+    const groups = [];
+    for (const reader of SOURCE_READERS) groups.push(...(await reader(context)));
+    expect(groups.map(({ source, upstreams }) => `${source} ${upstreams[0]!.endpoint.host}`)).toEqual([
+      'resolved-file 10.0.0.1',
+      'resolved-state 10.0.0.1',
+      'NetworkManager 10.0.0.3',
+      'NetworkManager 10.0.0.4',
+      'dnsmasq 10.0.0.5',
+      'resolvconf 10.0.0.6',
+      'resolvconf 10.0.0.7',
+      'openwrt 10.0.0.8',
+      'openwrt 10.0.0.9',
+      'connman 10.0.0.10',
+      'dhcp 10.0.0.11',
+      'dhcp 10.0.0.12',
+      'dhcp 10.0.0.13',
+    ]);
+  });
 
-it('finds nothing on an empty system', async () => {
-  const context = await contextOf({});
-  for (const reader of SOURCE_READERS) expect(await reader(context)).toEqual([]);
+  it('finds nothing on an empty system', async () => {
+    const context = await contextOf({});
+    for (const reader of SOURCE_READERS) expect(await reader(context)).toEqual([]);
+  });
 });
-})
