@@ -5,8 +5,8 @@
 import { PEER_WORDS } from '../io/datagram-socket.ts';
 import { copyPeer, formatPeerAddress, parsePeer } from '../io/peer.ts';
 import { Drop } from '../metrics/counters.ts';
-import { hashClient } from './client-hash.ts';
 import type { ClientQuery } from './client-query.ts';
+import type { ClientRates } from './client-rates.ts';
 
 /**
  * A network as address words: (word & mask) == network, word by word, in the byte order of peer
@@ -30,46 +30,28 @@ export function networkWords(bytes: Uint8Array, prefixLength: number): NetworkWo
   return { family, network, mask };
 }
 
-/** Clients whose rate is tracked at a time; a new client takes the slot of an idle one. */
-const RATE_SLOTS = 16_384;
-/** Separates the allowance of a client's streams from that of its datagrams. */
-const STREAM_SALT = 0x5bd1e995;
-/** Slots examined for one client. */
-const RATE_PROBES = 4;
-
 export class ClientGate {
   /** Networks served; empty: all. */
   allow: readonly NetworkWords[];
   readonly #deny: readonly NetworkWords[];
   /** Milliseconds that one query costs a client; 0: no limit. */
   readonly #intervalMs: number;
-  /**
-   * Per slot: a client's address hash, and the time up to which its queries have used its allowance
-   * (GCRA).
-   */
-  readonly #clients = new Int32Array(0);
-  readonly #paidUntilMs = new Float64Array(0);
+  readonly #rates: ClientRates;
   /** One client outside the networks that are served, for the log. */
   readonly #refusedPeer = new Int32Array(PEER_WORDS);
   #hasStranger = false;
-  /** Hash seed: nobody can choose which clients share a slot. */
-  readonly #seed: number;
 
   /** @param allow networks served; empty: all */
   constructor(
     allow: readonly NetworkWords[],
     deny: readonly NetworkWords[],
     perClientQps: number,
-    seed: number,
+    rates: ClientRates,
   ) {
     this.allow = allow;
     this.#deny = deny;
     this.#intervalMs = perClientQps === 0 ? 0 : 1000 / perClientQps;
-    this.#seed = seed;
-    if (perClientQps > 0) {
-      this.#clients = new Int32Array(RATE_SLOTS);
-      this.#paidUntilMs = new Float64Array(RATE_SLOTS);
-    }
+    this.#rates = rates;
   }
 
   /**
@@ -84,7 +66,8 @@ export class ClientGate {
       if (!this.#hasStranger) this.#rememberStranger(peers, peerOffset);
       return Drop.not_allowed;
     }
-    return this.#intervalMs === 0 || this.#spend(query, nowMs) ? null : Drop.rate_limited;
+    const mayAsk = this.#intervalMs === 0 || this.#rates.spend(query, this.#intervalMs, nowMs);
+    return mayAsk ? null : Drop.rate_limited;
   }
 
   /** Whether a client's network is served. */
@@ -105,29 +88,6 @@ export class ClientGate {
   #rememberStranger(peers: Int32Array, offset: number): void {
     this.#hasStranger = true;
     copyPeer(peers, offset, this.#refusedPeer, 0);
-  }
-
-  /** Takes one query off a client's allowance: the queries of one second may come in a burst. */
-  #spend({ peers, peerOffset, overStream }: ClientQuery, nowMs: number): boolean {
-    // 0 marks a free slot.
-    const hash = hashClient(peers, peerOffset, this.#seed) ^ (overStream ? STREAM_SALT : 0) || 1;
-    let slot = -1;
-    for (let probe = 0; probe < RATE_PROBES; probe++) {
-      const candidate = (hash + probe) & (RATE_SLOTS - 1);
-      if (this.#clients[candidate] === hash) {
-        slot = candidate;
-        break;
-      }
-      if (slot < 0 || this.#paidUntilMs[candidate]! < this.#paidUntilMs[slot]!) slot = candidate;
-    }
-    if (this.#clients[slot] !== hash) {
-      this.#clients[slot] = hash;
-      this.#paidUntilMs[slot] = nowMs;
-    }
-    const paidUntilMs = Math.max(this.#paidUntilMs[slot]!, nowMs);
-    if (paidUntilMs - nowMs > 1000) return false;
-    this.#paidUntilMs[slot] = paidUntilMs + this.#intervalMs;
-    return true;
   }
 }
 

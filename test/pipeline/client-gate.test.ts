@@ -5,6 +5,7 @@ import { parseCidr } from '../../src/config/cidr.ts';
 import { parsePeer } from '../../src/io/peer.ts';
 import { Drop } from '../../src/metrics/counters.ts';
 import { ClientGate, networkWords } from '../../src/pipeline/client-gate.ts';
+import { ClientRates, createClientRates } from '../../src/pipeline/client-rates.ts';
 import { DATAGRAMS, queryFrom, STREAM } from './queries.ts';
 
 const networks = (...texts: string[]) =>
@@ -22,13 +23,18 @@ function judge(gate: ClientGate, address: string, nowMs = 0, port = 4000, stream
 
 describe('client-gate', () => {
   it('serves everybody without lists', () => {
-    const gate = new ClientGate([], [], 0, 1);
+    const gate = new ClientGate([], [], 0, new ClientRates(createClientRates()));
     expect(judge(gate, '203.0.113.9')).toBeNull();
     expect(judge(gate, '2001:db8::1')).toBeNull();
   });
 
   it('serves the networks allowed, to the bit, and no others', () => {
-    const gate = new ClientGate(networks('10.32.0.0/11', '192.0.2.7', 'fd00:1:2::/47', '::1'), [], 0, 1);
+    const gate = new ClientGate(
+      networks('10.32.0.0/11', '192.0.2.7', 'fd00:1:2::/47', '::1'),
+      [],
+      0,
+      new ClientRates(createClientRates()),
+    );
     for (const address of [
       '10.32.0.0',
       '10.63.255.255',
@@ -44,17 +50,22 @@ describe('client-gate', () => {
 
   it('does not take one family for the other', () => {
     // 10.0.0.0/8 as the first bytes of an IPv6 address, and the other way round.
-    const v4 = new ClientGate(networks('10.0.0.0/8'), [], 0, 1);
+    const v4 = new ClientGate(networks('10.0.0.0/8'), [], 0, new ClientRates(createClientRates()));
     expect(judge(v4, 'a00:1::')).toBe(Drop.not_allowed);
-    const v6 = new ClientGate(networks('a00::/8'), [], 0, 1);
+    const v6 = new ClientGate(networks('a00::/8'), [], 0, new ClientRates(createClientRates()));
     expect(judge(v6, '10.0.0.1')).toBe(Drop.not_allowed);
-    const all = new ClientGate(networks('0.0.0.0/0'), [], 0, 1);
+    const all = new ClientGate(networks('0.0.0.0/0'), [], 0, new ClientRates(createClientRates()));
     expect(judge(all, '203.0.113.9')).toBeNull();
     expect(judge(all, '2001:db8::1')).toBe(Drop.not_allowed);
   });
 
   it('knows an IPv4 client of a socket for both families by its IPv4 address', () => {
-    const gate = new ClientGate(networks('10.0.0.0/8'), networks('10.1.0.0/16'), 0, 1);
+    const gate = new ClientGate(
+      networks('10.0.0.0/8'),
+      networks('10.1.0.0/16'),
+      0,
+      new ClientRates(createClientRates()),
+    );
     expect(judge(gate, '::ffff:10.2.0.1')).toBeNull();
     for (const address of [
       '::ffff:10.1.0.1',
@@ -65,17 +76,29 @@ describe('client-gate', () => {
     ])
       expect(judge(gate, address), address).toBe(Drop.not_allowed);
     // A network of IPv6 that holds all of them does not count for IPv4 clients.
-    expect(judge(new ClientGate(networks('::/0'), [], 0, 1), '::ffff:10.2.0.1')).toBe(Drop.not_allowed);
+    expect(
+      judge(new ClientGate(networks('::/0'), [], 0, new ClientRates(createClientRates())), '::ffff:10.2.0.1'),
+    ).toBe(Drop.not_allowed);
   });
 
   it('lets deny win over allow', () => {
-    const gate = new ClientGate(networks('10.0.0.0/8'), networks('10.1.0.0/16'), 0, 1);
+    const gate = new ClientGate(
+      networks('10.0.0.0/8'),
+      networks('10.1.0.0/16'),
+      0,
+      new ClientRates(createClientRates()),
+    );
     expect(judge(gate, '10.2.0.1')).toBeNull();
     expect(judge(gate, '10.1.0.1')).toBe(Drop.not_allowed);
   });
 
   it('drops the bits beyond the prefix of a network that is written with them', () => {
-    const gate = new ClientGate([networkWords(Uint8Array.of(10, 9, 8, 7), 8)], [], 0, 1);
+    const gate = new ClientGate(
+      [networkWords(Uint8Array.of(10, 9, 8, 7), 8)],
+      [],
+      0,
+      new ClientRates(createClientRates()),
+    );
     expect(judge(gate, '10.200.0.1')).toBeNull();
   });
 
@@ -88,7 +111,7 @@ describe('client-gate', () => {
     };
 
     it('takes a burst of a second’s worth, from whatever ports, and then its share of each second', () => {
-      const gate = new ClientGate([], [], 50, 12_345);
+      const gate = new ClientGate([], [], 50, new ClientRates(createClientRates()));
       const burst = served(gate, '192.0.2.1', 1000, 10_000);
       expect(burst).toBeGreaterThanOrEqual(50);
       expect(burst).toBeLessThanOrEqual(51);
@@ -97,19 +120,19 @@ describe('client-gate', () => {
     });
 
     it('says why', () => {
-      const gate = new ClientGate([], [], 1, 12_345);
+      const gate = new ClientGate([], [], 1, new ClientRates(createClientRates()));
       served(gate, '192.0.2.1', 10, 10_000);
       expect(judge(gate, '192.0.2.1', 10_000)).toBe(Drop.rate_limited);
     });
 
     it('does not let one client spend another’s allowance', () => {
-      const gate = new ClientGate([], [], 50, 12_345);
+      const gate = new ClientGate([], [], 50, new ClientRates(createClientRates()));
       served(gate, '192.0.2.1', 1000, 10_000);
       expect(served(gate, '192.0.2.2', 10, 10_000)).toBe(10);
     });
 
     it('gives streams an allowance of their own: forged datagrams do not use it up', () => {
-      const gate = new ClientGate([], [], 50, 12_345);
+      const gate = new ClientGate([], [], 50, new ClientRates(createClientRates()));
       served(gate, '192.0.2.1', 1000, 10_000);
       expect(judge(gate, '192.0.2.1', 10_000)).toBe(Drop.rate_limited);
       const overStream = () => judge(gate, '192.0.2.1', 10_000, 4000, true);
@@ -120,7 +143,7 @@ describe('client-gate', () => {
     });
 
     it('holds a whole IPv6 /64 to one rate', () => {
-      const gate = new ClientGate([], [], 50, 12_345);
+      const gate = new ClientGate([], [], 50, new ClientRates(createClientRates()));
       let ok = 0;
       for (let i = 0; i < 1000; i++) if (judge(gate, `2001:db8::${i}`, 10_000) === null) ok++;
       expect(ok).toBeLessThanOrEqual(51);
@@ -128,7 +151,7 @@ describe('client-gate', () => {
     });
 
     it('goes on serving when more clients come than it can follow', () => {
-      const gate = new ClientGate([], [], 50, 12_345);
+      const gate = new ClientGate([], [], 50, new ClientRates(createClientRates()));
       for (let i = 0; i < 60_000; i++) judge(gate, `10.${i >> 16}.${(i >> 8) & 255}.${i & 255}`, 10_000);
       expect(served(gate, '192.0.2.1', 10, 20_000)).toBe(10);
     });

@@ -13,6 +13,7 @@ import { SentQuestions } from '../../src/loop/sent-questions.ts';
 import type { LoopSighting } from '../../src/loop/sightings.ts';
 import { Counters, createCounterBlock } from '../../src/metrics/counters.ts';
 import { ClientGate } from '../../src/pipeline/client-gate.ts';
+import { ClientRates, createClientRates } from '../../src/pipeline/client-rates.ts';
 import { Pipeline, type PipelineSettings } from '../../src/pipeline/pipeline.ts';
 import type { ReplySink } from '../../src/pipeline/reply-sink.ts';
 import { NO_ZONES, Zone, ZoneTable } from '../../src/pipeline/zone.ts';
@@ -155,7 +156,7 @@ export interface FixtureOptions {
 const SETTINGS: PipelineSettings = {
   times: { deadlineMs: 1800, staleAfterMs: 1500 },
   marks: { tag: 'auto', case: true },
-  gate: new ClientGate([], [], 0, 1),
+  gate: new ClientGate([], [], 0, new ClientRates(createClientRates())),
   perClientWaiting: 0,
   rebindExceptions: null,
   identity: null,

@@ -2,6 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { CounterTotals, Drop } from '../../src/metrics/counters.ts';
 import { ClientGate } from '../../src/pipeline/client-gate.ts';
+import { ClientRates, createClientRates } from '../../src/pipeline/client-rates.ts';
 import { parseNetwork } from '../../src/server/listen/client-networks.ts';
 import { type Answer, readAnswer } from '../kit/dns-client.ts';
 import { bytesOf, header, question, record } from '../wire/build-message.ts';
@@ -22,7 +23,9 @@ function notify(): Uint8Array {
 describe('a client that is not allowed', () => {
   const denying = () => {
     const f = new PipelineFixture();
-    f.configure({ gate: new ClientGate([], [parseNetwork('192.0.2.0/24')], 0, 1) });
+    f.configure({
+      gate: new ClientGate([], [parseNetwork('192.0.2.0/24')], 0, new ClientRates(createClientRates())),
+    });
     return f;
   };
 

@@ -14,6 +14,7 @@ import { nativeStatus, supportsReusePort } from '../../io/open-socket.ts';
 import { createKeyMaterial, type LoopKeyMaterial } from '../../loop/keys.ts';
 import { SentQuestions } from '../../loop/sent-questions.ts';
 import { Counters, CounterTotals, createCounterBlock } from '../../metrics/counters.ts';
+import { createClientRates } from '../../pipeline/client-rates.ts';
 import type { FailureReason } from '../../upstream/exchange.ts';
 import { HealthChecker } from '../../upstream/health.ts';
 import { SharedUpstreamState } from '../../upstream/shared-state.ts';
@@ -115,6 +116,7 @@ export class ControlPlane implements ServerFacts {
         routing: this.registry.routing,
         upstreamState: this.state.buffer,
         sentQuestions: new SentQuestions().buffer,
+        clientRates: createClientRates(),
         loopKeys: this.#loopKeys,
       },
       this.totals,

@@ -10,6 +10,7 @@ import type { Config } from '../../config/config.ts';
 import { LoopDetector } from '../../loop/detector.ts';
 import { SentQuestions } from '../../loop/sent-questions.ts';
 import { Counter, Counters } from '../../metrics/counters.ts';
+import { ClientRates } from '../../pipeline/client-rates.ts';
 import { Pipeline, type PipelineSettings } from '../../pipeline/pipeline.ts';
 import { SharedUpstreamState } from '../../upstream/shared-state.ts';
 import { servedNetworks } from '../listen/client-networks.ts';
@@ -113,7 +114,9 @@ export class DataPlane {
 
   /** Opens everything; rejects with the system's error when an address cannot be listened on. */
   static async open(start: WorkerStart, tell: (message: FromWorker) => void): Promise<DataPlane> {
-    const plane = new DataPlane(start, await settingsFor(start.config, start.workers, null), tell);
+    const rates = new ClientRates(start.clientRates);
+    const settings = await settingsFor(start.config, start.workers, rates, null);
+    const plane = new DataPlane(start, settings, tell);
     await plane.#useRouting(start.routing);
     try {
       await plane.listeners.open();
@@ -162,7 +165,12 @@ export class DataPlane {
    * workers.
    */
   async #useConfig(config: Config): Promise<void> {
-    this.#settings = await settingsFor(config, this.#start.workers, this.#settings.queryLog);
+    this.#settings = await settingsFor(
+      config,
+      this.#start.workers,
+      new ClientRates(this.#start.clientRates),
+      this.#settings.queryLog,
+    );
     this.#allow = config.limits.allow;
     this.#pipeline.configure(this.#settings);
   }

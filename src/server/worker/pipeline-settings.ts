@@ -1,11 +1,11 @@
 // What a worker's pipeline gets of the configuration: of limits that all workers hold together, its
 // share. Called by data-plane, at start and at each reload.
-import { randomInt } from 'node:crypto';
 import type { Log } from '../../base/log.ts';
 import { readVersion } from '../../base/version.ts';
 import type { Config } from '../../config/config.ts';
 import type { IdentityAnswers } from '../../local/identity-answers.ts';
 import { ClientGate } from '../../pipeline/client-gate.ts';
+import type { ClientRates } from '../../pipeline/client-rates.ts';
 import type { ForwardTimes } from '../../pipeline/forward-times.ts';
 import type { PipelineSettings } from '../../pipeline/pipeline.ts';
 import { parseNetwork, servedNetworks } from '../listen/client-networks.ts';
@@ -19,13 +19,14 @@ import { parseNetwork, servedNetworks } from '../listen/client-networks.ts';
 export async function settingsFor(
   config: Config,
   workers: number,
+  rates: ClientRates,
   queryLog: Log | null,
 ): Promise<PipelineSettings> {
   const { perClientWaiting, rebindProtection, rebindExceptions } = config.limits;
   return {
     times: timesOf(config),
     marks: config.loop,
-    gate: gateFor(config, workers),
+    gate: gateFor(config, rates),
     perClientWaiting: shareOf(perClientWaiting, workers),
     rebindExceptions: rebindProtection ? rebindExceptions : null,
     identity: await identityOf(config),
@@ -49,17 +50,15 @@ function timesOf(config: Config): ForwardTimes {
   return { deadlineMs: config.forward.deadlineMs, staleAfterMs: config.cache.serveStale.afterMs };
 }
 
-/** Each worker holds a client to its share of the rate. */
-function gateFor(config: Config, workers: number): ClientGate {
+function gateFor(config: Config, rates: ClientRates): ClientGate {
   const { allow, deny, perClientQps } = config.limits;
-  const share = perClientQps / workers;
-  return new ClientGate(servedNetworks(allow), deny.map(parseNetwork), share, randomInt(2 ** 31));
+  return new ClientGate(servedNetworks(allow), deny.map(parseNetwork), perClientQps, rates);
 }
 
 /**
- * One worker's share of a limit on what waits at a time. The kernel spreads a client's sockets over
- * the workers at random, so one worker may get more than its part. Four standard deviations are
- * room enough for a client that keeps to the limit, as CoreDNS with `max_concurrent` does.
+ * One worker's share of a limit on what waits at a time. A client's queries fall on the workers at
+ * random, by name or by port, so one worker may get more than its part. Four standard deviations
+ * are room enough for a client that keeps to the limit, as CoreDNS with `max_concurrent` does.
  */
 export function shareOf(limit: number, workers: number): number {
   if (workers === 1) return limit;

@@ -33,6 +33,8 @@ export interface WorkerStart {
   readonly upstreamState: SharedArrayBuffer;
   /** loop/sent-questions.ts, one for all. */
   readonly sentQuestions: SharedArrayBuffer;
+  /** pipeline/client-rates.ts, one for all. */
+  readonly clientRates: SharedArrayBuffer;
   readonly loopKeys: LoopKeyMaterial;
   /**
    * Where to listen. Port 0 and `claim` only for the first worker, which tells the others in

@@ -10,6 +10,7 @@ import { supportsReusePort } from '../../../src/io/open-socket.ts';
 import { createKeyMaterial } from '../../../src/loop/keys.ts';
 import { SentQuestions } from '../../../src/loop/sent-questions.ts';
 import { CounterTotals } from '../../../src/metrics/counters.ts';
+import { createClientRates } from '../../../src/pipeline/client-rates.ts';
 import type { Supervisor as SupervisorType } from '../../../src/server/control/supervisor.ts';
 import type { RoutingSpec } from '../../../src/server/worker/routing-spec.ts';
 import type { WorkerOrder } from '../../../src/server/worker/worker-channel.ts';
@@ -55,6 +56,7 @@ describe('a change of all workers', () => {
         routing: NO_ROUTING,
         upstreamState: new SharedUpstreamState().buffer,
         sentQuestions: new SentQuestions().buffer,
+        clientRates: createClientRates(),
         loopKeys: createKeyMaterial('', 'default'),
       },
       new CounterTotals(),

@@ -8,6 +8,7 @@ import { supportsReusePort } from '../../../src/io/open-socket.ts';
 import { createKeyMaterial } from '../../../src/loop/keys.ts';
 import { SentQuestions } from '../../../src/loop/sent-questions.ts';
 import { Counter, CounterTotals } from '../../../src/metrics/counters.ts';
+import { createClientRates } from '../../../src/pipeline/client-rates.ts';
 import type { Supervisor as SupervisorType } from '../../../src/server/control/supervisor.ts';
 import type { WorkerOrder } from '../../../src/server/worker/worker-channel.ts';
 import { SharedUpstreamState } from '../../../src/upstream/shared-state.ts';
@@ -63,6 +64,7 @@ describe('supervisor', () => {
         routing: { upstreams: [], zones: [{ suffix: '.', partition: 0, policy: 'random', routes: [] }] },
         upstreamState: new SharedUpstreamState().buffer,
         sentQuestions: new SentQuestions().buffer,
+        clientRates: createClientRates(),
         loopKeys: createKeyMaterial('', 'default'),
       },
       totals,

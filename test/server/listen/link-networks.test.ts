@@ -7,6 +7,7 @@ import { describe, expect, it, onTestFinished } from 'vitest';
 import { parsePeer } from '../../../src/io/peer.ts';
 import { Drop } from '../../../src/metrics/counters.ts';
 import { ClientGate } from '../../../src/pipeline/client-gate.ts';
+import { ClientRates, createClientRates } from '../../../src/pipeline/client-rates.ts';
 import { servedNetworks } from '../../../src/server/listen/client-networks.ts';
 import { readLinkNetworks } from '../../../src/server/listen/link-networks.ts';
 import { queryFrom } from '../../pipeline/queries.ts';
@@ -49,7 +50,12 @@ function machine(links: Record<string, number>, routes: Route[], routes6 = ''): 
 }
 
 function isServed(root: string, ...clients: string[]): boolean[] {
-  const gate = new ClientGate(servedNetworks([], readLinkNetworks(root, root)), [], 0, 1);
+  const gate = new ClientGate(
+    servedNetworks([], readLinkNetworks(root, root)),
+    [],
+    0,
+    new ClientRates(createClientRates()),
+  );
   return clients.map((client) => gate.refuses(queryFrom(parsePeer(client, 1024)!, 0), 0) === null);
 }
 
@@ -126,7 +132,12 @@ describe('without limits.allow', () => {
 
   it('nothing but what it says is served with limits.allow', () => {
     const root = machine({ eth0: ETHERNET }, [{ link: 'eth0', network: '11.0.0.0', prefix: 8 }]);
-    const gate = new ClientGate(servedNetworks(['192.0.2.0/24'], readLinkNetworks(root, root)), [], 0, 1);
+    const gate = new ClientGate(
+      servedNetworks(['192.0.2.0/24'], readLinkNetworks(root, root)),
+      [],
+      0,
+      new ClientRates(createClientRates()),
+    );
     for (const client of ['11.0.0.1', '10.0.0.1'])
       expect(gate.refuses(queryFrom(parsePeer(client, 1)!, 0), 0)).toBe(Drop.not_allowed);
     expect(gate.takeStranger()).toBe('11.0.0.1');

@@ -5,6 +5,7 @@ import { loadConfig } from '../../../src/config/load.ts';
 import { createKeyMaterial } from '../../../src/loop/keys.ts';
 import { SentQuestions } from '../../../src/loop/sent-questions.ts';
 import { Counter, Counters, createCounterBlock } from '../../../src/metrics/counters.ts';
+import { createClientRates } from '../../../src/pipeline/client-rates.ts';
 import { DataPlane } from '../../../src/server/worker/data-plane.ts';
 import type { FromWorker, ToWorker, WorkerStart } from '../../../src/server/worker/worker-channel.ts';
 import { SharedUpstreamState } from '../../../src/upstream/shared-state.ts';
@@ -46,6 +47,7 @@ function startOf(more: Partial<WorkerStart> = {}): WorkerStart {
     heartbeat: new SharedArrayBuffer(4),
     upstreamState: new SharedUpstreamState().buffer,
     sentQuestions: new SentQuestions().buffer,
+    clientRates: createClientRates(),
     loopKeys: createKeyMaterial('', 'default'),
     listen: [{ host: '127.0.0.1', port: 0 }],
     reusePort: false,

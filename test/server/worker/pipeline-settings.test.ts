@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Log } from '../../../src/base/log.ts';
 import { loadConfig } from '../../../src/config/load.ts';
+import { ClientRates, createClientRates } from '../../../src/pipeline/client-rates.ts';
 import { settingsFor, shareOf } from '../../../src/server/worker/pipeline-settings.ts';
 
 it.each([
@@ -13,9 +14,11 @@ it.each([
   expect(shareOf(limit, workers)).toBe(share);
 });
 
+const RATES = new ClientRates(createClientRates());
+
 describe('settingsFor', () => {
   const DEFAULTS = loadConfig({ path: null, environment: {} }).config;
-  const settings = (more: object, workers = 1) => settingsFor({ ...DEFAULTS, ...more }, workers, null);
+  const settings = (more: object, workers = 1) => settingsFor({ ...DEFAULTS, ...more }, workers, RATES, null);
 
   it('takes the times and the share of the limit', async () => {
     const { times, perClientWaiting } = await settings({}, 2);
@@ -39,7 +42,7 @@ describe('settingsFor', () => {
   it('keeps the query log that is open', async () => {
     const open = {} as Log;
     const log = { ...DEFAULTS.log, queries: true };
-    expect((await settingsFor({ ...DEFAULTS, log }, 1, open)).queryLog).toBe(open);
-    expect((await settingsFor(DEFAULTS, 1, open)).queryLog).toBeNull();
+    expect((await settingsFor({ ...DEFAULTS, log }, 1, RATES, open)).queryLog).toBe(open);
+    expect((await settingsFor(DEFAULTS, 1, RATES, open)).queryLog).toBeNull();
   });
 });

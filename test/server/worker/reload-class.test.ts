@@ -7,6 +7,7 @@ import { SETTINGS } from '../../../src/config/schema.ts';
 import { createKeyMaterial } from '../../../src/loop/keys.ts';
 import { SentQuestions } from '../../../src/loop/sent-questions.ts';
 import { createCounterBlock } from '../../../src/metrics/counters.ts';
+import { createClientRates } from '../../../src/pipeline/client-rates.ts';
 import { DataPlane } from '../../../src/server/worker/data-plane.ts';
 import { HeartbeatWatch } from '../../../src/server/worker/heartbeat.ts';
 import { SharedUpstreamState } from '../../../src/upstream/shared-state.ts';
@@ -48,6 +49,7 @@ async function readings(): Promise<{ birth: Set<string>; order: Set<string> }> {
       heartbeat: new HeartbeatWatch(0).buffer,
       upstreamState: new SharedUpstreamState().buffer,
       sentQuestions: new SentQuestions().buffer,
+      clientRates: createClientRates(),
       loopKeys: createKeyMaterial('', 'default'),
       listen: [{ host: '127.0.0.1', port: 0 }],
       reusePort: false,
