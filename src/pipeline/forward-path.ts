@@ -6,13 +6,10 @@ import type { Clock } from '../base/clock.ts';
 import type { TimerWheel } from '../base/timer-wheel.ts';
 import type { MessageCache } from '../cache/message-cache.ts';
 import type { Counters } from '../metrics/counters.ts';
-import type { DomainLessons } from '../upstream/domain-lessons.ts';
-import { FailureReason, type ReplyOwner, UNSENT_ID } from '../upstream/exchange.ts';
-import { ALL_MARKS } from '../upstream/marks.ts';
-import { attemptTimeoutMs } from '../upstream/retry-timeout.ts';
+import type { ReplyOwner } from '../upstream/exchange.ts';
 import type { SharedUpstreamState } from '../upstream/shared-state.ts';
-import { Trials } from '../upstream/trials.ts';
 import type { Answers } from './answers.ts';
+import { AttemptSender } from './attempt-sender.ts';
 import type { ClientQuery } from './client-query.ts';
 import { Displacement } from './displacement.ts';
 import { FlightFailures } from './flight-failures.ts';
@@ -23,7 +20,6 @@ import {
   LATE_REPLY_MS,
   MAX_AWAITING_LATE_REPLY,
   MAX_OPAQUE_BYTES,
-  STREAM_ROUND_TRIPS,
 } from './forward-times.ts';
 import type { OutgoingQuery } from './outgoing-query.ts';
 import type { Attempt } from './pending/attempt.ts';
@@ -53,10 +49,6 @@ export class ForwardPath {
   readonly table = new FlightTable();
   readonly pool: FlightPool;
   readonly displacement: Displacement;
-  /** Questions to upstreams that are down. */
-  readonly trials = new Trials();
-  /** Receives replies and failures; set once, by Pipeline's constructor. */
-  replyOwner: ReplyOwner | null = null;
   times: ForwardTimes;
   /**
    * Set when the thread is about to exit: nothing more is asked, and failures say nothing about a
@@ -65,15 +57,12 @@ export class ForwardPath {
   closing = false;
   readonly #clock: Clock;
   readonly #wheel: TimerWheel;
-  readonly #counters: Counters;
-  readonly #state: SharedUpstreamState;
   readonly #answers: Answers;
   readonly #failures: FlightFailures;
-  readonly #outgoing: OutgoingQuery;
+  readonly #sender: AttemptSender;
   readonly #reader: SituationReader;
   /** The next step, as of the last decide(). */
   readonly #step = new Step();
-  readonly #trialStep = new Step();
 
   constructor(parts: ForwardPathParts) {
     const { clock, cache, counters, state, answers, outgoing } = parts;
@@ -81,12 +70,10 @@ export class ForwardPath {
     this.times = parts.times;
     this.#clock = clock;
     this.#wheel = parts.wheel;
-    this.#counters = counters;
-    this.#state = state;
     this.#answers = answers;
     this.#failures = new FlightFailures(clock, cache, answers);
-    this.#outgoing = outgoing;
-    this.#reader = new SituationReader(state, outgoing.domains, this.trials);
+    this.#sender = new AttemptSender({ clock, counters, state, outgoing, pool: this.pool });
+    this.#reader = new SituationReader(state, outgoing.domains, this.#sender.trials);
     this.displacement = new Displacement(this, counters, answers);
   }
 
@@ -123,9 +110,9 @@ export class ForwardPath {
     return zone.selection.allDown() ? 0 : this.times.staleAfterMs;
   }
 
-  /** What this thread has learned about the upstreams, domain by domain. */
-  get domains(): DomainLessons {
-    return this.#outgoing.domains;
+  /** Receives replies and failures; set once, by Pipeline's constructor. */
+  set replyOwner(owner: ReplyOwner) {
+    this.#sender.replyOwner = owner;
   }
 
   /** Sends the first message of a flight, or fails it if there is nobody to ask. */
@@ -154,7 +141,9 @@ export class ForwardPath {
   carryOut(flight: Flight, step: Step): void {
     switch (step.action) {
       case Action.send:
-        this.#sendStep(flight, step);
+        if (step.beginsRound) this.#beginRound(flight, step);
+        this.#sender.send(flight, step);
+        this.#arm(flight);
         break;
       case Action.waitUntil:
         flight.retryMs = step.untilMs;
@@ -179,20 +168,6 @@ export class ForwardPath {
     return flight.deadlineMs - deadlineMs + Math.min(LAST_ROUND_MS, deadlineMs * LAST_ROUND_SHARE);
   }
 
-  #sendStep(flight: Flight, step: Step): void {
-    const { upstream: index } = step;
-    if (step.beginsRound) this.#beginRound(flight, step);
-    if (step.givesUpTcp) flight.streamRefused = true;
-    if (step.leftOff !== 0) this.#counters.fallback(step.leftOff);
-    if (step.isCheck) {
-      const { slot } = flight.zone!.upstreams[index]!;
-      this.domains.spendCheck(lessonKeyOf(flight, slot), flight.clientHash, this.#clock.nowMs);
-    }
-    flight.triedMask |= 1 << index;
-    if (flight.attemptCount === 0) this.#sendTrialAlongside(flight, index);
-    this.#send(flight, step);
-  }
-
   /** All upstreams were silent: one of them is asked again. */
   #beginRound(flight: Flight, step: Step): void {
     flight.round++;
@@ -200,53 +175,9 @@ export class ForwardPath {
     if (flight.opaque) return;
     const { again } = this.#reader.situation;
     const key = lessonKeyOf(flight, flight.zone!.upstreams[again.index]!.slot);
-    if (again.lastCause === Outcome.silent) this.domains.silentAgain(key, again.lastMarks);
+    if (again.lastCause === Outcome.silent) this.#sender.domains.silentAgain(key, again.lastMarks);
     if (step.overStream || !again.isUdp || again.hasRejected) return;
-    this.domains.sentAfterSilence(key, again.knowsEdns, this.#clock.nowMs);
-  }
-
-  /**
-   * Also asks an upstream that is out of favor if it is its turn: its answer brings it back, and no
-   * client waits for it.
-   */
-  #sendTrialAlongside(flight: Flight, index: number): void {
-    if (flight.opaque) return;
-    const { selection } = flight.zone!;
-    const trial = selection.pickTrialAlongside(index, this.trials, flight.clientHash, this.#clock.nowMs);
-    if (trial < 0) return;
-    this.#trialStep.send(trial, ALL_MARKS, false);
-    this.#send(flight, this.#trialStep).isTrialAlongside = true;
-  }
-
-  /** Sends one message. */
-  #send(flight: Flight, step: Step): Attempt<Flight> {
-    const { upstream: index, overStream } = step;
-    const upstream = flight.zone!.upstreams[index]!;
-    const nowMs = this.#clock.nowMs;
-    const attempt = this.pool.takeAttempt();
-    attempt.begin(flight, index, nowMs, step.cause, step.marksBefore);
-    attempt.owner = this.replyOwner;
-    attempt.overStream = overStream || upstream.transport !== 'udp';
-    attempt.lessonKey = lessonKeyOf(flight, upstream.slot);
-    if (!this.#state.isUp(upstream.slot)) {
-      attempt.trialSlot = upstream.slot;
-      attempt.trialClient = flight.clientHash;
-      this.trials.begin(upstream.slot, attempt.trialClient);
-    }
-    attempt.answersBefore = this.#state.answers(upstream.slot);
-    this.#outgoing.write(attempt, flight, upstream, step.marks);
-    flight.attempts[flight.attemptCount++] = attempt;
-    flight.outstanding++;
-    flight.messages++;
-    if (overStream) flight.streamMask |= 1 << index;
-    // A flight that awaits a late reply is in no hurry: nobody waits for it.
-    if (flight.state === FlightState.active) {
-      flight.retryMs = nowMs + this.#patienceMs(flight, attempt, upstream.slot);
-    }
-    this.#counters.upstreamRequest(upstream.slot);
-    upstream.send(attempt, overStream);
-    this.#arm(flight);
-    return attempt;
+    this.#sender.domains.sentAfterSilence(key, again.knowsEdns, this.#clock.nowMs);
   }
 
   /** The upstreams take no more messages of ours: another client may have to give up one. */
@@ -265,16 +196,6 @@ export class ForwardPath {
     this.release(flight);
   }
 
-  /** How long to wait for an attempt before the next one. */
-  #patienceMs(flight: Flight, attempt: Attempt<Flight>, slot: number): number {
-    const roundTripMs = this.#state.rttMs(slot);
-    return attemptTimeoutMs(
-      attempt.overStream ? roundTripMs * STREAM_ROUND_TRIPS : roundTripMs,
-      flight.round,
-      flight.deadlineMs - attempt.sentAtMs,
-    );
-  }
-
   /** Sets the flight's timer to the next due time. */
   #arm(flight: Flight): void {
     const isActive = flight.state === FlightState.active;
@@ -291,7 +212,7 @@ export class ForwardPath {
     } else if (nowMs >= flight.deadlineMs) {
       this.#onDeadline(flight);
     } else if (nowMs >= flight.retryMs) {
-      this.#countTimeouts(flight, false);
+      this.#sender.countTimeouts(flight, false);
       this.proceed(flight, null, Outcome.silent);
     } else {
       if (nowMs >= flight.staleMs) {
@@ -307,7 +228,7 @@ export class ForwardPath {
    * if one may come.
    */
   #onDeadline(flight: Flight): void {
-    this.#countTimeouts(flight, true);
+    this.#sender.countTimeouts(flight, true);
     this.#failures.fail(flight);
     const most = Math.min(this.pool.limit, MAX_AWAITING_LATE_REPLY);
     if (flight.outstanding === 0 || this.pool.awaitingLateReply >= most) {
@@ -326,66 +247,24 @@ export class ForwardPath {
   }
 
   /**
-   * Every attempt that times out is counted once. It is a reason to check its upstream and no more:
-   * the owner of the name may be the silent one. A message that was not sent by then found no room.
-   */
-  #countTimeouts(flight: Flight, isOver: boolean): void {
-    flight.failure.noteSilence(flight.zone!.selection.isOutage());
-    for (let i = 0; i < flight.attemptCount; i++) {
-      const attempt = flight.attempts[i]!;
-      if (attempt === null || attempt.timedOut) continue;
-      const hasLeft = attempt.id !== UNSENT_ID;
-      if (!hasLeft && !isOver) continue;
-      attempt.timedOut = true;
-      const slot = flight.zone!.upstreams[attempt.upstreamIndex]!.slot;
-      this.#counters.upstreamFailure(slot, hasLeft ? FailureReason.timeout : FailureReason.overload);
-      if (hasLeft && !flight.opaque) this.#state.doubt(slot);
-    }
-  }
-
-  /**
    * A route of the flight's zone loops: what was sent by it will not be answered, so the next
    * upstream is asked at once.
    */
   leaveRoute(flight: Flight, routeSlot: number): void {
     const upstreamIndex = flight.zone!.routeSlots.indexOf(routeSlot);
-    let left = false;
-    for (let i = 0; i < flight.attemptCount; i++) {
-      const attempt = flight.attempts[i]!;
-      if (attempt === null || attempt.upstreamIndex !== upstreamIndex) continue;
-      this.dropAttempt(attempt);
-      left = true;
-    }
-    if (!left) return;
+    if (!this.#sender.dropAllTo(flight, upstreamIndex)) return;
     flight.failure.noteLoop(flight.zone!.loopTexts[upstreamIndex]!);
     this.proceed(flight, null, Outcome.routeLeft);
   }
 
-  /** Takes an attempt off its flight and returns it to the pool; its exchange forgets it. */
+  /** Takes an attempt off its flight; its exchange forgets it. */
   dropAttempt(attempt: Attempt<Flight>): void {
-    const flight = attempt.flight!;
-    attempt.exchange?.cancel(attempt);
-    for (let i = 0; i < flight.attemptCount; i++) {
-      if (flight.attempts[i] === attempt) flight.attempts[i] = null;
-    }
-    flight.outstanding--;
-    this.#releaseAttempt(attempt);
-  }
-
-  #releaseAttempt(attempt: Attempt<Flight>): void {
-    if (attempt.trialSlot >= 0) this.trials.end(attempt.trialSlot, attempt.trialClient);
-    this.pool.releaseAttempt(attempt);
+    this.#sender.drop(attempt);
   }
 
   /** Ends a flight: its other attempts are forgotten, and its slot is free. */
   release(flight: Flight): void {
-    for (let i = 0; i < flight.attemptCount; i++) {
-      const attempt = flight.attempts[i]!;
-      if (attempt === null) continue;
-      attempt.exchange?.cancel(attempt);
-      flight.attempts[i] = null;
-      this.#releaseAttempt(attempt);
-    }
+    this.#sender.dropAll(flight);
     this.#wheel.cancel(flight);
     if (flight.state === FlightState.active) this.#leaveTable(flight);
     this.pool.release(flight);
