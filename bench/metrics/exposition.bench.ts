@@ -6,13 +6,13 @@ import { MAX_UPSTREAMS } from '../../src/base/slots.ts';
 import { EVIDENCE_NAMES } from '../../src/loop/evidence.ts';
 import { Counter, Counters, CounterTotals, createCounterBlock } from '../../src/metrics/counters.ts';
 import { createExposition } from '../../src/metrics/exposition.ts';
-import type { MetricsSource } from '../../src/metrics/metrics-source.ts';
+import type { MetricsSnapshot } from '../../src/metrics/metrics-snapshot.ts';
 import { FAILURE_REASON_NAMES } from '../../src/upstream/exchange.ts';
 import { MARK_NAMES } from '../../src/upstream/marks.ts';
 
 const WORKERS = 8;
 
-function createSource(upstreamCount: number): MetricsSource {
+function createSnapshot(upstreamCount: number): MetricsSnapshot {
   const totals = new CounterTotals();
   for (let i = 0; i < WORKERS; i++) totals.add(createCounterBlock());
   const slots = Array.from({ length: upstreamCount }, (_, slot) => slot);
@@ -22,23 +22,28 @@ function createSource(upstreamCount: number): MetricsSource {
     failureReasons: FAILURE_REASON_NAMES,
     evidenceNames: EVIDENCE_NAMES,
     markNames: MARK_NAMES,
-    listen: () => ['127.0.0.1:5300'],
-    upstreams: () =>
-      slots.map((slot) => ({ slot, text: `10.0.0.${slot}:53`, state: 'up', rttMs: 1, learned: [] })),
-    routes: () =>
-      slots.map((slot) => ({ slot, upstream: `10.0.0.${slot}:53`, zone: '.', quarantined: false })),
-    workers: () => WORKERS,
-    workersDealtByName: () => WORKERS,
-    workerQueries: () => new Array<number>(WORKERS).fill(1),
-    workerRestarts: () => 0,
-    reloads: () => ({ ok: 0, failed: 0 }),
-    rewrittenUpstreams: () => 0,
+    listen: ['127.0.0.1:5300'],
+    upstreams: slots.map((slot) => ({
+      slot,
+      address: `10.0.0.${slot}:53`,
+      state: 'up',
+      rttMs: 1,
+      learned: [],
+    })),
+    routes: slots.map((slot) => ({ slot, upstream: `10.0.0.${slot}:53`, zone: '.', quarantined: false })),
+    workers: WORKERS,
+    workersDealtByName: WORKERS,
+    workerQueries: new Array<number>(WORKERS).fill(1),
+    workerRestarts: 0,
+    reloads: { ok: 0, failed: 0 },
+    rewrittenUpstreams: 0,
   };
 }
 
 describe('a scrape of 8 workers', () => {
   for (const count of [3, 20, MAX_UPSTREAMS]) {
-    const scrape = createExposition(createSource(count), { coredns: false });
+    const snapshot = createSnapshot(count);
+    const scrape = createExposition(() => snapshot, { coredns: false });
     bench(`${count} upstreams`, async () => {
       await scrape();
     });

@@ -3,7 +3,7 @@
 import type { Config } from '../config/config.ts';
 import type { CounterTotals } from '../metrics/counters.ts';
 import type { MetricsText } from '../metrics/exposition.ts';
-import type { BuildInfo, UpstreamStateName } from '../metrics/metrics-source.ts';
+import type { MetricsSnapshot, MetricsUpstream } from '../metrics/metrics-snapshot.ts';
 
 /**
  * Whether queries should be sent here: not before there is something to answer with, and not while
@@ -25,12 +25,10 @@ export interface LearnedOfUpstream {
 }
 
 /** One upstream, as `GET /upstreams` shows it. */
-export interface UpstreamStatus {
-  readonly address: string;
+export interface UpstreamStatus extends MetricsUpstream {
   readonly transport: string;
   /** The zones it serves; `.` for everything else. */
   readonly zones: readonly string[];
-  readonly state: UpstreamStateName;
   /**
    * `unasked`: it was not asked yet; `unheard`: it was asked and has answered nothing yet;
    * `answers`; `degraded`: its latest answers are errors, all of them.
@@ -45,8 +43,6 @@ export interface UpstreamStatus {
   readonly source: string;
   /** The loopback stub that it replaces; null for none. */
   readonly replaces: string | null;
-  /** Smoothed round-trip time; null while nothing was measured. */
-  readonly rttMs: number | null;
   /**
    * What it is asked without, for all names, since and until when: it does not handle upper case,
    * options or EDNS.
@@ -79,17 +75,22 @@ export interface FlushScope {
   readonly zone: string | null;
 }
 
-export interface AdminSource {
-  readonly build: BuildInfo;
-  readonly totals: CounterTotals;
+/**
+ * All that there is to see of the running server, at one moment: what the pages, the metrics and
+ * the statistics in the log show. Read only.
+ */
+export interface ServerSnapshot extends MetricsSnapshot {
   /** Wall clock, ms since 1970. */
   readonly startedAtMs: number;
-  listen(): readonly string[];
-  workers(): number;
-  readiness(): Readiness;
-  upstreams(): readonly UpstreamStatus[];
-  loops(): readonly LoopEpisodeStatus[];
-  config(): Config;
+  readonly readiness: Readiness;
+  readonly upstreams: readonly UpstreamStatus[];
+  readonly loops: readonly LoopEpisodeStatus[];
+  readonly config: Config;
+}
+
+export interface AdminSource {
+  readonly totals: CounterTotals;
+  snapshot(): ServerSnapshot;
   metrics(): Promise<MetricsText>;
   /**
    * Forgets entries in every worker; resolves to how many. Throws UNLOOP_USAGE for a zone that is

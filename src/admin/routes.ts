@@ -53,7 +53,7 @@ export const ROUTES: ReadonlyMap<string, Route> = new Map<string, Route>([
     {
       method: 'GET',
       openness: 'private',
-      answer: ({ source }) => json(200, { upstreams: source.upstreams().map(upstreamJson) }),
+      answer: ({ source }) => json(200, { upstreams: source.snapshot().upstreams.map(upstreamJson) }),
     },
   ],
   [
@@ -61,19 +61,23 @@ export const ROUTES: ReadonlyMap<string, Route> = new Map<string, Route>([
     {
       method: 'GET',
       openness: 'private',
-      answer: ({ source }) => json(200, { episodes: source.loops().map(episodeJson) }),
+      answer: ({ source }) => json(200, { episodes: source.snapshot().loops.map(episodeJson) }),
     },
   ],
   [
     '/config',
-    { method: 'GET', openness: 'private', answer: ({ source }) => json(200, maskConfig(source.config())) },
+    {
+      method: 'GET',
+      openness: 'private',
+      answer: ({ source }) => json(200, maskConfig(source.snapshot().config)),
+    },
   ],
   ['/cache/flush', { method: 'POST', openness: 'private', answer: answerFlush }],
   ['/', { method: 'GET', openness: 'private', answer: answerPage }],
 ]);
 
 /** Exactly the public fields, whatever else the server's objects carry. */
-function upstreamJson(upstream: UpstreamStatus): UpstreamStatus {
+function upstreamJson(upstream: UpstreamStatus): Omit<UpstreamStatus, 'slot'> {
   const { address, transport, zones, state, source, replaces, rttMs } = upstream;
   const { learned, condition, lastError } = upstream;
   return {
@@ -96,7 +100,7 @@ function episodeJson(episode: LoopEpisodeStatus): LoopEpisodeStatus {
 }
 
 function answerReady({ source }: RouteContext): Reply {
-  const { ready, reason } = source.readiness();
+  const { ready, reason } = source.snapshot().readiness;
   return ready ? json(200, { ready }) : json(503, { ready, reason });
 }
 
@@ -125,7 +129,7 @@ function answerPage({ source, history, nowMs }: RouteContext): Reply {
   return {
     status: 200,
     contentType: 'text/html; charset=utf-8',
-    body: renderStatusPage(source, history, nowMs, Date.now()),
+    body: renderStatusPage(source.snapshot(), history, nowMs, Date.now()),
     headers: { 'Content-Security-Policy': CONTENT_SECURITY_POLICY },
   };
 }

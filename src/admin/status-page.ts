@@ -2,7 +2,7 @@
 // JavaScript. The first line says how things are and what to do; the rest is there to look things
 // up.
 import { Counter, type CounterTotals } from '../metrics/counters.ts';
-import type { AdminSource, LoopEpisodeStatus, UpstreamStatus } from './admin-source.ts';
+import type { LoopEpisodeStatus, ServerSnapshot, UpstreamStatus } from './admin-source.ts';
 import { Html, html } from './html.ts';
 import type { RateHistory, Rates } from './rate-history.ts';
 import {
@@ -23,16 +23,14 @@ const CLOSED_SHOWN = 10;
 
 /** The page as of now. `nowMs` is on the clock of the history, `wallMs` since 1970. */
 export function renderStatusPage(
-  source: AdminSource,
+  snapshot: ServerSnapshot,
   history: RateHistory,
   nowMs: number,
   wallMs: number,
 ): string {
-  const upstreams = source.upstreams();
-  const episodes = source.loops();
-  const verdict = judge(source.readiness(), upstreams, episodes);
-  const { version, node, socket } = source.build;
-  const workers = source.workers();
+  const { upstreams, loops: episodes, workers, totals } = snapshot;
+  const verdict = judge(snapshot.readiness, upstreams, episodes);
+  const { version, node, socket } = snapshot.build;
   return html`<!doctype html>
 <html lang="en">
 <head>
@@ -46,13 +44,13 @@ export function renderStatusPage(
 <body>
 <div id="unreachable" role="alert">unloop does not answer; what you see is old.</div>
 <main>
-<header><h1>unloop</h1><p>listening on ${source.listen().join(', ')} · up ${formatDuration(wallMs - source.startedAtMs)}</p></header>
+<header><h1>unloop</h1><p>listening on ${snapshot.listen.join(', ')} · up ${formatDuration(wallMs - snapshot.startedAtMs)}</p></header>
 ${renderVerdict(verdict)}
-${renderTiles(history.rates(nowMs), source.totals)}
+${renderTiles(history.rates(nowMs), totals)}
 ${renderSparkline(history.queryRates())}
 ${renderUpstreams(upstreams)}
 ${renderEpisodes(episodes, wallMs)}
-${renderCache(source.totals)}
+${renderCache(totals)}
 <footer>
 <p><a href="/upstreams">/upstreams</a><a href="/loops">/loops</a><a href="/metrics">/metrics</a><a href="/config">/config</a><a href="/ready">/ready</a></p>
 <p>unloop ${version} · Node ${node} · ${socket} socket · ${workers} ${workers === 1 ? 'worker' : 'workers'} · as of ${formatTime(new Date(wallMs).toISOString())}</p>

@@ -3,7 +3,7 @@
 // left out, not filled in. docs/metrics.md lists the gaps.
 import { Counter, Drop, DURATION_BUCKETS_SECONDS } from './counters.ts';
 import { type HistogramMetric, type Labels, labelled, type Metric, single } from './metric.ts';
-import type { MetricsSource } from './metrics-source.ts';
+import type { MetricsSnapshot } from './metrics-snapshot.ts';
 import { responseSamples } from './response-samples.ts';
 
 /**
@@ -24,18 +24,15 @@ function rebucket(buckets: readonly number[]): number[] {
  * CoreDNS writes one server block as `dns://ADDR:PORT`; unloop counts all its listen addresses
  * together.
  */
-function serverLabel(source: MetricsSource): string {
-  return source
-    .listen()
-    .map((address) => `dns://${address}`)
-    .join(',');
+function serverLabel(source: MetricsSnapshot): string {
+  return source.listen.map((address) => `dns://${address}`).join(',');
 }
 
-function serverZone(source: MetricsSource): Labels {
+function serverZone(source: MetricsSnapshot): Labels {
   return { server: serverLabel(source), zone: '.' };
 }
 
-function serverZones(source: MetricsSource): Labels {
+function serverZones(source: MetricsSnapshot): Labels {
   return { server: serverLabel(source), zones: '.' };
 }
 
@@ -43,7 +40,7 @@ function cacheMetric(
   type: 'counter' | 'gauge',
   name: string,
   help: string,
-  read: (source: MetricsSource) => number,
+  read: (source: MetricsSnapshot) => number,
 ): Metric {
   return labelled(type, name, ['server', 'zones'], help, (source) => [
     { labels: serverZones(source), value: read(source) },
@@ -63,8 +60,8 @@ function upstreamHistogram(
     help,
     bounds: BOUNDS,
     collect: (source) =>
-      source.upstreams().map(({ slot, text }) => ({
-        labels: { ...fixed, to: text },
+      source.upstreams.map(({ slot, address }) => ({
+        labels: { ...fixed, to: address },
         buckets: rebucket(source.totals.upstreamDurationBuckets(slot)),
         sum: source.totals.upstreamDurationSumSeconds(slot),
       })),
@@ -168,8 +165,8 @@ export const COREDNS_METRICS: readonly Metric[] = [
     ['to'],
     'Queries sent to an upstream (deprecated by CoreDNS).',
     (source) =>
-      source.upstreams().map(({ slot, text }) => ({
-        labels: { to: text },
+      source.upstreams.map(({ slot, address }) => ({
+        labels: { to: address },
         value: source.totals.upstreamRequests(slot),
       })),
   ),
@@ -179,8 +176,8 @@ export const COREDNS_METRICS: readonly Metric[] = [
     ['to'],
     'Matching replies from an upstream, any RCODE (deprecated by CoreDNS).',
     (source) =>
-      source.upstreams().map(({ slot, text }) => ({
-        labels: { to: text },
+      source.upstreams.map(({ slot, address }) => ({
+        labels: { to: address },
         value: source.totals.upstreamDurationBuckets(slot).reduce((sum, count) => sum + count, 0),
       })),
   ),
@@ -200,6 +197,6 @@ export const COREDNS_METRICS: readonly Metric[] = [
     'counter',
     'coredns_reload_failed_total',
     'Configuration reloads that failed.',
-    (source) => source.reloads().failed,
+    (source) => source.reloads.failed,
   ),
 ];

@@ -4,7 +4,7 @@
 import { type Metric as PromMetric, Registry } from 'prom-client';
 import { COREDNS_METRICS } from './coredns-metrics.ts';
 import type { HistogramMetric, HistogramSample, Labels, Metric, Sample, ScalarMetric } from './metric.ts';
-import type { MetricsSource } from './metrics-source.ts';
+import type { MetricsSnapshot } from './metrics-snapshot.ts';
 import { PROCESS_METRICS } from './process-metrics.ts';
 import { UNLOOP_METRICS } from './unloop-metrics.ts';
 
@@ -18,13 +18,18 @@ export interface MetricsText {
 export type Exposition = () => Promise<MetricsText>;
 
 /** Makes the exposition of a server; with `coredns` the names of CoreDNS are there too. */
-export function createExposition(source: MetricsSource, options: { coredns: boolean }): Exposition {
+export function createExposition(take: () => MetricsSnapshot, options: { coredns: boolean }): Exposition {
+  let snapshot!: MetricsSnapshot;
   const registry = new Registry();
   const tables = options.coredns
     ? [UNLOOP_METRICS, PROCESS_METRICS, COREDNS_METRICS]
     : [UNLOOP_METRICS, PROCESS_METRICS];
-  for (const metric of tables.flat()) registry.registerMetric(createCollector(metric, source));
-  return async () => ({ contentType: registry.contentType, text: await registry.metrics() });
+  for (const metric of tables.flat()) registry.registerMetric(createCollector(metric, () => snapshot));
+  return async () => {
+    // The registry reads all metrics before it awaits anything: each scrape is of one snapshot.
+    snapshot = take();
+    return { contentType: registry.contentType, text: await registry.metrics() };
+  };
 }
 
 /** A line of the text format, as prom-client's Registry prints it. */
@@ -39,7 +44,7 @@ interface Line {
  * own spares it the label hashing and the second copy of every number that its Counter and
  * Histogram would keep.
  */
-function createCollector(metric: Metric, source: MetricsSource): PromMetric<string> {
+function createCollector(metric: Metric, snapshot: () => MetricsSnapshot): PromMetric<string> {
   const collector = {
     name: metric.name,
     help: metric.help,
@@ -48,14 +53,15 @@ function createCollector(metric: Metric, source: MetricsSource): PromMetric<stri
       name: metric.name,
       help: metric.help,
       type: metric.type,
-      values: metric.type === 'histogram' ? histogramLines(metric, source) : scalarLines(metric, source),
+      values:
+        metric.type === 'histogram' ? histogramLines(metric, snapshot()) : scalarLines(metric, snapshot()),
     }),
     reset() {}, // The numbers belong to the workers.
   };
   return collector as unknown as PromMetric<string>;
 }
 
-function scalarLines(metric: ScalarMetric, source: MetricsSource): Line[] {
+function scalarLines(metric: ScalarMetric, source: MetricsSnapshot): Line[] {
   const merged = new Map<string, Line>();
   for (const { labels, value } of metric.collect(source)) {
     const key = seriesKey(labels);
@@ -66,7 +72,7 @@ function scalarLines(metric: ScalarMetric, source: MetricsSource): Line[] {
   return [...merged.values()];
 }
 
-function histogramLines(metric: HistogramMetric, source: MetricsSource): Line[] {
+function histogramLines(metric: HistogramMetric, source: MetricsSnapshot): Line[] {
   return mergeHistograms(metric.collect(source)).flatMap(({ labels, buckets, sum }) => {
     const lines: Line[] = [];
     let cumulative = 0;

@@ -1,7 +1,7 @@
 // The shape of a metric in the tables (unloop-metrics, coredns-metrics, process-metrics): name,
 // type, help and how its samples are read. exposition.ts publishes the tables, docs/metrics.md
 // lists them.
-import type { MetricsSource } from './metrics-source.ts';
+import type { MetricsSnapshot } from './metrics-snapshot.ts';
 
 export type Labels = Readonly<Record<string, string>>;
 
@@ -28,14 +28,14 @@ interface MetricHead {
 
 export interface ScalarMetric extends MetricHead {
   readonly type: 'counter' | 'gauge';
-  collect(source: MetricsSource): readonly Sample[];
+  collect(source: MetricsSnapshot): readonly Sample[];
 }
 
 export interface HistogramMetric extends MetricHead {
   readonly type: 'histogram';
   /** Upper bounds, ascending, without +Inf. */
   readonly bounds: readonly number[];
-  collect(source: MetricsSource): readonly HistogramSample[];
+  collect(source: MetricsSnapshot): readonly HistogramSample[];
 }
 
 export type Metric = ScalarMetric | HistogramMetric;
@@ -45,7 +45,7 @@ export function single(
   type: 'counter' | 'gauge',
   name: string,
   help: string,
-  read: (source: MetricsSource) => number,
+  read: (source: MetricsSnapshot) => number,
 ): ScalarMetric {
   return { type, name, help, labels: [], collect: (source) => [{ labels: {}, value: read(source) }] };
 }
@@ -56,7 +56,7 @@ export function labelled(
   name: string,
   labels: readonly string[],
   help: string,
-  collect: (source: MetricsSource) => readonly Sample[],
+  collect: (source: MetricsSnapshot) => readonly Sample[],
 ): ScalarMetric {
   return { type, name, help, labels, collect };
 }

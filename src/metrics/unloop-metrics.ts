@@ -3,7 +3,7 @@
 import type { CounterTotals } from './counters.ts';
 import { Counter, DROP_REASONS, DURATION_BUCKETS_SECONDS } from './counters.ts';
 import { labelled, type Metric, type Sample, single } from './metric.ts';
-import { type MetricsSource, type MetricsUpstream, UPSTREAM_STATE_NAMES } from './metrics-source.ts';
+import { type MetricsSnapshot, type MetricsUpstream, UPSTREAM_STATE_NAMES } from './metrics-snapshot.ts';
 import { responseSamples } from './response-samples.ts';
 
 /** A counter without labels that the workers keep. */
@@ -24,8 +24,8 @@ function states(upstreams: readonly MetricsUpstream[]): Sample[] {
   // Two slots of one text (a server used by two zones' lists) show the worse state; a sum would
   // show 2.
   const worst = new Map<string, number>();
-  for (const { text, state } of upstreams) {
-    worst.set(text, Math.max(worst.get(text) ?? 0, UPSTREAM_STATE_NAMES.indexOf(state)));
+  for (const { address, state } of upstreams) {
+    worst.set(address, Math.max(worst.get(address) ?? 0, UPSTREAM_STATE_NAMES.indexOf(state)));
   }
   return [...worst].flatMap(([upstream, current]) =>
     UPSTREAM_STATE_NAMES.map((state, index) => ({
@@ -35,20 +35,22 @@ function states(upstreams: readonly MetricsUpstream[]): Sample[] {
   );
 }
 
-function lessons(source: MetricsSource): Sample[] {
+function lessons(source: MetricsSnapshot): Sample[] {
   // As for states: what one of two slots of one text is asked without, the text is shown with.
   const learnedBy = new Map<string, Set<string>>();
-  for (const { text, learned } of source.upstreams())
-    learnedBy.set(text, new Set([...(learnedBy.get(text) ?? []), ...learned]));
+  for (const { address, learned } of source.upstreams) {
+    const known = learnedBy.get(address) ?? [];
+    learnedBy.set(address, new Set([...known, ...learned.map(({ what }) => what)]));
+  }
   return [...learnedBy].flatMap(([upstream, learned]) =>
     source.markNames.map((what) => ({ labels: { upstream, what }, value: learned.has(what) ? 1 : 0 })),
   );
 }
 
 function rtts(upstreams: readonly MetricsUpstream[]): Sample[] {
-  return upstreams
-    .filter(({ rttMs }) => rttMs > 0)
-    .map(({ text, rttMs }) => ({ labels: { upstream: text }, value: rttMs / 1000 }));
+  return upstreams.flatMap(({ address, rttMs }) =>
+    rttMs === null ? [] : [{ labels: { upstream: address }, value: rttMs / 1000 }],
+  );
 }
 
 /** In the order of docs/metrics.md. */
@@ -102,8 +104,8 @@ export const UNLOOP_METRICS: readonly Metric[] = [
     ['upstream'],
     'Queries sent to an upstream, retries and prefetches included.',
     (source) =>
-      source.upstreams().map(({ slot, text }) => ({
-        labels: { upstream: text },
+      source.upstreams.map(({ slot, address }) => ({
+        labels: { upstream: address },
         value: source.totals.upstreamRequests(slot),
       })),
   ),
@@ -113,9 +115,9 @@ export const UNLOOP_METRICS: readonly Metric[] = [
     ['upstream', 'reason'],
     'Queries to an upstream that brought no usable answer, by reason.',
     (source) =>
-      source.upstreams().flatMap(({ slot, text }) =>
+      source.upstreams.flatMap(({ slot, address }) =>
         source.failureReasons.map((reason, index) => ({
-          labels: { upstream: text, reason },
+          labels: { upstream: address, reason },
           value: source.totals.upstreamFailures(slot, index),
         })),
       ),
@@ -127,8 +129,8 @@ export const UNLOOP_METRICS: readonly Metric[] = [
     help: 'Time from sending a query to an upstream to its matching reply.',
     bounds: DURATION_BUCKETS_SECONDS,
     collect: (source) =>
-      source.upstreams().map(({ slot, text }) => ({
-        labels: { upstream: text },
+      source.upstreams.map(({ slot, address }) => ({
+        labels: { upstream: address },
         buckets: source.totals.upstreamDurationBuckets(slot),
         sum: source.totals.upstreamDurationSumSeconds(slot),
       })),
@@ -138,14 +140,14 @@ export const UNLOOP_METRICS: readonly Metric[] = [
     'unloop_upstream_state',
     ['upstream', 'state'],
     '1 for the state an upstream is in (up, down, quarantined), 0 for the others.',
-    (source) => states(source.upstreams()),
+    (source) => states(source.upstreams),
   ),
   labelled(
     'gauge',
     'unloop_upstream_rtt_seconds',
     ['upstream'],
     'Smoothed round-trip time of an upstream; absent until measured.',
-    (source) => rtts(source.upstreams()),
+    (source) => rtts(source.upstreams),
   ),
   labelled(
     'gauge',
@@ -194,7 +196,7 @@ export const UNLOOP_METRICS: readonly Metric[] = [
     'gauge',
     'unloop_rewritten_upstreams',
     'Loopback stubs replaced by the servers behind them.',
-    (source) => source.rewrittenUpstreams(),
+    (source) => source.rewrittenUpstreams,
   ),
   labelled(
     'counter',
@@ -202,7 +204,7 @@ export const UNLOOP_METRICS: readonly Metric[] = [
     ['upstream', 'zone', 'evidence'],
     'Own queries that came back, by the upstream and zone they had left through and by what proved it.',
     (source) =>
-      source.routes().flatMap(({ slot, upstream, zone }) =>
+      source.routes.flatMap(({ slot, upstream, zone }) =>
         source.evidenceNames.map((evidence, index) => ({
           labels: { upstream, zone, evidence },
           value: source.totals.loopsDetected(slot, index),
@@ -215,7 +217,7 @@ export const UNLOOP_METRICS: readonly Metric[] = [
     ['upstream', 'zone'],
     '1 while an upstream is out of use for a zone because of a loop.',
     (source) =>
-      source.routes().map(({ upstream, zone, quarantined }) => ({
+      source.routes.map(({ upstream, zone, quarantined }) => ({
         labels: { upstream, zone },
         value: quarantined ? 1 : 0,
       })),
@@ -233,30 +235,32 @@ export const UNLOOP_METRICS: readonly Metric[] = [
     ['result'],
     'Configuration reloads, by result (ok, failed).',
     (source) => {
-      const { ok, failed } = source.reloads();
+      const { ok, failed } = source.reloads;
       return [
         { labels: { result: 'ok' }, value: ok },
         { labels: { result: 'failed' }, value: failed },
       ];
     },
   ),
-  single('gauge', 'unloop_workers', 'Worker threads running.', (source) => source.workers()),
+  single('gauge', 'unloop_workers', 'Worker threads running.', (source) => source.workers),
   single(
     'gauge',
     'unloop_workers_dealt_by_name',
     'Worker threads among which the kernel deals queries by name; 0: each worker caches for itself.',
-    (source) => source.workersDealtByName(),
+    (source) => source.workersDealtByName,
   ),
   labelled(
     'counter',
     'unloop_worker_queries_total',
     ['worker'],
     'Queries received, by worker (from 0).',
-    (source) =>
-      source.workerQueries().map((value, worker) => ({ labels: { worker: String(worker) }, value })),
+    (source) => source.workerQueries.map((value, worker) => ({ labels: { worker: String(worker) }, value })),
   ),
-  single('counter', 'unloop_worker_restarts_total', 'Worker threads replaced after they died.', (source) =>
-    source.workerRestarts(),
+  single(
+    'counter',
+    'unloop_worker_restarts_total',
+    'Worker threads replaced after they died.',
+    (source) => source.workerRestarts,
   ),
   labelled(
     'gauge',

@@ -6,7 +6,7 @@ import { UnloopError } from '../../src/base/errors.ts';
 import { parseUpstream } from '../../src/config/parse-upstream.ts';
 import { createExposition } from '../../src/metrics/exposition.ts';
 import { parsePrometheusText } from '../kit/prometheus-text.ts';
-import { createBusySource } from '../metrics/sample-source.ts';
+import { createBusySnapshot } from '../metrics/sample-snapshot.ts';
 import { ask, askRaw, EPISODE, SampleAdmin, UPSTREAM } from './sample-admin.ts';
 
 const GET_PATHS = ['/health', '/ready', '/metrics', '/upstreams', '/loops', '/config', '/'];
@@ -57,7 +57,7 @@ describe('routes', () => {
   });
 
   it('/metrics passes the exposition on, query or not', async () => {
-    source.metricsNow = createExposition(createBusySource(), { coredns: true });
+    source.metricsNow = createExposition(() => createBusySnapshot(), { coredns: true });
     const { status, headers, text } = await ask(server, 'GET', '/metrics?name[]=x');
     expect(status).toBe(200);
     expect(headers['content-type']).toBe('text/plain; version=0.0.4; charset=utf-8');

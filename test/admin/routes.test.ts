@@ -3,6 +3,8 @@ import { expect, it } from 'vitest';
 import { ROUTES, type RouteContext } from '../../src/admin/routes.ts';
 import { UnloopError } from '../../src/base/errors.ts';
 
+const seen = (snapshot: object) => ({ snapshot: () => snapshot });
+
 async function answer(path: string, source: object = {}, query = '') {
   const context = { source, query: new URLSearchParams(query), nowMs: 0 } as unknown as RouteContext;
   return ROUTES.get(path)!.answer(context);
@@ -23,21 +25,23 @@ it('shows private pages to nobody without a token, and changes nothing by GET', 
 });
 
 it('is ready with 200, and else says why with 503', async () => {
-  const ready = await answer('/ready', { readiness: () => ({ ready: true, reason: '' }) });
+  const ready = await answer('/ready', seen({ readiness: { ready: true, reason: '' } }));
   expect([ready.status, ready.body]).toEqual([200, '{"ready":true}\n']);
-  const not = await answer('/ready', { readiness: () => ({ ready: false, reason: 'no upstream' }) });
+  const not = await answer('/ready', seen({ readiness: { ready: false, reason: 'no upstream' } }));
   expect([not.status, not.body]).toEqual([503, '{"ready":false,"reason":"no upstream"}\n']);
 });
 
 it('shows the public fields of upstreams and episodes, and no other', async () => {
-  const upstreams = () => [{ address: '10.0.0.1', secret: 'x' }];
-  expect((await answer('/upstreams', { upstreams })).body).toBe('{"upstreams":[{"address":"10.0.0.1"}]}\n');
-  const loops = () => [{ upstream: '10.0.0.1', secret: 'x' }];
-  expect((await answer('/loops', { loops })).body).toBe('{"episodes":[{"upstream":"10.0.0.1"}]}\n');
+  const upstreams = [{ slot: 3, address: '10.0.0.1', secret: 'x' }];
+  expect((await answer('/upstreams', seen({ upstreams }))).body).toBe(
+    '{"upstreams":[{"address":"10.0.0.1"}]}\n',
+  );
+  const loops = [{ upstream: '10.0.0.1', secret: 'x' }];
+  expect((await answer('/loops', seen({ loops }))).body).toBe('{"episodes":[{"upstream":"10.0.0.1"}]}\n');
 });
 
 it('masks the configuration', async () => {
-  expect((await answer('/config', { config: () => ({ token: 'x' }) })).body).toBe('{"token":"***"}\n');
+  expect((await answer('/config', seen({ config: { token: 'x' } }))).body).toBe('{"token":"***"}\n');
 });
 
 it('flushes what the query names, and refuses what it cannot read', async () => {

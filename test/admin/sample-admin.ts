@@ -7,12 +7,14 @@ import type {
   FlushScope,
   LoopEpisodeStatus,
   Readiness,
+  ServerSnapshot,
   UpstreamStatus,
 } from '../../src/admin/admin-source.ts';
 import type { Config } from '../../src/config/config.ts';
 import { Counters, CounterTotals, createCounterBlock } from '../../src/metrics/counters.ts';
 
 export const UPSTREAM: UpstreamStatus = {
+  slot: 0,
   address: '10.0.0.2:53',
   transport: 'udp',
   zones: ['.'],
@@ -44,6 +46,7 @@ export class SampleAdmin implements AdminSource {
   startedAtMs = Date.now() - 3_725_000;
   readinessNow: Readiness = { ready: true, reason: '' };
   upstreamList: UpstreamStatus[] = [UPSTREAM];
+  listenNow = ['127.0.0.1:5300'];
   episodes: LoopEpisodeStatus[] = [];
   configNow: unknown = {};
   metricsNow: () => Promise<{ contentType: string; text: string }> = async () => ({
@@ -59,28 +62,27 @@ export class SampleAdmin implements AdminSource {
     this.counters = new Counters(block);
   }
 
-  listen() {
-    return ['127.0.0.1:5300'];
-  }
-
-  workers() {
-    return 2;
-  }
-
-  readiness() {
-    return this.readinessNow;
-  }
-
-  upstreams() {
-    return this.upstreamList;
-  }
-
-  loops() {
-    return this.episodes;
-  }
-
-  config() {
-    return this.configNow as Config;
+  snapshot(): ServerSnapshot {
+    return {
+      build: this.build,
+      totals: this.totals,
+      startedAtMs: this.startedAtMs,
+      readiness: this.readinessNow,
+      upstreams: this.upstreamList,
+      loops: this.episodes,
+      config: this.configNow as Config,
+      listen: this.listenNow,
+      workers: 2,
+      workersDealtByName: 2,
+      workerQueries: [0, 0],
+      workerRestarts: 0,
+      reloads: { ok: 0, failed: 0 },
+      routes: [],
+      rewrittenUpstreams: 1,
+      failureReasons: [],
+      evidenceNames: [],
+      markNames: [],
+    };
   }
 
   metrics() {

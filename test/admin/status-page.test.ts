@@ -9,7 +9,7 @@ import { EPISODE, SampleAdmin, UPSTREAM } from './sample-admin.ts';
 const WALL_MS = Date.parse('2026-11-23T10:00:47Z');
 
 function render(source: SampleAdmin, history = new RateHistory(source.totals, 0)): string {
-  return renderStatusPage(source, history, 60_000, WALL_MS);
+  return renderStatusPage(source.snapshot(), history, 60_000, WALL_MS);
 }
 
 describe('the status page', () => {
@@ -108,7 +108,7 @@ describe('the status page', () => {
       { ...EPISODE, upstream: evil, zone: evil, state: 'closed' },
     ];
     source.readinessNow = { ready: false, reason: evil };
-    source.listen = () => [evil];
+    source.listenNow = [evil];
     const page = render(source);
     expect(page).not.toContain('<script>alert');
     expect(page.split('<script>').length).toBe(2);

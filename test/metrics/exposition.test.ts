@@ -3,22 +3,22 @@ import { describe, expect, it } from 'vitest';
 import { DROP_REASONS } from '../../src/metrics/counters.ts';
 import { createExposition } from '../../src/metrics/exposition.ts';
 import { type Family, parsePrometheusText, seriesValue } from '../kit/prometheus-text.ts';
-import { createBusySource, SampleSource } from './sample-source.ts';
+import { createBusySnapshot, SampleSnapshot } from './sample-snapshot.ts';
 
-async function scrape(source: SampleSource, coredns = false): Promise<Map<string, Family>> {
-  const { text } = await createExposition(source, { coredns })();
+async function scrape(source: SampleSnapshot, coredns = false): Promise<Map<string, Family>> {
+  const { text } = await createExposition(() => source, { coredns })();
   return parsePrometheusText(text);
 }
 
 describe('exposition', () => {
   it('is in the text format 0.0.4', async () => {
-    const { contentType, text } = await createExposition(createBusySource(), { coredns: true })();
+    const { contentType, text } = await createExposition(() => createBusySnapshot(), { coredns: true })();
     expect(contentType).toBe('text/plain; version=0.0.4; charset=utf-8');
     expect(parsePrometheusText(text).size).toBeGreaterThan(40);
   });
 
   it('publishes every name of the public contract with its labels', async () => {
-    const families = await scrape(createBusySource());
+    const families = await scrape(createBusySnapshot());
     const contract: Record<string, string[]> = {
       unloop_queries_total: ['proto'],
       unloop_responses_total: ['rcode'],
@@ -55,20 +55,20 @@ describe('exposition', () => {
   });
 
   it('sums the workers', async () => {
-    const families = await scrape(createBusySource());
+    const families = await scrape(createBusySnapshot());
     expect(seriesValue(families, 'unloop_queries_total', { proto: 'udp' })).toBe(2);
     expect(seriesValue(families, 'unloop_queries_total', { proto: 'tcp' })).toBe(2);
     expect(seriesValue(families, 'unloop_cache_hits_total')).toBe(3);
   });
 
   it('lists every drop reason from the start', async () => {
-    const families = await scrape(new SampleSource());
+    const families = await scrape(new SampleSnapshot());
     const reasons = families.get('unloop_dropped_total')!.series.map((series) => series.labels.reason);
     expect(reasons).toEqual(DROP_REASONS);
   });
 
   it('names RCODEs, numbers those without a name and gathers those beyond the table', async () => {
-    const families = await scrape(createBusySource());
+    const families = await scrape(createBusySnapshot());
     expect(seriesValue(families, 'unloop_responses_total', { rcode: 'SERVFAIL' })).toBe(1);
     expect(seriesValue(families, 'unloop_responses_total', { rcode: 'RCODE12' })).toBe(1);
     expect(seriesValue(families, 'unloop_responses_total', { rcode: 'BADCOOKIE' })).toBe(1);
@@ -76,13 +76,13 @@ describe('exposition', () => {
   });
 
   it('shows the usual RCODEs at zero and no others', async () => {
-    const families = await scrape(new SampleSource());
+    const families = await scrape(new SampleSnapshot());
     const rcodes = families.get('unloop_responses_total')!.series.map((series) => series.labels.rcode);
     expect(rcodes).toEqual(['NOERROR', 'FORMERR', 'SERVFAIL', 'NXDOMAIN', 'NOTIMP', 'REFUSED']);
   });
 
   it('has cumulative histograms whose +Inf equals their count', async () => {
-    const families = await scrape(createBusySource(), true);
+    const families = await scrape(createBusySnapshot(), true);
     const histograms = [...families.values()].filter((family) => family.type === 'histogram');
     expect(histograms.length).toBe(5);
     for (const family of histograms) {
@@ -103,7 +103,7 @@ describe('exposition', () => {
   });
 
   it('puts durations into the buckets that bound them', async () => {
-    const families = await scrape(createBusySource());
+    const families = await scrape(createBusySnapshot());
     const bucket = (le: string) => seriesValue(families, 'unloop_request_duration_seconds_bucket', { le });
     expect(bucket('0.0000625')).toBe(2);
     expect(bucket('0.00025')).toBe(4);
@@ -117,12 +117,12 @@ describe('exposition', () => {
   });
 
   it('keeps the bucket bounds in decimal notation, so that le never changes its spelling', async () => {
-    const { text } = await createExposition(createBusySource(), { coredns: true })();
+    const { text } = await createExposition(() => createBusySnapshot(), { coredns: true })();
     expect(text).not.toMatch(/le="[^"]*e-/);
   });
 
   it('lists live upstreams only, and one text once', async () => {
-    const source = createBusySource();
+    const source = createBusySnapshot();
     const families = await scrape(source);
     const upstreams = families.get('unloop_upstream_requests_total')!.series;
     expect(upstreams.map(({ labels, value }) => [labels.upstream, value])).toEqual([
@@ -134,7 +134,7 @@ describe('exposition', () => {
   });
 
   it('shows exactly one state per upstream, the worse of two of one text', async () => {
-    const families = await scrape(createBusySource());
+    const families = await scrape(createBusySnapshot());
     const state = (upstream: string, name: string) =>
       seriesValue(families, 'unloop_upstream_state', { upstream, state: name });
     expect(['up', 'down', 'quarantined'].map((name) => state('10.0.0.2:53', name))).toEqual([0, 1, 0]);
@@ -142,13 +142,13 @@ describe('exposition', () => {
   });
 
   it('leaves out a round-trip time that was never measured', async () => {
-    const families = await scrape(createBusySource());
+    const families = await scrape(createBusySnapshot());
     const rtts = families.get('unloop_upstream_rtt_seconds')!.series;
     expect(rtts.map(({ labels, value }) => [labels.upstream, value])).toEqual([['10.0.0.2:53', 0.002]]);
   });
 
   it('counts loops by upstream, zone and evidence', async () => {
-    const families = await scrape(createBusySource());
+    const families = await scrape(createBusySnapshot());
     const labels = { upstream: '127.0.0.1:5398', zone: 'corp.example' };
     expect(seriesValue(families, 'unloop_loop_detected_total', { ...labels, evidence: 'case' })).toBe(1);
     expect(seriesValue(families, 'unloop_loop_quarantined', labels)).toBe(1);
@@ -162,15 +162,15 @@ describe('exposition', () => {
   });
 
   it('escapes label values', async () => {
-    const source = new SampleSource();
+    const source = new SampleSnapshot();
     const text = 'https://h/"x"\\y\nz';
-    source.upstreamList = [{ slot: 0, text, state: 'up', rttMs: 0, learned: [] }];
+    source.upstreamList = [{ slot: 0, address: text, state: 'up', rttMs: null, learned: [] }];
     const families = await scrape(source);
     expect(seriesValue(families, 'unloop_upstream_requests_total', { upstream: text })).toBe(0);
   });
 
   it('shows the process under the usual names', async () => {
-    const families = await scrape(new SampleSource());
+    const families = await scrape(new SampleSnapshot());
     expect(seriesValue(families, 'process_resident_memory_bytes')).toBeGreaterThan(1e6);
     expect(seriesValue(families, 'process_cpu_seconds_total')).toBeGreaterThan(0);
     const started = seriesValue(families, 'process_start_time_seconds') * 1000;
@@ -182,12 +182,12 @@ describe('exposition', () => {
   });
 
   it('has no name of CoreDNS unless asked', async () => {
-    const names = [...(await scrape(createBusySource())).keys()];
+    const names = [...(await scrape(createBusySnapshot())).keys()];
     expect(names.filter((name) => name.startsWith('coredns_'))).toEqual([]);
   });
 
   it('has the metrics that CoreDNS dashboards use', async () => {
-    const families = await scrape(createBusySource(), true);
+    const families = await scrape(createBusySnapshot(), true);
     const server = 'dns://127.0.0.1:5300,dns://[::1]:5300';
     const value = (name: string, labels = {}) => seriesValue(families, name, labels);
     expect(value('coredns_dns_requests_total', { server, zone: '.', proto: 'udp' })).toBe(2);
@@ -202,7 +202,7 @@ describe('exposition', () => {
   });
 
   it('regroups durations under the bounds of CoreDNS without losing one', async () => {
-    const families = await scrape(createBusySource(), true);
+    const families = await scrape(createBusySnapshot(), true);
     const labels = { server: 'dns://127.0.0.1:5300,dns://[::1]:5300', zone: '.' };
     const bucket = (le: string) =>
       seriesValue(families, 'coredns_dns_request_duration_seconds_bucket', { ...labels, le });
@@ -211,7 +211,7 @@ describe('exposition', () => {
   });
 
   it('passes promtool, where it is installed', async () => {
-    const { text } = await createExposition(createBusySource(), { coredns: false })();
+    const { text } = await createExposition(() => createBusySnapshot(), { coredns: false })();
     const promtool = spawnSync('promtool', ['check', 'metrics'], { input: text, encoding: 'utf8' });
     // Elsewhere the strict reader and the name lint stand in for it.
     if (promtool.error === undefined) expect(promtool.stdout + promtool.stderr).toBe('');

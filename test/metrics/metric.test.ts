@@ -1,11 +1,11 @@
 import { expect, it } from 'vitest';
 import { labelled, single } from '../../src/metrics/metric.ts';
-import type { MetricsSource } from '../../src/metrics/metrics-source.ts';
+import type { MetricsSnapshot } from '../../src/metrics/metrics-snapshot.ts';
 
-const source = { workers: () => 3 } as unknown as MetricsSource;
+const source = { workers: 3 } as unknown as MetricsSnapshot;
 
 it('reads a metric without labels as one sample', () => {
-  const metric = single('gauge', 'unloop_workers', 'Workers.', (from) => from.workers());
+  const metric = single('gauge', 'unloop_workers', 'Workers.', (from) => from.workers);
   expect(metric).toMatchObject({ type: 'gauge', name: 'unloop_workers', help: 'Workers.', labels: [] });
   expect(metric.collect(source)).toEqual([{ labels: {}, value: 3 }]);
 });

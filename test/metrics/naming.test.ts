@@ -8,7 +8,7 @@ import type { Metric } from '../../src/metrics/metric.ts';
 import { PROCESS_METRICS } from '../../src/metrics/process-metrics.ts';
 import { UNLOOP_METRICS } from '../../src/metrics/unloop-metrics.ts';
 import { FAILURE_REASON_NAMES } from '../../src/upstream/exchange.ts';
-import { createBusySource } from './sample-source.ts';
+import { createBusySnapshot } from './sample-snapshot.ts';
 
 const ALL = [...UNLOOP_METRICS, ...PROCESS_METRICS, ...COREDNS_METRICS];
 
@@ -37,7 +37,7 @@ describe('metric names', () => {
   it.each(
     ALL.map((metric) => [metric.name, metric] as const),
   )('%s carries the labels it declares', (_, metric) => {
-    for (const { labels } of metric.collect(createBusySource())) {
+    for (const { labels } of metric.collect(createBusySnapshot())) {
       expect(Object.keys(labels)).toEqual([...metric.labels]);
     }
   });

@@ -1,11 +1,11 @@
 import { readFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
-import type { MetricsSource } from '../../src/metrics/metrics-source.ts';
+import type { MetricsSnapshot } from '../../src/metrics/metrics-snapshot.ts';
 import { PROCESS_METRICS } from '../../src/metrics/process-metrics.ts';
 
 function read(name: string): number {
   const metric = PROCESS_METRICS.find((one) => one.name === name)!;
-  const [sample] = metric.collect({} as MetricsSource) as unknown as { value: number }[];
+  const [sample] = metric.collect({} as MetricsSnapshot) as unknown as { value: number }[];
   return sample!.value;
 }
 

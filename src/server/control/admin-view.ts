@@ -1,27 +1,16 @@
-// What the admin listener shows of the running server, and the one action that it offers. Main
+// The running server as the admin listener asks for it, and the one action that it offers. Main
 // thread, per request.
-import type {
-  AdminSource,
-  FlushScope,
-  LoopEpisodeStatus,
-  Readiness,
-  UpstreamStatus,
-} from '../../admin/admin-source.ts';
+import type { AdminSource, FlushScope, ServerSnapshot } from '../../admin/admin-source.ts';
 import { UnloopError } from '../../base/errors.ts';
-import type { Config } from '../../config/config.ts';
 import type { CounterTotals } from '../../metrics/counters.ts';
 import type { Exposition, MetricsText } from '../../metrics/exposition.ts';
-import type { BuildInfo } from '../../metrics/metrics-source.ts';
 import { textToName } from '../../wire/text.ts';
-import { MetricsView } from './metrics-view.ts';
 import type { ServerFacts } from './server-facts.ts';
+import { takeSnapshot } from './server-snapshot.ts';
 
 export class AdminView implements AdminSource {
-  readonly build: BuildInfo;
   readonly totals: CounterTotals;
-  readonly startedAtMs: number;
   readonly #plane: ServerFacts;
-  readonly #numbers: MetricsView;
   readonly #coredns: boolean;
   /**
    * Allocated for the first scrape: it takes 3 MiB, which a process without scrapes does not need.
@@ -34,70 +23,17 @@ export class AdminView implements AdminSource {
    */
   constructor(plane: ServerFacts, coredns: boolean) {
     this.#plane = plane;
-    this.#numbers = new MetricsView(plane);
     this.#coredns = coredns;
-    this.build = this.#numbers.build;
     this.totals = plane.totals;
-    this.startedAtMs = plane.startedAtMs;
   }
 
-  listen(): readonly string[] {
-    return this.#numbers.listen();
-  }
-
-  workers(): number {
-    return this.#numbers.workers();
-  }
-
-  readiness(): Readiness {
-    if (this.#plane.draining) return { ready: false, reason: 'draining' };
-    if (this.workers() === 0) return { ready: false, reason: 'no worker is running' };
-    const { registry, state } = this.#plane;
-    if (registry.upstreams.length === 0) return { ready: false, reason: 'no upstream is known' };
-    // One that loops for one zone may work for another. One that is down and has answered before is
-    // tried all the same: an outage that all replicas see must not leave their clients without the
-    // answers that they keep.
-    const mayWork = registry.routes.some(({ slot, upstream }) => {
-      const upstreamSlot = upstream.spec.slot;
-      if (state.isQuarantined(slot)) return false;
-      return state.isUp(upstreamSlot) || state.answers(upstreamSlot) !== 0;
-    });
-    if (mayWork) return { ready: true, reason: '' };
-    const states = this.#numbers.upstreams().map((upstream) => upstream.state);
-    return { ready: false, reason: `every upstream is ${[...new Set(states)].join(' or ')}` };
-  }
-
-  upstreams(): readonly UpstreamStatus[] {
-    const { registry, state, conduct, health, lessons } = this.#plane;
-    return registry.upstreams.map((upstream) => {
-      const { spec, origin } = upstream;
-      const rttMs = state.rttMs(spec.slot);
-      return {
-        address: spec.text,
-        transport: spec.endpoint.transport,
-        zones: registry.routes.filter((route) => route.upstream === upstream).map((route) => route.zone),
-        state: this.#numbers.stateOf(upstream),
-        condition: conduct.conditionOf(spec.slot),
-        lastError: health.reasonOf(spec.slot),
-        source: origin.source,
-        replaces: origin.replaces,
-        rttMs: rttMs === 0 ? null : Math.round(rttMs * 1000) / 1000,
-        learned: lessons.lessons(spec),
-      };
-    });
-  }
-
-  loops(): readonly LoopEpisodeStatus[] {
-    return this.#plane.loop.list();
-  }
-
-  config(): Config {
-    return this.#plane.config;
+  snapshot(): ServerSnapshot {
+    return takeSnapshot(this.#plane);
   }
 
   async metrics(): Promise<MetricsText> {
     this.#exposition ??= import('../../metrics/exposition.ts').then(({ createExposition }) =>
-      createExposition(this.#numbers, { coredns: this.#coredns }),
+      createExposition(() => this.snapshot(), { coredns: this.#coredns }),
     );
     return (await this.#exposition)();
   }

@@ -1,5 +1,5 @@
-// What the views of the running server (admin-view, metrics-view) read of it. The control plane has
-// it all.
+// What a snapshot of the running server (server-snapshot) is taken of. The control plane has all
+// of it.
 import type { Config, ListenAddress } from '../../config/config.ts';
 import type { CounterTotals } from '../../metrics/counters.ts';
 import type { HealthChecker } from '../../upstream/health.ts';

@@ -1,14 +1,14 @@
 // What the server has done so far, as one line of the log: the answer to SIGUSR1 and SIGUSR2. Main
 // thread.
 import { Counter, DROP_REASONS } from '../../metrics/counters.ts';
-import { MetricsView } from './metrics-view.ts';
 import type { ServerFacts } from './server-facts.ts';
+import { takeSnapshot } from './server-snapshot.ts';
 
 /** Fields of a log line. Gauges are up to a second old. */
 export function statisticsOf(facts: ServerFacts): object {
   const { totals } = facts;
   const count = (counter: Counter) => totals.counter(counter);
-  const view = new MetricsView(facts);
+  const { upstreams, failureReasons } = takeSnapshot(facts);
   const dropped = DROP_REASONS.map((reason, index) => [reason, totals.dropped(index)] as const);
   return {
     uptimeSeconds: Math.round((Date.now() - facts.startedAtMs) / 1000),
@@ -22,14 +22,11 @@ export function statisticsOf(facts: ServerFacts): object {
     cacheEvictions: count(Counter.cacheEvictions),
     loopShed: count(Counter.loopShed),
     dropped: Object.fromEntries(dropped.filter(([, times]) => times > 0)),
-    upstreams: view.upstreams().map(({ slot, text, state }) => ({
-      address: text,
+    upstreams: upstreams.map(({ slot, address, state }) => ({
+      address,
       state,
       requests: totals.upstreamRequests(slot),
-      failures: view.failureReasons.reduce(
-        (sum, _, reason) => sum + totals.upstreamFailures(slot, reason),
-        0,
-      ),
+      failures: failureReasons.reduce((sum, _, reason) => sum + totals.upstreamFailures(slot, reason), 0),
     })),
   };
 }

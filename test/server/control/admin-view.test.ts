@@ -22,6 +22,8 @@ function view() {
   const supervisor = {
     running: 1,
     restarts: 0,
+    dealtByName: 0,
+    queriesByWorker: () => [],
     broadcast: (order: unknown) => {
       orders.push(order);
       return Promise.resolve([2, 3]);
@@ -39,6 +41,7 @@ function view() {
     startedAtMs: 0,
     conduct: new UpstreamConduct(totals),
     lessons: { lessons: () => [] },
+    loop: { list: () => [] },
     health: { reasonOf: () => 'network unreachable' },
   };
   const [root, local] = registry.routes.map((route) => route.slot) as [number, number];
@@ -49,23 +52,23 @@ describe('readiness', () => {
   it('stays while the upstream that loops for one zone works for another', () => {
     const { admin, state, root, local } = view();
     state.setQuarantined(local, true);
-    expect(admin.readiness()).toEqual({ ready: true, reason: '' });
+    expect(admin.snapshot().readiness).toEqual({ ready: true, reason: '' });
     state.setQuarantined(root, true);
-    expect(admin.readiness()).toEqual({ ready: false, reason: 'every upstream is quarantined' });
+    expect(admin.snapshot().readiness).toEqual({ ready: false, reason: 'every upstream is quarantined' });
   });
 
   it('is not there while no upstream is up and none has ever answered', () => {
     const { admin, state } = view();
     state.setState(0, UpstreamState.down);
-    expect(admin.readiness()).toEqual({ ready: false, reason: 'every upstream is down' });
+    expect(admin.snapshot().readiness).toEqual({ ready: false, reason: 'every upstream is down' });
   });
 
   it('stays through an outage: questions are tried, and the cache answers', () => {
     const { admin, state } = view();
     state.answered(0);
     state.setState(0, UpstreamState.down);
-    expect(admin.readiness()).toEqual({ ready: true, reason: '' });
-    expect(admin.upstreams()).toMatchObject([
+    expect(admin.snapshot().readiness).toEqual({ ready: true, reason: '' });
+    expect(admin.snapshot().upstreams).toMatchObject([
       { state: 'down', condition: 'unasked', lastError: 'network unreachable' },
     ]);
   });

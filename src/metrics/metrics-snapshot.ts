@@ -1,5 +1,5 @@
-// What the exposition asks the running server for, at each scrape. The server (main thread)
-// implements it; nothing here belongs to the path of a query.
+// What the exposition gets of the running server, at each scrape. The main thread takes it; nothing
+// here belongs to the path of a query.
 import type { CounterTotals } from './counters.ts';
 
 /** Whether an upstream is asked: quarantined when a loop through it is open in any of its zones. */
@@ -9,13 +9,13 @@ export const UPSTREAM_STATE_NAMES: readonly UpstreamStateName[] = ['up', 'down',
 /** An upstream slot in use. */
 export interface MetricsUpstream {
   readonly slot: number;
-  /** As configured or discovered; the `upstream` label. Two slots of one text are shown as one. */
-  readonly text: string;
+  /** As people see it; the `upstream` label. Two slots of one text are shown as one. */
+  readonly address: string;
   readonly state: UpstreamStateName;
-  /** Smoothed round-trip time, ms; 0 while nothing was measured. */
-  readonly rttMs: number;
+  /** Smoothed round-trip time; null while nothing was measured. */
+  readonly rttMs: number | null;
   /** What it is asked without (of markNames). */
-  readonly learned: readonly string[];
+  readonly learned: readonly { readonly what: string }[];
 }
 
 /** A route slot in use: a zone's use of an upstream. */
@@ -35,8 +35,8 @@ export interface BuildInfo {
   readonly socket: string;
 }
 
-/** The numbers behind /metrics. Every method is called per scrape and should only read. */
-export interface MetricsSource {
+/** The numbers behind /metrics at one moment: one is taken for each scrape. */
+export interface MetricsSnapshot {
   readonly totals: CounterTotals;
   readonly build: BuildInfo;
   /**
@@ -49,16 +49,16 @@ export interface MetricsSource {
   /** Names of the marks, by their bit (MARK_NAMES of upstream/marks). */
   readonly markNames: readonly string[];
   /** Listen addresses as `ADDR:PORT`; the `server` label of the CoreDNS names. */
-  listen(): readonly string[];
-  upstreams(): readonly MetricsUpstream[];
-  routes(): readonly MetricsRoute[];
-  workers(): number;
+  readonly listen: readonly string[];
+  readonly upstreams: readonly MetricsUpstream[];
+  readonly routes: readonly MetricsRoute[];
+  readonly workers: number;
   /** Workers among which the kernel deals queries by name; 0: it does not. */
-  workersDealtByName(): number;
+  readonly workersDealtByName: number;
   /** Queries that workers of each index have received. */
-  workerQueries(): readonly number[];
-  workerRestarts(): number;
-  reloads(): { readonly ok: number; readonly failed: number };
+  readonly workerQueries: readonly number[];
+  readonly workerRestarts: number;
+  readonly reloads: { readonly ok: number; readonly failed: number };
   /** Loopback stubs replaced by the servers behind them, now. */
-  rewrittenUpstreams(): number;
+  readonly rewrittenUpstreams: number;
 }

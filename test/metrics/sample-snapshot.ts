@@ -1,12 +1,12 @@
 // A server's numbers, made up: two workers, three upstream slots (one text twice), two routes.
 import { EVIDENCE_NAMES } from '../../src/loop/evidence.ts';
 import { Counter, Counters, CounterTotals, createCounterBlock, Drop } from '../../src/metrics/counters.ts';
-import type { MetricsRoute, MetricsSource, MetricsUpstream } from '../../src/metrics/metrics-source.ts';
+import type { MetricsRoute, MetricsSnapshot, MetricsUpstream } from '../../src/metrics/metrics-snapshot.ts';
 import { FAILURE_REASON_NAMES, FailureReason } from '../../src/upstream/exchange.ts';
 import { MARK_NAMES } from '../../src/upstream/marks.ts';
 
-/** A class, as a real server is one: the tables must not call its methods without it. */
-export class SampleSource implements MetricsSource {
+/** Changes with what the workers count. */
+export class SampleSnapshot implements MetricsSnapshot {
   readonly totals = new CounterTotals();
   readonly build = { version: '1.2.3', node: '20.19.0', socket: 'batch' };
   readonly failureReasons = FAILURE_REASON_NAMES;
@@ -14,9 +14,9 @@ export class SampleSource implements MetricsSource {
   readonly markNames = MARK_NAMES;
   readonly workerCounters: readonly Counters[];
   upstreamList: MetricsUpstream[] = [
-    { slot: 0, text: '10.0.0.2:53', state: 'down', rttMs: 2, learned: [] },
-    { slot: 3, text: '127.0.0.1:5398', state: 'quarantined', rttMs: 0, learned: [] },
-    { slot: 4, text: '10.0.0.2:53', state: 'up', rttMs: 1.5, learned: [] },
+    { slot: 0, address: '10.0.0.2:53', state: 'down', rttMs: 2, learned: [] },
+    { slot: 3, address: '127.0.0.1:5398', state: 'quarantined', rttMs: null, learned: [] },
+    { slot: 4, address: '10.0.0.2:53', state: 'up', rttMs: 1.5, learned: [] },
   ];
   routeList: MetricsRoute[] = [
     { slot: 0, upstream: '10.0.0.2:53', zone: '.', quarantined: false },
@@ -31,46 +31,46 @@ export class SampleSource implements MetricsSource {
     });
   }
 
-  listen(): readonly string[] {
+  get listen(): readonly string[] {
     return ['127.0.0.1:5300', '[::1]:5300'];
   }
 
-  upstreams(): readonly MetricsUpstream[] {
+  get upstreams(): readonly MetricsUpstream[] {
     return this.upstreamList;
   }
 
-  routes(): readonly MetricsRoute[] {
+  get routes(): readonly MetricsRoute[] {
     return this.routeList;
   }
 
-  workers(): number {
+  get workers(): number {
     return this.workerCounters.length;
   }
 
-  workersDealtByName(): number {
+  get workersDealtByName(): number {
     return this.workerCounters.length;
   }
 
-  workerQueries(): number[] {
+  get workerQueries(): number[] {
     return this.workerCounters.map(({ values }) => values[Counter.queriesUdp]! + values[Counter.queriesTcp]!);
   }
 
-  workerRestarts(): number {
+  get workerRestarts(): number {
     return this.#restarts;
   }
 
-  reloads(): { ok: number; failed: number } {
+  get reloads(): { ok: number; failed: number } {
     return { ok: 4, failed: 2 };
   }
 
-  rewrittenUpstreams(): number {
+  get rewrittenUpstreams(): number {
     return 1;
   }
 }
 
-/** A source that has seen one of everything. */
-export function createBusySource(): SampleSource {
-  const source = new SampleSource();
+/** Of a server that has seen one of everything. */
+export function createBusySnapshot(): SampleSnapshot {
+  const source = new SampleSnapshot();
   const [first, second] = source.workerCounters;
   for (const counter of Object.values(Counter)) {
     if (counter !== Counter.durationSumSeconds) first!.values[counter] = counter + 1;
