@@ -107,6 +107,8 @@ describe.runIf(nativeStatus().available)('socket activation', () => {
     const started = start([udp.fd, tcp.fd], upstream.text, 2);
     await ready(started);
     expect(started.output).toContain(`"listen":["127.0.0.1:${udp.port}"]`);
+    // Two workers on one socket: there is nothing to deal names to, and the log says so once.
+    expect(started.output.split('queries are not dealt to the workers by name')).toHaveLength(2);
     for (const ask of [askUdp, askTcp]) expect((await ask(udp.port, { name: 'www.example' })).rcode).toBe(0);
     started.child.kill('SIGTERM');
     expect(await started.exited).toBe(0);
