@@ -63,7 +63,7 @@ it('silent names leave others questions to a server that is taken for down', {
   expect(replies).toEqual(new Array(20).fill(0));
 });
 
-// Of bad names in many domains: test/pipeline/marks.test.ts.
+// Of bad names in many domains: test/pipeline/mark-lessons.test.ts.
 it('bad names of one domain: answers that a server of it gives wrongly, as it compares letters, are checked for others', {
   timeout: 60_000,
 }, async () => {

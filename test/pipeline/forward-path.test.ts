@@ -8,7 +8,6 @@ import { Counter } from '../../src/metrics/counters.ts';
 import { MAX_MESSAGES_AFTER_TC } from '../../src/pipeline/pending/flight.ts';
 import { FailureReason } from '../../src/upstream/exchange.ts';
 import { answerTo } from '../cache/messages.ts';
-import { readAnswer } from '../kit/dns-client.ts';
 import { bytesOf, opt, uint16 } from '../wire/build-message.ts';
 import { FakeClient, FakeUpstream, PipelineFixture } from './pipeline-fixture.ts';
 import { testQuery } from './queries.ts';
@@ -17,9 +16,6 @@ const SERVFAIL = 2;
 const FORMERR = 1;
 const NOERROR = 0;
 const REFUSED = 5;
-
-/** QNAME of a message, to its letters. */
-const nameOf = (message: Uint8Array) => readAnswer(Buffer.from(message)).name;
 
 /** Data of the tags that a query carries. */
 function tagsIn(message: Uint8Array): Buffer[] {
@@ -246,102 +242,6 @@ describe('a flight', () => {
     expect(second.waiting.size).toBe(1);
     second.reply();
     expect(f.client.rcodes).toEqual([NOERROR, NOERROR]);
-  });
-});
-
-describe('upstreams that take no more at once', () => {
-  const FLOODER = '192.0.2.101';
-  const OTHER = '192.0.2.102';
-
-  /** One client has so many questions under way, each asked so often; then another asks. */
-  const crowd = (upstreams: FakeUpstream[], questions: number, times = 1) => {
-    const f = new PipelineFixture({ zones: [['.', upstreams]] });
-    const [flooder, other] = [new FakeClient(), new FakeClient()];
-    for (let i = 0; i < questions; i++) {
-      for (let time = 0; time < times; time++) f.ask(testQuery(`n${i}.example`).bytes, flooder, FLOODER);
-    }
-    f.ask(testQuery('other.example').bytes, other, OTHER);
-    return { f, flooder, other };
-  };
-
-  it('are left by the client that asks most of them, for one that asks less', () => {
-    const upstream = new FakeUpstream(1);
-    const { f, flooder, other } = crowd([upstream], 5);
-    expect(upstream.waiting.size).toBe(6);
-    upstream.fail(FailureReason.overload);
-    expect(flooder.rcodes).toEqual([REFUSED]);
-    expect(nameOf(flooder.answers[0]!)).toBe('n0.example');
-    expect(upstream.waiting.size).toBe(5);
-    upstream.reply();
-    expect(other.rcodes).toEqual([NOERROR]);
-    expect(f.zones.root.load.flights).toBe(4);
-  });
-
-  it('are not, while another upstream takes the question', () => {
-    const [first, second] = [new FakeUpstream(1), new FakeUpstream(2)];
-    const { flooder, other } = crowd([first, second], 5);
-    first.fail(FailureReason.overload);
-    expect(flooder.rcodes).toEqual([]);
-    second.reply();
-    expect(other.rcodes).toEqual([NOERROR]);
-  });
-
-  it('are left although each question was asked by many queries', () => {
-    const upstream = new FakeUpstream(1);
-    const { flooder, other } = crowd([upstream], 3, 4);
-    upstream.fail(FailureReason.overload);
-    expect(flooder.rcodes).toEqual(new Array(4).fill(REFUSED));
-    upstream.reply();
-    expect(other.rcodes).toEqual([NOERROR]);
-  });
-
-  it('fail the question of the one that asks most, and of one that fares no better the eighth time', () => {
-    const upstream = new FakeUpstream(1);
-    const { f, flooder, other } = crowd([upstream], 20);
-    for (let i = 0; i < 8; i++) upstream.fail(FailureReason.overload);
-    expect(other.rcodes).toEqual([SERVFAIL]);
-    expect(flooder.rcodes).toEqual(new Array(7).fill(REFUSED));
-    upstream.fail(FailureReason.overload);
-    expect(flooder.rcodes).toEqual([...new Array(7).fill(REFUSED), SERVFAIL]);
-    expect([f.pipeline.waiting, upstream.waiting.size]).toEqual([12, 12]);
-  });
-
-  it('are tried again once, and no client loses anything more when they are then out of use', () => {
-    const upstream = new FakeUpstream(1);
-    const { f, flooder, other } = crowd([upstream], 10);
-    upstream.fail(FailureReason.overload);
-    expect(flooder.rcodes).toEqual([REFUSED]);
-    f.state.setQuarantined(1, true);
-    f.pipeline.leaveRoute(1);
-    expect(other.rcodes).toEqual([SERVFAIL]);
-    expect(flooder.rcodes).toEqual([REFUSED, ...new Array(9).fill(SERVFAIL)]);
-  });
-
-  it('are left for one whose way there turned out to loop, as for others', () => {
-    const [first, second] = [new FakeUpstream(1), new FakeUpstream(2)];
-    const { f, flooder } = crowd([first, second], 30);
-    const others = Array.from({ length: 8 }, () => new FakeClient());
-    for (const [i, client] of others.entries()) {
-      first.fail(FailureReason.overload);
-      f.ask(testQuery(`other${i}.example`).bytes, client, `192.0.2.${110 + i}`);
-    }
-    expect(flooder.rcodes).toEqual([]);
-    f.state.setQuarantined(2, true);
-    f.pipeline.leaveRoute(2);
-    expect(flooder.rcodes).toEqual(new Array(8).fill(REFUSED));
-    while (first.waiting.size > 0) first.reply();
-    for (const client of others) expect(client.rcodes).toEqual([NOERROR]);
-  });
-
-  it('are not filled with questions that nobody waits for any more', () => {
-    const upstream = new FakeUpstream(1);
-    const f = new PipelineFixture({ maxInFlight: 3000, zones: [['.', [upstream]]] });
-    for (let i = 0; i < 3000; i++) f.ask(testQuery(`n${i}.example`).bytes);
-    f.pass(1810);
-    expect(f.client.rcodes).toHaveLength(3000);
-    expect(f.pipeline.flights.awaitingLateReply).toBe(2048);
-    f.pass(3010);
-    expect([f.pipeline.flights.inUse, upstream.waiting.size]).toEqual([0, 0]);
   });
 });
 
