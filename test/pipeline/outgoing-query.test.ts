@@ -8,7 +8,7 @@ import { testQuery } from './queries.ts';
 
 /** What the first message to the upstream is, read by another decoder. */
 function send(
-  name: string,
+  qname: string,
   options: {
     marks?: { tag: 'auto' | 'always' | 'never'; case: boolean };
     isPublic?: boolean;
@@ -20,7 +20,7 @@ function send(
   const f = new PipelineFixture({ zones: [['.', [upstream]]] });
   if (options.marks !== undefined) f.configure({ marks: options.marks });
   if (options.learned !== undefined) f.state.learn(1, options.learned, f.clock.nowMs);
-  f.ask(testQuery(name, { udpSize: 4000, dnssecOk: options.dnssecOk ?? false }).bytes);
+  f.ask(testQuery(qname, { udpSize: 4000, dnssecOk: options.dnssecOk ?? false }).bytes);
   const { bytes, query } = upstream.sent[0]!;
   const message = readAnswer(Buffer.from(bytes));
   const tags = message.opt?.options.filter(({ code }) => code === TAG_OPTION).length ?? 0;

@@ -1,10 +1,9 @@
-// Whom the way of a query turns away, and how.
+// Queries that are refused before they wait for an answer, and how.
 import { describe, expect, it } from 'vitest';
 import { ClientGate } from '../../src/pipeline/client-gate.ts';
 import { ClientRates, createClientRates } from '../../src/pipeline/client-rates.ts';
 import { parseNetwork } from '../../src/server/listen/client-networks.ts';
 import { readAnswer } from '../kit/dns-client.ts';
-import { question } from '../wire/build-message.ts';
 import { FakeClient, FakeUpstream, PipelineFixture } from './pipeline-fixture.ts';
 import { testQuery } from './queries.ts';
 

@@ -1,0 +1,130 @@
+// Tests mirror src/: each file with code has a test of its name in the same folder below test/.
+// A file with types, tables and constants only needs none. A file that another test covers is
+// listed here, under that test.
+import { existsSync } from 'node:fs';
+import { expect, it } from 'vitest';
+import { readRepositoryFile, repositoryFiles } from './repository-files.ts';
+
+/** By the test that covers them: files without a test of their name. */
+const COVERED_BY: Readonly<Record<string, readonly string[]>> = {
+  'admin/status-page.test.ts': ['admin/status-page-assets.ts'],
+  'cache/entry-store.test.ts': ['cache/entry-message.ts'],
+  'cache/entry-key.test.ts': ['cache/question-key.ts'],
+  'cache/message-cache.test.ts': ['cache/cache-hit.ts'],
+  'cli/dispatch.test.ts': ['cli/check.ts', 'cli/commands.ts', 'cli/help.ts', 'cli/main.ts'],
+  'cluster/from-corefile.test.ts': [
+    'cli/from-corefile.ts',
+    'cli/from-corefile-cache.ts',
+    'cli/from-corefile-forward.ts',
+    'cli/from-corefile-notes.ts',
+  ],
+  'config/generated.test.ts': ['config/docs.ts', 'config/json-schema.ts'],
+  'config/load.test.ts': ['config/assignment.ts', 'config/read-yaml.ts', 'config/schema-clients.ts'],
+  'discovery/discover.test.ts': ['discovery/search.ts'],
+  'discovery/sources/all.test.ts': ['discovery/sources/resolved-file.ts', 'discovery/sources/source.ts'],
+  'doctor/golden.test.ts': [
+    'doctor/adguard-home.ts',
+    'doctor/cloud.ts',
+    'doctor/cluster-dns.ts',
+    'doctor/cures.ts',
+    'doctor/diagnose.ts',
+    'doctor/distributions.ts',
+    'doctor/findings.ts',
+    'doctor/inspect.ts',
+    'doctor/kubelet-facts.ts',
+    'doctor/main.ts',
+    'doctor/render-text.ts',
+    'doctor/service.ts',
+    'doctor/unloop-server.ts',
+    'doctor/walk.ts',
+  ],
+  'doctor/live-dnsmasq.test.ts': ['doctor/local-servers.ts'],
+  'io/batch-socket.test.ts': ['io/native-addon.ts', 'io/open-socket.ts'],
+  'load/generated-queries.test.ts': ['load/query-writer.ts', 'load/hex-label.ts'],
+  'load/load-run.test.ts': ['load/stream-lane.ts', 'load/udp-lane.ts'],
+  'load/loop-storm.test.ts': ['load/loop-storm-command.ts', 'load/unloop-process.ts'],
+  'load/main.test.ts': [
+    'load/find-max.ts',
+    'load/html-report.ts',
+    'load/line-chart.ts',
+    'load/machine.ts',
+    'load/measure.ts',
+    'load/report.ts',
+    'load/text-report.ts',
+  ],
+  'load/reflector.test.ts': ['load/same-port.ts', 'load/stream-reflector.ts'],
+  'loop/detector.test.ts': ['loop/finding.ts'],
+  'metrics/naming.test.ts': ['metrics/coredns-metrics.ts', 'metrics/unloop-metrics.ts'],
+  'pipeline/forward-path.test.ts': [
+    'pipeline/answers.ts',
+    'pipeline/attempt-sender.ts',
+    'pipeline/flight-failures.ts',
+    'pipeline/pending/flight-pool.ts',
+    'pipeline/reply-sink.ts',
+    'pipeline/upstream-reply.ts',
+  ],
+  'pipeline/pending/flight.test.ts': [
+    'pipeline/pending/attempt.ts',
+    'pipeline/pending/failure.ts',
+    'pipeline/pending/question.ts',
+  ],
+  'pipeline/retry-policy.test.ts': ['pipeline/situation.ts', 'pipeline/situation-reader.ts'],
+  'scenario/control/admin.test.ts': [
+    'server/control/admin-listener.ts',
+    'server/control/server-snapshot.ts',
+    'server/control/statistics.ts',
+  ],
+  'scenario/control/discovery.test.ts': ['server/control/upstream-sources.ts'],
+  'scenario/control/log.test.ts': ['server/control/control-log.ts'],
+  'scenario/control/reload.test.ts': ['server/control/control-plane.ts'],
+  'scenario/control/start.test.ts': ['cli/refuse-debugger.ts', 'cli/run.ts', 'cli/serve.ts'],
+  'scenario/data/later-loops.test.ts': ['server/control/loop-control.ts'],
+  'scenario/data/named-upstreams.test.ts': ['server/control/named-upstreams.ts'],
+  'server/control/supervisor.test.ts': ['server/worker/worker.ts', 'server/worker/worker-handle.ts'],
+  'server/worker/data-plane.test.ts': ['server/listen/udp-listener.ts', 'server/worker/listeners.ts'],
+  'upstream/doh-exchange.test.ts': [
+    'base/lazy-node.ts',
+    'upstream/doh-client.ts',
+    'upstream/doh-connection.ts',
+    'upstream/doh-http1.ts',
+    'upstream/doh-http2.ts',
+  ],
+  'upstream/health.test.ts': ['upstream/health-check.ts'],
+  'upstream/stream-exchange.test.ts': [
+    'upstream/open-exchange.ts',
+    'upstream/stream-connection.ts',
+    'upstream/stream-connector.ts',
+    'upstream/stream-link.ts',
+  ],
+  'wire/reply.test.ts': ['wire/ede.ts'],
+};
+
+/** Without comments, is there anything that runs? Arrow types are no code. */
+function hasCode(path: string): boolean {
+  const text = readRepositoryFile(path)
+    .replace(/^\s*(\/\/|\*|\/\*).*$/gm, '')
+    .replace(/\([^()]*\)\s*=>\s*[\w<>[\] |]+;/g, '');
+  return /\bfunction\b|\bclass\b|=>\s/.test(text);
+}
+
+const sources = repositoryFiles(['src'], ['.ts']);
+const covered = Object.values(COVERED_BY).flat();
+
+/** By its name, or a longer one: message-cache.property.test.ts. */
+function hasTest(source: string): boolean {
+  const stem = source.replace(/^src\//, 'test/').replace(/\.ts$/, '');
+  return ['.test.ts', '.suite.ts'].some((end) => existsSync(stem + end));
+}
+
+it('is a test of its name for each file with code, or another one that is listed', () => {
+  const without = sources.filter((source) => hasCode(source) && !hasTest(source));
+  expect(without.map((source) => source.slice(4)).filter((source) => !covered.includes(source))).toEqual([]);
+});
+
+it('lists only files that are there, have code and no test of their name', () => {
+  const stale = covered.filter(
+    (source) => !existsSync(`src/${source}`) || hasTest(`src/${source}`) || !hasCode(`src/${source}`),
+  );
+  expect(stale).toEqual([]);
+  expect(Object.keys(COVERED_BY).filter((test) => !existsSync(`test/${test}`))).toEqual([]);
+});
