@@ -13,7 +13,11 @@ function blocks(
 ): boolean {
   const { address = PRIVATE, exceptions = [], zone = '.' } = options;
   const { bytes, q } = testQuery(qname);
-  const message = bytesOf(header(0x8180, 1, 1, 0, 0), question(qname, 1), record(QNAME_POINTER, 1, 60, Uint8Array.from(address)));
+  const message = bytesOf(
+    header(0x8180, 1, 1, 0, 0),
+    question(qname, 1),
+    record(QNAME_POINTER, 1, 60, Uint8Array.from(address)),
+  );
   const flight = { query: bytes, qnameLength: q.qnameLength, zone: { suffix: zone } } as unknown as Flight;
   return new RebindGuard(exceptions).blocks(flight, message, message.length);
 }
