@@ -43,7 +43,7 @@ export interface QueryHandler {
   endBatch(startMs: number): void;
 }
 
-/** Whom an answer goes to: a query that is answered at once, or a waiter. */
+/** The one that an answer goes to: a query that is answered at once, or a waiter. */
 export interface Recipient {
   readonly replyTo: ReplySink;
   readonly peers: Int32Array;
