@@ -5,12 +5,13 @@ const MIB = 1024 * 1024;
 const NO_LIMITS = { cpus: Number.POSITIVE_INFINITY, memoryBytes: Number.POSITIVE_INFINITY };
 
 it.each([
-  { parallelism: 8, limits: {}, workers: 8 },
+  { parallelism: 8, limits: {}, workers: 2 },
+  { parallelism: 64, limits: {}, workers: 4 },
   { parallelism: 8, limits: { cpus: 2.9 }, workers: 2 },
   { parallelism: 2, limits: { cpus: 4 }, workers: 2 },
   { parallelism: 8, limits: { cpus: 0.5 }, workers: 1 },
-  { parallelism: 8, limits: { memoryBytes: 96 * MIB + 3 * 48 * MIB }, workers: 3 },
-  { parallelism: 8, limits: { memoryBytes: 96 * MIB + 3 * 48 * MIB - 1 }, workers: 2 },
+  { parallelism: 64, limits: { memoryBytes: 96 * MIB + 3 * 48 * MIB }, workers: 3 },
+  { parallelism: 64, limits: { memoryBytes: 96 * MIB + 3 * 48 * MIB - 1 }, workers: 2 },
   { parallelism: 8, limits: { memoryBytes: 10 * MIB }, workers: 1 },
 ])('starts $workers of $parallelism with $limits', ({ parallelism, limits, workers }) => {
   expect(boundWorkers('auto', parallelism, { ...NO_LIMITS, ...limits })).toBe(workers);
