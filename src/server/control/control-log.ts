@@ -1,5 +1,6 @@
-// Lines that the main thread logs about what it hears: notices of discovery, once each, and clients
-// that are refused. Called by control-plane.
+// Lines that the main thread logs about what it hears: notices of discovery, once each, clients
+// that are refused, and reloads that failed. Called by control-plane.
+import { UnloopError } from '../../base/errors.ts';
 import type { Log } from '../../base/log.ts';
 import type { RepeatLimiter } from '../../base/repeat-limiter.ts';
 import type { Notice } from '../../discovery/discovery.ts';
@@ -37,4 +38,17 @@ export function reportRefusedClient(limiter: RepeatLimiter, client: string, hasA
     ? 'a client is REFUSED: its address is in none of the networks of limits.allow'
     : 'a client is REFUSED: its address is neither private nor on one of our own links';
   limiter.report('refused', 'warn', { code: 'client-refused', client, remedy }, text);
+}
+
+/** Another mistake in the next try is another line. */
+export function reportReloadFailure(limiter: RepeatLimiter, error: unknown): void {
+  const text = 'the new configuration cannot be used; the running one stays';
+  limiter.report(`reload ${String(error)}`, 'error', fieldsOf(error), text);
+}
+
+/** An error that people can fix, without a stack trace; any other as it is. */
+function fieldsOf(error: unknown): object {
+  if (!(error instanceof UnloopError)) return { err: error };
+  const { code, message, remedy } = error;
+  return { code, reason: message.replaceAll('\n', '; '), remedy };
 }

@@ -3,7 +3,6 @@
 // not wait for it.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Clock } from '../../base/clock.ts';
-import { UnloopError } from '../../base/errors.ts';
 import { formatHostAndPort } from '../../base/host-and-port.ts';
 import type { Log } from '../../base/log.ts';
 import { RepeatLimiter } from '../../base/repeat-limiter.ts';
@@ -15,24 +14,19 @@ import { createKeyMaterial, type LoopKeyMaterial } from '../../loop/keys.ts';
 import { SentQuestions } from '../../loop/sent-questions.ts';
 import { Counters, CounterTotals, createCounterBlock } from '../../metrics/counters.ts';
 import { createClientRates } from '../../pipeline/client-rates.ts';
-import type { FailureReason } from '../../upstream/exchange.ts';
-import { HealthChecker } from '../../upstream/health.ts';
 import { SharedUpstreamState } from '../../upstream/shared-state.ts';
 import type { BoundAddress, FromWorker } from '../worker/worker-channel.ts';
 import { AdminListener } from './admin-listener.ts';
-import { NoticeLog, reportRefusedClient } from './control-log.ts';
+import { NoticeLog, reportRefusedClient, reportReloadFailure } from './control-log.ts';
 import { Dealing } from './dealing.ts';
-import { LessonControl } from './lesson-control.ts';
 import { claimed, listenOf, takeInherited } from './listen-addresses.ts';
 import { LoopControl } from './loop-control.ts';
 import { MainUpstreams } from './main-upstreams.ts';
 import type { ServerFacts } from './server-facts.ts';
 import { Supervisor } from './supervisor.ts';
-import { UpstreamConduct } from './upstream-conduct.ts';
-import { UpstreamFaults } from './upstream-faults.ts';
-import { logConduct, logHealthChange, UpstreamLog } from './upstream-log.ts';
 import { UpstreamRegistry } from './upstream-registry.ts';
 import { type UpstreamPlan, UpstreamSources } from './upstream-sources.ts';
+import { UpstreamWatch } from './upstream-watch.ts';
 import {
   changesLoopControl,
   loopKeysAfter,
@@ -48,13 +42,6 @@ import {
 const DRAIN_MARGIN_MS = 200;
 const LOOK_MS = 1000;
 
-/** An error that people can fix, without a stack trace; any other as it is. */
-function fieldsOf(error: unknown): object {
-  if (!(error instanceof UnloopError)) return { err: error };
-  const { code, message, remedy } = error;
-  return { code, reason: message.replaceAll('\n', '; '), remedy };
-}
-
 export class ControlPlane implements ServerFacts {
   config: Config;
   /** Addresses listened on, ports settled. */
@@ -66,17 +53,12 @@ export class ControlPlane implements ServerFacts {
   readonly state = new SharedUpstreamState();
   readonly registry = new UpstreamRegistry(this.state, this.totals);
   readonly supervisor: Supervisor;
-  readonly health: HealthChecker;
-  readonly conduct = new UpstreamConduct(this.totals);
+  readonly watch: UpstreamWatch;
   loop: LoopControl;
-  readonly lessons: LessonControl;
   readonly #log: Log;
   readonly #clock = new Clock();
   readonly #limiter: RepeatLimiter;
   readonly #upstreams = new MainUpstreams(this.#clock);
-  readonly #upstreamLog: UpstreamLog;
-  /** Why upstreams failed, in words. */
-  readonly #faults = new UpstreamFaults();
   readonly #notices: NoticeLog;
   /**
    * Sockets that a supervisor of services opened for us; where there are any, listen: is not used.
@@ -99,7 +81,6 @@ export class ControlPlane implements ServerFacts {
     this.#log = log;
     this.#notices = new NoticeLog(log);
     this.#limiter = new RepeatLimiter(log, this.#clock);
-    this.#upstreamLog = new UpstreamLog(this.#limiter, this.totals, this.#faults);
     this.#loopKeys = createKeyMaterial(config.loop.clusterKey, config.loop.ring);
     // The first block: what workers counted that are gone is added to it.
     const counterBlock = createCounterBlock();
@@ -123,18 +104,15 @@ export class ControlPlane implements ServerFacts {
       log,
       (message) => this.#onReport(message),
     );
-    this.lessons = new LessonControl({
+    this.watch = new UpstreamWatch({
       clock: this.#clock,
       log,
+      limiter: this.#limiter,
       state: this.state,
+      totals: this.totals,
+      registry: this.registry,
       upstreams: this.#upstreams,
-    });
-    this.health = new HealthChecker({
       settings: config.forward.healthCheck,
-      state: this.state,
-      clock: this.#clock,
-      open: (spec) => this.#upstreams.openOnce(spec),
-      onChange: (change) => logHealthChange(log, change),
     });
     this.loop = this.#openLoopControl();
     this.#admin = new AdminListener(this, this.#limiter, log);
@@ -184,7 +162,7 @@ export class ControlPlane implements ServerFacts {
     }
     this.listen = await this.supervisor.start(claimed(this.config, this.#inherited, []));
     this.#sources.follow();
-    this.health.start();
+    this.watch.health.start();
     await this.#admin.open(this.config);
     this.#timer = setInterval(() => this.#look(), LOOK_MS);
     this.#log.info(
@@ -224,9 +202,7 @@ export class ControlPlane implements ServerFacts {
     this.#notices.log(plan.notices);
     this.registry.update(plan.zones);
     await this.supervisor.useRouting(this.registry.routing);
-    this.#upstreams.keep(this.registry.routing.upstreams);
-    this.#faults.keep(this.registry.routing.upstreams.map(({ key }) => key));
-    this.health.setUpstreams(this.registry.upstreams);
+    this.watch.followRegistry();
     this.loop.setRoutes(this.registry.routes);
   }
 
@@ -244,21 +220,9 @@ export class ControlPlane implements ServerFacts {
   #onReport(message: FromWorker): void {
     if (message.type === 'sighted') this.loop.sighted(message.sightings);
     else if (message.type === 'suspected') this.loop.suspected(message.routeSlot, message.isWeak);
-    else if (message.type === 'stumbled') this.#onStumble(message.slot, message.marks, message.domain);
+    else if (message.type === 'stumbled') this.watch.stumbled(message.slot, message.marks, message.domain);
     else if (message.type === 'refused') this.#reportRefused(message.client);
-    else if (message.type === 'upstream-fault')
-      this.#onUpstreamFault(message.key, message.reason, message.text);
-  }
-
-  #onUpstreamFault(key: string, reason: FailureReason, cause: string): void {
-    this.#faults.add(key, reason, cause);
-    const upstream = this.registry.upstreams.find(({ spec }) => spec.key === key);
-    if (upstream !== undefined) this.health.blame(upstream.spec.slot, cause);
-  }
-
-  #onStumble(slot: number, marks: number, domain: string): void {
-    const upstream = this.registry.upstreams.find(({ spec }) => spec.slot === slot);
-    if (upstream !== undefined) void this.lessons.stumbled(upstream.spec, marks, domain);
+    else if (message.type === 'upstream-fault') this.watch.failed(message.key, message.reason, message.text);
   }
 
   #reportRefused(client: string): void {
@@ -268,8 +232,7 @@ export class ControlPlane implements ServerFacts {
 
   #look(): void {
     this.#clock.refresh();
-    this.#upstreamLog.look(this.registry.upstreams);
-    logConduct(this.#log, this.conduct.look(this.registry.upstreams));
+    this.watch.look();
     this.#limiter.tick();
   }
 
@@ -282,14 +245,12 @@ export class ControlPlane implements ServerFacts {
       try {
         const changes = await this.#useConfig(load());
         // The operator who reloads may have fixed the way to a server.
-        this.health.checkNow();
+        this.watch.health.checkNow();
         this.reloads.ok++;
         this.#log.info({ changes: describeChanges(changes) }, 'the configuration was reloaded');
       } catch (error) {
         this.reloads.failed++;
-        const text = 'the new configuration cannot be used; the running one stays';
-        // Another mistake in the next try is another line.
-        this.#limiter.report(`reload ${String(error)}`, 'error', fieldsOf(error), text);
+        reportReloadFailure(this.#limiter, error);
       }
     });
     return this.#work;
@@ -319,7 +280,7 @@ export class ControlPlane implements ServerFacts {
       this.loop.close();
       this.loop = this.#openLoopControl();
     }
-    this.health.configure(config.forward.healthCheck);
+    this.watch.health.configure(config.forward.healthCheck);
     await this.#usePlan(sources.plan());
     sources.follow();
     await admin.commit();
@@ -381,7 +342,7 @@ export class ControlPlane implements ServerFacts {
     await this.supervisor.drain(graceMs);
     if (this.#timer !== null) clearInterval(this.#timer);
     this.loop.close();
-    this.health.stop();
+    this.watch.health.stop();
     await this.#upstreams.close();
     await this.#admin.close();
   }

@@ -2,13 +2,11 @@
 // of it.
 import type { Config, ListenAddress } from '../../config/config.ts';
 import type { CounterTotals } from '../../metrics/counters.ts';
-import type { HealthChecker } from '../../upstream/health.ts';
 import type { SharedUpstreamState } from '../../upstream/shared-state.ts';
-import type { LessonControl } from './lesson-control.ts';
 import type { LoopControl } from './loop-control.ts';
 import type { Supervisor } from './supervisor.ts';
-import type { UpstreamConduct } from './upstream-conduct.ts';
 import type { UpstreamRegistry } from './upstream-registry.ts';
+import type { UpstreamWatch } from './upstream-watch.ts';
 
 export interface ServerFacts {
   readonly config: Config;
@@ -24,7 +22,5 @@ export interface ServerFacts {
   readonly registry: UpstreamRegistry;
   readonly supervisor: Supervisor;
   readonly loop: LoopControl;
-  readonly lessons: LessonControl;
-  readonly health: HealthChecker;
-  readonly conduct: UpstreamConduct;
+  readonly watch: UpstreamWatch;
 }

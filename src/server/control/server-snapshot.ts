@@ -53,7 +53,7 @@ export function takeSnapshot(facts: ServerFacts): ServerSnapshot {
 
 function statusOf(upstream: RegisteredUpstream, facts: ServerFacts): UpstreamStatus {
   const { spec, origin } = upstream;
-  const { registry, state, conduct, health, lessons } = facts;
+  const { registry, state, watch } = facts;
   const rttMs = state.rttMs(spec.slot);
   return {
     slot: spec.slot,
@@ -61,12 +61,12 @@ function statusOf(upstream: RegisteredUpstream, facts: ServerFacts): UpstreamSta
     transport: spec.endpoint.transport,
     zones: registry.routes.filter((route) => route.upstream === upstream).map((route) => route.zone),
     state: stateOf(upstream, facts),
-    condition: conduct.conditionOf(spec.slot),
-    lastError: health.reasonOf(spec.slot),
+    condition: watch.conduct.conditionOf(spec.slot),
+    lastError: watch.health.reasonOf(spec.slot),
     source: origin.source,
     replaces: origin.replaces,
     rttMs: rttMs === 0 ? null : Math.round(rttMs * 1000) / 1000,
-    learned: lessons.lessons(spec),
+    learned: watch.lessons.lessons(spec),
   };
 }
 

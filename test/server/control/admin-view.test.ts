@@ -39,10 +39,12 @@ function view() {
     draining: false,
     reloads: { ok: 0, failed: 0 },
     startedAtMs: 0,
-    conduct: new UpstreamConduct(totals),
-    lessons: { lessons: () => [] },
     loop: { list: () => [] },
-    health: { reasonOf: () => 'network unreachable' },
+    watch: {
+      conduct: new UpstreamConduct(totals),
+      lessons: { lessons: () => [] },
+      health: { reasonOf: () => 'network unreachable' },
+    },
   };
   const [root, local] = registry.routes.map((route) => route.slot) as [number, number];
   return { admin: new AdminView(facts as unknown as ServerFacts, false), state, orders, root, local };
