@@ -8,7 +8,7 @@ import { HEADER_LENGTH } from '../wire/header.ts';
 import type { ParsedQuery } from '../wire/query.ts';
 import { CasePattern } from './case-pattern.ts';
 import { Evidence } from './evidence.ts';
-import { type LoopFinding, LoopVerdict, MAX_CARRIED_TAGS } from './finding.ts';
+import { type LoopFinding, LoopVerdict, MAX_FORWARDED_TAGS } from './finding.ts';
 import { KeyRing, type LoopKeyMaterial } from './keys.ts';
 import { PROBE_QTYPE, ProbeReader, ProbeVerdict, ReadProbe } from './probe.ts';
 import type { SentQuestions } from './sent-questions.ts';
@@ -16,7 +16,7 @@ import { ReadTag, TAG_LENGTH, TAG_OPTION, TagReader, TagVerdict } from './tag.ts
 
 // What else the pipeline needs.
 export { Evidence } from './evidence.ts';
-export { LoopFinding, LoopVerdict, MAX_CARRIED_TAGS } from './finding.ts';
+export { LoopFinding, LoopVerdict, MAX_FORWARDED_TAGS } from './finding.ts';
 export { FILLED_TAG_OFFSET, MAX_FILLER_LENGTH, TAG_LENGTH, TAG_OPTION } from './tag.ts';
 
 /**
@@ -109,7 +109,7 @@ export class LoopDetector {
    */
   check(bytes: Uint8Array, q: ParsedQuery, found: LoopFinding): LoopVerdict {
     found.hops = 0;
-    found.carriedCount = 0;
+    found.forwardedCount = 0;
     if (q.optionsLength === 0 && !q.hasUpperCase && q.qtype !== PROBE_QTYPE) return LoopVerdict.pass;
     return this.#examine(bytes, q, found);
   }
@@ -148,14 +148,14 @@ export class LoopDetector {
       if (tag === TagVerdict.own) return this.#ownTagSeen(bytes, q, nowMs, found);
       if (tag === TagVerdict.ring) ringSeen = true;
       if (tag === TagVerdict.hop && this.#tag.hops + 1 > hops) hops = this.#tag.hops + 1;
-      if (others < MAX_CARRIED_TAGS) found.carriedOffsets[others] = at - TAG_LENGTH;
+      if (others < MAX_FORWARDED_TAGS) found.forwardedOffsets[others] = at - TAG_LENGTH;
       others++;
     }
     if (others === 0) return LoopVerdict.pass;
     found.evidence = Evidence.edns;
     if (ringSeen) return LoopVerdict.loop;
     found.hops = hops;
-    found.carriedCount = Math.min(others, MAX_CARRIED_TAGS);
+    found.forwardedCount = Math.min(others, MAX_FORWARDED_TAGS);
     if (hops <= this.#maxHops) return LoopVerdict.pass;
     found.evidence = Evidence.hops;
     return LoopVerdict.tooManyHops;

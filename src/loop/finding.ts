@@ -23,7 +23,7 @@ export type LoopVerdict = (typeof LoopVerdict)[keyof typeof LoopVerdict];
  * furthest, are dropped. A client may write as many as it likes: their number never counts against
  * the query, and one more hop finds room for its own.
  */
-export const MAX_CARRIED_TAGS = 3;
+export const MAX_FORWARDED_TAGS = 3;
 
 /** Valid until the next check() with it. */
 export class LoopFinding {
@@ -45,9 +45,9 @@ export class LoopFinding {
   /** HOPS for its tag. */
   hops = 0;
   /**
-   * Tags of others to append to it: `carriedCount` of TAG_LENGTH bytes each, at carriedOffsets in
-   * the incoming query.
+   * Tags of others to append to it: `forwardedCount` of TAG_LENGTH bytes each, at
+   * forwardedOffsets in the incoming query.
    */
-  carriedCount = 0;
-  readonly carriedOffsets = new Int32Array(MAX_CARRIED_TAGS);
+  forwardedCount = 0;
+  readonly forwardedOffsets = new Int32Array(MAX_FORWARDED_TAGS);
 }

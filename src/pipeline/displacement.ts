@@ -62,16 +62,16 @@ export class Displacement {
 
   /**
    * Takes a waiter's slot from it. Returns whether its flight has ended because nobody waits for it
-   * any more, and nobody is about to (`kept`). The flight does not wait for a late reply: if the
+   * any more, and nobody is about to (`joined`). The flight does not wait for a late reply: if the
    * question were asked again, it would be in flight twice, which makes forging easier (RFC 5452
    * §5).
    */
-  #displace(waiter: Waiter, kept: Flight | null): boolean {
+  #displace(waiter: Waiter, joined: Flight | null): boolean {
     const flight = waiter.flight as Flight;
     flight.removeWaiter(waiter);
     this.#counters.drop(Drop.in_flight_limit);
     this.#answers.displaced(waiter, flight);
-    const ends = flight.waiterCount === 0 && flight !== kept;
+    const ends = flight.waiterCount === 0 && flight !== joined;
     if (ends) this.#flights.release(flight);
     return ends;
   }

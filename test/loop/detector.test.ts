@@ -5,8 +5,8 @@ import {
   type LoopDetector,
   LoopFinding,
   LoopVerdict,
-  MAX_CARRIED_TAGS,
   MAX_FILLER_LENGTH,
+  MAX_FORWARDED_TAGS,
   SUSPECT_LETTERS,
   TAG_LENGTH,
   TAG_OPTION,
@@ -120,7 +120,7 @@ describe('our tag', () => {
       { code, data: version },
     ]) {
       expect(judge(node.detector, query(SHORT, Type.A, [option]))).toEqual(PASS);
-      expect(findingOf(node.detector).carriedCount).toBe(0);
+      expect(findingOf(node.detector).forwardedCount).toBe(0);
     }
   });
 
@@ -339,8 +339,8 @@ describe('replicas with one cluster key', () => {
 describe('tiers', () => {
   const clock = new HandClock();
   const carriedOf = ({ detector }: Node, { bytes }: Incoming): Option[] =>
-    Array.from({ length: findingOf(detector).carriedCount }, (_, i) => {
-      const offset = findingOf(detector).carriedOffsets[i]!;
+    Array.from({ length: findingOf(detector).forwardedCount }, (_, i) => {
+      const offset = findingOf(detector).forwardedOffsets[i]!;
       return { code: TAG_OPTION, data: bytes.slice(offset, offset + TAG_LENGTH) };
     });
 
@@ -375,9 +375,9 @@ describe('tiers', () => {
       new Node({ clusterKey: 'key', ring: 'b', clock }),
     ];
     judge(b.detector, a.send(query(SHORT), ROUTE, { hops: 3 }));
-    expect([findingOf(b.detector).hops, findingOf(b.detector).carriedCount]).toEqual([4, 1]);
+    expect([findingOf(b.detector).hops, findingOf(b.detector).forwardedCount]).toEqual([4, 1]);
     judge(b.detector, query(SHORT));
-    expect([findingOf(b.detector).hops, findingOf(b.detector).carriedCount]).toEqual([0, 0]);
+    expect([findingOf(b.detector).hops, findingOf(b.detector).forwardedCount]).toEqual([0, 0]);
   });
 
   it('end a query that passed more of them than maxHops', () => {
@@ -398,7 +398,7 @@ describe('tiers', () => {
     const received = query(SHORT, Type.A, tags);
     expect(judge(node.detector, received)).toEqual(PASS);
     expect(carriedOf(node, received).map(({ data }) => [...data])).toEqual(
-      tags.slice(0, MAX_CARRIED_TAGS).map(({ data }) => [...data]),
+      tags.slice(0, MAX_FORWARDED_TAGS).map(({ data }) => [...data]),
     );
   });
 

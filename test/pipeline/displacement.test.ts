@@ -60,7 +60,7 @@ describe('upstreams that take no more messages', () => {
     expect(other.rcodes).toEqual([NOERROR]);
   });
 
-  it('fail the question of the one that asks most, and of one that fares no better the eighth time', () => {
+  it('fail the question of the client that asks most, and of one that finds no room the eighth time', () => {
     const upstream = new FakeUpstream(1);
     const { f, flooder, other } = crowd([upstream], 20);
     for (let i = 0; i < 8; i++) upstream.fail(FailureReason.overload);

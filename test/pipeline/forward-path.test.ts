@@ -1,5 +1,4 @@
-// Flights keep their promises: every client is answered by the deadline, attempts are bounded,
-// servers are judged fairly.
+// Every client is answered by the deadline, attempts are bounded, and servers are judged fairly.
 import { decode, type OptAnswer } from 'dns-packet';
 import { describe, expect, it } from 'vitest';
 import { MAX_FILLER_LENGTH, TAG_LENGTH, TAG_OPTION } from '../../src/loop/detector.ts';
@@ -30,7 +29,7 @@ const truncated = (message: Uint8Array) => {
 };
 
 describe('a flight', () => {
-  it('answers its clients even when the thread was stopped beyond its last moment', () => {
+  it('answers its clients even if the thread was stopped until long after the deadline', () => {
     const f = new PipelineFixture();
     f.ask(testQuery('slow.example').bytes);
     f.jump(60_000);
@@ -40,7 +39,7 @@ describe('a flight', () => {
     expect(f.pipeline.flights.inUse).toBe(0);
   });
 
-  it('answers at the deadline when nobody answers, lingers, then is gone', () => {
+  it('answers at the deadline if no upstream does, waits for a late reply, then is free', () => {
     const f = new PipelineFixture();
     f.ask(testQuery('silent.example').bytes);
     f.pass(1790);
@@ -108,7 +107,7 @@ describe('a flight', () => {
     expect(f.pipeline.flights.inUse).toBe(0);
   });
 
-  it('is no failure of the name when no server could be asked for want of room here', () => {
+  it('is no failure of the name if no server could be asked because there was no room here', () => {
     const upstream = new FakeUpstream(1);
     const f = new PipelineFixture({ zones: [['.', [upstream]]] });
     const { bytes } = testQuery('crowded.example');
@@ -146,23 +145,23 @@ describe('a flight', () => {
     expect(f.counters.values[Counter.coalesced]).toBe(1);
   });
 
-  /** A query as the tier before us sends it, with its tag. */
-  const fromTierBefore = (name: string): Uint8Array => {
-    const tier = new PipelineFixture({ keys: createKeyMaterial('shared by two tiers', 'first') });
-    tier.ask(testQuery(name).bytes);
-    return (tier.zones.root.upstreams[0] as unknown as FakeUpstream).last().bytes;
+  /** A query as the hop before us sends it, with its tag. */
+  const fromHopBefore = (name: string): Uint8Array => {
+    const before = new PipelineFixture({ keys: createKeyMaterial('shared by two hops', 'first') });
+    before.ask(testQuery(name).bytes);
+    return (before.zones.root.upstreams[0] as unknown as FakeUpstream).last().bytes;
   };
-  const secondTier = () => {
+  const secondHop = () => {
     const upstream = new FakeUpstream(1);
-    const keys = createKeyMaterial('shared by two tiers', 'second');
+    const keys = createKeyMaterial('shared by two hops', 'second');
     const f = new PipelineFixture({ zones: [['.', [upstream]]], keys });
     f.state.setAnsweredEdns(1);
     return { upstream, f };
   };
 
-  it('carries the tags of the tier that begins it in its first message, and in no other', () => {
-    const { upstream, f } = secondTier();
-    const asked = fromTierBefore('tiers.example');
+  it('forwards the tags of the hop before it with the first message only', () => {
+    const { upstream, f } = secondHop();
+    const asked = fromHopBefore('hops.example');
     f.ask(asked);
     f.pass(500);
     const [first, second] = upstream.sent.map(({ bytes }) => tagsIn(bytes));
@@ -173,18 +172,18 @@ describe('a flight', () => {
     expect(second).toHaveLength(0);
   });
 
-  it('does not take along the tags of who joins it', () => {
-    const { upstream, f } = secondTier();
-    f.ask(testQuery('tiers.example').bytes);
-    f.ask(fromTierBefore('tiers.example'));
+  it('does not forward the tags of a query that joins it', () => {
+    const { upstream, f } = secondHop();
+    f.ask(testQuery('hops.example').bytes);
+    f.ask(fromHopBefore('hops.example'));
     f.pass(500);
     expect(upstream.sent.map(({ bytes }) => tagsIn(bytes).length)).toEqual([1, 0]);
   });
 
   it('that fails with tags of others in it is asked again without them, for all who wait', () => {
-    const { upstream, f } = secondTier();
-    f.ask(fromTierBefore('tiers.example'));
-    f.ask(testQuery('tiers.example').bytes);
+    const { upstream, f } = secondHop();
+    f.ask(fromHopBefore('hops.example'));
+    f.ask(testQuery('hops.example').bytes);
     upstream.refuse(2);
     expect(f.client.rcodes).toEqual([]);
     expect(upstream.sent.map(({ bytes }) => tagsIn(bytes).length)).toEqual([2, 1]);
@@ -193,16 +192,16 @@ describe('a flight', () => {
   });
 
   it('that fails without them too is remembered, as the failure is the name’s', () => {
-    const { upstream, f } = secondTier();
-    f.ask(fromTierBefore('tiers.example'));
+    const { upstream, f } = secondHop();
+    f.ask(fromHopBefore('hops.example'));
     for (let i = 0; i < 3; i++) upstream.refuse(2);
-    f.ask(testQuery('tiers.example').bytes);
+    f.ask(testQuery('hops.example').bytes);
     expect(f.client.rcodes).toEqual([2, 2]);
     expect(upstream.sent).toHaveLength(3);
   });
 
   it('whose upstream answers in our own words that it loops is not remembered', () => {
-    const { upstream, f } = secondTier();
+    const { upstream, f } = secondHop();
     f.ask(testQuery('www.example').bytes);
     upstream.reply((message) => {
       message[3] = 2;
@@ -248,7 +247,7 @@ describe('a flight', () => {
 describe('one dead zone', () => {
   const dead = new FakeUpstream(2);
 
-  it('does not take the places of another, neither of flights nor of waiting clients', () => {
+  it('does not take the slots of another, neither of flights nor of waiting clients', () => {
     const alive = new FakeUpstream(1);
     const f = new PipelineFixture({
       maxInFlight: 40,

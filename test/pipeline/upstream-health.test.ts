@@ -207,7 +207,7 @@ describe('one that is down, while another is up', () => {
     return { f: started.f, down, up };
   };
 
-  it('is asked beside it now and then: its answer brings it back, and no client waits for it', () => {
+  it('is asked along with it now and then: its answer brings it back, and no client waits for it', () => {
     const { f, down, up } = startDown();
     for (let i = 0; i < 10; i++) {
       ask(f);

@@ -1,12 +1,12 @@
 // One message to one upstream, on behalf of a flight. Pooled; its memory is used again.
 import { WordBytes } from '../../base/word-bytes.ts';
-import { MAX_CARRIED_TAGS, MAX_FILLER_LENGTH, TAG_LENGTH } from '../../loop/detector.ts';
+import { MAX_FILLER_LENGTH, MAX_FORWARDED_TAGS, TAG_LENGTH } from '../../loop/detector.ts';
 import { UpstreamQuery } from '../../upstream/exchange.ts';
 import { Outcome } from '../situation.ts';
 import { QUERY_BYTES } from './question.ts';
 
 /** A query, our OPT, our tag and the forwarded ones, each with its option header. */
-const ATTEMPT_BYTES = QUERY_BYTES + 11 + (MAX_CARRIED_TAGS + 1) * (TAG_LENGTH + 4) + MAX_FILLER_LENGTH;
+const ATTEMPT_BYTES = QUERY_BYTES + 11 + (MAX_FORWARDED_TAGS + 1) * (TAG_LENGTH + 4) + MAX_FILLER_LENGTH;
 
 /** `F` is Flight, which this file does not know. */
 export class Attempt<F = unknown> extends UpstreamQuery {
@@ -19,7 +19,7 @@ export class Attempt<F = unknown> extends UpstreamQuery {
   /** The key for what is learned about its upstream and its domain (upstream/domain-lessons.ts). */
   lessonKey = 0;
   overStream = false;
-  /** It carries tags or hops of earlier tiers: a failure may be about those. */
+  /** It carries tags of earlier hops: a failure may be about those. */
   carriesTags = false;
   /**
    * Its slot in loop/sent-questions.ts, and the first word of its hash; −1: none, as it is opaque.

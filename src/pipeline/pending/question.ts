@@ -1,7 +1,7 @@
 // The question of a flight, as the first client asked it: its bytes, its numbers, and the tags of
 // earlier hops that go along with its first message.
 import { copyBytes, WordBytes } from '../../base/word-bytes.ts';
-import { type LoopFinding, MAX_CARRIED_TAGS, TAG_LENGTH } from '../../loop/detector.ts';
+import { type LoopFinding, MAX_FORWARDED_TAGS, TAG_LENGTH } from '../../loop/detector.ts';
 import { domainHash, domainLabel } from '../../wire/domain.ts';
 import { HEADER_LENGTH } from '../../wire/header.ts';
 import { MAX_NAME_LENGTH } from '../../wire/query.ts';
@@ -73,11 +73,11 @@ export class Question {
   /** Copies the tags of earlier hops from the query that starts this flight. */
   forwardTags({ message }: ClientQuery, finding: LoopFinding): void {
     this.hops = finding.hops;
-    this.forwardedCount = finding.carriedCount;
+    this.forwardedCount = finding.forwardedCount;
     if (this.forwardedCount === 0) return;
-    this.forwardedTags ??= new Uint8Array(MAX_CARRIED_TAGS * TAG_LENGTH);
+    this.forwardedTags ??= new Uint8Array(MAX_FORWARDED_TAGS * TAG_LENGTH);
     for (let i = 0; i < this.forwardedCount; i++) {
-      copyBytes(message, finding.carriedOffsets[i]!, this.forwardedTags, i * TAG_LENGTH, TAG_LENGTH);
+      copyBytes(message, finding.forwardedOffsets[i]!, this.forwardedTags, i * TAG_LENGTH, TAG_LENGTH);
     }
   }
 
