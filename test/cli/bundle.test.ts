@@ -5,7 +5,7 @@ import { closeSync, cpSync, mkdtempSync, openSync, readdirSync, rmSync, writeFil
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { freePort } from '../kit/real-server.ts';
+import { freePort } from '../kit/free-port.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
 let folder: string;

@@ -2,7 +2,7 @@
 // requirement that only wants some answer does not pass for a good one.
 import dgram from 'node:dgram';
 import { DnsServer, type Reply } from '../kit/dns-server.ts';
-import { freePort } from '../kit/real-server.ts';
+import { freePort } from '../kit/free-port.ts';
 import { questionEnd } from '../kit/received-query.ts';
 import type { Forwarder } from './forwarder.ts';
 import type { Stage } from './stage.ts';

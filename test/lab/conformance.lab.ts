@@ -11,9 +11,9 @@ import { REAL_SERVER, REAL_ZONE } from '../conformance/real-server.ts';
 import { putAll, type Result } from '../conformance/requirement.ts';
 import { REQUIREMENTS as WITH_STAND_IN } from '../conformance/requirements.ts';
 import { Stage } from '../conformance/stage.ts';
-import { type RealServer, startNsd } from '../kit/real-server.ts';
 import { type Peer, startPeers } from './support/conformance-peers.ts';
 import { COLUMNS, renderTable, unloopColumn } from './support/conformance-table.ts';
+import { type RealServer, startNsd } from './support/real-server.ts';
 
 const DOCUMENT = fileURLToPath(new URL('../../docs/conformance.md', import.meta.url));
 const BEGIN = '<!-- conformance: written by npm run test:lab with UPDATE_GENERATED=1 -->';

@@ -12,10 +12,12 @@ import type { Action } from '../kit/actions.ts';
 import { withLowerCase } from '../kit/altered-answers.ts';
 import { answer, errorAnswer, nxdomain, servfail, truncated } from '../kit/answers.ts';
 import { askUdp } from '../kit/dns-client.ts';
-import { freePort, type RealServer, runServer, scratchDirectory, startDnsmasq } from '../kit/real-server.ts';
+import { freePort } from '../kit/free-port.ts';
 import { hasOptions, isMixed, type ReceivedQuery } from '../kit/received-query.ts';
+import { scratchDirectory } from '../kit/scratch-directory.ts';
 import { startScriptedUpstream } from '../kit/scripted-upstream.ts';
 import { startUnloop } from '../kit/unloop-process.ts';
+import { type RealServer, runServer, startDnsmasq } from './support/real-server.ts';
 
 const RUN_MS = 4000;
 const ATTACKS_PER_SECOND = 50;

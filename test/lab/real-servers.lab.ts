@@ -3,18 +3,18 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { scratchDirectory } from '../kit/scratch-directory.ts';
+import { startUnloop, type UnloopProcess } from '../kit/unloop-process.ts';
 import {
   type RealServer,
   runProgram,
   type SignedZone,
-  scratchDirectory,
   signZone,
   startDnsmasq,
   startNsd,
   startUnbound,
   type ZoneText,
-} from '../kit/real-server.ts';
-import { startUnloop, type UnloopProcess } from '../kit/unloop-process.ts';
+} from './support/real-server.ts';
 
 const LONG_TEXTS = Array.from({ length: 40 }, (_, i) => `long IN TXT "${i} ${'x'.repeat(200)}"`);
 

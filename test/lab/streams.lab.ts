@@ -12,9 +12,11 @@ import { later } from '../kit/actions.ts';
 import { answer } from '../kit/answers.ts';
 import { createTestCertificate } from '../kit/certificates.ts';
 import { askUdp, queryBytes, UdpClient } from '../kit/dns-client.ts';
-import { freePort, runServer, scratchDirectory, startDnsmasq } from '../kit/real-server.ts';
+import { freePort } from '../kit/free-port.ts';
+import { scratchDirectory } from '../kit/scratch-directory.ts';
 import { type ScriptedUpstream, startScriptedUpstream } from '../kit/scripted-upstream.ts';
 import { startUnloop } from '../kit/unloop-process.ts';
+import { runServer, startDnsmasq } from './support/real-server.ts';
 
 const RUN_MS = 8000;
 const HONEST_PER_SECOND = 10;

@@ -9,11 +9,13 @@ import { COREDNS_BINARY, ensureCoredns } from '../../bench/compare/build-coredns
 import { answer } from '../kit/answers.ts';
 import { createTestCertificate } from '../kit/certificates.ts';
 import { askUdp, queryBytes, UdpClient } from '../kit/dns-client.ts';
-import { freePort, runServer, scratchDirectory } from '../kit/real-server.ts';
+import { freePort } from '../kit/free-port.ts';
+import { scratchDirectory } from '../kit/scratch-directory.ts';
 import { type ScriptedUpstream, startScriptedUpstream } from '../kit/scripted-upstream.ts';
 import { startUnloop } from '../kit/unloop-process.ts';
 import { startUnloopIn } from './support/contenders.ts';
 import { Lab, UPSTREAM } from './support/namespace.ts';
+import { runServer } from './support/real-server.ts';
 
 const RUN_MS = 8000;
 const ATTACKS_PER_SECOND = 8;

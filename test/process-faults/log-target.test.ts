@@ -5,7 +5,7 @@ import { openSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { expect, it, onTestFinished } from 'vitest';
 import { askUdp, queryBytes, readAnswer, UdpClient } from '../kit/dns-client.ts';
-import { freePort } from '../kit/real-server.ts';
+import { freePort } from '../kit/free-port.ts';
 import { startScriptedUpstream } from '../kit/scripted-upstream.ts';
 import { truth } from './many-clients.ts';
 

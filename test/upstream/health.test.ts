@@ -11,7 +11,7 @@ import { nameToText } from '../../src/wire/text.ts';
 import type { Script } from '../kit/actions.ts';
 import { withOtherCase, withoutQuestion } from '../kit/altered-answers.ts';
 import { answer, errorAnswer } from '../kit/answers.ts';
-import { freePort } from '../kit/real-server.ts';
+import { freePort } from '../kit/free-port.ts';
 import { type ScriptedUpstream, startScriptedUpstream } from '../kit/scripted-upstream.ts';
 
 const SLOT = 3;

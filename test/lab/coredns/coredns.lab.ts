@@ -7,16 +7,10 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { COREDNS_BINARY, ensureCoredns } from '../../../bench/compare/build-coredns.ts';
 import { askUdp } from '../../kit/dns-client.ts';
-import {
-  freePort,
-  type RealServer,
-  runServer,
-  scratchDirectory,
-  signZone,
-  startDnsmasq,
-  startNsd,
-} from '../../kit/real-server.ts';
+import { freePort } from '../../kit/free-port.ts';
+import { scratchDirectory } from '../../kit/scratch-directory.ts';
 import { startUnloop, type UnloopProcess } from '../../kit/unloop-process.ts';
+import { type RealServer, runServer, signZone, startDnsmasq, startNsd } from '../support/real-server.ts';
 import { askAll, differences } from './comparison.ts';
 import { PLAIN_ORIGIN, QUESTIONS, SIGNED_ORIGIN, zoneText } from './questions.ts';
 

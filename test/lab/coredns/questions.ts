@@ -1,7 +1,7 @@
 // The zones that CoreDNS is asked for, and the questions: every kind of answer that an
 // authoritative server gives, each asked in several ways.
 import type { Question } from '../../kit/dns-client.ts';
-import type { ZoneText } from '../../kit/real-server.ts';
+import type { ZoneText } from '../support/real-server.ts';
 
 const texts = (name: string, count: number) =>
   Array.from({ length: count }, (_, i) => `${name} IN TXT "${i} ${'x'.repeat(60)}"`).join('\n');

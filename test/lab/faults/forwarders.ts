@@ -12,8 +12,10 @@ import {
   TLS_NAME,
   upstreamText,
 } from '../../faults/faulty-upstreams.ts';
-import { freePort, type RealServer, runServer, scratchDirectory } from '../../kit/real-server.ts';
+import { freePort } from '../../kit/free-port.ts';
+import { scratchDirectory } from '../../kit/scratch-directory.ts';
 import { startUnloop, type UnloopProcess } from '../../kit/unloop-process.ts';
+import { type RealServer, runServer } from '../support/real-server.ts';
 
 /** A forwarder that runs. */
 export interface Forwarder {

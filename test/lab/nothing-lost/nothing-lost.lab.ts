@@ -7,7 +7,8 @@ import { mkdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect, it, onTestFinished } from 'vitest';
-import { freePort, scratchDirectory } from '../../kit/real-server.ts';
+import { freePort } from '../../kit/free-port.ts';
+import { scratchDirectory } from '../../kit/scratch-directory.ts';
 import { spawnUnloop, startUnloop, type UnloopProcess } from '../../kit/unloop-process.ts';
 import { type Counted, CountingClient, QUERIES_PER_SECOND } from './counting-client.ts';
 

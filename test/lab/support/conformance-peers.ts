@@ -6,13 +6,9 @@ import { join } from 'node:path';
 import { today } from '../../../bench/compare/today.ts';
 import { type Forwarder, STRANGER } from '../../conformance/forwarder.ts';
 import { type Stage, TLS_NAME, ZONES, type Zone } from '../../conformance/stage.ts';
-import {
-  freePort,
-  type RealServer,
-  runServer,
-  scratchDirectory,
-  startDnsmasq,
-} from '../../kit/real-server.ts';
+import { freePort } from '../../kit/free-port.ts';
+import { scratchDirectory } from '../../kit/scratch-directory.ts';
+import { type RealServer, runServer, startDnsmasq } from './real-server.ts';
 
 export interface Peer extends Forwarder {
   readonly server: RealServer;

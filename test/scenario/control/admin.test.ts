@@ -3,7 +3,7 @@
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { answer, servfail } from '../../kit/answers.ts';
 import { askTcp, askUdp } from '../../kit/dns-client.ts';
-import { freePort } from '../../kit/real-server.ts';
+import { freePort } from '../../kit/free-port.ts';
 import { startScriptedUpstream } from '../../kit/scripted-upstream.ts';
 import { startUnloop, type UnloopProcess } from '../../kit/unloop-process.ts';
 import { QUIET_LOOP, until, upstreamDoing, upstreamSaying } from './scene.ts';

@@ -5,7 +5,7 @@ import { expect, it } from 'vitest';
 import { supportsReusePort } from '../../../src/io/open-socket.ts';
 import { later } from '../../kit/actions.ts';
 import { answer } from '../../kit/answers.ts';
-import { freePort } from '../../kit/real-server.ts';
+import { freePort } from '../../kit/free-port.ts';
 import { startUnloop } from '../../kit/unloop-process.ts';
 import { QUIET_LOOP, upstreamDoing } from './scene.ts';
 import { startLoad } from './steady-load.ts';

@@ -3,7 +3,7 @@ import { expect, it } from 'vitest';
 import type { Script } from '../../kit/actions.ts';
 import { errorAnswer } from '../../kit/answers.ts';
 import { queryBytes, UdpClient } from '../../kit/dns-client.ts';
-import { freePort } from '../../kit/real-server.ts';
+import { freePort } from '../../kit/free-port.ts';
 import { startUnloop } from '../../kit/unloop-process.ts';
 import { QUIET_LOOP, upstreamDoing } from './scene.ts';
 

@@ -4,7 +4,7 @@
 import { expect, it } from 'vitest';
 import { SETTINGS } from '../../../src/config/schema.ts';
 import { askUdp } from '../../kit/dns-client.ts';
-import { freePort } from '../../kit/real-server.ts';
+import { freePort } from '../../kit/free-port.ts';
 import { startUnloop } from '../../kit/unloop-process.ts';
 import { QUIET_LOOP, upstreamSaying } from './scene.ts';
 

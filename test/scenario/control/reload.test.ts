@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { askTcp, askUdp } from '../../kit/dns-client.ts';
-import { freePort } from '../../kit/real-server.ts';
+import { freePort } from '../../kit/free-port.ts';
 import { startUnloop, type UnloopProcess } from '../../kit/unloop-process.ts';
 import { QUIET_LOOP, until, upstreamSaying } from './scene.ts';
 import { startLoad } from './steady-load.ts';

@@ -9,9 +9,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { askTcp, askUdp, queryBytes, TRANSPORTS } from '../../kit/dns-client.ts';
-import { freePort } from '../../kit/real-server.ts';
+import { freePort } from '../../kit/free-port.ts';
+import { runCli } from '../../kit/run-cli.ts';
 import { spawnUnloop, startUnloop } from '../../kit/unloop-process.ts';
-import { runCli } from './run-cli.ts';
 import { QUIET_LOOP, until, upstreamSaying } from './scene.ts';
 
 const ROOT = fileURLToPath(new URL('../../../', import.meta.url));

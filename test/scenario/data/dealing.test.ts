@@ -8,7 +8,7 @@ import { nativeStatus } from '../../../src/io/open-socket.ts';
 import { later } from '../../kit/actions.ts';
 import { answer } from '../../kit/answers.ts';
 import { queryBytes, readAnswer, UdpClient } from '../../kit/dns-client.ts';
-import { freePort } from '../../kit/real-server.ts';
+import { freePort } from '../../kit/free-port.ts';
 import type { ScriptedUpstream } from '../../kit/scripted-upstream.ts';
 import { portOf, startUnloop, type UnloopProcess } from '../../kit/unloop-process.ts';
 import { QUIET_LOOP, upstreamDoing } from '../control/scene.ts';

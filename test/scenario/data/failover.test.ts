@@ -3,7 +3,7 @@ import { describe, expect, it, onTestFinished } from 'vitest';
 import { closeConnection, later, type Script } from '../../kit/actions.ts';
 import { answer, errorAnswer, servfail, truncated } from '../../kit/answers.ts';
 import { type Answer, askTcp, askUdp } from '../../kit/dns-client.ts';
-import { freePort } from '../../kit/real-server.ts';
+import { freePort } from '../../kit/free-port.ts';
 import { type ScriptedUpstream, startScriptedUpstream } from '../../kit/scripted-upstream.ts';
 import { startUnloop } from '../../kit/unloop-process.ts';
 import { askedOf, SOCKETS, scenarioConfig, startForwarder, until } from './forwarder.ts';

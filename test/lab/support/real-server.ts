@@ -2,16 +2,14 @@
 // programs like dig to ask them with. Each runs in the foreground under a directory of its own, and
 // ends with the test.
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
-import { randomInt } from 'node:crypto';
-import dgram from 'node:dgram';
 import { once } from 'node:events';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import net from 'node:net';
-import { tmpdir } from 'node:os';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
-import { today } from '../../bench/compare/today.ts';
-import { queryBytes, TcpClient, UdpClient } from './dns-client.ts';
+import { today } from '../../../bench/compare/today.ts';
+import { queryBytes, TcpClient, UdpClient } from '../../kit/dns-client.ts';
+import { freePort } from '../../kit/free-port.ts';
+import { scratchDirectory } from '../../kit/scratch-directory.ts';
 
 const READY_WITHIN_MS = 10_000;
 const STOP_WITHIN_MS = 3_000;
@@ -43,50 +41,6 @@ export interface RunOptions {
   readonly port: number;
   /** A name that is asked until an answer comes, whatever it says. */
   readonly readyName?: string;
-}
-
-/**
- * Ports below those that the kernel gives out: nobody who asks for any port takes one of them
- * meanwhile.
- */
-const FIRST_PORT = 12_000;
-const LAST_PORT = 31_999;
-
-/** A port of this address that is free, for UDP and TCP. */
-export async function freePort(address = '127.0.0.1'): Promise<number> {
-  for (;;) {
-    const port = randomInt(FIRST_PORT, LAST_PORT + 1);
-    const server = net.createServer();
-    const socket = dgram.createSocket(net.isIPv6(address) ? 'udp6' : 'udp4');
-    const [tcpFree, udpFree] = await Promise.all([
-      new Promise<boolean>((resolve) => {
-        server.once('error', () => resolve(false));
-        server.listen(port, address, () => resolve(true));
-      }),
-      new Promise<boolean>((resolve) => {
-        socket.once('error', () => resolve(false));
-        socket.bind(port, address, () => resolve(true));
-      }),
-    ]);
-    socket.close();
-    if (tcpFree) {
-      server.close();
-      await once(server, 'close');
-    }
-    if (tcpFree && udpFree) return port;
-  }
-}
-
-/** A directory that is gone after the test (or stays until the process ends, outside of one). */
-export function scratchDirectory(): string {
-  const directory = mkdtempSync(join(tmpdir(), 'unloop-lab-'));
-  const remove = () => rmSync(directory, { recursive: true, force: true });
-  try {
-    onTestFinished(remove);
-  } catch {
-    process.once('exit', remove);
-  }
-  return directory;
 }
 
 /** Starts a server and waits until it answers over UDP and TCP. */

@@ -2,7 +2,7 @@
 import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 
-const MAIN = fileURLToPath(new URL('../../../dist/unloop/main.js', import.meta.url));
+const MAIN = fileURLToPath(new URL('../../dist/unloop/main.js', import.meta.url));
 
 export interface CliResult {
   readonly code: number;
