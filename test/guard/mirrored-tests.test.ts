@@ -63,12 +63,9 @@ const COVERED_BY: Readonly<Record<string, readonly string[]>> = {
     'pipeline/reply-sink.ts',
     'pipeline/upstream-reply.ts',
   ],
-  'pipeline/pending/flight.test.ts': [
-    'pipeline/pending/attempt.ts',
-    'pipeline/pending/failure.ts',
-    'pipeline/pending/question.ts',
-  ],
-  'pipeline/retry-policy.test.ts': ['pipeline/situation.ts', 'pipeline/situation-reader.ts'],
+  'pipeline/pending/flight.test.ts': ['pipeline/pending/attempt.ts', 'pipeline/pending/question.ts'],
+  'pipeline/retries.test.ts': ['pipeline/situation-reader.ts'],
+  'pipeline/retry-policy.test.ts': ['pipeline/situation.ts'],
   'scenario/control/admin.test.ts': [
     'server/control/admin-listener.ts',
     'server/control/server-snapshot.ts',
