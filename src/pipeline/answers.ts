@@ -73,7 +73,8 @@ export class Answers {
   made(query: ClientQuery, message: Uint8Array): void {
     const out = query.replyTo.reserve();
     copyBytes(message, 0, out, 0, Math.min(message.length, out.length));
-    this.#restore(query, out, message.length, readFlags(message) & RCODE_MASK, NO_EDE);
+    const rcode = readFlags(message) & RCODE_MASK;
+    this.#send(query, out, restoreForClient(out, message.length, query, rcode, NO_EDE), rcode);
   }
 
   /** Answers another replica's probe: its query came to our ring (loop/probe.ts). */
@@ -86,13 +87,8 @@ export class Answers {
   found(query: ClientQuery, hit: CacheHit, reason: Ede): void {
     const out = query.replyTo.reserve();
     const copied = this.#cache.copy(hit, out, this.#clock.nowMs);
-    this.#restore(query, out, copied, hit.rcode, reason);
-  }
-
-  /** Makes the message in `out` the query's own answer, and sends it. */
-  #restore(query: ClientQuery, out: Uint8Array, length: number, rcode: number, reason: Ede): void {
-    const end = restoreForClient(out, length, query, rcode, reason);
-    this.#send(query, out, end, rcode);
+    const { rcode } = hit;
+    this.#send(query, out, restoreForClient(out, copied, query, rcode, reason), rcode);
   }
 
   /** Gives an upstream's reply (without OPT) to all waiters of a flight. */
