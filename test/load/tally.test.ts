@@ -61,3 +61,13 @@ it('counts the errors of sockets by their code', () => {
     ['EPERM', 1],
   ]);
 });
+
+it('compares the shortest question too, that of the root', () => {
+  const root = Buffer.from('0000818000010000000000000000020001', 'hex');
+  const other = Buffer.from('0000818000010000000000000000060001', 'hex');
+  const rootId = table.take(fingerprint(root, 0), 1000, 1000);
+  reply(0x8180, { id: rootId, bytes: other });
+  expect([tally.answered, tally.unexpected]).toEqual([0, 1]);
+  reply(0x8180, { id: rootId, bytes: root });
+  expect([tally.answered, tally.unexpected]).toEqual([1, 1]);
+});
