@@ -42,7 +42,7 @@ function escapeBeyondLatin1(path) {
   if (escaped !== source) writeFileSync(path, escaped);
 }
 
-// Two bundles with nothing in common: a thread loads all of its modules anew in any case, and one
+// Two bundles with nothing in common: a thread loads all of its modules again in any case, and one
 // file is quicker than several.
 const written = new Set([
   ...(await bundle('main', 'src/cli/main.ts')),

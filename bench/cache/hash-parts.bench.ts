@@ -1,11 +1,11 @@
-// How long one hash that comes, and costs another its place, may take: V8 builds a Map anew now and
+// How long one hash that comes, and costs another its place, may take: V8 rebuilds a Map now and
 // then, all of it at once. Read the column "max".
 // `npx vitest bench --run bench/cache/hash-parts.bench.ts`. 100,000 hashes and a million, in one
 // Map and in parts.
 import { bench, describe } from 'vitest';
 import { HashLru } from '../../src/cache/hash-lru.ts';
 
-/** More than it takes to have a Map of a million built anew. */
+/** More than it takes to have a Map of a million rebuilt. */
 const ITERATIONS = 2_000_000;
 
 function hashNumber(i: number): number {

@@ -9,7 +9,7 @@ import { runProgram } from './run-program.ts';
 import { freePort } from './server-process.ts';
 
 /**
- * A storm costs those whom nothing stops a whole core for as long as it lasts: long enough is
+ * A storm costs a server that nothing stops a whole core for as long as it lasts: long enough is
  * enough.
  */
 const MOST_SECONDS = 5;

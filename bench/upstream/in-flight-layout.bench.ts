@@ -8,7 +8,7 @@ const IDS = 65_536;
 const IN_FLIGHT = 500;
 const BATCH = 1000;
 
-/** IDs by chance, the same for all. */
+/** Random IDs, the same for all. */
 const ids = new Uint16Array(IDS);
 let state = 0x9e3779b9;
 for (let i = 0; i < IDS; i++) {

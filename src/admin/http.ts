@@ -1,6 +1,6 @@
 // The admin listener: a small HTTP server on the main thread, for probes, scrapes and people.
-// Started by the supervisor when `admin.listen` is set. Everything a client can make it hold is
-// bounded.
+// Opened by server/control/admin-listener when `admin.listen` is set. Everything a client can make
+// it hold is bounded.
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import { UnloopError } from '../base/errors.ts';

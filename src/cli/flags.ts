@@ -1,4 +1,5 @@
-// Flags of `run` and `check`: from arguments to what loadConfig takes. Called by check and by run.
+// Flags of `run`, `check` and `health`: from arguments to what loadConfig takes. Called by serve,
+// check and health.
 import { type ParseArgsConfig, parseArgs } from 'node:util';
 import { UnloopError } from '../base/errors.ts';
 import type { Override } from '../config/read-overrides.ts';

@@ -1,12 +1,12 @@
 // The debugger of Node.js gives whoever reaches its port the whole process: its memory, its
 // secrets, its rights. Called by run before anything is read or opened, after the signals are
-// heeded.
+// handled.
 import { close, url } from 'node:inspector';
 import { UnloopError } from '../base/errors.ts';
 
 /**
  * Throws UNLOOP_DEBUGGER_OPEN where a flag opened the debugger and the image or unit says that this
- * is production. One that no flag opened is closed: SIGUSR1 came before we heeded it.
+ * is production. One that no flag opened is closed: SIGUSR1 came before we handled it.
  */
 export function refuseDebugger(environment: NodeJS.ProcessEnv = process.env): void {
   const address = url();

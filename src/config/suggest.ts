@@ -1,5 +1,5 @@
-// "Did you mean …": the nearest of the known words. Called by load (keys) and cli/flags (commands,
-// flags).
+// "Did you mean …": the nearest of the known words. Called by read-yaml (keys) and by the command
+// line (commands, flags).
 
 /**
  * The known word nearest to what was written, or null when none is near. Case, '-' and '_' count

@@ -1,5 +1,6 @@
 // Durations, sizes and percentages as people write them in the configuration, both ways. Called by
-// schema. A bare number is refused: "30" has been seconds in one tool and milliseconds in the next.
+// setting-type. A bare number is refused: "30" has been seconds in one tool and milliseconds in the
+// next.
 import { InvalidValue, showValue } from './invalid-value.ts';
 
 const MS_PER_UNIT = { d: 86_400_000, h: 3_600_000, m: 60_000, s: 1000, ms: 1 } as const;

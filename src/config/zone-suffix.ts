@@ -1,4 +1,4 @@
-// Zone suffixes: the keys under `zones`. Called by schema (file) and flags (--zone).
+// Zone suffixes: the keys under `zones`. Called by read-yaml (file) and read-overrides (--zone).
 import { InvalidValue, showValue } from './invalid-value.ts';
 
 const MAX_SUFFIX_LENGTH = 253;

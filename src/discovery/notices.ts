@@ -1,5 +1,5 @@
 // The wording of what discovery tells people: each notice says what was found, what was done about
-// it and the lasting cure. Called by discover and watch.
+// it and the lasting cure. Called by search, replacement and watch.
 import type { Notice } from './discovery.ts';
 import type { Unreadable, UnreadableReason } from './node-files.ts';
 import type { ResolvConf } from './resolv-conf.ts';

@@ -1,6 +1,6 @@
 // The search for the servers behind a loopback stub: goes through the sources in their order,
 // checks every candidate like the stub itself, and stops at the first that serves. Called by
-// discover.
+// search.
 import {
   type Endpoint,
   endpointKey,

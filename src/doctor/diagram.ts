@@ -1,5 +1,5 @@
 // The path of a query as a drawing in text: from left to right, branches below one another, ⟲ where
-// it goes round. Called by render-text, and for a single path on its own.
+// it goes round. Called by render-text.
 import type { Hop, QueryPath } from './report.ts';
 
 /** A wider drawing is drawn from top to bottom instead. */

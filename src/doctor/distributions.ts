@@ -1,6 +1,6 @@
 // The Kubernetes distributions that the doctor knows, as a table: how a node of each is recognized,
 // where its kubelet keeps its settings, and what changes them for good. docs/doctor.md says where
-// each row comes from. Called by kubelet and cures.
+// each row comes from. Called by kubelet.
 import type { NodeFiles } from '../discovery/node-files.ts';
 import type { Change, Distribution } from './kubelet-facts.ts';
 import type { Cure } from './report.ts';

@@ -1,6 +1,6 @@
 // What systemd would run for a unit: its ExecStart with the variables of Environment= and
 // EnvironmentFile= put in, from the unit file and its drop-ins (systemd.unit(5), systemd.exec(5),
-// systemd.service(5)). Called by kubelet and k3s.
+// systemd.service(5)). Called by kubelet.
 import { posix } from 'node:path';
 import type { NodeFiles } from '../discovery/node-files.ts';
 import { splitCommand, type Word } from './command-line.ts';

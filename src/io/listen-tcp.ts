@@ -1,6 +1,6 @@
 // Opens a TCP listener, one per worker on the same port if SO_REUSEPORT is available (from the
 // addon, or from Node ≥ 23.1), so that the kernel spreads connections as it spreads datagrams.
-// Called by server/tcp-listener.
+// Called by server/listen/tcp-listener.
 import { createServer, isIPv6, type ListenOptions, type Server, type Socket } from 'node:net';
 import { getSystemErrorName } from 'node:util';
 import { nativeAddon, sharingOf } from './native-addon.ts';

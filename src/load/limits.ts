@@ -1,5 +1,5 @@
-// Limits stated on the command line against a report. Called by main: a broken one makes the exit
-// code 1.
+// Limits stated on the command line against a report. Called by verdict: a broken one makes the
+// exit code 1.
 import type { LimitFlags } from './flags.ts';
 import type { LoadReport } from './report.ts';
 

@@ -1,6 +1,5 @@
-// `unloop bench --scenario loop-storm`: sets the reflector and the sound upstream up, starts unloop
-// between them (or takes
-// --target), runs the storm, reports. Called by main.
+// `unloop bench --scenario loop-storm`: starts the reflector and the sound upstream, and unloop
+// between them (or takes --target), runs the storm, reports. Called by main.
 import { randomInt } from 'node:crypto';
 import { UnloopError } from '../base/errors.ts';
 import { formatHostAndPort } from '../base/host-and-port.ts';

@@ -1,5 +1,6 @@
-// The contract of what is asked: a file's questions (file-queries) or made-up ones
-// (generated-queries). Called by the lanes for every query.
+// The contract of what is asked: a file's questions (file-queries), made-up ones
+// (generated-queries), or those of a cluster's pods (cluster-queries). Called by the lanes for
+// every query.
 
 /** Bytes that any query fits in: header, the longest name, QTYPE and QCLASS, OPT. */
 export const LONGEST_QUERY = 512;

@@ -1,5 +1,5 @@
 // Puts a query together from a wire name: header, question, and OPT where it is wanted. Called by
-// both query sources.
+// the query sources.
 import { writeUint16 } from '../wire/bytes.ts';
 import { HEADER_LENGTH } from '../wire/header.ts';
 import { type FastRandom, shareThreshold } from './fast-random.ts';

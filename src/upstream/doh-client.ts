@@ -6,7 +6,7 @@ export const DNS_MESSAGE = 'application/dns-message';
 /** Bytes of a response's header fields: an answer needs a few hundred. */
 export const MAX_HEADER_BYTES = 16 * 1024;
 
-/** Whom to ask. */
+/** The server to ask. */
 export interface DohServer {
   /** "dns.example:8443". */
   readonly authority: string;

@@ -1,7 +1,7 @@
 // The contract of a transport toward one upstream server: a question goes out, its one matching
-// reply comes back, or the news that none will. udp-exchange, stream-exchange (TCP, TLS) and
-// doh-exchange keep it. Who times out and who retries is not decided here but by the owner of the
-// query (pipeline/).
+// reply comes back, or the news that none will. udp-exchange and stream-exchange (TCP, TLS, HTTPS)
+// keep it. Who times out and who retries is not decided here but by the owner of the query
+// (pipeline/).
 
 /** Why an exchange gave a query up. Values index metrics: append only. */
 export const FailureReason = {

@@ -1,6 +1,6 @@
 // Queries toward one upstream over connections: TCP, TLS (RFC 7766, RFC 7858) or HTTPS (RFC 8484).
 // Connections are opened as there is demand, up to a bound, and closed when idle. Made by
-// upstream.ts.
+// open-exchange.
 //
 //   send ─▶ waiting ─▶ the least loaded connection with room, whose server is not silent ─▶ answer
 //              ▲                                     │ closed by the server, or given up as it was silent
@@ -146,7 +146,7 @@ export class StreamExchange implements Exchange, LinkHandler {
     query.id = -1;
     query.exchange = null;
     const taken = query.owner === null || query.owner.onReply(query, bytes, length);
-    // No better reply will come. An owner that sent the query anew in the meantime has taken it.
+    // No better reply will come. An owner that has sent the query again has taken the reply.
     if (!taken && query.exchange === null) this.#failures.push(query, FailureReason.protocol);
     this.#goOn();
   }
@@ -361,8 +361,8 @@ export class StreamExchange implements Exchange, LinkHandler {
   }
 
   /**
-   * Asks the owners of those that have waited for some time. Whom others have made room for is the
-   * first to leave.
+   * Asks the owners of those that have waited for some time. Those that others have made room for
+   * leave first.
    */
   #askForRoom(nowMs: number): void {
     this.#isMakingRoom = true;

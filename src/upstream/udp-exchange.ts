@@ -239,7 +239,7 @@ export class UdpExchange implements Exchange, UdpChannelOwner {
     return this.#closedPromise;
   }
 
-  /** Draws the channel of this turn's sends, and sees to it that old ones are replaced. */
+  /** Draws the channel of this turn's sends, and has old ones replaced. */
   #beginTurn(): UdpChannel | null {
     const count = this.#active.length;
     if (count < this.#poolSize) this.#openMore();

@@ -35,7 +35,7 @@ export interface ClientQuestion {
   readonly dnssecOk: boolean;
 }
 
-/** Whom an answer is made for. */
+/** The client that an answer is made for. */
 export interface AnsweredClient {
   readonly question: ClientQuestion;
   /** A message with QNAME at byte 12, in the client's letter case. */

@@ -1,6 +1,6 @@
 // A cursor over resource records: where each starts, its type, class, TTL and RDATA, checked
-// against the message's end. Called by code that looks at single records (health, loop, text);
-// scanResponse() has its own walk (RFC 1035 §4.1.3).
+// against the message's end. Called by code that looks at single records; parseQuery() and
+// scanResponse() have walks of their own (RFC 1035 §4.1.3).
 //
 //   NAME (labels, pointer) | TYPE 16 | CLASS 16 | TTL 32 | RDLENGTH 16 | RDATA
 

@@ -443,7 +443,7 @@ describe('limits', () => {
       for (const socket of greedy) socket.destroy();
     });
 
-    it('the oldest of the peer that has most gives way, not one of a modest peer', async () => {
+    it('closes the oldest connection of the peer that has most, none of a modest peer', async () => {
       const modest = createConnection({ host: '127.0.0.1', port: server.port, localAddress: '127.0.0.3' });
       await once(modest, 'connect');
       const greedy = await occupy(63, '');

@@ -3,7 +3,7 @@ import { startUnloop, type UnloopProcess } from '../kit/unloop-process.ts';
 import { type Stage, TLS_NAME, ZONES, type Zone } from './stage.ts';
 
 /** An address that every forwarder has been told not to serve, as far as it can be told. */
-export const STRANGER = '127.9.9.9';
+export const DENIED_CLIENT = '127.9.9.9';
 
 export interface Forwarder {
   readonly name: string;
@@ -40,7 +40,7 @@ export async function startUnloopForwarder(stage: Stage, native: boolean): Promi
       forward: { deadline: '5s' },
       // A day by default: then nothing would show that no TTL passes seven.
       cache: { maxTtl: '7d', serveStale: { after: '1500ms' } },
-      limits: { tcpIdle: '3s', deny: [`${STRANGER}/32`] },
+      limits: { tcpIdle: '3s', deny: [`${DENIED_CLIENT}/32`] },
       loop: { probe: { onStart: false, interval: '0s' } },
     },
   });

@@ -11,7 +11,7 @@ import {
   TcpClient,
   UdpClient,
 } from '../kit/dns-client.ts';
-import { type Forwarder, STRANGER } from './forwarder.ts';
+import { DENIED_CLIENT, type Forwarder } from './forwarder.ts';
 import { rcodeName } from './rcode-names.ts';
 import { Shortfall } from './shortfall.ts';
 import { address, type Domain, reply, type Stage, type Zone } from './stage.ts';
@@ -116,7 +116,7 @@ export class Trial {
   async askAsStranger(question: Buffer): Promise<Buffer | null> {
     const { address, port } = this.forwarder;
     const open = this.transport === 'UDP' ? UdpClient.open : TcpClient.connect;
-    const client = await open(port, address, STRANGER).catch(() => null);
+    const client = await open(port, address, DENIED_CLIENT).catch(() => null);
     if (client === null) return null;
     this.#clients.push(client);
     client.send(question);

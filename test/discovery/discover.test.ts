@@ -60,7 +60,7 @@ describe('discoverUpstreams on systems as they are installed', () => {
     expect(discovery.upstreams[0]!.origin.source).toBe('CH TXT servers.bind @127.0.1.1');
   });
 
-  it('resolved with DNS=127.0.0.1: says that the real file names loopback too, and how to mend it', async () => {
+  it('resolved with DNS=127.0.0.1: says that the real file names loopback too, and how to fix it', async () => {
     const root = await makeTree({
       '/etc/resolv.conf': STUB,
       [RESOLVED_FILE]: 'nameserver 127.0.0.1\n',

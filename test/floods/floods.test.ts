@@ -109,12 +109,12 @@ it.each([
   ['is held to what others leave', { perClientWaiting: 0 }, REFUSED],
   ['is held to its rate, where it has one', { perClientQps: 50 }, 0],
   ['is held to so many that wait', { perClientWaiting: 100 }, 0],
-])('one client that asks without end %s; others are answered', TIMEOUT, async (_, limits, turnedAway) => {
+])('one client that asks without end %s; others are answered', TIMEOUT, async (_, limits, rcode) => {
   const { unloop } = await start({ limits, forward: { maxInFlight: 500 } });
   const flooder = await Flooder.open(unloop.port, (i) => `g${i}.silent.example`, '127.0.0.9');
   onTestFinished(() => flooder.close());
   flooder.start(2000);
-  await expect.poll(() => flooder.rcodes[turnedAway] ?? 0, { timeout: 10_000 }).toBeGreaterThan(100);
+  await expect.poll(() => flooder.rcodes[rcode] ?? 0, { timeout: 10_000 }).toBeGreaterThan(100);
   const answered = await countAnswered(unloop);
   flooder.stop();
   // Left to itself it would have all 500 places; a datagram may be lost on a machine under load.

@@ -8,6 +8,19 @@ const MAX_COLUMNS = 100;
 /** Words that the field's own replaced (docs/architecture.md), and where each may still stand. */
 const RETIRED: readonly { readonly word: RegExp; readonly now: string; readonly allowed?: RegExp }[] = [
   { word: /\boctets?\b/i, now: 'bytes', allowed: /^test\/fuzz\/corpus\/|^bench\/results\// },
+  { word: /\banew\b/i, now: 'again' },
+  { word: /\bmend(?:s|ed|ing)?\b|mendTtls/i, now: 'fix, equalize' },
+  { word: /\bheed(?:s|ed|ing)?\b/i, now: 'handle, obey' },
+  { word: /\bdress(?:es|ed|ing)?\b/i, now: 'with OPT, with our marks' },
+  { word: /\bcrews?\b|Crew\b/, now: 'generation' },
+  { word: /turn(?:ed|s)?(?:Away| away)\b/, now: 'refuse, limit' },
+  { word: /carriedTags/, now: 'forwardedTags' },
+  { word: /\bstrangers?\b/i, now: 'other, denied client' },
+  { word: /\bwhom\b/i, now: 'that, which client' },
+  { word: /\bby chance\b/i, now: 'at random' },
+  { word: /\bfor certain\b/i, now: 'certainly' },
+  { word: /\b(?:is|are) to be had\b/i, now: 'is available' },
+  { word: /\bg(?:ive|ives|ave) way\b/i, now: 'ends, makes room' },
 ];
 
 const sources = repositoryFiles(['src', 'test', 'bench', 'examples'], ['.ts', '.c', '.h', '.mjs']);

@@ -125,13 +125,13 @@ export function describeDatagramSocket(under: SocketUnderTest): void {
 
     it('fixes the remote end of a connected socket', async () => {
       const server = await openEcho({ address });
-      const stranger = await open({ address });
+      const other = await open({ address });
       const client = await open({ address, connectTo: { address, port: server.socket.localPort } });
       expect(client.socket.localAddress).toBe(address);
-      sendText(stranger.socket, 'forged', client.peer);
-      // The stranger's way to the server and back: its forgery was delivered, or not, before.
-      sendText(stranger.socket, 'asked', server.peer);
-      await stranger.handler.count(1);
+      sendText(other.socket, 'forged', client.peer);
+      // The other socket's way to the server and back: its forgery was delivered, or not, before.
+      sendText(other.socket, 'asked', server.peer);
+      await other.handler.count(1);
       sendConnected(client.socket, 'honest');
       await client.handler.count(1);
       expect(client.handler.payloads).toEqual(['honest']);

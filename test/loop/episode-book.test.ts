@@ -14,7 +14,7 @@ const route = (slot: number, upstream = `10.0.0.${slot}:53`, zone = 'corp.exampl
   slot,
   upstream,
   zone,
-  cure: 'Mend it.',
+  cure: 'Fix it.',
 });
 
 const sighting = (slot: number, fields: Partial<LoopSighting> = {}): LoopSighting => ({
@@ -71,10 +71,10 @@ describe('the book of episodes', () => {
   it('says which upstream is in use again, for which zone and why', () => {
     book.record(route(1), sighting(1, { count: 4 }), 0);
     wallMs += 5000;
-    book.close(1, 'it is mended', 5000);
+    book.close(1, 'it is fixed', 5000);
     expect(lines[1]).toEqual({
       level: 'info',
-      message: 'DNS forwarding loop over: 10.0.0.1:53 is in use again for zone corp.example: it is mended',
+      message: 'DNS forwarding loop over: 10.0.0.1:53 is in use again for zone corp.example: it is fixed',
       fields: {
         upstream: '10.0.0.1:53',
         zone: 'corp.example',
@@ -84,7 +84,7 @@ describe('the book of episodes', () => {
         first: '2026-01-15T12:00:00.000Z',
         last: '2026-01-15T12:00:00.000Z',
         path: ['127.0.0.1:5300', '10.0.0.1:53', '127.0.0.1:5300'],
-        cure: 'Mend it.',
+        cure: 'Fix it.',
       },
     });
     book.close(1, 'twice', 5000);
@@ -94,11 +94,11 @@ describe('the book of episodes', () => {
 
   it('goes on with an episode that was closed a minute ago, and begins another one after that', () => {
     book.record(route(1), sighting(1), 0);
-    book.close(1, 'mended', 1000);
+    book.close(1, 'fixed', 1000);
     book.record(route(1), sighting(1, { count: 5 }), 1000 + SUMMARY_INTERVAL_MS);
     expect(book.list().map(({ state, count }) => [state, count])).toEqual([['open', 6]]);
     expect(lines).toHaveLength(2);
-    book.close(1, 'mended', 200_000);
+    book.close(1, 'fixed', 200_000);
     book.record(route(1), sighting(1, { count: 2 }), 200_001 + SUMMARY_INTERVAL_MS);
     expect(book.list().map(({ state, count }) => [state, count])).toEqual([
       ['closed', 6],
@@ -111,7 +111,7 @@ describe('the book of episodes', () => {
     book.record(route(1), sighting(1), 0);
     book.record(route(2), sighting(2), 0);
     book.detach(1, 'it is gone', 0);
-    book.close(2, 'mended', 0);
+    book.close(2, 'fixed', 0);
     book.record(route(1, '10.9.9.9:53'), sighting(1), 1);
     book.record(route(2), sighting(2), 1);
     expect(book.list().map(({ upstream, state }) => [upstream, state])).toEqual([
@@ -150,7 +150,7 @@ describe('the book of episodes', () => {
       book.record(route(1), sighting(1), 0);
       book.summarise(SUMMARY_INTERVAL_MS);
       book.count(sighting(1));
-      book.close(1, 'mended', SUMMARY_INTERVAL_MS);
+      book.close(1, 'fixed', SUMMARY_INTERVAL_MS);
       book.summarise(2 * SUMMARY_INTERVAL_MS);
       expect(summaries()).toEqual([]);
       // Silence is no summary: the minute is not begun again by it.
@@ -184,7 +184,7 @@ describe('the book of episodes', () => {
 
   it('lets the oldest closed episode go for a new one, and the oldest where all are open', () => {
     for (let slot = 0; slot < MAX_EPISODES; slot++) book.record(route(slot), sighting(slot), 0);
-    book.close(5, 'mended', 0);
+    book.close(5, 'fixed', 0);
     book.record(route(1000), sighting(1000), 0);
     expect(book.list()).toHaveLength(MAX_EPISODES);
     expect(book.list().some(({ upstream }) => upstream === '10.0.0.5:53')).toBe(false);
@@ -199,7 +199,7 @@ describe('the book of episodes', () => {
 
   it('goes on counting a route whose earlier episode is let go', () => {
     book.record(route(0), sighting(0), 0);
-    book.close(0, 'mended', 0);
+    book.close(0, 'fixed', 0);
     for (let slot = 0; slot < MAX_EPISODES; slot++) {
       book.record(route(slot), sighting(slot), SUMMARY_INTERVAL_MS + 1);
     }

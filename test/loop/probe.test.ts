@@ -219,8 +219,8 @@ describe('probe', () => {
     expect(hasProbeProof(prober, name, reply, length - 1)).toBe(false);
     expect(hasProbeProof(prober, makeProbeName(prober, 1, ROOT, 8, NOW_MS)!, reply, length)).toBe(false);
     const forged = new Uint8Array(512);
-    const stranger = ringOf(createKeyMaterial('other', 'edge'));
-    const forgedLength = writeProbeProof(stranger, asked.bytes, asked.q, forged);
+    const otherRing = ringOf(createKeyMaterial('other', 'edge'));
+    const forgedLength = writeProbeProof(otherRing, asked.bytes, asked.q, forged);
     expect(forgedLength).toBe(length);
     expect(hasProbeProof(prober, name, forged, forgedLength)).toBe(false);
     const ordinary = query('example.com', PROBE_QTYPE);

@@ -79,7 +79,7 @@ describe('tag', () => {
     expect(judge(alone, tagOf(reader(createKeyMaterial('', 'edge')), 1))).toBe(TagVerdict.foreign);
   });
 
-  it('of nothing but zeros is a stranger’s, though the memory of tags begins with zeros', () => {
+  it('of nothing but zeros is not ours, though the memory of tags begins with zeros', () => {
     const inFirstHour = reader(createKeyMaterial('key', 'edge'), EPOCH_MS / 2);
     const empty = new Uint8Array(TAG_LENGTH);
     empty[0] = 1;
@@ -174,7 +174,7 @@ describe('tag', () => {
     expect(judge(own, late, 10)).toBe(TagVerdict.ring);
   });
 
-  it('of a stranger costs nothing where no key is shared', () => {
+  it('of another server costs nothing where no key is shared', () => {
     const alone = reader(createKeyMaterial('', 'edge'));
     const tag = tagOf(reader(createKeyMaterial('', 'edge')), 1);
     for (let i = 0; i < 1000; i++) {

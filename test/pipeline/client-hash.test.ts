@@ -35,7 +35,7 @@ describe('client-hash', () => {
     ['2001:db8:0:1::', '2001:db8:0:2::'],
     ['2001:db8::', '2001:db8:0:8000::'],
     ['2001:db8:1:1::', '2001:db8:2:2::'],
-  ])('sees to it that nobody can choose to share a bucket: %s and %s do by chance only', (one, other) => {
+  ])('lets nobody choose to share a bucket: %s and %s share one only as two random clients would', (one, other) => {
     let low = 0;
     let high = 0;
     // Seeds as unlike as random ones are.

@@ -65,8 +65,8 @@ describe("another replica's probe", () => {
     const [answer] = f.client.answers;
     expect(f.client.rcodes).toEqual([0]);
     expect(hasProbeProof(replica, name, answer!, answer!.length)).toBe(true);
-    const stranger = new KeyRing(createKeyMaterial('other secret', 'default'), 0);
-    expect(hasProbeProof(stranger, name, answer!, answer!.length)).toBe(false);
+    const otherRing = new KeyRing(createKeyMaterial('other secret', 'default'), 0);
+    expect(hasProbeProof(otherRing, name, answer!, answer!.length)).toBe(false);
   });
 });
 

@@ -33,7 +33,7 @@ function open(options: Partial<Endpoint> & { idleMs?: number; ca?: string } = {}
   exchange = openDohExchange({ endpoint, ca: certificate.cert, clock, counters, ...others });
 }
 
-/** Serves anew, otherwise. */
+/** Starts the server again, with other options. */
 async function restart(options: ScriptedUpstreamOptions): Promise<void> {
   await server.close();
   server = await startScriptedUpstream((query) => answer(query), { certificate, ...options });

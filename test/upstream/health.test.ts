@@ -163,7 +163,7 @@ describe('HealthChecker', () => {
     expect(server.open).toBe(0);
   });
 
-  it('says that one is back whom a client’s answer brought back, though checks stay silent', async () => {
+  it('says that a server is back once a client’s question is answered, though checks stay silent', async () => {
     state.doubt(SLOT);
     await pass(5000);
     expect(changes).toHaveLength(1);

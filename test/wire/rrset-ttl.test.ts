@@ -8,8 +8,8 @@ const TXT = 16;
 const RRSIG = 46;
 const RDATA = bytesOf('c0000201');
 
-/** The TTLs of a reply with these records, mended. */
-function mended(...records: Uint8Array[]): number[] {
+/** The TTLs of a reply with these records, as clients may get them. */
+function equalized(...records: Uint8Array[]): number[] {
   const bytes = bytesOf(header(0x8180, 1, records.length, 0, 0), question('www.example'), ...records);
   const scanned = new ScannedResponse();
   scanResponse(bytes, bytes.length, scanned);
@@ -20,7 +20,7 @@ function mended(...records: Uint8Array[]): number[] {
 
 describe('equalizeTtls', () => {
   it('gives the records of a set their least TTL, wherever it stands', () => {
-    const set = (...ttls: number[]) => mended(...ttls.map((ttl) => record(QNAME_POINTER, A, ttl, RDATA)));
+    const set = (...ttls: number[]) => equalized(...ttls.map((ttl) => record(QNAME_POINTER, A, ttl, RDATA)));
     expect(set(300, 60)).toEqual([60, 60]);
     expect(set(60, 300, 300)).toEqual([60, 60, 60]);
     expect(set(300, 60, 300, 30)).toEqual([30, 30, 30, 30]);
@@ -30,7 +30,7 @@ describe('equalizeTtls', () => {
   it('leaves sets of another name, type or class alone, and signatures', () => {
     const other = bytesOf('056f 7468 6572 c00c');
     expect(
-      mended(
+      equalized(
         record(QNAME_POINTER, A, 300, RDATA),
         record(other, A, 60, RDATA),
         record(other, TXT, 50, RDATA),
@@ -47,7 +47,7 @@ describe('equalizeTtls', () => {
     // Records of many lengths, the last shortest lived; behind them an owner that differs in its
     // first byte, in its last.
     expect(
-      mended(
+      equalized(
         text('0161 c00c', 300, 5),
         text('0161 c00c', 200, 300),
         text('0161 c00c', 100, 0),
@@ -57,18 +57,18 @@ describe('equalizeTtls', () => {
         text('c00c', 60, 7),
       ),
     ).toEqual([100, 100, 100, 90, 80, 70, 60]);
-    expect(mended(text('c00c', 9, 1), text('c00c', 8, 2), text('c010', 7, 1), text('c010', 6, 1))).toEqual([
-      8, 8, 6, 6,
-    ]);
+    expect(equalized(text('c00c', 9, 1), text('c00c', 8, 2), text('c010', 7, 1), text('c010', 6, 1))).toEqual(
+      [8, 8, 6, 6],
+    );
   });
 
   it('takes a TTL with the top bit set for 0', () => {
-    expect(mended(record(QNAME_POINTER, A, 0x80000001, RDATA))).toEqual([0]);
-    expect(mended(record(QNAME_POINTER, A, 60, RDATA), record(QNAME_POINTER, A, 0xffffffff, RDATA))).toEqual([
-      0, 0,
-    ]);
+    expect(equalized(record(QNAME_POINTER, A, 0x80000001, RDATA))).toEqual([0]);
     expect(
-      mended(record(QNAME_POINTER, A, 0x7fffffff, RDATA), record(QNAME_POINTER, TXT, 60, RDATA)),
+      equalized(record(QNAME_POINTER, A, 60, RDATA), record(QNAME_POINTER, A, 0xffffffff, RDATA)),
+    ).toEqual([0, 0]);
+    expect(
+      equalized(record(QNAME_POINTER, A, 0x7fffffff, RDATA), record(QNAME_POINTER, TXT, 60, RDATA)),
     ).toEqual([0x7fffffff, 60]);
   });
 

@@ -1,5 +1,5 @@
-// Every source in the order in which they are tried. Called by discover, which stops at the first
-// that serves, and by the doctor, which wants them all.
+// Every source in the order in which they are tried. Called by replacement, which stops at the
+// first that serves, and by the doctor, which wants them all.
 import { readDhcpSource } from './dhcp-leases.ts';
 import { readDnsmasqSource } from './dnsmasq.ts';
 import { readResolvedFileSource } from './resolved-file.ts';

@@ -1,5 +1,5 @@
 // What a source is: one place where a node keeps the real DNS servers behind its loopback stub.
-// Readers state facts; which of them are used is decided in discover.
+// Readers state facts; which of them are used is decided in replacement.
 import { type FoundUpstream, foundIn, plainEndpoint } from '../../base/endpoint.ts';
 import type { FoundZone } from '../discovery.ts';
 import type { NodeFiles } from '../node-files.ts';

@@ -1,7 +1,7 @@
 // Counts the waiters of a zone client by client (max-min fairness). Any client may take any number
 // of slots while some are free. When all are taken, the client with the most gives up its oldest
-// waiter to a client with fewer: a flood gets what the others leave. Called by zone.ts for every
-// waiter, and by query-path when no slot is free.
+// waiter to a client with fewer: a flood gets what the others leave. One per zone: filled as
+// waiters come and go, read by displacement when no slot is free.
 //
 //   #table, by hash        #byHeld, by waiters held
 //     …                      1: C ⇄ D

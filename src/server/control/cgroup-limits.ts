@@ -1,6 +1,6 @@
 // What the control group (v2) of this process grants: CPUs and memory, as a container's limits or
-// systemd set them. Read by the control plane at start and at a reload, so that workers and the
-// cache fit into it.
+// systemd set them. Read by worker-plan at start and at a reload, so that workers and the cache fit
+// into it.
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 

@@ -1,5 +1,5 @@
 // How many workers run and how much the cache may hold, given what the configuration says and the
-// control group grants. Called by the control plane at start and at a reload.
+// control group grants. Called by worker-plan at start and at a reload.
 import type { Config } from '../../config/config.ts';
 import type { CgroupLimits } from './cgroup-limits.ts';
 

@@ -20,8 +20,8 @@ const TURN_MS = 1000;
 /** What all workers are given alike. */
 export type CommonStart = Omit<WorkerStart, 'counterBlock' | 'heartbeat' | 'listen'>;
 
-/** Workers that were started together, and go together. */
-interface Crew {
+/** The workers of one start or reload: started together, and ended together. */
+interface Generation {
   /** What they are given; those who are yet to replace a dead one, too. */
   common: CommonStart;
   /** Ports settled once the first has started. */
@@ -46,9 +46,9 @@ interface Crew {
 export class Supervisor {
   restarts = 0;
   /** The running workers. */
-  #crew: Crew;
-  /** Workers that serve already, while their likes are still starting. */
-  #nextCrew: Crew | null = null;
+  #current: Generation;
+  /** The next generation, while some of its workers still start; the others serve already. */
+  #next: Generation | null = null;
   /** Queries of the workers that are gone for good, by index. */
   readonly #pastQueries: number[] = [];
   readonly #totals: CounterTotals;
@@ -56,7 +56,7 @@ export class Supervisor {
   readonly #onReport: (message: FromWorker) => void;
 
   constructor(common: CommonStart, totals: CounterTotals, log: Log, onReport: (message: FromWorker) => void) {
-    this.#crew = createCrew(common, []);
+    this.#current = createGeneration(common, []);
     this.#totals = totals;
     this.#log = log;
     this.#onReport = onReport;
@@ -64,93 +64,105 @@ export class Supervisor {
 
   /** Workers that serve now. */
   get running(): number {
-    return this.#crew.handles.filter((handle) => handle !== null).length;
+    return this.#current.handles.filter((handle) => handle !== null).length;
   }
 
   /** Workers among which the kernel deals queries by name; 0: it does not. */
   get dealtByName(): number {
-    const { common, undealt } = this.#crew;
+    const { common, undealt } = this.#current;
     return common.deal !== null && undealt === '' ? this.running : 0;
   }
 
   /** Queries that workers of each index have received. */
   queriesByWorker(): number[] {
     const sums = [...this.#pastQueries];
-    for (const crew of this.#crews())
-      for (const [index, block] of crew.blocks.entries()) sums[index] = (sums[index] ?? 0) + queriesIn(block);
+    for (const generation of this.#generations())
+      for (const [index, block] of generation.blocks.entries())
+        sums[index] = (sums[index] ?? 0) + queriesIn(block);
     return sums;
   }
 
-  #crews(): Crew[] {
-    return this.#nextCrew === null ? [this.#crew] : [this.#crew, this.#nextCrew];
+  #generations(): Generation[] {
+    return this.#next === null ? [this.#current] : [this.#current, this.#next];
   }
 
   /** Starts all workers; resolves with the addresses they listen on, rejects when they cannot. */
   async start(listen: readonly BoundAddress[]): Promise<readonly BoundAddress[]> {
-    this.#crew.listen = listen;
-    await this.#startCrew(this.#crew);
-    return this.#crew.listen;
+    this.#current.listen = listen;
+    await this.#startGeneration(this.#current);
+    return this.#current.listen;
   }
 
-  async #startCrew(crew: Crew): Promise<void> {
-    const { workers } = crew.common;
+  async #startGeneration(generation: Generation): Promise<void> {
+    const { workers } = generation.common;
     prepareWorkers(workers);
     try {
       // The first settles the ports that were left to the kernel.
-      crew.listen = await this.#startWorker(crew, 0, FIRST_PAUSE_MS);
-      for (let index = 1; index < workers; index++) await this.#startWorker(crew, index, FIRST_PAUSE_MS);
+      generation.listen = await this.#startWorker(generation, 0, FIRST_PAUSE_MS);
+      for (let index = 1; index < workers; index++)
+        await this.#startWorker(generation, index, FIRST_PAUSE_MS);
     } finally {
       dismissSpares();
     }
-    if (crew.undealt !== '') logUndealt(this.#log, crew.undealt);
+    if (generation.undealt !== '') logUndealt(this.#log, generation.undealt);
   }
 
   /** Starts a worker when those before it have started, or have had the time for it. */
-  #startInTurn(crew: Crew, index: number, pauseMs: number): Promise<unknown> {
-    const started = crew.turn.then(() => this.#startWorker(crew, index, pauseMs));
-    crew.turn = Promise.race([started.catch(() => {}), sleep(TURN_MS, undefined, { ref: false })]);
+  #startInTurn(generation: Generation, index: number, pauseMs: number): Promise<unknown> {
+    const started = generation.turn.then(() => this.#startWorker(generation, index, pauseMs));
+    generation.turn = Promise.race([started.catch(() => {}), sleep(TURN_MS, undefined, { ref: false })]);
     return started;
   }
 
-  async #startWorker(crew: Crew, index: number, pauseMs: number): Promise<readonly BoundAddress[]> {
-    const counterBlock = this.#blockFor(crew, index);
+  async #startWorker(
+    generation: Generation,
+    index: number,
+    pauseMs: number,
+  ): Promise<readonly BoundAddress[]> {
+    const counterBlock = this.#blockFor(generation, index);
     const startedMs = performance.now();
-    const given = crew.common;
+    const given = generation.common;
     const missed: WorkerOrder[] = [];
-    crew.starting.add(missed);
+    generation.starting.add(missed);
     const { handle, bound, undealt } = await WorkerHandle.start(
-      { ...given, counterBlock, listen: crew.listen },
+      { ...given, counterBlock, listen: generation.listen },
       {
         onReport: this.#onReport,
-        onDeath: (error) => this.#onDeath(crew, index, error, performance.now() - startedMs, pauseMs),
+        onDeath: (error) => this.#onDeath(generation, index, error, performance.now() - startedMs, pauseMs),
       },
-    ).finally(() => crew.starting.delete(missed));
-    if (crew.leaving) {
+    ).finally(() => generation.starting.delete(missed));
+    if (generation.leaving) {
       await handle.terminate();
       return bound;
     }
-    crew.handles[index] = handle;
-    crew.undealt = undealt;
+    generation.handles[index] = handle;
+    generation.undealt = undealt;
     // What changed while it was starting was told to the others only.
-    const { config, routing } = crew.common;
+    const { config, routing } = generation.common;
     if (config !== given.config) void handle.order({ type: 'config', config });
     if (routing !== given.routing) void handle.order({ type: 'routing', routing });
     for (const order of missed) void handle.order(order);
     return bound;
   }
 
-  #blockFor(crew: Crew, index: number): SharedArrayBuffer {
-    const known = crew.blocks[index];
+  #blockFor(generation: Generation, index: number): SharedArrayBuffer {
+    const known = generation.blocks[index];
     if (known !== undefined) return known;
     const block = createCounterBlock();
-    crew.blocks[index] = block;
+    generation.blocks[index] = block;
     this.#totals.add(block);
     return block;
   }
 
-  #onDeath(crew: Crew, index: number, error: Error | null, livedMs: number, lastPauseMs: number): void {
-    crew.handles[index] = null;
-    if (crew.leaving) return;
+  #onDeath(
+    generation: Generation,
+    index: number,
+    error: Error | null,
+    livedMs: number,
+    lastPauseMs: number,
+  ): void {
+    generation.handles[index] = null;
+    if (generation.leaving) return;
     this.restarts++;
     this.#log.error(
       { worker: index, ...describeDeath(error), err: error ?? undefined, livedMs: Math.round(livedMs) },
@@ -159,33 +171,33 @@ export class Supervisor {
     const pauseMs = livedMs > STABLE_MS ? FIRST_PAUSE_MS : lastPauseMs;
     const nextPauseMs = Math.min(pauseMs * 2, LONGEST_PAUSE_MS);
     setTimeout(() => {
-      if (crew.leaving) return;
-      this.#startInTurn(crew, index, nextPauseMs).catch((cause: Error) =>
-        this.#onDeath(crew, index, cause, 0, nextPauseMs),
+      if (generation.leaving) return;
+      this.#startInTurn(generation, index, nextPauseMs).catch((cause: Error) =>
+        this.#onDeath(generation, index, cause, 0, nextPauseMs),
       );
     }, pauseMs);
   }
 
   /** Tells all workers; resolves with their answers. */
   broadcast(order: WorkerOrder): Promise<number[]> {
-    const crews = this.#crews();
+    const generations = this.#generations();
     // A worker listens before we hear of it, and what it then sends by a looping route must not
     // wait.
     if (order.type === 'leave-route')
-      for (const { starting } of crews) for (const missed of starting) missed.push(order);
-    const handles = crews.flatMap((crew) => crew.handles);
+      for (const { starting } of generations) for (const missed of starting) missed.push(order);
+    const handles = generations.flatMap((generation) => generation.handles);
     return Promise.all(handles.map((handle) => handle?.order(order) ?? 0));
   }
 
   /** New routing for all, and for workers yet to come. */
   async useRouting(routing: RoutingSpec): Promise<void> {
-    this.#crew.common = { ...this.#crew.common, routing };
+    this.#current.common = { ...this.#current.common, routing };
     await this.broadcast({ type: 'routing', routing });
   }
 
   /** New settings for all workers; some only take effect in a new worker and need replaceAll(). */
   async useConfig(config: Config): Promise<void> {
-    this.#crew.common = { ...this.#crew.common, config };
+    this.#current.common = { ...this.#current.common, config };
     await this.broadcast({ type: 'config', config });
   }
 
@@ -200,45 +212,45 @@ export class Supervisor {
     listen: readonly BoundAddress[],
     graceMs: number,
   ): Promise<readonly BoundAddress[]> {
-    const old = this.#crew;
-    const crew = createCrew({ ...old.common, ...change }, listen);
-    const canShare = crew.common.reusePort;
-    if (!canShare) await this.#drainCrew(old, graceMs);
-    this.#nextCrew = crew;
+    const old = this.#current;
+    const generation = createGeneration({ ...old.common, ...change }, listen);
+    const canShare = generation.common.reusePort;
+    if (!canShare) await this.#drainGeneration(old, graceMs);
+    this.#next = generation;
     try {
-      await this.#startCrew(crew);
+      await this.#startGeneration(generation);
     } catch (error) {
-      this.#nextCrew = null;
-      await this.#drainCrew(crew, 0);
+      this.#next = null;
+      await this.#drainGeneration(generation, 0);
       if (!canShare) {
-        this.#crew = createCrew(old.common, old.listen);
-        await this.#startCrew(this.#crew);
+        this.#current = createGeneration(old.common, old.listen);
+        await this.#startGeneration(this.#current);
       }
       // New ones that did start had attached a program for their number.
       await this.broadcast({ type: 'deal' });
       throw error;
     }
-    this.#nextCrew = null;
-    this.#crew = crew;
-    if (canShare) await this.#drainCrew(old, graceMs);
-    return crew.listen;
+    this.#next = null;
+    this.#current = generation;
+    if (canShare) await this.#drainGeneration(old, graceMs);
+    return generation.listen;
   }
 
-  /** Lets the workers of a crew finish what is in flight, stops them and keeps their counts. */
-  async #drainCrew(crew: Crew, graceMs: number): Promise<void> {
-    crew.leaving = true;
-    await this.#retireCrew(crew);
-    await Promise.all(crew.handles.map((handle) => handle?.drain(graceMs)));
-    for (const [index, block] of crew.blocks.splice(0).entries()) {
+  /** Lets a generation finish what is in flight, stops its workers and keeps their counts. */
+  async #drainGeneration(generation: Generation, graceMs: number): Promise<void> {
+    generation.leaving = true;
+    await this.#retireGeneration(generation);
+    await Promise.all(generation.handles.map((handle) => handle?.drain(graceMs)));
+    for (const [index, block] of generation.blocks.splice(0).entries()) {
       this.#pastQueries[index] = (this.#pastQueries[index] ?? 0) + queriesIn(block);
       this.#totals.retire(block);
     }
   }
 
-  /** The sockets leave their groups in the same order on every address (Crew.turn). */
-  async #retireCrew(crew: Crew): Promise<void> {
-    if (crew.common.deal === null) return;
-    for (const handle of crew.handles) {
+  /** The sockets leave their groups in the same order on every address (Generation.turn). */
+  async #retireGeneration(generation: Generation): Promise<void> {
+    if (generation.common.deal === null) return;
+    for (const handle of generation.handles) {
       if (handle === null) continue;
       await Promise.race([handle.order({ type: 'retire' }), sleep(TURN_MS, undefined, { ref: false })]);
     }
@@ -246,9 +258,9 @@ export class Supervisor {
 
   /** Lets all workers finish what is in flight, then ends them. */
   async drain(graceMs: number): Promise<void> {
-    this.#crew.leaving = true;
-    await this.#retireCrew(this.#crew);
-    await Promise.all(this.#crew.handles.map((handle) => handle?.drain(graceMs)));
+    this.#current.leaving = true;
+    await this.#retireGeneration(this.#current);
+    await Promise.all(this.#current.handles.map((handle) => handle?.drain(graceMs)));
   }
 }
 
@@ -270,7 +282,7 @@ function describeDeath(error: Error | null): { reason: string; remedy: string } 
   return { reason: error === null ? 'exit' : 'exception', remedy: report };
 }
 
-function createCrew(common: CommonStart, listen: readonly BoundAddress[]): Crew {
+function createGeneration(common: CommonStart, listen: readonly BoundAddress[]): Generation {
   return {
     common,
     listen,

@@ -56,7 +56,7 @@ export const tag: FuzzTarget = {
     }
     // The input as it is, at any length.
     const raw = shared.read(input, 0, input.length, nowMs, said);
-    check(raw === TagVerdict.none || raw === TagVerdict.foreign, 'bytes of a stranger are believed');
+    check(raw === TagVerdict.none || raw === TagVerdict.foreign, 'bytes of another server are believed');
     check(alone.read(changed, 0, TAG_LENGTH, nowMs, said) !== TagVerdict.ring, 'a ring without a shared key');
     return verdict | (sender << 3) | (raw << 5) | (differs ? 0 : 256);
   },

@@ -1,6 +1,6 @@
 """systemd's side of Type=notify and of socket activation, for a service started by it: opens the sockets, hands them over,
 reads the notices. usage: supervise.py NOTIFY_PATH PROGRAM ARG...; prints a JSON line per event; takes commands on standard
-input: start, a signal's name, quit. The service is started anew with the same sockets by another start."""
+input: start, a signal's name, quit. Another start starts the service again with the same sockets."""
 import ctypes
 import fcntl
 import json

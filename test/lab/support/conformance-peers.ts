@@ -4,7 +4,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { today } from '../../../bench/compare/today.ts';
-import { type Forwarder, STRANGER } from '../../conformance/forwarder.ts';
+import { DENIED_CLIENT, type Forwarder } from '../../conformance/forwarder.ts';
 import { type Stage, TLS_NAME, ZONES, type Zone } from '../../conformance/stage.ts';
 import { freePort } from '../../kit/free-port.ts';
 import { scratchDirectory } from '../../kit/scratch-directory.ts';
@@ -54,7 +54,7 @@ async function startUnboundPeer(stage: Stage): Promise<Peer> {
   directory: "${directory}"
   interface: 127.0.0.1@${port}
   access-control: 127.0.0.0/8 allow_snoop
-  access-control: ${STRANGER}/32 refuse
+  access-control: ${DENIED_CLIENT}/32 refuse
   do-daemonize: no
   use-syslog: no
   logfile: ""
@@ -99,7 +99,7 @@ async function startDnsdistPeer(stage: Stage): Promise<Peer> {
   const lines = [
     `setLocal("127.0.0.1:${port}", {maxInFlight=100})`,
     'setSecurityPollSuffix("")',
-    `setACL({"127.0.0.0/8", "!${STRANGER}/32"})`,
+    `setACL({"127.0.0.0/8", "!${DENIED_CLIENT}/32"})`,
     'setTCPRecvTimeout(3)',
     'setStaleCacheEntriesTTL(30)',
   ];

@@ -38,7 +38,7 @@ const addressesOf = async (unloop: UnloopProcess) =>
   (await upstreamsOf(unloop)).map(({ address }) => address);
 
 describe('discovery.root with the files of systemd-resolved', () => {
-  it('replaces the stub, and says by what, from where and how to mend it for good', async () => {
+  it('replaces the stub, and says by what, from where and how to fix it for good', async () => {
     const unloop = await startUnloop({ config: config(await resolvedNode('192.0.2.1', '192.0.2.2')) });
     const found = { transport: 'udp', zones: ['.'], source: REAL, replaces: '127.0.0.53:53' };
     expect(await upstreamsOf(unloop)).toMatchObject([

@@ -51,7 +51,7 @@ it('does not start with a debugger in production, however it was asked for', asy
   expect(unloop.stderr).toMatch(/^ {2}cure: Remove --inspect .*NODE_OPTIONS/m);
 });
 
-it('closes a debugger that a signal opened before it was heeded', async () => {
+it('closes a debugger that a signal opened before it was handled', async () => {
   // What Node.js does on SIGUSR1 while it is still loading the program.
   const opener = join(mkdtempSync(join(tmpdir(), 'unloop-debugger-')), 'open.cjs');
   onTestFinished(() => rmSync(dirname(opener), { recursive: true }));

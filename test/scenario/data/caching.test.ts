@@ -1,4 +1,4 @@
-// What is cached, for how long and for whom, and what never is.
+// What is cached, for how long and for which clients, and what never is.
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { closeConnection } from '../../kit/actions.ts';
 import { answer, nxdomain, servfail, truncated } from '../../kit/answers.ts';

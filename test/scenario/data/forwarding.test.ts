@@ -54,10 +54,10 @@ describe.each(SOCKETS)('forwarding over the $socket', ({ native }) => {
     it('adds OPT where the query had it, and only there (RFC 6891 §6.1.1)', async () => {
       for (const round of ['from the upstream', 'from the cache']) {
         const bare = await ask(f.port, { name: name('opt'), edns: false });
-        const dressed = await ask(f.port, { name: name('opt'), udpSize: 4096 });
+        const withOpt = await ask(f.port, { name: name('opt'), udpSize: 4096 });
         expect(bare.opt, round).toBeNull();
-        expect(dressed.opt, round).toMatchObject({ udpSize: 1232, dnssecOk: false });
-        expect(dressed.answers, round).toHaveLength(1);
+        expect(withOpt.opt, round).toMatchObject({ udpSize: 1232, dnssecOk: false });
+        expect(withOpt.answers, round).toHaveLength(1);
       }
     });
 
