@@ -1,5 +1,5 @@
 // Peer records (PEER_WORDS in datagram-socket.ts) from and to text: for node-socket, access lists,
-// upstream addresses and logs. Only copyPeer is for the hot path.
+// upstream addresses and logs. Only copyPeer and isMappedIpv4 are for the hot path.
 import { isIPv4, isIPv6 } from 'node:net';
 import { endianness, networkInterfaces } from 'node:os';
 import { PEER_WORDS } from './datagram-socket.ts';
@@ -65,6 +65,22 @@ export function isLoopbackPeer(words: Int32Array, offset: number): boolean {
   if (peerFamily(words, offset) === 4) return peerAddressByte(words, offset, 0) === 127;
   for (let i = 0; i < 15; i++) if (peerAddressByte(words, offset, i) !== 0) return false;
   return peerAddressByte(words, offset, 15) === 1;
+}
+
+/** The third word of ::ffff:0:0/96, in the byte order of peer words. */
+const MAPPED_WORD = new Int32Array(Uint8Array.of(0, 0, 0xff, 0xff).buffer)[0]!;
+
+/**
+ * Whether the remote end is an IPv4 address in IPv6's clothes (::ffff:a.b.c.d), as on a dual-stack
+ * socket: its fourth word is then the address.
+ */
+export function isMappedIpv4(words: Int32Array, offset: number): boolean {
+  return (
+    words[offset + REMOTE_WORD + 2] === MAPPED_WORD &&
+    words[offset + REMOTE_WORD] === 0 &&
+    words[offset + REMOTE_WORD + 1] === 0 &&
+    peerFamily(words, offset) === 6
+  );
 }
 
 /** Address family of the remote end: 4 or 6. */

@@ -3,7 +3,7 @@
 // So without an allow list only this machine and networks that cannot be reached from the Internet
 // are served.
 import { PEER_WORDS } from '../io/datagram-socket.ts';
-import { copyPeer, formatPeerAddress, parsePeer } from '../io/peer.ts';
+import { copyPeer, formatPeerAddress, isMappedIpv4, parsePeer } from '../io/peer.ts';
 import { Drop } from '../metrics/counters.ts';
 import type { ClientQuery } from './client-query.ts';
 import type { ClientRates } from './client-rates.ts';
@@ -91,17 +91,10 @@ export class ClientGate {
   }
 }
 
-/** The third word of ::ffff:0:0/96, in the byte order of peer words. */
-const MAPPED_WORD = new Int32Array(Uint8Array.of(0, 0, 0xff, 0xff).buffer)[0]!;
-
 function isIn(networks: readonly NetworkWords[], peers: Int32Array, offset: number): boolean {
   // On a dual-stack socket (as systemd opens them) an IPv4 client is ::ffff:a.b.c.d. The other
   // words of an IPv4 network's mask are 0.
-  const isMapped =
-    peers[offset]! >>> 16 === 6 &&
-    peers[offset + 1] === 0 &&
-    peers[offset + 2] === 0 &&
-    peers[offset + 3] === MAPPED_WORD;
+  const isMapped = isMappedIpv4(peers, offset);
   const family = isMapped ? 4 : peers[offset]! >>> 16;
   const first = peers[isMapped ? offset + 4 : offset + 1]!;
   for (let i = 0; i < networks.length; i++) {
