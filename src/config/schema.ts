@@ -324,6 +324,6 @@ export const SETTINGS: readonly Setting[] = [
     reload: 'live',
     default: false,
     description:
-      'Start even if another unloop of the same user has the listen addresses open, and follow it: UDP queries go to it until it exits (with one worker each, they are shared). For replacing a process without a gap.',
+      'Start even if another unloop of the same user has the listen addresses open, and follow it: UDP queries go to it until it exits (the new one shares them at once if it has more workers, or if both have one). For replacing a process without a gap.',
   },
 ];
