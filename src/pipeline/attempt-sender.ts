@@ -61,7 +61,10 @@ export class AttemptSender {
       this.domains.spendCheck(lessonKeyOf(flight, slot), flight.clientHash, this.#clock.nowMs);
     }
     flight.triedMask |= 1 << index;
-    if (flight.attemptCount === 0) this.#sendTrialAlongside(flight, index);
+    if (flight.attemptCount === 0) {
+      flight.zone!.selection.passTurn(index);
+      this.#sendTrialAlongside(flight, index);
+    }
     this.#sendOne(flight, step);
   }
 

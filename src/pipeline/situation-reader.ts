@@ -1,6 +1,6 @@
 // Reads what the retry policy decides on (situation.ts): from the flight, from what all threads
 // know of the upstreams, and from what this one has learned about their domains. Belongs to
-// forward-path. It decides nothing, and changes nothing but the turn of a round robin.
+// forward-path. It decides nothing and changes nothing.
 import { type DomainLessons, lessonKey } from '../upstream/domain-lessons.ts';
 import { UNSENT_ID } from '../upstream/exchange.ts';
 import { type SharedUpstreamState, UpstreamState } from '../upstream/shared-state.ts';

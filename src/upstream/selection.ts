@@ -57,7 +57,7 @@ export class Selection {
    * The upstream to ask next, or −1 when none is usable: not down, not quarantined, not tried yet
    * (bit i of triedMask). The caller sets the bit. A suspect one is asked only when there is no
    * other: an answer clears it within moments. That a question came to nothing says nothing here:
-   * whoever owns a name could steer everybody's queries by it.
+   * whoever owns a name could steer everybody's queries by it. Nobody's turn passes by this alone.
    */
   pick(triedMask: number): number {
     this.#survey();
@@ -65,6 +65,11 @@ export class Selection {
     if (usable === 0) return -1;
     const plain = usable & ~this.#suspect;
     return this.#choose(plain === 0 ? usable : plain);
+  }
+
+  /** A question starts with upstream `index`: by roundRobin, the next question starts after it. */
+  passTurn(index: number): void {
+    this.#turn = (index + 1) % this.#count;
   }
 
   /**
@@ -154,9 +159,7 @@ export class Selection {
   #pickNext(mask: number): number {
     // The upstreams at or after the turn, else from the start.
     const ahead = mask & ~((1 << this.#turn) - 1);
-    const index = lowestBit(ahead === 0 ? mask : ahead);
-    this.#turn = (index + 1) % this.#count;
-    return index;
+    return lowestBit(ahead === 0 ? mask : ahead);
   }
 
   #pickFastest(mask: number): number {

@@ -5,6 +5,7 @@ import { RandomPool } from '../../src/base/random.ts';
 import { TimerWheel } from '../../src/base/timer-wheel.ts';
 import { WordBytes } from '../../src/base/word-bytes.ts';
 import { MessageCache } from '../../src/cache/message-cache.ts';
+import type { Policy } from '../../src/config/config.ts';
 import { PEER_WORDS } from '../../src/io/datagram-socket.ts';
 import { parsePeer } from '../../src/io/peer.ts';
 import { LoopDetector } from '../../src/loop/detector.ts';
@@ -147,6 +148,8 @@ export class FakeClient implements ReplySink {
 export interface FixtureOptions {
   readonly maxInFlight?: number;
   readonly zones?: readonly (readonly [suffix: string, upstreams: readonly FakeUpstream[]])[];
+  /** How each zone chooses among its upstreams. Default: sequential. */
+  readonly policy?: Policy;
   readonly keys?: LoopKeyMaterial;
   /** Another worker of the same process. */
   readonly sharesWith?: PipelineFixture;
@@ -180,10 +183,12 @@ export class PipelineFixture {
   readonly stumbles: { slot: number; marks: number; domain: string }[] = [];
   /** In force since route(). */
   zones = NO_ZONES;
+  readonly #policy: Policy;
   readonly #peers = new Int32Array(PEER_WORDS);
 
   constructor(options: FixtureOptions = {}) {
     const { clock, wheel, counters, cache, state } = this;
+    this.#policy = options.policy ?? 'sequential';
     this.keys = options.keys ?? options.sharesWith?.keys ?? createKeyMaterial('', 'default');
     this.sentQuestions = new SentQuestions(options.sharesWith?.sentQuestions.buffer);
     const { keys: material, sentQuestions } = this;
@@ -218,7 +223,7 @@ export class PipelineFixture {
       zones.map(([suffix, upstreams], i) => {
         const slots = upstreams.map((upstream) => upstream.slot);
         const routeSlots = slots.map((slot) => i * 10 + slot);
-        const selection = new Selection('sequential', slots, routeSlots, state, new RandomPool());
+        const selection = new Selection(this.#policy, slots, routeSlots, state, new RandomPool());
         const all = upstreams as unknown as Upstream[];
         return new Zone({
           suffix,

@@ -238,6 +238,33 @@ describe('messages about one question', () => {
   });
 });
 
+describe('by roundRobin', () => {
+  const nxdomain = (message: Uint8Array) => {
+    message[3] = 3;
+    return message;
+  };
+
+  it.each([
+    ['answered', undefined],
+    ['denied', nxdomain],
+    ['truncated', truncated],
+  ])('questions start with each upstream in turn, also those that are %s', (_, change) => {
+    const upstreams = [new FakeUpstream(1), new FakeUpstream(2)];
+    const f = new PipelineFixture({ zones: [['.', upstreams]], policy: 'roundRobin' });
+    const starts = Array.from({ length: 6 }, (__, i) => {
+      f.ask(testQuery(`n${i}.example`).bytes);
+      const first = upstreams.find(({ inFlight }) => inFlight > 0)!;
+      for (let upstream = first as typeof first | undefined; upstream !== undefined; ) {
+        upstream.reply(change);
+        upstream = upstreams.find(({ inFlight }) => inFlight > 0);
+      }
+      return first.slot;
+    });
+    expect(starts).toEqual([1, 2, 1, 2, 1, 2]);
+    expect(f.client.answers).toHaveLength(6);
+  });
+});
+
 describe('a question that was missed', () => {
   it('is repeated over TCP', () => {
     const { upstream, f } = start();

@@ -70,9 +70,23 @@ describe('Selection', () => {
 
   it('by roundRobin: goes round, over those that are usable', () => {
     const selection = create('roundRobin', 4);
-    expect(picks(selection, 5)).toEqual([0, 1, 2, 3, 0]);
+    const starts = (times: number) =>
+      Array.from({ length: times }, () => {
+        const index = selection.pick(0);
+        selection.passTurn(index);
+        return index;
+      });
+    expect(starts(5)).toEqual([0, 1, 2, 3, 0]);
     down(2);
-    expect(picks(selection, 4)).toEqual([1, 3, 0, 1]);
+    expect(starts(4)).toEqual([1, 3, 0, 1]);
+  });
+
+  it('by roundRobin: to look for another one passes no turn', () => {
+    const selection = create('roundRobin', 3);
+    expect(picks(selection, 2)).toEqual([0, 0]);
+    selection.passTurn(0);
+    expect(picks(selection, 2, 1 << 1)).toEqual([2, 2]);
+    expect(selection.pick(0)).toBe(1);
   });
 
   it('by sequential: keeps to the first while it is usable', () => {
