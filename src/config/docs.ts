@@ -4,6 +4,9 @@ import { Document, isSeq, visit } from 'yaml';
 import { SETTINGS } from './schema.ts';
 import type { Setting } from './setting.ts';
 
+/** Columns of a line of the page. */
+const MAX_COLUMNS = 100;
+
 /** The text of docs/configuration.md. */
 export function renderConfigurationPage(): string {
   const sections = [INTRODUCTION, SYNTAX, '## Settings'];
@@ -14,19 +17,21 @@ export function renderConfigurationPage(): string {
 const INTRODUCTION = `<!-- Generated from src/config/schema.ts by \`npm run docs\`: change it there. -->
 # Configuration
 
-\`unloop run --config FILE\` reads one YAML file; without it, \`UNLOOP_CONFIG\` names the file; without both, the defaults
-hold. Every setting has a default, so an empty file is a good one. What is set later wins: default, file, environment,
-flag. \`--zone\` replaces the zone of the same suffix and leaves the others; the other flags replace the whole setting.
+\`unloop run --config FILE\` reads one YAML file; without it, \`UNLOOP_CONFIG\` names the file; without
+both, the defaults hold. Every setting has a default, so an empty file is a good one. What is set
+later wins: default, file, environment, flag. \`--zone\` replaces the zone of the same suffix and
+leaves the others; the other flags replace the whole setting.
 
-\`unloop check --config FILE\` says \`FILE:LINE:COL: message\` for every fault, and with \`--print\` the configuration that
-would be in force. An editor that knows YAML schemas completes and checks the file with this first line:
+\`unloop check --config FILE\` says \`FILE:LINE:COL: message\` for every fault, and with \`--print\` the
+configuration that would be in force. An editor that knows YAML schemas completes and checks the
+file with this first line:
 
 \`\`\`yaml
 # yaml-language-server: $schema=./unloop.schema.json
 \`\`\`
 
-On SIGHUP, and when the file changes, it is read again. A faulty one is refused: the running configuration stays, the log
-says why once, and \`unloop_reloads_total{result="failed"}\` counts it.
+On SIGHUP, and when the file changes, it is read again. A faulty one is refused: the running
+configuration stays, the log says why once, and \`unloop_reloads_total{result="failed"}\` counts it.
 
 Each setting says what a reload does with a changed value:
 
@@ -61,9 +66,23 @@ function describe(setting: Setting): string {
   if (setting.environment !== undefined) facts.push(`Environment: \`${setting.environment}\`.`);
   facts.push(`Reload: ${setting.reload}.`);
   if (setting.secret === true) facts.push('Masked wherever the configuration is shown.');
-  const lines = [`### ${setting.path.replace('*', 'SUFFIX')}`, '', setting.description, '', facts.join(' ')];
+  const heading = `### ${setting.path.replace('*', 'SUFFIX')}`;
+  const lines = [heading, '', wrap(setting.description), '', wrap(facts.join(' '))];
   if (setting.example !== undefined) lines.push('', '```yaml', exampleYaml(setting), '```');
   return lines.join('\n');
+}
+
+/** Breaks a paragraph into lines of at most MAX_COLUMNS; what stands in backticks stays whole. */
+function wrap(paragraph: string): string {
+  const lines: string[] = [];
+  let line = '';
+  for (const word of paragraph.match(/(?:`[^`]*`|[^\s`])+/g) ?? []) {
+    if (line !== '' && line.length + 1 + word.length > MAX_COLUMNS) {
+      lines.push(line);
+      line = word;
+    } else line += line === '' ? word : ` ${word}`;
+  }
+  return [...lines, line].join('\n');
 }
 
 /** The example, at its position in the file. */

@@ -41,9 +41,25 @@ function isLongComment(line: string): boolean {
   return !/biome-ignore|https?:\/\/|[─│┊▶◀┌└|]|\S {3}/.test(line);
 }
 
+/** Long lines of a document's prose: not of tables, code, links and what a test writes. */
+function longProseOf(text: string): string[] {
+  let isCode = false;
+  return text.split('\n').filter((line) => {
+    if (line.trimStart().startsWith('```')) isCode = !isCode;
+    return !isCode && line.length > MAX_COLUMNS && !/^\s*\||https?:\/\/|^ *`[^`]*`$|Instead: /.test(line);
+  });
+}
+
 describe('prose', () => {
   it(`of a comment has at most ${MAX_COLUMNS} columns`, () => {
     expect(placesOf(sources, isLongComment)).toEqual([]);
+  });
+
+  it(`of a document has at most ${MAX_COLUMNS} columns`, () => {
+    const places = pages.flatMap((path) =>
+      longProseOf(readRepositoryFile(path)).map((line) => `${path}: ${line.slice(0, 80)}`),
+    );
+    expect(places).toEqual([]);
   });
 
   it('has none of the words that the glossary retired', () => {
@@ -58,6 +74,8 @@ describe('prose', () => {
   it('would be caught otherwise', () => {
     expect(isLongComment(`  // ${'x'.repeat(100)}`)).toBe(true);
     expect(isLongComment(`  const a = '${'x'.repeat(100)}';`)).toBe(false);
+    const long = 'x'.repeat(101);
+    expect(longProseOf(`${long}\n| ${long}\n\`\`\`\n${long}\n\`\`\``)).toEqual([long]);
     expect(RETIRED[0]!.word.test('three octets')).toBe(true);
   });
 });

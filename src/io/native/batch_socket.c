@@ -20,7 +20,8 @@ enum { FAMILY_AND_PORT = 0, REMOTE = 1, SCOPE = 5, INTERFACE = 6, LOCAL = 7 };
 
 // ─── Sending ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
-// Appends one control item to a header whose controls are kept in `control`.
+// Appends one control item to a header whose controls are kept in `control`. Six parameters: four
+// of them are the item (cmsg(3)).
 static void add_control(struct msghdr *header, Control *control, int level, int type, const void *data, size_t size) {
   if (header->msg_control == NULL) {
     memset(control, 0, sizeof *control);
@@ -137,6 +138,8 @@ static void add_segment(Thread *thread, struct msghdr *header, int slot) {
 //
 // With all of one length that is one header; with all of different lengths half as many as there
 // are datagrams.
+//
+// Six parameters: which datagrams (place, count), and the memory for them (position, vectors).
 static void prepare_send(Thread *thread, const Socket *socket, int place, int count, int position, struct iovec *vectors) {
   struct msghdr *header = &thread->send_headers[position].msg_hdr;
   *header = (struct msghdr){.msg_iov = vectors};
