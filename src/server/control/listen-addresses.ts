@@ -14,8 +14,8 @@ export function listenOf(config: Config, inherited: readonly BoundAddress[]): re
 
 /**
  * The same, for the first worker: what neither we nor the process that we follow hold must be free.
- * An address that shares a port with one of ours cannot be claimed, as it would be taken for
- * somebody else's.
+ * An address that shares a port with one of ours, or with one before it in the list, cannot be
+ * claimed, as it would be taken for somebody else's.
  */
 export function claimed(
   config: Config,
@@ -23,15 +23,21 @@ export function claimed(
   held: readonly BoundAddress[],
 ): readonly BoundAddress[] {
   if (inherited.length > 0 || config.takeOver) return listenOf(config, inherited);
-  return config.listen.map((address) => ({
-    ...address,
-    claim: !held.some((own) => overlaps(own, address)),
-  }));
+  return config.listen.map((address, i) => {
+    const ours = [...held, ...config.listen.slice(0, i)];
+    return { ...address, claim: !ours.some((own) => overlaps(own, address)) };
+  });
 }
 
+/** Whether they conflict. Our IPv6 sockets take no IPv4, and with port 0 each gets a free port. */
 function overlaps(own: BoundAddress, other: BoundAddress): boolean {
   const isWildcard = ({ host }: BoundAddress) => host === '0.0.0.0' || host === '::';
-  return own.port === other.port && (own.host === other.host || isWildcard(own) || isWildcard(other));
+  return (
+    own.port === other.port &&
+    own.port !== 0 &&
+    own.host.includes(':') === other.host.includes(':') &&
+    (own.host === other.host || isWildcard(own) || isWildcard(other))
+  );
 }
 
 /** Socket activation. Each worker needs a descriptor of its own, which only the addon can make. */

@@ -191,6 +191,22 @@ describe.runIf(canDeal)('names dealt to workers', () => {
     expect(await unloop.stop()).toBe(0);
   });
 
+  it.each([
+    ['127.0.0.1', '0.0.0.0'],
+    ['0.0.0.0', '127.0.0.1'],
+  ])('%s and %s on one port', { timeout: 60_000 }, async (...hosts) => {
+    const upstream = await upstreamDoing((query) => answer(query, { ttl: 3600 }));
+    const port = await freePort();
+    const listen = hosts.map((host) => `${host}:${port}`);
+    const unloop = await startUnloop({
+      config: { listen, workers: 3, upstreams: [upstream.text], loop: QUIET_LOOP },
+    });
+    const clients = [...(await openClients(port, 4)), ...(await openClients(port, 4, '127.0.0.2'))];
+    await expectOneHome(unloop, upstream, clients);
+    for (const client of clients) client.close();
+    expect(await unloop.stop()).toBe(0);
+  });
+
   it('a worker that dies under load takes with it what it had in flight, and nothing else', {
     timeout: 60_000,
   }, async () => {

@@ -29,12 +29,28 @@ describe('claimed', () => {
   it.each([
     ['127.0.0.1', 53, false],
     ['0.0.0.0', 53, false],
-    ['::', 53, false],
+    ['::', 53, true],
     ['127.0.0.2', 53, true],
     ['127.0.0.1', 54, true],
     ['0.0.0.0', 54, true],
   ])('beside our own %s:%d: %s', (host, port, claim) => {
     expect(claimed(config(), [], [{ host, port }])[0]!.claim).toBe(claim);
+  });
+
+  it.each([
+    ['0.0.0.0:53 127.0.0.1:53', [true, false]],
+    ['127.0.0.1:53 0.0.0.0:53', [true, false]],
+    ['127.0.0.1:53 127.0.0.2:53 0.0.0.0:53', [true, true, false]],
+    ['0.0.0.0:53 :::53', [true, true]],
+    ['::1:53 :::53', [true, false]],
+    ['0.0.0.0:53 127.0.0.1:54', [true, true]],
+    ['0.0.0.0:0 127.0.0.1:0', [true, true]],
+  ])('an address that overlaps with one before it is not claimed: %s', (texts, claims) => {
+    const listen = texts.split(' ').map((text) => {
+      const colon = text.lastIndexOf(':');
+      return { host: text.slice(0, colon), port: Number(text.slice(colon + 1)) };
+    });
+    expect(claimed(config({ listen }), [], []).map(({ claim }) => claim)).toEqual(claims);
   });
 
   it('does not claim every address of a port that we hold one of', () => {
