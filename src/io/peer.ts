@@ -1,5 +1,5 @@
-// Peer records (PEER_WORDS in datagram-socket.ts) from and to text: for node-socket, access lists,
-// upstream addresses and logs. Only copyPeer and isMappedIpv4 are for the hot path.
+// Peer records (PEER_WORDS in datagram-socket.ts): copied, compared, hashed, and from and to text.
+// Text is for node-socket, access lists, addresses of upstreams and logs, not for the hot path.
 import { isIPv4, isIPv6 } from 'node:net';
 import { endianness, networkInterfaces } from 'node:os';
 import { PEER_WORDS } from './datagram-socket.ts';

@@ -1,6 +1,7 @@
 // What happens when one of our own queries comes back (loop/detector.ts notices): it is answered at
 // once, and the query in flight that caused it is sent another way. The guard tells the main
-// thread, which decides about the route. Called by query-path for every query.
+// thread, which decides about the route. Called by query-path for every query, and by coalescer and
+// response-path where they see signs of a loop.
 import type { Clock } from '../base/clock.ts';
 import type { TimerWheel, WheelTimer } from '../base/timer-wheel.ts';
 import { formatPeer, hashAddress, isLoopbackPeer, sameAddress } from '../io/peer.ts';

@@ -1,6 +1,6 @@
-// The retry policy: what is done next about a pending query (docs/adr/0005-forwarding-manners.md).
-// Pure: facts in (Situation), the next step out (Step); no clock, no state, no I/O. Every row of it
-// is tested in test/pipeline/retry-policy.test.ts.
+// The retry policy: what is done next about a flight (docs/adr/0005-forwarding-manners.md). Pure:
+// facts in (Situation), the next step out (Step); no clock, no state, no I/O. Every row of it is
+// tested in test/pipeline/retry-policy.test.ts.
 //
 //   answered, negative ──▶ accept             (a doubtful negative answer is checked first)
 //   TC ──────────────────▶ same upstream, over TCP

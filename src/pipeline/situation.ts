@@ -74,7 +74,7 @@ export class ServerFacts {
   hasMismatch = false;
 }
 
-/** What happened to a pending query, and all that the next step depends on. */
+/** What happened to a flight, and all that the next step depends on. */
 export class Situation {
   outcome: Outcome = Outcome.none;
   nowMs = 0;

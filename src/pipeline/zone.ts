@@ -1,5 +1,5 @@
-// A zone: a name suffix, its upstreams, and how one of them is chosen. Zone 0 is the root:
-// everything else.
+// A zone: a name suffix, its upstreams, how one of them is chosen, and what is in flight for it.
+// Also the table that finds the zone of a name. Zone 0 is the root: everything else.
 import type { Selection } from '../upstream/selection.ts';
 import type { Upstream } from '../upstream/upstream.ts';
 import { EdeCode } from '../wire/codes.ts';

@@ -1,6 +1,6 @@
-// Why a connection toward an upstream did not come about, in words: the cause, then what cures it.
-// Used by stream-link; shown in the log, by /upstreams and by health checks. Listed in
-// docs/errors.md.
+// Why a connection toward an upstream did not come about, or broke, in words: the cause, then what
+// cures it. Used by stream-link, the HTTP clients and health checks; shown in the log, by
+// /upstreams and by health checks. Listed in docs/errors.md.
 import type { PeerCertificate } from 'node:tls';
 import type { StreamConnector } from './stream-connector.ts';
 

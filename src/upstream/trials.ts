@@ -1,6 +1,6 @@
 // Questions that upstreams are asked although they are down, so that a check which is never
 // answered (a firewall that drops it) cannot keep them out. Bounded, so that a dead server costs
-// little. One per worker; used by selection and forward-path.
+// little. One per worker, kept by attempt-sender; selection asks it which servers have room.
 import { MAX_UPSTREAMS } from '../base/slots.ts';
 
 /**

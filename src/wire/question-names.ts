@@ -1,9 +1,7 @@
-// We send QNAME with our own letter case (loop/case-pattern.ts), and only its copy in the
-// question is restored to the client's. Servers that do not compress (CoreDNS) repeat QNAME
-// as owner, with our letters; so do servers that build names from it (DNAME). Here
-// such names become pointers to the question, which has each client's own letters. Called once per
-// reply, before it is stored and sent out (RFC 1035 §4.1.4; RFC 3597 §4 on where RDATA may be
-// compressed).
+// Makes names in a reply that repeat QNAME, or its end, pointers to the question. Each client's
+// answer has its own letters there, whereas we sent ours (loop/case-pattern.ts): servers that do
+// not compress (CoreDNS), or build names from QNAME (DNAME), repeat those. Called once per reply,
+// before it is stored and sent out (RFC 1035 §4.1.4; RFC 3597 §4 on where RDATA may be compressed).
 //
 //   3 w W w 7 E x A m p l e 0     all of QNAME, or the end of it    ─▶  C0 0C
 //   3 f o o 7 E x A m p l e 0                                       ─▶  3 f o o C0 10

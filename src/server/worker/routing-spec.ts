@@ -1,5 +1,5 @@
 // What the main thread tells workers about zones and upstreams: plain data that crosses threads.
-// upstream-registry makes it, routing (below, in the worker) builds zones from it.
+// upstream-registry makes it, routing builds zones from it, in the worker.
 import type { Policy } from '../../config/config.ts';
 import type { UpstreamSpec } from '../../upstream/upstream.ts';
 
