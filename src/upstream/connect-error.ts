@@ -1,4 +1,4 @@
-// Why a connection toward an upstream did not come about, or broke, in words: the cause, then what
+// Why a connection toward an upstream could not be made, or broke, in words: the cause, then what
 // cures it. Used by stream-link, the HTTP clients and health checks; shown in the log, by
 // /upstreams and by health checks. Listed in docs/errors.md.
 import type { PeerCertificate } from 'node:tls';

@@ -8,15 +8,15 @@ export const FailureReason = {
   /** No reply in the owner's time (set by the owner, never by an exchange). */
   timeout: 0,
   /**
-   * No connection came about: ICMP unreachable, TCP refused, or no TCP or TLS handshake in time.
+   * No connection could be made: ICMP unreachable, TCP refused, or no TCP or TLS handshake in time.
    */
   unreachable: 1,
   /**
-   * A connection that stood was closed, broke or went silent, or a stream on it was reset, with the
+   * An open connection was closed, broke or went silent, or a stream on it was reset, with the
    * query unanswered.
    */
   closed: 2,
-  /** No connection came about: the TLS handshake failed, or the certificate was not accepted. */
+  /** No connection could be made: the TLS handshake failed, or the certificate was not accepted. */
   tls: 3,
   /** No free ID or socket, or too much in flight toward this upstream. */
   overload: 4,
@@ -37,8 +37,8 @@ export const FAILURE_REASON_NAMES = [
 ] as const;
 
 /**
- * Whether a failure says that the server could not be connected to. Any other one came over a
- * connection that stood: what the query provoked (a closed connection, a reset stream, an HTTP
+ * Whether a failure says that the server could not be connected to. Any other one came over an
+ * open connection: what the query provoked (a closed connection, a reset stream, an HTTP
  * error, bytes that are no DNS) says nothing about the server.
  */
 export function isConnectFailure(reason: FailureReason): boolean {

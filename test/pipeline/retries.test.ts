@@ -122,7 +122,7 @@ describe('a question over a stream', () => {
     expect(isTruncated(f.client.answers[0]!)).toBe(true);
   });
 
-  it('counts no message where no connection came about', () => {
+  it('counts no message where no connection could be made', () => {
     const { upstream, f } = start();
     f.ask(testQuery('no-tcp.example').bytes);
     const flight = attemptOf(upstream).flight!;
