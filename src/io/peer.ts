@@ -36,18 +36,32 @@ export function sameRemote(
   return true;
 }
 
-/** Whether two records have the same remote address; their ports and scopes may differ. */
+/**
+ * Whether two records have the same remote address; their ports and scopes may differ, and one may
+ * be IPv4 and the other the same mapped to IPv6.
+ */
 export function sameAddress(
   left: Int32Array,
   leftOffset: number,
   right: Int32Array,
   rightOffset: number,
 ): boolean {
-  if (left[leftOffset]! >> 16 !== right[rightOffset]! >> 16) return false;
+  if (peerFamily(left, leftOffset) !== peerFamily(right, rightOffset))
+    return (
+      isSameMapped(left, leftOffset, right, rightOffset) || isSameMapped(right, rightOffset, left, leftOffset)
+    );
   for (let i = REMOTE_WORD; i < SCOPE_WORD; i++) {
     if (left[leftOffset + i] !== right[rightOffset + i]) return false;
   }
   return true;
+}
+
+/** Whether the first is the second, an IPv4 address, mapped to IPv6. */
+function isSameMapped(mapped: Int32Array, mappedOffset: number, other: Int32Array, offset: number): boolean {
+  return (
+    isMappedIpv4(mapped, mappedOffset) &&
+    mapped[mappedOffset + REMOTE_WORD + 3] === other[offset + REMOTE_WORD]
+  );
 }
 
 /**

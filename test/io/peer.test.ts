@@ -107,5 +107,11 @@ describe('peer records', () => {
     expect(hashAddress(one, 0)).not.toBe(hashAddress(different, 0));
     expect(sameAddress(parsePeer('2001:db8::1', 53)!, 0, parsePeer('2001:db8::1', 54)!, 0)).toBe(true);
     expect(sameAddress(parsePeer('2001:db8::1', 53)!, 0, parsePeer('2001:db8::2', 53)!, 0)).toBe(false);
+    // As a dual-stack socket shows an IPv4 sender.
+    const mapped = parsePeer('::ffff:192.0.2.1', 9)!;
+    const plain = parsePeer('192.0.2.1', 53)!;
+    expect([sameAddress(mapped, 0, plain, 0), sameAddress(plain, 0, mapped, 0)]).toEqual([true, true]);
+    expect(sameAddress(mapped, 0, parsePeer('192.0.2.2', 53)!, 0)).toBe(false);
+    expect(sameAddress(parsePeer('::1:192.0.2.1', 53)!, 0, plain, 0)).toBe(false);
   });
 });
