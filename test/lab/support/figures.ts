@@ -70,24 +70,45 @@ export function record(scenario: Scenario, system: string, given: Figures): void
   if (process.env.UPDATE_GENERATED === '1') writeTable(all as Record<string, Record<string, Figures>>);
 }
 
+/** The table's columns, and which facts stand in each: the first that fits. */
+const COLUMNS: readonly { readonly title: string; readonly has: RegExp }[] = [
+  { title: 'first answer', has: /^first (?!query)/ },
+  { title: 'packets', has: /packet|queries at|over TCP| in all$/ },
+  { title: 'proof', has: /^proven|^no alarm|mistaken/ },
+  { title: 'other names', has: /^(cluster|cached|other) names/ },
+  { title: 'answers', has: /^/ },
+];
+const TITLES = ['first answer', 'answers', 'packets', 'proof', 'other names'];
+
+/** One row of the table: a scenario, a forwarder, and one kind of fact in each cell. */
+export function rowOf(scenario: string, system: string, facts: readonly string[]): string {
+  const cells = new Map<string, string[]>();
+  for (const fact of facts) {
+    const { title } = COLUMNS.find(({ has }) => has.test(fact))!;
+    const text = title === 'other names' ? fact : fact.replace(/^(first|then) (?!query)/, '');
+    cells.set(title, [...(cells.get(title) ?? []), text]);
+  }
+  const kinds = TITLES.map((title) => cells.get(title)?.join('; ') ?? '–');
+  return `| ${[scenario, system, ...kinds].join(' | ')} |`.replace(/^\| {2}\|/, '| |');
+}
+
+/** The facts of a scenario, one by one. */
+function factsOf({ answers, packets = '', note = '' }: Figures): string[] {
+  return [answers, packets, note]
+    .flatMap((part) => part.split(/; |, (?=then )/))
+    .filter((fact) => fact !== '');
+}
+
 function writeTable(all: Readonly<Record<string, Readonly<Record<string, Figures>>>>): void {
   if (!existsSync(DOCUMENT)) return;
-  const cell = (figures: Figures | undefined) =>
-    figures === undefined
-      ? '–'
-      : [figures.answers, figures.packets, figures.note]
-          .filter((part) => part !== undefined && part !== '')
-          .join('; ');
-  const rows = Object.entries(SCENARIOS).flatMap(([scenario, text]) => {
-    const row = all[scenario];
-    if (row === undefined) return [];
-    return `| ${text} | ${['unloop', 'CoreDNS', 'dnsmasq'].map((system) => cell(row[system])).join(' | ')} |`;
-  });
-  const table = [
-    '| scenario | unloop | CoreDNS with `loop` | dnsmasq with `--dns-loop-detect` |',
-    '|---|---|---|---|',
-    ...rows,
-  ].join('\n');
+  const rows = Object.entries(SCENARIOS).flatMap(([scenario, text]) =>
+    ['unloop', 'CoreDNS', 'dnsmasq'].flatMap((system) => {
+      const figures = all[scenario]?.[system];
+      return figures === undefined ? [] : [rowOf(system === 'unloop' ? text : '', system, factsOf(figures))];
+    }),
+  );
+  const titles = ['scenario', 'forwarder', ...TITLES];
+  const table = [`| ${titles.join(' | ')} |`, `|${'---|'.repeat(titles.length)}`, ...rows].join('\n');
   const text = readFileSync(DOCUMENT, 'utf8');
   const from = text.indexOf(BEGIN) + BEGIN.length;
   const to = text.indexOf(END);
