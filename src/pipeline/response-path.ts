@@ -92,14 +92,16 @@ export class ResponsePath implements ReplyOwner {
     this.#forward.dropAttempt(attempt);
     if (scanned.truncated && !attempt.isTrialAlongside) this.#noteTruncated(flight, attempt, bytes, length);
 
-    const step = this.#forward.decide(flight, attempt, scanned.truncated ? Outcome.truncated : outcome);
+    // Over a stream TC changes nothing about an error.
+    const isCut = scanned.truncated && !(attempt.overStream && isError(outcome));
+    const step = this.#forward.decide(flight, attempt, isCut ? Outcome.truncated : outcome);
     if (step.action === Action.accept) {
       this.#complete(flight, bytes, length, verdict === ScanVerdict.tooManyRecords);
       return true;
     }
     // A server that may have rejected the tags of earlier hops has not answered the question yet.
     const asksWithoutTags = step.action === Action.send && step.withoutTags;
-    const isFailure = scanned.truncated ? attempt.overStream : isError(outcome) && !asksWithoutTags;
+    const isFailure = isCut ? attempt.overStream : isError(outcome) && !asksWithoutTags;
     if (isFailure && !attempt.isTrialAlongside) this.#noteError(flight, attempt, slot, bytes);
     this.#forward.carryOut(flight, step);
     return true;

@@ -69,10 +69,10 @@ function afterTruncation(s: Situation, step: Step): void {
   const { server } = s;
   if (s.isTrialAlongside) sendUnlessAwaited(s, step);
   else if (s.overStream && s.isOpaque) step.action = Action.accept;
-  else if (s.overStream || !s.mayAsk) sendAnother(s, step);
-  else if (!server.wasAskedOverTcp) step.send(server.index, s.marks, true);
+  else if (s.overStream) sendAnother(s, step);
   else if (server.owesOverStream) step.action = Action.keep;
-  else sendAnother(s, step);
+  else if (server.wasAskedOverTcp || !s.mayAsk) sendAnother(s, step);
+  else step.send(server.index, s.marks, true);
 }
 
 /** FORMERR, SERVFAIL, REFUSED and the like. */

@@ -151,8 +151,8 @@ describe('a flight', () => {
     before.ask(testQuery(name).bytes);
     return (before.zones.root.upstreams[0] as unknown as FakeUpstream).last().bytes;
   };
-  const secondHop = () => {
-    const upstream = new FakeUpstream(1);
+  const secondHop = (transport: 'udp' | 'tcp' = 'udp') => {
+    const upstream = new FakeUpstream(1, transport);
     const keys = createKeyMaterial('shared by two hops', 'second');
     const f = new PipelineFixture({ zones: [['.', [upstream]]], keys });
     f.state.setAnsweredEdns(1);
@@ -189,6 +189,18 @@ describe('a flight', () => {
     expect(upstream.sent.map(({ bytes }) => tagsIn(bytes).length)).toEqual([2, 1]);
     upstream.reply();
     expect(f.client.rcodes).toEqual([0, 0]);
+  });
+
+  it('that fails so over a stream is asked again without them, TC or not', () => {
+    const { upstream, f } = secondHop('tcp');
+    f.ask(fromHopBefore('hops.example'));
+    upstream.reply((message) => {
+      message[3] = SERVFAIL;
+      return truncated(message);
+    });
+    expect(upstream.sent.map(({ bytes }) => tagsIn(bytes).length)).toEqual([2, 1]);
+    upstream.reply();
+    expect(f.client.rcodes).toEqual([NOERROR]);
   });
 
   it('that fails without them too is remembered, as the failure is the name’s', () => {

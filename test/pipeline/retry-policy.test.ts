@@ -154,6 +154,12 @@ describe('after TC', () => {
       'keep',
     ],
     [
+      'also when nothing more may be sent: its silence counts',
+      'ADR 5',
+      { server: { wasAskedOverTcp: true, owesOverStream: true }, outstanding: 1, messagesLeft: 0 },
+      'keep',
+    ],
+    [
       'if TCP has failed, another upstream is asked',
       'ADR 5',
       { server: { wasAskedOverTcp: true } },
