@@ -58,6 +58,8 @@ describe('hostile packets', () => {
         // The upstreams are in this process, which a busy machine may stop for a while: that shall
         // not take them out of use.
         forward: { healthCheck: { interval: '500ms', maxFails: 100 } },
+        // Attackers and honest client have one address: it would be sent to TCP for the flood.
+        limits: { perClientWaiting: 0 },
         cache: { maxEntries: 2000, maxBytes: '2MiB' },
       },
     });
