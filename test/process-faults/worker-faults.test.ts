@@ -7,10 +7,12 @@ import { startUnloop } from '../kit/unloop-process.ts';
 import { ManyClients, truth } from './many-clients.ts';
 
 it.each([
-  { fault: 'throw', reason: 'exception' },
-  { fault: 'hang', reason: 'hang' },
-  { fault: 'memory', reason: 'memory' },
-])('$fault: the other worker serves on, and another one takes its place', async ({ fault, reason }) => {
+  { fault: 'throw', reason: 'exception', says: 'as the test wants it' },
+  { fault: 'hang', reason: 'hang', says: '5000 ms' },
+  // Its own limit, and not V8's.
+  { fault: 'memory', reason: 'memory', says: 'more than the 384 MiB it may have' },
+])('$fault: the other worker serves on, and another one takes its place', async (example) => {
+  const { fault, reason, says } = example;
   const upstream = await startScriptedUpstream(truth);
   onTestFinished(() => upstream.close());
   const unloop = await startUnloop({
@@ -32,6 +34,7 @@ it.each([
   expect(during.right).toBeGreaterThan(0);
   const line = await unloop.waitForLog((entry) => entry.msg === 'a worker died and is replaced', 30_000);
   expect(line).toMatchObject({ level: 'error', reason });
+  expect(line.err).toMatchObject({ message: expect.stringContaining(says) });
   expect(line.remedy).toMatch(/\./);
 
   await unloop.waitForMetrics(

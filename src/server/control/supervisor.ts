@@ -4,6 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Log } from '../../base/log.ts';
 import type { Config } from '../../config/config.ts';
 import { Counter, type CounterTotals, createCounterBlock } from '../../metrics/counters.ts';
+import { OUT_OF_MEMORY } from '../worker/heap-limit.ts';
 import type { RoutingSpec } from '../worker/routing-spec.ts';
 import type { BoundAddress, FromWorker, WorkerOrder, WorkerStart } from '../worker/worker-channel.ts';
 import { dismissSpares, prepareWorkers, WorkerHandle, WorkerHangs } from '../worker/worker-handle.ts';
@@ -274,7 +275,7 @@ function describeDeath(error: Error | null): { reason: string; remedy: string } 
   const report =
     'Another worker replaces it automatically. This is a defect of unloop: report it with this line.';
   if (error instanceof WorkerHangs) return { reason: 'hang', remedy: report };
-  if ((error as NodeJS.ErrnoException | null)?.code === 'ERR_WORKER_OUT_OF_MEMORY') {
+  if ((error as NodeJS.ErrnoException | null)?.code === OUT_OF_MEMORY) {
     const remedy =
       'Another worker replaces it automatically. Lower forward.maxInFlight, or report it with this line.';
     return { reason: 'memory', remedy };

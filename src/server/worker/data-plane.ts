@@ -2,6 +2,7 @@
 // the orders of the main thread. worker.ts runs it.
 import { randomInt } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { getHeapStatistics } from 'node:v8';
 import { Clock } from '../../base/clock.ts';
 import { RandomPool } from '../../base/random.ts';
 import { TimerWheel } from '../../base/timer-wheel.ts';
@@ -14,6 +15,7 @@ import { ClientRates } from '../../pipeline/client-rates.ts';
 import { Pipeline, type PipelineSettings } from '../../pipeline/pipeline.ts';
 import { SharedUpstreamState } from '../../upstream/shared-state.ts';
 import { servedNetworks } from '../listen/client-networks.ts';
+import { checkHeap } from './heap-limit.ts';
 import { Heartbeat } from './heartbeat.ts';
 import { Listeners } from './listeners.ts';
 import { settingsFor } from './pipeline-settings.ts';
@@ -196,6 +198,7 @@ export class DataPlane {
 
   #publish(): void {
     this.#heartbeat.beat();
+    checkHeap(getHeapStatistics().used_heap_size);
     this.#clock.refresh();
     this.#counters.values[Counter.inFlight] = this.#pipeline.flights.live;
     this.listeners.publishCounters();

@@ -5,6 +5,7 @@ import { Worker } from 'node:worker_threads';
 import { UnloopError } from '../../base/errors.ts';
 import { nameTooFewOpenFiles } from '../../base/open-files.ts';
 import { listenError } from '../listen/listen-error.ts';
+import { HEAP_LIMIT_MIB } from './heap-limit.ts';
 import { HANG_MS, HeartbeatWatch, LOOK_MS } from './heartbeat.ts';
 import type { BoundAddress, FromWorker, ToWorker, WorkerOrder, WorkerStart } from './worker-channel.ts';
 
@@ -26,11 +27,6 @@ export interface Started {
 
 /** A worker that has not finished this long after its time hangs. */
 const DRAIN_PATIENCE_MS = 1000;
-/**
- * The heap that a worker may have: many times what it has with all its flights and waiters in use
- * (the cache lies outside of it). It dies alone when it wants more, and not the process.
- */
-const MAX_HEAP_MIB = 512;
 const ENTRY = new URL(`./worker${import.meta.url.slice(-3)}`, import.meta.url);
 
 /** What a worker died of that the main thread ended, as its event loop stood still. */
@@ -78,7 +74,7 @@ function forget(thread: Worker): void {
 setFlagsFromString('--no-memory-reducer');
 
 function createThread(): Worker {
-  return new Worker(ENTRY, { resourceLimits: { maxOldGenerationSizeMb: MAX_HEAP_MIB } });
+  return new Worker(ENTRY, { resourceLimits: { maxOldGenerationSizeMb: HEAP_LIMIT_MIB } });
 }
 
 function takeThread(): Worker {
