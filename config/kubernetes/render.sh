@@ -1,5 +1,5 @@
 #!/bin/sh
-# Renders the kustomize bases beside it from the chart. Run after a change of the chart; needs helm (HELM names it).
+# Renders the kustomize bases beside it from the chart, for Kubernetes 1.31 and later. Run after a change of the chart; needs helm (HELM names it).
 #   config/kubernetes/render.sh [TARGET DIRECTORY]
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
@@ -9,15 +9,18 @@ helm=${HELM:-helm}
 render() {
   mode=$1
   shift
-  "$helm" template unloop "$here/chart" --namespace kube-system --kube-version 1.30.0 \
+  "$helm" template unloop "$here/chart" --namespace kube-system --kube-version 1.31.0 \
     --set mode="$mode" --set clusterKey.existingSecret=unloop "$@" |
     sed -e '/^# Source: /d' -e '/app.kubernetes.io\/managed-by: /d'
 }
 
 mkdir -p "$target/sidecar" "$target/node-local" "$target/cluster-wide"
 render sidecar -s templates/config.yaml -s templates/metrics.yaml >"$target/sidecar/unloop.yaml"
-# The patch stands in a ConfigMap, indented by four.
-render sidecar -s templates/sidecar-patch.yaml |
-  sed -n -e '/^  patch.yaml: |/,$ { /^  patch.yaml: |/d; s/^    //; p; }' >"$target/sidecar/coredns-patch.yaml"
+# The patches stand in a ConfigMap, indented by four.
+render sidecar -s templates/sidecar-patch.yaml >"$target/sidecar/patches"
+sed -n -e '/^  patch.yaml: |/,/^  remove.yaml: |/ { /^  [a-z]*.yaml: |/d; s/^    //; p; }' \
+  "$target/sidecar/patches" >"$target/sidecar/coredns-patch.yaml"
+sed -n -e '1,/^  remove.yaml: |/d' -e 's/^    //; p' "$target/sidecar/patches" >"$target/sidecar/remove.yaml"
+rm "$target/sidecar/patches"
 render nodeLocal >"$target/node-local/unloop.yaml"
 render clusterWide >"$target/cluster-wide/unloop.yaml"

@@ -16,6 +16,8 @@ const KUBERNETES = fileURLToPath(new URL('../../../config/kubernetes/', import.m
 const CHART = join(KUBERNETES, 'chart');
 const EXAMPLE = join(import.meta.dirname, 'fixtures/sidecar');
 const RELEASES = ['1.25.0', '1.31.0', '1.37.0'];
+/** Those that the kustomizations are for. */
+const BASE_RELEASES = RELEASES.slice(1);
 const MODES = ['sidecar', 'nodeLocal', 'clusterWide'];
 
 let folder: string;
@@ -29,11 +31,19 @@ beforeAll(() => {
 }, 1_800_000);
 afterAll(() => rmSync(folder, { recursive: true }));
 
-function template(mode: string, ...values: string[]): { status: number | null; out: string; err: string } {
+interface Rendered {
+  readonly status: number | null;
+  readonly out: string;
+  readonly err: string;
+}
+
+const template = (mode: string, ...values: string[]) => templateFor(RELEASES.at(-1)!, mode, ...values);
+
+function templateFor(release: string, mode: string, ...values: string[]): Rendered {
   const flags = ['--set', `mode=${mode}`, ...values.flatMap((value) => ['--set', value])];
   const { status, stdout, stderr } = spawnSync(
     helm,
-    ['template', 'unloop', CHART, '--namespace', 'kube-system', '--kube-version', '1.31.0', ...flags],
+    ['template', 'unloop', CHART, '--namespace', 'kube-system', '--kube-version', release, ...flags],
     { encoding: 'utf8' },
   );
   return { status, out: stdout, err: stderr };
@@ -61,7 +71,8 @@ const kinds = (text: string) =>
 
 describe.each(MODES)('the chart as %s', (mode) => {
   it.each(RELEASES)('renders what Kubernetes %s takes', (release) => {
-    const { status, out, err } = template(
+    const { status, out, err } = templateFor(
+      release,
       mode,
       'serviceMonitor.enabled=true',
       'clusterWide.clusterIP=10.96.0.53',
@@ -85,6 +96,54 @@ describe.each(MODES)('the chart as %s', (mode) => {
     expect(out).toMatch(/clusterKeyFile: secrets\/cluster-key\n\s+maxHops: 4/);
     expect(kinds(out)).not.toContain('Secret');
     expect(out).toContain('name: keys');
+  });
+});
+
+describe('the patches of CoreDNS’s Deployment', () => {
+  // biome-ignore lint/suspicious/noExplicitAny: manifests.
+  const patches = (release: string, ...values: string[]): { patch: any; remove: any } => {
+    const manifest = parseAllDocuments(templateFor(release, 'sidecar', ...values).out)
+      .map((document) => document.toJS())
+      .find((candidate) => candidate?.metadata.name === 'unloop-coredns-patch');
+    const read = (key: string) => parseAllDocuments(manifest.data[key])[0]!.toJS().spec.template;
+    return { patch: read('patch.yaml'), remove: read('remove.yaml') };
+  };
+  const nameOf = ({ name }: { name: string }) => name;
+
+  it('make it a native sidecar where there are such, else a container after CoreDNS’s', () => {
+    const native = patches('1.29.0').patch.spec;
+    expect(native.initContainers).toMatchObject([{ name: 'unloop', restartPolicy: 'Always' }]);
+    expect(native.containers).toBeUndefined();
+    const old = patches('1.28.9').patch.spec;
+    expect(old.initContainers).toBeUndefined();
+    expect(old.containers.map(nameOf)).toEqual(['coredns', 'unloop']);
+    expect(patches('1.28.9', 'sidecar.native=true').patch.spec.initContainers).toHaveLength(1);
+    expect(patches('1.37.0', 'sidecar.native=false').patch.spec.containers).toHaveLength(2);
+  });
+
+  it.each(RELEASES)('take out again all that they put in (Kubernetes %s)', (release) => {
+    const values = ['podAnnotations.note=x', 'podLabels.team=y', 'imagePullSecrets[0].name=pull'];
+    const { patch, remove } = patches(release, ...values);
+    expect(patch.metadata).toEqual({
+      labels: { 'unloop/release': 'unloop', team: 'y' },
+      annotations: { note: 'x' },
+    });
+    expect(remove.metadata).toEqual({
+      labels: { 'unloop/release': null, team: null },
+      annotations: { note: null },
+    });
+    expect(patch.spec.imagePullSecrets).toEqual([{ name: 'pull' }]);
+    const deleted = (list: { name: string }[]) => list.map(({ name }) => ({ name, $patch: 'delete' }));
+    expect(remove.spec.volumes).toEqual(deleted(patch.spec.volumes));
+    const list = 'initContainers' in patch.spec ? 'initContainers' : 'containers';
+    expect(remove.spec[list]).toEqual([{ name: 'unloop', $patch: 'delete' }]);
+  });
+
+  it('mount directories of the node, and nothing that has to be there', () => {
+    const { volumes } = patches(RELEASES[0]!).patch.spec;
+    for (const { hostPath } of volumes.slice(1)) expect(hostPath.type).toBe('DirectoryOrCreate');
+    for (const source of volumes[0].projected.sources)
+      expect((source.configMap ?? source.secret).optional).toBe(true);
   });
 });
 
@@ -167,7 +226,7 @@ describe('the kustomizations', () => {
   ])('%s is valid', (_name, path, expected) => {
     const out = build(path);
     expect(kinds(out)).toEqual(expected);
-    for (const release of RELEASES) expect(validate(out, release)).toEqual({ faults: [], unknown: [] });
+    for (const release of BASE_RELEASES) expect(validate(out, release)).toEqual({ faults: [], unknown: [] });
   });
 
   it('put unloop into CoreDNS’s pod and leave CoreDNS as it was', () => {
@@ -178,14 +237,12 @@ describe('the kustomizations', () => {
         .find((manifest) => manifest?.kind === 'Deployment');
     const before = deployment(readFileSync(join(EXAMPLE, 'coredns.yaml'), 'utf8'));
     const after = deployment(build(EXAMPLE));
-    const names = (list: { name: string }[]) => list.map(({ name }) => name).sort();
-    expect(names(after.spec.template.spec.containers)).toEqual(['coredns', 'unloop']);
-    const withoutUnloop = structuredClone(after);
-    const pod = withoutUnloop.spec.template;
-    pod.spec.containers = pod.spec.containers.filter(({ name }: { name: string }) => name === 'coredns');
+    const pod = after.spec.template;
+    expect(pod.spec.initContainers).toMatchObject([{ name: 'unloop', restartPolicy: 'Always' }]);
+    delete pod.spec.initContainers;
     pod.spec.volumes = pod.spec.volumes.filter(({ name }: { name: string }) => !name.startsWith('unloop-'));
     delete pod.metadata.labels['unloop/release'];
-    expect(withoutUnloop).toEqual(before);
+    expect(after).toEqual(before);
   });
 
   it('are what the chart renders today (config/kubernetes/render.sh)', () => {
@@ -193,6 +250,7 @@ describe('the kustomizations', () => {
     for (const file of [
       'sidecar/unloop.yaml',
       'sidecar/coredns-patch.yaml',
+      'sidecar/remove.yaml',
       'node-local/unloop.yaml',
       'cluster-wide/unloop.yaml',
     ])

@@ -34,13 +34,28 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- .Values.clusterKey.existingSecret | default (include "unloop.name" .) -}}
 {{- end -}}
 
+{{/* Whether the cluster has native sidecars (1.29), or is said to have them. */}}
+{{- define "unloop.isNative" -}}
+{{- if eq (toString .Values.sidecar.native) "auto" -}}
+{{- semverCompare ">=1.29.0-0" .Capabilities.KubeVersion.Version -}}
+{{- else -}}
+{{- .Values.sidecar.native -}}
+{{- end -}}
+{{- end -}}
+
+{{/* The volume of a directory of the node. */}}
+{{- define "unloop.hostVolume" -}}
+{{- printf "unloop-host-%s" (. | lower | regexFind "[^/].*" | replace "." "-" | replace "_" "-" | replace "/" "-" | trimSuffix "-") | trunc 63 | trimSuffix "-" -}}
+{{- end -}}
+
 {{/* The configuration file: what the mode needs, and over it the user's. */}}
 {{- define "unloop.config" -}}
 {{- $config := dict "discovery" (dict "root" "/host") "admin" (dict "listen" "0.0.0.0:9530" "coredns" true) -}}
 {{- $loop := dict "clusterKeyFile" "secrets/cluster-key" -}}
 {{- if eq .Values.mode "sidecar" -}}
 {{- $_ := set $config "listen" (list (printf "127.0.0.1:%v" (int .Values.sidecar.port))) -}}
-{{- $_ := set $config "lameduck" "15s" -}}
+{{- /* A native sidecar is stopped after CoreDNS. Stopped with it, it has to outlive CoreDNS's own lameduck. */ -}}
+{{- $_ := set $config "lameduck" (ternary "0s" "6s" (eq (include "unloop.isNative" .) "true")) -}}
 {{- $_ := set $loop "ring" "sidecar" -}}
 {{- else if eq .Values.mode "nodeLocal" -}}
 {{- $address := .Values.nodeLocal.address -}}
@@ -110,11 +125,20 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
     seccompProfile: { type: RuntimeDefault }
   volumeMounts:
     - { name: unloop-config, mountPath: /etc/unloop, readOnly: true }
-    - { name: unloop-host-run, mountPath: /host/run, readOnly: true }
-    - { name: unloop-host-resolv-conf, mountPath: /host/etc/resolv.conf, readOnly: true }
+    {{- range .Values.host.directories }}
+    - name: {{ include "unloop.hostVolume" . }}
+      mountPath: /host{{ . }}
+      readOnly: true
+      {{- if semverCompare ">=1.31.0-0" $.Capabilities.KubeVersion.Version }}
+      recursiveReadOnly: IfPossible
+      {{- end }}
+    {{- end }}
 {{- end -}}
 
-{{/* Its volumes, as items of a list. One mount holds configuration and key, so that both change as one. */}}
+{{/*
+Its volumes, as items of a list. One mount holds configuration and key, so that both change as one; neither has to be
+there for the pod to start. Directories, not files: a file would be the one that was there when the pod started, for ever.
+*/}}
 {{- define "unloop.volumes" -}}
 - name: unloop-config
   projected:
@@ -122,13 +146,15 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
       - configMap:
           name: {{ include "unloop.name" . }}
           items: [{ key: config.yaml, path: config.yaml }]
+          optional: true
       - secret:
           name: {{ include "unloop.secretName" . }}
           items: [{ key: cluster-key, path: secrets/cluster-key }]
-- name: unloop-host-run
-  hostPath: { path: {{ .Values.host.run }}, type: Directory }
-- name: unloop-host-resolv-conf
-  hostPath: { path: {{ .Values.host.resolvConf }}, type: File }
+          optional: true
+{{- range .Values.host.directories }}
+- name: {{ include "unloop.hostVolume" . }}
+  hostPath: { path: {{ . }}, type: DirectoryOrCreate }
+{{- end }}
 {{- end -}}
 
 {{/* What the pods of the DaemonSet and the Deployment have in common. */}}
