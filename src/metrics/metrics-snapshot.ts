@@ -24,6 +24,18 @@ export interface MetricsRoute {
   readonly upstream: string;
   readonly zone: string;
   readonly quarantined: boolean;
+  /** The zone's queries may go there: it does not loop, and its upstream is not down. */
+  readonly usable: boolean;
+}
+
+/** What became of the configuration's reloads. */
+export interface ReloadCounts {
+  readonly ok: number;
+  readonly failed: number;
+  /** The configuration that was read last is in force; the start counts. */
+  readonly isLastOk: boolean;
+  /** When a configuration was last put into force: wall clock, ms since 1970. */
+  readonly lastOkMs: number;
 }
 
 /** Which program this is. */
@@ -52,13 +64,15 @@ export interface MetricsSnapshot {
   readonly listen: readonly string[];
   readonly upstreams: readonly MetricsUpstream[];
   readonly routes: readonly MetricsRoute[];
+  /** All zones, those without an upstream too. */
+  readonly zones: readonly string[];
   readonly workers: number;
   /** Workers among which the kernel deals queries by name; 0: it does not. */
   readonly workersDealtByName: number;
   /** Queries that workers of each index have received. */
   readonly workerQueries: readonly number[];
   readonly workerRestarts: number;
-  readonly reloads: { readonly ok: number; readonly failed: number };
+  readonly reloads: ReloadCounts;
   /** Loopback stubs replaced by the servers behind them, now. */
   readonly rewrittenUpstreams: number;
 }

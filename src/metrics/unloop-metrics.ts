@@ -222,6 +222,17 @@ export const UNLOOP_METRICS: readonly Metric[] = [
         value: quarantined ? 1 : 0,
       })),
   ),
+  labelled(
+    'gauge',
+    'unloop_zone_upstreams_usable',
+    ['zone'],
+    'Upstreams that the queries of a zone may go to now: neither down nor looping.',
+    ({ zones, routes }) =>
+      zones.map((zone) => ({
+        labels: { zone },
+        value: routes.filter((route) => route.zone === zone && route.usable).length,
+      })),
+  ),
   counted('unloop_loop_shed_total', 'Returned queries answered at once with SERVFAIL.', Counter.loopShed),
   counted('unloop_loop_probes_total', 'Probes sent to find out whether a path loops.', Counter.loopProbes),
   counted(
@@ -241,6 +252,18 @@ export const UNLOOP_METRICS: readonly Metric[] = [
         { labels: { result: 'failed' }, value: failed },
       ];
     },
+  ),
+  single(
+    'gauge',
+    'unloop_config_last_reload_successful',
+    '1 while the configuration that was read last is in force, 0 after one that could not be used.',
+    ({ reloads }) => (reloads.isLastOk ? 1 : 0),
+  ),
+  single(
+    'gauge',
+    'unloop_config_last_reload_success_timestamp_seconds',
+    'When a configuration was last put into force, at the start or by a reload: seconds since 1970.',
+    ({ reloads }) => reloads.lastOkMs / 1000,
   ),
   single('gauge', 'unloop_workers', 'Worker threads running.', (source) => source.workers),
   single(

@@ -84,6 +84,7 @@ describe('the dashboard', () => {
         'unloop_tcp_connections_refused_total',
         'unloop_cache_prefetches_total',
         'unloop_upstream_rtt_seconds',
+        'unloop_config_last_reload_success_timestamp_seconds',
         'unloop_upstream_mismatches_total',
         'unloop_upstream_datagrams_lost_total',
       ].sort(),
@@ -136,6 +137,16 @@ describe('the alerts', () => {
 
   it('say what is wrong and what to do', () => {
     for (const { annotations } of rules)
-      expect(Object.keys(annotations).sort()).toEqual(['description', 'summary']);
+      expect(Object.keys(annotations).sort()).toEqual(['description', 'runbook_url', 'summary']);
+  });
+
+  it('each have a section of the runbook, which they link to, and it has no other', () => {
+    const page = read('docs/runbook.md');
+    const sections = [...page.matchAll(/^## (Unloop\w+)$/gm)].map(([, name]) => name!);
+    expect([...sections].sort()).toEqual(rules.map(({ alert }) => alert).sort());
+    for (const { alert, annotations } of rules)
+      expect(annotations.runbook_url).toBe(`docs/runbook.md#${alert.toLowerCase()}`);
+    for (const section of page.split(/^## /m).slice(1))
+      for (const part of ['**Means.**', '**Look.**', '**Do.**']) expect(section).toContain(part);
   });
 });

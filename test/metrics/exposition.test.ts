@@ -40,6 +40,9 @@ describe('exposition', () => {
       unloop_loop_shed_total: [],
       unloop_rewritten_upstreams: [],
       unloop_reloads_total: ['result'],
+      unloop_zone_upstreams_usable: ['zone'],
+      unloop_config_last_reload_successful: [],
+      unloop_config_last_reload_success_timestamp_seconds: [],
       unloop_workers: [],
       unloop_workers_dealt_by_name: [],
       unloop_worker_queries_total: ['worker'],
@@ -139,6 +142,31 @@ describe('exposition', () => {
       seriesValue(families, 'unloop_upstream_state', { upstream, state: name });
     expect(['up', 'down', 'quarantined'].map((name) => state('10.0.0.2:53', name))).toEqual([0, 1, 0]);
     expect(['up', 'down', 'quarantined'].map((name) => state('127.0.0.1:5398', name))).toEqual([0, 0, 1]);
+  });
+
+  it('counts the usable upstreams of every zone, none of those without one', async () => {
+    const source = createBusySnapshot();
+    const usable = (families: Map<string, Family>) =>
+      families.get('unloop_zone_upstreams_usable')!.series.map(({ labels, value }) => [labels.zone, value]);
+    expect(usable(await scrape(source))).toEqual([
+      ['.', 0],
+      ['corp.example', 0],
+      ['empty.example', 0],
+    ]);
+    source.routeList = source.routeList.map((route) => ({ ...route, usable: true }));
+    expect(usable(await scrape(source))).toEqual([
+      ['.', 1],
+      ['corp.example', 1],
+      ['empty.example', 0],
+    ]);
+  });
+
+  it('says whether the last reload worked, and when one did', async () => {
+    const families = await scrape(createBusySnapshot());
+    expect(seriesValue(families, 'unloop_config_last_reload_successful')).toBe(0);
+    expect(seriesValue(families, 'unloop_config_last_reload_success_timestamp_seconds')).toBe(
+      1_700_000_000.5,
+    );
   });
 
   it('leaves out a round-trip time that was never measured', async () => {

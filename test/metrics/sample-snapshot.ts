@@ -1,7 +1,12 @@
 // A server's numbers, made up: two workers, three upstream slots (one text twice), two routes.
 import { EVIDENCE_NAMES } from '../../src/loop/evidence.ts';
 import { Counter, Counters, CounterTotals, createCounterBlock, Drop } from '../../src/metrics/counters.ts';
-import type { MetricsRoute, MetricsSnapshot, MetricsUpstream } from '../../src/metrics/metrics-snapshot.ts';
+import type {
+  MetricsRoute,
+  MetricsSnapshot,
+  MetricsUpstream,
+  ReloadCounts,
+} from '../../src/metrics/metrics-snapshot.ts';
 import { FAILURE_REASON_NAMES, FailureReason } from '../../src/upstream/exchange.ts';
 import { MARK_NAMES } from '../../src/upstream/marks.ts';
 
@@ -19,8 +24,8 @@ export class SampleSnapshot implements MetricsSnapshot {
     { slot: 4, address: '10.0.0.2:53', state: 'up', rttMs: 1.5, learned: [] },
   ];
   routeList: MetricsRoute[] = [
-    { slot: 0, upstream: '10.0.0.2:53', zone: '.', quarantined: false },
-    { slot: 7, upstream: '127.0.0.1:5398', zone: 'corp.example', quarantined: true },
+    { slot: 0, upstream: '10.0.0.2:53', zone: '.', quarantined: false, usable: false },
+    { slot: 7, upstream: '127.0.0.1:5398', zone: 'corp.example', quarantined: true, usable: false },
   ];
   #restarts = 1;
 
@@ -59,8 +64,12 @@ export class SampleSnapshot implements MetricsSnapshot {
     return this.#restarts;
   }
 
-  get reloads(): { ok: number; failed: number } {
-    return { ok: 4, failed: 2 };
+  get zones(): readonly string[] {
+    return ['.', 'corp.example', 'empty.example'];
+  }
+
+  get reloads(): ReloadCounts {
+    return { ok: 4, failed: 2, isLastOk: false, lastOkMs: 1_700_000_000_500 };
   }
 
   get rewrittenUpstreams(): number {

@@ -47,8 +47,8 @@ export class ControlPlane implements ServerFacts {
   /** Addresses listened on, ports settled. */
   listen: readonly ListenAddress[] = [];
   draining = false;
-  readonly reloads = { ok: 0, failed: 0 };
   readonly startedAtMs = Date.now();
+  readonly reloads = { ok: 0, failed: 0, isLastOk: true, lastOkMs: this.startedAtMs };
   readonly totals = new CounterTotals();
   readonly state = new SharedUpstreamState();
   readonly registry = new UpstreamRegistry(this.state, this.totals);
@@ -247,9 +247,12 @@ export class ControlPlane implements ServerFacts {
         // The operator who reloads may have fixed the way to a server.
         this.watch.health.checkNow();
         this.reloads.ok++;
+        this.reloads.isLastOk = true;
+        this.reloads.lastOkMs = Date.now();
         this.#log.info({ changes: describeChanges(changes) }, 'the configuration was reloaded');
       } catch (error) {
         this.reloads.failed++;
+        this.reloads.isLastOk = false;
         reportReloadFailure(this.#limiter, error);
       }
     });

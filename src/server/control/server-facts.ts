@@ -2,6 +2,7 @@
 // of it.
 import type { Config, ListenAddress } from '../../config/config.ts';
 import type { CounterTotals } from '../../metrics/counters.ts';
+import type { ReloadCounts } from '../../metrics/metrics-snapshot.ts';
 import type { SharedUpstreamState } from '../../upstream/shared-state.ts';
 import type { LoopControl } from './loop-control.ts';
 import type { Supervisor } from './supervisor.ts';
@@ -14,7 +15,7 @@ export interface ServerFacts {
   readonly listen: readonly ListenAddress[];
   /** No longer ready: about to stop. */
   readonly draining: boolean;
-  readonly reloads: { readonly ok: number; readonly failed: number };
+  readonly reloads: ReloadCounts;
   /** Wall clock, ms since 1970. */
   readonly startedAtMs: number;
   readonly totals: CounterTotals;

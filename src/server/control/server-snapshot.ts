@@ -21,6 +21,7 @@ export function takeSnapshot(facts: ServerFacts): ServerSnapshot {
       upstream: route.upstream.spec.text,
       zone: route.zone,
       quarantined: facts.state.isQuarantined(route.slot),
+      usable: !facts.state.isQuarantined(route.slot) && facts.state.isUp(route.upstream.spec.slot),
     }),
   );
   const upstreams = registry.upstreams.map((upstream) => statusOf(upstream, facts));
@@ -38,6 +39,7 @@ export function takeSnapshot(facts: ServerFacts): ServerSnapshot {
     readiness: readinessOf(facts, upstreams),
     upstreams,
     routes,
+    zones: registry.routing.zones.map(({ suffix }) => suffix),
     loops: facts.loop.list(),
     workers: supervisor.running,
     workersDealtByName: supervisor.dealtByName,

@@ -30,6 +30,9 @@ const CONTRACT: Readonly<Record<string, readonly string[]>> = {
   unloop_loop_shed_total: [],
   unloop_rewritten_upstreams: [],
   unloop_reloads_total: ['result'],
+  unloop_zone_upstreams_usable: ['zone'],
+  unloop_config_last_reload_successful: [],
+  unloop_config_last_reload_success_timestamp_seconds: [],
   unloop_workers: [],
   unloop_worker_restarts_total: [],
   unloop_build_info: ['version', 'node', 'socket'],
@@ -116,6 +119,43 @@ describe('an upstream that answers with errors only', () => {
     await unloop.waitForLog((line) => /gives answers again/.test(line.msg));
     const lines = unloop.log.filter((line) => /answers, but with errors only/.test(line.msg));
     expect(lines.map((line) => line.level)).toEqual(['warn']);
+  });
+});
+
+describe('an upstream without a route', () => {
+  it('is down and says so; the zone that depends on it has none that is usable', async () => {
+    const upstream = await upstreamSaying('192.0.2.1');
+    // The loopback interface has no link-local network: nothing leaves this machine.
+    const away = '[fe80::53%lo]:53';
+    const unloop = await startUnloop({
+      config: {
+        workers: 1,
+        upstreams: [upstream.text],
+        zones: { 'away.example': { upstreams: [away] } },
+        loop: QUIET_LOOP,
+      },
+    });
+    const before = await unloop.metrics();
+    expect(before.value('unloop_zone_upstreams_usable', { zone: 'away.example' })).toBe(1);
+    await until(
+      async () => {
+        await askUdp(unloop.port, { name: `n${Math.random()}.away.example` });
+        return unloop.metrics();
+      },
+      (metrics) => metrics.value('unloop_zone_upstreams_usable', { zone: 'away.example' }) === 0,
+    );
+    const metrics = await unloop.metrics();
+    expect(metrics.value('unloop_zone_upstreams_usable', { zone: '.' })).toBe(1);
+    const failures = (reason: string) => metrics.value('unloop_upstream_failures_total', { reason });
+    expect(failures('unreachable')).toBeGreaterThan(0);
+    expect(failures('overload')).toBe(0);
+    const { upstreams } = await unloop.adminJson<{ upstreams: object[] }>('/upstreams');
+    expect(upstreams[1]).toMatchObject({
+      state: 'down',
+      lastError: expect.stringContaining('network unreachable'),
+    });
+    const line = await unloop.waitForLog(({ msg }) => msg.includes('is down and out of use'));
+    expect(line.reason).toContain('network unreachable');
   });
 });
 

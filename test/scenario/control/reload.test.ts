@@ -139,6 +139,8 @@ describe('a faulty configuration', () => {
     const { lost, answers } = await load.stop();
     expect(lost).toEqual([]);
     expect([...answers.keys()]).toEqual([OLD]);
+    const faulty = await unloop.metrics();
+    expect(faulty.value('unloop_config_last_reload_successful')).toBe(0);
     expect(await reloads(unloop, 'ok')).toBe(0);
     const lines = unloop.log.filter((line) => line.level === 'error');
     expect(lines).toHaveLength(1);
@@ -156,6 +158,10 @@ describe('a faulty configuration', () => {
     expect(await unloop.adminJson('/config')).toMatchObject({ forward: { policy: 'sequential' } });
     const line = await unloop.waitForLog(({ msg }) => msg === 'the configuration was reloaded');
     expect(line.changes).toEqual(['forward.policy: random → sequential']);
+    const lastOk = 'unloop_config_last_reload_success_timestamp_seconds';
+    const corrected = await unloop.metrics();
+    expect(corrected.value('unloop_config_last_reload_successful')).toBe(1);
+    expect(corrected.value(lastOk)).toBeGreaterThan(faulty.value(lastOk));
   });
 
   it.each([

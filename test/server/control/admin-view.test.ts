@@ -37,7 +37,7 @@ function view() {
     supervisor,
     listen: [],
     draining: false,
-    reloads: { ok: 0, failed: 0 },
+    reloads: { ok: 0, failed: 0, isLastOk: true, lastOkMs: 0 },
     startedAtMs: 0,
     loop: { list: () => [] },
     watch: {
