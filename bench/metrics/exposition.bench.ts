@@ -30,12 +30,19 @@ function createSnapshot(upstreamCount: number): MetricsSnapshot {
       rttMs: 1,
       learned: [],
     })),
-    routes: slots.map((slot) => ({ slot, upstream: `10.0.0.${slot}:53`, zone: '.', quarantined: false })),
+    routes: slots.map((slot) => ({
+      slot,
+      upstream: `10.0.0.${slot}:53`,
+      zone: '.',
+      quarantined: false,
+      usable: true,
+    })),
+    zones: ['.'],
     workers: WORKERS,
     workersDealtByName: WORKERS,
     workerQueries: new Array<number>(WORKERS).fill(1),
     workerRestarts: 0,
-    reloads: { ok: 0, failed: 0 },
+    reloads: { ok: 0, failed: 0, isLastOk: true, lastOkMs: 0 },
     rewrittenUpstreams: 0,
   };
 }
