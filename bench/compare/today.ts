@@ -165,7 +165,7 @@ function unpack(folder: string): void {
 }
 
 /** Where this machine's apt gets Debian's packages from. */
-function debianMirror(): string {
+export function debianMirror(): string {
   const output = execFileSync('apt-get', [
     'indextargets',
     '--format',

@@ -1,0 +1,104 @@
+// What the tests ask of the cluster on the laboratory's node.
+import { expect } from 'vitest';
+import { REPOSITORY } from '../cluster/image-tree.ts';
+import { CLIENT_IMAGE } from './images.ts';
+import { type KubernetesNode, type Result, WORLD, type WorldServer } from './node.ts';
+
+/** A page's commands have cured the cluster when outside names resolve so soon after the last. */
+export const CURED_WITHIN_MS = 10_000;
+/** For what takes kubelet's sync period, or an image or a rollout on a loaded machine. */
+export const SLOW = { timeout: 150_000, interval: 500 };
+
+const CLIENT = {
+  apiVersion: 'v1',
+  kind: 'Pod',
+  metadata: { name: 'client' },
+  spec: {
+    terminationGracePeriodSeconds: 0,
+    containers: [
+      { name: 'client', image: CLIENT_IMAGE, imagePullPolicy: 'Never', command: ['sleep', '1000000'] },
+    ],
+  },
+};
+
+export class Cluster {
+  readonly node: KubernetesNode;
+  #asked = 0;
+
+  constructor(node: KubernetesNode) {
+    this.node = node;
+  }
+
+  /** Starts the pod that asks: again when the server that kubelet gives to pods has changed. */
+  async startClient(): Promise<void> {
+    await this.node.sh('kubectl delete pod client --ignore-not-found --wait');
+    // The service account is made some time after the namespace.
+    await expect
+      .poll(() => this.node.try('kubectl get serviceaccount default').then(({ status }) => status), SLOW)
+      .toBe(0);
+    await this.node.sh(`echo '${JSON.stringify(CLIENT)}' | kubectl apply -f -`);
+    await this.node.sh('kubectl wait --for=condition=Ready pod/client --timeout=100s');
+  }
+
+  /** Asks a name in the client's pod, by the resolv.conf that kubelet gave it. */
+  lookup(name: string): Promise<Result> {
+    const type = this.node.family === 6 ? 'aaaa' : 'a';
+    return this.node.try(`kubectl exec client -- timeout 4 nslookup -type=${type} ${name}`);
+  }
+
+  /** The server of the world that has answered an outside name, or what the client said. */
+  async outsideAnswer(): Promise<WorldServer | string> {
+    // Never asked before: no cache has it.
+    this.#asked += 1;
+    const { out } = await this.lookup(`name-${this.#asked}-${process.pid}.example.`);
+    const servers = Object.keys(WORLD) as WorldServer[];
+    return servers.find((server) => out.includes(WORLD[server].answers[this.node.family])) ?? out;
+  }
+
+  /** Waits until this server of the world answers outside names, and returns after how long. */
+  async untilAnsweredBy(server: WorldServer, timeout = CURED_WITHIN_MS): Promise<number> {
+    const startedMs = performance.now();
+    await expect.poll(() => this.outsideAnswer(), { timeout, interval: 200 }).toBe(server);
+    return Math.round(performance.now() - startedMs);
+  }
+
+  /** Names of the cluster itself: they need CoreDNS and nothing else. */
+  async expectClusterNames(): Promise<void> {
+    const { out } = await this.lookup('kubernetes.default.svc.cluster.local.');
+    expect(out).toMatch(this.node.family === 6 ? /Address: +fd00:96::1$/m : /Address: +10\.96\.0\.1$/m);
+  }
+
+  kubectl(args: string): Promise<string> {
+    return this.node.sh(`kubectl ${args}`);
+  }
+
+  /** After a page's Remove: the cluster's own names resolve, and nothing of the chart is left. */
+  async expectNothingLeft(): Promise<void> {
+    await this.expectClusterNames();
+    const left = () => this.kubectl('-n kube-system get all,configmap,secret -o name');
+    await expect.poll(left, SLOW).not.toContain('unloop');
+  }
+
+  /** Runs the doctor on the node, as its administrator would. */
+  doctor(args = ''): Promise<Result> {
+    return this.node.try(`${process.execPath} ${REPOSITORY}/dist/unloop/main.js doctor ${args}`);
+  }
+
+  /** What CoreDNS's containers have said, those that have died included. */
+  async corednsLogs(): Promise<string> {
+    const logs = 'logs --selector k8s-app=kube-dns --container coredns --tail=-1';
+    const each = await Promise.all([
+      this.node.try(`kubectl -n kube-system ${logs}`),
+      this.node.try(`kubectl -n kube-system ${logs} --previous`),
+    ]);
+    return each.map(({ out }) => out).join('\n');
+  }
+
+  /** Waits for what kubeadm's own cluster does on a node whose resolv.conf names a local stub. */
+  async expectLoop(): Promise<void> {
+    await expect.poll(() => this.corednsLogs(), SLOW).toContain('[FATAL] plugin/loop: Loop (');
+    await expect
+      .poll(() => this.kubectl('-n kube-system get pods --selector k8s-app=kube-dns'), SLOW)
+      .toContain('CrashLoopBackOff');
+  }
+}
