@@ -1,5 +1,5 @@
 // Runs dnsperf, which puts the load on every contender, and reads what it says.
-import { runProgram } from './run-program.ts';
+import { runProgram } from '../../test/kit/run-program.ts';
 
 /** Clients dnsperf acts as: sockets or connections. */
 const CLIENTS = 20;

@@ -4,13 +4,13 @@
 import { get } from 'node:http';
 import { join } from 'node:path';
 import type { LoadReport } from '../../src/load/report.ts';
+import { runProgram } from '../../test/kit/run-program.ts';
 import { type Bench, turnsOf } from './bench.ts';
 import { runDnsperf } from './dnsperf.ts';
 import { processorTimeNs } from './process-cost.ts';
 import { UNLOOP } from './project.ts';
 import { HOT_NAMES, hotQueries, writeQueryFile } from './query-files.ts';
 import { noteFaults } from './run-load.ts';
-import { runProgram } from './run-program.ts';
 import type { RunningServer } from './server-process.ts';
 
 /** Queries a second, from so many clients, whatever the server does. */

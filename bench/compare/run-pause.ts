@@ -2,6 +2,7 @@
 // full cache, in which every new name costs an old one its place, and a scrape every second.
 import { join } from 'node:path';
 import type { LoadReport } from '../../src/load/report.ts';
+import { runProgram } from '../../test/kit/run-program.ts';
 import type { Bench } from './bench.ts';
 import { runDnsperf } from './dnsperf.ts';
 import { processorTimeNs } from './process-cost.ts';
@@ -9,7 +10,6 @@ import { UNLOOP } from './project.ts';
 import { hotQueries, writeQueryFile } from './query-files.ts';
 import { startScrapes } from './run-latency.ts';
 import { noteFaults } from './run-load.ts';
-import { runProgram } from './run-program.ts';
 
 const RATE = 20_000;
 const CLIENTS = 20;

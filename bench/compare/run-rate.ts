@@ -4,6 +4,7 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { LoadReport } from '../../src/load/report.ts';
+import { runProgram } from '../../test/kit/run-program.ts';
 import { type Bench, turnsOf } from './bench.ts';
 import { runDnsperf } from './dnsperf.ts';
 import { processorTimeNs } from './process-cost.ts';
@@ -11,7 +12,6 @@ import { UNLOOP } from './project.ts';
 import { HOT_NAMES, hotQueries, writeQueryFile } from './query-files.ts';
 import { WARM } from './run-latency.ts';
 import { noteFaults } from './run-load.ts';
-import { runProgram } from './run-program.ts';
 import type { RateScenario } from './scenarios.ts';
 import type { RunningServer } from './server-process.ts';
 

@@ -2,11 +2,11 @@
 // nothing to do with it. `unloop bench` plays the upstream that sends back, and all clients; each
 // server is told to ask it for loop.example alone.
 import type { StormReport } from '../../src/load/loop-storm.ts';
+import { freePort } from '../../test/kit/free-port.ts';
+import { runProgram } from '../../test/kit/run-program.ts';
 import { type Bench, turnsOf } from './bench.ts';
 import type { Contender } from './contender.ts';
 import { UNLOOP } from './project.ts';
-import { runProgram } from './run-program.ts';
-import { freePort } from './server-process.ts';
 
 /**
  * A storm costs a server that nothing stops a whole core for as long as it lasts: long enough is

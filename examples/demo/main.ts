@@ -6,6 +6,7 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { startUnloop } from '../../src/load/unloop-process.ts';
 import { openPlainForwarder, openRealServer, openReflector } from './actors.ts';
 import { ask, type Outcome } from './ask.ts';
 
@@ -21,39 +22,8 @@ interface Row {
   readonly outcome: Outcome;
 }
 
-interface Unloop {
-  readonly port: number;
-  readonly log: readonly { readonly level: string; readonly msg: string }[];
-  stop(): Promise<void>;
-}
-
-async function startUnloop(upstreams: readonly number[]): Promise<Unloop> {
-  const args = ['run', '--listen', '127.0.0.1:0', '--admin', 'off', '--workers', '1'];
-  for (const port of upstreams) args.push('--upstream', `127.0.0.1:${port}`);
-  const child = spawn(process.execPath, [CLI, ...args], { stdio: ['ignore', 'pipe', 'inherit'] });
-  const log: { level: string; msg: string; listen?: string[] }[] = [];
-  const exited = new Promise<void>((resolve) => child.on('exit', () => resolve()));
-  const port = await new Promise<number>((resolve, reject) => {
-    let text = '';
-    child.stdout.on('data', (chunk: Buffer) => {
-      text += chunk;
-      for (let end = text.indexOf('\n'); end >= 0; end = text.indexOf('\n')) {
-        const line = JSON.parse(text.slice(0, end));
-        text = text.slice(end + 1);
-        log.push(line);
-        if (line.msg === 'unloop is ready') resolve(Number(line.listen[0].split(':')[1]));
-      }
-    });
-    child.on('exit', () => reject(new Error('unloop did not start')));
-  });
-  return {
-    port,
-    log,
-    async stop() {
-      child.kill('SIGTERM');
-      await exited;
-    },
-  };
+interface LogLine {
+  readonly msg: string;
 }
 
 async function playPlain(): Promise<Row> {
@@ -66,15 +36,19 @@ async function playPlain(): Promise<Row> {
   return row;
 }
 
-async function playUnloop(name: string, realPort: number | null): Promise<{ row: Row; log: Unloop['log'] }> {
+async function playUnloop(name: string, realPort: number | null): Promise<{ row: Row; log: LogLine[] }> {
   const reflector = await openReflector(PACKET_LIMIT);
-  const unloop = await startUnloop(realPort === null ? [reflector.port] : [reflector.port, realPort]);
+  const log: LogLine[] = [];
+  const flags = ['--workers', '1'];
+  for (const port of realPort === null ? [reflector.port] : [reflector.port, realPort])
+    flags.push('--upstream', `127.0.0.1:${port}`);
+  const unloop = await startUnloop(flags, (line) => log.push(JSON.parse(line) as LogLine));
   reflector.reflectTo(unloop.port);
   const outcome = await ask(unloop.port, QUERIES, PATIENCE_MS);
   const row = { name, loopPackets: reflector.packets(), outcome };
   await unloop.stop();
   await reflector.close();
-  return { row, log: unloop.log };
+  return { row, log };
 }
 
 function formatTable(rows: readonly Row[]): string {

@@ -1,20 +1,26 @@
 // Starts the unloop next to this tool as a process of its own, for scenarios that need a server in
 // a given place.
-import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
+import { Child } from '../base/child-process.ts';
 import { findRootFolder } from '../base/root-folder.ts';
 
 const START_TIMEOUT_MS = 10_000;
-const STOP_TIMEOUT_MS = 5000;
 
 /** A running server. */
 export interface UnloopProcess {
   readonly pid: number;
   readonly address: string;
   readonly port: number;
-  stop(): Promise<void>;
+  stop(): Promise<unknown>;
+}
+
+/** The log line that says that unloop is ready. */
+export interface ReadyLine {
+  readonly msg: string;
+  /** Where it listens, HOST:PORT each. */
+  readonly listen: readonly string[];
+  /** HOST:PORT, or `off`. */
+  readonly admin: string;
 }
 
 /** The built program of this copy of unloop. */
@@ -22,58 +28,42 @@ const PROGRAM = join(findRootFolder(), 'dist/unloop/main.js');
 
 /**
  * Starts `unloop run` on a free port of loopback with these flags; rejects with what it said when
- * it does not get ready.
+ * it does not get ready. `onLine` gets each line of its log.
  */
-export async function startUnloop(flags: readonly string[], program = PROGRAM): Promise<UnloopProcess> {
+export async function startUnloop(
+  flags: readonly string[],
+  onLine: (line: string) => void = () => {},
+): Promise<UnloopProcess> {
+  let ready: ReadyLine | null = null;
   const fixed = ['run', '--listen', '127.0.0.1:0', '--admin', 'off'];
-  const child = spawn(process.execPath, [program, ...fixed, ...flags], {
-    stdio: ['ignore', 'pipe', 'pipe'],
+  const child = new Child([process.execPath, PROGRAM, ...fixed, ...flags], {
     // Only the flags may configure it.
     env: { ...process.env, UNLOOP_CONFIG: '' },
+    onLine: (line) => {
+      ready ??= readReadyLine(line);
+      onLine(line);
+    },
   });
-  const ended = once(child, 'exit');
   try {
-    const { address, port } = await readReady(child, ended);
-    return { pid: child.pid!, address, port, stop: () => stop(child, ended) };
+    const { listen } = await child.until(() => ready, START_TIMEOUT_MS);
+    return { pid: child.pid, address: '127.0.0.1', port: portOf(listen[0]!), stop: () => child.stop() };
   } catch (error) {
-    await stop(child, ended);
+    await child.stop();
     throw error;
   }
 }
 
-/** Waits for the log line that says which port it is. */
-async function readReady(
-  child: ChildProcess,
-  ended: Promise<unknown>,
-): Promise<{ address: string; port: number }> {
-  let said = '';
-  child.stderr!.on('data', (chunk: Buffer) => {
-    if (said.length < 4096) said += chunk.toString();
-  });
-  const ready = new Promise<string>((resolve) => {
-    // The reader goes on to the end, so that the log never fills the pipe.
-    createInterface({ input: child.stdout! }).on('line', (line) => {
-      if (line.includes('unloop is ready')) resolve(line);
-      else if (said.length < 4096) said += `${line}\n`;
-    });
-  });
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<null>((resolve) => {
-    timer = setTimeout(resolve, START_TIMEOUT_MS, null);
-  });
-  const line = await Promise.race([ready, ended.then(() => null), late]);
-  clearTimeout(timer);
-  if (line === null) throw new Error(`unloop did not start:\n${said}`);
-  const text = JSON.stringify((JSON.parse(line) as { listen: unknown }).listen);
-  const match = /(127\.0\.0\.1):(\d+)/.exec(text) ?? /"port":(\d+)/.exec(text);
-  if (match === null) throw new Error(`unloop does not say where it listens: ${line}`);
-  return { address: '127.0.0.1', port: Number(match.at(-1)) };
+/** Null: another line. */
+export function readReadyLine(line: string): ReadyLine | null {
+  if (!line.includes('"unloop is ready"')) return null;
+  try {
+    return JSON.parse(line) as ReadyLine;
+  } catch {
+    return null;
+  }
 }
 
-async function stop(child: ChildProcess, ended: Promise<unknown>): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null) return;
-  child.kill('SIGTERM');
-  const timer = setTimeout(() => child.kill('SIGKILL'), STOP_TIMEOUT_MS);
-  await ended;
-  clearTimeout(timer);
+/** 5300 of "127.0.0.1:5300" and of "[::1]:5300". */
+export function portOf(hostAndPort: string): number {
+  return Number(hostAndPort.slice(hostAndPort.lastIndexOf(':') + 1));
 }

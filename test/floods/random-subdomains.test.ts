@@ -82,14 +82,14 @@ it('memory is bounded, and names in the cache are answered from it', {
   onTestFinished(() => client.close());
   const before = await askHot(client, 2000);
   expect(before.wrong).toBe(0);
-  const startMib = rssMib(unloop.child.pid!);
+  const startMib = rssMib(unloop.child.pid);
 
   const flooder = await Flooder.open(unloop.port, (i) =>
     i % 4 === 0 ? `r${i}x${Math.random()}.silent.example` : `r${i}x${Math.random()}.example`,
   );
   const rss: { atMs: number; value: number }[] = [];
   const watch = setInterval(
-    () => rss.push({ atMs: performance.now(), value: rssMib(unloop.child.pid!) }),
+    () => rss.push({ atMs: performance.now(), value: rssMib(unloop.child.pid) }),
     SECONDS > 60 ? 1000 : 100,
   );
   flooder.start(QUERIES_PER_SECOND);

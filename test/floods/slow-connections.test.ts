@@ -39,7 +39,7 @@ class Memory {
   readonly #timer: NodeJS.Timeout;
 
   constructor(unloop: UnloopProcess) {
-    this.#pid = unloop.child.pid!;
+    this.#pid = unloop.child.pid;
     this.startMib = this.mostMib = this.#read();
     this.#timer = setInterval(() => this.#note(), 50);
     onTestFinished(() => clearInterval(this.#timer));

@@ -65,7 +65,7 @@ describe('hostile packets', () => {
     });
     const findings = new Findings();
     const client = await TruthClient.open(unloop.port, 'true.example');
-    const usage = new Usage(unloop.child.pid!);
+    const usage = new Usage(unloop.child.pid);
     const startMs = performance.now();
     client.start();
     const target = parsePeer('127.0.0.1', unloop.port)!;

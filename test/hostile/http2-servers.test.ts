@@ -198,7 +198,7 @@ describe('an HTTP/2 server that sends', () => {
       env: { NODE_EXTRA_CA_CERTS: authority.caPath },
     });
     expect(await askUdp(unloop.port, { name: 'first.good.example' })).toMatchObject({ rcode: 0 });
-    const startMib = rssMib(unloop.child.pid!);
+    const startMib = rssMib(unloop.child.pid);
     let mostMib = startMib;
     const attacked = await UdpClient.open(unloop.port, '127.0.0.1', '127.0.0.2');
     const rcodes: number[] = [];
@@ -206,7 +206,7 @@ describe('an HTTP/2 server that sends', () => {
     for (let i = 0; performance.now() < endMs; i++) {
       attacked.send(queryBytes({ name: `n${i}.bad.example`, id: i & 0xffff }));
       rcodes.push((await askUdp(unloop.port, { name: `n${i}.good.example` })).rcode);
-      mostMib = Math.max(mostMib, rssMib(unloop.child.pid!));
+      mostMib = Math.max(mostMib, rssMib(unloop.child.pid));
       await sleep(20);
     }
     expect(rcodes.filter((rcode) => rcode !== 0)).toEqual([]);

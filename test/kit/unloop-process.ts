@@ -4,12 +4,13 @@
 //   const unloop = await startUnloop({ config: { upstreams: ['127.0.0.1:5353'], workers: 1 } });
 //   await askUdp(unloop.port, { name: 'www.example' });
 //   expect(await unloop.stop()).toBe(0);
-import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { onTestFinished } from 'vitest';
+import { Child } from '../../src/base/child-process.ts';
+import { portOf } from '../../src/load/unloop-process.ts';
 import { type Family, parsePrometheusText } from './prometheus-text.ts';
 
 const MAIN = fileURLToPath(new URL('../../dist/unloop/main.js', import.meta.url));
@@ -81,14 +82,13 @@ export function spawnUnloop(options: UnloopOptions = {}): UnloopProcess {
 }
 
 export class UnloopProcess {
-  readonly child: ChildProcess;
+  readonly child: Child;
   /** The configuration file; overwrite it to make unloop reload. */
   readonly configPath: string;
   /** Every line of the log so far, oldest first. */
   readonly log: LogLine[] = [];
   /** Lines on standard output that were no JSON. */
   readonly otherOutput: string[] = [];
-  stderr = '';
   /** The listen addresses, as the log tells them. */
   listen: readonly string[] = [];
   /** Port of the first listen address. */
@@ -97,9 +97,6 @@ export class UnloopProcess {
   /** Exit code; −1 when a signal ended it. */
   readonly exited: Promise<number>;
   readonly #directory: string;
-  #exitCode: number | null = null;
-  #rest = '';
-  #watchers: (() => void)[] = [];
 
   constructor(options: UnloopOptions) {
     this.#directory = mkdtempSync(join(tmpdir(), 'unloop-test-'));
@@ -127,25 +124,19 @@ export class UnloopProcess {
       UNLOOP_NATIVE: _native,
       ...inherited
     } = process.env;
-    this.child = spawn(command[0]!, command.slice(1), {
+    this.child = new Child(command, {
       env: { ...inherited, ...(native ? {} : { UNLOOP_NATIVE: '0' }), ...env },
-      stdio: ['ignore', 'pipe', 'pipe'],
+      stopWithinMs: STOP_WITHIN_MS,
+      onLine: (line) => this.#readLine(line),
     });
-    this.child.stdout!.setEncoding('utf8').on('data', (chunk: string) => this.#read(chunk));
-    this.child.stderr!.setEncoding('utf8').on('data', (chunk: string) => {
-      this.stderr += chunk;
+    this.exited = this.child.ended.then((code) => {
+      rmSync(this.#directory, { recursive: true, force: true });
+      return code;
     });
-    this.exited = new Promise((resolve, reject) => {
-      this.child.once('error', reject);
-      this.child.once('close', (code) => {
-        this.#exitCode = code ?? -1;
-        rmSync(this.#directory, { recursive: true, force: true });
-        this.#notify();
-        resolve(this.#exitCode);
-      });
-    });
-    // Whoever awaits ready() or stop() hears of it.
-    this.exited.catch(() => {});
+  }
+
+  get stderr(): string {
+    return this.child.stderr;
   }
 
   /** Waits for "unloop is ready". */
@@ -158,11 +149,11 @@ export class UnloopProcess {
 
   /** The first line, of those there are and those to come, that is of this kind. */
   async waitForLog(isIt: (line: LogLine) => boolean, withinMs = 10_000): Promise<LogLine> {
-    const found = () => this.log.find(isIt);
-    await this.#until(() => found() !== undefined, withinMs);
-    const line = found();
-    if (line === undefined) throw new Error(`no such log line: ${isIt.toString()}\n${this.#story()}`);
-    return line;
+    try {
+      return await this.child.until(() => this.log.find(isIt), withinMs);
+    } catch (error) {
+      throw new Error(`no such log line: ${isIt.toString()}`, { cause: error });
+    }
   }
 
   /** Asks /metrics. */
@@ -176,7 +167,7 @@ export class UnloopProcess {
     for (;;) {
       const metrics = await this.metrics();
       if (isSo(metrics)) return metrics;
-      if (Date.now() > end) throw new Error(`/metrics never said so: ${isSo.toString()}\n${this.#story()}`);
+      if (Date.now() > end) throw this.child.failure(`never said so in /metrics: ${isSo.toString()}`);
       await new Promise((resolve) => setTimeout(resolve, 50));
     }
   }
@@ -197,67 +188,26 @@ export class UnloopProcess {
   }
 
   signal(signal: NodeJS.Signals): void {
-    this.child.kill(signal);
+    this.child.process.kill(signal);
   }
 
   /** SIGTERM; resolves to the exit code. */
   async stop(): Promise<number> {
-    if (this.#exitCode !== null) return this.#exitCode;
-    this.child.kill('SIGTERM');
-    const timer = setTimeout(() => this.child.kill('SIGKILL'), STOP_WITHIN_MS);
-    const code = await this.exited;
-    clearTimeout(timer);
-    return code;
+    await this.child.stop();
+    return this.exited;
   }
 
   /** The end, at once. */
   async kill(): Promise<void> {
-    if (this.#exitCode === null) this.child.kill('SIGKILL');
-    await this.exited.catch(() => {});
+    await this.child.kill();
+    await this.exited;
   }
 
-  #read(chunk: string): void {
-    const lines = (this.#rest + chunk).split('\n');
-    this.#rest = lines.pop()!;
-    for (const line of lines) {
-      try {
-        this.log.push(JSON.parse(line) as LogLine);
-      } catch {
-        this.otherOutput.push(line);
-      }
+  #readLine(line: string): void {
+    try {
+      this.log.push(JSON.parse(line) as LogLine);
+    } catch {
+      this.otherOutput.push(line);
     }
-    this.#notify();
   }
-
-  #notify(): void {
-    for (const watcher of this.#watchers) watcher();
-  }
-
-  /** Until it is so, the process has ended, or the time is over. */
-  #until(isSo: () => boolean, withinMs: number): Promise<void> {
-    return new Promise((resolve) => {
-      const done = () => {
-        clearTimeout(timer);
-        this.#watchers = this.#watchers.filter((watcher) => watcher !== look);
-        resolve();
-      };
-      const look = () => {
-        if (this.#exitCode !== null || isSo()) done();
-      };
-      const timer = setTimeout(done, withinMs);
-      this.#watchers.push(look);
-      look();
-    });
-  }
-
-  #story(): string {
-    const log = this.log.map((line) => JSON.stringify(line)).join('\n');
-    const end = this.#exitCode === null ? 'still running' : `exited with ${this.#exitCode}`;
-    return `${end}\n${log}\n${this.otherOutput.join('\n')}\n${this.stderr}`;
-  }
-}
-
-/** 5300 of "127.0.0.1:5300" and of "[::1]:5300". */
-export function portOf(hostAndPort: string): number {
-  return Number(hostAndPort.slice(hostAndPort.lastIndexOf(':') + 1));
 }

@@ -1,6 +1,6 @@
 // The side-by-side comparison, as short as it goes: its C programs answer and forward, and a run
 // ends with figures.
-import { execFile, spawn } from 'node:child_process';
+import { execFile } from 'node:child_process';
 import { createSocket } from 'node:dgram';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { connect } from 'node:net';
@@ -10,7 +10,8 @@ import { promisify } from 'node:util';
 import dnsPacket from 'dns-packet';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { buildFloorPrograms, type FloorPrograms } from '../../bench/compare/floor-programs.ts';
-import { freePort } from '../../bench/compare/server-process.ts';
+import { Child } from '../../src/base/child-process.ts';
+import { freePort } from '../kit/free-port.ts';
 
 let folder = '';
 let programs: FloorPrograms;
@@ -22,13 +23,11 @@ afterAll(() => rm(folder, { recursive: true }));
 
 /** Runs a program for as long as `use` takes. */
 async function during<T>(program: string, args: readonly string[], use: () => Promise<T>): Promise<T> {
-  const child = spawn(program, args, { stdio: ['ignore', 'inherit', 'inherit'] });
+  const child = new Child([program, ...args]);
   try {
     return await use();
   } finally {
-    const ended = new Promise((resolve) => child.on('exit', resolve));
-    child.kill('SIGTERM');
-    await ended;
+    await child.stop();
   }
 }
 

@@ -1,15 +1,15 @@
 // The load tool beside dnsperf, against the same unbound in the same minute: the same counts,
 // latencies of the same order, and no more CPU time per query. Needs unbound and dnsperf, and a
 // built dist; all traffic stays on loopback.
-import { execFile, spawn } from 'node:child_process';
-import { once } from 'node:events';
+import { execFile } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { freePort } from '../../bench/compare/server-process.ts';
+import { Child } from '../../src/base/child-process.ts';
 import type { LoadReport } from '../../src/load/report.ts';
+import { freePort } from '../kit/free-port.ts';
 
 const run = promisify(execFile);
 const QUESTIONS = 1000;
@@ -23,7 +23,7 @@ const CPU_NOISE = 0.25;
 let folder: string;
 let names: string;
 let port: number;
-let stopUnbound: () => Promise<void>;
+let stopUnbound: () => Promise<unknown>;
 
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'unloop-dnsperf-'));
@@ -54,19 +54,9 @@ remote-control:
   control-enable: no
 `,
   );
-  const unbound = spawn('unbound', ['-d', '-c', config], { stdio: ['ignore', 'ignore', 'pipe'] });
-  stopUnbound = async () => {
-    unbound.kill();
-    if (unbound.exitCode === null) await once(unbound, 'exit');
-  };
-  await new Promise<void>((resolve, reject) => {
-    let log = '';
-    unbound.stderr.on('data', (chunk) => {
-      log += String(chunk);
-      if (log.includes('start of service')) resolve();
-    });
-    unbound.once('exit', () => reject(new Error(`unbound did not start: ${log}`)));
-  });
+  const unbound = new Child(['unbound', '-d', '-c', config]);
+  stopUnbound = () => unbound.stop();
+  await unbound.untilSaid('start of service', 10_000);
 });
 
 afterAll(async () => {

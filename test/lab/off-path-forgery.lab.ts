@@ -41,7 +41,7 @@ describe("forged replies from the upstream's address and port, by another proces
     const load = { server: POD, name: NAME, names: inFlight, count: questions, inFlight };
     const figures = await clients.call('load', { ...load, timeoutMs: 10_000 });
     await forger.stop();
-    const sent = JSON.parse(forger.output) as Record<'ports in use' | 'any port', number>;
+    const sent = JSON.parse(forger.stdout) as Record<'ports in use' | 'any port', number>;
     const unmatched = await unloop.metric('unloop_upstream_mismatches_total', 'kind="unmatched"');
     const otherCase = await unloop.metric('unloop_upstream_mismatches_total', 'kind="case"');
     const { overTcp } = await upstream.call('counts', { address: UPSTREAM });

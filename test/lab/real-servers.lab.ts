@@ -3,11 +3,11 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { runProgram } from '../kit/run-program.ts';
 import { scratchDirectory } from '../kit/scratch-directory.ts';
 import { startUnloop, type UnloopProcess } from '../kit/unloop-process.ts';
 import {
   type RealServer,
-  runProgram,
   type SignedZone,
   signZone,
   startDnsmasq,

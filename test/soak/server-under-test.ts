@@ -1,11 +1,11 @@
 // The unloop that is put through the soak: its process, its files, what it says, and what it holds.
-import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
+import { Child } from '../../src/base/child-process.ts';
 import { readProcessCost } from '../../src/load/process-cost.ts';
+import { portOf, type ReadyLine, readReadyLine } from '../../src/load/unloop-process.ts';
 import type { Order } from './in-server.ts';
 
 const PROGRAM = new URL('../../unloop/main.js', import.meta.url).pathname;
@@ -24,12 +24,10 @@ export interface Holdings {
 
 export class ServerUnderTest {
   port = 0;
-  /** Log lines of level error and above, and what came over stderr. */
-  readonly complaints: string[] = [];
   readonly #folder = mkdtempSync(join(tmpdir(), 'unloop-soak-'));
   readonly #config: Readonly<Record<string, unknown>>;
-  #child!: ChildProcess;
-  #ended!: Promise<unknown>;
+  readonly #complaints: string[] = [];
+  #child!: Child;
   #reloads = 0;
 
   /**
@@ -41,33 +39,33 @@ export class ServerUnderTest {
   }
 
   get pid(): number {
-    return this.#child.pid!;
-  }
-
-  get exitCode(): number | null {
-    return this.#child.signalCode === null ? this.#child.exitCode : -1;
+    return this.#child.pid;
   }
 
   get hasEnded(): boolean {
-    return this.#child.exitCode !== null || this.#child.signalCode !== null;
+    return this.#child.hasEnded;
+  }
+
+  /** Log lines of level error and above, and what came over stderr. */
+  get complaints(): readonly string[] {
+    const { stderr } = this.#child;
+    return stderr === '' ? this.#complaints : [...this.#complaints, `stderr: ${stderr.slice(-2000)}`];
   }
 
   async start(): Promise<void> {
+    let ready: ReadyLine | null = null;
     const args = ['--import', PRELOAD, PROGRAM, 'run', '--config', join(this.#folder, 'unloop.yaml')];
-    this.#child = spawn(process.execPath, args, {
-      stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+    this.#child = new Child([process.execPath, ...args], {
+      ipc: true,
       env: { ...process.env, UNLOOP_CONFIG: '' },
+      stopWithinMs: STOP_TIMEOUT_MS,
+      onLine: (line) => {
+        ready ??= readReadyLine(line);
+        this.#readLine(line);
+      },
     });
-    this.#ended = once(this.#child, 'exit');
-    this.#child.stderr!.on('data', (chunk: Buffer) => this.#complain(`stderr: ${chunk}`));
-    const ready = new Promise<void>((resolve) => {
-      createInterface({ input: this.#child.stdout! }).on('line', (line) => {
-        if (this.#readLine(line)) resolve();
-      });
-    });
-    const late = new Promise<void>((resolve) => setTimeout(resolve, START_TIMEOUT_MS).unref());
-    await Promise.race([ready, this.#ended, late]);
-    if (this.port === 0) throw new Error(`unloop did not start: ${this.complaints.join('\n')}`);
+    const { listen } = await this.#child.until(() => ready, START_TIMEOUT_MS);
+    this.port = portOf(listen[0]!);
   }
 
   /** ADDRESS:PORT each. Port 53: through resolv.conf. */
@@ -83,19 +81,19 @@ export class ServerUnderTest {
   reload(): void {
     this.#reloads++;
     this.#writeConfig(this.#upstreams);
-    this.#child.kill('SIGHUP');
+    this.#child.process.kill('SIGHUP');
   }
 
   #upstreams: 'auto' | readonly string[] = 'auto';
 
   killWorker(): void {
-    this.#child.send('kill a worker' satisfies Order);
+    this.#child.process.send('kill a worker' satisfies Order);
   }
 
   async holdings(): Promise<Holdings | null> {
     if (this.hasEnded) return null;
-    const told = once(this.#child, 'message', { signal: AbortSignal.timeout(TELL_TIMEOUT_MS) });
-    this.#child.send('tell heaps' satisfies Order);
+    const told = once(this.#child.process, 'message', { signal: AbortSignal.timeout(TELL_TIMEOUT_MS) });
+    this.#child.process.send('tell heaps' satisfies Order);
     try {
       const [{ heapBytes }] = (await told) as [{ heapBytes: number }];
       const descriptors = readdirSync(`/proc/${this.pid}/fd`).length;
@@ -107,14 +105,9 @@ export class ServerUnderTest {
 
   /** SIGTERM; the exit code, −1 where a signal ended it. */
   async stop(): Promise<number> {
-    if (!this.hasEnded) {
-      this.#child.kill('SIGTERM');
-      const timer = setTimeout(() => this.#child.kill('SIGKILL'), STOP_TIMEOUT_MS);
-      await this.#ended;
-      clearTimeout(timer);
-    }
+    const code = await this.#child.stop();
     rmSync(this.#folder, { recursive: true });
-    return this.exitCode!;
+    return code;
   }
 
   #writeConfig(upstreams: 'auto' | readonly string[]): void {
@@ -140,22 +133,16 @@ export class ServerUnderTest {
     renameSync(`${path}.new`, path);
   }
 
-  /** Whether this line says that the server is ready. */
-  #readLine(line: string): boolean {
-    let entry: { level?: string; msg?: string; listen?: unknown };
+  #readLine(line: string): void {
     try {
-      entry = JSON.parse(line);
+      const { level } = JSON.parse(line) as { level?: string };
+      if (level === 'error' || level === 'fatal') this.#complain(line);
     } catch {
       this.#complain(`no JSON: ${line}`);
-      return false;
     }
-    if (entry.level === 'error' || entry.level === 'fatal') this.#complain(line);
-    if (!entry.msg?.includes('unloop is ready')) return false;
-    this.port = Number(/:(\d+)/.exec(JSON.stringify(entry.listen))?.[1] ?? 0);
-    return true;
   }
 
   #complain(text: string): void {
-    if (this.complaints.length < 200) this.complaints.push(text.slice(0, 500));
+    if (this.#complaints.length < 200) this.#complaints.push(text.slice(0, 500));
   }
 }

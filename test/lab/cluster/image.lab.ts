@@ -1,11 +1,12 @@
 // The image without Docker: the instructions of the Dockerfile are carried out in directory trees,
 // and what comes of it is started as a container would be: another root, read-only, another user,
 // no capabilities. Needs root.
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import { Child } from '../../../src/base/child-process.ts';
 import { execForm } from './dockerfile.ts';
 import { dockerfileStages, layOutImage, REPOSITORY, sh, IMAGE_USER as USER } from './image-tree.ts';
 
@@ -26,7 +27,7 @@ beforeAll(() => {
 afterAll(() => rmSync(work, { recursive: true, force: true }));
 
 /** A container: its own mounts, network and processes; the root read-only. */
-function start(args: readonly string[], capabilities = '-'): { child: ChildProcess; output: () => string } {
+function start(args: readonly string[], capabilities = '-'): Child {
   const script = [
     'mount --make-rprivate /',
     `mount --bind ${image} ${image}`,
@@ -48,21 +49,14 @@ function start(args: readonly string[], capabilities = '-'): { child: ChildProce
     'sh',
     ...args,
   ];
-  const child = spawn('unshare', command, { stdio: ['ignore', 'pipe', 'pipe'] });
-  let output = '';
-  child.stdout.setEncoding('utf8').on('data', (chunk: string) => {
-    output += chunk;
-  });
-  child.stderr.setEncoding('utf8').on('data', (chunk: string) => {
-    output += chunk;
-  });
-  onTestFinished(() => {
+  const child = new Child(['unshare', ...command]);
+  onTestFinished(async () => {
     // Becoming another user has undone what --kill-child arranged: the container's first process is
     // ended by hand.
-    for (const pid of childrenOf(child.pid!)) process.kill(pid, 'SIGKILL');
-    child.kill('SIGKILL');
+    for (const pid of childrenOf(child.pid)) process.kill(pid, 'SIGKILL');
+    await child.kill();
   });
-  return { child, output: () => output };
+  return child;
 }
 
 /** The processes that this one started and that still run. */
@@ -81,10 +75,10 @@ function childrenOf(pid: number): number[] {
 const program = () => execForm(final, 'ENTRYPOINT');
 
 async function startReady(args: readonly string[], capabilities?: string) {
-  const { child, output } = start([...program(), 'run', ...args], capabilities);
-  await expect.poll(output, { timeout: 15_000 }).toContain('unloop is ready');
+  const child = start([...program(), 'run', ...args], capabilities);
+  await child.untilSaid('unloop is ready', 15_000);
   // unshare's only child is the container's first process.
-  const pid = String(childrenOf(child.pid!)[0]);
+  const pid = String(childrenOf(child.pid)[0]);
   const inside = (...command: string[]) =>
     spawnSync('nsenter', ['-t', pid, '--net', '--', ...command], { encoding: 'utf8' });
   const status = new Map(
@@ -92,16 +86,12 @@ async function startReady(args: readonly string[], capabilities?: string) {
       .split('\n')
       .map((line) => line.split(/:\s+/) as [string, string]),
   );
-  return { child, output, pid, inside, status };
-}
-
-function exitOf(child: ChildProcess): Promise<number | null> {
-  return new Promise((resolve) => child.once('close', (code) => resolve(code)));
+  return { child, pid, inside, status };
 }
 
 describe('the image', () => {
   it('starts as a user that is not root, on a read-only root, without capabilities, and ends cleanly', async () => {
-    const { child, output, pid, inside, status } = await startReady([
+    const { child, pid, inside, status } = await startReady([
       '--listen',
       '127.0.0.1:5300',
       '--admin',
@@ -109,7 +99,7 @@ describe('the image', () => {
       '--upstream',
       '127.0.0.1:1',
     ]);
-    expect(output()).toContain('"socket":"batch"');
+    expect(child.said).toContain('"socket":"batch"');
     expect(status.get('Uid')).toBe([USER, USER, USER, USER].join('\t'));
     expect(status.get('CapPrm')).toBe('0'.repeat(16));
     expect(status.get('NoNewPrivs')).toBe('1');
@@ -139,7 +129,7 @@ describe('the image', () => {
       out: 'http://127.0.0.1:9530/health: {"status":"ok"}\n',
     });
 
-    const ended = exitOf(child);
+    const ended = child.ended;
     process.kill(Number(pid), 'SIGTERM');
     expect(await ended).toBe(0);
   });
@@ -154,9 +144,9 @@ describe('the image', () => {
     const effective = sh(`cat /proc/${pid}/task/*/status | grep CapEff | sort -u`);
     expect(effective.split(/\s+/)).toEqual(['CapEff:', '0'.repeat(16), '']);
 
-    const { child, output } = start([...program(), 'run', ...args]);
-    expect(await exitOf(child)).toBe(1);
-    expect(output()).toContain('CAP_NET_BIND_SERVICE');
+    const child = start([...program(), 'run', ...args]);
+    expect(await child.ended).toBe(1);
+    expect(child.said).toContain('CAP_NET_BIND_SERVICE');
   });
 
   it('holds nothing but node, unloop and what it imports', () => {

@@ -1,13 +1,15 @@
 // unloop as a service of systemd: what it says by sd_notify, how it takes over sockets, and that
 // the unit lets it do all that it does. systemd itself does not run in a container: supervise.py
 // plays its part in the protocols. Needs python3, strace, systemd-analyze.
-import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { createSocket } from 'node:dgram';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it, onTestFinished } from 'vitest';
+import { Child } from '../../../src/base/child-process.ts';
+import { Supervisor } from '../support/supervisor.ts';
 
 const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
 const MAIN = join(ROOT, 'dist/unloop/main.js');
@@ -15,59 +17,6 @@ const UNIT = join(ROOT, 'config/systemd/unloop.service');
 const SOCKET = join(ROOT, 'config/systemd/unloop.socket');
 /** As the ADR states it; a change of the unit may only lower it. */
 const MOST_EXPOSURE = 1.8;
-
-interface Event {
-  readonly event: 'bound' | 'notice' | 'exit';
-  readonly port?: number;
-  readonly text?: string;
-  readonly code?: number;
-}
-
-class Supervisor {
-  readonly events: Event[] = [];
-  readonly #process: ChildProcess;
-
-  constructor(...args: readonly string[]) {
-    const folder = mkdtempSync(join(tmpdir(), 'unloop-notify-'));
-    const script = join(import.meta.dirname, 'supervise.py');
-    const command = [
-      script,
-      join(folder, 'notify'),
-      process.execPath,
-      MAIN,
-      'run',
-      '--admin',
-      'off',
-      ...args,
-    ];
-    this.#process = spawn('python3', command, { stdio: ['pipe', 'pipe', 'ignore'] });
-    let rest = '';
-    this.#process.stdout!.setEncoding('utf8').on('data', (chunk: string) => {
-      const lines = (rest + chunk).split('\n');
-      rest = lines.pop()!;
-      for (const line of lines) this.events.push(JSON.parse(line) as Event);
-    });
-    onTestFinished(() => {
-      this.#process.kill('SIGKILL');
-      rmSync(folder, { recursive: true });
-    });
-  }
-
-  say(word: string): void {
-    this.#process.stdin!.write(`${word}\n`);
-  }
-
-  /** The first event of that kind from number `from` on. */
-  async until(isIt: (event: Event) => boolean, from = 0): Promise<Event> {
-    const find = () => this.events.slice(from).find(isIt);
-    await expect.poll(find, { timeout: 15_000 }).toBeDefined();
-    return find()!;
-  }
-
-  async notice(text: string, from = 0): Promise<string> {
-    return (await this.until((event) => event.text?.includes(text) === true, from)).text!;
-  }
-}
 
 function dig(port: number, ...flags: string[]): string {
   const args = ['+tries=1', '+time=3', '-p', String(port), '@127.0.0.1', ...flags, 'x.example'];
@@ -77,7 +26,7 @@ function dig(port: number, ...flags: string[]): string {
 describe('a service of Type=notify', () => {
   it('says that it is ready, alive, reloading, ready again, and stopping', async () => {
     const supervisor = new Supervisor('--upstream', '127.0.0.1:1', '--workers', '2');
-    const { port } = await supervisor.until(({ event }) => event === 'bound');
+    const port = await supervisor.port();
     supervisor.say('start');
     expect(await supervisor.notice('READY=1')).toBe(
       `READY=1\nSTATUS=Forwarding; listening on 127.0.0.1 port ${port}`,
@@ -121,15 +70,12 @@ describe('a notice', () => {
 describe('socket activation', () => {
   it('serves UDP and TCP on the sockets handed over, and so does the next process', async () => {
     const supervisor = new Supervisor('--upstream', '127.0.0.1:1', '--workers', '2');
-    const { port } = await supervisor.until(({ event }) => event === 'bound');
+    const port = await supervisor.port();
     for (let round = 0; round < 2; round++) {
-      const from = supervisor.events.length;
-      supervisor.say('start');
-      await supervisor.notice('READY=1', from);
-      expect(dig(port!)).toContain('status: SERVFAIL');
-      expect(dig(port!, '+tcp')).toContain('status: SERVFAIL');
-      supervisor.say('SIGTERM');
-      await supervisor.until(({ event }) => event === 'exit', from);
+      await supervisor.start();
+      expect(dig(port)).toContain('status: SERVFAIL');
+      expect(dig(port, '+tcp')).toContain('status: SERVFAIL');
+      await supervisor.end('SIGTERM');
     }
   });
 
@@ -143,9 +89,8 @@ describe('socket activation', () => {
     await new Promise<void>((resolve) => upstream.bind(0, '127.0.0.1', resolve));
     onTestFinished(() => void upstream.close());
     const supervisor = new Supervisor('--upstream', `127.0.0.1:${upstream.address().port}`, '--workers', '1');
-    const { port } = await supervisor.until(({ event }) => event === 'bound');
-    supervisor.say('start');
-    await supervisor.notice('READY=1');
+    const port = await supervisor.port();
+    await supervisor.start();
 
     const client = createSocket('udp4');
     onTestFinished(() => void client.close());
@@ -157,14 +102,11 @@ describe('socket activation', () => {
       const label = String(asked);
       const name = Buffer.from(`${String.fromCharCode(label.length)}${label}\x07example\0`, 'latin1');
       const header = Buffer.from([asked >> 8, asked & 255, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0]);
-      client.send(Buffer.concat([header, name, Buffer.from([0, 1, 0, 1])]), port!, '127.0.0.1');
+      client.send(Buffer.concat([header, name, Buffer.from([0, 1, 0, 1])]), port, '127.0.0.1');
     }, 5);
     await expect.poll(() => answered.size, { timeout: 10_000 }).toBeGreaterThan(50);
-    const from = supervisor.events.length;
-    supervisor.say('SIGTERM');
-    await supervisor.until(({ event }) => event === 'exit', from);
-    supervisor.say('start');
-    await supervisor.notice('READY=1', from);
+    await supervisor.end('SIGTERM');
+    await supervisor.start();
     const restarted = asked;
     await expect.poll(() => asked, { timeout: 10_000 }).toBeGreaterThan(restarted + 50);
     clearInterval(sending);
@@ -190,23 +132,17 @@ describe('the units', () => {
     const table = join(folder, 'calls');
     const program = [process.execPath, MAIN, 'run', '--listen', '127.0.0.1:0', '--admin', '127.0.0.1:0'];
     const strace = ['-f', '-qq', '-c', '-U', 'name', '-o', table, ...program, '--upstream', '127.0.0.1:1'];
-    const child = spawn('strace', strace, { stdio: ['ignore', 'pipe', 'ignore'] });
-    onTestFinished(() => void child.kill('SIGKILL'));
-    let log = '';
-    child.stdout.setEncoding('utf8').on('data', (chunk: string) => {
-      log += chunk;
-    });
-    const listen = () => /"listen":\["127\.0\.0\.1:(\d+)"\].*unloop is ready/.exec(log)?.[1];
-    await expect.poll(listen, { timeout: 30_000 }).toBeDefined();
-    const port = Number(listen());
+    const child = new Child(['strace', ...strace]);
+    onTestFinished(() => child.kill());
+    const listen = () => /"listen":\["127\.0\.0\.1:(\d+)"\].*unloop is ready/.exec(child.stdout)?.[1];
+    const port = Number(await child.until(listen, 30_000));
     expect(dig(port)).toContain('SERVFAIL');
     expect(dig(port, '+tcp')).toContain('SERVFAIL');
     const pid = Number(readFileSync(`/proc/${child.pid}/task/${child.pid}/children`, 'utf8'));
     process.kill(pid, 'SIGHUP');
-    await expect.poll(() => log, { timeout: 10_000 }).toContain('reloaded');
-    const ended = new Promise((resolve) => child.once('close', resolve));
+    await child.untilSaid('reloaded', 10_000);
     process.kill(pid, 'SIGTERM');
-    await ended;
+    await child.ended;
 
     const used = readFileSync(table, 'latin1')
       .split('\n')

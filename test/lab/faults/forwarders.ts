@@ -50,7 +50,7 @@ const unloop: System = {
         loop: { probe: { onStart: false, interval: '0s' } },
       },
     });
-    return { port: process.port, pid: process.child.pid!, stop: () => process.stop() };
+    return { port: process.port, pid: process.child.pid, stop: () => process.stop() };
   },
 };
 

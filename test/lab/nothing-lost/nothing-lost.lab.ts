@@ -1,30 +1,26 @@
 // What is lost at 5,000 queries a second through an upstream that takes 200 ms, so that a thousand
 // are always in flight: nothing when unloop is told to change or to end, and a stated amount when
 // it is killed. Prints the figures of docs/kubernetes/nothing-lost.md. Needs python3.
-import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { mkdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { expect, it, onTestFinished } from 'vitest';
+import { Child } from '../../../src/base/child-process.ts';
 import { freePort } from '../../kit/free-port.ts';
 import { scratchDirectory } from '../../kit/scratch-directory.ts';
 import { spawnUnloop, startUnloop, type UnloopProcess } from '../../kit/unloop-process.ts';
+import { Supervisor } from '../support/supervisor.ts';
 import { type Counted, CountingClient, QUERIES_PER_SECOND } from './counting-client.ts';
 
 const DELAY_MS = 200;
 /** So many are in flight at any time. */
 const IN_FLIGHT = (QUERIES_PER_SECOND * DELAY_MS) / 1000;
-const MAIN = fileURLToPath(new URL('../../../dist/unloop/main.js', import.meta.url));
 
 async function startSlowUpstream(): Promise<string> {
   const script = join(import.meta.dirname, 'slow-upstream.mjs');
-  const child = spawn(process.execPath, [script, String(DELAY_MS)], {
-    stdio: ['ignore', 'pipe', 'inherit', 'ipc'],
-  });
-  onTestFinished(() => void child.kill('SIGKILL'));
-  const [port] = (await once(child.stdout!, 'data')) as [Buffer];
-  return `127.0.0.1:${Number(port.toString())}`;
+  const child = new Child([process.execPath, script, String(DELAY_MS)], { ipc: true });
+  onTestFinished(() => child.kill());
+  const port = await child.until(() => /^(\d+)\n/.exec(child.stdout)?.[1], 10_000);
+  return `127.0.0.1:${port}`;
 }
 
 /** The load is one client with a thousand queries waiting, more on a machine that stands still. */
@@ -133,61 +129,19 @@ it('one process replaced by the next on the same port: nothing', async () => {
   expect(await next.stop()).toBe(0);
 });
 
-/** supervise.py of the lab's cluster part: systemd's side of socket activation. */
-class SocketSupervisor {
-  readonly port: Promise<number>;
-  readonly #child: ChildProcess;
-  #output = '';
-
-  constructor(upstream: string) {
-    const script = fileURLToPath(new URL('../cluster/supervise.py', import.meta.url));
-    const notify = join(scratchDirectory(), 'notify');
-    const program = [
-      process.execPath,
-      MAIN,
-      'run',
-      '--admin',
-      'off',
-      '--workers',
-      '2',
-      '--upstream',
-      upstream,
-    ];
-    this.#child = spawn('python3', [script, notify, ...program], { stdio: ['pipe', 'pipe', 'ignore'] });
-    onTestFinished(() => {
-      this.#child.stdin!.write('SIGKILL\nquit\n');
-    });
-    this.#child.stdout!.setEncoding('utf8').on('data', (chunk: string) => {
-      this.#output += chunk;
-    });
-    this.port = expect
-      .poll(() => /"port": (\d+)/.exec(this.#output)?.[1], { timeout: 10_000 })
-      .toBeDefined()
-      .then(() => Number(/"port": (\d+)/.exec(this.#output)![1]));
-  }
-
-  /** Says a word and waits for what comes of it. */
-  async say(word: string, until: string): Promise<void> {
-    const count = () => this.#output.split(until).length;
-    const before = count();
-    this.#child.stdin!.write(`${word}\n`);
-    await expect.poll(count, { timeout: 15_000, interval: 5 }).toBeGreaterThan(before);
-  }
-}
-
 it.each([
   { how: 'restarted with sockets that systemd holds', signal: 'SIGTERM', most: 0 },
   // What was in flight, and what the dead process had read.
   { how: 'killed, with sockets that systemd holds', signal: 'SIGKILL', most: 2 * IN_FLIGHT },
 ])('$how: at most $most', async ({ how, signal, most }) => {
   const upstream = await startSlowUpstream();
-  const supervisor = new SocketSupervisor(upstream);
-  const port = await supervisor.port;
-  await supervisor.say('start', 'READY=1');
+  const supervisor = new Supervisor('--workers', '2', '--upstream', upstream);
+  const port = await supervisor.port();
+  await supervisor.start();
   const client = new CountingClient(port);
   await client.answers(QUERIES_PER_SECOND / 2);
-  await supervisor.say(signal, '"exit"');
-  await supervisor.say('start', 'READY=1');
+  await supervisor.end(signal);
+  await supervisor.start();
   await client.answers(1000);
   await client.end();
   const counted = client.count();

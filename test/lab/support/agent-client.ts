@@ -1,9 +1,10 @@
 // The tests' side of the agent (agent.ts): a Node process inside a namespace that asks and serves
 // on their behalf. Compiled once per run, because no namespace can be entered from within a running
 // process.
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
+import { Child } from '../../../src/base/child-process.ts';
 import type { AgentMessage, AgentMethods, AgentReply } from './agent.ts';
 
 const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
@@ -17,39 +18,35 @@ export async function startAgent(prefix: readonly string[]): Promise<Agent> {
     });
     compiled = true;
   }
-  const child = spawn(
-    prefix[0]!,
-    [...prefix.slice(1), process.execPath, `${ROOT}/build/lab/test/lab/support/agent.js`],
-    { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] },
-  );
-  await once(child, 'message');
+  const agent = `${ROOT}/build/lab/test/lab/support/agent.js`;
+  const child = new Child([...prefix, process.execPath, agent], { ipc: true });
+  await once(child.process, 'message');
   return new Agent(child);
 }
 
 export class Agent {
-  readonly #child: ChildProcess;
+  readonly #child: Child;
   readonly #waiting = new Map<number, (reply: AgentReply) => void>();
   #last = 0;
-  /** Why it is gone; '' while it runs. */
-  #ended = '';
 
-  constructor(child: ChildProcess) {
+  constructor(child: Child) {
     this.#child = child;
-    child.on('message', (reply: AgentReply) => {
+    child.process.on('message', (reply: AgentReply) => {
       this.#waiting.get(reply.id)?.(reply);
       this.#waiting.delete(reply.id);
     });
-    child.once('exit', (code, signal) => {
-      this.#ended = `the agent has ended (${signal ?? `exit code ${code}`})`;
-      for (const [id, settle] of this.#waiting) settle({ id, error: this.#ended });
+    void child.ended.then(() => {
+      for (const [id, settle] of this.#waiting) settle({ id, error: this.#failure() });
     });
-    // A message that no longer reaches it: 'exit' tells those who wait.
-    child.on('error', () => {});
   }
 
-  /** It ended by itself: a defect of the agent, which wrote it to stderr. */
+  /** It ended by itself: a defect of the agent, which tells it on stderr. */
   get hasEnded(): boolean {
-    return this.#ended !== '';
+    return this.#child.hasEnded;
+  }
+
+  #failure(): string {
+    return this.#child.failure(`ended with ${this.#child.exitCode}`).message;
   }
 
   /** Has the agent do something; see AgentMethods. */
@@ -57,11 +54,11 @@ export class Agent {
     method: M,
     input: Parameters<AgentMethods[M]>[0],
   ): Promise<Awaited<ReturnType<AgentMethods[M]>>> {
-    if (this.#ended !== '') throw new Error(`${method}: ${this.#ended}`);
+    if (this.hasEnded) throw new Error(`${method}: ${this.#failure()}`);
     const id = ++this.#last;
     const reply = await new Promise<AgentReply>((resolve) => {
       this.#waiting.set(id, resolve);
-      this.#child.send({ id, method, input } satisfies AgentMessage);
+      this.#child.process.send({ id, method, input } satisfies AgentMessage);
     });
     if (reply.error !== undefined) throw new Error(`${method}: ${reply.error}`);
     return reply.result as Awaited<ReturnType<AgentMethods[M]>>;
@@ -74,8 +71,7 @@ export class Agent {
 
   async close(): Promise<void> {
     if (this.hasEnded) return;
-    const exited = once(this.#child, 'exit');
-    this.#child.disconnect();
-    await exited;
+    this.#child.process.disconnect();
+    await this.#child.ended;
   }
 }

@@ -40,7 +40,7 @@ export class Unloop implements Contender {
   }
 
   hasEnded(): boolean {
-    return this.process.child.exitCode !== null;
+    return this.process.child.hasEnded;
   }
 
   async #get(path: string): Promise<string> {

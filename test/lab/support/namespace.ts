@@ -5,12 +5,13 @@
 //
 // The forwarder under test stands in the pod, boxes that send queries back in the node, good
 // servers in the upstream.
-import { execFileSync, spawn } from 'node:child_process';
+import { execFileSync } from 'node:child_process';
+import { Child } from '../../../src/base/child-process.ts';
 import { type Agent, startAgent } from './agent-client.ts';
 import { removeLabDirectories } from './lab-directory.ts';
-import { LabProcess } from './lab-process.ts';
 
 const PREFIX = 'unloop-lab-';
+const STOP_WITHIN_MS = 2000;
 
 /** Addresses of the three. */
 export const POD = '10.91.0.2';
@@ -25,7 +26,7 @@ export function run(command: string, args: readonly string[]): string {
 export class Namespace {
   readonly name: string;
   #agent: Agent | null = null;
-  readonly #processes = new Set<LabProcess>();
+  readonly #processes = new Set<Child>();
 
   constructor(role: string) {
     this.name = `${PREFIX}${role}`;
@@ -52,11 +53,8 @@ export class Namespace {
   }
 
   /** Starts a program that ends with close() at the latest. */
-  spawn(command: string, args: readonly string[]): LabProcess {
-    const child = spawn('ip', ['netns', 'exec', this.name, command, ...args], {
-      stdio: ['ignore', 'pipe', 'pipe'],
-    });
-    const started = new LabProcess(command, child);
+  spawn(command: string, args: readonly string[]): Child {
+    const started = new Child([...this.prefix, command, ...args], { stopWithinMs: STOP_WITHIN_MS });
     this.#processes.add(started);
     void started.ended.then(() => this.#processes.delete(started));
     return started;

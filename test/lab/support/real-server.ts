@@ -1,12 +1,12 @@
 // Real DNS servers on loopback, for the lab: today's unbound and dnsmasq (today.ts), NSD, and
 // programs like dig to ask them with. Each runs in the foreground under a directory of its own, and
 // ends with the test.
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
-import { once } from 'node:events';
+import { execFileSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
 import { today } from '../../../bench/compare/today.ts';
+import { Child } from '../../../src/base/child-process.ts';
 import { queryBytes, TcpClient, UdpClient } from '../../kit/dns-client.ts';
 import { freePort } from '../../kit/free-port.ts';
 import { scratchDirectory } from '../../kit/scratch-directory.ts';
@@ -46,31 +46,8 @@ export interface RunOptions {
 /** Starts a server and waits until it answers over UDP and TCP. */
 export async function runServer(options: RunOptions): Promise<RealServer> {
   const { name, command, args, address, port } = options;
-  const child: ChildProcess = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'] });
-  let output = '';
-  for (const stream of [child.stdout!, child.stderr!]) {
-    stream.setEncoding('utf8').on('data', (chunk: string) => {
-      output += chunk;
-    });
-  }
-  let ended = false;
-  const exited = new Promise<void>((resolve) => {
-    const end = () => {
-      ended = true;
-      resolve();
-    };
-    child.once('exit', end);
-    child.once('error', (error) => {
-      output += String(error);
-      end();
-    });
-  });
-  const stop = async () => {
-    if (!ended) child.kill('SIGTERM');
-    const timer = setTimeout(() => child.kill('SIGKILL'), STOP_WITHIN_MS);
-    await exited;
-    clearTimeout(timer);
-  };
+  const child = new Child([command, ...args], { stopWithinMs: STOP_WITHIN_MS });
+  const stop = async () => void (await child.stop());
   try {
     onTestFinished(stop);
   } catch {
@@ -78,12 +55,12 @@ export async function runServer(options: RunOptions): Promise<RealServer> {
   }
   const end = Date.now() + READY_WITHIN_MS;
   while (!(await answers(address, port, options.readyName ?? '.'))) {
-    if (ended || Date.now() > end) {
+    if (child.hasEnded || Date.now() > end) {
       await stop();
-      throw new Error(`${name} did not start: ${output}`);
+      throw child.failure(`(${name}) did not start`);
     }
   }
-  return { name, address, port, pid: child.pid!, output: () => output, stop };
+  return { name, address, port, pid: child.pid, output: () => child.said, stop };
 }
 
 async function answers(address: string, port: number, name: string): Promise<boolean> {
@@ -250,22 +227,4 @@ export function signZone({ origin, text }: ZoneText): SignedZone {
   const [, flags, protocol, algorithm, material] = key;
   const trustAnchor = `trust-anchors { ${origin}. static-key ${flags} ${protocol} ${algorithm} "${material}"; };\n`;
   return { origin, text: readFileSync(join(directory, 'signed'), 'utf8'), trustAnchor };
-}
-
-/** Runs a program to its end; its standard output. Rejects when it exits with an error. */
-export async function runProgram(command: string, args: readonly string[], input = ''): Promise<string> {
-  const child = spawn(command, args, { stdio: ['pipe', 'pipe', 'pipe'] });
-  let output = '';
-  let errors = '';
-  child.stdout.setEncoding('utf8').on('data', (chunk: string) => {
-    output += chunk;
-  });
-  child.stderr.setEncoding('utf8').on('data', (chunk: string) => {
-    errors += chunk;
-  });
-  child.stdin.on('error', () => {});
-  child.stdin.end(input);
-  const [code] = (await once(child, 'close')) as [number | null];
-  if (code !== 0) throw new Error(`${command} ${args.join(' ')} exited with ${code}: ${output}${errors}`);
-  return output;
 }

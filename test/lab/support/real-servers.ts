@@ -5,16 +5,16 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { COREDNS_VERSION } from '../../../bench/compare/build-coredns.ts';
 import { type TodaysName, today } from '../../../bench/compare/today.ts';
+import type { Child } from '../../../src/base/child-process.ts';
 import { startCoredns } from './coredns.ts';
 import { labDirectory } from './lab-directory.ts';
-import type { LabProcess } from './lab-process.ts';
 import type { Namespace } from './namespace.ts';
 import { startResolved } from './resolved.ts';
 
 /** Waits until something in the namespace listens on UDP port 53 of this address (or of all). */
 export async function untilListening(
   namespace: Namespace,
-  started: LabProcess,
+  started: Child,
   address: string,
   withinMs = 10_000,
 ): Promise<void> {
@@ -24,7 +24,7 @@ export async function untilListening(
     if (sockets.includes(`${address}:53 `) || sockets.includes('0.0.0.0:53 ') || sockets.includes('*:53 '))
       return;
     if (started.hasEnded || Date.now() > end) {
-      throw new Error(`${started.command} does not listen on ${address}: ${started.output}`);
+      throw started.failure(`does not listen on ${address}`);
     }
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
@@ -35,7 +35,7 @@ async function start(
   address: string,
   name: TodaysName,
   args: readonly string[],
-): Promise<LabProcess> {
+): Promise<Child> {
   const started = namespace.spawn(today(name).command, args);
   await untilListening(namespace, started, address);
   return started;
@@ -46,7 +46,7 @@ export function startDnsdist(
   namespace: Namespace,
   address: string,
   targets: readonly string[],
-): Promise<LabProcess> {
+): Promise<Child> {
   const file = join(labDirectory(), 'dnsdist.conf');
   writeFileSync(
     file,
@@ -61,7 +61,7 @@ ${targets.map((target) => `newServer({address="${target}:53", healthCheckMode="u
 }
 
 /** unbound: keeps the case, drops options, merges duplicates. */
-export function startUnbound(namespace: Namespace, address: string, target: string): Promise<LabProcess> {
+export function startUnbound(namespace: Namespace, address: string, target: string): Promise<Child> {
   const directory = labDirectory();
   const file = join(directory, 'unbound.conf');
   writeFileSync(
@@ -89,7 +89,7 @@ forward-zone:
 }
 
 /** BIND: keeps the case, drops options, merges duplicates. */
-export function startNamed(namespace: Namespace, address: string, target: string): Promise<LabProcess> {
+export function startNamed(namespace: Namespace, address: string, target: string): Promise<Child> {
   const directory = labDirectory();
   const file = join(directory, 'named.conf');
   writeFileSync(
@@ -114,11 +114,7 @@ controls { };
 }
 
 /** dnsmasq: keeps case and options, merges duplicates. */
-export function startDnsmasq(
-  namespace: Namespace,
-  address: string,
-  args: readonly string[],
-): Promise<LabProcess> {
+export function startDnsmasq(namespace: Namespace, address: string, args: readonly string[]): Promise<Child> {
   return start(namespace, address, 'dnsmasq', [
     '--keep-in-foreground',
     '--log-facility=-',
@@ -141,7 +137,7 @@ export function startKresd(
   address: string,
   target: string,
   policy: 'STUB' | 'FORWARD',
-): Promise<LabProcess> {
+): Promise<Child> {
   const directory = labDirectory();
   const file = join(directory, 'kresd.lua');
   writeFileSync(
@@ -159,7 +155,7 @@ policy.add(policy.all(policy.${policy}('${target}')))
 }
 
 /** smartdns: asks in its own words, so that options are lost. */
-export function startSmartdns(namespace: Namespace, address: string, target: string): Promise<LabProcess> {
+export function startSmartdns(namespace: Namespace, address: string, target: string): Promise<Child> {
   const directory = labDirectory();
   const file = join(directory, 'smartdns.conf');
   writeFileSync(

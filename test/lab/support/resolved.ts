@@ -3,8 +3,8 @@
 import { chownSync, existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { today, USERS } from '../../../bench/compare/today.ts';
+import type { Child } from '../../../src/base/child-process.ts';
 import { labDirectory } from './lab-directory.ts';
-import type { LabProcess } from './lab-process.ts';
 import type { Namespace } from './namespace.ts';
 import { untilListening } from './real-servers.ts';
 
@@ -32,7 +32,7 @@ export async function startResolved(
   const [configuration, state] = [join(run, 'systemd/resolved.conf.d'), join(run, 'systemd/resolve')];
   for (const folder of [configuration, state]) mkdirSync(folder, { recursive: true });
   chownSync(state, USERS['systemd-resolve'], USERS['systemd-resolve']);
-  const start = async (names: readonly string[]): Promise<LabProcess> => {
+  const start = async (names: readonly string[]): Promise<Child> => {
     writeFileSync(
       join(configuration, 'lab.conf'),
       `[Resolve]\nDNS=${names.join(' ')}\nDNSSEC=no\nLLMNR=no\nMulticastDNS=no\nCache=no\n${extra === '' ? '' : `DNSStubListenerExtra=${extra}\n`}`,
@@ -40,7 +40,7 @@ export async function startResolved(
     const daemon = namespace.spawn('env', [`UNLOOP_LAB_RUN=${run}`, today('systemd-resolved').command]);
     await untilListening(namespace, daemon, '127.0.0.53%lo');
     while (!existsSync(join(state, 'resolv.conf'))) {
-      if (daemon.hasEnded) throw new Error(`systemd-resolved ended: ${daemon.output}`);
+      if (daemon.hasEnded) throw daemon.failure('ended');
       await new Promise((resolve) => setTimeout(resolve, 10));
     }
     return daemon;

@@ -36,9 +36,9 @@ it.runIf(process.platform === 'linux')(
     const unloop = await startUnloop({ config });
     const isQuiet = (wakes: number) => wakes < MAX_WAKES_PER_SECOND;
     // A start leaves this and that to be done.
-    await until(() => mostWakesPerSecond(unloop.child.pid!), isQuiet);
+    await until(() => mostWakesPerSecond(unloop.child.pid), isQuiet);
     for (let i = 0; i < 50; i++) await askUdp(unloop.port, queryBytes({ name: `n${i}.example` }));
-    expect(await until(() => mostWakesPerSecond(unloop.child.pid!), isQuiet)).toBeLessThan(
+    expect(await until(() => mostWakesPerSecond(unloop.child.pid), isQuiet)).toBeLessThan(
       MAX_WAKES_PER_SECOND,
     );
   },

@@ -1,6 +1,5 @@
 // Socket activation without systemd: sockets of every kind handed over as descriptors 3, 4 …, with
 // LISTEN_FDS and LISTEN_PID.
-import { type ChildProcess, spawn } from 'node:child_process';
 import dgram from 'node:dgram';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
@@ -9,9 +8,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it, onTestFinished } from 'vitest';
+import { Child } from '../../../src/base/child-process.ts';
 import { nativeStatus } from '../../../src/io/open-socket.ts';
 import { askTcp, askUdp } from '../../kit/dns-client.ts';
-import { until, upstreamSaying } from './scene.ts';
+import { upstreamSaying } from './scene.ts';
 
 const MAIN = fileURLToPath(new URL('../../../dist/unloop/main.js', import.meta.url));
 
@@ -51,20 +51,8 @@ async function socketPair(host: string, options: Partial<dgram.SocketOptions> = 
   }
 }
 
-interface Started {
-  readonly child: ChildProcess;
-  output: string;
-  stderr: string;
-  readonly exited: Promise<number | null>;
-}
-
 /** Starts unloop with these descriptors as 3, 4 …; LISTEN_PID is its own unless told otherwise. */
-function start(
-  descriptors: readonly number[],
-  upstream: string,
-  count: number | string,
-  pid = '$$',
-): Started {
+function start(descriptors: readonly number[], upstream: string, count: number | string, pid = '$$'): Child {
   const run = [
     process.execPath,
     MAIN,
@@ -76,29 +64,17 @@ function start(
     '--upstream',
     upstream,
   ];
-  const child = spawn('sh', ['-c', `LISTEN_PID=${pid} exec "$0" "$@"`, ...run], {
+  const child = new Child(['sh', '-c', `LISTEN_PID=${pid} exec "$0" "$@"`, ...run], {
     env: { ...process.env, LISTEN_FDS: String(count) },
-    stdio: ['ignore', 'pipe', 'pipe', ...descriptors],
+    descriptors,
   });
-  onTestFinished(() => void child.kill('SIGKILL'));
-  const exited = new Promise<number | null>((resolve) => child.once('close', (code) => resolve(code)));
+  onTestFinished(() => child.kill());
   // They are the child's now: this process would read what is meant for it.
   for (const close of toClose.splice(0)) close();
-  const started: Started = { child, output: '', stderr: '', exited };
-  child.stdout!.setEncoding('utf8').on('data', (text: string) => {
-    started.output += text;
-  });
-  child.stderr!.setEncoding('utf8').on('data', (text: string) => {
-    started.stderr += text;
-  });
-  return started;
+  return child;
 }
 
-const ready = (started: Started) =>
-  until(
-    () => started.output,
-    (output) => output.includes('"unloop is ready"'),
-  );
+const ready = (started: Child) => started.untilSaid('"unloop is ready"', 10_000);
 
 describe.runIf(nativeStatus().available)('socket activation', () => {
   it('serves on the sockets that were handed over, and not where listen says', async () => {
@@ -106,12 +82,11 @@ describe.runIf(nativeStatus().available)('socket activation', () => {
     const { udp, tcp } = await socketPair('127.0.0.1');
     const started = start([udp.fd, tcp.fd], upstream.text, 2);
     await ready(started);
-    expect(started.output).toContain(`"listen":["127.0.0.1:${udp.port}"]`);
+    expect(started.stdout).toContain(`"listen":["127.0.0.1:${udp.port}"]`);
     // Two workers on one socket: there is nothing to deal names to, and the log says so once.
-    expect(started.output.split('queries are not dealt to the workers by name')).toHaveLength(2);
+    expect(started.stdout.split('queries are not dealt to the workers by name')).toHaveLength(2);
     for (const ask of [askUdp, askTcp]) expect((await ask(udp.port, { name: 'www.example' })).rcode).toBe(0);
-    started.child.kill('SIGTERM');
-    expect(await started.exited).toBe(0);
+    expect(await started.stop()).toBe(0);
   });
 
   it('serves IPv4 clients of a socket for both families, as systemd opens one for ListenDatagram=PORT', async () => {
@@ -120,8 +95,7 @@ describe.runIf(nativeStatus().available)('socket activation', () => {
     const started = start([udp.fd, tcp.fd], upstream.text, 2);
     await ready(started);
     for (const ask of [askUdp, askTcp]) expect((await ask(udp.port, { name: 'www.example' })).rcode).toBe(0);
-    started.child.kill('SIGTERM');
-    expect(await started.exited).toBe(0);
+    expect(await started.stop()).toBe(0);
   });
 
   it('ignores sockets that are another process’s', async () => {
@@ -129,8 +103,8 @@ describe.runIf(nativeStatus().available)('socket activation', () => {
     const udp = await udpSocket('127.0.0.1');
     const started = start([udp.fd], upstream.text, 1, '1');
     await ready(started);
-    expect(started.output).not.toContain('inherited');
-    expect(started.output).not.toContain(`127.0.0.1:${udp.port}"`);
+    expect(started.stdout).not.toContain('inherited');
+    expect(started.stdout).not.toContain(`127.0.0.1:${udp.port}"`);
   });
 
   const REMEDY =
@@ -163,7 +137,7 @@ describe.runIf(nativeStatus().available)('socket activation', () => {
     ['no number', async () => [(await udpSocket('127.0.0.1')).fd], 'two', 'LISTEN_FDS=two is no number'],
   ] as const)('says in a line what is wrong: %s', async (_, make, count, message) => {
     const started = start(await make(), '127.0.0.1:9', count);
-    expect(await started.exited).toBe(1);
+    expect(await started.ended).toBe(1);
     expect(started.stderr).toContain(message);
     expect(started.stderr).toMatch(/^unloop: cannot listen: [^\n]+\n {2}cure: [^\n]+\n$/);
     expect(started.stderr).toContain(REMEDY);

@@ -1,5 +1,5 @@
 // Start: with defaults, with faults, with ports in use, without an upstream.
-import { execFileSync, spawn, spawnSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import dgram from 'node:dgram';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import net from 'node:net';
@@ -8,6 +8,8 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it, onTestFinished } from 'vitest';
+import { Child } from '../../../src/base/child-process.ts';
+import { portOf, readReadyLine } from '../../../src/load/unloop-process.ts';
 import { askTcp, askUdp, queryBytes, TRANSPORTS } from '../../kit/dns-client.ts';
 import { freePort } from '../../kit/free-port.ts';
 import { runCli } from '../../kit/run-cli.ts';
@@ -44,31 +46,21 @@ describe('npm start', () => {
     const upstream = await upstreamSaying('192.0.2.1');
     // Without prestart, which would build dist again while other tests run it.
     const flags = ['--listen', '127.0.0.1:0', '--admin', '127.0.0.1:0', '--upstream', upstream.text];
-    const child = spawn('npm', ['start', '--ignore-scripts', '--', ...flags], {
-      cwd: ROOT,
-      detached: true,
-      stdio: ['ignore', 'pipe', 'inherit'],
-    });
-    onTestFinished(() => {
-      if (child.exitCode === null) process.kill(-child.pid!, 'SIGKILL');
-    });
-    let log = '';
-    const ready = await new Promise<{ listen: string[] }>((resolve, reject) => {
-      child.once('close', (code) => reject(new Error(`ended with ${code}: ${log}`)));
-      child.stdout.setEncoding('utf8').on('data', (chunk: string) => {
-        log += chunk;
-        const line = log.split('\n').find((text) => text.includes('"unloop is ready"'));
-        if (line !== undefined) resolve(JSON.parse(line) as { listen: string[] });
-      });
-    });
-    const port = Number(ready.listen[0]!.split(':').at(-1));
+    const npm = new Child(['npm', 'start', '--ignore-scripts', '--', ...flags], { cwd: ROOT });
+    // npm passes SIGTERM on.
+    onTestFinished(async () => void (await npm.stop()));
+    const find = () =>
+      npm.stdout
+        .split('\n')
+        .map(readReadyLine)
+        .find((line) => line !== null);
+    const { listen } = await npm.until(find, 20_000);
+    const port = portOf(listen[0]!);
     for (const { ask } of TRANSPORTS)
       expect((await ask(port, { name: 'www.example' })).answers[0]).toMatchObject({ data: '192.0.2.1' });
-    // 'close' comes when nobody has the pipe any more: the server too has ended, not npm alone.
-    const ended = new Promise((resolve) => child.once('close', resolve));
-    child.kill('SIGTERM');
-    expect(await ended).toBe(0);
-    expect(log).toContain('"unloop has stopped"');
+    expect(await npm.stop()).toBe(0);
+    // The server too has ended, not npm alone.
+    expect(npm.stdout).toContain('"unloop has stopped"');
   });
 });
 

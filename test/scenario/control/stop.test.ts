@@ -85,8 +85,8 @@ it('goes on when nobody reads its log any more', async () => {
   const unloop = await startUnloop({
     config: { upstreams: [upstream.text], log: { level: 'debug', queries: true }, loop: QUIET_LOOP },
   });
-  unloop.child.stdout!.destroy();
-  unloop.child.stderr!.destroy();
+  unloop.child.process.stdout!.destroy();
+  unloop.child.process.stderr!.destroy();
   for (let i = 0; i < 50; i++) expect((await askUdp(unloop.port, { name: `n${i}.example` })).rcode).toBe(0);
   unloop.signal('SIGHUP');
   await unloop.waitForMetrics((metrics) => metrics.value('unloop_reloads_total', { result: 'ok' }) === 1);

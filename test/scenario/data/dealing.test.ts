@@ -5,12 +5,13 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { whyKernelCannotDeal } from '../../../src/io/deal-by-name.ts';
 import { nativeStatus } from '../../../src/io/open-socket.ts';
+import { portOf } from '../../../src/load/unloop-process.ts';
 import { later } from '../../kit/actions.ts';
 import { answer } from '../../kit/answers.ts';
 import { queryBytes, readAnswer, UdpClient } from '../../kit/dns-client.ts';
 import { freePort } from '../../kit/free-port.ts';
 import type { ScriptedUpstream } from '../../kit/scripted-upstream.ts';
-import { portOf, startUnloop, type UnloopProcess } from '../../kit/unloop-process.ts';
+import { startUnloop, type UnloopProcess } from '../../kit/unloop-process.ts';
 import { QUIET_LOOP, upstreamDoing } from '../control/scene.ts';
 import { startLoad } from '../control/steady-load.ts';
 
