@@ -5,7 +5,7 @@ import { Clock } from '../../src/base/clock.ts';
 import { LoopDetector, LoopFinding, LoopVerdict } from '../../src/loop/detector.ts';
 import { createKeyMaterial } from '../../src/loop/keys.ts';
 import { makeProbeName, PROBE_QTYPE } from '../../src/loop/probe.ts';
-import { SentQuestions } from '../../src/loop/sent-questions.ts';
+import { SentNote, SentQuestions } from '../../src/loop/sent-questions.ts';
 import { OptionCode, Type } from '../../src/wire/codes.ts';
 import { type Incoming, nameOf, query, recase, tagOption } from '../../test/loop/incoming.ts';
 
@@ -23,7 +23,8 @@ const plain = query(QNAME);
 const cookie = query(QNAME, Type.A, [{ code: OptionCode.cookie, data: new Uint8Array(8) }]);
 const mixedCase = query(recase(nameOf(plain), (letter) => letter % 3 === 0));
 const out = plain.bytes.slice();
-detector.markSent(out, plain.q.qnameLength, Type.A, ROUTE, true);
+const note = new SentNote();
+detector.markSent(out, plain.q, ROUTE, true, note);
 const sentName = out.slice(12, 12 + plain.q.qnameLength);
 const returnedTag = query(sentName, Type.A, [tagOption(detector.tagFor(ROUTE, 0))]);
 const returnedCase = query(sentName);
@@ -57,7 +58,7 @@ describe(`1000 queries for ${QNAME}`, () => {
   bench('check: our own case came back', checks(returnedCase, LoopVerdict.suspect));
   bench('check: our own probe came back', checks(returnedProbe, LoopVerdict.loop));
   bench('send: case pattern and note', () => {
-    for (let i = 0; i < BATCH; i++) detector.markSent(out, plain.q.qnameLength, Type.A, ROUTE, true);
+    for (let i = 0; i < BATCH; i++) detector.markSent(out, plain.q, ROUTE, true, note);
   });
   bench('send: tag', () => {
     for (let i = 0; i < BATCH; i++) sink.sum += detector.tagFor(ROUTE, 0).length;

@@ -11,7 +11,7 @@ import { Evidence } from './evidence.ts';
 import { type LoopFinding, LoopVerdict, MAX_FORWARDED_TAGS } from './finding.ts';
 import { KeyRing, type LoopKeyMaterial } from './keys.ts';
 import { PROBE_QTYPE, ProbeReader, ProbeVerdict, ReadProbe } from './probe.ts';
-import type { SentQuestions } from './sent-questions.ts';
+import type { SentNote, SentQuestions } from './sent-questions.ts';
 import { ReadTag, TAG_LENGTH, TAG_OPTION, TagReader, TagVerdict } from './tag.ts';
 
 // What else the pipeline needs.
@@ -24,6 +24,12 @@ export { FILLED_TAG_OFFSET, MAX_FILLER_LENGTH, TAG_LENGTH, TAG_OPTION } from './
  * draws case at random, every 1024th query has ten of them right.
  */
 export const SUSPECT_LETTERS = 16;
+/** What identifies a question, beside its QNAME at byte 12 of the message. */
+export interface QuestionShape {
+  readonly qnameLength: number;
+  readonly qtype: number;
+}
+
 /**
  * Own tags of one batch that are compared with what was sent: a few prove the loop. The rest of a
  * storm needs only its answer, which must cost less than one from the cache.
@@ -78,29 +84,21 @@ export class LoopDetector {
   /**
    * Notes that a query leaves by a route, and (withCase) gives its QNAME at byte 12 our case
    * pattern. Every query to an upstream passes here, tagged or not: a query that was not noted
-   * cannot be proof when it comes back. `sent` then says whether the question was already in
+   * cannot be proof when it comes back. `note` then says whether the question was already in
    * flight.
    */
   markSent(
     message: Uint8Array,
-    qnameLength: number,
-    qtype: number,
+    { qnameLength, qtype }: QuestionShape,
     routeSlot: number,
     withCase: boolean,
+    note: SentNote,
   ): void {
     const nowMs = this.#clock.nowMs;
     this.keys.advance(nowMs);
     if (withCase) this.#pattern.apply(message, HEADER_LENGTH, qnameLength, qtype);
     else this.#pattern.identify(message, HEADER_LENGTH, qnameLength, qtype);
-    this.sent.add(this.#pattern.hash, routeSlot, nowMs);
-  }
-
-  /**
-   * For the question that markSent() noted last: the key for setAnswered() and isUnanswered() in
-   * `sent`.
-   */
-  get sentMark(): number {
-    return this.#pattern.hash[0]!;
+    this.sent.add(this.#pattern.hash, routeSlot, nowMs, note);
   }
 
   /**

@@ -24,9 +24,30 @@ const WINDOW_TICKS = Math.ceil(SENT_WINDOW_MS / TICK_MS);
 const ANSWERED = 0x80000000 | 0;
 const ROUTE_BITS = 0x7fff;
 
-/** No route, and more than one, in findRoute()'s answer. */
+/** No route, and more than one: of findRoute(), and of SentNote. */
 export const NO_ROUTE = -1;
 export const SEVERAL_ROUTES = -2;
+
+/** What add() has noted, and what was known before. The caller owns it and uses it again. */
+export class SentNote {
+  /** The slot of the entry; −1: the message was not noted. */
+  slot = -1;
+  /** The first word of the question's hash: with `slot`, the key of the entry. */
+  mark = 0;
+  /**
+   * The route by which the question was already in flight, not answered yet. NO_ROUTE, or
+   * SEVERAL_ROUTES if there was more than one.
+   */
+  earlierRoute = NO_ROUTE;
+  /** The slot of the entry for earlierRoute. */
+  earlierSlot = 0;
+
+  /** The message carries no mark and is not noted. */
+  clear(): void {
+    this.slot = -1;
+    this.earlierRoute = NO_ROUTE;
+  }
+}
 
 /**
  * ```
@@ -37,15 +58,6 @@ export const SEVERAL_ROUTES = -2;
  */
 export class SentQuestions {
   readonly buffer: SharedArrayBuffer;
-  /** Set by add(): the slot of the entry. */
-  slot = 0;
-  /**
-   * Set by add(): the route by which the question was already in flight, not answered yet.
-   * NO_ROUTE, or SEVERAL_ROUTES if there was more than one.
-   */
-  earlierRoute = NO_ROUTE;
-  /** The slot of the entry for earlierRoute. */
-  earlierSlot = 0;
   readonly #words: Int32Array;
 
   /** Wraps another thread's table, or creates a new one. */
@@ -55,20 +67,20 @@ export class SentQuestions {
   }
 
   /**
-   * Notes that the question with this hash (CasePattern.hash) leaves by a route now; the fields
-   * above say what was known about it.
+   * Notes that the question with this hash (CasePattern.hash) leaves by a route now; `note` then
+   * says where, and what was known about it.
    */
-  add(hash: Int32Array, routeSlot: number, nowMs: number): void {
+  add(hash: Int32Array, routeSlot: number, nowMs: number, note: SentNote): void {
     const words = this.#words;
     const tick = tickOf(nowMs);
     const bucket = bucketOf(hash);
     let slot = bucket;
     let oldest = -1;
-    this.earlierRoute = NO_ROUTE;
+    note.earlierRoute = NO_ROUTE;
     for (let at = bucket; at < bucket + BUCKET_WORDS; at += ENTRY_WORDS) {
       const stamp = words[at + 1]!;
       if (words[at] === hash[0]) {
-        this.#noteEarlier(at, hash, nowMs);
+        this.#noteEarlier(at, hash, nowMs, note);
         if (routeOf(stamp) === routeSlot) {
           // Its own slot first, whatever the age of the others.
           oldest = 0x10000;
@@ -85,14 +97,15 @@ export class SentQuestions {
     words[slot] = hash[0]!;
     words[slot + 1] = stamp;
     words[slot + 2] = hash[1]! ^ mix(stamp);
-    this.slot = slot;
+    note.slot = slot;
+    note.mark = hash[0]!;
   }
 
-  #noteEarlier(at: number, hash: Int32Array, nowMs: number): void {
+  #noteEarlier(at: number, hash: Int32Array, nowMs: number, note: SentNote): void {
     const route = this.#routeAt(at, hash, nowMs);
     if (route === NO_ROUTE || this.#words[at + 1]! < 0) return;
-    this.earlierRoute = this.earlierRoute === NO_ROUTE ? route : SEVERAL_ROUTES;
-    this.earlierSlot = at;
+    note.earlierRoute = note.earlierRoute === NO_ROUTE ? route : SEVERAL_ROUTES;
+    note.earlierSlot = at;
   }
 
   /**

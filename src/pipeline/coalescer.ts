@@ -100,9 +100,8 @@ export class Coalescer {
     flight.forwardTags(query, this.#loopGuard.finding);
     waiter.named = flight.query;
     flight.addWaiter(waiter);
-    this.#loopGuard.beforeSending();
     this.#forward.sendFirst(flight);
-    if (!query.parsed.opaque) this.#loopGuard.afterSending(zone, query);
+    this.#loopGuard.afterSending(flight, zone, query);
   }
 
   /** Asks again for an answer that is popular and about to expire; nobody waits for it. */

@@ -162,7 +162,7 @@ export class LoopGuard implements WheelTimer, DoubtOwner {
     for (let i = 0; i < flight.attemptCount; i++) {
       const attempt = flight.attempts[i]!;
       if (attempt === null) continue;
-      if (!flight.askedAgain) this.#doubt(zone, attempt.upstreamIndex, attempt.sentSlot, attempt.sentMark);
+      if (!flight.askedAgain) this.#doubt(zone, attempt.upstreamIndex, attempt.sent.slot, attempt.sent.mark);
       this.#suspectSender(zone, attempt.upstreamIndex, query);
     }
     flight.askedAgain = true;
@@ -174,18 +174,15 @@ export class LoopGuard implements WheelTimer, DoubtOwner {
     }
   }
 
-  /** A client's question is about to be sent for the first time. */
-  beforeSending(): void {
-    this.detector.sent.earlierRoute = NO_ROUTE;
-  }
-
   /**
-   * The question has been sent. Another worker may already have sent it, or this one with other
-   * flags (CD, DO): then it is suspect like one that joins a flight. Noting it as sent has shown
-   * that, without extra cost.
+   * A flight's first message has been sent. Another worker may already have sent the question, or
+   * this one with other flags (CD, DO): then it is suspect like one that joins a flight. Noting the
+   * message as sent has shown that, without extra cost.
    */
-  afterSending(zone: Zone, query: ClientQuery): void {
-    const { earlierRoute, earlierSlot } = this.detector.sent;
+  afterSending(flight: Flight, zone: Zone, query: ClientQuery): void {
+    const first = flight.attempts[0] ?? null;
+    if (first === null) return;
+    const { earlierRoute, earlierSlot, mark } = first.sent;
     if (earlierRoute === NO_ROUTE) return;
     if (earlierRoute === SEVERAL_ROUTES) {
       for (const routeSlot of zone.routeSlots) this.#suspect(routeSlot, Suspicion.askedAgain);
@@ -193,13 +190,14 @@ export class LoopGuard implements WheelTimer, DoubtOwner {
     }
     const index = zone.routeSlots.indexOf(earlierRoute);
     if (index < 0) return;
-    this.#doubt(zone, index, earlierSlot, this.detector.sentMark);
+    this.#doubt(zone, index, earlierSlot, mark);
     this.#suspectSender(zone, index, query);
   }
 
   /** A reply to an attempt has come, whatever it contains. */
   onReply(attempt: Attempt): void {
-    if (attempt.sentSlot >= 0) this.detector.sent.setAnswered(attempt.sentSlot, attempt.sentMark);
+    const { slot, mark } = attempt.sent;
+    if (slot >= 0) this.detector.sent.setAnswered(slot, mark);
   }
 
   /**

@@ -9,7 +9,6 @@ import {
   TAG_LENGTH,
   TAG_OPTION,
 } from '../loop/detector.ts';
-import { NO_ROUTE } from '../loop/sent-questions.ts';
 import { DomainLessons } from '../upstream/domain-lessons.ts';
 import { Mark, withoutMarks } from '../upstream/marks.ts';
 import type { SharedUpstreamState } from '../upstream/shared-state.ts';
@@ -58,7 +57,7 @@ export class OutgoingQuery {
       // Signed as it is: not a byte except the ID may change (RFC 5625 §4.5).
       attempt.bytes = flight.query;
       attempt.length = flight.queryLength;
-      attempt.sentSlot = -1;
+      attempt.sent.clear();
       attempt.carriesTags = false;
       return;
     }
@@ -71,11 +70,7 @@ export class OutgoingQuery {
     let length = writeUpstreamQuery(out, flight.query, flight);
     const routeSlot = flight.zone!.routeSlots[attempt.upstreamIndex]!;
     const withCase = (wanted & Mark.case) !== 0;
-    if (this.#writeCase(out, flight, routeSlot, withCase)) attempt.marks |= Mark.case;
-    attempt.sentSlot = this.#detector.sent.slot;
-    attempt.sentMark = this.#detector.sentMark;
-    // An earlier attempt of the same flight says nothing here.
-    if (flight.attemptCount > 0) this.#detector.sent.earlierRoute = NO_ROUTE;
+    if (this.#writeCase(attempt, flight, routeSlot, withCase)) attempt.marks |= Mark.case;
     if ((wanted & Mark.edns) !== 0) {
       const optOffset = length;
       length = writeOpt(out, length, SERVER_UDP_SIZE, 0, flight.dnssecOk);
@@ -93,14 +88,15 @@ export class OutgoingQuery {
    * Spells the question in our case pattern, as the client did, or in lower case; returns whether
    * it has upper-case letters.
    */
-  #writeCase(out: Uint8Array, flight: Flight, routeSlot: number, withCase: boolean): boolean {
-    const { qnameLength, qtype, hasUpperCase } = flight;
+  #writeCase(attempt: Attempt, flight: Flight, routeSlot: number, withCase: boolean): boolean {
+    const { buffer: out, sent } = attempt;
+    const { qnameLength, hasUpperCase } = flight;
     const inPattern = withCase && this.policy.case;
     if (!withCase && hasUpperCase) {
       const nameEnd = HEADER_LENGTH + qnameLength;
       for (let at = HEADER_LENGTH; at < nameEnd; at++) out[at] = FOLD[out[at]!]!;
     }
-    this.#detector.markSent(out, qnameLength, qtype, routeSlot, inPattern);
+    this.#detector.markSent(out, flight, routeSlot, inPattern, sent);
     return inPattern ? isMixed(out, qnameLength) : withCase && hasUpperCase;
   }
 

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { ManualClock } from '../../src/base/clock.ts';
 import { TimerWheel } from '../../src/base/timer-wheel.ts';
 import { DOUBT_MS, Doubts, MAX_DOUBTS } from '../../src/loop/doubts.ts';
-import { SentQuestions } from '../../src/loop/sent-questions.ts';
+import { SentNote, SentQuestions } from '../../src/loop/sent-questions.ts';
 
 const ROUTE = 3;
 const UPSTREAM = 7;
@@ -11,6 +11,7 @@ class World {
   readonly clock = new ManualClock();
   readonly wheel = new TimerWheel(this.clock.nowMs);
   readonly sent = new SentQuestions();
+  readonly note = new SentNote();
   answered = 0;
   readonly silent: number[] = [];
   readonly doubts = new Doubts(this.clock, this.wheel, this.sent, {
@@ -19,9 +20,9 @@ class World {
   });
 
   doubt(mark: number, routeSlot = ROUTE): number {
-    this.sent.add(Int32Array.of(mark, 2, mark, 4), routeSlot, this.clock.nowMs);
-    this.doubts.add({ sentSlot: this.sent.slot, sentMark: mark, routeSlot, upstreamSlot: UPSTREAM });
-    return this.sent.slot;
+    this.sent.add(Int32Array.of(mark, 2, mark, 4), routeSlot, this.clock.nowMs, this.note);
+    this.doubts.add({ sentSlot: this.note.slot, sentMark: mark, routeSlot, upstreamSlot: UPSTREAM });
+    return this.note.slot;
   }
 
   pass(ms: number): void {

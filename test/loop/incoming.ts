@@ -2,7 +2,7 @@
 import { Clock } from '../../src/base/clock.ts';
 import { FILLED_TAG_OFFSET, LoopDetector, TAG_OPTION } from '../../src/loop/detector.ts';
 import { createKeyMaterial, type LoopKeyMaterial } from '../../src/loop/keys.ts';
-import { SentQuestions } from '../../src/loop/sent-questions.ts';
+import { SentNote, SentQuestions } from '../../src/loop/sent-questions.ts';
 import { writeQuestion } from '../../src/wire/build-query.ts';
 import { Class, Type } from '../../src/wire/codes.ts';
 import { appendOption, writeOpt } from '../../src/wire/edns.ts';
@@ -126,7 +126,7 @@ export class Node {
   ): Incoming {
     const { q } = question;
     const out = query(nameOf(question), q.qtype).bytes;
-    this.detector.markSent(out, q.qnameLength, q.qtype, routeSlot, cased);
+    this.detector.markSent(out, q, routeSlot, cased, new SentNote());
     const name = out.slice(HEADER_LENGTH, HEADER_LENGTH + q.qnameLength);
     const options = tagged ? [tagOption(this.detector.tagFor(routeSlot, hops)), ...carried] : [];
     return query(name, q.qtype, options);

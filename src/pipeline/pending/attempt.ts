@@ -1,6 +1,7 @@
 // One message to one upstream, on behalf of a flight. Pooled; its memory is used again.
 import { WordBytes } from '../../base/word-bytes.ts';
 import { MAX_FILLER_LENGTH, MAX_FORWARDED_TAGS, TAG_LENGTH } from '../../loop/detector.ts';
+import { SentNote } from '../../loop/sent-questions.ts';
 import { UpstreamQuery } from '../../upstream/exchange.ts';
 import { Outcome } from '../situation.ts';
 import { QUERY_BYTES } from './question.ts';
@@ -21,11 +22,8 @@ export class Attempt<F = unknown> extends UpstreamQuery {
   overStream = false;
   /** It carries tags of earlier hops: a failure may be about those. */
   carriesTags = false;
-  /**
-   * Its slot in loop/sent-questions.ts, and the first word of its hash; −1: none, as it is opaque.
-   */
-  sentSlot = -1;
-  sentMark = 0;
+  /** Where it is noted as sent; nowhere when it is opaque. */
+  readonly sent = new SentNote();
   /** The outcome of the previous message to the same upstream, if that is why this one is sent. */
   cause: Outcome = Outcome.none;
   /** The previous message's marks. */
