@@ -1,14 +1,22 @@
 // A real dnsmasq on a high loopback port tells which servers it uses; needs the dnsmasq binary,
 // sends nothing off the machine.
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { today } from '../../bench/compare/today.ts';
+import { Child } from '../../src/base/child-process.ts';
 import { discoverUpstreams } from '../../src/discovery/discover.ts';
 import { askServersBind } from '../../src/discovery/sources/servers-bind.ts';
 import { found, localOptions, makeTree } from '../discovery/temp-tree.ts';
-import { startDnsmasq } from './support/real-server.ts';
+import { freePort } from '../kit/free-port.ts';
+import { dnsmasqArguments } from './support/real-server.ts';
 
-/** Starts dnsmasq with these servers; its port. */
+/** Starts dnsmasq with these servers, none of which answers; its port. */
 async function start(servers: readonly string[]): Promise<number> {
-  return (await startDnsmasq(servers.map((server) => `--server=${server}`))).port;
+  const port = await freePort();
+  const flags = servers.map((server) => `--server=${server}`);
+  const dnsmasq = new Child([today('dnsmasq').command, ...dnsmasqArguments('127.0.0.1', port), ...flags]);
+  onTestFinished(() => dnsmasq.kill());
+  await dnsmasq.untilSaid('using nameserver', 10_000);
+  return port;
 }
 
 describe('a real dnsmasq', () => {

@@ -177,6 +177,22 @@ ${parts.join('')}`,
   });
 }
 
+/** dnsmasq in the foreground at this address, with nothing of this machine's files. */
+export function dnsmasqArguments(address: string, port: number): string[] {
+  return [
+    '--keep-in-foreground',
+    '--log-facility=-',
+    '--conf-file=/dev/null',
+    '--pid-file',
+    '--no-resolv',
+    '--no-hosts',
+    '--bind-interfaces',
+    '--user=',
+    `--listen-address=${address}`,
+    `--port=${port}`,
+  ];
+}
+
 /** dnsmasq with these arguments on top of its address and port. */
 export async function startDnsmasq(
   args: readonly string[],
@@ -187,19 +203,7 @@ export async function startDnsmasq(
   return runServer({
     name: 'dnsmasq',
     command: today('dnsmasq').command,
-    args: [
-      '--keep-in-foreground',
-      '--log-facility=-',
-      '--conf-file=/dev/null',
-      '--pid-file',
-      '--no-resolv',
-      '--no-hosts',
-      '--bind-interfaces',
-      '--user=',
-      `--listen-address=${address}`,
-      `--port=${port}`,
-      ...args,
-    ],
+    args: [...dnsmasqArguments(address, port), ...args],
     address,
     port,
     readyName: 'localhost',
