@@ -23,9 +23,9 @@ import { restoreForClient } from '../wire/restore.ts';
 import { appendKeepalive } from '../wire/tcp-keepalive.ts';
 import type { ClientQuery } from './client-query.ts';
 import type { Flight } from './pending/flight.ts';
-import type { Waiter, WaiterPool } from './pending/waiter.ts';
 import type { QueryLog } from './query-log.ts';
 import type { Recipient } from './reply-sink.ts';
+import type { Waiter, WaiterPool } from './waiter.ts';
 
 const MAX_MESSAGE_BYTES = 65_535;
 

@@ -4,7 +4,7 @@
 import type { Clock } from '../base/clock.ts';
 import type { Counters } from '../metrics/counters.ts';
 import type { DomainLessons } from '../upstream/domain-lessons.ts';
-import { FailureReason, type ReplyOwner, UNSENT_ID } from '../upstream/exchange.ts';
+import { FailureReason, UNSENT_ID } from '../upstream/exchange.ts';
 import { ALL_MARKS } from '../upstream/marks.ts';
 import { attemptTimeoutMs } from '../upstream/retry-timeout.ts';
 import type { SharedUpstreamState } from '../upstream/shared-state.ts';
@@ -29,8 +29,6 @@ export interface AttemptSenderParts {
 export class AttemptSender {
   /** Questions to upstreams that are down. */
   readonly trials = new Trials();
-  /** Receives replies and failures; set before the first query. */
-  replyOwner: ReplyOwner | null = null;
   readonly #clock: Clock;
   readonly #counters: Counters;
   readonly #state: SharedUpstreamState;
@@ -88,7 +86,7 @@ export class AttemptSender {
     const nowMs = this.#clock.nowMs;
     const attempt = this.#pool.takeAttempt();
     attempt.begin(flight, index, nowMs, step.cause, step.marksBefore);
-    attempt.owner = this.replyOwner;
+    attempt.owner = flight.replyOwner;
     attempt.overStream = overStream || upstream.transport !== 'udp';
     attempt.lessonKey = lessonKeyOf(flight, upstream.slot);
     if (!this.#state.isUp(upstream.slot)) {

@@ -2,12 +2,13 @@
 // starts one, if the limits allow it to wait. Called by query-path; forward-path asks upstreams.
 import type { Clock } from '../base/clock.ts';
 import { Counter, type Counters, Drop } from '../metrics/counters.ts';
+import type { ReplyOwner } from '../upstream/exchange.ts';
 import { hashClient } from './client-hash.ts';
 import type { ClientQuery } from './client-query.ts';
 import type { ForwardPath } from './forward-path.ts';
 import type { LoopGuard } from './loop-guard.ts';
 import type { Flight } from './pending/flight.ts';
-import type { WaiterPool } from './pending/waiter.ts';
+import type { WaiterPool } from './waiter.ts';
 import type { Zone } from './zone.ts';
 
 /** Clients that may wait for one flight: with more, its answer would become a burst (DNSBomb). */
@@ -24,8 +25,10 @@ export interface CoalescerParts {
   readonly counters: Counters;
   readonly loopGuard: LoopGuard;
   readonly forward: ForwardPath;
+  /** Takes the replies to what is sent. */
+  readonly replies: ReplyOwner;
   readonly waiters: WaiterPool;
-  /** Drawn at random: nobody can choose which clients share a bucket (pending/client-shares.ts). */
+  /** Drawn at random: nobody can choose which clients share a bucket (client-shares.ts). */
   readonly clientSeed: number;
 }
 
@@ -34,14 +37,16 @@ export class Coalescer {
   readonly #counters: Counters;
   readonly #loopGuard: LoopGuard;
   readonly #forward: ForwardPath;
+  readonly #replies: ReplyOwner;
   readonly #waiters: WaiterPool;
   readonly #clientSeed: number;
 
-  constructor({ clock, counters, loopGuard, forward, waiters, clientSeed }: CoalescerParts) {
+  constructor({ clock, counters, loopGuard, forward, replies, waiters, clientSeed }: CoalescerParts) {
     this.#clock = clock;
     this.#counters = counters;
     this.#loopGuard = loopGuard;
     this.#forward = forward;
+    this.#replies = replies;
     this.#waiters = waiters;
     this.#clientSeed = clientSeed;
   }
@@ -96,7 +101,7 @@ export class Coalescer {
 
   #start(query: ClientQuery, zone: Zone, hasStale: boolean): void {
     const waiter = this.#waiters.take(query, this.#clock.nowMs)!;
-    const flight = this.#forward.begin(query, zone, hasStale);
+    const flight = this.#forward.begin(query, zone, hasStale, this.#replies);
     flight.forwardTags(query, this.#loopGuard.finding);
     waiter.named = flight.query;
     flight.addWaiter(waiter);
@@ -107,7 +112,7 @@ export class Coalescer {
   /** Asks again for an answer that is popular and about to expire; nobody waits for it. */
   refresh(query: ClientQuery, zone: Zone): void {
     if (this.#forward.table.find(query, zone) !== null || !this.#forward.mayBegin(zone)) return;
-    const flight = this.#forward.begin(query, zone, false);
+    const flight = this.#forward.begin(query, zone, false, this.#replies);
     flight.forwardTags(query, this.#loopGuard.finding);
     this.#counters.increment(Counter.cachePrefetches);
     this.#forward.sendFirst(flight);

@@ -4,7 +4,7 @@
 import { type Counters, Drop } from '../metrics/counters.ts';
 import type { Answers } from './answers.ts';
 import type { Flight } from './pending/flight.ts';
-import type { Waiter } from './pending/waiter.ts';
+import type { Waiter } from './waiter.ts';
 import type { Zone } from './zone.ts';
 
 /**

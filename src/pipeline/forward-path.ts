@@ -91,11 +91,13 @@ export class ForwardPath {
    * Starts a flight for a question; the caller has checked that it may, adds the waiter, then calls
    * sendFirst().
    * @param hasStale stale data is available in case the upstreams are slow
+   * @param replyOwner takes its replies and failures
    */
-  begin(query: ClientQuery, zone: Zone, hasStale: boolean): Flight {
+  begin(query: ClientQuery, zone: Zone, hasStale: boolean, replyOwner: ReplyOwner): Flight {
     const flight = this.pool.take()!;
     const nowMs = this.#clock.nowMs;
     flight.begin(query, zone);
+    flight.replyOwner = replyOwner;
     if (flight.opaque) this.pool.opaqueBytes += query.length;
     flight.retryMs = Number.POSITIVE_INFINITY;
     flight.staleMs = hasStale ? nowMs + this.#staleAfterMs(zone) : Number.POSITIVE_INFINITY;
@@ -108,11 +110,6 @@ export class ForwardPath {
   /** If all upstreams are down and there is stale data, nobody waits for an upstream. */
   #staleAfterMs(zone: Zone): number {
     return zone.selection.allDown() ? 0 : this.times.staleAfterMs;
-  }
-
-  /** Receives replies and failures; set once, by Pipeline's constructor. */
-  set replyOwner(owner: ReplyOwner) {
-    this.#sender.replyOwner = owner;
   }
 
   /** Sends the first message of a flight, or fails it if there is nobody to ask. */

@@ -25,12 +25,12 @@ import { LoopGuard, type LoopReporter } from './loop-guard.ts';
 import { MarkLessons, type StumbleReporter } from './mark-lessons.ts';
 import { type MarkPolicy, OutgoingQuery } from './outgoing-query.ts';
 import type { FlightCounts } from './pending/flight-pool.ts';
-import { WaiterPool } from './pending/waiter.ts';
 import { QueryLog } from './query-log.ts';
 import { QueryPath } from './query-path.ts';
 import { RebindGuard } from './rebind-guard.ts';
 import type { QueryHandler, ReplySink } from './reply-sink.ts';
 import { ResponsePath } from './response-path.ts';
+import { WaiterPool } from './waiter.ts';
 import type { ZoneTable } from './zone.ts';
 
 /** What may change while the thread runs. */
@@ -113,9 +113,15 @@ export class Pipeline implements QueryHandler {
       lessons,
       loopGuard,
     });
-    // The one knot: what is sent brings replies, and a reply may have more sent.
-    forward.replyOwner = responses;
-    const coalescer = new Coalescer({ clock, counters, loopGuard, forward, waiters, clientSeed });
+    const coalescer = new Coalescer({
+      clock,
+      counters,
+      loopGuard,
+      forward,
+      replies: responses,
+      waiters,
+      clientSeed,
+    });
     const { gate } = settings;
     this.#queryPath = new QueryPath({ clock, counters, cache, gate, loopGuard, coalescer, answers });
     this.#clock = clock;

@@ -7,8 +7,8 @@ import { type Ede, ede } from '../wire/ede.ts';
 import { hashLabel, ROOT_HASH } from '../wire/name-hash.ts';
 import { matchesSuffix } from '../wire/query.ts';
 import type { ClientQuery } from './client-query.ts';
-import { ClientShares } from './pending/client-shares.ts';
-import type { Waiter } from './pending/waiter.ts';
+import { ClientShares } from './client-shares.ts';
+import type { Waiter } from './waiter.ts';
 
 /**
  * A zone may take this many times the number of free slots, so that zones with dead upstreams leave

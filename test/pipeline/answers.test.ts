@@ -6,7 +6,7 @@ import { MessageCache } from '../../src/cache/message-cache.ts';
 import { Counter, Counters, CounterTotals, createCounterBlock } from '../../src/metrics/counters.ts';
 import { Answers, staleEde } from '../../src/pipeline/answers.ts';
 import type { Flight } from '../../src/pipeline/pending/flight.ts';
-import { WaiterPool } from '../../src/pipeline/pending/waiter.ts';
+import { WaiterPool } from '../../src/pipeline/waiter.ts';
 import { EdeCode, Rcode } from '../../src/wire/codes.ts';
 import { ede, NO_EDE } from '../../src/wire/ede.ts';
 import { ScannedResponse, scanResponse, stripOpt } from '../../src/wire/response.ts';

@@ -15,12 +15,13 @@
 //
 // forward-path makes the transitions; what else is true or false here is a fact about the question.
 import type { WheelTimer } from '../../base/timer-wheel.ts';
+import type { ReplyOwner } from '../../upstream/exchange.ts';
 import type { ClientQuery } from '../client-query.ts';
+import type { Awaited, Waiter } from '../waiter.ts';
 import type { Zone } from '../zone.ts';
 import type { Attempt } from './attempt.ts';
 import { Failure } from './failure.ts';
 import { Question } from './question.ts';
-import type { Awaited, Waiter } from './waiter.ts';
 
 /**
  * Limit of messages about one question, to all upstreams together, with any marks and over any
@@ -58,6 +59,8 @@ export class Flight extends Question implements WheelTimer, Awaited {
   state: FlightState = FlightState.free;
 
   zone: Zone | null = null;
+  /** Takes the replies to its attempts, and their failures. */
+  replyOwner: ReplyOwner | null = null;
   /** The question came again while this was in flight, and the loop guard has looked into it. */
   askedAgain = false;
   /** The waiters; changed only by addWaiter(), removeWaiter() and takeWaiters(). */

@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { RandomPool } from '../../../src/base/random.ts';
 import { Flight } from '../../../src/pipeline/pending/flight.ts';
-import { Waiter } from '../../../src/pipeline/pending/waiter.ts';
+import { Waiter } from '../../../src/pipeline/waiter.ts';
 import { Zone } from '../../../src/pipeline/zone.ts';
 import { Selection } from '../../../src/upstream/selection.ts';
 import { SharedUpstreamState } from '../../../src/upstream/shared-state.ts';

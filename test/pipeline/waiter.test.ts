@@ -1,12 +1,12 @@
 // Waiters keep what a client's answer needs when the packet's buffer is long overwritten; the pool
 // is bounded.
 import { describe, expect, it } from 'vitest';
-import { PEER_WORDS } from '../../../src/io/datagram-socket.ts';
-import { formatPeer, parsePeer } from '../../../src/io/peer.ts';
-import { WaiterPool } from '../../../src/pipeline/pending/waiter.ts';
-import { NO_SINK } from '../../../src/pipeline/reply-sink.ts';
-import { HEADER_LENGTH } from '../../../src/wire/header.ts';
-import { DATAGRAMS, queryFrom, STREAM, testQuery } from '../queries.ts';
+import { PEER_WORDS } from '../../src/io/datagram-socket.ts';
+import { formatPeer, parsePeer } from '../../src/io/peer.ts';
+import { NO_SINK } from '../../src/pipeline/reply-sink.ts';
+import { WaiterPool } from '../../src/pipeline/waiter.ts';
+import { HEADER_LENGTH } from '../../src/wire/header.ts';
+import { DATAGRAMS, queryFrom, STREAM, testQuery } from './queries.ts';
 
 function take(pool: WaiterPool, qname: string, port = 4000) {
   const { bytes, q } = testQuery(qname, { udpSize: 900 });

@@ -1,7 +1,7 @@
 // Places by client, against the same kept in the plainest way: who holds most, and who came first.
 import { describe, expect, it } from 'vitest';
-import { ClientShares } from '../../../src/pipeline/pending/client-shares.ts';
-import { Waiter } from '../../../src/pipeline/pending/waiter.ts';
+import { ClientShares } from '../../src/pipeline/client-shares.ts';
+import { Waiter } from '../../src/pipeline/waiter.ts';
 
 function waiterOf(clientHash: number): Waiter {
   const waiter = new Waiter();

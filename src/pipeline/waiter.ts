@@ -1,14 +1,14 @@
 // A client that waits for a flight's answer: what its own answer must restore (ID, QNAME's case,
 // OPT, size) and the path back. Pooled: one per forwarded or coalesced query.
-import { copyBytes, WordBytes } from '../../base/word-bytes.ts';
-import { PEER_WORDS } from '../../io/datagram-socket.ts';
-import { copyPeer } from '../../io/peer.ts';
-import { HEADER_LENGTH } from '../../wire/header.ts';
-import { MAX_NAME_LENGTH } from '../../wire/query.ts';
-import type { AnsweredClient, ClientQuestion } from '../../wire/restore.ts';
-import type { ClientQuery } from '../client-query.ts';
-import { NO_SINK, type Recipient, type ReplySink } from '../reply-sink.ts';
+import { copyBytes, WordBytes } from '../base/word-bytes.ts';
+import { PEER_WORDS } from '../io/datagram-socket.ts';
+import { copyPeer } from '../io/peer.ts';
+import { HEADER_LENGTH } from '../wire/header.ts';
+import { MAX_NAME_LENGTH } from '../wire/query.ts';
+import type { AnsweredClient, ClientQuestion } from '../wire/restore.ts';
+import type { ClientQuery } from './client-query.ts';
 import type { ClientShare, SlotHolder } from './client-shares.ts';
+import { NO_SINK, type Recipient, type ReplySink } from './reply-sink.ts';
 
 const NO_MESSAGE = new Uint8Array(0);
 
