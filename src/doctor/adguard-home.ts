@@ -23,7 +23,7 @@ export async function readAdGuardHome(files: NodeFiles): Promise<Service | null>
     try {
       dns =
         (
-          parse(reading.text, { logLevel: 'silent', prettyErrors: false }) as {
+          parse(reading.text, { logLevel: 'error', prettyErrors: false }) as {
             dns?: Record<string, unknown>;
           } | null
         )?.dns ?? {};

@@ -61,6 +61,7 @@ describe('the page', () => {
     expect([...html.matchAll(/class="key c(\d)"/g)].map(([, color]) => Number(color))).toEqual([
       0, 1, 2, 3, 4, 5, 6, 7, 0,
     ]);
+    expect(html).not.toMatch(/<path class="c8/);
   });
 
   it('draws a run without answers as one with nothing to show', () => {
