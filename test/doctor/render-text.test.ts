@@ -61,7 +61,7 @@ describe('the page', () => {
 
   it('keeps a word that is longer than the line whole, and leaves no empty line before it', () => {
     const word = `/${'x'.repeat(150)}`;
-    const lines = page({ findings: [finding({ message: `${word} there` })] }).slice(2);
+    const lines = page({ findings: [finding({ message: `${word} there` })] }).slice(3);
     expect(lines).toEqual([`note         ${word}`, `${' '.repeat(13)}there.`]);
   });
 

@@ -33,7 +33,7 @@ const around = (services: readonly Service[], change: Partial<Surroundings> = {}
   ...change,
 });
 
-/** What a query meets, and from where it starts; it follows every route unless `zone` says which. */
+/** What a query meets, and where it starts; it follows every route unless `zone` is given. */
 type Way = Partial<Surroundings & Pick<Position, 'place' | 'zone'>>;
 
 function follow(address: string, { services = [], place = 'node', zone = null, ...change }: Way = {}): Hop {
