@@ -1,6 +1,6 @@
 // Who may ask the admin listener what. Against web pages that reach for loopback (DNS rebinding,
-// cross-site requests) the Host and Origin headers are checked; beyond loopback a token is needed.
-// Called by http.ts for every request.
+// cross-site requests) the Host and Origin headers are checked. Whoever asks from beyond loopback
+// needs a token; where one is set, everybody does. Called by http.ts for every request.
 import { createHash, timingSafeEqual } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import { isIP } from 'node:net';
@@ -45,7 +45,10 @@ export class AccessPolicy {
    * it cannot send.
    */
   #refuseHost(request: IncomingMessage): Refusal | null {
-    if (!this.#loopback) return null;
+    return this.#loopback ? this.#refuseName(request) : null;
+  }
+
+  #refuseName(request: IncomingMessage): Refusal | null {
     const name = hostName(request.headers.host ?? '');
     if (name !== null && (isIP(name) !== 0 || this.#hosts.has(name))) return null;
     return {
@@ -69,12 +72,20 @@ export class AccessPolicy {
       };
     }
     if (this.#loopback || openness === 'metrics') return null;
+    // Who is on this machine, or in this pod, sees all; but no web page may borrow that.
+    if (isFromLoopback(request)) return this.#refuseName(request);
     return {
       status: 403,
-      error: 'listening beyond loopback without a token: only /health, /ready and /metrics are served',
-      remedy: 'Set admin.token, or let admin.listen be a loopback address.',
+      error: 'without a token, only /health, /ready and /metrics are served beyond loopback',
+      remedy: 'Ask from this machine or pod (`unloop status`), or set admin.tokenFile and send the token.',
     };
   }
+}
+
+/** Whether the client is on this machine, and not a proxy here that speaks for another one. */
+function isFromLoopback({ socket, headers }: IncomingMessage): boolean {
+  if (headers.forwarded !== undefined || headers['x-forwarded-for'] !== undefined) return false;
+  return isLoopbackHost(socket.remoteAddress ?? '');
 }
 
 /** Whether a listen host can be reached from this machine only. */

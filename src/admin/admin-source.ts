@@ -48,6 +48,14 @@ export interface UpstreamStatus extends MetricsUpstream {
    * options or EDNS.
    */
   readonly learned: readonly LearnedOfUpstream[];
+  /** Since when it is in this state, at most a second late. ISO 8601, wall clock. */
+  readonly since: string;
+  /** Sent to it, retries and prefetches included. */
+  readonly queries: number;
+  /** Those that brought no usable answer, by reason; without the reasons that never occurred. */
+  readonly failures: Readonly<Record<string, number>>;
+  /** When it is next tried for a zone that it loops in; null: for none, or it is being tried. */
+  readonly quarantinedUntil: string | null;
 }
 
 /** A loop through one upstream for one zone, as `GET /loops` shows it. */

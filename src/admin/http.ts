@@ -25,7 +25,7 @@ const CLOSE_GRACE_MS = 1000;
 
 export interface AdminOptions {
   readonly listen: ListenAddress;
-  /** Bearer token; empty: none, and beyond loopback only probes and metrics are served. */
+  /** Bearer token; empty: none, and clients beyond loopback get only probes and metrics. */
   readonly token: string;
   /** Names, besides addresses and localhost, by which a browser may address a loopback listener. */
   readonly hosts?: readonly string[];

@@ -2,12 +2,13 @@
 // comes here.
 import { UnloopError } from '../base/errors.ts';
 import type { Openness } from './access.ts';
-import type { AdminSource, LoopEpisodeStatus, UpstreamStatus } from './admin-source.ts';
+import type { AdminSource } from './admin-source.ts';
 import { readFlushScope } from './flush-scope.ts';
 import { maskConfig } from './mask-config.ts';
 import type { RateHistory } from './rate-history.ts';
 import { renderStatusPage } from './status-page.ts';
 import { CONTENT_SECURITY_POLICY } from './status-page-assets.ts';
+import { episodeJson, reportStatus, upstreamJson } from './status-report.ts';
 
 /** An answer, before it is written. */
 export interface Reply {
@@ -48,6 +49,7 @@ export const ROUTES: ReadonlyMap<string, Route> = new Map<string, Route>([
   ['/health', { method: 'GET', openness: 'probe', answer: () => json(200, { status: 'ok' }) }],
   ['/ready', { method: 'GET', openness: 'probe', answer: answerReady }],
   ['/metrics', { method: 'GET', openness: 'metrics', answer: answerMetrics }],
+  ['/status', { method: 'GET', openness: 'private', answer: answerStatus }],
   [
     '/upstreams',
     {
@@ -76,32 +78,13 @@ export const ROUTES: ReadonlyMap<string, Route> = new Map<string, Route>([
   ['/', { method: 'GET', openness: 'private', answer: answerPage }],
 ]);
 
-/** Exactly the public fields, whatever else the server's objects carry. */
-function upstreamJson(upstream: UpstreamStatus): Omit<UpstreamStatus, 'slot'> {
-  const { address, transport, zones, state, source, replaces, rttMs } = upstream;
-  const { learned, condition, lastError } = upstream;
-  return {
-    address,
-    transport,
-    zones,
-    state,
-    source,
-    replaces,
-    rttMs,
-    learned,
-    condition,
-    lastError,
-  };
-}
-
-function episodeJson(episode: LoopEpisodeStatus): LoopEpisodeStatus {
-  const { upstream, zone, evidence, state, count, first, last, path, cure } = episode;
-  return { upstream, zone, evidence, state, count, first, last, path, cure };
-}
-
 function answerReady({ source }: RouteContext): Reply {
   const { ready, reason } = source.snapshot().readiness;
   return ready ? json(200, { ready }) : json(503, { ready, reason });
+}
+
+function answerStatus({ source, history, nowMs }: RouteContext): Reply {
+  return json(200, reportStatus(source.snapshot(), history, nowMs, Date.now()));
 }
 
 async function answerMetrics({ source }: RouteContext): Promise<Reply> {

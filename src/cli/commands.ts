@@ -68,6 +68,23 @@ export const COMMANDS: readonly Command[] = [
     ownHelp: false,
   },
   {
+    name: 'status',
+    summary: 'says how the running unloop is: upstreams, loops, cache, workers',
+    load: () => import('./status.ts'),
+    usage: '[--json] [--watch] [--config FILE] [--admin ADDR:PORT]',
+    details: [
+      'Ends with 0 when all is well, 1 when something is wrong and names still resolve, 3 when names do not resolve,',
+      '2 when it cannot tell.',
+      '',
+      '  --json                  print the report as JSON, on one line',
+      '  --watch                 print it again every 2 seconds, until interrupted',
+      '  --config FILE           the configuration that unloop runs with; without it UNLOOP_CONFIG, else the defaults',
+      '  --admin ADDR:PORT       its admin listener, where the configuration does not say',
+    ],
+    takesRunFlags: false,
+    ownHelp: false,
+  },
+  {
     name: 'doctor',
     summary: 'says whether DNS loops on this node or pod, and what cures it',
     load: () => import('../doctor/main.ts'),

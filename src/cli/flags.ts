@@ -1,5 +1,5 @@
-// Flags of `run`, `check` and `health`: from arguments to what loadConfig takes. Called by serve,
-// check and health.
+// Flags of `run` and of the commands that take its configuration: from arguments to what loadConfig
+// takes. Called by serve, check, health, status and cache.
 import { type ParseArgsConfig, parseArgs } from 'node:util';
 import { UnloopError } from '../base/errors.ts';
 import type { Override } from '../config/read-overrides.ts';
@@ -22,14 +22,28 @@ export const OVERRIDE_FLAGS = ['listen', 'upstream', 'zone', 'admin', 'workers',
 interface GivenFlags {
   readonly texts: ReadonlyMap<string, readonly string[]>;
   readonly switches: ReadonlySet<string>;
+  readonly words: readonly string[];
 }
+
+/** What a command takes. */
+interface KnownFlags {
+  readonly switches?: readonly string[];
+  /** Flags with a value. */
+  readonly values: readonly string[];
+  /** Arguments that are no flags, at most. */
+  readonly words?: number;
+}
+
+const RUN_VALUES = ['config', ...OVERRIDE_FLAGS];
+/** Enough to find the admin listener. */
+const ADMIN_VALUES = ['config', 'admin'];
 
 /** Flags of `unloop run`. Throws UnloopError UNLOOP_USAGE. */
 export function parseRunFlags(
   args: readonly string[],
   environment: NodeJS.ProcessEnv = process.env,
 ): RunFlags {
-  return toRunFlags(parseFlags('run', args, []), environment);
+  return toRunFlags(parseFlags('run', args, { values: RUN_VALUES }), environment);
 }
 
 /**
@@ -40,7 +54,10 @@ export function parseCheckFlags(
   args: readonly string[],
   environment: NodeJS.ProcessEnv = process.env,
 ): RunFlags & { readonly print: boolean; readonly corefilePath: string | null } {
-  const given = parseFlags('check', args, ['print'], ['from-corefile']);
+  const given = parseFlags('check', args, {
+    switches: ['print'],
+    values: [...RUN_VALUES, 'from-corefile'],
+  });
   return {
     ...toRunFlags(given, environment),
     print: given.switches.has('print'),
@@ -53,8 +70,47 @@ export function parseHealthFlags(
   args: readonly string[],
   environment: NodeJS.ProcessEnv = process.env,
 ): RunFlags & { readonly ready: boolean } {
-  const given = parseFlags('health', args, ['ready']);
+  const given = parseFlags('health', args, { switches: ['ready'], values: RUN_VALUES });
   return { ...toRunFlags(given, environment), ready: given.switches.has('ready') };
+}
+
+/** Flags of `unloop status`. Throws UnloopError UNLOOP_USAGE. */
+export function parseStatusFlags(
+  args: readonly string[],
+  environment: NodeJS.ProcessEnv = process.env,
+): RunFlags & { readonly json: boolean; readonly watch: boolean } {
+  const given = parseFlags('status', args, { switches: ['json', 'watch'], values: ADMIN_VALUES });
+  const { switches } = given;
+  return { ...toRunFlags(given, environment), json: switches.has('json'), watch: switches.has('watch') };
+}
+
+/** What `unloop cache` is told: words, and which entries. */
+export interface CacheFlags extends RunFlags {
+  readonly words: readonly string[];
+  readonly json: boolean;
+  readonly name: string | null;
+  readonly zone: string | null;
+  readonly limit: string | null;
+}
+
+/** Arguments of `unloop cache`. Throws UnloopError UNLOOP_USAGE. */
+export function parseCacheFlags(
+  args: readonly string[],
+  environment: NodeJS.ProcessEnv = process.env,
+): CacheFlags {
+  const values = [...ADMIN_VALUES, 'name', 'zone', 'limit'];
+  const { texts, switches, words } = parseFlags('cache', args, { switches: ['json'], values, words: 3 });
+  const last = (name: string) => texts.get(name)?.at(-1) ?? null;
+  // --zone is one of run's flags as well, with another meaning.
+  const own = new Map([...texts].filter(([name]) => ADMIN_VALUES.includes(name)));
+  return {
+    ...toRunFlags({ texts: own, switches, words }, environment),
+    words,
+    json: switches.has('json'),
+    name: last('name'),
+    zone: last('zone'),
+    limit: last('limit'),
+  };
 }
 
 function toRunFlags({ texts }: GivenFlags, environment: NodeJS.ProcessEnv): RunFlags {
@@ -74,10 +130,8 @@ function toRunFlags({ texts }: GivenFlags, environment: NodeJS.ProcessEnv): RunF
 function parseFlags(
   command: string,
   args: readonly string[],
-  switches: readonly string[],
-  ownFlags: readonly string[] = [],
+  { switches = [], values: known, words: mostWords = 0 }: KnownFlags,
 ): GivenFlags {
-  const known = ['config', ...OVERRIDE_FLAGS, ...ownFlags];
   const options: NonNullable<ParseArgsConfig['options']> = {};
   for (const name of known) options[name] = { type: 'string', multiple: true };
   for (const name of switches) options[name] = { type: 'boolean' };
@@ -85,9 +139,14 @@ function parseFlags(
 
   const texts = new Map<string, string[]>();
   const givenSwitches = new Set<string>();
+  const words: string[] = [];
   for (const token of tokens) {
     if (token.kind === 'option-terminator') continue;
-    if (token.kind === 'positional') throw usageError(command, `"${token.value}" is not expected here`);
+    if (token.kind === 'positional') {
+      if (words.length === mostWords) throw usageError(command, `"${token.value}" is not expected here`);
+      words.push(token.value);
+      continue;
+    }
     const { name, rawName, value } = token;
     if (switches.includes(name)) {
       if (value !== undefined) throw usageError(command, `${rawName} takes no value`);
@@ -104,7 +163,7 @@ function parseFlags(
     }
     texts.set(name, [...(texts.get(name) ?? []), value]);
   }
-  return { texts, switches: givenSwitches };
+  return { texts, switches: givenSwitches, words };
 }
 
 function usageError(command: string, problem: string): UnloopError {

@@ -4,16 +4,19 @@
 import { type ErrorCode, UnloopError } from '../base/errors.ts';
 import { nameTooFewOpenFiles } from '../base/open-files.ts';
 
-/** Bad usage or configuration; anything else that stops a command is 1. */
+/**
+ * Bad usage or configuration, or nobody to ask; anything else that stops a command is 1.
+ */
 const EXIT_USAGE = 2;
 const USAGE_CODES: ReadonlySet<ErrorCode> = new Set([
   'UNLOOP_USAGE',
   'UNLOOP_CONFIG_INVALID',
   'UNLOOP_CONFIG_UNREADABLE',
   'UNLOOP_UPSTREAM_INVALID',
+  'UNLOOP_ADMIN_UNREACHABLE',
 ]);
 
-/** 2 for bad usage or configuration, else 1. */
+/** 2 for bad usage or configuration and where nobody can be asked, else 1. */
 export function exitCodeOf(error: unknown): number {
   return error instanceof UnloopError && USAGE_CODES.has(error.code) ? EXIT_USAGE : 1;
 }

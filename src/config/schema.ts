@@ -256,7 +256,7 @@ export const SETTINGS: readonly Setting[] = [
     reload: 'live',
     default: '127.0.0.1:9530',
     description:
-      'Address of /health, /ready, /metrics, /upstreams, /loops, /config and the status page. `off`: none.',
+      'Address of /health, /ready, /metrics, the diagnostics (/status, /upstreams, /loops, /config, /cache/entries, /cache/flush) and the status page. `off`: none.',
     example: '0.0.0.0:9530',
     flag: 'admin',
   },
@@ -273,7 +273,7 @@ export const SETTINGS: readonly Setting[] = [
     reload: 'live',
     default: '',
     description:
-      'Bearer token of the admin pages; needed when `admin.listen` is not loopback. Prefer `admin.tokenFile`.',
+      'Bearer token of the admin pages. Without one, /health, /ready and /metrics are open to all, and the other pages only to clients on loopback, wherever `admin.listen` is. With one, everything but /health and /ready needs it. Prefer `admin.tokenFile`.',
     secret: true,
   },
   {

@@ -113,6 +113,12 @@ export class LoopEpisodes {
     return this.#runs.sent;
   }
 
+  /** Until when a route is out of use; null: it is in use, or being tried again. */
+  quarantinedUntilMs(slot: number): number | null {
+    const route = this.#routes.get(slot);
+    return route?.state === 'quarantined' ? route.untilMs : null;
+  }
+
   /** For GET /loops. */
   list(): EpisodeView[] {
     return this.#book.list();

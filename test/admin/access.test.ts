@@ -9,6 +9,8 @@ interface Asked {
   method?: string;
   openness?: Openness;
   headers?: IncomingHttpHeaders;
+  /** The client's address. */
+  peer?: string;
 }
 
 /** The status of the refusal; null when the request may be served. */
@@ -16,7 +18,8 @@ function refuse(asked: Asked): number | null {
   const { listenHost = '127.0.0.1', token = '', hosts = [], method = 'GET', openness = 'private' } = asked;
   const headers = { host: '127.0.0.1:9530', ...asked.headers };
   const policy = new AccessPolicy({ listenHost, token, hosts });
-  return policy.refuse({ method, headers } as unknown as IncomingMessage, openness)?.status ?? null;
+  const socket = { remoteAddress: asked.peer ?? '192.0.2.7' };
+  return policy.refuse({ method, headers, socket } as unknown as IncomingMessage, openness)?.status ?? null;
 }
 
 describe('the Host header of a loopback listener', () => {
@@ -101,6 +104,30 @@ it.each([
   ['private', 403],
 ] as const)('beyond loopback without a token, %s: %s', (openness, status) => {
   expect(refuse({ listenHost: '0.0.0.0', openness })).toBe(status);
+});
+
+describe('beyond loopback without a token, a client', () => {
+  const listenHost = '0.0.0.0';
+
+  it.each(['127.0.0.1', '127.9.9.9', '::1', '::ffff:127.0.0.1'])('on loopback (%s) sees all', (peer) => {
+    expect(refuse({ listenHost, peer })).toBeNull();
+  });
+
+  it.each(['192.0.2.7', '::ffff:192.0.2.7', 'fe80::1'])('elsewhere (%s) does not', (peer) => {
+    expect(refuse({ listenHost, peer })).toBe(403);
+  });
+
+  it.each([
+    { 'x-forwarded-for': '192.0.2.7' },
+    { forwarded: 'for=192.0.2.7' },
+    { host: 'attacker.example' },
+  ])('behind a proxy, or a web page, does not: %o', (headers) => {
+    expect(refuse({ listenHost, peer: '127.0.0.1', headers })).toBe(403);
+  });
+});
+
+it('where a token is set, it is needed on loopback as well', () => {
+  expect(refuse({ listenHost: '0.0.0.0', peer: '127.0.0.1', token: 't' })).toBe(401);
 });
 
 it.each([

@@ -9,7 +9,7 @@ import { parsePrometheusText } from '../kit/prometheus-text.ts';
 import { createBusySnapshot } from '../metrics/sample-snapshot.ts';
 import { ask, askRaw, EPISODE, SampleAdmin, UPSTREAM } from './sample-admin.ts';
 
-const GET_PATHS = ['/health', '/ready', '/metrics', '/upstreams', '/loops', '/config', '/'];
+const GET_PATHS = ['/health', '/ready', '/metrics', '/status', '/upstreams', '/loops', '/config', '/'];
 
 let source: SampleAdmin;
 let reported: Error[];
@@ -69,7 +69,8 @@ describe('routes', () => {
     const { text } = await ask(server, 'GET', '/upstreams');
     expect(text).toBe(
       '{"upstreams":[{"address":"10.0.0.2:53","transport":"udp","zones":["."],"state":"up",' +
-        '"source":"/run/systemd/resolve/resolv.conf","replaces":"127.0.0.53:53","rttMs":1.2,"learned":[],"condition":"answers","lastError":""}]}\n',
+        '"source":"/run/systemd/resolve/resolv.conf","replaces":"127.0.0.53:53","rttMs":1.2,"learned":[],"condition":"answers","lastError":"",' +
+        '"since":"2026-11-23T10:00:00.000Z","queries":12,"failures":{"timeout":3},"quarantinedUntil":null}]}\n',
     );
   });
 
@@ -368,13 +369,29 @@ describe('beyond loopback without a token', () => {
     for (const path of ['/health', '/ready', '/metrics']) {
       expect((await ask(target, 'GET', path, { Host: 'unloop.monitoring.svc' })).status).toBe(200);
     }
-    for (const path of ['/upstreams', '/loops', '/config', '/', '/nothing']) {
-      const { status, text } = await ask(target, 'GET', path);
-      expect([path, status]).toEqual([path, 403]);
-      expect(JSON.parse(text).remedy).toContain('admin.token');
+    // A proxy on this machine that speaks for somebody else.
+    for (const from of [{ 'X-Forwarded-For': '192.0.2.7' }, { Forwarded: 'for=192.0.2.7' }]) {
+      for (const path of ['/status', '/upstreams', '/loops', '/config', '/', '/nothing']) {
+        const { status, text } = await ask(target, 'GET', path, from);
+        expect([path, status]).toEqual([path, 403]);
+        expect(JSON.parse(text).remedy).toContain('admin.tokenFile');
+      }
+      expect((await ask(target, 'POST', '/cache/flush', from)).status).toBe(403);
     }
-    expect((await ask(target, 'POST', '/cache/flush')).status).toBe(403);
     expect(source.flushes).toEqual([]);
+    await open.close();
+  });
+
+  it('serves all to a client on loopback, unless a web page borrows it', async () => {
+    const open = await start({ listen: { host: '0.0.0.0', port: 0 } });
+    const target = { address: '127.0.0.1', port: open.port };
+    for (const path of GET_PATHS)
+      expect([path, (await ask(target, 'GET', path)).status]).toEqual([path, 200]);
+    const Host = 'attacker.example';
+    expect((await ask(target, 'GET', '/config', { Host })).status).toBe(403);
+    expect((await ask(target, 'POST', '/cache/flush', { Host })).status).toBe(403);
+    expect(source.flushes).toEqual([]);
+    expect((await ask(target, 'POST', '/cache/flush')).status).toBe(200);
     await open.close();
   });
 });

@@ -19,6 +19,7 @@ it('shows private pages to nobody without a token, and changes nothing by GET', 
     'GET /loops private',
     'GET /metrics metrics',
     'GET /ready probe',
+    'GET /status private',
     'GET /upstreams private',
     'POST /cache/flush private',
   ]);

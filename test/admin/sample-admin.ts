@@ -25,6 +25,10 @@ export const UPSTREAM: UpstreamStatus = {
   replaces: '127.0.0.53:53',
   rttMs: 1.2,
   learned: [],
+  since: '2026-11-23T10:00:00.000Z',
+  queries: 12,
+  failures: { timeout: 3 },
+  quarantinedUntil: null,
 };
 
 export const EPISODE: LoopEpisodeStatus = {

@@ -73,6 +73,16 @@ class World {
 }
 
 describe('loop episodes', () => {
+  it('say until when a route is out of use', () => {
+    const world = new World([route(1), route(2)]);
+    world.see({ route: 1 });
+    expect(world.episodes.quarantinedUntilMs(1)).toBe(world.nowMs + MIN_MS);
+    expect(world.episodes.quarantinedUntilMs(2)).toBeNull();
+    expect(world.episodes.quarantinedUntilMs(9)).toBeNull();
+    world.pass(MIN_MS + 100);
+    expect(world.episodes.quarantinedUntilMs(1)).toBeNull();
+  });
+
   let world: World;
   beforeEach(() => {
     world = new World([route(1, '127.0.0.1:5398'), route(2)]);

@@ -26,6 +26,7 @@ import type { ServerFacts } from './server-facts.ts';
 import { Supervisor } from './supervisor.ts';
 import { UpstreamRegistry } from './upstream-registry.ts';
 import { type UpstreamPlan, UpstreamSources } from './upstream-sources.ts';
+import { UpstreamStates } from './upstream-states.ts';
 import { UpstreamWatch } from './upstream-watch.ts';
 import {
   changesLoopControl,
@@ -52,6 +53,7 @@ export class ControlPlane implements ServerFacts {
   readonly totals = new CounterTotals();
   readonly state = new SharedUpstreamState();
   readonly registry = new UpstreamRegistry(this.state, this.totals);
+  readonly states = new UpstreamStates(this.registry, this.state);
   readonly supervisor: Supervisor;
   readonly watch: UpstreamWatch;
   loop: LoopControl;
@@ -233,6 +235,7 @@ export class ControlPlane implements ServerFacts {
   #look(): void {
     this.#clock.refresh();
     this.watch.look();
+    this.states.look();
     this.#limiter.tick();
   }
 

@@ -107,6 +107,12 @@ export class LoopControl implements ReplyOwner {
     return this.#episodes.list();
   }
 
+  /** Until when a route is out of use, wall clock; null: it is in use, or being tried again. */
+  quarantinedUntilMs(routeSlot: number): number | null {
+    const untilMs = this.#episodes.quarantinedUntilMs(routeSlot);
+    return untilMs === null ? null : Date.now() + untilMs - this.#options.clock.refresh();
+  }
+
   setRoutes(routes: readonly RegisteredRoute[]): void {
     this.#routes = new Map(routes.map((route) => [route.slot, route]));
     this.#episodes.setRoutes(

@@ -7,6 +7,7 @@ import type { SharedUpstreamState } from '../../upstream/shared-state.ts';
 import type { LoopControl } from './loop-control.ts';
 import type { Supervisor } from './supervisor.ts';
 import type { UpstreamRegistry } from './upstream-registry.ts';
+import type { UpstreamStates } from './upstream-states.ts';
 import type { UpstreamWatch } from './upstream-watch.ts';
 
 export interface ServerFacts {
@@ -21,6 +22,7 @@ export interface ServerFacts {
   readonly totals: CounterTotals;
   readonly state: SharedUpstreamState;
   readonly registry: UpstreamRegistry;
+  readonly states: UpstreamStates;
   readonly supervisor: Supervisor;
   readonly loop: LoopControl;
   readonly watch: UpstreamWatch;

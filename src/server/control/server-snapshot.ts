@@ -6,7 +6,8 @@ import { formatHostAndPort } from '../../base/host-and-port.ts';
 import { readVersion } from '../../base/version.ts';
 import { nativeStatus } from '../../io/open-socket.ts';
 import { EVIDENCE_NAMES } from '../../loop/evidence.ts';
-import type { MetricsRoute, UpstreamStateName } from '../../metrics/metrics-snapshot.ts';
+import type { CounterTotals } from '../../metrics/counters.ts';
+import type { MetricsRoute } from '../../metrics/metrics-snapshot.ts';
 import { FAILURE_REASON_NAMES } from '../../upstream/exchange.ts';
 import { MARK_NAMES } from '../../upstream/marks.ts';
 import type { ServerFacts } from './server-facts.ts';
@@ -55,30 +56,44 @@ export function takeSnapshot(facts: ServerFacts): ServerSnapshot {
 
 function statusOf(upstream: RegisteredUpstream, facts: ServerFacts): UpstreamStatus {
   const { spec, origin } = upstream;
-  const { registry, state, watch } = facts;
+  const { registry, state, watch, totals } = facts;
+  const { state: name, sinceMs } = facts.states.of(upstream);
   const rttMs = state.rttMs(spec.slot);
   return {
     slot: spec.slot,
     address: spec.text,
     transport: spec.endpoint.transport,
     zones: registry.routes.filter((route) => route.upstream === upstream).map((route) => route.zone),
-    state: stateOf(upstream, facts),
+    state: name,
+    since: new Date(sinceMs).toISOString(),
     condition: watch.conduct.conditionOf(spec.slot),
     lastError: watch.health.reasonOf(spec.slot),
     source: origin.source,
     replaces: origin.replaces,
     rttMs: rttMs === 0 ? null : Math.round(rttMs * 1000) / 1000,
     learned: watch.lessons.lessons(spec),
+    queries: totals.upstreamRequests(spec.slot),
+    failures: failuresOf(spec.slot, totals),
+    quarantinedUntil: quarantinedUntil(upstream, facts),
   };
 }
 
-/** Quarantined when it loops for any zone. */
-function stateOf(upstream: RegisteredUpstream, { registry, state }: ServerFacts): UpstreamStateName {
-  const loops = registry.routes.some(
-    (route) => route.upstream === upstream && state.isQuarantined(route.slot),
-  );
-  if (loops) return 'quarantined';
-  return state.isUp(upstream.spec.slot) ? 'up' : 'down';
+/** Queries that brought no usable answer, by reason. */
+function failuresOf(slot: number, totals: CounterTotals): Record<string, number> {
+  const failures: Record<string, number> = {};
+  for (const [reason, name] of FAILURE_REASON_NAMES.entries()) {
+    const count = totals.upstreamFailures(slot, reason);
+    if (count > 0) failures[name] = count;
+  }
+  return failures;
+}
+
+/** When it is next tried for a zone that it loops in. */
+function quarantinedUntil(upstream: RegisteredUpstream, { registry, loop }: ServerFacts): string | null {
+  const times = registry.routes
+    .filter((route) => route.upstream === upstream)
+    .flatMap((route) => loop.quarantinedUntilMs(route.slot) ?? []);
+  return times.length === 0 ? null : new Date(Math.min(...times)).toISOString();
 }
 
 function readinessOf(facts: ServerFacts, upstreams: readonly UpstreamStatus[]): Readiness {

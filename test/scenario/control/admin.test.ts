@@ -38,6 +38,8 @@ const CONTRACT: Readonly<Record<string, readonly string[]>> = {
   unloop_build_info: ['version', 'node', 'socket'],
 };
 
+const isoDate = expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/);
+
 describe('/metrics', () => {
   it('has every name of the contract with its labels, and counts what happened', async () => {
     const upstream = await upstreamSaying('192.0.2.1');
@@ -192,6 +194,10 @@ describe('JSON', () => {
         learned: [],
         condition: 'answers',
         lastError: '',
+        since: isoDate,
+        queries: expect.any(Number),
+        failures: {},
+        quarantinedUntil: null,
       },
       {
         address: dead,
@@ -204,6 +210,10 @@ describe('JSON', () => {
         learned: [],
         condition: 'unheard',
         lastError: 'connection refused (ECONNREFUSED): nobody listens there; check address and port',
+        since: isoDate,
+        queries: expect.any(Number),
+        failures: { unreachable: expect.any(Number) },
+        quarantinedUntil: null,
       },
     ]);
     // One server of two works: the service is ready.
@@ -259,7 +269,6 @@ describe('JSON', () => {
     const finder = episodesOfBoth[0]!.length > 0 ? 0 : 1;
     const [ownPort, otherPort] = finder === 0 ? [firstPort, secondPort] : [secondPort, firstPort];
     const episodes = episodesOfBoth[finder]!;
-    const isoDate = expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/);
     expect(episodes[0]).toEqual({
       upstream: `127.0.0.1:${otherPort}`,
       zone: '.',

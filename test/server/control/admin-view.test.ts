@@ -8,6 +8,7 @@ import { AdminView } from '../../../src/server/control/admin-view.ts';
 import type { ServerFacts } from '../../../src/server/control/server-facts.ts';
 import { UpstreamConduct } from '../../../src/server/control/upstream-conduct.ts';
 import { UpstreamRegistry } from '../../../src/server/control/upstream-registry.ts';
+import { UpstreamStates } from '../../../src/server/control/upstream-states.ts';
 import { SharedUpstreamState, UpstreamState } from '../../../src/upstream/shared-state.ts';
 
 function view() {
@@ -39,7 +40,8 @@ function view() {
     draining: false,
     reloads: { ok: 0, failed: 0, isLastOk: true, lastOkMs: 0 },
     startedAtMs: 0,
-    loop: { list: () => [] },
+    loop: { list: () => [], quarantinedUntilMs: () => null },
+    states: new UpstreamStates(registry, state),
     watch: {
       conduct: new UpstreamConduct(totals),
       lessons: { lessons: () => [] },

@@ -1,0 +1,36 @@
+// `unloop status`: how the running unloop is, on a terminal or as JSON. Imported by dispatch.
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { StatusReport } from '../admin/status-report.ts';
+import { UnloopError } from '../base/errors.ts';
+import { askAdmin } from './ask-admin.ts';
+import { parseStatusFlags } from './flags.ts';
+import { describeError } from './report-error.ts';
+import { renderStatus } from './status-text.ts';
+
+/** 2 is for what cannot be told, as everywhere. */
+const EXIT_CODES = { good: 0, warning: 1, bad: 3 } as const;
+const WATCH_MS = 2000;
+/** Clears a terminal. */
+const CLEAR = '\x1b[H\x1b[2J\x1b[3J';
+
+/** Resolves to the exit code that the verdict means; with --watch it does not end by itself. */
+export async function main(args: string[]): Promise<number> {
+  const flags = parseStatusFlags(args);
+  const look = async () => (await askAdmin(flags, 'GET', '/status')) as StatusReport;
+  const print = (report: StatusReport) => (flags.json ? `${JSON.stringify(report)}\n` : renderStatus(report));
+  if (!flags.watch) {
+    const report = await look();
+    process.stdout.write(print(report));
+    return EXIT_CODES[report.verdict.level];
+  }
+  const clear = process.stdout.isTTY && !flags.json ? CLEAR : '';
+  for (;;) {
+    // A server that restarts is waited for; what is wrong with the call is not.
+    const text = await look().then(print, (error: unknown) => {
+      if (!(error instanceof UnloopError) || error.code !== 'UNLOOP_ADMIN_UNREACHABLE') throw error;
+      return flags.json ? `${JSON.stringify({ error: error.message })}\n` : describeError(error);
+    });
+    process.stdout.write(`${clear}${text}`);
+    await sleep(WATCH_MS);
+  }
+}

@@ -1,0 +1,70 @@
+// Why the running unloop cannot be asked, and what to do about it.
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { afterEach, expect, it } from 'vitest';
+import { adminOf, adminUrl, askAdmin } from '../../src/cli/ask-admin.ts';
+
+let server: Server | null = null;
+afterEach(() => {
+  server?.close();
+  server = null;
+});
+
+/** An admin listener that answers so; resolves to the flags that find it. */
+async function answering(status: number, body: string) {
+  server = createServer((request, response) => {
+    response.statusCode = status;
+    response.end(body.replace('METHOD', `${request.method} ${request.url}`));
+  });
+  await new Promise<void>((resolve) => server!.listen(0, '127.0.0.1', resolve));
+  return flagsFor(`127.0.0.1:${(server!.address() as AddressInfo).port}`);
+}
+
+const flagsFor = (admin: string) => ({
+  configPath: null,
+  overrides: [{ flag: 'admin', texts: [admin] }] as const,
+});
+
+it('resolves to what a 200 says', async () => {
+  expect(await askAdmin(await answering(200, '{"asked":"METHOD"}'), 'POST', '/x?name=a')).toEqual({
+    asked: 'POST /x?name=a',
+  });
+});
+
+it.each([
+  [
+    403,
+    '{"error":"not from there","remedy":"Go there."}',
+    'UNLOOP_ADMIN_UNREACHABLE',
+    'not from there',
+    'Go there.',
+  ],
+  [401, '{"error":"a token is needed"}', 'UNLOOP_ADMIN_UNREACHABLE', 'a token is needed', 'admin.tokenFile'],
+  [404, '{"error":"no such path"}', 'UNLOOP_ADMIN_UNREACHABLE', 'no such path', 'older than this program'],
+  [400, '{"error":"no name","remedy":"Name one."}', 'UNLOOP_USAGE', 'no name', 'Name one.'],
+  [200, '<html>', 'UNLOOP_ADMIN_UNREACHABLE', 'it is no answer of unloop', 'See what listens there.'],
+])('says why for %i %s', async (status, body, code, message, remedy) => {
+  const flags = await answering(status, body);
+  await expect(askAdmin(flags, 'GET', '/status')).rejects.toMatchObject({
+    code,
+    message: expect.stringContaining(message),
+    remedy: expect.stringContaining(remedy),
+  });
+});
+
+it('says that nobody is there', async () => {
+  const flags = await answering(200, '{}');
+  await new Promise((resolve) => server!.close(resolve));
+  await expect(askAdmin(flags, 'GET', '/status')).rejects.toMatchObject({
+    code: 'UNLOOP_ADMIN_UNREACHABLE',
+    message: expect.stringContaining('ECONNREFUSED'),
+    remedy: expect.stringContaining('--config FILE'),
+  });
+});
+
+it('says that the listener is off, and asks a wildcard by loopback', () => {
+  expect(() => adminOf(flagsFor('off'))).toThrow('the admin listener is off');
+  expect(adminUrl({ host: '0.0.0.0', port: 9530 }, '/x')).toBe('http://127.0.0.1:9530/x');
+  expect(adminUrl({ host: '::', port: 9530 }, '/x')).toBe('http://[::1]:9530/x');
+  expect(adminUrl({ host: '192.0.2.1', port: 9530 }, '/x')).toBe('http://192.0.2.1:9530/x');
+});

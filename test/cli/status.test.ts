@@ -1,0 +1,78 @@
+// `unloop status` against an admin listener with made-up facts.
+import { afterEach, beforeEach, expect, it, vi } from 'vitest';
+import { type AdminServer, startAdmin } from '../../src/admin/http.ts';
+import { dispatch } from '../../src/cli/dispatch.ts';
+import { EPISODE, SampleAdmin, UPSTREAM } from '../admin/sample-admin.ts';
+
+let source: SampleAdmin;
+let server: AdminServer;
+beforeEach(async () => {
+  source = new SampleAdmin();
+  server = await startAdmin({ listen: { host: '127.0.0.1', port: 0 }, token: '', report: () => {} }, source);
+});
+afterEach(async () => {
+  vi.restoreAllMocks();
+  await server.close();
+});
+
+async function status(...args: string[]): Promise<{ code: number; out: string; err: string }> {
+  const said = { out: '', err: '' };
+  for (const [stream, name] of [
+    [process.stdout, 'out'],
+    [process.stderr, 'err'],
+  ] as const)
+    vi.spyOn(stream, 'write').mockImplementation((text) => {
+      said[name] += text;
+      return true;
+    });
+  const code = await dispatch(['status', '--admin', `127.0.0.1:${server.port}`, ...args]);
+  vi.restoreAllMocks();
+  return { code, ...said };
+}
+
+it('ends with 0 when all is well', async () => {
+  const { code, out } = await status();
+  expect(code).toBe(0);
+  expect(out).toMatch(/^Healthy: /);
+});
+
+it('ends with 1 when names still resolve, and tells of the loop and its cure', async () => {
+  source.upstreamList = [UPSTREAM, { ...UPSTREAM, address: EPISODE.upstream, state: 'quarantined' }];
+  source.episodes = [EPISODE];
+  const { code, out } = await status();
+  expect(code).toBe(1);
+  expect(out).toMatch(/^Loop contained: /);
+  expect(out).toContain(`cure: ${EPISODE.cure}`);
+  expect(out).toContain(EPISODE.path.join(' -> '));
+});
+
+it('ends with 3 when names do not resolve, and names the upstream and the cause', async () => {
+  source.upstreamList = [{ ...UPSTREAM, state: 'down', lastError: 'network unreachable' }];
+  const { code, out } = await status();
+  expect(code).toBe(3);
+  expect(out).toMatch(/10\.0\.0\.2:53 +down .*3 timeout/);
+  expect(out).toContain('last error: network unreachable');
+});
+
+it('prints one object with --json, whatever the state', async () => {
+  source.upstreamList = [];
+  const { code, out } = await status('--json');
+  expect(code).toBe(3);
+  expect(JSON.parse(out)).toMatchObject({
+    verdict: { level: 'bad', headline: 'No upstream' },
+    upstreams: [],
+  });
+});
+
+it('ends with 2 when it cannot tell', async () => {
+  await server.close();
+  const { code, out, err } = await status();
+  expect([code, out]).toEqual([2, '']);
+  expect(err).toMatch(/nothing answers at .*cure: Start unloop/s);
+});
+
+it('ends with 2 for a flag that it does not take', async () => {
+  const { code, err } = await status('--upstream', '192.0.2.1');
+  expect(code).toBe(2);
+  expect(err).toContain('unknown flag --upstream');
+});
