@@ -32,6 +32,12 @@ const COVERED_BY: Readonly<Record<string, readonly string[]>> = {
     'doctor/unloop-server.ts',
   ],
   'doctor/live-dnsmasq.test.ts': ['doctor/local-servers.ts'],
+  'doctor/services.test.ts': [
+    'doctor/dnscrypt-proxy.ts',
+    'doctor/host-dns.ts',
+    'doctor/pihole.ts',
+    'doctor/unbound.ts',
+  ],
   'io/batch-socket.test.ts': ['io/native-addon.ts', 'io/open-socket.ts'],
   'load/load-run.test.ts': ['load/stream-lane.ts', 'load/udp-lane.ts'],
   'load/loop-storm.test.ts': ['load/loop-storm-command.ts', 'load/unloop-process.ts'],
