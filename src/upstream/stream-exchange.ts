@@ -12,16 +12,13 @@
 import type { Clock } from '../base/clock.ts';
 import { HEADER_LENGTH } from '../wire/header.ts';
 import { AnswerPace } from './answer-pace.ts';
-import { ConnectBackoff } from './connect-backoff.ts';
 import { type Exchange, FailureReason, UNSENT_ID, type UpstreamQuery } from './exchange.ts';
 import { FailureQueue } from './failure-queue.ts';
 import { FaultTeller } from './fault-teller.ts';
-import { chooseLink, isStuck, MAX_CONNECTIONS, REPLACE_SILENT_MS } from './link-choice.ts';
+import { chooseLink, isStuck } from './link-choice.ts';
+import { LinkPool, type LinkPoolOwner } from './link-pool.ts';
 import { MAX_QUESTION_LENGTH } from './question-match.ts';
 import {
-  CROWDED_MS,
-  DEAD_SILENCE_MS,
-  MAX_FIRST_CONNECTIONS,
   MAX_MESSAGE_LENGTH,
   MAX_RETRIES,
   MAX_WAITING,
@@ -29,29 +26,22 @@ import {
   TICK_MS,
 } from './stream-bounds.ts';
 import { createEntry, type StreamEntry } from './stream-entry.ts';
-import type { LinkHandler, StreamLink } from './stream-link.ts';
+import type { StreamLink } from './stream-link.ts';
+import { WaitingQueries } from './waiting-queries.ts';
 
-/** The connections toward one upstream in one thread. */
-export class StreamExchange implements Exchange, LinkHandler {
+/** The TCP, TLS or HTTPS side of one upstream in one thread. */
+export class StreamExchange implements Exchange, LinkPoolOwner {
   readonly #options: StreamExchangeOptions;
   readonly #clock: Clock;
   readonly #failures = new FailureQueue(this);
-  readonly #backoff = new ConnectBackoff();
-  /** All that are not closed, retiring ones included. */
-  readonly #links: StreamLink[] = [];
-  /** Queries without a connection: favored ones first, then oldest first. */
-  #waiting = new Map<UpstreamQuery, StreamEntry>();
-  /** Queries that a connection takes, as far as is known. */
-  #depth: number;
-  #serial = 0;
+  readonly #waiting = new WaitingQueries();
+  readonly #pool: LinkPool;
   readonly #pace = new AnswerPace();
   readonly #faults: FaultTeller;
   #answeredAtMs = 0;
   #timer: NodeJS.Timeout | null = null;
   /** Owners are being asked for room, which goes to those that are asked for. */
   #isMakingRoom = false;
-  /** A timer runs that opens connections for those that still wait then. */
-  #isPatient = false;
   #closing = false;
   readonly #whenClosed: (() => void)[] = [];
 
@@ -59,7 +49,7 @@ export class StreamExchange implements Exchange, LinkHandler {
     this.#options = options;
     this.#clock = options.clock;
     this.#faults = new FaultTeller(options.onFault);
-    this.#depth = options.firstDepth;
+    this.#pool = new LinkPool(options, this, this.#pace);
   }
 
   /** What went wrong last, for the log; '' if nothing did. */
@@ -68,14 +58,12 @@ export class StreamExchange implements Exchange, LinkHandler {
   }
 
   get inFlight(): number {
-    let count = this.#failures.length + this.#waiting.size;
-    for (const link of this.#links) count += link.live;
-    return count;
+    return this.#failures.length + this.#waiting.size + this.#pool.live;
   }
 
   /** Connections open or opening. */
   get connections(): number {
-    return this.#links.length;
+    return this.#pool.links.length;
   }
 
   send(query: UpstreamQuery): void {
@@ -104,10 +92,10 @@ export class StreamExchange implements Exchange, LinkHandler {
     query.id = -1;
     if (id < 0) return; // waits in the failure queue, which passes it over
     if (id === UNSENT_ID) {
-      this.#waiting.delete(query);
+      this.#waiting.remove(query);
     } else {
       query.id = id;
-      const link = this.#links.find(({ serial }) => serial === query.channel);
+      const link = this.#pool.links.find(({ serial }) => serial === query.channel);
       link?.cancel(query);
       query.id = -1;
       if (this.#waiting.size > 0 && !this.#isMakingRoom) {
@@ -121,7 +109,7 @@ export class StreamExchange implements Exchange, LinkHandler {
   close(force: boolean): Promise<void> {
     this.#closing = true;
     if (force) this.#failWaiting(FailureReason.closed);
-    for (const link of [...this.#links]) {
+    for (const link of [...this.#pool.links]) {
       if (force) link.destroy();
       else if (this.#waiting.size === 0) link.retire();
     }
@@ -132,7 +120,7 @@ export class StreamExchange implements Exchange, LinkHandler {
   }
 
   onOpen(link: StreamLink): void {
-    this.#backoff.succeeded();
+    this.#pool.backoff.succeeded();
     this.#pace.connected(link.connectMs);
     this.#place();
     this.#finishClosing();
@@ -158,10 +146,10 @@ export class StreamExchange implements Exchange, LinkHandler {
   }
 
   onClosed(link: StreamLink, unanswered: StreamEntry[], reason: FailureReason, text: string): void {
-    this.#links.splice(this.#links.indexOf(link), 1);
+    this.#pool.remove(link);
     const isFault = (unanswered.length > 0 || !link.open) && !this.#closing;
     if (isFault) this.#faults.note(reason, text, this.#clock.nowMs);
-    if (!link.open && !this.#closing) this.#backoff.failed(this.#clock.nowMs, reason);
+    if (!link.open && !this.#closing) this.#pool.backoff.failed(this.#clock.nowMs, reason);
     // A server that has never sent DNS, or nothing at all, has no better answer over the next
     // connection.
     const isProven = link.answered > 0 || (link.wasSilent && this.#answeredAtMs > 0);
@@ -188,8 +176,7 @@ export class StreamExchange implements Exchange, LinkHandler {
     const query = entry.query!;
     query.exchange = this;
     query.id = UNSENT_ID;
-    entry.sinceMs = this.#clock.nowMs;
-    this.#waiting.set(query, entry);
+    this.#waiting.add(entry, this.#clock.nowMs);
   }
 
   /** Lets an entry leave once more, if it may. */
@@ -214,86 +201,36 @@ export class StreamExchange implements Exchange, LinkHandler {
    * the rest.
    */
   #place(): void {
-    for (const [query, entry] of this.#waiting) {
-      const link = chooseLink(this.#links, entry, this.#pace, this.#clock.nowMs);
+    for (const entry of this.#waiting.entries()) {
+      const link = chooseLink(this.#pool.links, entry, this.#pace, this.#clock.nowMs);
       if (link === null) {
         if (entry.alone) continue;
         break;
       }
-      this.#waiting.delete(query);
+      this.#waiting.remove(entry.query!);
       link.send(entry);
       link.exclusive = entry.alone;
     }
     if (this.#waiting.size > 0) this.#grow();
   }
 
-  /**
-   * Opens as many connections as those that wait need; where that is not to be, they go on waiting,
-   * or fail.
-   */
+  /** Opens connections for those that wait; where that is not to be, they go on waiting, or fail. */
   #grow(): void {
-    const { nowMs } = this.#clock;
-    let inUse = 0;
-    let opening = 0;
-    let proven = false;
-    for (const link of this.#links) {
-      // One that could not be opened: in a moment it is closed, and more is known.
-      if (link.retiring && !link.open) return;
-      if (link.retiring) continue;
-      inUse++;
-      if (link.answered > 0 && link.limit > 0 && !isStuck(link, this.#pace, this.#clock.nowMs)) proven = true;
-      if (link.open) this.#depth = Math.max(1, link.limit);
-      else opening++;
-    }
-    if (proven && !this.#isPatienceOver(nowMs)) return;
-    const wanted = Math.min(MAX_CONNECTIONS, this.#connectionsWanted());
-    const mostOpening = this.#answeredAtMs === 0 ? MAX_FIRST_CONNECTIONS : MAX_CONNECTIONS;
-    while (
-      opening < wanted &&
-      opening < mostOpening &&
-      inUse < MAX_CONNECTIONS &&
-      this.#links.length < 2 * MAX_CONNECTIONS &&
-      this.#backoff.mayConnect(nowMs)
-    ) {
-      this.#links.push(this.#options.connect(this.#serial++, this));
-      opening++;
-      inUse++;
-    }
-    if (this.#timer === null && this.#links.length > 0) {
+    const reason = this.#pool.grow(this.#waiting, this.#answeredAtMs > 0, this.#clock.nowMs);
+    if (this.#timer === null && this.#pool.links.length > 0) {
       this.#timer = setInterval(this.#tick, TICK_MS);
       this.#timer.unref();
     }
-    if (inUse === 0)
-      this.#failWaiting(this.#backoff.mayConnect(nowMs) ? FailureReason.overload : this.#backoff.reason);
+    if (reason !== null) this.#failWaiting(reason);
   }
 
-  /** Connections that bring answers may have room before another one is open. */
-  #isPatienceOver(nowMs: number): boolean {
-    const [oldest] = this.#waiting.values();
-    const leftMs = oldest!.sinceMs + this.#pace.patienceMs - nowMs;
-    if (leftMs <= 0) return true;
-    if (!this.#isPatient) setTimeout(this.#onPatienceOver, leftMs + 1).unref();
-    this.#isPatient = true;
-    return false;
-  }
-
-  readonly #onPatienceOver = (): void => {
-    this.#isPatient = false;
+  onPatienceOver(): void {
     this.#clock.refresh();
     if (this.#waiting.size > 0) this.#place();
-  };
-
-  /** Those that are to be alone need a connection each, the others share. */
-  #connectionsWanted(): number {
-    let alone = 0;
-    for (const entry of this.#waiting.values()) if (entry.alone && ++alone === MAX_CONNECTIONS) return alone;
-    return alone + Math.ceil((this.#waiting.size - alone) / this.#depth);
   }
 
   #failWaiting(reason: FailureReason): void {
-    const entries = [...this.#waiting.values()];
-    this.#waiting.clear();
-    for (const { query } of entries) this.#failures.push(query!, reason);
+    for (const { query } of this.#waiting.takeAll()) this.#failures.push(query!, reason);
   }
 
   /**
@@ -301,36 +238,13 @@ export class StreamExchange implements Exchange, LinkHandler {
    */
   readonly #tick = (): void => {
     const nowMs = this.#clock.refresh();
-    for (const link of [...this.#links]) {
-      link.tick(nowMs);
-      this.#judgeSilence(link, nowMs);
-    }
-    this.#letOthersIn(nowMs);
+    this.#pool.tick(nowMs);
     if (this.#waiting.size > 0) this.#place();
     if (this.#waiting.size > 0) this.#makeRoom(nowMs);
-    if (this.#links.length > 0 || this.#waiting.size > 0 || this.#timer === null) return;
+    if (this.#pool.links.length > 0 || this.#waiting.size > 0 || this.#timer === null) return;
     clearInterval(this.#timer);
     this.#timer = null;
   };
-
-  /** Gives up a connection that brings nothing any more. */
-  #judgeSilence(link: StreamLink, nowMs: number): void {
-    const silentMs = link.silentMs(nowMs);
-    const isUseless = link.live === 0 && silentMs > this.#pace.suspectMs;
-    if (isUseless || silentMs > DEAD_SILENCE_MS) link.giveUp();
-  }
-
-  /**
-   * A server that serves one connection after the other cannot get at the next one while we keep
-   * this one open.
-   */
-  #letOthersIn(nowMs: number): void {
-    const isKeptOut = this.#links.some(
-      (link) => link.live > 0 && link.answered === 0 && link.silentMs(nowMs) > this.#pace.suspectMs,
-    );
-    if (!isKeptOut) return;
-    for (const link of this.#links) if (link.open && link.load === 0) link.retire();
-  }
 
   /** Every connection is full or silent, and there may be no more of them. */
   #makeRoom(nowMs: number): void {
@@ -338,50 +252,20 @@ export class StreamExchange implements Exchange, LinkHandler {
     if (this.#waiting.size > 0) this.#place();
     if (this.#waiting.size > 0) this.#askForRoom(nowMs);
     if (this.#waiting.size === 0) return;
-    const silent = this.#links
-      .filter((link) => link.open && !link.retiring && isStuck(link, this.#pace, this.#clock.nowMs))
-      .sort((a, b) => b.silentMs(nowMs) - a.silentMs(nowMs));
-    for (const link of silent.slice(0, this.#replacementsWanted(nowMs))) {
-      if (link.silentMs(nowMs) > this.#pace.suspectMs) link.giveUp();
-    }
+    this.#pool.replaceSilent(this.#waiting.favored, nowMs);
   }
 
-  /**
-   * One connection for each favored query; one in any case when none has brought anything for long.
-   */
-  #replacementsWanted(nowMs: number): number {
-    let wanted = 0;
-    let isHopeless = true;
-    for (const { isFavored } of this.#waiting.values()) if (isFavored) wanted++;
-    for (const link of this.#links) {
-      if (!link.open) wanted--;
-      if (link.silentMs(nowMs) <= REPLACE_SILENT_MS) isHopeless = false;
-    }
-    return Math.max(wanted, isHopeless ? 1 : 0);
-  }
-
-  /**
-   * Asks the owners of those that have waited for some time. Those that others have made room for
-   * leave first.
-   */
+  /** Asks the owners of those that have waited for some time. */
   #askForRoom(nowMs: number): void {
     this.#isMakingRoom = true;
-    for (const [query, entry] of [...this.#waiting]) {
-      if (nowMs - entry.sinceMs < CROWDED_MS) continue;
-      // Cancelled when another one was asked.
-      if (entry.isFavored || query.id !== UNSENT_ID || query.exchange !== this) continue;
-      entry.isFavored = query.owner?.makeRoom?.(query) === true;
-      entry.mayTry = !entry.isFavored;
-    }
+    this.#waiting.askForRoom(this, nowMs);
     this.#isMakingRoom = false;
-    const byFavor = [...this.#waiting].sort(([, a], [, b]) => Number(b.isFavored) - Number(a.isFavored));
-    this.#waiting = new Map(byFavor);
     this.#place();
   }
 
   /** Nobody waits for these any more. */
   #dropLate(): void {
-    for (const link of this.#links) {
+    for (const link of this.#pool.links) {
       for (const { query } of link.entries()) {
         if (query === null || !query.late) continue;
         link.cancel(query);
@@ -392,8 +276,8 @@ export class StreamExchange implements Exchange, LinkHandler {
 
   #finishClosing(): void {
     if (!this.#closing) return;
-    if (this.#waiting.size === 0) for (const link of [...this.#links]) if (!link.retiring) link.retire();
-    if (this.#links.length > 0 || this.#waiting.size > 0) return;
+    if (this.#waiting.size === 0) for (const link of [...this.#pool.links]) if (!link.retiring) link.retire();
+    if (this.#pool.links.length > 0 || this.#waiting.size > 0) return;
     if (this.#failures.length > 0) setImmediate(() => this.#finishClosing());
     else for (const resolve of this.#whenClosed.splice(0)) resolve();
   }
