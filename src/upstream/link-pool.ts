@@ -8,7 +8,7 @@ import { DEAD_SILENCE_MS, MAX_FIRST_CONNECTIONS, type StreamExchangeOptions } fr
 import type { LinkHandler, StreamLink } from './stream-link.ts';
 import type { WaitingQueries } from './waiting-queries.ts';
 
-/** Whom the pool opens connections for: StreamExchange. */
+/** Who uses the connections: StreamExchange. */
 export interface LinkPoolOwner extends LinkHandler {
   /** Connections had time to take those that wait, and those that still do need more of them. */
   onPatienceOver(): void;

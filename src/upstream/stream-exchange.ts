@@ -214,7 +214,7 @@ export class StreamExchange implements Exchange, LinkPoolOwner {
     if (this.#waiting.size > 0) this.#grow();
   }
 
-  /** Opens connections for those that wait; where that is not to be, they go on waiting, or fail. */
+  /** Opens connections for those that wait; they fail where none can be opened. */
   #grow(): void {
     const reason = this.#pool.grow(this.#waiting, this.#answeredAtMs > 0, this.#clock.nowMs);
     if (this.#timer === null && this.#pool.links.length > 0) {
