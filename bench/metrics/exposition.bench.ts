@@ -43,6 +43,7 @@ function createSnapshot(upstreamCount: number): MetricsSnapshot {
     workerQueries: new Array<number>(WORKERS).fill(1),
     workerRestarts: 0,
     reloads: { ok: 0, failed: 0, isLastOk: true, lastOkMs: 0 },
+    isOnFallback: false,
     rewrittenUpstreams: 0,
   };
 }

@@ -1,28 +1,26 @@
 // The server process, for `unloop run`: reads the configuration, starts the control plane, and
 // turns signals and file changes into reloads and a clean end.
 import { UnloopError } from '../base/errors.ts';
-import { openLog } from '../base/log.ts';
+import { type Log, type OpenLog, openLog } from '../base/log.ts';
 import type { Config } from '../config/config.ts';
 import { formatFault } from '../config/fault.ts';
-import { loadConfig } from '../config/load.ts';
+import type { LoadedConfig } from '../config/load.ts';
 import { digestFiles, watchFiles } from '../config/watch-files.ts';
 import { ServiceNotifier } from '../io/service-notifier.ts';
+import { reportFallback } from '../server/control/control-log.ts';
 import { ControlPlane } from '../server/control/control-plane.ts';
 import { statisticsOf } from '../server/control/statistics.ts';
 import { parseRunFlags } from './flags.ts';
 import type { SignalInbox } from './signal-inbox.ts';
+import { ConfigReader } from './start-config.ts';
 
 /** Runs until SIGTERM or SIGINT; resolves to the exit code. A second signal ends at once. */
 export async function serve(args: string[], signals: SignalInbox): Promise<number> {
-  const { configPath, overrides } = parseRunFlags(args);
-  const load = () => loadConfig({ path: configPath, overrides });
-  const first = load();
-  const loadedText = digestFiles(first.files);
+  const flags = parseRunFlags(args);
+  const reader = new ConfigReader(flags);
+  const { plane, openedLog, loaded: first, loadedText } = await start(reader);
+  const { log, setLevel, close } = openedLog;
   let { setsNothing } = first;
-  const { log, setLevel, close } = openLog(first.config.log);
-  for (const warning of first.warnings) log.warn({}, formatFault(warning));
-
-  const plane = await ControlPlane.start(first.config, log);
   const notifier = new ServiceNotifier();
   const sayReady = () =>
     notifier.ready(
@@ -34,16 +32,18 @@ export async function serve(args: string[], signals: SignalInbox): Promise<numbe
   const watchdog = startWatchdog(notifier, plane);
   const reload = async () => {
     notifier.reloading();
-    await plane.reload((): Config => {
-      const loaded = load();
-      if (loaded.setsNothing && !setsNothing) throw emptied(configPath);
+    let loaded: LoadedConfig | null = null;
+    const isGood = await plane.reload((): Config => {
+      loaded = reader.load();
+      if (loaded.setsNothing && !setsNothing) throw emptied(flags.configPath);
       ({ setsNothing } = loaded);
       setLevel(loaded.config.log.level);
       return loaded.config;
     });
+    if (isGood && loaded !== null) keepGood(reader, loaded, log);
     sayReady();
   };
-  const watch = watchFiles(first.files, loadedText, () => void reload());
+  const watch = watchFiles(first, loadedText, () => void reload());
   const code = await new Promise<number>((resolve) => {
     let stopping = false;
     const stop = (signal: NodeJS.Signals) => {
@@ -75,6 +75,53 @@ export async function serve(args: string[], signals: SignalInbox): Promise<numbe
   // Handles of worker threads may linger; everything that mattered is done.
   setImmediate(() => process.exit(code));
   return code;
+}
+
+interface Started {
+  readonly plane: ControlPlane;
+  readonly openedLog: OpenLog;
+  readonly loaded: LoadedConfig;
+  /** The files' contents when they were loaded. */
+  readonly loadedText: string | null;
+}
+
+/**
+ * Starts with the first configuration that works. Rejects with what is wrong with the one that was
+ * asked for where none does.
+ */
+async function start(reader: ConfigReader): Promise<Started> {
+  let refused: unknown = null;
+  for (const { name, load } of reader.startConfigs()) {
+    let openedLog: OpenLog | null = null;
+    try {
+      const loaded = load();
+      const loadedText = digestFiles(loaded);
+      openedLog = openLog(loaded.config.log);
+      const { log } = openedLog;
+      if (name !== '') reportFallback(log, name, refused);
+      for (const warning of loaded.warnings) log.warn({}, formatFault(warning));
+      const plane = await ControlPlane.start(loaded.config, log);
+      if (name === '') keepGood(reader, loaded, log);
+      else plane.noteFallback();
+      return { plane, openedLog, loaded, loadedText };
+    } catch (error) {
+      refused ??= error;
+      await openedLog?.close();
+    }
+  }
+  throw refused;
+}
+
+/** Without it a start after a faulty change has the fallback alone; nothing else depends on it. */
+function keepGood(reader: ConfigReader, loaded: LoadedConfig, log: Log): void {
+  try {
+    reader.keep(loaded);
+  } catch (error) {
+    log.warn(
+      { reason: (error as Error).message },
+      'the good configuration cannot be kept for the next start',
+    );
+  }
 }
 
 /**

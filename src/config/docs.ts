@@ -33,6 +33,14 @@ file with this first line:
 On SIGHUP, and when the file changes, it is read again. A faulty one is refused: the running
 configuration stays, the log says why once, and \`unloop_reloads_total{result="failed"}\` counts it.
 
+A faulty file at the start ends \`unloop run\` with exit code 2. That is right for a host, and wrong
+for a pod whose other containers need it. There, set \`UNLOOP_FALLBACK_CONFIG\` to the text of a
+configuration that always works, and \`UNLOOP_LAST_GOOD\` to a path that unloop may write. Then it
+starts with the first of these that has no fault: the file, the last good file, the fallback, the
+defaults. A key or token whose file is missing is left out. One error line says why and how to fix
+it, \`unloop_config_fallback\` is 1, and a good file takes effect as soon as it is there
+([ADR 24](adr/0024-a-pod-starts-with-what-works.md)). The Helm chart sets both.
+
 Each setting says what a reload does with a changed value:
 
 | reload  | a changed value takes effect                                      |

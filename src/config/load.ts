@@ -18,6 +18,17 @@ export interface LoadOptions {
   readonly path: string | null;
   readonly overrides?: readonly Override[];
   readonly environment?: NodeJS.ProcessEnv;
+  /** Text to read in place of the file's; secrets are still found relative to `path`. */
+  readonly instead?: ConfigText;
+  /** A key or a token whose file cannot be read is left out, with a warning. */
+  readonly withoutSecrets?: boolean;
+}
+
+/** Text of a configuration that is not in the file. */
+export interface ConfigText {
+  /** Where it is from, for messages. */
+  readonly name: string;
+  readonly text: string;
 }
 
 /** A configuration that can be used. */
@@ -29,6 +40,10 @@ export interface LoadedConfig {
   readonly warnings: readonly Fault[];
   /** The files that were read (configuration, secrets), to be watched for changes. */
   readonly files: readonly string[];
+  /** Of those, secrets that were left out. */
+  readonly missing: readonly string[];
+  /** What the file says; '' without one. */
+  readonly text: string;
 }
 
 /**
@@ -36,7 +51,8 @@ export interface LoadedConfig {
  * UnloopError UNLOOP_CONFIG_UNREADABLE.
  */
 export function loadConfig(options: LoadOptions): LoadedConfig {
-  const fromFile = options.path === null ? new Reading() : readConfigFile(options.path);
+  const source = options.instead ?? readSource(options.path);
+  const fromFile = source === null ? new Reading() : readYaml(source.text, source.name);
   const readings = [
     readDefaults(),
     fromFile,
@@ -48,7 +64,8 @@ export function loadConfig(options: LoadOptions): LoadedConfig {
     for (const assignment of assignments) settings.set(assignment.keys.join('\n'), assignment);
   }
   const faults = readings.flatMap((reading) => reading.faults);
-  const secretFiles = readSecretFiles(settings, options.path, faults);
+  const left: LeftOut = { isAllowed: options.withoutSecrets === true, files: [], warnings: [] };
+  const secretFiles = readSecretFiles(settings, options.path, faults, left);
   faults.push(...checkTogether(settings, new Set(faults.map((fault) => fault.path))));
   if (faults.length > 0) throw new ConfigInvalid(faults.toSorted(comparePlaces));
   const config = buildConfig(settings);
@@ -57,8 +74,10 @@ export function loadConfig(options: LoadOptions): LoadedConfig {
   return {
     config,
     setsNothing: options.path !== null && fromFile.assignments.length === 0,
-    warnings: collectWarnings(config, settings, options.path),
+    warnings: [...left.warnings, ...collectWarnings(config, settings, options.path)],
     files: options.path === null ? secretFiles : [options.path, ...secretFiles],
+    missing: left.files,
+    text: source?.text ?? '',
   };
 }
 
@@ -72,10 +91,10 @@ function readDefaults(): Reading {
   return reading;
 }
 
-function readConfigFile(path: string): Reading {
-  let text: string;
+function readSource(path: string | null): ConfigText | null {
+  if (path === null) return null;
   try {
-    text = readTextFile(path);
+    return { name: path, text: readTextFile(path) };
   } catch (error) {
     throw new UnloopError(
       'UNLOOP_CONFIG_UNREADABLE',
@@ -84,7 +103,13 @@ function readConfigFile(path: string): Reading {
       { cause: error },
     );
   }
-  return readYaml(text, path);
+}
+
+/** Secrets that are done without. */
+interface LeftOut {
+  readonly isAllowed: boolean;
+  readonly files: string[];
+  readonly warnings: Fault[];
 }
 
 /**
@@ -95,6 +120,7 @@ function readSecretFiles(
   settings: Map<string, Assignment>,
   configPath: string | null,
   faults: Fault[],
+  left: LeftOut,
 ): string[] {
   const files: string[] = [];
   for (const { path, fileOf } of SETTINGS) {
@@ -113,8 +139,11 @@ function readSecretFiles(
     const secret = readSecret(named.value as string, configPath);
     files.push(secret.file);
     const reading = new Reading();
-    if (secret.problem !== '') faults.push(faultAt(named.place, path, `${path}: ${secret.problem}`));
-    else
+    if (secret.problem !== '') {
+      const fault = faultAt(named.place, path, `${path}: ${secret.problem}`);
+      if (left.isAllowed) left.files.push(secret.file);
+      (left.isAllowed ? left.warnings : faults).push(fault);
+    } else
       reading.assign(settingAt(fileOf), direct.keys, secret.text, { file: secret.file, line: 1, column: 1 });
     for (const assignment of reading.assignments) settings.set(secretKeys, assignment);
     faults.push(...reading.faults);

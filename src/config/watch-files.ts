@@ -17,15 +17,22 @@ export interface FileWatch {
   close(): void;
 }
 
+/** Files to watch. */
+export interface WatchedFiles {
+  readonly files: readonly string[];
+  /** Those of them that need not be there. */
+  readonly missing?: readonly string[];
+}
+
 /**
  * Calls onChange when the contents of any of the files have become others than `loaded`, what
  * digestFiles() said when they were loaded. A file that is gone for a moment is waited for.
  */
-export function watchFiles(files: readonly string[], loaded: string | null, onChange: () => void): FileWatch {
+export function watchFiles(watched: WatchedFiles, loaded: string | null, onChange: () => void): FileWatch {
   let known = loaded;
   const look = () => {
     debounce = null;
-    const now = digestFiles(files);
+    const now = digestFiles(watched);
     if (now === null || now === known) return;
     known = now;
     onChange();
@@ -33,7 +40,7 @@ export function watchFiles(files: readonly string[], loaded: string | null, onCh
   // They may have changed between being loaded and now.
   let debounce: NodeJS.Timeout | null = setTimeout(look, DEBOUNCE_MS);
   const watchers: FSWatcher[] = [];
-  for (const folder of new Set(files.map((file) => dirname(file)))) {
+  for (const folder of new Set(watched.files.map((file) => dirname(file)))) {
     try {
       const watcher = watch(folder, () => {
         debounce ??= setTimeout(look, DEBOUNCE_MS);
@@ -55,8 +62,8 @@ export function watchFiles(files: readonly string[], loaded: string | null, onCh
   };
 }
 
-/** One text for the contents of all files; null when one is gone. */
-export function digestFiles(files: readonly string[]): string | null {
+/** One text for the contents of all files; null when one is gone that has to be there. */
+export function digestFiles({ files, missing = [] }: WatchedFiles): string | null {
   const hash = createHash('sha256');
   for (const file of files) {
     try {
@@ -65,7 +72,7 @@ export function digestFiles(files: readonly string[]): string | null {
       hash.update(readSmallFile(file)).update('\0');
     } catch (error) {
       const { code } = ((error as Error).cause ?? error) as NodeJS.ErrnoException;
-      if (code === 'ENOENT') return null;
+      if (code === 'ENOENT' && !missing.includes(file)) return null;
       // Unreadable or too large: the reload that follows says so.
       hash.update(String((error as Error).message)).update('\0');
     }

@@ -84,6 +84,7 @@ function finish(
   for (const finding of files.unreadable) {
     if (finding.path !== conf?.path) notices.push(say.describeUnreadable(finding));
   }
+  notices.push(...files.detached.map(say.describeDetached));
   const resolvConfState = conf?.state ?? 'read';
   return { ...found, notices, files: files.touched, resolvConfState, keptStubs };
 }

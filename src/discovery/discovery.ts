@@ -18,6 +18,7 @@ export type NoticeCode =
   | 'own-address'
   | 'source-names-loopback'
   | 'source-unreadable'
+  | 'mount-detached'
   | 'split-dns-imported'
   | 'dns-over-tls'
   | 'too-many-servers'

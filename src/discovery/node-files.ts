@@ -53,6 +53,11 @@ export class NodeFiles {
   readonly #touched = new Set<string>();
   /** What was there and could not be used, in the order met. */
   readonly unreadable: Unreadable[] = [];
+  /**
+   * Files and directories that are mounts of what the node has deleted or replaced: nothing that
+   * changes on the node is seen there any more.
+   */
+  readonly detached: string[] = [];
 
   constructor(root: string) {
     const absolute = resolve(root);
@@ -162,6 +167,7 @@ export class NodeFiles {
       try {
         const stat = await lstat(this.locate(candidate));
         if (!stat.isSymbolicLink()) {
+          if (stat.nlink === 0) await this.#noteDetached(candidate);
           current.push(component);
           continue;
         }
@@ -181,6 +187,13 @@ export class NodeFiles {
     const found = `/${current.join('/')}`;
     this.#touch(found);
     return { kind: 'found', path: found };
+  }
+
+  /** No name leads to it, yet it has a path. Looks twice: it may be replaced at this very moment. */
+  async #noteDetached(path: string): Promise<void> {
+    if (this.detached.includes(path) || this.detached.length === MAX_ENTRIES) return;
+    const { nlink } = await lstat(this.locate(path));
+    if (nlink === 0) this.detached.push(path);
   }
 
   #touch(path: string): void {

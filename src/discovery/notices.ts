@@ -165,6 +165,16 @@ export function describeUnreadable(finding: Unreadable): Notice {
   };
 }
 
+/** A mount shows what the node has deleted. */
+export function describeDetached(path: string): Notice {
+  return {
+    severity: 'warn',
+    code: 'mount-detached',
+    message: `${path} is a mount of something that the node has replaced or removed since: what is read there is old, and changes are not seen`,
+    remedy: 'Restart the pod. If it is a file, mount its directory instead, as the Helm chart does.',
+  };
+}
+
 /** Routing domains taken over from the stub. */
 export function describeZones(suffixes: readonly string[], source: string): Notice {
   return {

@@ -73,6 +73,8 @@ export interface MetricsSnapshot {
   readonly workerQueries: readonly number[];
   readonly workerRestarts: number;
   readonly reloads: ReloadCounts;
+  /** The process runs with another configuration than the one that was asked for. */
+  readonly isOnFallback: boolean;
   /** Loopback stubs replaced by the servers behind them, now. */
   readonly rewrittenUpstreams: number;
 }

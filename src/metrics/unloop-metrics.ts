@@ -265,6 +265,12 @@ export const UNLOOP_METRICS: readonly Metric[] = [
     'When a configuration was last put into force, at the start or by a reload: seconds since 1970.',
     ({ reloads }) => reloads.lastOkMs / 1000,
   ),
+  single(
+    'gauge',
+    'unloop_config_fallback',
+    '1 while a faulty configuration at the start has another one in force (last good, fallback, defaults).',
+    (source) => (source.isOnFallback ? 1 : 0),
+  ),
   single('gauge', 'unloop_workers', 'Worker threads running.', (source) => source.workers),
   single(
     'gauge',

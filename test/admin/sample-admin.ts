@@ -81,6 +81,7 @@ export class SampleAdmin implements AdminSource {
       workerQueries: [0, 0],
       workerRestarts: 0,
       reloads: { ok: 0, failed: 0, isLastOk: true, lastOkMs: this.startedAtMs },
+      isOnFallback: false,
       routes: [],
       zones: [],
       rewrittenUpstreams: 1,

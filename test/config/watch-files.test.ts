@@ -17,30 +17,50 @@ function write(text: string): string {
 describe('digestFiles', () => {
   it('changes with the contents, not with the time', () => {
     const path = write('one');
-    const first = digestFiles([path]);
+    const first = digestFiles({ files: [path] });
     writeFileSync(path, 'one');
-    expect(digestFiles([path])).toBe(first);
+    expect(digestFiles({ files: [path] })).toBe(first);
     writeFileSync(path, 'two');
-    expect(digestFiles([path])).not.toBe(first);
+    expect(digestFiles({ files: [path] })).not.toBe(first);
   });
 
   it('tells where one file ends and the next begins', () => {
-    expect(digestFiles([write('ab'), write('c')])).not.toBe(digestFiles([write('a'), write('bc')]));
+    expect(digestFiles({ files: [write('ab'), write('c')] })).not.toBe(
+      digestFiles({ files: [write('a'), write('bc')] }),
+    );
   });
 
   it('is null while a file is gone, and a text where one cannot be read', () => {
     const path = write('one');
     rmSync(path);
-    expect(digestFiles([path])).toBeNull();
+    expect(digestFiles({ files: [path] })).toBeNull();
     mkdirSync(path);
-    expect(digestFiles([path])).toBeTypeOf('string');
+    expect(digestFiles({ files: [path] })).toBeTypeOf('string');
+  });
+});
+
+describe('a file that need not be there', () => {
+  it('counts as empty while it is gone, and its coming is a change', async () => {
+    const path = write('one');
+    const secret = `${path}.key`;
+    const watched = { files: [path, secret], missing: [secret] };
+    const loaded = digestFiles(watched);
+    expect(loaded).toBeTypeOf('string');
+    let changes = 0;
+    const watching = watchFiles(watched, loaded, () => changes++);
+    onTestFinished(() => watching.close());
+    writeFileSync(secret, 'key');
+    await expect.poll(() => changes, { timeout: 10_000 }).toBe(1);
+    expect(digestFiles({ files: [path, secret] })).not.toBeNull();
+    rmSync(secret);
+    expect(digestFiles({ files: [path, secret] })).toBeNull();
   });
 });
 
 describe('watchFiles', () => {
   function watch(path: string) {
     const seen = { changes: 0 };
-    const watching = watchFiles([path], digestFiles([path]), () => seen.changes++);
+    const watching = watchFiles({ files: [path] }, digestFiles({ files: [path] }), () => seen.changes++);
     onTestFinished(() => watching.close());
     return { seen, watching };
   }
@@ -72,10 +92,10 @@ describe('watchFiles', () => {
 
   it('notices a change between loading and watching', async () => {
     const path = write('one');
-    const loaded = digestFiles([path]);
+    const loaded = digestFiles({ files: [path] });
     writeFileSync(path, 'two');
     let changes = 0;
-    const watching = watchFiles([path], loaded, () => changes++);
+    const watching = watchFiles({ files: [path] }, loaded, () => changes++);
     onTestFinished(() => watching.close());
     await expect.poll(() => changes, { timeout: 10_000 }).toBe(1);
   });

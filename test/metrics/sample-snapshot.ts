@@ -64,6 +64,8 @@ export class SampleSnapshot implements MetricsSnapshot {
     return this.#restarts;
   }
 
+  readonly isOnFallback = false;
+
   get zones(): readonly string[] {
     return ['.', 'corp.example', 'empty.example'];
   }

@@ -46,6 +46,11 @@ export function reportReloadFailure(limiter: RepeatLimiter, error: unknown): voi
   limiter.report(`reload ${String(error)}`, 'error', fieldsOf(error), text);
 }
 
+/** The start went on with another configuration than the one that was asked for. */
+export function reportFallback(log: Log, name: string, error: unknown): void {
+  log.error(fieldsOf(error), `the configuration cannot be used; starting with ${name} until it is fixed`);
+}
+
 /** An error that people can fix, without a stack trace; any other as it is. */
 function fieldsOf(error: unknown): object {
   if (!(error instanceof UnloopError)) return { err: error };

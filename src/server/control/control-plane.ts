@@ -48,6 +48,8 @@ export class ControlPlane implements ServerFacts {
   /** Addresses listened on, ports settled. */
   listen: readonly ListenAddress[] = [];
   draining = false;
+  /** Runs with another configuration than the one that was asked for, until a reload succeeds. */
+  isOnFallback = false;
   readonly startedAtMs = Date.now();
   readonly reloads = { ok: 0, failed: 0, isLastOk: true, lastOkMs: this.startedAtMs };
   readonly totals = new CounterTotals();
@@ -241,9 +243,10 @@ export class ControlPlane implements ServerFacts {
 
   /**
    * Takes over a new configuration; `load` throws when it has faults: then everything stays as it
-   * is.
+   * is. Resolves to whether it is in force.
    */
-  reload(load: () => Config): Promise<void> {
+  async reload(load: () => Config): Promise<boolean> {
+    let isInForce = false;
     this.#enqueue(async () => {
       try {
         const changes = await this.#useConfig(load());
@@ -252,6 +255,8 @@ export class ControlPlane implements ServerFacts {
         this.reloads.ok++;
         this.reloads.isLastOk = true;
         this.reloads.lastOkMs = Date.now();
+        this.isOnFallback = false;
+        isInForce = true;
         this.#log.info({ changes: describeChanges(changes) }, 'the configuration was reloaded');
       } catch (error) {
         this.reloads.failed++;
@@ -259,7 +264,8 @@ export class ControlPlane implements ServerFacts {
         reportReloadFailure(this.#limiter, error);
       }
     });
-    return this.#work;
+    await this.#work;
+    return isInForce;
   }
 
   /** Rejects before anything has changed, or after everything is again as it was. */
@@ -314,6 +320,12 @@ export class ControlPlane implements ServerFacts {
       listenChanged ? claimed(config, this.#inherited, this.listen) : this.listen,
       config.forward.deadlineMs + DRAIN_MARGIN_MS,
     );
+  }
+
+  /** The start was with another configuration than the one that was asked for. */
+  noteFallback(): void {
+    this.isOnFallback = true;
+    this.reloads.isLastOk = false;
   }
 
   /** Resolves when every worker has said that it is alive: one that hangs leaves it waiting. */

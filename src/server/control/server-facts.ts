@@ -17,6 +17,8 @@ export interface ServerFacts {
   /** No longer ready: about to stop. */
   readonly draining: boolean;
   readonly reloads: ReloadCounts;
+  /** Runs with another configuration than the one that was asked for. */
+  readonly isOnFallback: boolean;
   /** Wall clock, ms since 1970. */
   readonly startedAtMs: number;
   readonly totals: CounterTotals;

@@ -47,6 +47,7 @@ export function takeSnapshot(facts: ServerFacts): ServerSnapshot {
     workerQueries: supervisor.queriesByWorker(),
     workerRestarts: supervisor.restarts,
     reloads: facts.reloads,
+    isOnFallback: facts.isOnFallback,
     rewrittenUpstreams: new Set(stubs).size,
     failureReasons: FAILURE_REASON_NAMES,
     evidenceNames: EVIDENCE_NAMES,

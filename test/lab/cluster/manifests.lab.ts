@@ -9,6 +9,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parseAllDocuments } from 'yaml';
+import { loadConfig } from '../../../src/config/load.ts';
 import { NON_PUBLIC_NETWORKS } from '../../../src/server/listen/client-networks.ts';
 import { goTool, kubernetesValidate, operatorReader } from './tools.ts';
 
@@ -141,9 +142,25 @@ describe('the patches of CoreDNS’s Deployment', () => {
 
   it('mount directories of the node, and nothing that has to be there', () => {
     const { volumes } = patches(RELEASES[0]!).patch.spec;
-    for (const { hostPath } of volumes.slice(1)) expect(hostPath.type).toBe('DirectoryOrCreate');
+    expect(volumes.slice(0, 2).map(nameOf)).toEqual(['unloop-config', 'unloop-state']);
+    for (const { hostPath } of volumes.slice(2)) expect(hostPath.type).toBe('DirectoryOrCreate');
     for (const source of volumes[0].projected.sources)
       expect((source.configMap ?? source.secret).optional).toBe(true);
+  });
+});
+
+describe('the fallback in the pod', () => {
+  it.each(
+    MODES,
+  )('of the chart as %s is a configuration without a fault, and has nothing of config:', (mode) => {
+    const { out } = template(mode, 'config.cache.maxBytes=8MiB', 'config.upstreams={10.0.0.300}');
+    const text = /UNLOOP_FALLBACK_CONFIG\n( *)value: \|\n((?:\1 {2}.*\n)+)/.exec(out)![2]!;
+    expect(text).not.toMatch(/maxBytes|10\.0\.0\.300/);
+    const fallback = { name: 'fallback', text };
+    const { config } = loadConfig({ path: null, instead: fallback, withoutSecrets: true, environment: {} });
+    expect(config.discovery.root).toBe('/host');
+    expect(config.loop.ring).not.toBe('');
+    expect(config.admin.listen!.port).toBe(9530);
   });
 });
 

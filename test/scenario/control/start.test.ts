@@ -1,7 +1,7 @@
 // Start: with defaults, with faults, with ports in use, without an upstream.
 import { execFileSync, spawnSync } from 'node:child_process';
 import dgram from 'node:dgram';
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import net from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -77,6 +77,63 @@ describe('too few open files', () => {
     expect(unloop.stderr).toMatch(
       /^unloop: cannot start: .*files.*\n {2}cure: Raise ulimit -n to 1024 or more \(systemd: LimitNOFILE=\)\.\n$/,
     );
+  });
+});
+
+describe('a faulty configuration at the start', () => {
+  const faulty = 'upstreams: [10.0.0.300]\n';
+
+  it('ends a host’s unloop with 2', async () => {
+    const unloop = spawnUnloop({ config: faulty });
+    expect(await unloop.exited).toBe(2);
+    expect(unloop.stderr).toContain('10.0.0.300');
+  });
+
+  it('starts a pod’s with its fallback, loudly, and the fixed file takes effect', async () => {
+    const [fallback, wanted] = [await upstreamSaying('192.0.2.1'), await upstreamSaying('192.0.2.2')];
+    const text = JSON.stringify({ upstreams: [fallback.text], loop: QUIET_LOOP, cache: { maxEntries: 0 } });
+    const kept = await temporaryFile('last-good.yaml', '');
+    const unloop = await startUnloop({
+      config: faulty,
+      env: { UNLOOP_FALLBACK_CONFIG: text, UNLOOP_LAST_GOOD: kept },
+    });
+    const saysWanted = async () => {
+      const { answers } = await askUdp(unloop.port, { name: 'www.example' });
+      return JSON.stringify(answers).includes('192.0.2.2');
+    };
+    expect(await saysWanted()).toBe(false);
+    const errors = unloop.log.filter(({ level }) => level === 'error');
+    expect(errors).toHaveLength(1);
+    expect(errors[0]!.msg).toContain('starting with the fallback (UNLOOP_FALLBACK_CONFIG)');
+    expect(errors[0]!.reason).toContain('10.0.0.300');
+    expect(errors[0]!.remedy).not.toBe('');
+    expect((await unloop.metrics()).value('unloop_config_fallback')).toBe(1);
+
+    const good = text.replace(fallback.text, wanted.text);
+    await writeFile(unloop.configPath, good);
+    await until(saysWanted, (isSo) => isSo);
+    await until(unloop.metrics.bind(unloop), (metrics) => metrics.value('unloop_config_fallback') === 0);
+    await until(
+      () => readFile(kept, 'utf8'),
+      (last) => last === good,
+    );
+  });
+
+  it('starts a pod’s with the last good one where there is one, and also when the port is taken', async () => {
+    const [fallback, good] = [await upstreamSaying('192.0.2.1'), await upstreamSaying('192.0.2.2')];
+    const settings = { loop: QUIET_LOOP, upstreams: [good.text] };
+    const kept = await temporaryFile('last-good.yaml', JSON.stringify(settings));
+    const unloop = await startUnloop({
+      config: { ...settings, listen: ['192.0.2.77:53'] },
+      args: ['--admin', '127.0.0.1:0'],
+      env: {
+        UNLOOP_FALLBACK_CONFIG: JSON.stringify({ loop: QUIET_LOOP, upstreams: [fallback.text] }),
+        UNLOOP_LAST_GOOD: kept,
+      },
+    });
+    const { answers } = await askUdp(unloop.port, { name: 'www.example' });
+    expect(answers[0]).toMatchObject({ data: '192.0.2.2' });
+    expect(unloop.log.find(({ level }) => level === 'error')!.msg).toContain('the last good configuration');
   });
 });
 

@@ -39,6 +39,7 @@ function view() {
     listen: [],
     draining: false,
     reloads: { ok: 0, failed: 0, isLastOk: true, lastOkMs: 0 },
+    isOnFallback: false,
     startedAtMs: 0,
     loop: { list: () => [], quarantinedUntilMs: () => null },
     states: new UpstreamStates(registry, state),

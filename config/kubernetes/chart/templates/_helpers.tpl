@@ -48,8 +48,8 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- printf "unloop-host-%s" (. | lower | regexFind "[^/].*" | replace "." "-" | replace "_" "-" | replace "/" "-" | trimSuffix "-") | trunc 63 | trimSuffix "-" -}}
 {{- end -}}
 
-{{/* The configuration file: what the mode needs, and over it the user's. */}}
-{{- define "unloop.config" -}}
+{{/* What the mode needs. */}}
+{{- define "unloop.modeConfig" -}}
 {{- $config := dict "discovery" (dict "root" "/host") "admin" (dict "listen" "0.0.0.0:9530" "coredns" true) -}}
 {{- $loop := dict "clusterKeyFile" "secrets/cluster-key" -}}
 {{- if eq .Values.mode "sidecar" -}}
@@ -76,7 +76,21 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- $private := list "127.0.0.0/8" "10.0.0.0/8" "172.16.0.0/12" "192.168.0.0/16" "100.64.0.0/10" "169.254.0.0/16" "198.18.0.0/15" "240.0.0.0/4" "::1/128" "fc00::/7" "fe80::/10" -}}
 {{- $_ := set $config "limits" (dict "allow" (concat $private .)) -}}
 {{- end -}}
-{{- mergeOverwrite $config (deepCopy .Values.config) | toYaml -}}
+{{- $config | toYaml -}}
+{{- end -}}
+
+{{/* The configuration file: what the mode needs, and over it the user's. */}}
+{{- define "unloop.config" -}}
+{{- mergeOverwrite (include "unloop.modeConfig" . | fromYaml) (deepCopy .Values.config) | toYaml -}}
+{{- end -}}
+
+{{/* What a pod starts with whose file is faulty or missing. Without the node's files only the user knows an upstream. */}}
+{{- define "unloop.fallbackConfig" -}}
+{{- $config := include "unloop.modeConfig" . | fromYaml -}}
+{{- if and (empty .Values.host.directories) (hasKey .Values.config "upstreams") -}}
+{{- $_ := set $config "upstreams" .Values.config.upstreams -}}
+{{- end -}}
+{{- $config | toYaml -}}
 {{- end -}}
 
 {{/* The container, as an item of a list. */}}
@@ -85,6 +99,14 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
   image: {{ include "unloop.image" . | quote }}
   imagePullPolicy: {{ .Values.image.pullPolicy }}
   args: ["run", "--config", "/etc/unloop/config.yaml"]
+  env:
+    # A faulty or missing configuration file must not keep the pod from starting: it starts with the last good one, or
+    # with this, and says so (metric unloop_config_fallback, one error line).
+    - name: UNLOOP_LAST_GOOD
+      value: /var/lib/unloop/last-good.yaml
+    - name: UNLOOP_FALLBACK_CONFIG
+      value: |
+        {{- include "unloop.fallbackConfig" . | nindent 8 }}
   {{- if ne .Values.mode "nodeLocal" }}
   ports:
     {{- if eq .Values.mode "clusterWide" }}
@@ -125,6 +147,7 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
     seccompProfile: { type: RuntimeDefault }
   volumeMounts:
     - { name: unloop-config, mountPath: /etc/unloop, readOnly: true }
+    - { name: unloop-state, mountPath: /var/lib/unloop }
     {{- range .Values.host.directories }}
     - name: {{ include "unloop.hostVolume" . }}
       mountPath: /host{{ . }}
@@ -151,6 +174,8 @@ there for the pod to start. Directories, not files: a file would be the one that
           name: {{ include "unloop.secretName" . }}
           items: [{ key: cluster-key, path: secrets/cluster-key }]
           optional: true
+- name: unloop-state
+  emptyDir: { sizeLimit: 4Mi }
 {{- range .Values.host.directories }}
 - name: {{ include "unloop.hostVolume" . }}
   hostPath: { path: {{ . }}, type: DirectoryOrCreate }
