@@ -189,7 +189,7 @@ export class NodeFiles {
     return { kind: 'found', path: found };
   }
 
-  /** No name leads to it, yet it has a path. Looks twice: it may be replaced at this very moment. */
+  /** It has a path and no name. Looks twice: it may be replaced at this very moment. */
   async #noteDetached(path: string): Promise<void> {
     if (this.detached.includes(path) || this.detached.length === MAX_ENTRIES) return;
     const { nlink } = await lstat(this.locate(path));

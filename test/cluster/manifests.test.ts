@@ -1,7 +1,7 @@
 // The Kubernetes manifests fit together: selectors find pods, volumes exist, the configuration is
 // valid, every container is locked down. (Whether Kubernetes accepts them: the lab, against its own
 // schemas.)
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { parseAllDocuments, parse as parseYaml } from 'yaml';
@@ -19,6 +19,13 @@ function manifests(file: string): Manifest[] {
     .filter((manifest) => manifest !== null);
 }
 
+/** The paths below /etc and /run that the sources of discovery name. */
+const SOURCES = join(import.meta.dirname, '../../src/discovery/sources');
+const readPaths = readdirSync(SOURCES)
+  // Which file sets a server is the doctor's question.
+  .filter((name) => name !== 'resolved-conf.ts')
+  .flatMap((name) => readFileSync(join(SOURCES, name), 'utf8').match(/(?<=')\/(etc|run)\/[^']+(?=')/g) ?? []);
+
 const shapes = [
   { shape: 'sidecar', files: ['sidecar/unloop.yaml', 'sidecar/coredns-patch.yaml'], workload: 'Deployment' },
   { shape: 'node-local', files: ['node-local/unloop.yaml'], workload: 'DaemonSet' },
@@ -29,8 +36,14 @@ const shapes = [
   return { shape, all, kinds, pod: kinds(workload)[0].spec.template, name: workload };
 });
 
+it('discovery names paths at all', () => {
+  expect(readPaths.length).toBeGreaterThan(8);
+});
+
 describe.each(shapes)('$shape', ({ shape, all, kinds, pod }) => {
-  const unloop = pod.spec.containers.find((container: Manifest) => container.name === 'unloop');
+  const unloop = [...(pod.spec.initContainers ?? []), ...(pod.spec.containers ?? [])].find(
+    (container: Manifest) => container.name === 'unloop',
+  );
 
   it('has a configuration that unloop takes', () => {
     const text = kinds('ConfigMap')[0].data['config.yaml'] as string;
@@ -44,8 +57,14 @@ describe.each(shapes)('$shape', ({ shape, all, kinds, pod }) => {
     const mounts = new Map<string, string>(
       unloop.volumeMounts.map((mount: Manifest) => [mount.mountPath, mount.name]),
     );
-    expect([...mounts.keys()].sort()).toEqual(['/etc/unloop', '/host/etc/resolv.conf', '/host/run']);
-    for (const mount of unloop.volumeMounts) expect(mount.readOnly).toBe(true);
+    for (const { mountPath, readOnly } of unloop.volumeMounts)
+      expect(readOnly ?? false).toBe(mountPath !== '/var/lib/unloop');
+    expect(mounts.get('/var/lib/unloop')).toBe('unloop-state');
+    // What discovery reads below /etc and /run is mounted, by directories: a file would be pinned.
+    const isMounted = (path: string) =>
+      [...mounts.keys()].some((mount) => `/host${path}/`.startsWith(`${mount}/`));
+    for (const path of readPaths)
+      expect({ path, isMounted: isMounted(path) }).toEqual({ path, isMounted: true });
     const volumes = new Map<string, Manifest>(
       pod.spec.volumes.map((volume: Manifest) => [volume.name, volume]),
     );
@@ -55,11 +74,14 @@ describe.each(shapes)('$shape', ({ shape, all, kinds, pod }) => {
       (configMap ?? secret).items.map((item: Manifest) => item.path),
     );
     const { loop } = parseYaml(kinds('ConfigMap')[0].data['config.yaml']);
+    for (const { configMap, secret } of sources) expect((configMap ?? secret).optional).toBe(true);
+    for (const { name, hostPath } of volumes.values())
+      if (name.startsWith('unloop-host-')) expect(hostPath.type).toBe('DirectoryOrCreate');
     expect(paths).toEqual([unloop.args.at(-1).replace('/etc/unloop/', ''), loop.clusterKeyFile]);
   });
 
   it('gives every container nothing that it does not need', () => {
-    const containers = [...(pod.spec.initContainers ?? []), ...pod.spec.containers];
+    const containers = [...(pod.spec.initContainers ?? []), ...(pod.spec.containers ?? [])];
     for (const { securityContext } of containers) {
       expect(securityContext.readOnlyRootFilesystem).toBe(true);
       expect(securityContext.allowPrivilegeEscalation).toBe(false);

@@ -76,7 +76,7 @@ describe.each(['sidecar', 'node-local', 'cluster-wide'])('%s', (shape) => {
     expect(upstreams.map(({ address }) => address).includes('10.96.0.10:53')).toBe(shape === 'node-local');
     expect((await unloop.admin('/health')).status).toBe(200);
 
-    writeVolume(volume, '2', { 'config.yaml': config.replace(/lameduck: \d+s/, 'lameduck: 7s'), ...secrets });
+    writeVolume(volume, '2', { 'config.yaml': config.replace(/lameduck: \d+s/, 'lameduck: 1s'), ...secrets });
     await unloop.waitForLog(({ msg }) => msg === 'the configuration was reloaded');
     expect(await unloop.stop()).toBe(0);
   });
