@@ -8,14 +8,14 @@ import type { Clock } from '../base/clock.ts';
 import type { RandomPool } from '../base/random.ts';
 import { copyBytes } from '../base/word-bytes.ts';
 import { SEND_SLOT_BYTES } from '../io/datagram-socket.ts';
-import { openDatagramSocket } from '../io/open-socket.ts';
 import { Counter, type Counters } from '../metrics/counters.ts';
 import { HEADER_LENGTH } from '../wire/header.ts';
 import { type Exchange, FailureReason, type UpstreamQuery } from './exchange.ts';
 import { FailureQueue } from './failure-queue.ts';
 import { IdTable } from './id-table.ts';
 import { compareQuestions, QuestionMatch } from './question-match.ts';
-import { UdpChannel, type UdpChannelOwner } from './udp-channel.ts';
+import type { UdpChannel } from './udp-channel.ts';
+import { UdpChannelPool, type UdpChannelPoolOwner } from './udp-channel-pool.ts';
 
 /** QR and OPCODE in header byte 2; a reply to a QUERY has only QR of them. */
 const QR_AND_OPCODE = 0xf8;
@@ -32,14 +32,7 @@ const SUSPICIOUS_MISMATCHES = 3;
  */
 const MAX_SEARCHES = 32;
 const SEARCH_PERIOD_MS = 100;
-/**
- * No two replacements within this time, whatever happens. Also the pause before opening is tried
- * again.
- */
-const REPLACE_PAUSE_MS = 500;
-
-/** Errors of opening a socket that say nothing of the way to the server. */
-const OWN_SHORTAGES = new Set(['EMFILE', 'ENFILE', 'ENOBUFS', 'ENOMEM', 'EADDRINUSE', 'EAGAIN']);
+const DEFAULT_SOCKETS = 16;
 
 export interface UdpExchangeOptions {
   /** IP literal, zone kept. */
@@ -54,25 +47,12 @@ export interface UdpExchangeOptions {
 }
 
 /** The UDP side of one upstream in one thread. */
-export class UdpExchange implements Exchange, UdpChannelOwner {
-  /** What went wrong last, for the log; '' if nothing did. */
-  lastError = '';
-  readonly #options: UdpExchangeOptions;
-  readonly #random: RandomPool;
+export class UdpExchange implements Exchange, UdpChannelPoolOwner {
   readonly #clock: Clock;
   readonly #counterValues: Float64Array;
   readonly #ids: IdTable;
   readonly #failures = new FailureQueue(this);
-  readonly #poolSize: number;
-  /**
-   * By index; null where free. Twice the pool, so that a whole generation can drain while the next
-   * one works.
-   */
-  readonly #channels: (UdpChannel | null)[];
-  /** Those that are sent by. */
-  readonly #active: UdpChannel[] = [];
-  /** By which this turn's sends leave; null until the turn's first. */
-  #turnChannel: UdpChannel | null = null;
+  readonly #channels: UdpChannelPool;
   #sending = false;
   /**
    * ID whose owner is being called; −1 when none is, or the owner has already taken the query away.
@@ -80,23 +60,26 @@ export class UdpExchange implements Exchange, UdpChannelOwner {
   #deliveringId = -1;
   #searchesLeft = MAX_SEARCHES;
   #searchPeriodEndMs = 0;
-  #opening = false;
-  /** Why there is no socket, while there is none. */
-  #openFailure: FailureReason = FailureReason.overload;
-  #nextOpenMs = 0;
   #closing = false;
   #forced = false;
   #closed: (() => void) | null = null;
   #closedPromise: Promise<void> | null = null;
 
   private constructor(options: UdpExchangeOptions) {
-    this.#options = options;
-    this.#random = options.random;
     this.#clock = options.clock;
     this.#counterValues = options.counters.values;
     this.#ids = new IdTable(options.random);
-    this.#poolSize = options.sockets ?? 16;
-    this.#channels = new Array<UdpChannel | null>(this.#poolSize * 2).fill(null);
+    this.#channels = new UdpChannelPool(
+      {
+        host: options.host,
+        port: options.port,
+        size: options.sockets ?? DEFAULT_SOCKETS,
+        random: options.random,
+        clock: options.clock,
+        counterValues: options.counters.values,
+      },
+      this,
+    );
   }
 
   /**
@@ -106,9 +89,13 @@ export class UdpExchange implements Exchange, UdpChannelOwner {
    */
   static async open(options: UdpExchangeOptions): Promise<UdpExchange> {
     const exchange = new UdpExchange(options);
-    await exchange.#openChannels(1);
-    void exchange.#openChannels(exchange.#poolSize);
+    await exchange.#channels.open();
     return exchange;
+  }
+
+  /** What went wrong last, for the log; '' if nothing did. */
+  get lastError(): string {
+    return this.#channels.lastError;
   }
 
   get inFlight(): number {
@@ -117,19 +104,20 @@ export class UdpExchange implements Exchange, UdpChannelOwner {
 
   /** Adds what its sockets lost to the counters; called about once a second. */
   publishCounters(): void {
-    for (const channel of this.#channels) channel?.publishCounters(this.#counterValues);
+    this.#channels.publishCounters();
   }
 
   /** Local ports that queries leave by now. */
   localPorts(): number[] {
-    return this.#active.map((channel) => channel.socket!.localPort);
+    return this.#channels.localPorts();
   }
 
   send(query: UpstreamQuery): void {
     if (query.exchange !== null) query.exchange.cancel(query);
-    const channel = this.#turnChannel ?? this.#beginTurn();
+    const channels = this.#channels;
+    const channel = channels.current ?? channels.beginTurn();
     if (channel === null || this.#closing) {
-      this.#failures.push(query, this.#closing ? FailureReason.closed : this.#openFailure);
+      this.#failures.push(query, this.#closing ? FailureReason.closed : channels.openFailure);
       return;
     }
     const length = query.length;
@@ -209,10 +197,10 @@ export class UdpExchange implements Exchange, UdpChannelOwner {
       setImmediate(() => this.failChannel(channel, code));
       return;
     }
-    this.lastError = code;
+    this.#channels.lastError = code;
     // Any other error than a closed port may come of this socket's own address being gone: the next
     // one gets another.
-    if (code !== 'ECONNREFUSED' && !channel.retired) this.#replace(channel);
+    if (code !== 'ECONNREFUSED' && !channel.retired) this.#channels.replace(channel);
     for (const query of this.#ids.inFlightOn(channel.index)) {
       // An owner called before may have taken this one away.
       if (query.exchange !== this || query.channel !== channel.index || query.id < 0) continue;
@@ -234,26 +222,10 @@ export class UdpExchange implements Exchange, UdpChannelOwner {
         this.#failures.push(query, FailureReason.closed);
       }
     }
-    for (const channel of [...this.#active]) this.#retire(channel);
+    this.#channels.close();
     this.#finishClosing();
     return this.#closedPromise;
   }
-
-  /** Draws the channel of this turn's sends, and has old ones replaced. */
-  #beginTurn(): UdpChannel | null {
-    const count = this.#active.length;
-    if (count < this.#poolSize) this.#openMore();
-    if (count === 0) return null;
-    const channel = this.#active[this.#random.below(count)]!;
-    if (channel.isWorn(this.#clock.nowMs)) this.#replace(channel);
-    this.#turnChannel = channel;
-    queueMicrotask(this.#endTurn);
-    return channel;
-  }
-
-  readonly #endTurn = (): void => {
-    this.#turnChannel = null;
-  };
 
   #deliver(channel: UdpChannel, query: UpstreamQuery, bytes: Uint8Array, length: number): void {
     const id = query.id;
@@ -300,91 +272,19 @@ export class UdpExchange implements Exchange, UdpChannelOwner {
     if (this.#ids.addMismatch(query.id, enough)) query.owner?.onSuspicious?.(query);
   }
 
-  /** Frees a query's ID and its place on its channel. */
+  /** Frees a query's ID and its slot on its channel. */
   #release(query: UpstreamQuery): void {
     this.#ids.release(query);
-    const channel = this.#channels[query.channel]!;
-    channel.inFlight--;
-    if (channel.retired && channel.inFlight === 0) this.#closeChannel(channel);
+    this.#channels.release(query.channel);
   }
 
-  #openMore(): void {
-    if (this.#opening || this.#closing || this.#clock.nowMs < this.#nextOpenMs) return;
-    void this.#openChannels(this.#poolSize);
-  }
-
-  /** Opens sockets, one after the other, until `wanted` are in use. Never rejects. */
-  async #openChannels(wanted: number): Promise<void> {
-    if (this.#opening) return;
-    this.#opening = true;
-    while (!this.#closing && this.#active.length < wanted) {
-      if (!(await this.#openChannel())) break;
-    }
-    this.#opening = false;
-    if (this.#closing) this.#finishClosing();
-  }
-
-  /** Opens one socket on a port of the kernel's choosing and puts it to use. */
-  async #openChannel(): Promise<boolean> {
-    const index = this.#channels.indexOf(null);
-    if (index < 0) return false; // all are draining: the next turn tries again
-    const channel = new UdpChannel(this, index, this.#clock.nowMs, this.#random);
-    this.#channels[index] = channel;
-    const { host, port } = this.#options;
-    try {
-      channel.socket = await openDatagramSocket(
-        { address: host.includes(':') ? '::' : '0.0.0.0', port: 0, connectTo: { address: host, port } },
-        channel,
-      );
-    } catch (error) {
-      this.#channels[index] = null;
-      const { code = String(error) } = error as NodeJS.ErrnoException;
-      this.lastError = code;
-      this.#openFailure = OWN_SHORTAGES.has(code) ? FailureReason.overload : FailureReason.unreachable;
-      this.#nextOpenMs = this.#clock.nowMs + REPLACE_PAUSE_MS;
-      return false;
-    }
-    if (this.#closing) {
-      channel.retired = true;
-      this.#closeChannel(channel);
-      return false;
-    }
-    this.#active.push(channel);
-    return true;
-  }
-
-  /**
-   * Takes an old socket out of use and opens another in its place; the last one stays until there
-   * is another.
-   */
-  #replace(channel: UdpChannel): void {
-    if (this.#opening || this.#active.length < this.#poolSize || this.#clock.nowMs < this.#nextOpenMs) return;
-    this.#nextOpenMs = this.#clock.nowMs + REPLACE_PAUSE_MS;
-    void this.#openChannels(this.#active.length + 1).then(() => {
-      if (this.#active.length > this.#poolSize && !channel.retired) this.#retire(channel);
-    });
-  }
-
-  #retire(channel: UdpChannel): void {
-    channel.retired = true;
-    this.#active.splice(this.#active.indexOf(channel), 1);
-    if (this.#turnChannel === channel) this.#turnChannel = null;
-    if (channel.inFlight === 0) this.#closeChannel(channel);
-  }
-
-  #closeChannel(channel: UdpChannel): void {
-    channel.publishCounters(this.#counterValues);
-    // Its place is free only when the socket is closed: a late datagram must not count for another
-    // channel.
-    void channel.socket!.close().then(() => {
-      this.#channels[channel.index] = null;
-      if (this.#closing) this.#finishClosing();
-    });
+  onPoolClosed(): void {
+    this.#finishClosing();
   }
 
   /** Resolves close() when nothing is left open. */
   #finishClosing(): void {
-    if (this.#opening || this.#channels.some((channel) => channel !== null)) return;
+    if (!this.#channels.isEmpty) return;
     if (this.#failures.length > 0) setImmediate(() => this.#finishClosing());
     else this.#closed?.();
   }
