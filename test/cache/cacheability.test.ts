@@ -23,7 +23,7 @@ function judged(
 }
 
 describe('positive answers', () => {
-  it('live as long as their shortest record', () => {
+  it('live as long as the smallest TTL of their records', () => {
     const answers = [address(300), address(60, 2), address(900, 3)];
     expect(judged({ answers })).toEqual({ kind: CacheKind.positive, seconds: 60 });
   });
@@ -44,7 +44,7 @@ describe('positive answers', () => {
     });
   });
 
-  it('are brought into the configured limits', () => {
+  it('are clamped to the configured limits', () => {
     expect(judged({ ttlSeconds: 2 }, { ...LIMITS, minTtlSeconds: 10 }).seconds).toBe(10);
     expect(judged({ ttlSeconds: 100_000 }).seconds).toBe(86_400);
   });
@@ -57,12 +57,12 @@ describe('positive answers', () => {
     expect(judged({ ttlSeconds: 0x80000001 }).kind).toBe(CacheKind.no);
   });
 
-  it('are what an alias with the asked record at its end is', () => {
+  it('include an alias with the asked record at its end', () => {
     const answers = [alias(30, 'web.example.net'), { ...address(300), owner: 'web.example.net' }];
     expect(judged({ answers })).toEqual({ kind: CacheKind.positive, seconds: 30 });
   });
 
-  it('are what anything answered to ANY is', () => {
+  it('include any answer to ANY', () => {
     expect(judged({ type: 255, answers: [address(40)] })).toEqual({ kind: CacheKind.positive, seconds: 40 });
   });
 });
@@ -80,7 +80,7 @@ describe('negative answers (RFC 2308 §5)', () => {
     expect(judged({ rcode: 3, authorities: [soa(86_400, 86_400)] }).seconds).toBe(1800);
   });
 
-  it('without SOA are not kept: they would loop for ever between a pair of servers', () => {
+  it('without SOA are not kept: two servers could keep them alive for ever', () => {
     expect(judged({ rcode: 3, answers: [] }).kind).toBe(CacheKind.no);
     expect(judged({ answers: [] }).kind).toBe(CacheKind.no);
   });
@@ -94,7 +94,7 @@ describe('negative answers (RFC 2308 §5)', () => {
     expect(judged({ rcode: 3, authorities: [soa(5, 5)] }, { ...LIMITS, minTtlSeconds: 60 }).seconds).toBe(5);
   });
 
-  it('an alias that misses the type is kept with a SOA, for the shortest of its records, and not without', () => {
+  it('include an alias without the asked type only if it has a SOA, for the smallest TTL of its records', () => {
     const answers = [alias(30, 'web.example.net')];
     expect(judged({ type: TYPE_AAAA, answers, authorities: [soa(300, 300)] })).toEqual({
       kind: CacheKind.nodata,
@@ -103,12 +103,12 @@ describe('negative answers (RFC 2308 §5)', () => {
     expect(judged({ type: TYPE_AAAA, answers }).kind).toBe(CacheKind.no);
   });
 
-  it('NXDOMAIN at the end of an alias says nothing of the asked name’s other types (§2.1)', () => {
+  it('do not extend NXDOMAIN at the end of an alias to other types of the asked name (§2.1)', () => {
     const parts = { rcode: 3, answers: [alias(30, 'gone.example.net')], authorities: [soa(300, 300)] };
     expect(judged(parts)).toEqual({ kind: CacheKind.nodata, seconds: 30 });
   });
 
-  it('a referral is not one', () => {
+  it('do not include a referral', () => {
     const ns = { type: 2, ttlSeconds: 300, rdata: Uint8Array.of(1, 0x61, 0), owner: 'example.com' };
     expect(judged({ authorities: [ns] }).kind).toBe(CacheKind.no);
   });

@@ -20,7 +20,7 @@ function freshOf(fixture: CacheFixture, count: number): number {
 }
 
 describe('the limit of entries', () => {
-  it('holds: the least recently used entry goes', () => {
+  it('evicts the least recently used entry', () => {
     const fixture = new CacheFixture({ maxEntries: 10 });
     fill(fixture, 10);
     fixture.lookup('h0.example.com');
@@ -31,7 +31,7 @@ describe('the limit of entries', () => {
     expect(fixture.count(Counter.cacheEvictions)).toBe(1);
   });
 
-  it('of none keeps nothing', () => {
+  it('of zero keeps nothing', () => {
     const fixture = new CacheFixture({ maxEntries: 0 });
     fixture.store('www.example.com');
     fixture.store('gone.example.com', NXDOMAIN);
@@ -52,7 +52,7 @@ describe('the limit of entries', () => {
 });
 
 describe('budgets of the classes', () => {
-  it('a flood of names that do not exist takes half of the entries, and hot answers stay', () => {
+  it('a flood of nonexistent names takes half of the entries, and hot answers stay', () => {
     const fixture = new CacheFixture({ maxEntries: 100 });
     fill(fixture, 100);
     for (let i = 0; i < 20; i++) fixture.lookup(`h${i}.example.com`);
@@ -72,7 +72,7 @@ describe('budgets of the classes', () => {
     expect(freshOf(fixture, 100)).toBe(90);
   });
 
-  it('both together leave the positive answers 40 %', () => {
+  it('both together leave 40 % for positive answers', () => {
     const fixture = new CacheFixture({ maxEntries: 100 });
     fill(fixture, 100);
     for (let i = 0; i < 1000; i++) {
@@ -82,7 +82,7 @@ describe('budgets of the classes', () => {
     expect(freshOf(fixture, 100)).toBe(40);
   });
 
-  it('expired negatives and failures make room before any positive answer does', () => {
+  it('expired negatives and failures are evicted before any positive answer', () => {
     const fixture = new CacheFixture({ maxEntries: 100 });
     for (let i = 0; i < 50; i++) fixture.store(`x${i}.example.com`, NXDOMAIN);
     for (let i = 0; i < 10; i++) fixture.storeFailure(`y${i}.example.com`);
@@ -93,7 +93,7 @@ describe('budgets of the classes', () => {
     expect(freshOf(fixture, 40)).toBe(40);
   });
 
-  it('negatives take half of the bytes too', () => {
+  it('negatives take at most half of the bytes too', () => {
     const maxBytes = 400 * SEGMENT_COST;
     const fixture = new CacheFixture({ maxEntries: 100_000, maxBytes });
     fill(fixture, 1000);
@@ -124,7 +124,7 @@ describe('the limit of bytes', () => {
     }
   });
 
-  it('holds for all classes together, and what comes last is kept', () => {
+  it('holds for all classes together, and the newest entry is kept', () => {
     const fixture = new CacheFixture({ maxEntries: 100_000, maxBytes: 16 * 1024 });
     for (let i = 0; i < 200; i++) {
       fixture.store(`h${i}.example.com`);
@@ -137,7 +137,7 @@ describe('the limit of bytes', () => {
     }
   });
 
-  it('refuses a message that is larger than all of it, and keeps what it has', () => {
+  it('refuses a message larger than the limit, and keeps the other entries', () => {
     const fixture = new CacheFixture({ maxBytes: 8192 });
     fill(fixture, 5);
     store(fixture, 'large.example.com', 10_000);
@@ -145,7 +145,7 @@ describe('the limit of bytes', () => {
     expect(freshOf(fixture, 5)).toBe(5);
   });
 
-  it('is filled to the last byte', () => {
+  it('can be filled to the last byte', () => {
     const cost = SEGMENT_COST + ENTRY_COST;
     for (const count of [1, 2, 7]) {
       const fixture = new CacheFixture({ maxBytes: count * cost });
@@ -159,7 +159,7 @@ describe('the limit of bytes', () => {
     expect(freshOf(less, 3)).toBe(2);
   });
 
-  it('of negatives is half of it, to the byte', () => {
+  it('is exactly half for negatives', () => {
     const fixture = new CacheFixture();
     fixture.store('x.example.com', NXDOMAIN);
     const cost = fixture.cache.bytes;
@@ -171,12 +171,12 @@ describe('the limit of bytes', () => {
     expect(less.cache.bytes).toBe(3 * cost);
   });
 
-  it('is what memory is reserved for', () => {
+  it('is the memory that is reserved', () => {
     const classes = new EntryClasses(1000, 100 * SEGMENT_COST + 1, new Counters(createCounterBlock()));
     expect(classes.table.arena.capacity).toBe(100);
   });
 
-  it('of none keeps nothing', () => {
+  it('of zero keeps nothing', () => {
     const fixture = new CacheFixture({ maxBytes: 0 });
     fixture.store('www.example.com');
     expect(fixture.cache.entries).toBe(0);

@@ -71,7 +71,7 @@ describe('names that share a hash', () => {
     expect(find('a.example', HASH, 1)).not.toBe(NONE);
   });
 
-  it('are distinguished by their last byte, however far away', () => {
+  it('are distinguished by their last byte, however long they are', () => {
     const long = `${'x'.repeat(60)}.${'y'.repeat(60)}.${'z'.repeat(60)}`;
     insert(`${long}.com`, HASH);
     expect(nameFound(`${long}.com`, HASH)).toBe(`${long}.com`);
@@ -98,7 +98,7 @@ describe('names that share a hash', () => {
     expect(found({ qnameLength: q.qnameLength - 1 })).toBe(false);
   });
 
-  it('are four at most: a fifth pushes the first out', () => {
+  it('are four at most: a fifth evicts the first', () => {
     expect(['a', 'b', 'c', 'd'].map((name) => insert(name, HASH))).toEqual([0, 0, 0, 0]);
     expect(insert('e', HASH)).toBe(1);
     expect(find('a', HASH)).toBe(NONE);
@@ -126,7 +126,7 @@ describe('names that share a hash', () => {
 });
 
 describe('EntryStore', () => {
-  it('evicts what was not used for longest', () => {
+  it('evicts the least recently used entry', () => {
     for (const [hash, name] of ['a', 'b', 'c'].entries()) insert(name, hash);
     find('a', 0);
     store.evictOldest();
@@ -149,13 +149,13 @@ describe('EntryStore', () => {
     expect(store.isOldestExpired(1e12)).toBe(false);
   });
 
-  it('says whether its oldest has expired', () => {
+  it('knows whether its oldest entry has expired', () => {
     insert('a', 0); // lives 60 s from 0
     expect(store.isOldestExpired(59_999)).toBe(false);
     expect(store.isOldestExpired(60_000)).toBe(true);
   });
 
-  it('accounts for every byte and gives it back', () => {
+  it('counts every byte, and frees it', () => {
     insert('a', 0);
     insert(`${'x'.repeat(60)}.${'y'.repeat(60)}`, 1); // two segments
     expect(store.bytes).toBe(3 * SEGMENT_COST + 2 * ENTRY_COST);

@@ -54,7 +54,7 @@ describe('entry-table', () => {
     expect(table.mayRefresh(ref, 0)).toBe(true);
   });
 
-  it('keeps each field by itself', () => {
+  it('keeps its fields apart', () => {
     const table = new EntryTable(4);
     const [first, second] = [table.allocate(1), table.allocate(1)];
     const key = keyOf(NAME);
@@ -89,7 +89,7 @@ describe('entry-table', () => {
     expect([table.remainingMs(ref, 61_001), table.isExpired(ref, 61_000)]).toEqual([-1, true]);
   });
 
-  it('delays a refresh from now on, in whole seconds since it was stored; a new lifetime ends that', () => {
+  it('delays a refresh in whole seconds since it was stored, until a new lifetime is set', () => {
     const table = new EntryTable(4);
     const ref = table.allocate(1);
     table.writeKey(ref, keyOf(NAME));

@@ -18,7 +18,7 @@ function popAll(lru: HashLru): number[] {
 }
 
 describe('a few hashes', () => {
-  it('go in the order of use, whatever they are', () => {
+  it('are evicted in the order of use', () => {
     const lru = new HashLru(10);
     for (let i = 1; i <= 5; i++) expect(lru.add(hashNumber(i), i)).toBe(NONE);
     expect(lru.get(hashNumber(2))).toBe(2);
@@ -41,7 +41,7 @@ describe('a few hashes', () => {
     expect([lru.get(-7), lru.popOldest()]).toEqual([NONE, NONE]);
   });
 
-  it('are no more than it was made for, also where its owner makes no room', () => {
+  it('never exceed the capacity, even when the owner makes no room', () => {
     const lru = new HashLru(3);
     for (let i = 1; i <= 3; i++) expect(lru.add(hashNumber(i), i)).toBe(NONE);
     expect(lru.get(hashNumber(1))).toBe(1);
@@ -50,7 +50,7 @@ describe('a few hashes', () => {
     expect(popAll(lru)).toEqual([1, 33, 4]);
   });
 
-  it('behave as a plain Map in order of use does', () => {
+  it('behave like a plain Map in order of use', () => {
     const step = fc.tuple(fc.constantFrom('get', 'set', 'delete', 'pop'), fc.integer({ min: 1, max: 12 }));
     fc.assert(
       fc.property(fc.array(step, { maxLength: 200 }), (steps) => {
@@ -86,7 +86,7 @@ describe('a few hashes', () => {
 });
 
 describe('many hashes', () => {
-  it('are all held, and each goes once', () => {
+  it('are all held, and each is evicted once', () => {
     const lru = new HashLru(MANY);
     let gone = 0;
     let missing = 0;
@@ -99,7 +99,7 @@ describe('many hashes', () => {
     });
   });
 
-  it('go about in the order of use', () => {
+  it('are evicted roughly in the order of use', () => {
     const lru = new HashLru(MANY);
     for (let i = 1; i <= MANY; i++) lru.add(hashNumber(i), i);
     // The first half is used again.

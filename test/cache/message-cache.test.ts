@@ -18,7 +18,7 @@ describe('a stored answer', () => {
     expect(fixture.hit.rcode).toBe(0);
   });
 
-  it('is found in any spelling of the name (RFC 4343)', () => {
+  it('is found in any letter case of the name (RFC 4343)', () => {
     const fixture = new CacheFixture();
     fixture.store('wWw.ExAmPlE.com');
     expect(fixture.lookup('WWW.example.COM')).toBe('fresh');
@@ -106,9 +106,7 @@ describe('copying', () => {
   const answers = Array.from({ length: 40 }, (_, i) => address(1000 + i, i));
   const sizes = [1, 2, 3, 4, 5, 6, 7, 8, 20, 40];
 
-  it.each(
-    sizes,
-  )('gives the same bytes into buffers that begin on a word, that do not, and of both in turn: %i records', (count) => {
+  it.each(sizes)('gives the same bytes in aligned and unaligned buffers: %i records', (count) => {
     const fixture = new CacheFixture();
     const some = answers.slice(0, count);
     fixture.store('www.example.com', { answers: some });
@@ -127,7 +125,7 @@ describe('copying', () => {
     }
   });
 
-  it.each(sizes)('comes whole into one buffer again and again, words and all: %i records', (count) => {
+  it.each(sizes)('fills one buffer correctly again and again: %i records', (count) => {
     const fixture = new CacheFixture();
     const some = answers.slice(0, count);
     fixture.store('www.example.com', { answers: some });
@@ -147,7 +145,7 @@ describe('copying', () => {
     }
   });
 
-  it('comes whole into one buffer whatever its length', () => {
+  it('fills one buffer correctly whatever its length', () => {
     const fixture = new CacheFixture({ maxBytes: 8192 });
     const slab = WordBytes.ofLength(1024);
     for (let length = 1; length < 300; length++) {
@@ -162,7 +160,7 @@ describe('copying', () => {
     }
   });
 
-  it('keeps the TTLs of every answer apart, wherever their lists stand', () => {
+  it('keeps the TTLs of all answers apart, wherever their lists are stored', () => {
     const fixture = new CacheFixture({ maxBytes: 65_536 });
     const slab = WordBytes.ofLength(1024);
     for (let length = 1; length < 140; length++) {
@@ -204,7 +202,7 @@ describe('copying', () => {
     expect(out.subarray(length).every((byte) => byte === 0xee)).toBe(true);
   });
 
-  it('copies the beginning into a buffer that is too small, its TTLs aged, and says how long the whole is', () => {
+  it('copies the beginning into a buffer that is too small, with aged TTLs, and returns the whole length', () => {
     for (const [seconds, ttl] of [
       [0, 600],
       [7, 593],
@@ -236,7 +234,7 @@ describe('copying', () => {
     }
   });
 
-  it('clears AA, and no other bit: a cache is no authority', () => {
+  it('clears AA, and no other bit: a cache is not authoritative', () => {
     const fixture = new CacheFixture();
     const reply = answerTo(queryFor('www.example.com'));
     reply[2]! |= 0x04;
@@ -249,7 +247,7 @@ describe('copying', () => {
     expect(reply[2]! & 0x04).toBe(0x04);
   });
 
-  it('copes with the largest message there is', () => {
+  it('handles the largest possible message', () => {
     const fixture = new CacheFixture();
     const filler: TestRecord = { type: 65_280, ttlSeconds: 500, rdata: new Uint8Array(4000).fill(7) };
     const many = Array.from({ length: 16 }, () => filler);
@@ -262,7 +260,7 @@ describe('copying', () => {
 });
 
 describe('NXDOMAIN (RFC 2308 §5: for ⟨QNAME, QCLASS⟩)', () => {
-  it('answers every type, with the type that was asked', () => {
+  it('answers every type, with the asked type in the question', () => {
     const fixture = new CacheFixture();
     fixture.store('gone.example.com', NXDOMAIN);
     expect(fixture.lookup('gone.example.com', { type: TYPE_AAAA })).toBe('fresh');
@@ -272,7 +270,7 @@ describe('NXDOMAIN (RFC 2308 §5: for ⟨QNAME, QCLASS⟩)', () => {
     expect(message.authorities).toMatchObject([{ type: 'SOA' }]);
   });
 
-  it('says nothing of names below it: no NXDOMAIN cut (RFC 8020 is off)', () => {
+  it('does not apply to names below it (no RFC 8020)', () => {
     const fixture = new CacheFixture();
     fixture.store('gone.example.com', NXDOMAIN);
     expect(fixture.lookup('a.gone.example.com')).toBe('miss');
@@ -286,7 +284,7 @@ describe('NXDOMAIN (RFC 2308 §5: for ⟨QNAME, QCLASS⟩)', () => {
     expect(fixture.lookup('www.example.com', { type: TYPE_AAAA })).toBe('miss');
   });
 
-  it('comes after a positive answer of another type that is still valid', () => {
+  it('does not hide a valid positive answer of another type', () => {
     const fixture = new CacheFixture();
     fixture.store('www.example.com', { ttlSeconds: 300 });
     fixture.store('www.example.com', NXDOMAIN, { type: TYPE_AAAA });
@@ -344,7 +342,7 @@ describe('NODATA (RFC 2308 §5: for ⟨QNAME, QTYPE, QCLASS⟩)', () => {
 });
 
 describe('failures (RFC 9520 §3.2)', () => {
-  it('answer for failureTtl with what was stored, then are asked again', () => {
+  it('are answered from the cache for failureTtl, then asked again', () => {
     const fixture = new CacheFixture({ failureTtlSeconds: 5 });
     fixture.storeFailure('www.example.com', 5);
     expect(fixture.lookup('www.example.com')).toBe('failure');
@@ -382,7 +380,7 @@ describe('failures (RFC 9520 §3.2)', () => {
     expect(lifetimes(fixture, 9)).toEqual([5, 10, 20, 40, 80, 160, 300, 300, 300]);
   });
 
-  it('begin again after an answer', () => {
+  it('start over after an answer', () => {
     const fixture = new CacheFixture({
       failureTtlSeconds: 5,
       serveStale: { maxAgeSeconds: 0, ttlSeconds: 30 },
@@ -393,7 +391,7 @@ describe('failures (RFC 9520 §3.2)', () => {
     expect(lifetimes(fixture, 2)).toEqual([5, 10]);
   });
 
-  it('begin again after an answer that could not be kept', () => {
+  it('start over after an answer that could not be kept', () => {
     const fixture = new CacheFixture({ failureTtlSeconds: 5 });
     fixture.storeFailure('www.example.com');
     fixture.store('www.example.com', { ttlSeconds: 0 });
@@ -401,14 +399,14 @@ describe('failures (RFC 9520 §3.2)', () => {
     expect(lifetimes(fixture, 1)).toEqual([5]);
   });
 
-  it('begin again when the last one is over for five minutes', () => {
+  it('start over five minutes after the last one ended', () => {
     const fixture = new CacheFixture({ failureTtlSeconds: 5 });
     expect(lifetimes(fixture, 2)).toEqual([5, 10]);
     fixture.advanceSeconds(300);
     expect(lifetimes(fixture, 2)).toEqual([5, 10]);
   });
 
-  it('go on though the last one is over for nearly five minutes', () => {
+  it('continue within five minutes after the last one ended', () => {
     const fixture = new CacheFixture({ failureTtlSeconds: 5 });
     expect(lifetimes(fixture, 2)).toEqual([5, 10]);
     fixture.advanceSeconds(299);
@@ -425,7 +423,7 @@ describe('failures (RFC 9520 §3.2)', () => {
     expect(lifetimes(fixture, 1)).toEqual([10]);
   });
 
-  it('are those of one question', () => {
+  it('belong to one question', () => {
     const fixture = new CacheFixture();
     fixture.storeFailure('www.example.com');
     expect(fixture.lookup('www.example.com', { type: TYPE_AAAA })).toBe('miss');
@@ -433,7 +431,7 @@ describe('failures (RFC 9520 §3.2)', () => {
     expect(fixture.lookup('a.example.com')).toBe('miss');
   });
 
-  it('do not come between a client and a valid positive answer', () => {
+  it('do not hide a valid positive answer', () => {
     const fixture = new CacheFixture();
     fixture.store('www.example.com', { ttlSeconds: 300 });
     fixture.storeFailure('www.example.com');
@@ -474,7 +472,7 @@ describe('stale answers (RFC 8767)', () => {
     expect(fixture.hit.rcode).toBe(3);
   });
 
-  it('are used at once for 30 s after a refresh failed, then a refresh is tried again (§5)', () => {
+  it('are served at once for 30 s after a refresh failed, then a refresh is tried again (§5)', () => {
     const fixture = new CacheFixture({ failureTtlSeconds: 5 });
     fixture.store('www.example.com', { ttlSeconds: 10 });
     fixture.advanceSeconds(10.5);
@@ -487,7 +485,7 @@ describe('stale answers (RFC 8767)', () => {
     expect(fixture.lookup('www.example.com')).toBe('stale');
   });
 
-  it('are used at once after a failed refresh though they are negative', () => {
+  it('are served at once after a failed refresh when they are negative, too', () => {
     for (const rcode of [0, 3]) {
       const fixture = new CacheFixture({ failureTtlSeconds: 5 });
       fixture.store('www.example.com', { rcode, authorities: [soa(10, 10)] });
@@ -501,7 +499,7 @@ describe('stale answers (RFC 8767)', () => {
     }
   });
 
-  it('are used at once for as long as a failure is kept, should that be longer', () => {
+  it('are served at once for as long as a failure is kept, if that is longer', () => {
     const fixture = new CacheFixture({ failureTtlSeconds: 120 });
     fixture.store('www.example.com', { ttlSeconds: 10 });
     fixture.advanceSeconds(10);
@@ -525,7 +523,7 @@ describe('stale answers (RFC 8767)', () => {
     expect(fixture.lookup('www.example.com')).toBe('failure');
   });
 
-  it('are replaced by NOERROR and NXDOMAIN alone (§4)', () => {
+  it('are replaced only by NOERROR and NXDOMAIN (§4)', () => {
     const fixture = new CacheFixture();
     fixture.store('www.example.com', { ttlSeconds: 10 });
     fixture.advanceSeconds(10);
@@ -535,7 +533,7 @@ describe('stale answers (RFC 8767)', () => {
     expect(fixture.ttls('www.example.com')).toEqual([20]);
   });
 
-  it('the newer one counts: a name that was heard to be gone is gone', () => {
+  it('are chosen by age: a newer NXDOMAIN counts before older data', () => {
     const fixture = new CacheFixture();
     fixture.store('www.example.com', { ttlSeconds: 10 });
     fixture.advanceSeconds(5);
@@ -545,7 +543,7 @@ describe('stale answers (RFC 8767)', () => {
     expect(fixture.hit.rcode).toBe(3);
   });
 
-  it('can be had when an upstream is slow, without counting anything', () => {
+  it('can be read when an upstream is slow, without counting a hit or a miss', () => {
     const fixture = new CacheFixture();
     fixture.store('www.example.com', { ttlSeconds: 10 });
     expect(fixture.findUsable('www.example.com')).toBe('fresh');
@@ -569,17 +567,17 @@ describe('prefetch', () => {
     return fixture;
   }
 
-  it('is asked for once, with enough hits and little time left', () => {
+  it('is requested once, with enough hits and little time left', () => {
     const fixture = popular(2);
     expect(fixture.ttls('www.example.com', 'prefetch')).toEqual([9]);
     expect(fixture.lookup('www.example.com')).toBe('fresh');
   });
 
-  it('is not asked for with fewer hits', () => {
+  it('is not requested with fewer hits', () => {
     expect(popular(1).lookup('www.example.com')).toBe('fresh');
   });
 
-  it('is not asked for earlier', () => {
+  it('is not requested earlier', () => {
     const fixture = new CacheFixture({ prefetch: { hits: 1, remainingPercent: 10 } });
     fixture.store('www.example.com', { ttlSeconds: 100 });
     fixture.nowMs += 89_999;
@@ -596,7 +594,7 @@ describe('prefetch', () => {
     expect(fixture.lookup('www.example.com')).toBe('fresh');
   });
 
-  it('is asked for again when nothing came of it', () => {
+  it('is requested again when no answer came', () => {
     const fixture = popular(5);
     expect(fixture.lookup('www.example.com')).toBe('prefetch');
     fixture.advanceSeconds(4);
@@ -605,7 +603,7 @@ describe('prefetch', () => {
     expect(fixture.lookup('www.example.com')).toBe('prefetch');
   });
 
-  it('is not asked for again for 30 s after it failed, be the answer fresh or stale', () => {
+  it('is not requested again for 30 s after it failed, whether the answer is fresh or stale', () => {
     const fixture = popular(5);
     expect(fixture.lookup('www.example.com')).toBe('prefetch');
     fixture.storeFailure('www.example.com');
@@ -665,13 +663,13 @@ describe('flush', () => {
     expect(filled().cache.flush('example.com', 1)).toBe(0);
   });
 
-  it('refuses a text that is no name', () => {
+  it('rejects a text that is no name', () => {
     expect(() => filled().cache.flush('a..b')).toThrow(RangeError);
   });
 });
 
 describe('counters', () => {
-  it('hits are what needs no upstream, misses what does', () => {
+  it('count hits without an upstream, and misses that need one', () => {
     const fixture = new CacheFixture({ failureTtlSeconds: 5 });
     fixture.lookup('www.example.com'); // miss
     fixture.store('www.example.com', { ttlSeconds: 10 });
@@ -686,7 +684,7 @@ describe('counters', () => {
     expect(fixture.count(Counter.cacheHits)).toBe(3);
   });
 
-  it('entries and bytes are shown as they are', () => {
+  it('show the current entries and bytes', () => {
     const fixture = new CacheFixture();
     fixture.store('www.example.com');
     fixture.storeFailure('bad.example.com');

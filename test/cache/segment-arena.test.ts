@@ -10,7 +10,7 @@ function segmentsOf(arena: SegmentArena, ref: number): number[] {
 }
 
 describe('SegmentArena', () => {
-  it('hands out linked segments, each to one entry only', () => {
+  it('allocates linked segments, each to one entry only', () => {
     const arena = new SegmentArena(10);
     const first = segmentsOf(arena, arena.allocate(3));
     const second = segmentsOf(arena, arena.allocate(4));
@@ -21,7 +21,7 @@ describe('SegmentArena', () => {
     expect(arena.used).toBe(7);
   });
 
-  it('refuses what does not fit and takes nothing then', () => {
+  it('refuses what does not fit, and then allocates nothing', () => {
     const arena = new SegmentArena(4);
     arena.allocate(2);
     expect(arena.allocate(3)).toBe(NONE);
@@ -48,7 +48,7 @@ describe('SegmentArena', () => {
     expect(arena.doubles.buffer).toBe(arena.bytes.buffer);
   });
 
-  it('never gives a segment to two entries, whatever the order of taking and giving back', {
+  it('never gives a segment to two entries, in any order of allocation and release', {
     timeout: 120_000,
   }, () => {
     const steps = fc.array(fc.record({ take: fc.boolean(), size: fc.integer({ min: 1, max: 9 }) }), {

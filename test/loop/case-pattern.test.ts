@@ -56,7 +56,7 @@ describe('case pattern', () => {
     );
   });
 
-  it('is recognized with its letters, and not with one of them turned', () => {
+  it('is recognized as sent, and not with one letter in the other case', () => {
     const own = pattern();
     fc.assert(
       fc.property(anyName, fc.nat(1000), (name, pick) => {
@@ -76,7 +76,7 @@ describe('case pattern', () => {
     );
   });
 
-  it('never leaves two letters or more in one case', () => {
+  it('never leaves two or more letters all in one case', () => {
     const own = pattern();
     for (let i = 0; i < 20_000; i++) {
       const name = textToName(
@@ -119,7 +119,7 @@ describe('case pattern', () => {
     expect(applied(pattern(createKeyMaterial('key', 'a')), name)).toEqual(drawn);
   });
 
-  it('leaves letters behind the 128th byte in lower case, and does not judge them', () => {
+  it('leaves letters after the 128th byte in lower case, and does not check them', () => {
     const own = pattern();
     const name = textToName(['x'.repeat(60), 'y'.repeat(60), 'z'.repeat(60), 'q'.repeat(60)].join('.'));
     const drawn = applied(own, name);
@@ -156,7 +156,7 @@ describe('case pattern', () => {
     expect([-2, -1, 0, 1, 2].map(lettersSeen)).toEqual([0, 29, 29, 29, 0]);
   });
 
-  it('changes after five minutes; later the old one belongs to nobody', () => {
+  it('changes after five minutes; later the old one is not recognized', () => {
     const keys = new KeyRing(createKeyMaterial('', 'a'), CASE_EPOCH_MS / 2);
     const own = new CasePattern(keys);
     const name = textToName('somewhere.in.a.cluster.example.net');
@@ -176,7 +176,7 @@ describe('case pattern', () => {
     expect(own.match(name, 0, name.length, A)).toBe(0);
   });
 
-  it('works where the name stands in the message', () => {
+  it('works on the name inside a message', () => {
     const name = textToName('www.example.com');
     // Letters of both cases around it, under many keys: each would be turned by half of them.
     for (let key = 0; key < 20; key++) {
@@ -205,7 +205,7 @@ describe('case pattern', () => {
     }
   });
 
-  it('counts letters of the name alone, whatever QTYPE looks like', () => {
+  it('counts only letters of the name, whatever bytes QTYPE has', () => {
     const own = pattern();
     for (const text of ['a1b', 'a1bc', 'a1bcd', 'a1bcde']) {
       const name = textToName(text);
@@ -218,7 +218,7 @@ describe('case pattern', () => {
     }
   });
 
-  it('takes two letters, not one', () => {
+  it('needs two letters', () => {
     for (let key = 0; key < 20; key++) {
       const own = pattern();
       for (const [text, letterCount] of [

@@ -83,14 +83,14 @@ describe('an ordinary query', () => {
 });
 
 describe('our tag', () => {
-  it('is proof while the question is on its way, in every worker', () => {
+  it('is proof in every worker while the question is in flight', () => {
     const node = new Node();
     const sent = node.send(query(SHORT), ROUTE);
     expect(judge(node.detector, sent)).toEqual(proof(Evidence.edns));
     expect(judge(node.anotherWorker(), sent)).toEqual(proof(Evidence.edns));
   });
 
-  it('is proof though the case was scrambled and other options surround it', () => {
+  it('is proof even with scrambled case and between other options', () => {
     const node = new Node();
     const sent = node.send(query('4.3.2.1.in-addr.arpa', Type.PTR), ROUTE);
     const tag = tagOption(node.detector.tagFor(ROUTE, 0));
@@ -105,7 +105,7 @@ describe('our tag', () => {
     );
   });
 
-  it('is one by its code, length and version together: anything else is neither judged nor carried on', () => {
+  it('needs its code, length and version together: anything else is neither checked nor forwarded', () => {
     const node = new Node();
     node.send(query(SHORT), ROUTE);
     const { code, data } = tagOption(node.detector.tagFor(ROUTE, 0));
@@ -124,7 +124,7 @@ describe('our tag', () => {
     }
   });
 
-  it('copied onto another question is refused, but no proof', () => {
+  it('on another question is refused, but is no proof', () => {
     const node = new Node();
     const sent = node.send(query(SHORT), ROUTE);
     const copied = query('elsewhere.example.com', Type.A, [tagOption(node.detector.tagFor(ROUTE, 0))]);
@@ -132,7 +132,7 @@ describe('our tag', () => {
     expect(judge(node.detector, copied)).toEqual({ ...proof(Evidence.edns), certain: false });
   });
 
-  it('is no proof any more long after the question left, nor by another route', () => {
+  it('is no proof long after the question was sent, nor by another route', () => {
     const node = new Node();
     const sent = node.send(query(SHORT), ROUTE);
     const crossed = query(nameOf(sent), Type.A, [tagOption(node.detector.tagFor(ROUTE + 1, 0))]);
@@ -162,7 +162,7 @@ describe('our tag', () => {
     expect(judge(node.detector, sent)).toEqual(proof(Evidence.edns));
   });
 
-  it('in an option list that is cut off is not read beyond its end', () => {
+  it('is not read past the end of a cut-off option list', () => {
     const node = new Node();
     const sent = node.send(query(SHORT), ROUTE);
     sent.q.optionsLength -= 1;
@@ -171,7 +171,7 @@ describe('our tag', () => {
 });
 
 describe('our case pattern', () => {
-  it('is suspicion in every worker, by the route that the question left by, and never proof', () => {
+  it('is suspicion in every worker, for the route that the question was sent by, and never proof', () => {
     const node = new Node();
     for (const route of [ROUTE, 0]) {
       const clock = new HandClock();
@@ -202,7 +202,7 @@ describe('our case pattern', () => {
     expect(verdicts(SUSPECT_LETTERS)).toEqual([suspect, suspect]);
   });
 
-  it('accuses no route when the question left by two, or long ago', () => {
+  it('blames no route when the question was sent by two, or long ago', () => {
     const node = new Node();
     node.send(query(LONG), ROUTE + 1);
     const long = withoutOptions(node.send(query(LONG), ROUTE));
@@ -211,14 +211,14 @@ describe('our case pattern', () => {
     expect(judge(node.detector, long)).toMatchObject({ verdict: LoopVerdict.suspect, routeSlot: -1 });
   });
 
-  it('is left out where the configuration says so, and the tag is proof all the same', () => {
+  it('can be switched off, and the tag is still proof', () => {
     const node = new Node();
     const sent = node.send(query(LONG), ROUTE, { cased: false });
     expect(nameOf(sent)).toEqual(textToName(LONG));
     expect(judge(node.detector, sent)).toEqual(proof(Evidence.edns));
   });
 
-  it('is as rare as its letters say in a million queries of clients that draw cases at random', () => {
+  it('matches random letter case as rarely as its letters say, over a million queries', () => {
     const node = new Node();
     const { detector } = node;
     const names = [LONG, 'abcdefghijklmnop', SHORT, 'tenletters'].map((text) => {
@@ -315,18 +315,18 @@ describe('replicas with one cluster key', () => {
     expect(judge(b.detector, withoutOptions(a.send(query('short.example'), ROUTE)))).toEqual(PASS);
   });
 
-  it('tell their own queries from the other’s', () => {
+  it('tell their own queries from those of the other', () => {
     expect(judge(a.detector, a.send(query(SHORT), ROUTE))).toEqual(proof(Evidence.edns));
   });
 
-  it('agree though their clocks are half an hour apart', () => {
+  it('agree when their clocks are half an hour apart', () => {
     const late = new Node({ clusterKey: 'key', clock });
     late.wallShiftMs = 31 * 60_000;
     late.clock.advance(1100);
     expect(judge(late.detector, a.send(query(SHORT), ROUTE))).toMatchObject({ verdict: LoopVerdict.loop });
   });
 
-  it('know each other’s case though their clocks are four minutes apart', () => {
+  it('recognize each other’s case when their clocks are four minutes apart', () => {
     const late = new Node({ clusterKey: 'key', clock });
     late.wallShiftMs = 4 * 60_000;
     late.clock.advance(1100);
@@ -351,7 +351,7 @@ describe('tiers', () => {
     return node.send(sent, ROUTE, { hops: findingOf(node.detector).hops, carried });
   }
 
-  it('of different rings with one key are hops, and are counted', () => {
+  it('of different rings with one key count as hops', () => {
     const nodes = ['a', 'b', 'c'].map((ring) => new Node({ clusterKey: 'key', ring, clock }));
     let sent = nodes[0]!.send(query(SHORT), ROUTE);
     for (const [i, node] of nodes.slice(1).entries()) {
@@ -360,7 +360,7 @@ describe('tiers', () => {
     }
   });
 
-  it('hand tags on, so that the first tier knows its query after a round through others', () => {
+  it('forward tags, so that the first tier recognizes its query after a round through others', () => {
     for (const key of ['key', '']) {
       const nodes = ['a', 'b', 'c'].map((ring) => new Node({ clusterKey: key, ring, clock }));
       const [a, b, c] = nodes as [Node, Node, Node];
@@ -369,7 +369,7 @@ describe('tiers', () => {
     }
   });
 
-  it('forget the hops of one query before they judge the next', () => {
+  it('forget the hops of one query before they check the next', () => {
     const [a, b] = [
       new Node({ clusterKey: 'key', ring: 'a', clock }),
       new Node({ clusterKey: 'key', ring: 'b', clock }),
@@ -380,7 +380,7 @@ describe('tiers', () => {
     expect([findingOf(b.detector).hops, findingOf(b.detector).forwardedCount]).toEqual([0, 0]);
   });
 
-  it('end a query that passed more of them than maxHops', () => {
+  it('end a query that passed more than maxHops of them', () => {
     const sender = new Node({ clusterKey: 'key', ring: 'a', clock });
     const receiver = new Node({ clusterKey: 'key', ring: 'b', maxHops: 3, clock });
     expect(judge(receiver.detector, sender.send(query(SHORT), ROUTE, { hops: 2 }))).toEqual(PASS);
@@ -437,7 +437,7 @@ describe('hostile queries', () => {
 });
 
 describe('a storm of returned queries', () => {
-  it('is told by its tags to the last packet, but only the first of a batch are held against what was sent', () => {
+  it('is recognized by its tags to the last packet, but only the first of a batch are compared with what was sent', () => {
     const node = new Node();
     const sent = node.send(query(SHORT), ROUTE);
     const verdicts = Array.from({ length: 64 }, () => judge(node.detector, sent));

@@ -33,8 +33,8 @@ class World {
   }
 }
 
-describe('a question that came again while it was under way', () => {
-  it('is suspect when it is unanswered a moment later', () => {
+describe('a question that came again while it was in flight', () => {
+  it('is suspect when it is still unanswered a moment later', () => {
     const world = new World();
     world.doubt(1);
     world.pass(DOUBT_MS - 10);
@@ -45,7 +45,7 @@ describe('a question that came again while it was under way', () => {
     expect(world.silent).toEqual([ROUTE]);
   });
 
-  it('is not when it was answered', () => {
+  it('is not suspect when it was answered', () => {
     const world = new World();
     const slot = world.doubt(1);
     world.sent.setAnswered(slot, 1);
@@ -53,7 +53,7 @@ describe('a question that came again while it was under way', () => {
     expect(world.silent).toEqual([]);
   });
 
-  it('nor when its upstream has answered somebody', () => {
+  it('nor when its upstream has answered another question', () => {
     const world = new World();
     world.doubt(1);
     world.answered++;
@@ -61,7 +61,7 @@ describe('a question that came again while it was under way', () => {
     expect(world.silent).toEqual([]);
   });
 
-  it('waits its own time, whatever came before', () => {
+  it('waits its full time, whatever came before', () => {
     const world = new World();
     world.doubt(1, 1);
     world.pass(20);
@@ -72,7 +72,7 @@ describe('a question that came again while it was under way', () => {
     expect(world.silent).toEqual([1, 2]);
   });
 
-  it('is forgotten when there are too many, and they end all the same', () => {
+  it('is forgotten when there are too many, and the others still end', () => {
     const world = new World();
     for (let i = 0; i < MAX_DOUBTS + 50; i++) world.doubt(i + 1);
     world.pass(100);

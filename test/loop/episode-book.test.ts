@@ -48,7 +48,7 @@ describe('the book of episodes', () => {
     expect(book.list().map(({ evidence }) => evidence)).toEqual(['edns', 'case', 'probe']);
   });
 
-  it('shows the last sender only where it is another host, however the upstream is written', () => {
+  it('shows the last sender only when it is another host, however the upstream is written', () => {
     const sender = (upstream: string, peer: string): readonly string[] => {
       const one = new EpisodeBook(
         'us',
@@ -92,7 +92,7 @@ describe('the book of episodes', () => {
     expect(lines).toHaveLength(2);
   });
 
-  it('goes on with an episode that was closed a minute ago, and begins another one after that', () => {
+  it('continues an episode that was closed within a minute, and begins another one after that', () => {
     book.record(route(1), sighting(1), 0);
     book.close(1, 'fixed', 1000);
     book.record(route(1), sighting(1, { count: 5 }), 1000 + SUMMARY_INTERVAL_MS);
@@ -146,7 +146,7 @@ describe('the book of episodes', () => {
       expect(summaries()[1]!.fields).toEqual({ open: 2, count: 7 });
     });
 
-    it('and says nothing where nothing came back, or nothing is open', () => {
+    it('and says nothing when nothing came back, or nothing is open', () => {
       book.record(route(1), sighting(1), 0);
       book.summarise(SUMMARY_INTERVAL_MS);
       book.count(sighting(1));
@@ -172,7 +172,7 @@ describe('the book of episodes', () => {
     });
   });
 
-  it('tells of too many hops once a minute', () => {
+  it('reports too many hops once a minute', () => {
     book.hopsExceeded(17, 1000);
     book.hopsExceeded(18, 1000 + SUMMARY_INTERVAL_MS - 1);
     book.hopsExceeded(19, 1000 + SUMMARY_INTERVAL_MS);
@@ -182,7 +182,7 @@ describe('the book of episodes', () => {
     ]);
   });
 
-  it('lets the oldest closed episode go for a new one, and the oldest where all are open', () => {
+  it('drops the oldest closed episode for a new one, or the oldest when all are open', () => {
     for (let slot = 0; slot < MAX_EPISODES; slot++) book.record(route(slot), sighting(slot), 0);
     book.close(5, 'fixed', 0);
     book.record(route(1000), sighting(1000), 0);
@@ -197,7 +197,7 @@ describe('the book of episodes', () => {
     expect(book.count(sighting(1))).toBe(true);
   });
 
-  it('goes on counting a route whose earlier episode is let go', () => {
+  it('keeps counting for a route after its earlier episode was dropped', () => {
     book.record(route(0), sighting(0), 0);
     book.close(0, 'fixed', 0);
     for (let slot = 0; slot < MAX_EPISODES; slot++) {

@@ -121,7 +121,7 @@ describe('loop episodes', () => {
     expect(world.log).toHaveLength(1);
   });
 
-  it('show a hop between that is another host, and not the upstream itself', () => {
+  it('show a hop in between that is another host, but not the upstream itself', () => {
     world.see({ peer: '10.9.9.9' });
     expect(world.episodes.list()[0]!.path).toEqual([
       '127.0.0.1:5300',
@@ -140,7 +140,7 @@ describe('loop episodes', () => {
     expect(ports.episodes.list().map(({ path }) => path[2])).toEqual(['127.0.0.1:5300', '10.0.0.20']);
   });
 
-  it('close when the probe is not seen back: the route is in use again, with a line', () => {
+  it('close when the probe does not come back: the route is in use again, with one line', () => {
     world.see({});
     world.pass(MIN_MS + 1000);
     expect(world.quarantined.size).toBe(0);
@@ -148,7 +148,7 @@ describe('loop episodes', () => {
     expect(world.log.map(({ level }) => level)).toEqual(['warn', 'info']);
   });
 
-  it('keep a route out for twice as long each time its probe comes back, up to the maximum', () => {
+  it('keep a route out of use twice as long each time its probe comes back, up to the maximum', () => {
     world.looping.add(1);
     world.see({});
     world.pass(400_000);
@@ -171,7 +171,7 @@ describe('loop episodes', () => {
     expect(world.episodes.list()[0]!.state).toBe('closed');
   });
 
-  it('go on with the same record and a longer wait when the loop is back within the minute', () => {
+  it('continue the same record, with a longer wait, when the loop is back within the minute', () => {
     world.looping.add(1);
     world.see({});
     world.pass(2500);
@@ -189,7 +189,7 @@ describe('loop episodes', () => {
     expect(world.probes.length).toBe(probed);
   });
 
-  it('double the wait after a relapse, no more', () => {
+  it('only double the wait after a relapse', () => {
     world.looping.add(1);
     world.see({});
     world.pass(1500); // back after 1 s: now for 2 s
@@ -203,7 +203,7 @@ describe('loop episodes', () => {
     expect(world.quarantined.size).toBe(0);
   });
 
-  it('begin with the shortest wait when the loop was gone for long', () => {
+  it('begin with the shortest wait when the loop was gone for a long time', () => {
     world.looping.add(1);
     world.see({});
     world.pass(20_000);
@@ -215,7 +215,7 @@ describe('loop episodes', () => {
     expect(world.quarantined.size).toBe(0);
   });
 
-  it('are not prolonged by a probe that was under way when they opened', () => {
+  it('are not prolonged by a probe that was in flight when they opened', () => {
     world.looping.add(1);
     world.episodes.suspected(1, false, world.nowMs);
     world.see({});
@@ -223,7 +223,7 @@ describe('loop episodes', () => {
     expect(world.probes.map(({ atMs }) => atMs - 1_000_000)).toEqual([0, MIN_MS]);
   });
 
-  it('are not ended early by a probe that was under way when they opened', () => {
+  it('are not ended early by a probe that was in flight when they opened', () => {
     world.episodes.suspected(1, false, world.nowMs);
     world.see({});
     world.pass(MIN_MS - 100);
@@ -231,7 +231,7 @@ describe('loop episodes', () => {
     expect(world.episodes.list()[0]!.state).toBe('open');
   });
 
-  it('end with an answer to the probe, even where the health check fails just then', () => {
+  it('end with an answer to the probe, even when the health check fails just then', () => {
     world.see({});
     world.pass(MIN_MS);
     expect(world.probes).toHaveLength(1);
@@ -285,7 +285,7 @@ describe('loop episodes', () => {
     ]);
   });
 
-  it('cannot be provoked by a copied tag for more than a moment a minute', () => {
+  it('last no more than a moment a minute when a copied tag provokes them', () => {
     let outMs = 0;
     for (let i = 0; i < 6000; i++) {
       world.see({});
@@ -299,7 +299,7 @@ describe('loop episodes', () => {
     expect(world.probes.length).toBeLessThanOrEqual(603);
   });
 
-  it('trust evidence again after the time of distrust', () => {
+  it('trust evidence again after a time of distrust', () => {
     world.see({});
     world.pass(2000);
     world.pass(DISTRUST_MS);
@@ -307,13 +307,13 @@ describe('loop episodes', () => {
     expect([...world.quarantined]).toEqual([1]);
   });
 
-  it('take no probe for proof that they did not send, or that somebody replays', () => {
+  it('accept no probe as proof that they did not send, or that was replayed', () => {
     world.see({ evidence: Evidence.probe, nonce: 4711 });
     expect(world.quarantined.size).toBe(0);
     expect(world.episodes.list()).toEqual([]);
   });
 
-  it('take a replica’s proof in an answer for the probe’s return', () => {
+  it('accept a replica’s proof in an answer as the return of the probe', () => {
     world.silent.add(1);
     world.episodes.suspected(1, false, world.nowMs);
     world.episodes.probeReplied(1, world.probes[0]!.nonce, true, world.nowMs);
@@ -322,7 +322,7 @@ describe('loop episodes', () => {
     expect(world.episodes.list()[0]!.path).toEqual(['127.0.0.1:5300', '127.0.0.1:5398', '127.0.0.1:5300']);
   });
 
-  it('spend few probes on questions that merely came again, and keep the strong suspicions’ apart', () => {
+  it('spend few probes on questions that merely came again, and keep a separate budget for strong suspicions', () => {
     for (let i = 0; i < 6000; i++) {
       world.episodes.suspected(1, true, world.nowMs);
       world.pass(100);
@@ -342,7 +342,7 @@ describe('loop episodes', () => {
     expect([...world.quarantined]).toEqual([2]);
   });
 
-  it('probe all routes when none can be blamed, now and then only', () => {
+  it('probe all routes now and then when none can be blamed', () => {
     for (let i = 0; i < 40; i++) {
       world.see({ route: -1, certain: false });
       world.pass(100);
@@ -351,7 +351,7 @@ describe('loop episodes', () => {
     expect(world.quarantined.size).toBe(0);
   });
 
-  it('say in one line a minute that loops are still open', () => {
+  it('report open loops in one line a minute', () => {
     world.looping.add(1);
     for (let i = 0; i < 3000; i++) {
       world.see({});
@@ -370,7 +370,7 @@ describe('loop episodes', () => {
     expect(world.episodes.list()).toEqual([]);
   });
 
-  it('are closed when their route goes, and its slot can be used for another', () => {
+  it('close when their route is removed, and its slot can be used again', () => {
     world.see({});
     world.episodes.setRoutes([route(1, '10.0.0.77:53'), route(2)], world.nowMs);
     expect(world.quarantined.size).toBe(0);
@@ -379,7 +379,7 @@ describe('loop episodes', () => {
     expect(world.episodes.list().map(({ upstream }) => upstream)).toEqual(['127.0.0.1:5398', '10.0.0.77:53']);
   });
 
-  it('are closed when their route’s zone or upstream goes, each for itself', () => {
+  it('close when the zone or the upstream of their route is removed', () => {
     const [stub, moved, kept] = [route(1), route(2, '10.0.0.2:53', 'a.example'), route(3)];
     const three = new World([stub, moved, kept]);
     for (const slot of [1, 2, 3]) three.see({ route: slot });
@@ -393,7 +393,7 @@ describe('loop episodes', () => {
     ]);
   });
 
-  it('release no route that was not taken out of use', () => {
+  it('release only routes that were taken out of use', () => {
     const released: number[] = [];
     const episodes = new LoopEpisodes({
       listen: '127.0.0.1:5300',
@@ -419,7 +419,7 @@ describe('loop episodes', () => {
     expect(released).toEqual([1]);
   });
 
-  it('ignore routes that are no more, and slot 0 is a route like any other', () => {
+  it('ignore removed routes, and treat slot 0 as any other route', () => {
     const one = new World([route(0, '10.0.0.10:53')]);
     one.see({ route: 7 });
     one.see({ route: 7, certain: false });
@@ -447,7 +447,7 @@ describe('loop episodes', () => {
     expect(world.episodes.probesSent).toBe(3);
   });
 
-  it('do not end by silence while the upstream is down: it waits as long again', () => {
+  it('do not end by silence while the upstream is down: they wait as long again', () => {
     world.silent.add(1);
     world.see({});
     world.pass(MIN_MS + 500);
@@ -463,7 +463,7 @@ describe('loop episodes', () => {
     expect(world.quarantined.size).toBe(0);
   });
 
-  it('go on over a reload that keeps their route', () => {
+  it('survive a reload that keeps their route', () => {
     world.looping.add(1);
     world.see({});
     world.episodes.setRoutes([route(1, '127.0.0.1:5398'), route(3)], world.nowMs);
@@ -484,7 +484,7 @@ describe('loop episodes', () => {
 });
 
 describe('the schedule of probes', () => {
-  it('begins at the start where that is configured, and goes on at the interval', () => {
+  it('begins at the start when configured so, and repeats at the interval', () => {
     const world = new World([route(1), route(2, '9.9.9.9:53', '.', true)], {
       onStart: true,
       intervalMs: 60_000,
@@ -493,7 +493,7 @@ describe('the schedule of probes', () => {
     expect(world.probes.map((probe) => probe.route)).toEqual([1, 1, 1, 1]);
   });
 
-  it('begins an interval later where it is not', () => {
+  it('begins an interval later otherwise', () => {
     const world = new World([route(1)], { onStart: false, intervalMs: 60_000 });
     world.pass(59_000);
     expect(world.probes).toEqual([]);

@@ -7,7 +7,7 @@ const HOUR = 473_000;
 const MIDDLE_MS = HOUR * EPOCH_MS + EPOCH_MS / 2;
 
 describe('key material', () => {
-  it('is the same in all that matters for two replicas with one cluster key, save the instance', () => {
+  it('is the same for two replicas with one cluster key, except for the instance', () => {
     const a = createKeyMaterial('correct horse', 'edge');
     const b = createKeyMaterial('correct horse', 'edge');
     expect(a.secret).toEqual(b.secret);
@@ -16,7 +16,7 @@ describe('key material', () => {
     expect(a.shared).toBe(true);
   });
 
-  it('is unlike any other without a cluster key', () => {
+  it('is unique without a cluster key', () => {
     const a = createKeyMaterial('', 'edge');
     const b = createKeyMaterial('', 'edge');
     expect(a.secret).not.toEqual(b.secret);
@@ -78,7 +78,7 @@ describe('key ring', () => {
     expect(a.current.probeKey).not.toEqual(b.current.probeKey);
   });
 
-  it('with a cluster key goes by the wall clock and takes the epochs before and after', () => {
+  it('with a cluster key follows the wall clock and accepts the epochs before and after', () => {
     let wallMs = MIDDLE_MS;
     const ring = new KeyRing(createKeyMaterial('key', 'a'), 0, () => wallMs);
     expect(ring.current.epoch).toBe(HOUR);
@@ -89,7 +89,7 @@ describe('key ring', () => {
     expect(ring.accepted.map((keys) => keys.epoch).sort()).toEqual([HOUR, HOUR + 1, HOUR + 2]);
   });
 
-  it('keeps what it had sent with when the wall clock jumps', () => {
+  it('keeps the keys that it sent with when the wall clock jumps', () => {
     let wallMs = MIDDLE_MS;
     const ring = new KeyRing(createKeyMaterial('key', 'a'), 0, () => wallMs);
     wallMs -= 50 * EPOCH_MS;
@@ -99,7 +99,7 @@ describe('key ring', () => {
     expect(ring.accepted.length).toBeLessThanOrEqual(4);
   });
 
-  it('alone goes by the monotonic clock, and takes a neighbouring epoch for ten seconds round the change', () => {
+  it('alone follows the monotonic clock, and accepts a neighboring epoch for ten seconds around the change', () => {
     const never = (): number => {
       throw new Error('the wall clock was asked');
     };
@@ -115,7 +115,7 @@ describe('key ring', () => {
     expect(epochs(6 * EPOCH_MS + 11_000)).toEqual([6]);
   });
 
-  it('alone takes the neighbour to the millisecond', () => {
+  it('alone accepts the neighbor to the millisecond', () => {
     const epochsAt = (nowMs: number): number[] =>
       new KeyRing(createKeyMaterial('', 'a'), nowMs).accepted.map((keys) => keys.epoch);
     expect(epochsAt(6 * EPOCH_MS - 10_001)).toEqual([5]);
@@ -124,7 +124,7 @@ describe('key ring', () => {
     expect(epochsAt(6 * EPOCH_MS + 10_000)).toEqual([6]);
   });
 
-  it('keeps the keys that it has, and forgets what came before a jump with the next epoch', () => {
+  it('keeps its keys after a jump, and forgets the earlier ones with the next epoch', () => {
     let wallMs = MIDDLE_MS;
     const ring = new KeyRing(createKeyMaterial('key', 'a'), 0, () => wallMs);
     const { current } = ring;
@@ -142,7 +142,7 @@ describe('key ring', () => {
     expect(ring.find(HOUR - 50)).not.toBeNull();
   });
 
-  it('takes no epoch twice when the wall clock jumps there and back', () => {
+  it('uses no epoch twice when the wall clock jumps there and back', () => {
     let wallMs = MIDDLE_MS;
     const ring = new KeyRing(createKeyMaterial('key', 'a'), 0, () => wallMs);
     wallMs += 2 * EPOCH_MS;

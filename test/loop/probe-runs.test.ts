@@ -43,7 +43,7 @@ describe('probe runs', () => {
     expect(runs.sent).toBe(PROBE_TRIES);
   });
 
-  it('that are under way are not begun again', () => {
+  it('that are in flight are not started again', () => {
     expect(runs.start(1, 0)).toBe(true);
     expect(runs.start(1, 10)).toBe(true);
     tickUntil(50, 1200);
@@ -75,7 +75,7 @@ describe('probe runs', () => {
     expect(sent.length).toBe(RUNS_AT_ONCE + 1);
   });
 
-  it('whose probe was answered before they are asked for again say nothing: another probe goes out', () => {
+  it('whose probe was answered before the next request decide nothing: another probe is sent', () => {
     runs.request(1, 0);
     runs.replied(1, 100, 5);
     runs.request(1, 50);
@@ -91,7 +91,7 @@ describe('probe runs', () => {
     expect(outcomes).toEqual([]);
   });
 
-  it('end well a moment after an answer, without further probes', () => {
+  it('succeed a moment after an answer, without further probes', () => {
     runs.start(1, 0);
     runs.replied(1, 100, 30);
     tickUntil(30, 30 + PROBE_GRACE_MS - 50);
@@ -101,7 +101,7 @@ describe('probe runs', () => {
     expect(sent.length).toBe(1);
   });
 
-  it('are not ended by replies to other probes, nor begun again by late ones', () => {
+  it('are not ended by replies to other probes, nor restarted by late ones', () => {
     runs.replied(7, 100, 0);
     runs.start(1, 0);
     runs.replied(1, 999, 30);
@@ -113,7 +113,7 @@ describe('probe runs', () => {
     expect(sent.length).toBe(PROBE_TRIES);
   });
 
-  it('wait for one moment only, however often they are answered', () => {
+  it('wait only once, however often they are answered', () => {
     runs.start(1, 0);
     runs.replied(1, 100, 30);
     runs.replied(1, 100, 200);
@@ -130,7 +130,7 @@ describe('probe runs', () => {
     expect(sent.length).toBe(1);
   });
 
-  it('know a probe that comes back late, and no other', () => {
+  it('recognize a probe that comes back late, and no other', () => {
     runs.start(1, 0);
     runs.replied(1, 100, 30);
     tickUntil(50, 5000);
@@ -140,7 +140,7 @@ describe('probe runs', () => {
     expect(runs.returned(1, 100, PROBE_LIFETIME_MS + 1)).toBe(false);
   });
 
-  it('begin once a second in the long run, however often they are asked for', () => {
+  it('begin at most once a second in the long run, however often they are requested', () => {
     for (let nowMs = 0; nowMs < 10_000; nowMs += 10) {
       runs.start(1, nowMs);
       runs.replied(1, nextNonce - 1, nowMs);
@@ -149,7 +149,7 @@ describe('probe runs', () => {
     expect(sent.length).toBe(10 + RUNS_AT_ONCE - 1);
   });
 
-  it('are forgotten with their route', () => {
+  it('are removed with their route', () => {
     runs.start(1, 0);
     runs.forget(1);
     tickUntil(0, 10_000);

@@ -42,7 +42,7 @@ describe('probe', () => {
   const material = createKeyMaterial('', 'default');
   const keys = ringOf(material);
 
-  it('is a name of two labels under the root, known again with its route and nonce', () => {
+  it('is a name of two labels under the root, recognized with its route and nonce', () => {
     const name = makeProbeName(keys, 345, ROOT, 0xdeadbeef, NOW_MS)!;
     expect(nameToText(name, 0)).toMatch(/^[a-z2-7]{20}\.[a-z2-7]{20}\.?$/);
     const seen = judge(ringOf(structuredClone(material)), name);
@@ -57,7 +57,7 @@ describe('probe', () => {
     expect(judge(keys, name).verdict).toBe(ProbeVerdict.own);
   });
 
-  it('is written and proven as replicas of other versions write and prove it', () => {
+  it('is written and proven as in other versions', () => {
     const shared = createKeyMaterial('key', 'edge');
     const ring = ringOf(shared);
     const name = makeProbeName(ring, 345, ROOT, 0xdeadbeef, NOW_MS)!;
@@ -84,14 +84,14 @@ describe('probe', () => {
     );
   });
 
-  it('is one of a route that there is', () => {
+  it('names an existing route', () => {
     const last = makeProbeName(keys, MAX_ROUTES - 1, ROOT, 7, NOW_MS)!;
     expect(judge(keys, last).verdict).toBe(ProbeVerdict.own);
     const beyond = makeProbeName(keys, MAX_ROUTES, ROOT, 7, NOW_MS)!;
     expect(judge(keys, beyond).verdict).toBe(ProbeVerdict.none);
   });
 
-  it('needs both its labels whole, the suffix behind them', () => {
+  it('needs both labels whole, and the suffix after them', () => {
     const name = makeProbeName(keys, 1, ROOT, 7, NOW_MS)!;
     const longer = (label: number): Uint8Array => {
       const labels = [name.slice(1, 21), name.slice(22, 42)];
@@ -111,7 +111,7 @@ describe('probe', () => {
     expect(makeProbeName(keys, 1, long(20), 7, NOW_MS)).toBeNull();
   });
 
-  it('is known in whatever case it comes back', () => {
+  it('is recognized in any letter case', () => {
     fc.assert(
       fc.property(
         fc.nat(1023),
@@ -130,7 +130,7 @@ describe('probe', () => {
     );
   });
 
-  it('with any letter or digit changed is none', () => {
+  it('is not recognized with any letter or digit changed', () => {
     const name = makeProbeName(keys, 1, ROOT, 7, NOW_MS)!;
     for (let at = 0; at < name.length - 1; at++) {
       if (at % 21 === 0) continue;
@@ -140,7 +140,7 @@ describe('probe', () => {
     }
   });
 
-  it('is none with another type, or without its second label', () => {
+  it('is not recognized with another type, or without its second label', () => {
     const name = makeProbeName(keys, 1, ROOT, 7, NOW_MS)!;
     expect(judge(keys, name, Type.TXT).verdict).toBe(ProbeVerdict.none);
     expect(judge(keys, Uint8Array.from([...name.slice(0, 21), 0])).verdict).toBe(ProbeVerdict.none);
@@ -158,7 +158,7 @@ describe('probe', () => {
     expect(later(PROBE_LIFETIME_MS + 1000)).toBe(ProbeVerdict.none);
   });
 
-  it('outlives the change of epochs', () => {
+  it('survives the change of epochs', () => {
     const changeMs = 4 * EPOCH_MS;
     for (const sentMs of [changeMs - 2000, changeMs - 1, changeMs, changeMs + 1]) {
       const name = makeProbeName(ringOf(material, WALL_MS, changeMs - 900), 1, ROOT, 7, sentMs)!;
@@ -168,7 +168,7 @@ describe('probe', () => {
     }
   });
 
-  it('of an epoch whose keys are gone is none, and has no proof', () => {
+  it('is not recognized, and has no proof, when the keys of its epoch are gone', () => {
     const sentMs = 4 * EPOCH_MS - 5000;
     const name = makeProbeName(ringOf(material, WALL_MS, sentMs), 1, ROOT, 7, sentMs)!;
     const lateMs = sentMs + 20_000;
@@ -181,14 +181,14 @@ describe('probe', () => {
     expect(hasProbeProof(late, name, new Uint8Array(512), 512)).toBe(false);
   });
 
-  it('of another process is none without a cluster key, or with another', () => {
+  it('of another process is not recognized without the same cluster key', () => {
     const name = makeProbeName(ringOf(createKeyMaterial('', 'default')), 1, ROOT, 7, NOW_MS)!;
     expect(judge(keys, name).verdict).toBe(ProbeVerdict.none);
     const keyed = makeProbeName(ringOf(createKeyMaterial('key', 'default')), 1, ROOT, 7, NOW_MS)!;
     expect(judge(ringOf(createKeyMaterial('yek', 'default')), keyed).verdict).toBe(ProbeVerdict.none);
   });
 
-  it('of a replica is the ring’s, even when its clock is minutes off; of another ring it is an ordinary name', () => {
+  it('of a replica is recognized even when its clock is minutes off; of another ring it is an ordinary name', () => {
     const name = makeProbeName(ringOf(createKeyMaterial('key', 'edge')), 1, ROOT, 7, NOW_MS)!;
     expect(judge(ringOf(createKeyMaterial('key', 'edge')), name).verdict).toBe(ProbeVerdict.ring);
     for (const skewMs of [-10 * 60_000, 10 * 60_000]) {

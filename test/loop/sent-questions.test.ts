@@ -12,7 +12,7 @@ const NOW_MS = 5_000_000;
 const note = new SentNote();
 
 describe('sent questions', () => {
-  it('knows by which route a question left, in every thread', () => {
+  it('know the route that a question was sent by, in every thread', () => {
     const mine = new SentQuestions();
     const theirs = new SentQuestions(mine.buffer);
     mine.add(hash(1, 2, 3), 700, NOW_MS, note);
@@ -21,7 +21,7 @@ describe('sent questions', () => {
     expect(theirs.has(hash(1, 2, 3), 701, NOW_MS)).toBe(false);
   });
 
-  it('knows nothing of other questions, route 0 and empty memory included', () => {
+  it('know nothing of other questions, route 0 and empty memory included', () => {
     const sent = new SentQuestions();
     expect(sent.findRoute(hash(1, 2, 3), NOW_MS)).toBe(NO_ROUTE);
     sent.add(hash(1, 2, 3), 0, NOW_MS, note);
@@ -30,7 +30,7 @@ describe('sent questions', () => {
     expect(sent.findRoute(hash(5, 2, 3), NOW_MS)).toBe(NO_ROUTE);
   });
 
-  it('says so when a question left by several routes', () => {
+  it('say when a question was sent by several routes', () => {
     const sent = new SentQuestions();
     sent.add(hash(1, 2, 3), 4, NOW_MS, note);
     sent.add(hash(1, 2, 3), 5, NOW_MS + 300, note);
@@ -39,7 +39,7 @@ describe('sent questions', () => {
     expect(sent.has(hash(1, 2, 3), 5, NOW_MS + 400)).toBe(true);
   });
 
-  it('says by which route a question was under way already when it is added', () => {
+  it('tell the route that a question was already sent by when it is added', () => {
     const mine = new SentQuestions();
     const other = new SentQuestions(mine.buffer);
     mine.add(hash(1, 2, 3), 4, NOW_MS, note);
@@ -54,7 +54,7 @@ describe('sent questions', () => {
     expect(note.earlierRoute).toBe(NO_ROUTE);
   });
 
-  it('does not mind a question that was answered, or is long ago; as proof it counts all the same', () => {
+  it('ignore a question that was answered or sent long ago, but still count it as proof', () => {
     const sent = new SentQuestions();
     sent.add(hash(1, 2, 3), 4, NOW_MS, note);
     const { slot } = note;
@@ -74,7 +74,7 @@ describe('sent questions', () => {
     expect(sent.isUnanswered(slot, 1, 5, NOW_MS + SENT_WINDOW_MS)).toBe(false);
   });
 
-  it('forgets after the window, and begins again with each sending', () => {
+  it('forget after the window, which begins again with each sending', () => {
     const sent = new SentQuestions();
     sent.add(hash(1, 2, 3), 4, NOW_MS, note);
     expect(sent.has(hash(1, 2, 3), 4, NOW_MS + SENT_WINDOW_MS)).toBe(true);
@@ -83,7 +83,7 @@ describe('sent questions', () => {
     expect(sent.has(hash(1, 2, 3), 4, NOW_MS + SENT_WINDOW_MS + 200)).toBe(true);
   });
 
-  it('keeps the last route, and questions of every bucket, apart', () => {
+  it('keep the last route, and questions of different buckets, apart', () => {
     const sent = new SentQuestions();
     sent.add(hash(1, 2, 8191), 1023, NOW_MS, note);
     sent.add(hash(1, 2, 0), 3, NOW_MS, note);
@@ -96,7 +96,7 @@ describe('sent questions', () => {
     }
   });
 
-  it('finds a question in each slot of its bucket, and beside others with its first word', () => {
+  it('find a question in each slot of its bucket, and next to others with the same first word', () => {
     const sent = new SentQuestions();
     for (let i = 0; i < 4; i++) sent.add(hash(1, 20 + i, 3), i, NOW_MS + 64 * i, note);
     for (let i = 0; i < 4; i++) {
@@ -106,20 +106,20 @@ describe('sent questions', () => {
     }
   });
 
-  it('writes a question that left before into its old slot', () => {
+  it('write a question that was sent before into its old slot', () => {
     const sent = new SentQuestions();
     for (let i = 0; i < 4; i++) sent.add(hash(i + 1, 9, 3), i, NOW_MS + 64 * i, note);
     for (let again = 0; again < 10; again++) sent.add(hash(3, 9, 3), 2, NOW_MS + 1000, note);
     expect([0, 1, 2, 3].map((i) => sent.findRoute(hash(i + 1, 9, 3), NOW_MS + 1000))).toEqual([0, 1, 2, 3]);
   });
 
-  it('keeps questions of one bucket that left by the same route', () => {
+  it('keep questions of one bucket that were sent by the same route', () => {
     const sent = new SentQuestions();
     for (let i = 0; i < 4; i++) sent.add(hash(i + 1, 9, 3), 4, NOW_MS, note);
     for (let i = 0; i < 4; i++) expect(sent.findRoute(hash(i + 1, 9, 3), NOW_MS)).toBe(4);
   });
 
-  it('does not find what stands in the next bucket', () => {
+  it('do not find what is in the next bucket', () => {
     const sent = new SentQuestions();
     sent.add(hash(1, 2, 4), 700, NOW_MS, note);
     expect(sent.has(hash(1, 2, 3), 700, NOW_MS)).toBe(false);
@@ -127,7 +127,7 @@ describe('sent questions', () => {
     expect(sent.has(hash(1, 2, 5), 700, NOW_MS)).toBe(false);
   });
 
-  it('counts its ticks round', () => {
+  it('wrap their tick counter', () => {
     const wrapMs = 65_536 * 64;
     const sent = new SentQuestions();
     sent.add(hash(1, 2, 3), 4, wrapMs - 100, note);
@@ -135,7 +135,7 @@ describe('sent questions', () => {
     expect(sent.has(hash(1, 2, 3), 4, wrapMs + SENT_WINDOW_MS + 100)).toBe(false);
   });
 
-  it('makes room by forgetting the oldest of a full bucket', () => {
+  it('make room by forgetting the oldest of a full bucket', () => {
     const sent = new SentQuestions();
     for (let i = 0; i < 5; i++) sent.add(hash(i + 1, 9, 3), i, NOW_MS + 100 * i, note);
     expect([0, 1, 2, 3, 4].map((i) => sent.has(hash(i + 1, 9, 3), i, NOW_MS + 500))).toEqual([
@@ -147,7 +147,7 @@ describe('sent questions', () => {
     ]);
   });
 
-  it('takes an entry that two threads wrote at once for empty', () => {
+  it('treat an entry that two threads wrote at once as empty', () => {
     const a = new SentQuestions();
     const b = new SentQuestions();
     a.add(hash(1, 2, 3), 4, NOW_MS, note);

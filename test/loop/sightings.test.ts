@@ -27,7 +27,7 @@ describe('sighting log', () => {
     );
   });
 
-  it('has the first sighting reported at once, and what follows gathered', () => {
+  it('reports the first sighting at once, and gathers what follows', () => {
     const log = new SightingLog();
     expect(log.isDue(1000)).toBe(false);
     expect(log.note(5, Evidence.edns, true, 0, 1000)).toBe(true);
@@ -51,7 +51,7 @@ describe('sighting log', () => {
     expect(log.isDue(5000)).toBe(false);
   });
 
-  it('does not take proof of one report into the next', () => {
+  it('does not carry proof from one report into the next', () => {
     const log = new SightingLog();
     log.note(5, Evidence.edns, true, 0, 0);
     log.drain(0);
@@ -73,7 +73,7 @@ describe('suspicion gate', () => {
     expect(gate.suspect(0, Suspicion.upstreamAsks, 1080)).toBe(true);
   });
 
-  it('does not let a weak suspicion keep a strong one back', () => {
+  it('does not let a weak suspicion hold back a strong one', () => {
     const gate = new SuspicionGate();
     expect(gate.suspect(3, Suspicion.askedAgain, 1000)).toBe(true);
     expect(gate.suspect(3, Suspicion.unanswered, 1001)).toBe(true);
@@ -81,7 +81,7 @@ describe('suspicion gate', () => {
     expect(gate.suspect(3, Suspicion.upstreamAsks, 1003)).toBe(false);
   });
 
-  it('lets the last route and none in particular through one after the other', () => {
+  it('lets the last route and "no route in particular" through one after the other', () => {
     const gate = new SuspicionGate();
     for (const route of [-1, 0, MAX_ROUTES - 1]) {
       expect([0, 0, 49, 50].map((nowMs) => gate.suspect(route, Suspicion.upstreamAsks, nowMs))).toEqual([
@@ -106,7 +106,7 @@ describe('repetition detector', () => {
     expect(observe(new RepetitionDetector(), REPETITION_LIMIT + 1, 1)).toBe(1);
   });
 
-  it('begins to count again after an alarm, and after a second', () => {
+  it('starts counting again after an alarm, and after a second', () => {
     const often = new RepetitionDetector();
     expect(observe(often, REPETITION_LIMIT + 1, 1)).toBe(1);
     // As often again until the next, the alarm's own place counted.
@@ -120,7 +120,7 @@ describe('repetition detector', () => {
     expect(at(12_001)).toBe(true);
   });
 
-  it('does not mind a client that retries, however long', () => {
+  it('ignores a client that retries, however long', () => {
     expect(observe(new RepetitionDetector(), 1000, 100)).toBe(0);
   });
 
@@ -131,7 +131,7 @@ describe('repetition detector', () => {
     expect(alarms).toBe(0);
   });
 
-  it('stays silent for a flood of different questions, as its memory is fixed', () => {
+  it('stays silent in a flood of different questions, with fixed memory', () => {
     const detector = new RepetitionDetector();
     let alarms = 0;
     for (let i = 0; i < 200_000; i++) if (detector.observe(Math.imul(i, 0x2545f491), 7, 10_000)) alarms++;

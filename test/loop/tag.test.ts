@@ -33,13 +33,13 @@ function judge(by: TagReader, tag: Uint8Array, nowMs = 0): TagVerdict {
 }
 
 describe('tag', () => {
-  it('has a code for local use that none of the known ones is', () => {
+  it('has a code for local use that is not in use elsewhere', () => {
     expect(TAG_OPTION).toBeGreaterThanOrEqual(65001);
     expect(TAG_OPTION).toBeLessThanOrEqual(65534);
     expect([65001, 65073, 65074, 65500, 65518]).not.toContain(TAG_OPTION);
   });
 
-  it('is known again by every thread of its process, with its route', () => {
+  it('is recognized by every thread of its process, with its route', () => {
     const material = createKeyMaterial('', 'default');
     const keys = (): KeyRing => new KeyRing(structuredClone(material), 1000);
     const sender = new TagReader(keys(), 1000);
@@ -48,7 +48,7 @@ describe('tag', () => {
     expect(said.routeSlot).toBe(517);
   });
 
-  it('is known whatever its hop count became on the way', () => {
+  it('is recognized whatever its hop count became on the way', () => {
     const own = reader(createKeyMaterial('', 'default'));
     const tag = tagOf(own, 3);
     tag[1] = 5;
@@ -56,14 +56,14 @@ describe('tag', () => {
     expect(said.hops).toBe(5);
   });
 
-  it('says the hops it is given, up to 255', () => {
+  it('carries the hop count it is given, up to 255', () => {
     const own = reader(createKeyMaterial('', 'default'));
     expect(tagOf(own, 3, 4)[1]).toBe(4);
     expect(tagOf(own, 3, 400)[1]).toBe(255);
     expect(tagOf(own, 3)[1]).toBe(0);
   });
 
-  it('of a replica in the same ring is of the ring, of another ring a hop', () => {
+  it('of the same ring is from a replica, of another ring a hop', () => {
     const a = reader(createKeyMaterial('key', 'edge'));
     const b = reader(createKeyMaterial('key', 'edge'));
     const inner = reader(createKeyMaterial('key', 'inner'));
@@ -79,14 +79,14 @@ describe('tag', () => {
     expect(judge(alone, tagOf(reader(createKeyMaterial('', 'edge')), 1))).toBe(TagVerdict.foreign);
   });
 
-  it('of nothing but zeros is not ours, though the memory of tags begins with zeros', () => {
+  it('of zeros only is not ours, although the memory of tags starts as zeros', () => {
     const inFirstHour = reader(createKeyMaterial('key', 'edge'), EPOCH_MS / 2);
     const empty = new Uint8Array(TAG_LENGTH);
     empty[0] = 1;
     expect(judge(inFirstHour, empty)).toBe(TagVerdict.foreign);
   });
 
-  it('with any bit changed save the hops is neither ours nor of the ring', () => {
+  it('with any bit but the hops changed is neither ours nor of the ring', () => {
     const material = createKeyMaterial('key', 'edge');
     const own = reader(material);
     const replica = reader(createKeyMaterial('key', 'edge'));
@@ -106,7 +106,7 @@ describe('tag', () => {
     );
   });
 
-  it('of any other length, or another version, is none', () => {
+  it('of another length or version is no tag', () => {
     const own = reader(createKeyMaterial('', 'edge'));
     const tag = tagOf(own, 1);
     expect(judge(own, tag.slice(0, TAG_LENGTH - 1))).toBe(TagVerdict.none);
@@ -129,7 +129,7 @@ describe('tag', () => {
     }
   });
 
-  it('is known in the epochs next to its own, and not beyond', () => {
+  it('is recognized in the epochs next to its own, and not beyond', () => {
     const material = createKeyMaterial('key', 'edge');
     const replica = createKeyMaterial('key', 'edge');
     const tag = tagOf(reader(material), 9);
@@ -145,7 +145,7 @@ describe('tag', () => {
     }
   });
 
-  it('has no blind moment at the change of epochs', () => {
+  it('is recognized at every moment around the change of epochs', () => {
     const material = createKeyMaterial('', 'edge');
     const keys = new KeyRing(material, 8 * EPOCH_MS - 5000);
     const own = new TagReader(keys, 0);
@@ -157,7 +157,7 @@ describe('tag', () => {
     }
   });
 
-  it('costs a bounded number of HMACs when others flood it with forged tags', () => {
+  it('costs a bounded number of HMACs in a flood of forged tags', () => {
     const own = reader(createKeyMaterial('key', 'edge'));
     const genuine = tagOf(reader(createKeyMaterial('key', 'edge')), 1);
     expect(judge(own, genuine)).toBe(TagVerdict.ring);
@@ -174,7 +174,7 @@ describe('tag', () => {
     expect(judge(own, late, 10)).toBe(TagVerdict.ring);
   });
 
-  it('of another server costs nothing where no key is shared', () => {
+  it('of another server costs nothing when no key is shared', () => {
     const alone = reader(createKeyMaterial('', 'edge'));
     const tag = tagOf(reader(createKeyMaterial('', 'edge')), 1);
     for (let i = 0; i < 1000; i++) {

@@ -9,13 +9,13 @@ function given(budget: WorkBudget, asked: number, nowMs: number): number {
 }
 
 describe('work budget', () => {
-  it('gives its burst at once, and counts what it refuses', () => {
+  it('grants its burst at once, and counts what it refuses', () => {
     const budget = new WorkBudget(100, 5, 1000);
     expect(given(budget, 8, 1000)).toBe(5);
     expect(budget.refused).toBe(3);
   });
 
-  it('fills again at its rate, whatever is asked between', () => {
+  it('refills at its rate, whatever is requested in between', () => {
     const budget = new WorkBudget(100, 5, 0);
     given(budget, 5, 0);
     expect(budget.take(9)).toBe(false);
@@ -24,12 +24,12 @@ describe('work budget', () => {
     expect(given(budget, 5, 40)).toBe(3);
   });
 
-  it('saves up no more than its burst', () => {
+  it('saves no more than its burst', () => {
     const budget = new WorkBudget(1000, 5, 0);
     expect(given(budget, 20, 3_600_000)).toBe(5);
   });
 
-  it('gives a flood its rate and no more', () => {
+  it('grants a flood its rate and no more', () => {
     const budget = new WorkBudget(200, 10, 0);
     let units = 0;
     for (let nowMs = 0; nowMs < 10_000; nowMs++) units += given(budget, 3, nowMs);

@@ -135,7 +135,7 @@ describe('a reply to a flight', () => {
   });
 });
 
-it('tells a client that lost its slot so', () => {
+it('tells a client that it lost its slot', () => {
   const flight = flightFor([client], from(client, 'www.example', { udpSize: 1232 }));
   const waiter = flight.waiters!;
   flight.removeWaiter(waiter);

@@ -22,13 +22,13 @@ function judge(gate: ClientGate, address: string, nowMs = 0, port = 4000, stream
 }
 
 describe('client-gate', () => {
-  it('serves everybody without lists', () => {
+  it('serves all clients when there are no lists', () => {
     const gate = new ClientGate([], [], 0, new ClientRates(createClientRates()));
     expect(judge(gate, '203.0.113.9')).toBeNull();
     expect(judge(gate, '2001:db8::1')).toBeNull();
   });
 
-  it('serves the networks allowed, to the bit, and no others', () => {
+  it('serves exactly the allowed networks, to the bit', () => {
     const gate = new ClientGate(
       networks('10.32.0.0/11', '192.0.2.7', 'fd00:1:2::/47', '::1'),
       [],
@@ -48,7 +48,7 @@ describe('client-gate', () => {
       expect(judge(gate, address), address).toBe(Drop.not_allowed);
   });
 
-  it('does not take one family for the other', () => {
+  it('does not confuse IPv4 and IPv6 networks', () => {
     // 10.0.0.0/8 as the first bytes of an IPv6 address, and the other way round.
     const v4 = new ClientGate(networks('10.0.0.0/8'), [], 0, new ClientRates(createClientRates()));
     expect(judge(v4, 'a00:1::')).toBe(Drop.not_allowed);
@@ -59,7 +59,7 @@ describe('client-gate', () => {
     expect(judge(all, '2001:db8::1')).toBe(Drop.not_allowed);
   });
 
-  it('knows an IPv4 client of a socket for both families by its IPv4 address', () => {
+  it('recognizes an IPv4 client of a dual-stack socket by its IPv4 address', () => {
     const gate = new ClientGate(
       networks('10.0.0.0/8'),
       networks('10.1.0.0/16'),
@@ -92,7 +92,7 @@ describe('client-gate', () => {
     expect(judge(gate, '10.1.0.1')).toBe(Drop.not_allowed);
   });
 
-  it('drops the bits beyond the prefix of a network that is written with them', () => {
+  it('ignores host bits in a network', () => {
     const gate = new ClientGate(
       [networkWords(Uint8Array.of(10, 9, 8, 7), 8)],
       [],
@@ -110,7 +110,7 @@ describe('client-gate', () => {
       return ok;
     };
 
-    it('takes a burst of a second’s worth, from whatever ports, and then its share of each second', () => {
+    it('allows a burst of one second, then the rate, whatever the source port', () => {
       const gate = new ClientGate([], [], 50, new ClientRates(createClientRates()));
       const burst = served(gate, '192.0.2.1', 1000, 10_000);
       expect(burst).toBeGreaterThanOrEqual(50);
@@ -125,13 +125,13 @@ describe('client-gate', () => {
       expect(judge(gate, '192.0.2.1', 10_000)).toBe(Drop.rate_limited);
     });
 
-    it('does not let one client spend another’s allowance', () => {
+    it('keeps the allowances of clients apart', () => {
       const gate = new ClientGate([], [], 50, new ClientRates(createClientRates()));
       served(gate, '192.0.2.1', 1000, 10_000);
       expect(served(gate, '192.0.2.2', 10, 10_000)).toBe(10);
     });
 
-    it('gives streams an allowance of their own: forged datagrams do not use it up', () => {
+    it('gives TCP its own allowance, which forged datagrams cannot use up', () => {
       const gate = new ClientGate([], [], 50, new ClientRates(createClientRates()));
       served(gate, '192.0.2.1', 1000, 10_000);
       expect(judge(gate, '192.0.2.1', 10_000)).toBe(Drop.rate_limited);
@@ -142,7 +142,7 @@ describe('client-gate', () => {
       expect(ok).toBeLessThanOrEqual(51);
     });
 
-    it('holds a whole IPv6 /64 to one rate', () => {
+    it('applies one rate to a whole IPv6 /64', () => {
       const gate = new ClientGate([], [], 50, new ClientRates(createClientRates()));
       let ok = 0;
       for (let i = 0; i < 1000; i++) if (judge(gate, `2001:db8::${i}`, 10_000) === null) ok++;
@@ -150,7 +150,7 @@ describe('client-gate', () => {
       expect(judge(gate, '2001:db8:0:1::1', 10_000)).toBeNull();
     });
 
-    it('goes on serving when more clients come than it can follow', () => {
+    it('keeps serving when there are more clients than it can track', () => {
       const gate = new ClientGate([], [], 50, new ClientRates(createClientRates()));
       for (let i = 0; i < 60_000; i++) judge(gate, `10.${i >> 16}.${(i >> 8) & 255}.${i & 255}`, 10_000);
       expect(served(gate, '192.0.2.1', 10, 20_000)).toBe(10);

@@ -16,20 +16,20 @@ describe('client-hash', () => {
     expect(hash('192.0.2.1', 7)).not.toBe(hash('192.0.2.1', 8));
   });
 
-  it('takes a whole IPv6 /64 for one client, and the next for another', () => {
+  it('counts an IPv6 /64 as one client, and the next /64 as another', () => {
     expect(hash('2001:db8::1', 7)).toBe(hash('2001:db8::ffff:ffff:ffff:ffff', 7));
     expect(hash('2001:db8::1', 7)).not.toBe(hash('2001:db8:0:1::1', 7));
     expect(hash('2001:db8::1', 7)).not.toBe(hash('2001:db9::1', 7));
   });
 
-  it('tells IPv4 clients of a dual-stack socket apart, and knows them as on any other', () => {
+  it('recognizes IPv4 clients of a dual-stack socket as on any other socket', () => {
     expect(hash('::ffff:192.0.2.1', 7)).not.toBe(hash('::ffff:192.0.2.2', 7));
     expect(hash('::ffff:192.0.2.1', 7)).toBe(hash('192.0.2.1', 7));
     // Others in ::/64 are one client, as in any /64.
     expect(hash('::1', 7)).toBe(hash('::fffe:192.0.2.1', 7));
   });
 
-  it('never takes two IPv4 addresses for one', () => {
+  it('gives two IPv4 addresses different hashes', () => {
     const hashes = new Set<number>();
     for (let i = 0; i < 65_536; i++) hashes.add(hash(`10.0.${i >> 8}.${i & 255}`, 12_345));
     expect(hashes.size).toBe(65_536);

@@ -13,7 +13,7 @@ describe('answer limit', () => {
     expect(testQuery('example', { udpSize }).query.sizeLimit).toBe(limit);
   });
 
-  it('over a stream is what a length of two bytes can say, whatever OPT says', () => {
+  it('over a stream is 65,535 bytes, whatever OPT says', () => {
     const { query } = testQuery('example', { udpSize: 512 });
     query.replyTo = STREAM;
     expect(query.sizeLimit).toBe(65_535);

@@ -8,7 +8,7 @@ const INTERVAL_MS = 20;
 
 const client = (address: string) => queryFrom(parsePeer(address, 4000)!, 0, DATAGRAMS);
 
-it('holds a client to one rate, whichever worker its queries come to', () => {
+it('applies one rate to a client across all workers', () => {
   const buffer = createClientRates();
   const workers = [new ClientRates(buffer), new ClientRates(buffer), new ClientRates(buffer)];
   let served = 0;
@@ -27,7 +27,7 @@ it('keeps clients apart', () => {
   expect(new ClientRates(buffer).spend(client('192.0.2.2'), INTERVAL_MS, 10_000)).toBe(true);
 });
 
-it('has a seed of its own for each process', () => {
+it('uses a different seed in each process', () => {
   const seeds = new Set(Array.from({ length: 20 }, () => new Int32Array(createClientRates())[0]));
   expect(seeds.size).toBeGreaterThan(15);
 });

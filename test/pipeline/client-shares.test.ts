@@ -21,13 +21,13 @@ function sharesOf(...clients: number[]): { shares: ClientShares<Waiter>; waiters
 }
 
 describe('client-shares', () => {
-  it('give a newcomer the oldest place of who holds most', () => {
+  it('give a new client the oldest slot of the client that holds the most', () => {
     const { shares, waiters } = sharesOf(2, 1, 2, 3, 1, 1);
     expect(shares.findSurplus(9)).toBe(waiters[1]);
     expect(shares.findSurplus(3)).toBe(waiters[1]);
   });
 
-  it('give nothing to one who would then hold more than the other is left', () => {
+  it('give nothing if the new client would then hold more than the other keeps', () => {
     const { shares, waiters } = sharesOf(1, 1, 1, 2, 2, 3);
     expect(shares.findSurplus(1)).toBeNull();
     expect(shares.findSurplus(2)).toBeNull();
@@ -36,7 +36,7 @@ describe('client-shares', () => {
     expect(sharesOf(1, 2, 3).shares.findSurplus(4)).toBeNull();
   });
 
-  it('know who holds most when that was somebody else before', () => {
+  it('know the client that holds the most after it changes', () => {
     const { shares, waiters } = sharesOf(1, 1, 1, 2, 2);
     shares.remove(waiters[0]!);
     shares.remove(waiters[2]!);
@@ -45,7 +45,7 @@ describe('client-shares', () => {
     expect(shares.findSurplus(9)).toBeNull();
   });
 
-  it('tell every two clients apart, however their hashes are alike', () => {
+  it('keep clients apart when their hashes collide', () => {
     for (let bit = 0; bit < 32; bit++) {
       const { shares, waiters } = sharesOf(7, 7, 7);
       expect(shares.findSurplus(7)).toBeNull();
@@ -53,7 +53,7 @@ describe('client-shares', () => {
     }
   });
 
-  it('agree with a list of all who wait, through many comings and goings', () => {
+  it('agree with a plain list through many random changes', () => {
     const shares = new ClientShares<Waiter>();
     const all: Waiter[] = [];
     const free: Waiter[] = [];

@@ -16,7 +16,7 @@ function fixture(maxInFlight: number) {
 }
 
 describe('coalescer', () => {
-  it('lets a thousand datagrams wait for one flight; one more comes by TCP, and may', () => {
+  it('lets a thousand datagrams wait for one flight; the next client may come by TCP', () => {
     const { upstream, f } = fixture(2000);
     const { bytes } = testQuery('popular.example');
     for (let i = 0; i < 1000; i++) f.ask(bytes);
@@ -33,7 +33,7 @@ describe('coalescer', () => {
     expect([f.client.answers.length, stream.answers.length, upstream.sent.length]).toEqual([1001, 1, 1]);
   });
 
-  it('has eight signed queries in flight for one question, however they are signed', () => {
+  it('allows eight signed queries in flight for one question', () => {
     const { upstream, f } = fixture(100);
     for (let i = 0; i < 9; i++) f.ask(signed('loop.example', 40 + i));
     expect(upstream.sent).toHaveLength(8);
@@ -43,7 +43,7 @@ describe('coalescer', () => {
     expect([upstream.sent.length, f.pipeline.waiting]).toEqual([8, 9]);
   });
 
-  it('refreshes a popular answer with nobody waiting, once', () => {
+  it('refreshes a popular answer once, with no client waiting', () => {
     const { upstream, f } = fixture(100);
     const { bytes } = testQuery('popular.example');
     f.ask(bytes);

@@ -14,7 +14,7 @@ const REFUSED = 5;
 /** QNAME of a message, to its letters. */
 const nameOf = (message: Uint8Array) => readAnswer(Buffer.from(message)).name;
 
-describe('upstreams that take no more messages', () => {
+describe('when the upstreams take no more messages', () => {
   const FLOODER = '192.0.2.101';
   const OTHER = '192.0.2.102';
 
@@ -29,7 +29,7 @@ describe('upstreams that take no more messages', () => {
     return { f, flooder, other };
   };
 
-  it('lose a query of the client that asks most, for one that asks less', () => {
+  it('the client that asks most loses a query to one that asks less', () => {
     const upstream = new FakeUpstream(1);
     const { f, flooder, other } = crowd([upstream], 5);
     expect(upstream.waiting.size).toBe(6);
@@ -42,7 +42,7 @@ describe('upstreams that take no more messages', () => {
     expect(f.zones.root.load.flights).toBe(4);
   });
 
-  it('lose none while another upstream takes the question', () => {
+  it('no query is lost while another upstream takes the question', () => {
     const [first, second] = [new FakeUpstream(1), new FakeUpstream(2)];
     const { flooder, other } = crowd([first, second], 5);
     first.fail(FailureReason.overload);
@@ -51,7 +51,7 @@ describe('upstreams that take no more messages', () => {
     expect(other.rcodes).toEqual([NOERROR]);
   });
 
-  it('lose one although many queries wait for each question', () => {
+  it('a query is lost even when many clients wait for each question', () => {
     const upstream = new FakeUpstream(1);
     const { flooder, other } = crowd([upstream], 3, 4);
     upstream.fail(FailureReason.overload);
@@ -60,7 +60,7 @@ describe('upstreams that take no more messages', () => {
     expect(other.rcodes).toEqual([NOERROR]);
   });
 
-  it('fail the question of the client that asks most, and of one that finds no room the eighth time', () => {
+  it('the question of the client that asks most fails, and so does one that finds no room eight times', () => {
     const upstream = new FakeUpstream(1);
     const { f, flooder, other } = crowd([upstream], 20);
     for (let i = 0; i < 8; i++) upstream.fail(FailureReason.overload);
@@ -71,7 +71,7 @@ describe('upstreams that take no more messages', () => {
     expect([f.pipeline.waiting, upstream.waiting.size]).toEqual([12, 12]);
   });
 
-  it('are tried again once, and no client loses anything more when they are then out of use', () => {
+  it('they are tried again once, and no client loses more when they are then out of use', () => {
     const upstream = new FakeUpstream(1);
     const { f, flooder, other } = crowd([upstream], 10);
     upstream.fail(FailureReason.overload);
@@ -82,7 +82,7 @@ describe('upstreams that take no more messages', () => {
     expect(flooder.rcodes).toEqual([REFUSED, ...new Array(9).fill(SERVFAIL)]);
   });
 
-  it('are left for one whose way there turned out to loop, as for others', () => {
+  it('a question whose route turned out to loop gets room as others do', () => {
     const [first, second] = [new FakeUpstream(1), new FakeUpstream(2)];
     const { f, flooder } = crowd([first, second], 30);
     const others = Array.from({ length: 8 }, () => new FakeClient());
@@ -98,7 +98,7 @@ describe('upstreams that take no more messages', () => {
     for (const client of others) expect(client.rcodes).toEqual([NOERROR]);
   });
 
-  it('are not filled with questions that nobody waits for any more', () => {
+  it('questions that no client waits for take no room', () => {
     const upstream = new FakeUpstream(1);
     const f = new PipelineFixture({ maxInFlight: 3000, zones: [['.', [upstream]]] });
     for (let i = 0; i < 3000; i++) f.ask(testQuery(`n${i}.example`).bytes);
@@ -178,7 +178,7 @@ describe('a client that takes all slots', () => {
     expect([c.f.pipeline.waiting, c.f.pipeline.flights.inUse, flights, waiters]).toEqual([0, 0, 0, 0]);
   });
 
-  it('keeps what the others leave: all share alike, and a client with its share is refused', () => {
+  it('keeps what others leave: all get equal shares, and a client with its share is refused', () => {
     const c = crowd();
     for (const name of names(10)) c.ask(name, FLOODER);
     for (const name of names(5, 'o')) c.ask(name, OTHER);
@@ -197,7 +197,7 @@ describe('a client that takes all slots', () => {
     expect(c.inFlight()).toEqual(inFlight);
   });
 
-  it('is one, whatever ports and addresses of its IPv6 /64 it asks from', () => {
+  it('counts as one, whatever ports and addresses of its IPv6 /64 it uses', () => {
     const c = crowd();
     for (const [i, name] of names(10).entries()) c.ask(name, `2001:db8::${i}`);
     c.ask('same.example', '2001:db8::abcd:1');
@@ -207,7 +207,7 @@ describe('a client that takes all slots', () => {
     expect(c.client('2001:db8::0').rcodes).toEqual([REFUSED]);
   });
 
-  it('does not take the answer from others that wait for the same', () => {
+  it('does not cost others their answer to the same question', () => {
     const c = crowd();
     c.ask('n0.example', FLOODER);
     c.ask('n0.example', THIRD);
@@ -224,7 +224,7 @@ describe('a client that takes all slots', () => {
     expect(c.f.zones.root.load.waiters).toBe(0);
   });
 
-  it('leaves its question in flight for a client that asks the same', () => {
+  it('leaves its question in flight for others that ask the same', () => {
     const c = crowd();
     for (const name of names(10)) c.ask(name, FLOODER);
     c.ask('n0.example', OTHER);
@@ -235,7 +235,7 @@ describe('a client that takes all slots', () => {
     expect(c.client(FLOODER).rcodes).toHaveLength(10);
   });
 
-  it('with a signed query among them is answered for that one, too', () => {
+  it('is answered for its signed query too', () => {
     const c = crowd();
     const tsig = record(Uint8Array.of(0), 250, 0, new Uint8Array(40), 255);
     const signed = bytesOf(header(0x0100, 1, 0, 0, 1), question('signed.example'), tsig);
@@ -246,7 +246,7 @@ describe('a client that takes all slots', () => {
     expect(c.inFlight()).toHaveLength(10);
   });
 
-  it('loses nothing to a client that a slot alone would not help', () => {
+  it('loses no slot to a client that a slot would not help', () => {
     const c = crowd();
     // Eight flights that nobody waits for: their clients were given stale answers.
     for (const name of names(8, 'idle')) {
@@ -265,7 +265,7 @@ describe('a client that takes all slots', () => {
     expect(c.client(OTHER).rcodes).toEqual([REFUSED]);
   });
 
-  it('of one zone gives them up within it; what other zones have is not touched', () => {
+  it('gives up slots of its own zone only', () => {
     const [root, local] = [new FakeUpstream(1), new FakeUpstream(2)];
     const f = new PipelineFixture({
       maxInFlight: 40,

@@ -39,7 +39,7 @@ describe('a flight', () => {
     expect(f.pipeline.flights.inUse).toBe(0);
   });
 
-  it('answers at the deadline if no upstream does, waits for a late reply, then is free', () => {
+  it('answers at the deadline if no upstream does, waits for a late reply, then is freed', () => {
     const f = new PipelineFixture();
     f.ask(testQuery('silent.example').bytes);
     f.pass(1790);
@@ -53,7 +53,7 @@ describe('a flight', () => {
     expect(f.wheel.armed).toBe(0);
   });
 
-  it('goes out without OPT the second time over UDP, where silence may mean that, and never over a stream', () => {
+  it('is repeated without OPT after silence over UDP, never over a stream', () => {
     const hasOpt = (upstream: FakeUpstream) => upstream.sent.map(({ bytes }) => bytes[11]! > 0);
     for (const transport of ['udp', 'tcp'] as const) {
       const upstream = new FakeUpstream(1, transport);
@@ -66,7 +66,7 @@ describe('a flight', () => {
     }
   });
 
-  it('keeps an answer that is late, and one that has to be fetched over TCP first', () => {
+  it('stores a late answer, even one that must be fetched over TCP first', () => {
     const upstream = new FakeUpstream(1);
     const f = new PipelineFixture({ zones: [['.', [upstream]]] });
     const { bytes } = testQuery('late.example');
@@ -107,7 +107,7 @@ describe('a flight', () => {
     expect(f.pipeline.flights.inUse).toBe(0);
   });
 
-  it('is no failure of the name if no server could be asked because there was no room here', () => {
+  it('stores no failure if there was no room to ask any server', () => {
     const upstream = new FakeUpstream(1);
     const f = new PipelineFixture({ zones: [['.', [upstream]]] });
     const { bytes } = testQuery('crowded.example');
@@ -119,7 +119,7 @@ describe('a flight', () => {
     expect(f.state.isUp(1)).toBe(true);
   });
 
-  it('that ends with its thread says nothing about the server', () => {
+  it('that ends with its thread does not count against the server', () => {
     const upstream = new FakeUpstream(1);
     const f = new PipelineFixture({ zones: [['.', [upstream]]] });
     for (const name of ['a.example', 'b.example', 'c.example']) f.ask(testQuery(name).bytes);
@@ -131,7 +131,7 @@ describe('a flight', () => {
     expect(f.pipeline.flights.inUse).toBe(0);
   });
 
-  it('is joined by the same question from clients of another case, each answered in its own', () => {
+  it('is joined by the same question in another letter case, and each client gets its own spelling', () => {
     const upstream = new FakeUpstream(1);
     const f = new PipelineFixture({ zones: [['.', [upstream]]] });
     f.ask(testQuery('join.example').bytes);
@@ -180,7 +180,7 @@ describe('a flight', () => {
     expect(upstream.sent.map(({ bytes }) => tagsIn(bytes).length)).toEqual([1, 0]);
   });
 
-  it('that fails with tags of others in it is asked again without them, for all who wait', () => {
+  it('that fails with forwarded tags is sent again without them, for all waiting clients', () => {
     const { upstream, f } = secondHop();
     f.ask(fromHopBefore('hops.example'));
     f.ask(testQuery('hops.example').bytes);
@@ -191,7 +191,7 @@ describe('a flight', () => {
     expect(f.client.rcodes).toEqual([0, 0]);
   });
 
-  it('that fails so over a stream is asked again without them, TC or not', () => {
+  it('that fails with forwarded tags over a stream is sent again without them, TC or not', () => {
     const { upstream, f } = secondHop('tcp');
     f.ask(fromHopBefore('hops.example'));
     upstream.reply((message) => {
@@ -203,7 +203,7 @@ describe('a flight', () => {
     expect(f.client.rcodes).toEqual([NOERROR]);
   });
 
-  it('that fails without them too is remembered, as the failure is the name’s', () => {
+  it('that fails without forwarded tags too is stored as a failure of the name', () => {
     const { upstream, f } = secondHop();
     f.ask(fromHopBefore('hops.example'));
     for (let i = 0; i < 3; i++) upstream.refuse(2);
@@ -212,7 +212,7 @@ describe('a flight', () => {
     expect(upstream.sent).toHaveLength(3);
   });
 
-  it('whose upstream answers in our own words that it loops is not remembered', () => {
+  it('whose upstream reports a loop in our own words is not stored', () => {
     const { upstream, f } = secondHop();
     f.ask(testQuery('www.example').bytes);
     upstream.reply((message) => {
@@ -227,7 +227,7 @@ describe('a flight', () => {
     expect(upstream.sent).toHaveLength(2);
   });
 
-  it('asks in messages of few lengths, whatever the name, where the tag goes along', () => {
+  it('sends tagged messages in few lengths, whatever the name', () => {
     for (let letters = 1; letters < 40; letters++) {
       const upstream = new FakeUpstream(1);
       const f = new PipelineFixture({ zones: [['.', [upstream]]] });
@@ -240,7 +240,7 @@ describe('a flight', () => {
     }
   });
 
-  it('is joined and left by its route after routing was built again with the same servers', () => {
+  it('can be joined, and leaves a looping route, after routing was rebuilt with the same servers', () => {
     const [first, second] = [new FakeUpstream(1), new FakeUpstream(2)];
     const f = new PipelineFixture({ zones: [['.', [first, second]]] });
     f.ask(testQuery('moved.example').bytes);
@@ -259,7 +259,7 @@ describe('a flight', () => {
 describe('one dead zone', () => {
   const dead = new FakeUpstream(2);
 
-  it('does not take the slots of another, neither of flights nor of waiting clients', () => {
+  it('takes no slots from another, neither of flights nor of waiting clients', () => {
     const alive = new FakeUpstream(1);
     const f = new PipelineFixture({
       maxInFlight: 40,
@@ -287,13 +287,13 @@ describe('one dead zone', () => {
     ]);
   });
 
-  it('uses all there is while it is the only zone', () => {
+  it('uses all slots while it is the only zone', () => {
     const f = new PipelineFixture({ maxInFlight: 10 });
     for (let i = 0; i < 12; i++) f.ask(testQuery(`n${i}.example`).bytes);
     expect(f.client.rcodes).toEqual([REFUSED, REFUSED]);
   });
 
-  it('that waits for late answers only makes room for new questions', () => {
+  it('makes room for new questions while it only waits for late answers', () => {
     const f = new PipelineFixture({ maxInFlight: 10 });
     for (let i = 0; i < 10; i++) f.ask(testQuery(`n${i}.example`).bytes);
     f.pass(1810);

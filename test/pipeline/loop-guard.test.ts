@@ -22,7 +22,7 @@ function servfailWith(message: Uint8Array, code: number, text: string): Uint8Arr
 }
 
 describe('a query that we sent', () => {
-  it('is answered at once, and the flight it is the echo of is told why it failed', () => {
+  it('is answered at once, and the flight that sent it fails with the loop as its reason', () => {
     const upstream = new FakeUpstream(1);
     const f = new PipelineFixture({ zones: [['.', [upstream]]] });
     f.ask(testQuery('www.example', { udpSize: 1232 }).bytes);
@@ -40,7 +40,7 @@ describe('a query that we sent', () => {
 });
 
 describe('SERVFAIL by a route that was just found to loop', () => {
-  it('is the loop’s, as another worker was told of it, and is not remembered for the name', () => {
+  it('counts as the loop that another worker found, and is not stored for the name', () => {
     const upstream = new FakeUpstream(1);
     const f = new PipelineFixture({ zones: [['.', [upstream]]] });
     f.ask(testQuery('www.example', { udpSize: 1232 }).bytes);
@@ -55,7 +55,7 @@ describe('SERVFAIL by a route that was just found to loop', () => {
 });
 
 describe("another replica's probe", () => {
-  it('is answered with the proof that it came to its ring', () => {
+  it('is answered with proof that it reached its ring', () => {
     const f = new PipelineFixture({ keys: createKeyMaterial('shared secret', 'default') });
     const replica = new KeyRing(createKeyMaterial('shared secret', 'default'), 0);
     const name = makeProbeName(replica, 3, textToName('.'), 77, 0)!;
@@ -77,14 +77,14 @@ describe('a probe is sent', () => {
   };
   const ask = (f: PipelineFixture, from: string) => f.ask(testQuery('www.example').bytes, undefined, from);
 
-  it('when an upstream asks what it is being asked', () => {
+  it('when an upstream asks us what we are asking it', () => {
     const { f } = fixture();
     ask(f, '127.0.0.1');
     ask(f, '192.0.2.1');
     expect(f.suspected).toEqual([1]);
   });
 
-  it('but not when an upstream asks what another is being asked, or a client asks again', () => {
+  it('but not when an upstream asks what we ask another one, or a client asks again', () => {
     const { f } = fixture();
     ask(f, '127.0.0.1');
     ask(f, '192.0.2.2');
@@ -92,7 +92,7 @@ describe('a probe is sent', () => {
     expect(f.suspected).toEqual([]);
   });
 
-  it('when one client asks for one thing without end, once a second', () => {
+  it('once a second when one client repeats a question without end', () => {
     const { f } = fixture();
     for (let i = 0; i <= REPETITION_LIMIT; i++) ask(f, '127.0.0.1');
     expect(f.suspected).toEqual([]);
@@ -100,7 +100,7 @@ describe('a probe is sent', () => {
     expect(f.suspected).toEqual([1]);
   });
 
-  it('when a question comes again while it is under way, whatever its flags: if there is one to spare', () => {
+  it('when a question comes again while it is in flight, whatever its flags, if the budget allows it', () => {
     const again = [
       testQuery('www.example'),
       testQuery('www.example', { flags: 0x0110 }),
@@ -115,7 +115,7 @@ describe('a probe is sent', () => {
     }
   });
 
-  it('and in any case when its upstream has not answered anybody a moment later', () => {
+  it('and in any case when its upstream has answered nobody a moment later', () => {
     const { f } = fixture();
     ask(f, '127.0.0.1');
     ask(f, '198.51.100.7');
@@ -123,7 +123,7 @@ describe('a probe is sent', () => {
     expect(f.suspected).toEqual([1]);
   });
 
-  it('but not when it was answered meanwhile, or was never the same question', () => {
+  it('but not when it was answered meanwhile, or was another question', () => {
     const { upstreams, f } = fixture();
     ask(f, '127.0.0.1');
     upstreams[0].reply();
@@ -135,7 +135,7 @@ describe('a probe is sent', () => {
     expect(f.suspected).toEqual([]);
   });
 
-  it('when a question is under way by another worker', () => {
+  it('when another worker has the question in flight', () => {
     const { f } = fixture();
     const other = new PipelineFixture({ zones: [['.', [new FakeUpstream(1)]]], sharesWith: f });
     ask(f, '127.0.0.1');
@@ -145,7 +145,7 @@ describe('a probe is sent', () => {
     expect(other.suspected).toEqual([1]);
   });
 
-  it('not for a flight’s own second attempt', () => {
+  it('but not for the second attempt of a flight', () => {
     const { f } = fixture();
     ask(f, '127.0.0.1');
     f.pass(1500);
@@ -153,14 +153,14 @@ describe('a probe is sent', () => {
     expect(f.suspected).toEqual([]);
   });
 
-  it('when an upstream answers in our words that the query came back', () => {
+  it('when an upstream reports a loop in our own words', () => {
     const { upstreams, f } = fixture();
     ask(f, '127.0.0.1');
     upstreams[0].reply((message) => servfailWith(message, 14, 'forwarding loop: 10.0.0.2:53 (.)'));
     expect(f.suspected).toEqual([1]);
   });
 
-  it('but not for another reason or other words', () => {
+  it('but not when it gives another reason or uses other words', () => {
     const { upstreams, f } = fixture();
     ask(f, '127.0.0.1');
     upstreams[0].reply((message) => servfailWith(message, 14, 'starting'));

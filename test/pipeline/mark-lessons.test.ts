@@ -97,7 +97,7 @@ describe('a server that does not take a mark', () => {
     expect(f.client.rcodes).toEqual([NOERROR, NOERROR, NOERROR]);
   });
 
-  it('is not looked for once it has answered with it: NXDOMAIN and SERVFAIL are answers then', () => {
+  it('is not checked again once it has accepted the mark: NXDOMAIN and SERVFAIL are then answers', () => {
     const { upstream, f } = start();
     ask(f, upstream, 'www.example.com', (server) => server.reply());
     for (const rcode of [NXDOMAIN, NOERROR, SERVFAIL, REFUSED]) {
@@ -105,7 +105,7 @@ describe('a server that does not take a mark', () => {
     }
   });
 
-  it('is looked for in a domain of its own, whatever it said of others', () => {
+  it('is checked for each domain, whatever it answered for others', () => {
     const { upstream, f } = start();
     ask(f, upstream, 'www.example.net', (server) => server.reply());
     const behave = dislikes(LETTERS, NXDOMAIN);
@@ -114,14 +114,14 @@ describe('a server that does not take a mark', () => {
     expect(ask(f, upstream, 'mail.example.net', (server) => server.reply())).toEqual([ALL_MARKS]);
   });
 
-  it('is believed when it says the same without', () => {
+  it('is believed when it gives the same answer without the mark', () => {
     const { upstream, f } = start();
     ask(f, upstream, 'missing.example.com', (server) => server.refuse(NXDOMAIN));
     expect(f.client.rcodes).toEqual([NXDOMAIN]);
     expect(f.stumbles).toEqual([]);
   });
 
-  it('gives a reason (EDE): nothing is left off, least of all the tag when it says that we loop', () => {
+  it('keeps getting all marks when it gives a reason (EDE), above all the tag when it reports a loop', () => {
     const { upstream, f } = start();
     const [message] = ask(f, upstream, 'loops.example.com', (server) =>
       server.reply((reply) => {
@@ -135,7 +135,7 @@ describe('a server that does not take a mark', () => {
   });
 });
 
-it('a flood of names that do not exist is not doubled', () => {
+it('a flood of nonexistent names is not doubled by checks', () => {
   const { upstream, f } = start();
   for (let i = 0; i < 500; i++) ask(f, upstream, `n${i}.example.com`, (server) => server.refuse(NXDOMAIN));
   expect(upstream.sent.length).toBeLessThanOrEqual(500 + 30);
@@ -162,7 +162,7 @@ it.each([
   expect(other.rcodes).toEqual([NOERROR]);
 });
 
-it('a case lost over TCP counts for the domain: whoever owns it may have lost it', () => {
+it('a letter case lost over TCP counts for the domain alone: its owner may have lost it', () => {
   const { upstream, f } = start();
   f.ask(testQuery('www.attacker.example').bytes);
   const { query } = upstream.last();
@@ -225,7 +225,7 @@ describe('a server that is silent', () => {
     }
   });
 
-  it('once, when it took all marks before, has lost a datagram: the next one carries all', () => {
+  it('once, after it accepted all marks, gets all marks again: a datagram was lost', () => {
     const { upstream, f } = start();
     ask(f, upstream, 'www.example.com', (server) => server.reply());
     f.ask(testQuery('lost.example.com').bytes);
@@ -236,7 +236,7 @@ describe('a server that is silent', () => {
     ]);
   });
 
-  it('is asked over TCP with all marks at last, so that a loop is known by them', () => {
+  it('is asked over TCP with all marks in the end, so that a loop is recognized', () => {
     const { upstream, f } = start();
     f.ask(testQuery('silent.example').bytes);
     f.pass(1200);
@@ -246,7 +246,7 @@ describe('a server that is silent', () => {
   });
 });
 
-it('what the main thread has learned of a server holds for all names, and its replies need not repeat the case', () => {
+it('what the main thread learned about a server holds for all names, and its replies need not match the case', () => {
   const { upstream, f } = start();
   f.state.learn(1, LETTERS | OPTIONS, f.clock.nowMs);
   f.ask(testQuery('WWW.Example.com').bytes);

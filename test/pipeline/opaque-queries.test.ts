@@ -70,7 +70,7 @@ describe('an opaque query', () => {
     expect(given!.slice(12)).toEqual(query.slice(12, 29));
   });
 
-  it('that comes round again is not sent out again, and has its zone probed', () => {
+  it('that comes back is not sent again, and its zone is probed', () => {
     const { upstream, f } = fixture();
     f.ask(signed('loop.example'));
     for (let id = 0; id < 50; id++) f.ask(signed('loop.example', 40, 7, id));
@@ -81,7 +81,7 @@ describe('an opaque query', () => {
     expect(f.pipeline.waiting).toBe(0);
   });
 
-  it('changed by each box on its way round is sent a bounded number of times', () => {
+  it('that each hop of a loop changes is sent a bounded number of times', () => {
     const { upstream, f } = fixture();
     for (let mac = 0; mac < 60; mac++) f.ask(signed('changed.example', 40, mac));
     expect(upstream.sent.length).toBeLessThanOrEqual(8);
@@ -91,7 +91,7 @@ describe('an opaque query', () => {
     expect(f.pipeline.flights.inUse).toBe(0);
   });
 
-  it('is refused where those in flight have a great many bytes, until they have ended', () => {
+  it('is refused while those in flight use up the memory for them', () => {
     const upstream = new FakeUpstream(1);
     const f = new PipelineFixture({ zones: [['.', [upstream]]], maxInFlight: 1000 });
     const client = new FakeClient(true);

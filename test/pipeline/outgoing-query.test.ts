@@ -31,14 +31,14 @@ function send(
 const LONG = 'a-name-with-many-letters-in-it.example';
 
 describe('the case of QNAME', () => {
-  it('is drawn, and must come back', () => {
+  it('is random, and the reply must match it', () => {
     const { name, matchCase } = send(LONG);
     expect(name).not.toBe(LONG);
     expect(name.toLowerCase()).toBe(LONG);
     expect(matchCase).toBe(true);
   });
 
-  it("is the client's where the pattern is switched off", () => {
+  it("is the client's when the pattern is switched off", () => {
     const mixed = 'A-Name.Example';
     expect(send(mixed, { marks: { tag: 'auto', case: false } }).name).toBe(mixed);
   });

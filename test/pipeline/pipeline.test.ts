@@ -39,7 +39,7 @@ describe('configure', () => {
     expect([f.client.answers[3]![7], upstream.sent.length]).toEqual([1, 3]);
   });
 
-  it('limits how many datagrams of one client wait from then on', () => {
+  it('limits the waiting datagrams of one client from then on', () => {
     const { f } = fixture();
     f.configure({ perClientWaiting: 1 });
     f.ask(testQuery('a.example').bytes);
@@ -52,7 +52,7 @@ describe('configure', () => {
     expect(f.pipeline.waiting).toBe(2);
   });
 
-  it('changes how long a question is pursued', () => {
+  it('changes the deadline of a question', () => {
     const { f } = fixture();
     f.configure({ times: { deadlineMs: 500, staleAfterMs: 400 } });
     f.ask(testQuery('a.example').bytes);

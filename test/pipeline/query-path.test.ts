@@ -32,7 +32,7 @@ describe('a client that is not allowed', () => {
     expect(f.client.rcodes).toEqual([REFUSED]);
   });
 
-  it('gets silence for what is no query at all, where others get an error', () => {
+  it('gets no answer to a malformed query, where others get an error', () => {
     const f = denying();
     expect(f.ask(notify(), f.client, '192.0.2.7')).toBe(false);
     expect(f.client.rcodes).toEqual([]);
@@ -41,8 +41,8 @@ describe('a client that is not allowed', () => {
   });
 });
 
-describe('a question that very many wait for', () => {
-  it('takes no more datagrams, sends their clients to TCP, and takes those', () => {
+describe('a question that very many clients wait for', () => {
+  it('sends further UDP clients to TCP, and serves them there', () => {
     const upstream = new FakeUpstream(1);
     const f = new PipelineFixture({ maxInFlight: 5000, zones: [['.', [upstream]]] });
     const { bytes } = testQuery('popular.example');

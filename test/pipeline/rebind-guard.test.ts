@@ -23,7 +23,7 @@ function blocks(
 }
 
 describe('RebindGuard', () => {
-  it('withholds a private address of a public name, and no public one', () => {
+  it('blocks a private address of a public name, and no public one', () => {
     expect(blocks('www.example')).toBe(true);
     expect(blocks('www.example', { address: PUBLIC })).toBe(false);
   });

@@ -96,7 +96,7 @@ it('asks again over a stream after TC, the same upstream', () => {
   expect(f.client.rcodes).toEqual([NOERROR]);
 });
 
-it('withholds a private address with rebinding protection on', () => {
+it('blocks a private address with rebinding protection on', () => {
   f.configure({ rebindExceptions: [] });
   ask();
   // 0.0.0.0: this host.

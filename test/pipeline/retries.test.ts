@@ -51,7 +51,7 @@ describe('the last round', () => {
     expect(f.client.rcodes).toEqual([SERVFAIL]);
   });
 
-  it('comes at once when the server answers others: the way loses datagrams', () => {
+  it('comes at once when the server answers others: datagrams get lost', () => {
     const { upstream, f } = start();
     f.ask(testQuery('lost.example').bytes);
     const lost = new Set(upstream.waiting);
@@ -64,7 +64,7 @@ describe('the last round', () => {
     expect(f.client.rcodes).toEqual([NOERROR, NOERROR]);
   });
 
-  it('falls back to a datagram where there is no TCP, once, and the server is not down for that', () => {
+  it('falls back to UDP once when there is no TCP, and does not mark the server down', () => {
     const { upstream, f } = start();
     f.ask(testQuery('no-tcp.example').bytes);
     f.pass(1200);
@@ -88,7 +88,7 @@ it('nothing more is sent when TCP fails after the deadline: nobody waits', () =>
 });
 
 describe('a question over a stream', () => {
-  it('leaves three times at most, lost connections included (RFC 9520 §3.1)', () => {
+  it('is sent three times at most, lost connections included (RFC 9520 §3.1)', () => {
     const upstream = new FakeUpstream(1, 'tcp');
     const f = new PipelineFixture({ zones: [['.', [upstream]]] });
     for (const name of ['first.example', 'second.example']) {
@@ -100,7 +100,7 @@ describe('a question over a stream', () => {
     expect(upstream.sent).toHaveLength(2);
   });
 
-  it('leaves the last message to an upstream that was not asked', () => {
+  it('keeps the last message for an upstream that was not asked', () => {
     const upstreams = [new FakeUpstream(1, 'tcp'), new FakeUpstream(2, 'tcp')] as const;
     const f = new PipelineFixture({ zones: [['.', upstreams]] });
     f.ask(testQuery('closes.example').bytes);
@@ -111,7 +111,7 @@ describe('a question over a stream', () => {
     expect(f.client.rcodes).toEqual([NOERROR]);
   });
 
-  it('leaves four times with the datagram that was answered TC, then nothing more', () => {
+  it('is sent four times at most, the datagram that was answered with TC included', () => {
     const { upstream, f } = start();
     f.ask(testQuery('breaks.example').bytes);
     upstream.reply(truncated);
@@ -122,7 +122,7 @@ describe('a question over a stream', () => {
     expect(isTruncated(f.client.answers[0]!)).toBe(true);
   });
 
-  it('counts no message where no connection could be made', () => {
+  it('counts no message when no connection could be made', () => {
     const { upstream, f } = start();
     f.ask(testQuery('no-tcp.example').bytes);
     const flight = attemptOf(upstream).flight!;
@@ -191,7 +191,7 @@ describe('messages about one question', () => {
     expect(sent + repeated).toBeLessThanOrEqual(4);
   });
 
-  it('are three when nothing that comes can be read', () => {
+  it('are three when no reply can be parsed', () => {
     const upstream = new FakeUpstream(1);
     const f = new PipelineFixture({ zones: [['.', [upstream]]] });
     f.ask(testQuery('garbled.example').bytes);
@@ -279,7 +279,7 @@ describe('a question that was missed', () => {
     expect(upstream.sent).toHaveLength(3);
   });
 
-  it('goes on over datagrams where TCP was refused, however suspicious they are', () => {
+  it('continues over UDP when TCP was refused, however suspicious the replies are', () => {
     const { upstream, f } = start();
     f.ask(testQuery('missed.example').bytes);
     const { query } = upstream.last();
@@ -296,7 +296,7 @@ describe('a question that was missed', () => {
   });
 });
 
-it('TCP that is refused after TC does not take a server of datagrams out of use', () => {
+it('a UDP server that refuses TCP after TC stays in use', () => {
   const { upstream, f } = start();
   for (let i = 0; i < 3; i++) f.ask(testQuery(`long${i}.example`).bytes);
   for (const { query, bytes } of [...upstream.sent]) {

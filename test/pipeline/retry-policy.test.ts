@@ -558,7 +558,7 @@ describe('a message whose connection is lost', () => {
   });
 });
 
-it('every situation has a step, no message is sent without the budget, none to nobody', () => {
+it('every situation has a step; no message is sent over budget or to no upstream', () => {
   const step = new Step();
   const s = new Situation();
   const flags = [

@@ -28,7 +28,7 @@ describe('a question', () => {
   it.each([
     FailureReason.closed,
     FailureReason.protocol,
-  ])('that a standing connection failed under (%d) says nothing of the server', (reason) => {
+  ])('that fails on an open connection (%d) does not count against the server', (reason) => {
     const { first, f } = start(1, 'tcp');
     for (let i = 0; i < 20; i++) {
       ask(f);
@@ -42,7 +42,7 @@ describe('a question', () => {
     expect(f.client.rcodes.at(-1)).toBe(NOERROR);
   });
 
-  it('that met with silence says nothing of the server, and steers nobody elsewhere', () => {
+  it('that meets silence does not count against the server, and steers no other client away', () => {
     const { first, upstreams, f } = start(2);
     for (let i = 0; i < 20; i++) ask(f);
     f.pass(2000);
@@ -57,7 +57,7 @@ describe('a question', () => {
   it.each([
     FailureReason.unreachable,
     FailureReason.tls,
-  ])('that found nobody (%d) makes the server suspect: another is asked first, until it answers', (reason) => {
+  ])('that cannot connect (%d) makes the server suspect: another is asked first, until it answers', (reason) => {
     const { upstreams, f } = start(2, 'tcp');
     const [first, second] = upstreams as [FakeUpstream, FakeUpstream];
     ask(f);
@@ -73,7 +73,7 @@ describe('a question', () => {
     expect(f.client.rcodes).toEqual([NOERROR, NOERROR, NOERROR]);
   });
 
-  it('that is passed on verbatim never counts, whatever becomes of it', () => {
+  it('that is passed on verbatim never counts against the server', () => {
     const { first, f } = start(1, 'tcp');
     const tsig = record(Uint8Array.of(0), 250, 0, new Uint8Array(40), 255);
     const signed = bytesOf(header(0x0100, 1, 0, 0, 1), question('signed.example'), tsig);
@@ -93,7 +93,7 @@ describe('when all upstreams are down', () => {
     for (const slot of slots) f.state.setState(slot, UpstreamState.down);
   };
 
-  it('a question tries all the same, and its answer brings the server back for all', () => {
+  it('a question is sent all the same, and its answer brings the server back for all', () => {
     const { first, f } = start();
     downAll(f, 1);
     ask(f);
@@ -119,7 +119,7 @@ describe('when all upstreams are down', () => {
     for (const upstream of upstreams) expect(upstream.sent.length).toBeGreaterThan(0);
   });
 
-  it('few questions are under way; the others have their answer at once; places are given back', () => {
+  it('few questions are sent at a time; the others are answered at once; slots are freed again', () => {
     const { first, f } = start();
     downAll(f, 1);
     for (let i = 0; i < 500; i++) ask(f);
@@ -134,7 +134,7 @@ describe('when all upstreams are down', () => {
     expect(first.sent.length).toBe(before + 32);
   });
 
-  it('that one failed is not remembered against the name for long', () => {
+  it('a failure is not stored for the name for long', () => {
     const { first, f } = start();
     downAll(f, 1);
     for (let i = 0; i < 5; i++) {
@@ -154,7 +154,7 @@ describe('when all upstreams are down', () => {
     expect(first.sent.length).toBe(tried + 1);
   });
 
-  it('one that an outage outlived is not remembered for long either', () => {
+  it('a failure that an outage outlived is not stored for long either', () => {
     const { first, f } = start();
     // It was known to answer, and goes away under way: the first retry finds it suspect.
     ask(f, 'before.example');
@@ -174,7 +174,7 @@ describe('when all upstreams are down', () => {
     expect(first.sent.length).toBe(before + 1);
   });
 
-  it('does not try one that loops', () => {
+  it('an upstream that loops is not asked', () => {
     const { upstreams, f } = start(2);
     downAll(f, 1, 2);
     f.state.setQuarantined(1, true);
@@ -184,7 +184,7 @@ describe('when all upstreams are down', () => {
     expect(upstreams[1]!.sent.length).toBeGreaterThan(0);
   });
 
-  it('stale data is given at once, and fetched again meanwhile', () => {
+  it('stale data is served at once, and refreshed meanwhile', () => {
     const { first, f } = start();
     ask(f, 'stale.example');
     good(first);

@@ -24,7 +24,7 @@ function take(pool: WaiterPool, qname: string, port = 4000) {
 }
 
 describe('waiter pool', () => {
-  it('takes down ID, flags, spelling, OPT, size and the way back', () => {
+  it('copies ID, flags, spelling, OPT, size and the way back', () => {
     const waiter = take(new WaiterPool(1), 'HoSt.Example')!;
     expect(waiter).toMatchObject({ id: 0x1234, flags: 0x0100, hasOpt: true, dnssecOk: false });
     expect(waiter).toMatchObject({
@@ -41,7 +41,7 @@ describe('waiter pool', () => {
     expect(formatPeer(waiter.peers, waiter.peerOffset)).toBe('192.0.2.1:4000');
   });
 
-  it('has no more than its limit, and gives out again what came back', () => {
+  it('has no more waiters than its limit, and uses released ones again', () => {
     const pool = new WaiterPool(2);
     const [first, second] = [take(pool, 'a.example')!, take(pool, 'b.example')!];
     expect(pool.inUse).toBe(2);
@@ -55,7 +55,7 @@ describe('waiter pool', () => {
     expect(second.replyTo).toBe(DATAGRAMS);
   });
 
-  it('lets go of the client when it is released', () => {
+  it('keeps nothing of the client after release', () => {
     const pool = new WaiterPool(1);
     const waiter = take(pool, 'a.example')!;
     pool.release(waiter);
@@ -76,7 +76,7 @@ describe('the limit of one client', () => {
   const mayWait = (pool: WaiterPool, clientHash: number, stream: boolean) =>
     pool.mayWait(query(clientHash, stream));
 
-  it('counts its datagrams that wait, not its streams, nor those of others', () => {
+  it('counts its waiting datagrams, not its streams, and not those of others', () => {
     const pool = new WaiterPool(10);
     pool.perClientLimit = 2;
     const [first] = [takeFor(pool, 5, false), takeFor(pool, 5, true), takeFor(pool, 6, false)];
@@ -89,7 +89,7 @@ describe('the limit of one client', () => {
     expect(mayWait(pool, 5, false)).toBe(true);
   });
 
-  it('counts on while it is off, so that it holds at once when it is set', () => {
+  it('is counted while it is off, so that it holds at once when it is set', () => {
     const pool = new WaiterPool(10);
     takeFor(pool, -7, false);
     expect(mayWait(pool, -7, false)).toBe(true);

@@ -50,7 +50,7 @@ describe('zone table', () => {
     expect(findSuffix(new ZoneTable([zone('.')]), 'www.example.com')).toBe('.');
   });
 
-  it('knows every route by its slot, with the text for what comes back by it', () => {
+  it('finds every route by its slot, with the EDE text for a loop by it', () => {
     const routed = new ZoneTable([zone('.', [4, 9]), zone('local', [7])]);
     expect([...routed.routes.keys()].sort()).toEqual([4, 7, 9]);
     const route = routed.routes.get(9)!;
@@ -59,7 +59,7 @@ describe('zone table', () => {
     expect(new TextDecoder().decode(route.loopEde.text!)).toBe('forwarding loop: 192.0.2.1:53 (.)');
   });
 
-  it('says that a loop is why nothing is usable, only when all is quarantined', () => {
+  it('blames a loop only when every route is quarantined', () => {
     const state = new SharedUpstreamState();
     const looping = zone('local', [3, 5], state);
     const text = () => new TextDecoder().decode(looping.unusableText());

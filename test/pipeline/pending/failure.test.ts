@@ -14,34 +14,34 @@ beforeEach(() => {
 });
 
 describe('a failure', () => {
-  it('is nobody’s while nothing has failed, or there was no room here', () => {
+  it('is not the upstreams’ while nothing has failed, or there was no room here', () => {
     expect(failure.isUpstreams).toBe(false);
     failure.noteTransport(true);
     expect([failure.isUpstreams, failure.lacksRoom]).toEqual([false, true]);
     expect([failure.rcode, failure.ede.code]).toEqual([Rcode.SERVFAIL, EdeCode.noReachableAuthority]);
   });
 
-  it('is silence, and in an outage stays one of an outage', () => {
+  it('after silence in an outage stays one of an outage', () => {
     failure.noteSilence(true);
     failure.noteSilence(false);
     expect([failure.sawSilence, failure.sawOutage, failure.isUpstreams]).toEqual([true, true, true]);
     expect(failure.ede.code).toBe(EdeCode.noReachableAuthority);
   });
 
-  it('is a missing connection rather than silence, whichever came first', () => {
+  it('tells of a missing connection rather than of silence, whichever came first', () => {
     failure.noteTransport(false);
     failure.noteSilence(false);
     expect([failure.cause, failure.ede.code]).toEqual([FailureCause.noConnection, EdeCode.networkError]);
   });
 
-  it('is the loop rather than a missing connection, and then not the name’s', () => {
+  it('tells of a loop rather than of a missing connection, and is then not stored for the name', () => {
     failure.noteLoop(LOOP);
     failure.noteTransport(false);
     expect(failure.ede).toEqual({ code: EdeCode.notReady, text: LOOP });
     expect(failure.isUpstreams).toBe(false);
   });
 
-  it('is the last error of an upstream rather than anything else, with the reason it gave', () => {
+  it('tells the last error of an upstream rather than anything else, with its EDE', () => {
     failure.noteRcode(Rcode.REFUSED, NO_EDE);
     expect([failure.rcode, failure.ede.code]).toEqual([Rcode.REFUSED, EdeCode.noReachableAuthority]);
     failure.noteRcode(Rcode.SERVFAIL, SIGNATURE_EXPIRED);
@@ -52,12 +52,12 @@ describe('a failure', () => {
     expect(failure.isUpstreams).toBe(false);
   });
 
-  it('gives no reason for an RCODE that says it all', () => {
+  it('has no EDE for an RCODE that says it all', () => {
     failure.noteRcode(Rcode.NOTIMP, NO_EDE);
     expect(failure.ede).toBe(NO_EDE);
   });
 
-  it('is forgotten when the flight begins again', () => {
+  it('is reset when the flight begins again', () => {
     failure.noteSilence(true);
     failure.noteLoop(LOOP);
     failure.noteRcode(Rcode.REFUSED, SIGNATURE_EXPIRED);

@@ -71,7 +71,7 @@ describe('flight-table', () => {
     expect(table.find(same.query, zone('example.com'))).toBeNull();
   });
 
-  it('tells questions apart whose hashes are the same', () => {
+  it('keeps questions with the same hash apart', () => {
     const table = new FlightTable();
     const root = zone();
     const queries = ['a.example', 'b.example', 'c.example'].map((name) => testQuery(name));
@@ -89,7 +89,7 @@ describe('flight-table', () => {
     expect(found()).toEqual([null, null, null]);
   });
 
-  it('removes once, and harmlessly what it does not hold', () => {
+  it('removes a flight once, and ignores one that it does not hold', () => {
     const table = new FlightTable();
     const root = zone();
     const query = testQuery('www.example.com');
@@ -102,7 +102,7 @@ describe('flight-table', () => {
     expect(table.find(query.query, root)).toBeNull();
   });
 
-  it('finds the opaque flight with the same bytes but for the ID, and counts those of one question', () => {
+  it('finds an opaque flight by all its bytes but the ID, and counts those of one question', () => {
     const table = new FlightTable();
     const root = zone();
     const flights = [7, 8].map((mac) => flightFor(signedQuery('www.example.com', mac), root));
@@ -120,7 +120,7 @@ describe('flight-table', () => {
     expect(table.find(testQuery('www.example.org').query, root)).toBeNull();
   });
 
-  it('finds a flight that was begun before routing was built again with the same servers', () => {
+  it('finds a flight from before routing was rebuilt with the same servers', () => {
     const table = new FlightTable();
     const query = testQuery('www.example.com');
     const flight = flightFor(query, zone('.', 7));

@@ -54,7 +54,7 @@ describe('a flight’s waiters', () => {
     }
   });
 
-  it('are taken all at once, and count no more', () => {
+  it('can all be taken at once, and no longer count', () => {
     const waiters = [new Waiter(), new Waiter(), new Waiter()];
     const flight = flightWith(waiters);
     const { load } = flight.zone!;
