@@ -53,7 +53,7 @@ export function openBatchSocket(options: DatagramSocketOptions, handler: Datagra
   const addon = nativeAddon();
   if (addon === null) throw socketError('ENOTSUP', 'open', options.address, options.port);
   threadState ??= attachThread(addon);
-  const details = new Int32Array(new ArrayBuffer((PEER_WORDS + 1) * 4));
+  const details = new Int32Array(new ArrayBuffer((PEER_WORDS + 2) * 4));
   const id = addon.open(
     options.address,
     options.port,
@@ -76,6 +76,7 @@ export class BatchSocket implements DatagramSocket {
   readonly localAddress: string;
   readonly localPort: number;
   readonly receiveBufferBytes: number;
+  readonly fd: number;
   readonly handler: DatagramHandler;
   readonly #thread: ThreadState;
   readonly #id: number;
@@ -89,6 +90,7 @@ export class BatchSocket implements DatagramSocket {
     this.localAddress = formatPeerAddress(details, 0);
     this.localPort = peerPort(details, 0);
     this.receiveBufferBytes = details[PEER_WORDS]!;
+    this.fd = details[PEER_WORDS + 1]!;
   }
 
   reserve(): Uint8Array {

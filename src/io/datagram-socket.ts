@@ -117,6 +117,8 @@ export interface DatagramSocket {
   readonly localPort: number;
   /** SO_RCVBUF that the kernel granted, bytes. */
   readonly receiveBufferBytes: number;
+  /** Other threads may open the same socket by it, until this one closes it; −1: not known. */
+  readonly fd: number;
 
   /**
    * Memory for the next datagram to send (SEND_SLOT_BYTES long, overwritten later: fill it, then

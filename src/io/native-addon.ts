@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { findRootFolder } from '../base/root-folder.ts';
 
 /** As ABI in native/module.c: an addon built from different sources is not used. */
-const ABI = 6;
+const ABI = 7;
 
 /**
  * The functions of the addon; native/module.c says what each does. Failures are negative errno

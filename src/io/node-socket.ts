@@ -103,6 +103,7 @@ export class NodeSocket implements DatagramSocket {
   readonly localAddress: string;
   readonly localPort: number;
   readonly receiveBufferBytes: number;
+  readonly fd = -1;
   readonly #socket: Socket;
   readonly #handler: DatagramHandler;
   readonly #connected: boolean;

@@ -1,5 +1,7 @@
-// Loaded into unloop before its own program (node --require): on SIGUSR2 the first worker does what TEST_WORKER_FAULT says, as it
-// would by a defect in it: throw, hang or memory.
+// Loaded into unloop before its own program (node --require): on SIGUSR2 the first worker says
+// "fault" on stderr and does what TEST_WORKER_FAULT says, as it would by a defect in it (throw, hang
+// or memory), or on a machine that stops it for a while (pause).
+const { writeSync } = require('node:fs');
 const { BroadcastChannel, isMainThread, threadId } = require('node:worker_threads');
 
 const channel = new BroadcastChannel('fault-in-a-worker');
@@ -11,6 +13,9 @@ const faults = {
   },
   hang() {
     for (;;);
+  },
+  pause() {
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 3000);
   },
   memory() {
     // A leak, not a hang: the event loop turns all the while. 8 MB at a time, at most 50 MB a second.
@@ -26,6 +31,10 @@ if (isMainThread) {
 } else {
   channel.onmessage = () => {
     // The lowest number: workers that come later have higher ones.
-    if (threadId === 1) setImmediate(faults[process.env.TEST_WORKER_FAULT]);
+    if (threadId !== 1) return;
+    setImmediate(() => {
+      writeSync(2, 'fault\n');
+      faults[process.env.TEST_WORKER_FAULT]();
+    });
   };
 }

@@ -14,7 +14,7 @@
 
 // Raised with every change that native-addon.ts must know of: an addon of another number is not
 // used.
-#define ABI 6
+#define ABI 7
 #define COUNTERS 6
 
 // ─── Opening and closing ──────────────────────────────────────────────────────────────────────────────────────────
@@ -165,12 +165,12 @@ static napi_value attach(napi_env env, napi_callback_info info) {
 }
 
 // open(address, port, sharing, receiveBufferBytes, connectAddress, connectPort, fd, details) → id
-// or -errno. details (Int32Array) receives the local end as a peer record, then the receive buffer
-// that was granted.
+// or -errno. details (Int32Array) receives the local end as a peer record, the receive buffer that
+// was granted, and the descriptor.
 static napi_value open_udp(napi_env env, napi_callback_info info) {
   napi_value arguments[8];
   Thread *thread = enter(env, info, 8, arguments);
-  int32_t *details = to_memory(env, arguments[7], (PEER_WORDS + 1) * 4);
+  int32_t *details = to_memory(env, arguments[7], (PEER_WORDS + 2) * 4);
   if (!thread->attached || details == NULL) return to_number(env, -EINVAL);
   Options options = {0};
   options.sharing = (Sharing)to_int(env, arguments[2]);
@@ -184,6 +184,7 @@ static napi_value open_udp(napi_env env, napi_callback_info info) {
   int fd = make_udp(&options, &local, &details[PEER_WORDS]);
   if (fd < 0) return to_number(env, fd);
   write_ends(details, &local);
+  details[PEER_WORDS + 1] = fd;
   return to_number(env, watch(thread, fd, options.connected, options.inherited >= 0));
 }
 

@@ -238,6 +238,7 @@ export class ControlPlane implements ServerFacts {
     this.#clock.refresh();
     this.watch.look();
     this.states.look();
+    this.supervisor.look(this.#clock.nowMs);
     this.#limiter.tick();
   }
 

@@ -9,6 +9,7 @@ import type { RoutingSpec } from '../worker/routing-spec.ts';
 import type { BoundAddress, FromWorker, WorkerOrder, WorkerStart } from '../worker/worker-channel.ts';
 import { dismissSpares, prepareWorkers, WorkerHandle, WorkerHangs } from '../worker/worker-handle.ts';
 import { logUndealt } from './dealing.ts';
+import { StandIns } from './stand-ins.ts';
 
 /** Pause before a dead worker is replaced: the first at once, then doubling. */
 const FIRST_PAUSE_MS = 50;
@@ -17,6 +18,11 @@ const LONGEST_PAUSE_MS = 5000;
 const STABLE_MS = 60_000;
 /** What one worker may take to start, or to retire, before the next one has its turn. */
 const TURN_MS = 1000;
+/**
+ * How often the program that deals by name is attached again: another process on the port may have
+ * attached its own, and left.
+ */
+const DEAL_AGAIN_MS = 5000;
 
 /** What all workers are given alike. */
 export type CommonStart = Omit<WorkerStart, 'counterBlock' | 'heartbeat' | 'listen'>;
@@ -29,6 +35,7 @@ interface Generation {
   listen: readonly BoundAddress[];
   /** By index; null: dead, to be replaced. */
   readonly handles: (WorkerHandle | null)[];
+  readonly standIns: StandIns;
   /** Counter blocks by index; they outlive their workers, so the numbers never go back. */
   readonly blocks: SharedArrayBuffer[];
   /** For each worker that is starting: routes to leave that it has not been told of. */
@@ -38,8 +45,11 @@ interface Generation {
    * group of every address: the kernel deals names to places in that order.
    */
   turn: Promise<unknown>;
-  /** Why the kernel did not take the program that deals queries by name; '': it did. */
-  undealt: string;
+  /**
+   * Why the kernel did not take the program that deals queries by name, the system's code; '': it
+   * did, from some worker, which is enough; null: no worker has tried yet.
+   */
+  undealt: string | null;
   /** It is about to exit: dead workers are not replaced. */
   leaving: boolean;
 }
@@ -52,6 +62,7 @@ export class Supervisor {
   #next: Generation | null = null;
   /** Queries of the workers that are gone for good, by index. */
   readonly #pastQueries: number[] = [];
+  #dealAgainMs = 0;
   readonly #totals: CounterTotals;
   readonly #log: Log;
   readonly #onReport: (message: FromWorker) => void;
@@ -72,6 +83,15 @@ export class Supervisor {
   get dealtByName(): number {
     const { common, undealt } = this.#current;
     return common.deal !== null && undealt === '' ? this.running : 0;
+  }
+
+  /** Undoes what another process on the port may have done to the dealing. */
+  look(nowMs: number): void {
+    const { common, handles } = this.#current;
+    // New workers have attached theirs, which is to stay.
+    if (common.deal === null || this.#next !== null || nowMs < this.#dealAgainMs) return;
+    this.#dealAgainMs = nowMs + DEAL_AGAIN_MS;
+    void handles.find((handle) => handle !== null && !handle.isSilent)?.order({ type: 'deal' });
   }
 
   /** Queries that workers of each index have received. */
@@ -99,17 +119,18 @@ export class Supervisor {
     prepareWorkers(workers);
     try {
       // The first settles the ports that were left to the kernel.
-      generation.listen = await this.#startWorker(generation, 0, FIRST_PAUSE_MS);
+      generation.listen = await this.#startInTurn(generation, 0, FIRST_PAUSE_MS);
+      // In turn with those that replace one that has died meanwhile.
       for (let index = 1; index < workers; index++)
-        await this.#startWorker(generation, index, FIRST_PAUSE_MS);
+        await this.#startInTurn(generation, index, FIRST_PAUSE_MS);
     } finally {
       dismissSpares();
     }
-    if (generation.undealt !== '') logUndealt(this.#log, generation.undealt);
+    if (generation.undealt) logUndealt(this.#log, generation.undealt);
   }
 
   /** Starts a worker when those before it have started, or have had the time for it. */
-  #startInTurn(generation: Generation, index: number, pauseMs: number): Promise<unknown> {
+  #startInTurn(generation: Generation, index: number, pauseMs: number): Promise<readonly BoundAddress[]> {
     const started = generation.turn.then(() => this.#startWorker(generation, index, pauseMs));
     generation.turn = Promise.race([started.catch(() => {}), sleep(TURN_MS, undefined, { ref: false })]);
     return started;
@@ -129,6 +150,8 @@ export class Supervisor {
       { ...given, counterBlock, listen: generation.listen },
       {
         onReport: this.#onReport,
+        onSilence: (isSilent) =>
+          isSilent ? generation.standIns.silent(index) : generation.standIns.back(index),
         onDeath: (error) => this.#onDeath(generation, index, error, performance.now() - startedMs, pauseMs),
       },
     ).finally(() => generation.starting.delete(missed));
@@ -137,7 +160,8 @@ export class Supervisor {
       return bound;
     }
     generation.handles[index] = handle;
-    generation.undealt = undealt;
+    generation.standIns.back(index);
+    if (generation.undealt !== '') generation.undealt = undealt ?? generation.undealt;
     // What changed while it was starting was told to the others only.
     const { config, routing } = generation.common;
     if (config !== given.config) void handle.order({ type: 'config', config });
@@ -164,6 +188,7 @@ export class Supervisor {
   ): void {
     generation.handles[index] = null;
     if (generation.leaving) return;
+    generation.standIns.ended(index);
     this.restarts++;
     this.#log.error(
       { worker: index, ...describeDeath(error), err: error ?? undefined, livedMs: Math.round(livedMs) },
@@ -284,14 +309,16 @@ function describeDeath(error: Error | null): { reason: string; remedy: string } 
 }
 
 function createGeneration(common: CommonStart, listen: readonly BoundAddress[]): Generation {
+  const handles: Generation['handles'] = [];
   return {
     common,
     listen,
-    handles: [],
+    handles,
+    standIns: new StandIns(handles),
     blocks: [],
     starting: new Set(),
     turn: Promise.resolve(),
-    undealt: '',
+    undealt: null,
     leaving: false,
   };
 }

@@ -23,6 +23,8 @@ export class UdpListener implements DatagramHandler, ReplySink {
   readonly #clock: Clock;
   readonly #counters: Counters;
   #socket: DatagramSocket | null = null;
+  /** By worker: its socket on this address, read too. What comes there is answered from ours. */
+  readonly #alsoRead = new Map<number, DatagramSocket>();
   /** Counters of the socket as last published. */
   #published = { oversized: 0, sourcePortZero: 0, sendFailures: 0, kernelDrops: 0 };
 
@@ -49,6 +51,11 @@ export class UdpListener implements DatagramHandler, ReplySink {
 
   get port(): number {
     return this.#socket!.localPort;
+  }
+
+  /** Other threads may read the socket by it; −1: they cannot. */
+  get fd(): number {
+    return this.#socket!.fd;
   }
 
   onBatch(batch: ReceiveBatch): void {
@@ -91,6 +98,24 @@ export class UdpListener implements DatagramHandler, ReplySink {
     return this.#socket!.deal(program);
   }
 
+  /** Reads another worker's socket on this address too, what waits in it first. */
+  async readAlso(worker: number, fd: number): Promise<void> {
+    await this.readNoLonger(worker);
+    const own = this.#socket!;
+    const { localAddress: address, localPort: port } = own;
+    const socket = await openDatagramSocket({ address, port, fd }, this);
+    // That worker may have ended meanwhile: then the number may stand for anything.
+    if (socket.localPort === port && socket.localAddress === address) this.#alsoRead.set(worker, socket);
+    else await socket.close();
+  }
+
+  /** Leaves another worker's socket to it. */
+  async readNoLonger(worker: number): Promise<void> {
+    const socket = this.#alsoRead.get(worker);
+    this.#alsoRead.delete(worker);
+    await socket?.close();
+  }
+
   /**
    * Lets no new queries in where another worker or process shares the port; resolves when none
    * waits any more.
@@ -101,6 +126,7 @@ export class UdpListener implements DatagramHandler, ReplySink {
 
   async close(): Promise<void> {
     this.publishCounters();
+    for (const worker of [...this.#alsoRead.keys()]) await this.readNoLonger(worker);
     await this.#socket!.close();
   }
 }

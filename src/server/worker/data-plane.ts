@@ -147,6 +147,9 @@ export class DataPlane {
       case 'deal':
         this.listeners.dealAgain();
         return 0;
+      case 'read-also':
+        await this.listeners.readAlso(message.worker, message.descriptors);
+        return 0;
       case 'retire':
         void this.listeners.retire();
         return 0;

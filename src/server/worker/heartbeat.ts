@@ -10,6 +10,11 @@ export const LOOK_MS = 250;
  * thread waiting, as ending a sound worker costs what it has in flight.
  */
 export const HANG_MS = 5000;
+/**
+ * A worker that was silent for this long may hang: another one reads its sockets too, which does no
+ * harm if it is only slow. Half a second more than it takes between two beats.
+ */
+export const SILENT_MS = 1500;
 
 /** The worker's side. */
 export class Heartbeat {
@@ -38,11 +43,11 @@ export class HeartbeatWatch {
   }
 
   /**
-   * Whether the worker hangs; to be called every LOOK_MS. A look that comes late counts as one that
-   * came in time: when the whole process was stopped (SIGSTOP, a machine asleep, a quota used up),
-   * the worker had no more time than we did.
+   * How long the worker has been silent, ms; to be called every LOOK_MS. A look that comes late
+   * counts as one that came in time: when the whole process was stopped (SIGSTOP, a machine asleep,
+   * a quota used up), the worker had no more time than we did.
    */
-  hangs(nowMs: number): boolean {
+  silentMs(nowMs: number): number {
     const sinceMs = Math.min(nowMs - this.#lastLookMs, LOOK_MS);
     this.#lastLookMs = nowMs;
     const beat = Atomics.load(this.#beats, 0);
@@ -52,6 +57,6 @@ export class HeartbeatWatch {
       this.#lastBeat = beat;
       this.#silentMs = 0;
     }
-    return this.#silentMs >= HANG_MS;
+    return this.#silentMs;
   }
 }

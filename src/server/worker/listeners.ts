@@ -14,8 +14,11 @@ const PORT_ATTEMPTS = 20;
 export class Listeners {
   /** Where it listens, ports settled. */
   readonly bound: BoundAddress[] = [];
-  /** Why queries are not dealt by name on some address, the system's code; '': they are. */
-  undealt = '';
+  /**
+   * Why queries are not dealt by name on some address, the system's code; '': they are; null: not
+   * known, as this worker is the first on some address.
+   */
+  undealt: string | null = null;
   readonly #start: WorkerStart;
   readonly #queries: QueryHandler;
   readonly #clock: Clock;
@@ -52,6 +55,13 @@ export class Listeners {
         }
       }
     }
+    // Whoever claims an address is alone on it yet: the next worker forms the group, and does this.
+    if (!this.#start.listen.some(({ claim }) => claim)) this.dealAgain();
+  }
+
+  /** The UDP sockets' descriptors, as `bound`; −1: none of this worker's own. */
+  get descriptors(): number[] {
+    return this.#udp.map(({ fd }, i) => ((this.#start.listen[i]!.udpFd ?? -1) < 0 ? fd : -1));
   }
 
   /** UDP and TCP on one port, which it resolves with. */
@@ -81,20 +91,24 @@ export class Listeners {
       throw error;
     }
     this.#udp.push(udp);
-    // Whoever claims an address is alone on it yet: the next worker forms the group, and does this.
-    if (!claim) this.#deal(udp);
     return udp.port;
   }
 
-  #deal(listener: UdpListener): void {
+  /** Attaches the program that deals queries by name, in place of any other. */
+  dealAgain(): void {
     const { deal } = this.#start;
-    const failure = deal === null ? '' : listener.deal(deal);
-    if (failure !== '') this.undealt = failure;
+    if (deal === null) return;
+    this.undealt = '';
+    for (const listener of this.#udp) this.undealt = listener.deal(deal) || this.undealt;
   }
 
-  /** Attaches the program that deals queries by name once more. */
-  dealAgain(): void {
-    for (const listener of this.#udp) this.#deal(listener);
+  /** Reads another worker's sockets too; none: leaves them to it. */
+  async readAlso(worker: number, descriptors: readonly number[]): Promise<void> {
+    for (const [i, listener] of this.#udp.entries()) {
+      const fd = descriptors[i] ?? -1;
+      if (fd < 0) await listener.readNoLonger(worker);
+      else await listener.readAlso(worker, fd);
+    }
   }
 
   /**

@@ -52,8 +52,15 @@ export type ToWorker =
   | { readonly type: 'config'; readonly id: number; readonly config: Config }
   | { readonly type: 'flush'; readonly id: number; readonly name: string; readonly zone: string }
   | { readonly type: 'leave-route'; readonly id: number; readonly routeSlot: number }
-  /** Attach the program of WorkerStart.deal again: others had attached theirs. */
+  /** Attach the program of WorkerStart.deal again: others may have attached theirs. */
   | { readonly type: 'deal'; readonly id: number }
+  /** Read the UDP sockets of a worker that does not; none: it does again, or has a successor. */
+  | {
+      readonly type: 'read-also';
+      readonly id: number;
+      readonly worker: number;
+      readonly descriptors: readonly number[];
+    }
   /** Take no new datagrams; what waits is still answered. */
   | { readonly type: 'retire'; readonly id: number }
   /** Answer: you are alive. */
@@ -70,8 +77,10 @@ export type FromWorker =
   | {
       readonly type: 'ready';
       readonly bound: readonly BoundAddress[];
-      /** Why the kernel does not take WorkerStart.deal, the system's code; '': it does. */
-      readonly undealt: string;
+      /** As Listeners'. */
+      readonly undealt: string | null;
+      /** Of its UDP sockets, as `bound`; −1: none of its own. */
+      readonly descriptors: readonly number[];
     }
   | { readonly type: 'cannot-start'; readonly code: string; readonly message: string }
   | { readonly type: 'done'; readonly id: number; readonly result: number }

@@ -6,13 +6,15 @@ import { UnloopError } from '../../base/errors.ts';
 import { nameTooFewOpenFiles } from '../../base/open-files.ts';
 import { listenError } from '../listen/listen-error.ts';
 import { HEAP_LIMIT_MIB } from './heap-limit.ts';
-import { HANG_MS, HeartbeatWatch, LOOK_MS } from './heartbeat.ts';
+import { HANG_MS, HeartbeatWatch, LOOK_MS, SILENT_MS } from './heartbeat.ts';
 import type { BoundAddress, FromWorker, ToWorker, WorkerOrder, WorkerStart } from './worker-channel.ts';
 
 /** What the owner of a worker is told. */
 export interface WorkerEvents {
   /** Sightings of loops. */
   onReport(message: FromWorker): void;
+  /** It has given no sign of life for SILENT_MS, or gives one again. */
+  onSilence(isSilent: boolean): void;
   /** The thread ended without being asked to; `error` is what it died of, when it said so. */
   onDeath(error: Error | null): void;
 }
@@ -22,7 +24,7 @@ export interface Started {
   readonly handle: WorkerHandle;
   readonly bound: readonly BoundAddress[];
   /** As FromWorker's. */
-  readonly undealt: string;
+  readonly undealt: string | null;
 }
 
 /** A worker that has not finished this long after its time hangs. */
@@ -92,6 +94,10 @@ export class WorkerHandle {
   #death: Error | null = null;
   readonly #heartbeat = new HeartbeatWatch(performance.now());
   #watch: NodeJS.Timeout | null = null;
+  /** It may hang. */
+  isSilent = false;
+  /** FromWorker's. */
+  descriptors: readonly number[] = [];
 
   private constructor(thread: Worker) {
     this.#thread = thread;
@@ -109,7 +115,8 @@ export class WorkerHandle {
       thread.on('message', (message: FromWorker) => {
         if (message.type === 'ready') {
           started = true;
-          handle.#watchHeartbeat();
+          handle.#watchHeartbeat(events);
+          handle.descriptors = message.descriptors;
           resolve({ handle, bound: message.bound, undealt: message.undealt });
         } else if (message.type === 'cannot-start') {
           reject(startError(message.code, message.message));
@@ -138,9 +145,15 @@ export class WorkerHandle {
     });
   }
 
-  #watchHeartbeat(): void {
+  #watchHeartbeat(events: WorkerEvents): void {
     this.#watch = setInterval(() => {
-      if (!this.#heartbeat.hangs(performance.now())) return;
+      const silentMs = this.#heartbeat.silentMs(performance.now());
+      const isSilent = silentMs >= SILENT_MS;
+      if (isSilent !== this.isSilent) {
+        this.isSilent = isSilent;
+        events.onSilence(isSilent);
+      }
+      if (silentMs < HANG_MS) return;
       this.#stopWatching();
       this.#death = new WorkerHangs();
       void this.#thread.terminate();

@@ -33,7 +33,8 @@ async function begin(start: WorkerStart): Promise<void> {
       },
     );
   });
-  tell({ type: 'ready', bound: plane.listeners.bound, undealt: plane.listeners.undealt });
+  const { bound, undealt, descriptors } = plane.listeners;
+  tell({ type: 'ready', bound, undealt, descriptors });
 }
 
 port.once('message', (start: WorkerStart) => void begin(start));

@@ -2,7 +2,7 @@
 // are one cache, whatever becomes of them.
 import { networkInterfaces } from 'node:os';
 import { join } from 'node:path';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { whyKernelCannotDeal } from '../../../src/io/deal-by-name.ts';
 import { nativeStatus } from '../../../src/io/open-socket.ts';
 import { portOf } from '../../../src/load/unloop-process.ts';
@@ -121,6 +121,19 @@ async function expectOneHome(
 ): Promise<void> {
   const names = newNames(40);
   await expectAskedOnce(unloop, upstream, names, await askAll(names, 6, clients));
+}
+
+/**
+ * Expects that it comes to that: the kernel learns of a process that has left when its program is
+ * attached again.
+ */
+const reachOneHome = (...scene: Parameters<typeof expectOneHome>) =>
+  vi.waitFor(() => expectOneHome(...scene), { timeout: 30_000, interval: 500 });
+
+/** Queries that each worker has received. */
+async function spread(unloop: UnloopProcess): Promise<number[]> {
+  const { series } = (await unloop.metrics()).families.get('unloop_worker_queries_total')!;
+  return series.map(({ value }) => value);
 }
 
 const dealtAmong = (unloop: UnloopProcess, workers: number) =>
@@ -246,8 +259,34 @@ describe.runIf(canDeal)('names dealt to workers', () => {
     await expectOneHome(first, upstream, clients);
     const second = await startUnloop({ config: { ...config, workers: 3, takeOver: true } });
     expect(await first.stop()).toBe(0);
-    await expectOneHome(second, upstream, clients);
+    await reachOneHome(second, upstream, clients);
     for (const client of clients) client.close();
     expect(await second.stop()).toBe(0);
+  });
+
+  it.each([1, 4])('so does the process before, when one with %i workers follows and dies', {
+    timeout: 120_000,
+  }, async (workers) => {
+    const upstream = await upstreamDoing((query) => answer(query, { ttl: 3600 }));
+    const port = await freePort();
+    const config = { listen: [`127.0.0.1:${port}`], upstreams: [upstream.text], loop: QUIET_LOOP };
+    const first = await startUnloop({ config: { ...config, workers: 3 } });
+    const clients = await openClients(port, 16);
+    await expectOneHome(first, upstream, clients);
+    const second = await startUnloop({ config: { ...config, workers, takeOver: true } });
+    second.signal('SIGKILL');
+    await second.exited;
+    await reachOneHome(first, upstream, clients);
+    await vi.waitFor(
+      async () => {
+        const before = await spread(first);
+        await askAll(newNames(60), 1, clients);
+        const after = await spread(first);
+        expect(after.map((count, worker) => count > before[worker]!)).toEqual([true, true, true]);
+      },
+      { timeout: 30_000, interval: 500 },
+    );
+    for (const client of clients) client.close();
+    expect(await first.stop()).toBe(0);
   });
 });

@@ -9,7 +9,7 @@ function looks(timesMs: readonly number[], beats: boolean): boolean[] {
   const heartbeat = new Heartbeat(watch.buffer);
   return timesMs.map((timeMs) => {
     if (beats) heartbeat.beat();
-    return watch.hangs(timeMs);
+    return watch.silentMs(timeMs) >= HANG_MS;
   });
 }
 
@@ -21,6 +21,14 @@ describe('the watch over a worker', () => {
     expect(looks(every(LOOK_MS, LOOKS), false)).toEqual([...new Array(LOOKS - 1).fill(false), true]);
   });
 
+  it('knows how long it has been silent', () => {
+    const watch = new HeartbeatWatch(0);
+    expect(every(LOOK_MS, 3).map((ms) => watch.silentMs(ms))).toEqual(every(LOOK_MS, 3));
+    new Heartbeat(watch.buffer).beat();
+    expect(watch.silentMs(4 * LOOK_MS)).toBe(0);
+    expect(watch.silentMs(5 * LOOK_MS)).toBe(LOOK_MS);
+  });
+
   it('never does while there is one beat between looks', () => {
     expect(looks(every(LOOK_MS, 10 * LOOKS), true)).not.toContain(true);
   });
@@ -28,12 +36,13 @@ describe('the watch over a worker', () => {
   it('starts again after a beat', () => {
     const watch = new HeartbeatWatch(0);
     const heartbeat = new Heartbeat(watch.buffer);
-    const silentFor = (fromMs: number) => every(LOOK_MS, LOOKS - 1).map((ms) => watch.hangs(fromMs + ms));
+    const silentFor = (fromMs: number) =>
+      every(LOOK_MS, LOOKS - 1).map((ms) => watch.silentMs(fromMs + ms) >= HANG_MS);
     expect(silentFor(0)).not.toContain(true);
     heartbeat.beat();
-    expect(watch.hangs(HANG_MS)).toBe(false);
+    expect(watch.silentMs(HANG_MS) >= HANG_MS).toBe(false);
     expect(silentFor(HANG_MS)).not.toContain(true);
-    expect(watch.hangs(2 * HANG_MS)).toBe(true);
+    expect(watch.silentMs(2 * HANG_MS) >= HANG_MS).toBe(true);
   });
 
   it('takes hours in which the main thread did not run either for one look', () => {
@@ -44,10 +53,10 @@ describe('the watch over a worker', () => {
     const watch = new HeartbeatWatch(0);
     const heartbeat = new Heartbeat(watch.buffer);
     new Int32Array(watch.buffer)[0] = 2 ** 31 - 1;
-    expect(watch.hangs(HANG_MS)).toBe(false);
+    expect(watch.silentMs(HANG_MS) >= HANG_MS).toBe(false);
     heartbeat.beat();
-    expect(watch.hangs(HANG_MS + LOOK_MS)).toBe(false);
-    const later = every(LOOK_MS, LOOKS).map((ms) => watch.hangs(HANG_MS + LOOK_MS + ms));
+    expect(watch.silentMs(HANG_MS + LOOK_MS) >= HANG_MS).toBe(false);
+    const later = every(LOOK_MS, LOOKS).map((ms) => watch.silentMs(HANG_MS + LOOK_MS + ms) >= HANG_MS);
     expect(later).toEqual([...new Array(LOOKS - 1).fill(false), true]);
   });
 });
