@@ -28,7 +28,9 @@ it.each([
   { fault: 'hang', reason: 'hang', says: '5000 ms' },
   // Its own limit, and not V8's.
   { fault: 'memory', reason: 'memory', says: 'more than the 384 MiB it may have' },
-])('$fault: the other worker serves on, and another one takes its place', async (example) => {
+])('$fault: the other worker serves on, and another one takes its place', {
+  timeout: 60_000,
+}, async (example) => {
   const { fault, reason, says } = example;
   const { unloop, clients } = await start(fault);
 
