@@ -83,6 +83,41 @@ export interface FlushScope {
   readonly zone: string | null;
 }
 
+/** Which cache entries to show. */
+export interface EntriesScope extends FlushScope {
+  /** Exactly this name. Null: every name. */
+  readonly name: string | null;
+  /** `AAAA`, `TYPE65`. Null: every type. */
+  readonly type: string | null;
+  readonly limit: number;
+}
+
+/** An answer in the cache, as `GET /cache/entries` shows it. */
+export interface CacheEntryStatus {
+  /** Absolute: `www.example.` */
+  readonly name: string;
+  /** `any` for an NXDOMAIN. */
+  readonly type: string;
+  readonly qclass: string;
+  readonly zone: string;
+  readonly kind: 'positive' | 'negative' | 'failure';
+  readonly rcode: string;
+  /** Seconds for which it is still fresh; negative: expired so long ago, kept as stale data. */
+  readonly ttlSeconds: number;
+  /** ISO 8601, wall clock. */
+  readonly storedAt: string;
+  readonly hits: number;
+  /** The answer as text, where one name was asked for; '' else, and for a failure. */
+  readonly message: string;
+}
+
+export interface CacheEntries {
+  /** By name and type. */
+  readonly entries: readonly CacheEntryStatus[];
+  /** There are more than the limit. */
+  readonly more: boolean;
+}
+
 /**
  * All that there is to see of the running server, at one moment: what the pages, the metrics and
  * the statistics in the log show. Read only.
@@ -105,4 +140,6 @@ export interface AdminSource {
    * not configured.
    */
   flushCache(scope: FlushScope): Promise<number>;
+  /** What the caches of all workers hold. Throws UNLOOP_USAGE for a zone, name or type unknown. */
+  listCache(scope: EntriesScope): Promise<CacheEntries>;
 }

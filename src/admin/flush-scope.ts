@@ -19,7 +19,7 @@ export function readFlushScope(query: URLSearchParams): FlushScope | { readonly 
  * Lower case without the trailing dot; null when it is no domain name (RFC 1035 §2.3.4; escapes
  * count as written).
  */
-function normaliseName(text: string): string | null {
+export function normaliseName(text: string): string | null {
   if (text === '.') return '.';
   const name = text.toLowerCase().replace(/\.$/, '');
   if (name.length > 253 || !/^[\x21-\x7e]+$/.test(name)) return null;

@@ -3,6 +3,7 @@
 import { UnloopError } from '../base/errors.ts';
 import type { Openness } from './access.ts';
 import type { AdminSource } from './admin-source.ts';
+import { readEntriesScope } from './entries-scope.ts';
 import { readFlushScope } from './flush-scope.ts';
 import { maskConfig } from './mask-config.ts';
 import type { RateHistory } from './rate-history.ts';
@@ -74,6 +75,7 @@ export const ROUTES: ReadonlyMap<string, Route> = new Map<string, Route>([
       answer: ({ source }) => json(200, maskConfig(source.snapshot().config)),
     },
   ],
+  ['/cache/entries', { method: 'GET', openness: 'private', answer: answerEntries }],
   ['/cache/flush', { method: 'POST', openness: 'private', answer: answerFlush }],
   ['/', { method: 'GET', openness: 'private', answer: answerPage }],
 ]);
@@ -100,8 +102,24 @@ async function answerFlush({ source, query }: RouteContext): Promise<Reply> {
       remedy: 'POST /cache/flush?name=NAME&zone=ZONE; leave both out for all.',
     });
   }
+  return unlessUnusable(async () => json(200, { flushed: await source.flushCache(scope) }));
+}
+
+async function answerEntries({ source, query }: RouteContext): Promise<Reply> {
+  const scope = readEntriesScope(query);
+  if ('error' in scope) {
+    return json(400, {
+      error: scope.error,
+      remedy: 'GET /cache/entries?name=NAME&type=TYPE&zone=ZONE&limit=N; each may be left out.',
+    });
+  }
+  return unlessUnusable(async () => json(200, await source.listCache(scope)));
+}
+
+/** A scope that the server cannot use is the asker's mistake. */
+async function unlessUnusable(answer: () => Promise<Reply>): Promise<Reply> {
   try {
-    return json(200, { flushed: await source.flushCache(scope) });
+    return await answer();
   } catch (error) {
     if (!(error instanceof UnloopError) || error.code !== 'UNLOOP_USAGE') throw error;
     return json(400, { error: error.message, remedy: error.remedy });

@@ -97,14 +97,17 @@ export class EntryStore {
     return this.#table.isExpired(this.#chains.oldest(), nowMs);
   }
 
+  /** Every entry; none may come or go meanwhile. Not for the hot path. */
+  *refs(): Generator<number> {
+    for (const first of this.#chains.values()) {
+      for (let ref = first; ref !== NONE; ref = this.#table.nextOf(ref)) yield ref;
+    }
+  }
+
   /** Drops the entries for which `drops` returns true. Visits every one: not for the hot path. */
   removeWhere(drops: (ref: number) => boolean): number {
     const dropped: number[] = [];
-    for (const first of this.#chains.values()) {
-      for (let ref = first; ref !== NONE; ref = this.#table.nextOf(ref)) {
-        if (drops(ref)) dropped.push(ref);
-      }
-    }
+    for (const ref of this.refs()) if (drops(ref)) dropped.push(ref);
     for (const ref of dropped) this.remove(ref);
     return dropped.length;
   }

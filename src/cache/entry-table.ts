@@ -156,6 +156,15 @@ export class EntryTable {
     return this.#words[(ref << SEGMENT_WORD_SHIFT) + WORD_PARTITION]!;
   }
 
+  /** 0 for an NXDOMAIN. */
+  qtypeOf(ref: number): number {
+    return this.#words[(ref << SEGMENT_WORD_SHIFT) + WORD_TYPE_CLASS]! >>> 16;
+  }
+
+  qclassOf(ref: number): number {
+    return this.#words[(ref << SEGMENT_WORD_SHIFT) + WORD_TYPE_CLASS]! & 0xffff;
+  }
+
   /** The extended RCODE. */
   rcodeOf(ref: number): number {
     return this.#words[(ref << SEGMENT_WORD_SHIFT) + WORD_RCODE]!;

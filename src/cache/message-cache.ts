@@ -10,6 +10,7 @@ import type { ScannedResponse } from '../wire/response.ts';
 import { textToName } from '../wire/text.ts';
 import { capTtls } from '../wire/ttl.ts';
 import { type CacheHit, Lookup } from './cache-hit.ts';
+import { type CachedEntry, CacheListing, type ListingOf } from './cache-listing.ts';
 import type { CacheOptions } from './cache-options.ts';
 import {
   CacheKind,
@@ -278,6 +279,12 @@ export class MessageCache {
     }
     this.#classes.publish();
     return dropped;
+  }
+
+  /** What it holds, for operators. */
+  list(of: ListingOf, nowMs: number): CachedEntry[] {
+    const { ttlSeconds } = this.#options.serveStale;
+    return new CacheListing(this.#classes, this.#messages, ttlSeconds).list(of, nowMs);
   }
 }
 

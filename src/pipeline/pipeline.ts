@@ -10,11 +10,13 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Clock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
 import type { TimerWheel } from '../base/timer-wheel.ts';
+import type { CachedEntry } from '../cache/cache-listing.ts';
 import type { MessageCache } from '../cache/message-cache.ts';
 import type { IdentityAnswers } from '../local/identity-answers.ts';
 import type { LoopDetector } from '../loop/detector.ts';
 import type { Counters } from '../metrics/counters.ts';
 import type { SharedUpstreamState } from '../upstream/shared-state.ts';
+import { textToName } from '../wire/text.ts';
 import { Answers } from './answers.ts';
 import type { ClientGate } from './client-gate.ts';
 import { ClientQuery } from './client-query.ts';
@@ -70,6 +72,17 @@ export interface PipelineOptions {
 
 /** How often drain() looks whether somebody still waits. */
 const DRAIN_STEP_MS = 10;
+
+/** Which entries of the cache an operator wants to see. */
+export interface WantedEntries {
+  /** Exactly this name, as text; '': every name. */
+  readonly name: string;
+  /** 0: every type. */
+  readonly qtype: number;
+  /** A zone's suffix; '': all zones. */
+  readonly zone: string;
+  readonly limit: number;
+}
 
 export class Pipeline implements QueryHandler {
   readonly #clock: Clock;
@@ -192,6 +205,19 @@ export class Pipeline implements QueryHandler {
     const zone = this.#queryPath.zones.zones.find((candidate) => candidate.suffix === zoneSuffix);
     if (zoneSuffix !== '' && zone === undefined) return 0;
     return this.#cache.flush(name === '' ? undefined : name, zone?.partition);
+  }
+
+  /** What the cache holds, for operators. Throws RangeError if the text is not a name. */
+  listCache(wanted: WantedEntries): CachedEntry[] {
+    const { name, qtype, zone, limit } = wanted;
+    const zones = this.#queryPath.zones.zones.filter(({ suffix }) => zone === '' || suffix === zone);
+    const of = {
+      name: name === '' ? null : textToName(name),
+      qtype,
+      zones: new Map(zones.map(({ partition, suffix }) => [partition, suffix])),
+      limit,
+    };
+    return this.#cache.list(of, this.#clock.nowMs);
   }
 
   /** A route loops: what is in flight by it is sent another way. */

@@ -9,7 +9,17 @@ import { parsePrometheusText } from '../kit/prometheus-text.ts';
 import { createBusySnapshot } from '../metrics/sample-snapshot.ts';
 import { ask, askRaw, EPISODE, SampleAdmin, UPSTREAM } from './sample-admin.ts';
 
-const GET_PATHS = ['/health', '/ready', '/metrics', '/status', '/upstreams', '/loops', '/config', '/'];
+const GET_PATHS = [
+  '/health',
+  '/ready',
+  '/metrics',
+  '/status',
+  '/cache/entries',
+  '/upstreams',
+  '/loops',
+  '/config',
+  '/',
+];
 
 let source: SampleAdmin;
 let reported: Error[];

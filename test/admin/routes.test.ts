@@ -14,6 +14,7 @@ it('shows private pages to nobody without a token, and changes nothing by GET', 
   const facts = [...ROUTES].map(([path, { method, openness }]) => `${method} ${path} ${openness}`);
   expect(facts.sort()).toEqual([
     'GET / private',
+    'GET /cache/entries private',
     'GET /config private',
     'GET /health probe',
     'GET /loops private',
@@ -52,6 +53,17 @@ it('flushes what the query names, and refuses what it cannot read', async () => 
   expect(scopes).toEqual([{ name: 'a.example', zone: null }]);
   const refused = await answer('/cache/flush', { flushCache }, 'nam=a');
   expect(refused.status).toBe(400);
+  expect(scopes).toHaveLength(1);
+});
+
+it('lists what the query names, and refuses what it cannot read', async () => {
+  const scopes: unknown[] = [];
+  const listCache = async (scope: unknown) => ({ entries: [], more: scopes.push(scope) > 1 });
+  expect((await answer('/cache/entries', { listCache }, 'name=A.example&type=AAAA')).body).toBe(
+    '{"entries":[],"more":false}\n',
+  );
+  expect(scopes).toEqual([{ name: 'a.example', type: 'AAAA', zone: null, limit: 100 }]);
+  expect((await answer('/cache/entries', { listCache }, 'nam=a')).status).toBe(400);
   expect(scopes).toHaveLength(1);
 });
 

@@ -4,6 +4,8 @@ import { request as httpRequest, type IncomingHttpHeaders } from 'node:http';
 import { createConnection } from 'node:net';
 import type {
   AdminSource,
+  CacheEntries,
+  EntriesScope,
   FlushScope,
   LoopEpisodeStatus,
   Readiness,
@@ -58,6 +60,8 @@ export class SampleAdmin implements AdminSource {
     text: 'unloop_workers 2\n',
   });
   readonly flushes: FlushScope[] = [];
+  readonly listed: EntriesScope[] = [];
+  entriesNow: CacheEntries = { entries: [], more: false };
   flushNow: (scope: FlushScope) => Promise<number> = async () => 7;
 
   constructor() {
@@ -93,6 +97,11 @@ export class SampleAdmin implements AdminSource {
 
   metrics() {
     return this.metricsNow();
+  }
+
+  async listCache(scope: EntriesScope) {
+    this.listed.push(scope);
+    return this.entriesNow;
   }
 
   flushCache(scope: FlushScope) {

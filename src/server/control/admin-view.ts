@@ -1,9 +1,16 @@
-// The running server as the admin listener asks for it, and the one action that it offers. Main
+// The running server as the admin listener asks for it, and what it does to the cache. Main
 // thread, per request.
-import type { AdminSource, FlushScope, ServerSnapshot } from '../../admin/admin-source.ts';
+import type {
+  AdminSource,
+  CacheEntries,
+  EntriesScope,
+  FlushScope,
+  ServerSnapshot,
+} from '../../admin/admin-source.ts';
 import { UnloopError } from '../../base/errors.ts';
 import type { CounterTotals } from '../../metrics/counters.ts';
 import type { Exposition, MetricsText } from '../../metrics/exposition.ts';
+import { Type } from '../../wire/codes.ts';
 import { textToName } from '../../wire/text.ts';
 import type { ServerFacts } from './server-facts.ts';
 import { takeSnapshot } from './server-snapshot.ts';
@@ -39,20 +46,52 @@ export class AdminView implements AdminSource {
   }
 
   async flushCache(scope: FlushScope): Promise<number> {
-    const zones = this.#plane.registry.routing.zones.map((zone) => zone.suffix);
-    if (scope.zone !== null && !zones.includes(scope.zone)) {
+    this.#checkScope(scope);
+    const { name, zone } = scope;
+    const answers = await this.#plane.supervisor.broadcast({
+      type: 'flush',
+      name: name ?? '',
+      zone: zone ?? '',
+    });
+    return answers.reduce<number>((sum, count) => sum + (typeof count === 'number' ? count : 0), 0);
+  }
+
+  async listCache(scope: EntriesScope): Promise<CacheEntries> {
+    this.#checkScope(scope);
+    const { name, zone, limit } = scope;
+    const wanted = {
+      name: name ?? '',
+      zone: zone ?? '',
+      qtype: scope.type === null ? 0 : typeOf(scope.type),
+      // One more, to know whether there are more.
+      limit: limit + 1,
+    };
+    const answers = await this.#plane.supervisor.broadcast({ type: 'list-cache', wanted });
+    const entries = answers.flatMap((answer) => (typeof answer === 'number' ? [] : answer));
+    entries.sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : a.type < b.type ? -1 : 1));
+    return { entries: entries.slice(0, limit), more: entries.length > limit };
+  }
+
+  #checkScope({ name, zone }: FlushScope): void {
+    const zones = this.#plane.registry.routing.zones.map(({ suffix }) => suffix);
+    if (zone !== null && !zones.includes(zone)) {
       throw new UnloopError(
         'UNLOOP_USAGE',
-        `there is no zone ${scope.zone}`,
+        `there is no zone ${zone}`,
         `Name one of those that are configured: ${zones.join(', ')}.`,
       );
     }
-    const name = scope.name ?? '';
-    if (scope.name !== null && !isName(scope.name))
+    if (name !== null && !isName(name))
       throw new UnloopError('UNLOOP_USAGE', `${name} is no name`, 'Write it as dig shows it.');
-    const counts = await this.#plane.supervisor.broadcast({ type: 'flush', name, zone: scope.zone ?? '' });
-    return counts.reduce((sum, count) => sum + count, 0);
   }
+}
+
+/** `AAAA` or `TYPE65`, in any letter case. */
+function typeOf(text: string): number {
+  const name = text.toUpperCase();
+  const number = Number(/^TYPE(\d{1,5})$/.exec(name)?.[1] ?? Type[name as keyof typeof Type] ?? 0);
+  if (number > 0 && number < 65_536) return number;
+  throw new UnloopError('UNLOOP_USAGE', `${text} is no type`, 'Write it as dig shows it: A, AAAA, TYPE65.');
 }
 
 /**

@@ -6,7 +6,13 @@ import type { Config } from '../../config/config.ts';
 import { Counter, type CounterTotals, createCounterBlock } from '../../metrics/counters.ts';
 import { OUT_OF_MEMORY } from '../worker/heap-limit.ts';
 import type { RoutingSpec } from '../worker/routing-spec.ts';
-import type { BoundAddress, FromWorker, WorkerOrder, WorkerStart } from '../worker/worker-channel.ts';
+import type {
+  BoundAddress,
+  FromWorker,
+  WorkerAnswer,
+  WorkerOrder,
+  WorkerStart,
+} from '../worker/worker-channel.ts';
 import { dismissSpares, prepareWorkers, WorkerHandle, WorkerHangs } from '../worker/worker-handle.ts';
 import { logUndealt } from './dealing.ts';
 import { StandIns } from './stand-ins.ts';
@@ -205,7 +211,7 @@ export class Supervisor {
   }
 
   /** Tells all workers; resolves with their answers. */
-  broadcast(order: WorkerOrder): Promise<number[]> {
+  broadcast(order: WorkerOrder): Promise<WorkerAnswer[]> {
     const generations = this.#generations();
     // A worker listens before we hear of it, and what it then sends by a looping route must not
     // wait.

@@ -21,7 +21,7 @@ import { Listeners } from './listeners.ts';
 import { settingsFor } from './pipeline-settings.ts';
 import { Routing } from './routing.ts';
 import type { RoutingSpec } from './routing-spec.ts';
-import type { FromWorker, ToWorker, WorkerStart } from './worker-channel.ts';
+import type { FromWorker, ToWorker, WorkerAnswer, WorkerStart } from './worker-channel.ts';
 
 /**
  * How often due time-outs are looked for, while there are any: an idle thread wakes up once a
@@ -129,8 +129,8 @@ export class DataPlane {
     return plane;
   }
 
-  /** Carries out an order of the main thread; the number identifies the reply. */
-  async take(message: ToWorker): Promise<number> {
+  /** Carries out an order of the main thread, and answers it. */
+  async take(message: ToWorker): Promise<WorkerAnswer> {
     this.#clock.refresh();
     switch (message.type) {
       case 'routing':
@@ -141,6 +141,8 @@ export class DataPlane {
         return 0;
       case 'flush':
         return this.#pipeline.flush(message.name, message.zone);
+      case 'list-cache':
+        return this.#pipeline.listCache(message.wanted);
       case 'leave-route':
         this.#pipeline.leaveRoute(message.routeSlot);
         return 0;

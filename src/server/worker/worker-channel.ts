@@ -1,8 +1,10 @@
 // What the main thread and a worker say to each other. Everything else they share lies in shared
 // memory.
+import type { CachedEntry } from '../../cache/cache-listing.ts';
 import type { Config } from '../../config/config.ts';
 import type { LoopKeyMaterial } from '../../loop/keys.ts';
 import type { LoopSighting } from '../../loop/sightings.ts';
+import type { WantedEntries } from '../../pipeline/pipeline.ts';
 import type { FailureReason } from '../../upstream/exchange.ts';
 import type { RoutingSpec } from './routing-spec.ts';
 
@@ -51,6 +53,8 @@ export type ToWorker =
   | { readonly type: 'routing'; readonly id: number; readonly routing: RoutingSpec }
   | { readonly type: 'config'; readonly id: number; readonly config: Config }
   | { readonly type: 'flush'; readonly id: number; readonly name: string; readonly zone: string }
+  /** What is in the cache; answered with entries. */
+  | { readonly type: 'list-cache'; readonly id: number; readonly wanted: WantedEntries }
   | { readonly type: 'leave-route'; readonly id: number; readonly routeSlot: number }
   /** Attach the program of WorkerStart.deal again: others may have attached theirs. */
   | { readonly type: 'deal'; readonly id: number }
@@ -72,6 +76,9 @@ export type ToWorker =
 export type WorkerOrder = WithoutId<ToWorker>;
 type WithoutId<Message> = Message extends unknown ? Omit<Message, 'id'> : never;
 
+/** A number, or the entries of list-cache. */
+export type WorkerAnswer = number | readonly CachedEntry[];
+
 /** Worker → main thread. */
 export type FromWorker =
   | {
@@ -83,7 +90,7 @@ export type FromWorker =
       readonly descriptors: readonly number[];
     }
   | { readonly type: 'cannot-start'; readonly code: string; readonly message: string }
-  | { readonly type: 'done'; readonly id: number; readonly result: number }
+  | { readonly type: 'done'; readonly id: number; readonly result: WorkerAnswer }
   | { readonly type: 'sighted'; readonly sightings: readonly LoopSighting[] }
   /** A client that is REFUSED because its network is not served. */
   | { readonly type: 'refused'; readonly client: string }

@@ -7,7 +7,14 @@ import { nameTooFewOpenFiles } from '../../base/open-files.ts';
 import { listenError } from '../listen/listen-error.ts';
 import { HEAP_LIMIT_MIB } from './heap-limit.ts';
 import { HANG_MS, HeartbeatWatch, LOOK_MS, SILENT_MS } from './heartbeat.ts';
-import type { BoundAddress, FromWorker, ToWorker, WorkerOrder, WorkerStart } from './worker-channel.ts';
+import type {
+  BoundAddress,
+  FromWorker,
+  ToWorker,
+  WorkerAnswer,
+  WorkerOrder,
+  WorkerStart,
+} from './worker-channel.ts';
 
 /** What the owner of a worker is told. */
 export interface WorkerEvents {
@@ -87,7 +94,7 @@ function takeThread(): Worker {
 
 export class WorkerHandle {
   readonly #thread: Worker;
-  readonly #pending = new Map<number, (result: number) => void>();
+  readonly #pending = new Map<number, (result: WorkerAnswer) => void>();
   #nextId = 0;
   #expectedToEnd = false;
   #hasEnded = false;
@@ -167,7 +174,7 @@ export class WorkerHandle {
   /**
    * Tells the worker something; resolves with its answer, or 0 when it dies over it or has ended.
    */
-  order(order: WorkerOrder): Promise<number> {
+  order(order: WorkerOrder): Promise<WorkerAnswer> {
     if (this.#hasEnded) return Promise.resolve(0);
     const id = this.#nextId++;
     return new Promise((resolve) => {
@@ -176,7 +183,7 @@ export class WorkerHandle {
     });
   }
 
-  #answer(id: number, result: number): void {
+  #answer(id: number, result: WorkerAnswer): void {
     this.#pending.get(id)?.(result);
     this.#pending.delete(id);
   }

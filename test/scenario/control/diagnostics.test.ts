@@ -1,6 +1,8 @@
 // The diagnostics of a running server, by the built program: who may ask, and what is answered.
 import { spawn } from 'node:child_process';
-import { rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { askUdp } from '../../kit/dns-client.ts';
@@ -10,9 +12,13 @@ import { startUnloop } from '../../kit/unloop-process.ts';
 import { QUIET_LOOP, until, upstreamSaying } from './scene.ts';
 
 const MAIN = fileURLToPath(new URL('../../../dist/unloop/main.js', import.meta.url));
+/** Each command is a process of its own, which takes long to start on a machine under load. */
+const SLOW_MS = 90_000;
 
 describe('unloop status', () => {
-  it('names the upstream that is down and the cause; its exit code is the verdict', async () => {
+  it('names the upstream that is down and the cause; its exit code is the verdict', {
+    timeout: SLOW_MS,
+  }, async () => {
     const upstream = await upstreamSaying('192.0.2.1');
     const dead = `127.0.0.1:${await freePort()}`;
     const unloop = await startUnloop({
@@ -50,7 +56,7 @@ describe('unloop status', () => {
     });
   });
 
-  it('--watch prints again and again', async () => {
+  it('--watch prints again and again', { timeout: SLOW_MS }, async () => {
     const unloop = await startUnloop({ config: { upstreams: ['127.0.0.1:9'], loop: QUIET_LOOP } });
     const args = [MAIN, 'status', '--watch', '--json', '--admin', `127.0.0.1:${unloop.adminPort}`];
     const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] });
@@ -68,25 +74,65 @@ describe('unloop status', () => {
   });
 });
 
-describe('an admin listener beyond loopback', () => {
-  it('serves the diagnostics to this machine without a token, and with one to who has it', async () => {
-    const config = (admin: object) => ({ upstreams: ['127.0.0.1:9'], loop: QUIET_LOOP, admin });
-    const open = await startUnloop({ config: config({ listen: '0.0.0.0:0' }) });
-    expect((await open.admin('/upstreams')).status).toBe(200);
-    const proxied = await open.admin('/upstreams', { headers: { 'X-Forwarded-For': '192.0.2.7' } });
-    expect(proxied.status).toBe(403);
-    expect((await runCli('status', '--admin', `0.0.0.0:${open.adminPort}`)).code).toBe(0);
+describe('unloop cache', () => {
+  it('shows what is cached, in which zone, and forgets it', { timeout: SLOW_MS }, async () => {
+    const [upstream, corp] = [await upstreamSaying('192.0.2.1'), await upstreamSaying('192.0.2.2')];
+    const unloop = await startUnloop({
+      config: {
+        workers: 2,
+        upstreams: [upstream.text],
+        zones: { 'corp.example': { upstreams: [corp.text] } },
+        loop: QUIET_LOOP,
+      },
+    });
+    const cache = (...args: string[]) => runCli('cache', ...args, '--admin', `127.0.0.1:${unloop.adminPort}`);
+    for (const name of ['a.example', 'b.example', 'a.corp.example']) await askUdp(unloop.port, { name });
 
+    const { entries } = JSON.parse((await cache('list', '--json')).stdout) as {
+      entries: { name: string; zone: string }[];
+    };
+    expect(entries.map(({ name, zone }) => [name, zone])).toEqual([
+      ['a.corp.example.', 'corp.example'],
+      ['a.example.', '.'],
+      ['b.example.', '.'],
+    ]);
+    const found = await cache('get', 'A.Corp.Example', 'A');
+    expect(found.code).toBe(0);
+    expect(found.stdout).toMatch(/^a\.corp\.example\. A: positive, NOERROR/);
+    expect(found.stdout).toContain('192.0.2.2');
+    expect((await cache('get', 'a.corp.example', 'AAAA')).code).toBe(1);
+    expect((await cache('list', '--zone', 'nowhere.example')).stderr).toContain(
+      'there is no zone nowhere.example',
+    );
+    expect((await cache('flush', '--zone', 'corp.example')).stdout).toBe('1 entries are forgotten\n');
+    expect((await cache('get', 'a.corp.example')).code).toBe(1);
+    expect((await cache('get', 'a.example')).code).toBe(0);
+  });
+});
+
+describe('an admin listener beyond loopback', () => {
+  const config = (admin: object) => ({ upstreams: ['127.0.0.1:9'], loop: QUIET_LOOP, admin });
+
+  it('serves the diagnostics to this machine without a token', { timeout: SLOW_MS }, async () => {
+    const unloop = await startUnloop({ config: config({ listen: '0.0.0.0:0' }) });
+    expect((await unloop.admin('/upstreams')).status).toBe(200);
+    const proxied = await unloop.admin('/upstreams', { headers: { 'X-Forwarded-For': '192.0.2.7' } });
+    expect(proxied.status).toBe(403);
+    expect((await runCli('status', '--admin', `0.0.0.0:${unloop.adminPort}`)).code).toBe(0);
+  });
+
+  it('serves them with the token of admin.tokenFile', { timeout: SLOW_MS }, async () => {
     const port = await freePort();
-    const tokenFile = `${open.configPath}.token`;
+    const directory = await mkdtemp(join(tmpdir(), 'unloop-token-'));
+    onTestFinished(() => rm(directory, { recursive: true, force: true }));
+    const tokenFile = join(directory, 'token');
     await writeFile(tokenFile, 'open-sesame\n', { mode: 0o600 });
-    onTestFinished(() => rm(tokenFile, { force: true }));
-    const guarded = await startUnloop({ config: config({ listen: `0.0.0.0:${port}`, tokenFile }) });
-    expect((await guarded.admin('/upstreams')).status).toBe(401);
+    const unloop = await startUnloop({ config: config({ listen: `0.0.0.0:${port}`, tokenFile }) });
+    expect((await unloop.admin('/upstreams')).status).toBe(401);
     const headers = { Authorization: 'Bearer open-sesame' };
-    expect((await guarded.admin('/upstreams', { headers })).status).toBe(200);
+    expect((await unloop.admin('/upstreams', { headers })).status).toBe(200);
     // The command reads the token where the server does.
-    expect((await runCli('status', '--config', guarded.configPath)).code).toBe(0);
+    expect((await runCli('status', '--config', unloop.configPath)).code).toBe(0);
     const withoutToken = await runCli('status', '--admin', `127.0.0.1:${port}`);
     expect(withoutToken).toMatchObject({ code: 2, stderr: expect.stringContaining('admin.tokenFile') });
   });

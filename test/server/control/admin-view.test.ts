@@ -20,6 +20,7 @@ function view() {
   const check = { name: '.', type: 'NS' } as const;
   registry.update(['.', 'local'].map((suffix) => ({ suffix, policy: 'random' as const, check, upstreams })));
   const orders: unknown[] = [];
+  const answersNow: { value: unknown[] } = { value: [2, 3] };
   const supervisor = {
     running: 1,
     restarts: 0,
@@ -27,7 +28,7 @@ function view() {
     queriesByWorker: () => [],
     broadcast: (order: unknown) => {
       orders.push(order);
-      return Promise.resolve([2, 3]);
+      return Promise.resolve(answersNow.value);
     },
   };
   const facts = {
@@ -50,7 +51,14 @@ function view() {
     },
   };
   const [root, local] = registry.routes.map((route) => route.slot) as [number, number];
-  return { admin: new AdminView(facts as unknown as ServerFacts, false), state, orders, root, local };
+  return {
+    admin: new AdminView(facts as unknown as ServerFacts, false),
+    state,
+    orders,
+    answersNow,
+    root,
+    local,
+  };
 }
 
 describe('readiness', () => {
@@ -95,6 +103,38 @@ describe('a flush', () => {
   it.each(['a\\999.example', 'a\\', 'a..example'])('of %o never reaches a worker', async (name) => {
     const { admin, orders } = view();
     await expect(admin.flushCache({ name, zone: null })).rejects.toMatchObject({ code: 'UNLOOP_USAGE' });
+    expect(orders).toEqual([]);
+  });
+});
+
+describe('a listing', () => {
+  const scope = { name: null, type: null, zone: null, limit: 2 };
+
+  it('has the entries of all workers by name, and says when there are more', async () => {
+    const { admin, orders, answersNow } = view();
+    const entry = (name: string) => ({ name, type: 'A' });
+    answersNow.value = [[entry('c.'), entry('a.')], 0, [entry('b.')]];
+    expect(await admin.listCache(scope)).toEqual({ entries: [entry('a.'), entry('b.')], more: true });
+    expect((await admin.listCache({ ...scope, limit: 3 })).more).toBe(false);
+    await admin.listCache({ ...scope, name: 'a', type: 'aaaa', zone: 'local' });
+    expect(orders.at(-1)).toEqual({
+      type: 'list-cache',
+      wanted: { name: 'a', qtype: 28, zone: 'local', limit: 3 },
+    });
+    await admin.listCache({ ...scope, type: 'TYPE65280' });
+    expect(orders.at(-1)).toMatchObject({ wanted: { qtype: 65_280 } });
+  });
+
+  it.each([
+    { type: 'AAAAA' },
+    { type: 'TYPE0' },
+    { type: 'TYPE65536' },
+    { type: 'toString' },
+    { zone: 'nowhere.example' },
+    { name: 'a\\999.example' },
+  ])('of %o never reaches a worker', async (wrong) => {
+    const { admin, orders } = view();
+    await expect(admin.listCache({ ...scope, ...wrong })).rejects.toMatchObject({ code: 'UNLOOP_USAGE' });
     expect(orders).toEqual([]);
   });
 });

@@ -102,6 +102,15 @@ it('flushes a name from its cache, and says how many answers went', async () => 
   expect(await order({ type: 'flush', name: 'a.example', zone: '' })).toBe(0);
 });
 
+it('lists what its cache holds', async () => {
+  const { port, order } = await open();
+  await askUdp(port, { name: 'a.example' });
+  const wanted = { name: '', qtype: 0, zone: '', limit: 10 };
+  expect(await order({ type: 'list-cache', wanted })).toMatchObject([{ name: 'a.example.', zone: '.' }]);
+  for (const other of [{ name: 'b.example' }, { zone: 'nowhere.example' }, { qtype: 28 }])
+    expect(await order({ type: 'list-cache', wanted: { ...wanted, ...other } })).toEqual([]);
+});
+
 it('applies another configuration', async () => {
   const { port, order } = await open();
   const REFUSED = 5;
