@@ -8,7 +8,7 @@ export interface Reader {
   readonly isSilent: boolean;
   /** FromWorker's. */
   readonly descriptors: readonly number[];
-  order(order: WorkerOrder): Promise<number>;
+  order(order: WorkerOrder): Promise<unknown>;
 }
 
 /** A worker that does not read. */
