@@ -4,11 +4,12 @@ import { type ParseArgsConfig, parseArgs } from 'node:util';
 import { UnloopError } from '../base/errors.ts';
 import { suggest } from '../config/suggest.ts';
 import { parseDuration } from '../config/units.ts';
+import type { GeneratedOptions } from './generated-queries.ts';
 import { parseQtype } from './qtype.ts';
 import type { Proto } from './target.ts';
 
 /** What the command line says. */
-export interface BenchFlags {
+export interface BenchFlags extends Omit<GeneratedOptions, 'seed'> {
   readonly target: string | null;
   readonly proto: Proto | null;
   readonly allowPublic: boolean;
@@ -29,16 +30,6 @@ export interface BenchFlags {
   readonly timeoutMs: number;
   readonly namesPath: string | null;
   readonly profile: 'cluster' | null;
-  readonly hotNames: number;
-  readonly zipfExponent: number;
-  readonly uniqueShare: number;
-  readonly nxdomainShare: number;
-  readonly suffix: string;
-  readonly nxdomainSuffix: string;
-  readonly qtypes: readonly number[];
-  readonly randomCase: boolean;
-  readonly ednsShare: number;
-  readonly dnssecShare: number;
   readonly seed: number | null;
   readonly pids: readonly number[];
   readonly label: string | null;

@@ -1,22 +1,16 @@
 // Connections toward real servers: names that nobody answers behind dnsdist (DoT and DoH, as it
 // comes) and CoreDNS (DoH), a dnsmasq that is 30 ms away, and one that serves one connection at a
 // time.
-import { writeFileSync } from 'node:fs';
 import net from 'node:net';
-import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
-import { COREDNS_BINARY, ensureCoredns } from '../../bench/compare/build-coredns.ts';
-import { today } from '../../bench/compare/today.ts';
 import { later } from '../kit/actions.ts';
 import { answer } from '../kit/answers.ts';
-import { createTestCertificate } from '../kit/certificates.ts';
 import { askUdp, queryBytes, UdpClient } from '../kit/dns-client.ts';
-import { freePort } from '../kit/free-port.ts';
-import { scratchDirectory } from '../kit/scratch-directory.ts';
 import { type ScriptedUpstream, startScriptedUpstream } from '../kit/scripted-upstream.ts';
 import { startUnloop } from '../kit/unloop-process.ts';
-import { runServer, startDnsmasq } from './support/real-server.ts';
+import { startDnsmasq } from './support/real-server.ts';
+import { StreamServers } from './support/stream-servers.ts';
 
 const RUN_MS = 8000;
 const HONEST_PER_SECOND = 10;
@@ -24,64 +18,19 @@ const HONEST_PER_SECOND = 10;
 const DISTANCE_MS = 15;
 
 let backend: ScriptedUpstream;
-let directory: string;
+let servers: StreamServers;
 
 beforeAll(async () => {
   backend = await startScriptedUpstream((query) =>
     /^silent/i.test(query.name) ? undefined : later(5, answer(query)),
   );
-  directory = scratchDirectory();
-  const certificate = await createTestCertificate([], ['127.0.0.1']);
-  writeFileSync(join(directory, 'cert.pem'), certificate.cert);
-  writeFileSync(join(directory, 'key.pem'), certificate.key);
+  servers = await StreamServers.before(backend.port);
 });
 afterAll(() => backend.close());
 
-async function startDnsdist() {
-  const [port, tls, https] = [await freePort(), await freePort(), await freePort()];
-  const files = `"${join(directory, 'cert.pem')}", "${join(directory, 'key.pem')}"`;
-  const config = join(directory, 'dnsdist.conf');
-  writeFileSync(
-    config,
-    `setLocal("127.0.0.1:${port}")
-setSecurityPollSuffix("")
-addTLSLocal("127.0.0.1:${tls}", ${files})
-addDOHLocal("127.0.0.1:${https}", ${files}, "/dns-query")
-newServer({address="127.0.0.1:${backend.port}", healthCheckMode="up"})
-`,
-  );
-  const args = ['--supervised', '--disable-syslog', '-C', config];
-  const { command } = today('dnsdist');
-  const server = await runServer({ name: 'dnsdist', command, args, address: '127.0.0.1', port });
-  onTestFinished(() => server.stop());
-  return { tls: `tls://127.0.0.1:${tls}`, https: `https://127.0.0.1:${https}/dns-query` };
-}
-
-async function startCoredns() {
-  ensureCoredns();
-  const [port, https] = [await freePort(), await freePort()];
-  const file = join(directory, 'Corefile');
-  const forward = `forward . 127.0.0.1:${backend.port}`;
-  const tls = `tls ${join(directory, 'cert.pem')} ${join(directory, 'key.pem')}`;
-  writeFileSync(
-    file,
-    `https://.:${https} {\n  bind 127.0.0.1\n  ${tls}\n  ${forward}\n}\n.:${port} {\n  bind 127.0.0.1\n  ${forward}\n}\n`,
-  );
-  const args = ['-conf', file];
-  const server = await runServer({
-    name: 'coredns',
-    command: COREDNS_BINARY,
-    args,
-    address: '127.0.0.1',
-    port,
-  });
-  onTestFinished(() => server.stop());
-  return `https://127.0.0.1:${https}/dns-query`;
-}
-
 function unloopToward(upstreams: readonly string[]) {
   return startUnloop({
-    env: { NODE_EXTRA_CA_CERTS: join(directory, 'cert.pem') },
+    env: { NODE_EXTRA_CA_CERTS: servers.caPath },
     config: { workers: 1, upstreams, loop: { probe: { onStart: false, interval: '0s' } } },
   });
 }
@@ -111,10 +60,20 @@ async function countLost(upstream: string, silentPerSecond: number) {
 
 describe('names that nobody answers', () => {
   it.each([
-    { server: 'dnsdist', over: 'TLS', perSecond: 3, start: async () => (await startDnsdist()).tls },
-    { server: 'dnsdist', over: 'TLS', perSecond: 30, start: async () => (await startDnsdist()).tls },
-    { server: 'dnsdist', over: 'HTTPS', perSecond: 30, start: async () => (await startDnsdist()).https },
-    { server: 'CoreDNS', over: 'HTTPS', perSecond: 60, start: startCoredns },
+    { server: 'dnsdist', over: 'TLS', perSecond: 3, start: async () => (await servers.startDnsdist()).tls },
+    { server: 'dnsdist', over: 'TLS', perSecond: 30, start: async () => (await servers.startDnsdist()).tls },
+    {
+      server: 'dnsdist',
+      over: 'HTTPS',
+      perSecond: 30,
+      start: async () => (await servers.startDnsdist()).https,
+    },
+    {
+      server: 'CoreDNS',
+      over: 'HTTPS',
+      perSecond: 60,
+      start: async () => (await servers.startCoredns()).https,
+    },
   ])('$perSecond a second behind $server over $over cost an honest client nothing', async ({
     perSecond,
     start,

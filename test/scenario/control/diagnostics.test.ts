@@ -1,10 +1,10 @@
 // The diagnostics of a running server, by the built program: who may ask, and what is answered.
-import { spawn } from 'node:child_process';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it, onTestFinished } from 'vitest';
+import { Child } from '../../../src/base/child-process.ts';
 import { askUdp } from '../../kit/dns-client.ts';
 import { freePort } from '../../kit/free-port.ts';
 import { runCli } from '../../kit/run-cli.ts';
@@ -59,17 +59,10 @@ describe('unloop status', () => {
   it('--watch prints again and again', { timeout: SLOW_MS }, async () => {
     const unloop = await startUnloop({ config: { upstreams: ['127.0.0.1:9'], loop: QUIET_LOOP } });
     const args = [MAIN, 'status', '--watch', '--json', '--admin', `127.0.0.1:${unloop.adminPort}`];
-    const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] });
-    onTestFinished(() => void child.kill());
-    let text = '';
-    child.stdout.setEncoding('utf8').on('data', (chunk: string) => {
-      text += chunk;
-    });
-    await until(
-      () => text.split('\n').length,
-      (lines) => lines > 2,
-    );
-    for (const line of text.split('\n').slice(0, 2))
+    const child = new Child([process.execPath, ...args]);
+    onTestFinished(() => child.kill());
+    const first = () => (child.stdout.split('\n').length > 2 ? child.stdout.split('\n').slice(0, 2) : null);
+    for (const line of await child.until(first, SLOW_MS))
       expect(JSON.parse(line)).toMatchObject({ verdict: { headline: 'Healthy' } });
   });
 });
