@@ -98,6 +98,15 @@ describe.each(MODES)('the chart as %s', (mode) => {
     expect(kinds(out)).not.toContain('Secret');
     expect(out).toContain('name: keys');
   });
+
+  it('mounts the token of a Secret, and has the monitoring send it', () => {
+    const without = template(mode, 'serviceMonitor.enabled=true').out;
+    expect(without).not.toMatch(/admin-token|authorization/);
+    const { out } = template(mode, 'serviceMonitor.enabled=true', 'admin.existingSecret=door');
+    expect(out).toContain('tokenFile: secrets/admin-token');
+    expect(out).toMatch(/name: door\n\s+items: \[\{ key: admin-token, path: secrets\/admin-token \}\]/);
+    expect(out).toContain('credentials: { name: door, key: admin-token }');
+  });
 });
 
 describe('the patches of CoreDNS’s Deployment', () => {

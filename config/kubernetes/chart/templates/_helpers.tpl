@@ -81,7 +81,11 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 
 {{/* The configuration file: what the mode needs, and over it the user's. */}}
 {{- define "unloop.config" -}}
-{{- mergeOverwrite (include "unloop.modeConfig" . | fromYaml) (deepCopy .Values.config) | toYaml -}}
+{{- $config := include "unloop.modeConfig" . | fromYaml -}}
+{{- if .Values.admin.existingSecret -}}
+{{- $_ := set $config.admin "tokenFile" "secrets/admin-token" -}}
+{{- end -}}
+{{- mergeOverwrite $config (deepCopy .Values.config) | toYaml -}}
 {{- end -}}
 
 {{/* What a pod starts with whose file is faulty or missing. Without the node's files only the user knows an upstream. */}}
@@ -174,6 +178,12 @@ there for the pod to start. Directories, not files: a file would be the one that
           name: {{ include "unloop.secretName" . }}
           items: [{ key: cluster-key, path: secrets/cluster-key }]
           optional: true
+      {{- with .Values.admin.existingSecret }}
+      - secret:
+          name: {{ . }}
+          items: [{ key: admin-token, path: secrets/admin-token }]
+          optional: true
+      {{- end }}
 - name: unloop-state
   emptyDir: { sizeLimit: 4Mi }
 {{- range .Values.host.directories }}
