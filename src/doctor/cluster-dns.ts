@@ -8,7 +8,7 @@ import { readResolvConf } from '../discovery/resolv-conf.ts';
 import { type Corefile, type Forward, parseForwardTarget, readCorefile } from './corefile.ts';
 import type { KubeletFacts } from './kubelet-facts.ts';
 import type { PodConf } from './pod-conf.ts';
-import { hostOf, type Route, type Service, type Target, toTarget } from './service.ts';
+import { hostOf, listensOn, type Route, type Service, type Target, toTarget } from './service.ts';
 
 /** What NodeLocal DNSCache's manifest binds to; kubespray uses the second. */
 export const NODE_LOCAL_ADDRESSES: readonly string[] = ['169.254.20.10', '169.254.25.10'];
@@ -57,6 +57,7 @@ export async function readClusterDns(
   kubelet: KubeletFacts,
   corefiles: readonly Corefile[],
   podConf: PodConf,
+  ours: readonly Service[] = [],
 ): Promise<Service[]> {
   const podServers = podConf.basis === 'none' ? null : podConf.servers;
   const services: Service[] = [];
@@ -75,7 +76,9 @@ export async function readClusterDns(
       isAssumed: isGuessed(corefile, podConf),
     });
   }
-  const localAddresses = NODE_LOCAL_ADDRESSES.filter((address) => !bound.has(address));
+  // unloop may stand there in its place.
+  const isOurs = (address: string) => ours.some((service) => listensOn(service, address, 53));
+  const localAddresses = NODE_LOCAL_ADDRESSES.filter((address) => !bound.has(address) && !isOurs(address));
   const podAddresses = podConf.servers.map((server) => canonicalAddress(hostOf(server)));
   const unseen = podServers === null ? 'what kubelet gave it to ask is not to be seen from here' : '';
   const usual: Route = { zone: '.', targets: podServers ?? [], unknown: unseen };

@@ -50,7 +50,7 @@ export function cureKubelet(facts: Facts): Cure[] {
  * stands there already.
  */
 export function cureWithUnloop(facts: Facts, stubs: readonly string[]): Cure[] {
-  if (facts.unloop !== null) return [];
+  if (facts.unloop !== null || facts.podUnloops.length > 0 || facts.isOwnPod) return [];
   const servers = serversToName(facts);
   const local = stubs.filter((stub) => isLoopback(stub));
   const inPlace = local.length === 0 ? '' : ` instead of ${local.join(', ')}`;

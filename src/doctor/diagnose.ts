@@ -1,9 +1,10 @@
 // From what was found to what it means: follows a query of each kind of client, names the circles
 // and the blind spots, and decides on the verdict. Called by main; findings words what it sees.
 
+import { isLoopback } from '../discovery/loopback.ts';
 import { describeAddress } from './cloud.ts';
 import { CLUSTER_DNS_ROLE } from './cluster-dns.ts';
-import { collectFindings } from './findings.ts';
+import { collectFindings, isServedByUnloop } from './findings.ts';
 import type { Facts } from './inspect.ts';
 import { roleOf } from './local-servers.ts';
 import { EXIT_CODES, type Finding, type Probe, type QueryPath, type Report, type Verdict } from './report.ts';
@@ -13,7 +14,10 @@ import { followRoutes, followTarget, type Position, type Surroundings, wayTo } f
 /** The whole report. */
 export function diagnose(facts: Facts, probes: readonly Probe[]): Report {
   const refused = new Set(probes.filter((probe) => probe.outcome === 'refused').map((probe) => probe.server));
-  const paths = followAll(facts, (target) => refused.has(target.text));
+  const paths = followAll(
+    facts,
+    (target, place) => isAskable(target, place, facts) && refused.has(target.text),
+  );
   const findings = collectFindings(facts, paths, probes);
   const verdict = decide(findings);
   return {
@@ -30,16 +34,21 @@ export function diagnose(facts: Facts, probes: readonly Probe[]): Report {
 /** The servers that a query may meet, each once: these are probed. */
 export function listTargets(facts: Facts): Target[] {
   const met = new Map<string, Target>();
-  followAll(facts, (target) => {
-    met.set(target.text, target);
+  followAll(facts, (target, place) => {
+    if (isAskable(target, place, facts)) met.set(target.text, target);
     return false;
   });
   return [...met.values()];
 }
 
-function followAll(facts: Facts, isAsked: (target: Target) => boolean): QueryPath[] {
-  const isDead = (target: Target) =>
-    isAsked(target) || (facts.local.isStubOff && /^127\.0\.0\.5[34]$/.test(hostOf(target)));
+/** The loopback of a pod is another one than that of the node. */
+function isAskable(target: Target, place: Place, facts: Facts): boolean {
+  return !isLoopback(hostOf(target)) || place === (facts.isPod ? 'pod' : 'node');
+}
+
+function followAll(facts: Facts, isAsked: (target: Target, place: Place) => boolean): QueryPath[] {
+  const isDead = (target: Target, place: Place) =>
+    isAsked(target, place) || (facts.local.isStubOff && /^127\.0\.0\.5[34]$/.test(hostOf(target)));
   const around: Surroundings = {
     services: facts.services,
     ownAddresses: facts.ownAddresses,
@@ -113,6 +122,8 @@ function summarise(
       // Its first clause: the finding below has the rest.
       return `cannot tell: ${findings.find((finding) => finding.severity === 'unknown')!.message.split('; ')[0]}`;
     case 'healthy':
+      if (facts.isOwnPod) return 'healthy: unloop in this pod has servers to ask';
+      if (isServedByUnloop(facts, paths)) return "healthy: the cluster's DNS goes through unloop";
       return facts.isPod
         ? 'healthy: no DNS loop in this pod'
         : `healthy: no DNS loop on this node, nor in a pod ${facts.podConf.basis === 'guess' ? 'that gets its resolv.conf' : 'with dnsPolicy: Default'}`;

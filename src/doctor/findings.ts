@@ -1,6 +1,6 @@
 // The wording of what the doctor sees in the paths, the files and the answers, each with its cure.
 // Called by diagnose.
-import { describeResolvConf } from '../discovery/notices.ts';
+import { describeDetached, describeResolvConf } from '../discovery/notices.ts';
 import { NODE_LOCAL_ROLE } from './cluster-dns.ts';
 import {
   cureBlindness,
@@ -34,8 +34,9 @@ export function collectFindings(
   paths: readonly QueryPath[],
   probes: readonly Probe[],
 ): Finding[] {
+  const isServed = isServedByUnloop(facts, paths);
   const findings = [
-    ...describePaths(facts, paths, probes),
+    ...describePaths(facts, paths, probes).map((found) => (isServed ? asNote(found) : found)),
     ...describeFiles(facts),
     ...describeProbes(probes),
     ...describeSurroundings(facts, paths),
@@ -44,6 +45,31 @@ export function collectFindings(
   // Several kinds of client meet the same server.
   const distinct = [...new Map(findings.map((finding) => [finding.message, finding])).values()];
   return distinct.toSorted((a, b) => order.indexOf(a.severity) - order.indexOf(b.severity));
+}
+
+/**
+ * Whether the cluster's DNS goes through an unloop of one of this node's pods, or this pod is one:
+ * CoreDNS's Corefile is not to be seen from there. What kubelet copies into pods is then a risk for
+ * other DNS servers alone.
+ */
+export function isServedByUnloop(facts: Facts, paths: readonly QueryPath[]): boolean {
+  const isFound = facts.unloop !== null || facts.podUnloops.some(({ config }) => config !== null);
+  const cluster = paths.find(({ kind }) => kind === 'podClusterFirst');
+  const isThrough = allHops(cluster?.hops ?? []).some(
+    ({ role, state }) => role === 'unloop' && state === 'ok',
+  );
+  return isFound && (isThrough || facts.isOwnPod);
+}
+
+const NOT_FOR_SERVED = new Set<FindingCode>(['pod-would-loop', 'kubelet-no-resolv-conf', 'kubelet-unknown']);
+
+/** The same where the cluster's DNS does not depend on it. */
+function asNote(found: Finding): Finding {
+  const isNote =
+    NOT_FOR_SERVED.has(found.code) || (found.code === 'cluster-dns-loops' && found.severity === 'risk');
+  if (!isNote) return found;
+  const message = `${found.message}; this does not concern what goes through unloop`;
+  return { ...found, severity: 'info', message };
 }
 
 function finding(
@@ -259,6 +285,14 @@ function describeFiles(facts: Facts): Finding[] {
       `no file of the node suits ${kubelet.distribution.name}, so pods with dnsPolicy: Default get the public resolver ${servers}: ` +
       'they resolve no name of your own network';
     findings.push(finding('info', 'k3s-public-resolver', message, cureKubelet(facts)));
+  }
+  for (const { path, fault } of facts.podUnloops) {
+    if (fault === '') continue;
+    const message = `a pod's unloop has a faulty configuration, and runs on with another one: ${fault}`;
+    findings.push(finding('unknown', 'unloop-config-faulty', `${message} (${path})`));
+  }
+  for (const { message } of facts.detached.map(describeDetached)) {
+    findings.push(finding('unknown', 'mount-detached', message));
   }
   for (const { path, detail } of facts.unreadable) {
     findings.push(finding('info', 'file-unreadable', `${path} ${detail}`));

@@ -3,8 +3,8 @@
 import { resolve } from 'node:path';
 import { type Endpoint, type FoundUpstream, plainPortOf } from '../base/endpoint.ts';
 import { canonicalAddress } from '../base/ip-address.ts';
-import type { Config } from '../config/config.ts';
-import { isLoopback, readInterfaceAddresses } from '../discovery/loopback.ts';
+import type { Config, ListenAddress } from '../config/config.ts';
+import { isLoopback, isUnspecified, readInterfaceAddresses } from '../discovery/loopback.ts';
 import { NodeFiles, type Unreadable } from '../discovery/node-files.ts';
 import { type ResolvConf, readResolvConf } from '../discovery/resolv-conf.ts';
 import { askServersBind } from '../discovery/sources/servers-bind.ts';
@@ -16,6 +16,7 @@ import { DEFAULT_RESOLV_CONF, readKubelet } from './kubelet.ts';
 import type { KubeletFacts } from './kubelet-facts.ts';
 import { findCleanFile, findRealServers, type LocalServers, readLocalServers } from './local-servers.ts';
 import type { PodConf } from './pod-conf.ts';
+import { findPodUnloops, type PodUnloop, readPodConfig } from './pod-unloops.ts';
 import { hostOf, listensOn, type Service, type Target, toTarget } from './service.ts';
 import { readUnloop, type UnloopServer } from './unloop-server.ts';
 
@@ -24,6 +25,9 @@ export const MAX_NAMESERVERS = 3;
 
 /** This container's own file, when the files inspected are the node's. */
 const OWN_RESOLV_CONF = "this pod's /etc/resolv.conf";
+
+/** Where our own pods have their configuration. */
+const OWN_CONFIG = '/etc/unloop/config.yaml';
 
 /** What to inspect. */
 export interface InspectOptions {
@@ -59,6 +63,12 @@ export interface Facts {
   readonly corefiles: readonly Corefile[];
   readonly services: readonly Service[];
   readonly unloop: UnloopServer | null;
+  /** The unloops of this node's pods, with what is wrong with their configurations. */
+  readonly podUnloops: readonly PodUnloop[];
+  /** This process is in one of our own pods. */
+  readonly isOwnPod: boolean;
+  /** Mounts of what the node has replaced or removed. */
+  readonly detached: readonly string[];
   /**
    * Servers behind this machine's that some file names, of the first source that has any: what
    * discovery would take.
@@ -111,10 +121,15 @@ export async function inspect(options: InspectOptions): Promise<Facts> {
     ...(options.corefile === null ? [] : [options.corefile]),
     ...(await findCorefiles(files, kubelet.distribution.root)),
   ];
-  const clusterServices = await readClusterDns(files, kubelet, corefiles, podConf);
-  const unloop = await readOwnServer(options, isPod);
+  const podUnloops = await findPodUnloops(files, kubelet.distribution.root);
+  const ownPod = options.isPod && options.config === null ? await findOwnConfig(options.podRoot) : null;
+  const told = await readOwnServer(options, isPod);
+  const unloops = await readPodServers([...(ownPod === null ? [] : [ownPod]), ...podUnloops], options.root);
+  const unloop = told ?? (ownPod === null ? null : (unloops[0] ?? null));
+  const ours = [...(told === null ? [] : [told.service]), ...unloops.map(({ service }) => service)];
+  const clusterServices = await readClusterDns(files, kubelet, corefiles, podConf, ours);
   // What was told beats what was guessed.
-  const services = [...(unloop === null ? [] : [unloop.service]), ...clusterServices, ...local.services];
+  const services = [...ours, ...clusterServices, ...local.services];
   const isUsable = (endpoint: Endpoint) =>
     !isHere(endpoint.host) &&
     !services.some((service) => listensOn(service, endpoint.host, plainPortOf(endpoint)));
@@ -130,6 +145,9 @@ export async function inspect(options: InspectOptions): Promise<Facts> {
     corefiles,
     services,
     unloop,
+    podUnloops,
+    isOwnPod: ownPod !== null,
+    detached: files.detached,
     realServers: (await findRealServers(context, isUsable))?.upstreams ?? [],
     isUsable,
     cleanFile: await findCleanFile(files, isUsable),
@@ -159,6 +177,29 @@ async function readOwnServer(options: InspectOptions, isPod: boolean): Promise<U
     wallClockMs: options.wallClockMs,
   });
   return isPod ? { ...unloop, service: { ...unloop.service, place: 'pod' } } : unloop;
+}
+
+/** Null where this pod is not one of ours. */
+async function findOwnConfig(podRoot: string): Promise<PodUnloop | null> {
+  const text = await new NodeFiles(podRoot).text(OWN_CONFIG);
+  if (text === '') return null;
+  const read = readPodConfig(OWN_CONFIG, text);
+  // Only in the node's network can it listen on an address of its own choice.
+  const isNodes = ({ host }: ListenAddress) => !isLoopback(host) && !isUnspecified(host);
+  const place = read.config?.listen.some(isNodes) === true ? 'node' : 'pod';
+  return { path: OWN_CONFIG, place, ...read };
+}
+
+/** The unloops of pods as servers. The node's loopback is not theirs. */
+async function readPodServers(unloops: readonly PodUnloop[], root: string): Promise<UnloopServer[]> {
+  const servers: UnloopServer[] = [];
+  for (const { config, path, place } of unloops) {
+    if (config === null) continue;
+    const askServersBind = async () => null;
+    const server = await readUnloop(config, path, { root, interfaces: [], isForeign: true, askServersBind });
+    servers.push({ ...server, service: { ...server.service, place } });
+  }
+  return servers;
 }
 
 async function readPodConf(files: NodeFiles, kubelet: KubeletFacts): Promise<PodConf> {

@@ -69,7 +69,9 @@ export type FindingCode =
   | 'search-too-long'
   | 'ndots'
   | 'tailscale'
-  | 'own-notice';
+  | 'own-notice'
+  | 'unloop-config-faulty'
+  | 'mount-detached';
 
 /** One way to fix it. */
 export interface Cure {

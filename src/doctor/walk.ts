@@ -33,8 +33,8 @@ export interface Surroundings {
   readonly describe: (address: string) => string;
   /** Addresses of this machine beyond loopback, canonical; a pod reaches them too. */
   readonly ownAddresses: ReadonlySet<string>;
-  /** Servers that were asked and do not exist. */
-  readonly isDead: (target: Target) => boolean;
+  /** Servers that were asked, from there, and do not exist. */
+  readonly isDead: (target: Target, place: Place) => boolean;
 }
 
 /** Where a query is on its way. */
@@ -69,10 +69,10 @@ export function followTarget(target: Target, label: string, at: Position, around
   }
   if (service === null) {
     if (at.place === 'pod' && isLocal && target.endpoint?.port === 53) return hop(POD_ITSELF, 'wouldLoop');
-    if (around.isDead(target)) return hop(around.describe(host), 'dead');
+    if (around.isDead(target, at.place)) return hop(around.describe(host), 'dead');
     return hop(around.describe(host), isLocal || isOwn ? 'unknown' : 'ok');
   }
-  if (around.isDead(target)) return hop(service.role, 'dead');
+  if (around.isDead(target, at.place)) return hop(service.role, 'dead');
   if (at.zone !== null && service.ownZones.some((own) => isUnder(at.zone!, own)))
     return hop(service.role, 'ok');
   if (at.passed.length >= MAX_DEPTH) return hop(service.role, 'unknown');

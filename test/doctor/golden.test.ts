@@ -76,7 +76,11 @@ const VERDICTS: Readonly<Record<string, readonly [string, number]>> = {
   'ubuntu-stub': ['unknown', 2],
   unbound: ['healthy', 0],
   'unbound-stub': ['wouldLoop', 1],
-  'unloop-sidecar': ['wouldLoop', 1],
+  'unloop-faulty': ['wouldLoop', 1],
+  'unloop-in-pods': ['healthy', 0],
+  'unloop-node-local': ['healthy', 0],
+  'unloop-own-pod': ['healthy', 0],
+  'unloop-sidecar': ['healthy', 0],
   unreadable: ['unknown', 2],
 };
 

@@ -128,6 +128,14 @@ describe('the doctor says', () => {
     expect(diagnose(facts, [{ ...answered, ...more }]).findings).toMatchObject([{ code, message }]);
   });
 
+  it('mount-detached of a mount of what the node has replaced', async () => {
+    const options = { isPod: false, podRoot: '/', corefile: null, config: null, clusterDns: [] };
+    const facts = await inspect({ root: await makeTree(CLEAN), ...options, mayAsk: false, wallClockMs: 0 });
+    const { findings } = diagnose({ ...facts, detached: ['/etc/resolv.conf'] }, []);
+    expect(findings).toMatchObject([{ code: 'mount-detached', severity: 'unknown' }]);
+    expect(findings[0]!.message).toContain('/etc/resolv.conf is a mount of something that the node has');
+  });
+
   it('nothing about an unknown stub that answers new names', async () => {
     const options = { isPod: false, podRoot: '/', corefile: null, config: null, clusterDns: [] };
     const tree = {
