@@ -1,7 +1,7 @@
 // `npm run demo`: a loop on this machine's loopback, without root and without other software. The
 // same thousand queries go to a plain forwarder and to unloop, whose upstream sends everything
 // back; what each did stands in a table.
-import { spawn } from 'node:child_process';
+import { spawnSync } from 'node:child_process';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -87,8 +87,7 @@ async function makeNodeTree(): Promise<string> {
 
 async function showDoctor(): Promise<void> {
   const root = await makeNodeTree();
-  const child = spawn(process.execPath, [CLI, 'doctor', '--root', root], { stdio: 'inherit' });
-  await new Promise((resolve) => child.on('exit', resolve));
+  spawnSync(process.execPath, [CLI, 'doctor', '--root', root], { stdio: 'inherit' });
   await rm(root, { recursive: true });
 }
 

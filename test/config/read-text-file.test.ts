@@ -1,7 +1,8 @@
-import { execFileSync, spawn } from 'node:child_process';
+import { execFileSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
+import { Child } from '../../src/base/child-process.ts';
 import { readSmallFile, readTextFile } from '../../src/config/read-text-file.ts';
 import { folder } from './load-text.ts';
 
@@ -40,22 +41,11 @@ it('does not wait for a pipe that nobody writes to', () => {
   expect(() => readTextFile(pipe)).toThrow('it is a pipe that nobody writes to');
 });
 
-it('gives up on a pipe whose writer does not finish', () => {
+it('gives up on a pipe whose writer does not finish', async () => {
   const pipe = join(folder, 'slow-pipe');
   execFileSync('mkfifo', [pipe]);
-  const writer = spawn('sh', ['-c', `exec 3<>${pipe}; echo some >&3; echo; sleep 60`], {
-    stdio: ['ignore', 'pipe', 'ignore'],
-  });
-  return new Promise<void>((resolve, reject) => {
-    writer.stdout.once('data', () => {
-      try {
-        expect(() => readTextFile(pipe)).toThrow('it is a pipe whose writer does not finish');
-        resolve();
-      } catch (error) {
-        reject(error);
-      } finally {
-        writer.kill('SIGKILL');
-      }
-    });
-  });
+  const writer = new Child(['sh', '-c', `exec 3<>${pipe}; echo some >&3; echo written; exec sleep 60`]);
+  await writer.untilSaid('written', 10_000);
+  expect(() => readTextFile(pipe)).toThrow('it is a pipe whose writer does not finish');
+  await writer.kill();
 });

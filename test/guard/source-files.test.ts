@@ -42,6 +42,25 @@ describe('source files', () => {
   });
 });
 
+/** What starts children otherwise, and why. */
+const STARTS_CHILDREN = [
+  // For all others.
+  'src/base/child-process.ts',
+  // Where standard output goes is what it tests.
+  'test/process-faults/log-target.test.ts',
+  // Its keeper outlives it: it has to clean up.
+  'test/lab/kubernetes/node.ts',
+];
+
+describe('child processes', () => {
+  it('are started by base/child-process.ts: their output is bounded, and they end with their parent', () => {
+    const starts = repositoryFiles(['src', 'test', 'bench', 'examples'], ['.ts', '.mjs']).filter((path) =>
+      /import \{[^}]*\b(?:spawn|fork)\b[^}]*\} from 'node:child_process'/.test(readRepositoryFile(path)),
+    );
+    expect(starts.sort()).toEqual([...STARTS_CHILDREN].sort());
+  });
+});
+
 describe('test files', () => {
   it('run all their tests', () => {
     const switched = tests.flatMap((path) =>

@@ -1,6 +1,7 @@
-import { execFile, spawn } from 'node:child_process';
+import { execFile } from 'node:child_process';
 import { describe, expect, it } from 'vitest';
 import { parseStat, processorTimeNs, residentMib } from '../../../bench/compare/process-cost.ts';
+import { Child } from '../../../src/base/child-process.ts';
 
 /** Of processor time, not of the clock: the machine may give it to somebody else. */
 function workFor(ms: number): void {
@@ -22,13 +23,12 @@ describe('processor time', () => {
   it('includes children, running or gone', async () => {
     // A shell that works in a child of its own, and then waits for its standard input to end.
     const script = '(i=0; while [ $i -lt 200000 ]; do i=$((i+1)); done); echo done; read line';
-    const shell = spawn('sh', ['-c', script], { stdio: ['pipe', 'pipe', 'inherit'] });
-    const before = processorTimeNs(shell.pid!);
-    await new Promise((resolve) => shell.stdout.once('data', resolve));
-    expect(processorTimeNs(shell.pid!) - before).toBeGreaterThan(10e6);
-    const ended = new Promise((resolve) => shell.on('exit', resolve));
-    shell.stdin.end();
-    await ended;
+    const shell = new Child(['sh', '-c', script], { stdin: 'pipe' });
+    const before = processorTimeNs(shell.pid);
+    await shell.untilSaid('done', 15_000);
+    expect(processorTimeNs(shell.pid) - before).toBeGreaterThan(10e6);
+    shell.process.stdin!.end();
+    await shell.ended;
   });
 
   it('is asked of a process that is there', async () => {
