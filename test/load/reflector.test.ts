@@ -1,20 +1,27 @@
-import { expect, it, onTestFinished } from 'vitest';
+import { beforeEach, expect, it, onTestFinished } from 'vitest';
 import { Reflector } from '../../src/load/reflector.ts';
-import { TcpClient } from '../kit/dns-client.ts';
+import { queryBytes, UdpClient } from '../kit/dns-client.ts';
 import { DnsServer } from '../kit/dns-server.ts';
 
-/** `x.example A`, RD, with the ID in its first two bytes. */
-function query(id: number): Buffer {
-  const message = Buffer.from(
-    '00000100000100000000000001780765 78616d706c650000010001'.replace(' ', ''),
-    'hex',
-  );
-  message.writeUInt16BE(id, 0);
-  return message;
+let reflector: Reflector;
+beforeEach(async () => {
+  reflector = await Reflector.start('127.0.0.1', 0);
+  return () => reflector.close();
+});
+
+async function client(): Promise<UdpClient> {
+  const opened = await UdpClient.open(reflector.port);
+  onTestFinished(() => opened.close());
+  return opened;
 }
 
-/** A server that turns each query into its answer, and notes what came. */
-async function startServer(): Promise<{ port: number; ids: number[] }> {
+function query(id: number): Buffer {
+  const bytes = queryBytes({ name: 'x.example', type: 'A' });
+  bytes.writeUInt16BE(id, 0);
+  return bytes;
+}
+
+it('sends queries back by UDP, and each reply to its client with the ID that it came with', async () => {
   const ids: number[] = [];
   const server = await DnsServer.open((message, reply) => {
     ids.push(message.readUInt16BE(0));
@@ -22,30 +29,38 @@ async function startServer(): Promise<{ port: number; ids: number[] }> {
     reply.send(message);
   });
   onTestFinished(() => server.close());
-  return { port: server.port, ids };
-}
-
-it('returns what comes by TCP, and each reply to its client', async () => {
-  const reflector = await Reflector.start('127.0.0.1', 0);
-  onTestFinished(() => reflector.close());
-  const server = await startServer();
   await reflector.reflectTo('127.0.0.1', server.port);
-  const client = await TcpClient.connect(reflector.port);
-  for (const id of [7, 4711]) {
-    client.send(query(id));
-    const reply = await client.receive();
-    expect(reply.readUInt16BE(0)).toBe(id);
-    expect(reply[2]! & 0x80).toBe(0x80);
+  const clients = [await client(), await client()];
+  // Both use the same ID: the reflector has its own.
+  for (const from of clients) {
+    from.send(query(4711));
+    const reply = await from.receive();
+    expect(reply.readUInt16BE(0)).toBe(4711);
   }
-  expect(server.ids).toEqual([7, 4711]);
+  expect(new Set(ids).size).toBe(2);
   expect(reflector.received).toBe(2);
-  client.close();
 });
 
-it('closes TCP connections while it has no target', async () => {
-  const reflector = await Reflector.start('127.0.0.1', 0);
-  onTestFinished(() => reflector.close());
-  const client = await TcpClient.connect(reflector.port);
-  await client.closed;
-  expect(reflector.received).toBe(0);
+it('does not reflect what is no query', async () => {
+  const seen: Buffer[] = [];
+  const server = await DnsServer.open((message) => seen.push(message));
+  onTestFinished(() => server.close());
+  await reflector.reflectTo('127.0.0.1', server.port);
+  const from = await client();
+  const response = query(1);
+  response[2]! |= 0x80;
+  from.send(response);
+  from.send(query(2).subarray(0, 11));
+  from.send(query(3));
+  while (seen.length === 0) await new Promise((resolve) => setTimeout(resolve, 1));
+  expect(seen).toHaveLength(1);
+  expect(seen[0]!.subarray(2)).toEqual(query(3).subarray(2));
+  expect(reflector.received).toBe(3);
+});
+
+it('only counts while it has no target', async () => {
+  const from = await client();
+  from.send(query(1));
+  while (reflector.received === 0) await new Promise((resolve) => setTimeout(resolve, 1));
+  expect(from.waiting).toEqual([]);
 });

@@ -8,7 +8,7 @@ import { convertCorefile } from '../../src/cli/from-corefile.ts';
 import { ConfigInvalid, formatFault } from '../../src/config/fault.ts';
 import { readYaml } from '../../src/config/read-yaml.ts';
 
-const FIXTURES = join(import.meta.dirname, 'fixtures');
+const FIXTURES = join(import.meta.dirname, '../cluster/fixtures');
 const corefiles = readdirSync(FIXTURES).filter((name) => name.endsWith('.corefile'));
 
 function convert(name: string): string {
