@@ -50,7 +50,7 @@ describe('the addon under sanitizers', () => {
     });
   });
 
-  it('touches none when its thread is gone', () => {
+  it('touches no memory after its thread is gone', () => {
     expect(runSanitized('terminate-workers.mjs', copy.folder, '5')).toEqual({
       status: 0,
       signal: null,
@@ -61,7 +61,7 @@ describe('the addon under sanitizers', () => {
 });
 
 describe('the check itself', () => {
-  it('fails when a socket is freed before libuv has let go of it', () => {
+  it('fails when a socket is freed before libuv has released it', () => {
     const copy = copyIo(SANITIZE, (source) =>
       source.replace('  close(socket->fd);\n}', '  close(socket->fd);\n  free(socket);\n}'),
     );

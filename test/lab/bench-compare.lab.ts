@@ -88,7 +88,7 @@ describe('the floor programs', () => {
     });
   });
 
-  it('answer over TCP, however the messages are cut', async () => {
+  it('answer over TCP, however the messages are split', async () => {
     const port = await freePort();
     await during(programs.answer, [String(port)], async () => {
       await ask(port, queryFor('up.example', 'A', false));
@@ -113,7 +113,7 @@ describe('the floor programs', () => {
     });
   });
 
-  it('forward, and give every client its own ID back', async () => {
+  it('forward, and restore the ID of every client', async () => {
     const [upstreamPort, port] = [await freePort(), await freePort()];
     await during(programs.answer, [String(upstreamPort)], () =>
       during(programs.forward, [String(port), String(upstreamPort)], async () => {
@@ -131,7 +131,7 @@ describe('the floor programs', () => {
 });
 
 describe('the comparison', () => {
-  it('ends with a table of figures and writes nothing when it is only to be seen to work', async () => {
+  it('ends with a table of figures, and writes nothing in a trial run', async () => {
     const args = ['--smoke', '--only', 'unloop', '--only', 'floor', '--only', 'dnsmasq'];
     for (const scenario of ['cached', 'start', 'shed', 'pause', 'names', 'storm'])
       args.push('--only', scenario);

@@ -21,7 +21,7 @@ async function askFrom(address: string): Promise<{ rcode: number; ede: number }>
   return agent.call('ask', { server: POD, name: 'www.outside.example' });
 }
 
-it('are answered when they stand on a link, and told of in the log when they do not', async () => {
+it('are answered when they are on a link, and named in the log when they are not', async () => {
   const upstream = await lab.upstream.agent();
   await upstream.call('serve', { address: UPSTREAM });
   lab.pod.run('ip', ['route', 'add', '11.0.0.0/8', 'dev', 'to-node']);

@@ -172,7 +172,7 @@ describe.each([
     expect(many.split('\n').filter((line) => /\t(A|TXT)\t/.test(line))).toHaveLength(43);
   });
 
-  it('delv finds the signatures whole', async () => {
+  it('delv finds the signatures intact', async () => {
     const anchor = join(scratchDirectory(), 'anchor');
     writeFileSync(anchor, signed.trustAnchor);
     for (const [name, type] of [

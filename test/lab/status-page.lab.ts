@@ -27,7 +27,7 @@ beforeAll(async () => {
 }, 60_000);
 afterAll(() => lab.close());
 
-it('says what is wrong and what cures it in its first lines', () => {
+it('says what is wrong and how to fix it in its first lines', () => {
   const dom = browse(PAGE, ['--dump-dom'], lab.pod.prefix);
   expect(dom).toMatch(/<section class="verdict warning"[^>]*><strong>[^<]*loop/i);
   expect(dom).toContain('<b>Cure:</b>');

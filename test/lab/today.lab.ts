@@ -15,7 +15,7 @@ const LEAST: Readonly<Record<TodaysName, readonly [number, number]>> = {
 };
 
 describe.each(TODAYS_NAMES)("today's %s", (name) => {
-  it('starts, and says a version of today', () => {
+  it('starts, and reports a current version', () => {
     const [major = 0, minor = 0] = today(name)
       .version.split('.')
       .map((part) => Number.parseInt(part, 10));

@@ -61,7 +61,7 @@ async function lost(upstreams: readonly string[], attack: ((i: number) => Uint8A
 }
 
 describe('an attacker beside an honest client', () => {
-  it('who asks dnsdist for what it drops, over TLS and HTTPS, takes nothing out', async () => {
+  it('that asks dnsdist for what it drops, over TLS and HTTPS, takes no upstream out of use', async () => {
     const dnsdist = await servers.startDnsdist('addAction("drop.example.", DropAction())');
     for (const upstreams of [[dnsdist.tls], [dnsdist.https], [dnsdist.tls, dnsdist.https]]) {
       const calm = await lost(upstreams, null);
@@ -73,7 +73,7 @@ describe('an attacker beside an honest client', () => {
     await dnsdist.stop();
   });
 
-  it('who sends CoreDNS over HTTPS what it cannot read takes nothing out', async () => {
+  it('that sends CoreDNS unreadable messages over HTTPS takes no upstream out of use', async () => {
     const coredns = await servers.startCoredns();
     const upstreams = [coredns.https];
     const calm = await lost(upstreams, null);

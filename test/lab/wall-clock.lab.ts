@@ -13,7 +13,7 @@ import { startUnloop } from '../kit/unloop-process.ts';
 
 const LIBRARY = '/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1';
 
-it('TTLs, time-outs and answers go by the monotonic clock', async () => {
+it('TTLs, timeouts and answers follow the monotonic clock', async () => {
   const upstream = await startScriptedUpstream((query) =>
     answer(query, { ttl: query.name.toLowerCase().startsWith('short') ? 2 : 300 }),
   );

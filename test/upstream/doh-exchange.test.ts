@@ -111,7 +111,7 @@ describe('HTTPS exchange', () => {
     expect(exchange.lastError).not.toBe('');
   });
 
-  it('fails as unreachable when nobody listens, later than send(), and soon tries again', async () => {
+  it('fails as unreachable when nobody listens, after send() has returned, and soon tries again', async () => {
     const port = server.httpsPort;
     await server.close();
     open({ port });
@@ -159,7 +159,7 @@ describe('HTTPS exchange', () => {
     expect(counters.values[Counter.upstreamMismatches]).toBe(1);
   });
 
-  it('believes any case', async () => {
+  it('accepts any letter case', async () => {
     server.script = (query) => withOtherCase(answer(query));
     open();
     exchange.send(createQuery('case.example', owner));
@@ -177,7 +177,7 @@ describe('HTTPS exchange', () => {
     expect(server.connectionsAccepted).toBe(1);
   });
 
-  it('asks again what a session left unanswered, each by one of its own', async () => {
+  it('repeats what a session left unanswered, each query on a session of its own', async () => {
     open();
     exchange.send(createQuery('first.example', owner));
     await owner.told(1);
@@ -188,7 +188,7 @@ describe('HTTPS exchange', () => {
     expect(server.queries.filter(({ connection }) => connection > 0).length).toBe(5);
   });
 
-  it('does not ask a fourth time', async () => {
+  it('does not send a query a fourth time', async () => {
     server.script = () => resetConnection();
     open();
     exchange.send(createQuery('fresh.example', owner));
@@ -196,7 +196,7 @@ describe('HTTPS exchange', () => {
     expect(server.queries.length).toBe(3);
   });
 
-  it('calls nobody after cancel', async () => {
+  it('calls no owner after cancel', async () => {
     server.script = (query) => later(query.name === 'cancelled.example' ? 10 : 40, answer(query));
     open();
     const cancelled = createQuery('cancelled.example', owner);
@@ -217,7 +217,7 @@ describe('HTTPS exchange', () => {
     expect(await owner.outcome(0)).toMatchObject({ kind: 'failure', reason: FailureReason.protocol });
   });
 
-  it('leaves a session that has become a black hole', async () => {
+  it('abandons a session that has become a black hole', async () => {
     const relay = await startTcpRelay(server.httpsPort);
     onTestFinished(() => relay.close());
     open({ port: relay.port });
@@ -234,7 +234,7 @@ describe('HTTPS exchange', () => {
     await until(() => exchange.connections === 1);
   });
 
-  it('stays with a session whose server is silent about some names only', async () => {
+  it('keeps a session whose server is silent about some names only', async () => {
     server.script = (query) => (query.name === 'silent.example' ? undefined : answer(query));
     open();
     exchange.send(createQuery('silent.example', owner));
@@ -277,7 +277,7 @@ describe('HTTPS exchange', () => {
     expect(owner.outcomes).toMatchObject([{ kind: 'reply' }]);
   });
 
-  it('loses nothing to a server that allows few streams at a time', async () => {
+  it('loses no query to a server that allows few streams at a time', async () => {
     await restart({ maxStreams: 4 });
     server.script = (query) => later(20, answer(query));
     open();
@@ -288,7 +288,7 @@ describe('HTTPS exchange', () => {
     expect(server.connectionsAccepted).toBeLessThanOrEqual(16);
   });
 
-  it('asks again what a server has not looked at', async () => {
+  it('repeats what a server has not processed', async () => {
     const refused = new Set<string>();
     server.script = (query) => {
       if (refused.has(query.name)) return answer(query);
@@ -301,7 +301,7 @@ describe('HTTPS exchange', () => {
     expect(owner.replies).toBe(50);
   });
 
-  it('loses nothing to GOAWAY after each answer, and keeps no descriptor for it', async () => {
+  it('loses no query to GOAWAY after each answer, and leaks no descriptor', async () => {
     server.script = (query) => [answer(query), goAway()];
     open();
     for (let round = 0; round < 40; round++) {
@@ -315,7 +315,7 @@ describe('HTTPS exchange', () => {
     expect(exchange.connections).toBe(0);
   });
 
-  it('closes without force after GOAWAY, though the server keeps its end open', async () => {
+  it('closes without force after GOAWAY, even if the server keeps its end open', async () => {
     server.script = (query) => [goAway(), later(50, answer(query))];
     open();
     exchange.send(createQuery('last.example', owner));
@@ -349,7 +349,7 @@ describe('HTTPS exchange', () => {
     if (NODE_MAJOR < 24) expect(owner.outcomes[0]).toBe(outcome);
   });
 
-  it('without room gives up first what nobody waits for', async () => {
+  it('without room, drops first what no client waits for', async () => {
     await restart({ maxStreams: 1 });
     server.script = () => undefined;
     open();
@@ -367,7 +367,7 @@ describe('HTTPS exchange', () => {
     expect(owner.replies).toBe(1);
   });
 
-  it('resets the stream of a query that is cancelled, so that it takes no room', async () => {
+  it('resets the stream of a canceled query, so that it takes no room', async () => {
     await restart({ maxStreams: 1 });
     server.script = (query) => (query.name === 'kept.example' ? answer(query) : undefined);
     open();
@@ -383,10 +383,10 @@ describe('HTTPS exchange', () => {
   });
 });
 
-describe('HTTPS exchange toward a server with nothing but HTTP/1.1', () => {
+describe('HTTPS exchange with an HTTP/1.1 server', () => {
   beforeEach(() => restart({ http1Only: true }));
 
-  it('asks one query after the other on each connection, and keeps them', async () => {
+  it('sends one query after the other on each connection, and keeps the connections', async () => {
     server.script = (query) => later(10, answer(query));
     open();
     for (let i = 0; i < 30; i++) exchange.send(createQuery(`n${i}.example`, owner));
@@ -413,7 +413,7 @@ describe('HTTPS exchange toward a server with nothing but HTTP/1.1', () => {
     await until(() => server.connectionsOpen === 0);
   });
 
-  it('asks again what a broken connection left unanswered, three times in all', async () => {
+  it('repeats what a broken connection left unanswered, three times in all', async () => {
     server.script = (query) => (query.index === 0 ? closeConnection() : answer(query));
     open();
     exchange.send(createQuery('lost.example', owner));
@@ -424,7 +424,7 @@ describe('HTTPS exchange toward a server with nothing but HTTP/1.1', () => {
     expect(server.queries.length).toBe(2 + 3);
   });
 
-  it('takes a query back by closing', async () => {
+  it('cancels a query by closing its connection', async () => {
     server.script = () => undefined;
     open();
     const query = createQuery('cancelled.example', owner);

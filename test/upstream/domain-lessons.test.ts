@@ -27,7 +27,7 @@ describe('lessonKey', () => {
 });
 
 describe('learned marks', () => {
-  it('are news once, and hold for 15 minutes', () => {
+  it('are reported as new once, and hold for 15 minutes', () => {
     expect(lessons.learn(KEY, Mark.case, NOW_MS)).toBe(true);
     expect(lessons.learn(KEY, Mark.case, NOW_MS)).toBe(false);
     expect(lessons.learned(KEY, LATER_MS - 1)).toBe(Mark.case);
@@ -42,7 +42,7 @@ describe('learned marks', () => {
     expect(lessons.learned(KEY, LATER_MS)).toBe(Mark.edns);
   });
 
-  it('are proven no more', () => {
+  it('are no longer proven', () => {
     lessons.prove(KEY, ALL_MARKS, NOW_MS);
     lessons.learn(KEY, Mark.options, NOW_MS);
     expect(lessons.proven(KEY, NOW_MS)).toBe(Mark.case | Mark.edns);
@@ -121,27 +121,27 @@ describe('answers after silence', () => {
   const times = (count: number, marks: number, silent: number) =>
     Array.from({ length: count }, () => lessons.answeredAfterSilence(KEY, marks, silent));
 
-  it('give the options up at the third', () => {
+  it('drop the options at the third', () => {
     expect(times(4, Mark.case | Mark.edns, ALL_MARKS)).toEqual([0, 0, Mark.options, 0]);
   });
 
-  it('give EDNS up with the options where both were tried', () => {
+  it('drop EDNS with the options when both were tried', () => {
     lessons.answeredAfterSilence(KEY, 0, ALL_MARKS);
     lessons.sentAfterSilence(KEY, false, NOW_MS);
     lessons.silentAgain(KEY, Mark.edns);
     expect(times(2, 0, ALL_MARKS)).toEqual([0, Mark.options | Mark.edns]);
   });
 
-  it('give EDNS up before the case', () => {
+  it('drop EDNS before the case', () => {
     expect(times(3, 0, Mark.case | Mark.edns)).toEqual([0, 0, Mark.edns]);
     expect(times(3, 0, Mark.case)).toEqual([0, 0, Mark.case]);
   });
 
-  it('say nothing where no mark was missing', () => {
+  it('teach nothing when no mark was missing', () => {
     expect(times(9, Mark.case, Mark.case)).toEqual(Array(9).fill(0));
   });
 
-  it('count from the start again after an answer with the options', () => {
+  it('start counting again after an answer with the options', () => {
     times(2, Mark.edns, ALL_MARKS);
     lessons.prove(KEY, ALL_MARKS, NOW_MS);
     expect(times(3, Mark.edns, ALL_MARKS)).toEqual([0, 0, Mark.options]);

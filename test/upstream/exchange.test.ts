@@ -6,7 +6,7 @@ it('names each reason by its number: metrics are indexed by it', () => {
   expect(Object.keys(FailureReason)).toEqual([...FAILURE_REASON_NAMES]);
 });
 
-it('blames the server only where no connection could be made', () => {
+it('blames the server only when no connection could be made', () => {
   const blamed = Object.values(FailureReason).filter(isConnectFailure);
   expect(blamed).toEqual([FailureReason.unreachable, FailureReason.tls]);
 });

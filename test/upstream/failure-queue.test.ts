@@ -37,21 +37,21 @@ it('keeps the order and the reason of each', async () => {
   ]);
 });
 
-it('passes over a query that was canceled in between', async () => {
+it('skips a query that was canceled in between', async () => {
   failures.push(query, FailureReason.overload);
   query.exchange = null;
   await nextTurn();
   expect(owner.outcomes).toEqual([]);
 });
 
-it('passes over a query that was sent again in between', async () => {
+it('skips a query that was sent again in between', async () => {
   failures.push(query, FailureReason.overload);
   query.id = 7;
   await nextTurn();
   expect(owner.outcomes).toEqual([]);
 });
 
-it('takes a failure that an owner causes while it is told', async () => {
+it('accepts a failure that an owner causes during its call', async () => {
   const second = createQuery('two.example', owner);
   query.owner = {
     onReply: () => true,

@@ -9,7 +9,7 @@ function createTeller() {
   return { told, teller: new FaultTeller((_, text) => told.push(text)) };
 }
 
-it('tells the same kind once a second', () => {
+it('reports the same kind once a second', () => {
   const { told, teller } = createTeller();
   teller.note(tls, 'one', 5000);
   teller.note(tls, 'two', 5999);
@@ -18,7 +18,7 @@ it('tells the same kind once a second', () => {
   expect(told).toEqual(['one', 'three']);
 });
 
-it('tells another kind at once', () => {
+it('reports another kind at once', () => {
   const { told, teller } = createTeller();
   teller.note(tls, 'one', 5000);
   teller.note(unreachable, 'two', 5000);
@@ -26,7 +26,7 @@ it('tells another kind at once', () => {
   expect(told).toEqual(['one', 'two', 'three']);
 });
 
-it('keeps the last text, told or not, without a listener too', () => {
+it('keeps the last text, reported or not, even without a listener', () => {
   const teller = new FaultTeller(undefined);
   expect(teller.last).toBe('');
   teller.note(tls, 'one', 5000);

@@ -47,7 +47,7 @@ const fail = (reason: FailureReason, error = '') => {
 };
 
 describe('a check', () => {
-  it('is well with any reply, and closes the way that it opened', async () => {
+  it('succeeds with any reply, and closes the connection that it opened', async () => {
     expect(check.onReply()).toBe(true);
     await nextTurn();
     expect([outcomes, upstream.closed]).toEqual([[''], 1]);
@@ -64,7 +64,7 @@ describe('a check', () => {
     expect(outcomes).toEqual([said]);
   });
 
-  it('fails with the cause where no way could be opened', async () => {
+  it('fails with the cause when no connection could be opened', async () => {
     const other = new HealthCheck(new Uint8Array(17), 0, (_, failure) => outcomes.push(failure));
     await other.begin(SPEC, async () => {
       throw new Error('no route');
@@ -79,7 +79,7 @@ describe('a check', () => {
     expect(outcomes).toEqual(['']);
   });
 
-  it('that was ended has no outcome, and its query is taken back', async () => {
+  it('that was ended has no outcome, and its query is canceled', async () => {
     check.end();
     check.onReply();
     fail(FailureReason.closed);
@@ -87,7 +87,7 @@ describe('a check', () => {
     expect([outcomes, upstream.canceled, upstream.closed]).toEqual([[], 1, 1]);
   });
 
-  it('that ended before its way was open sends nothing, and closes it', async () => {
+  it('that ended before its connection was open sends nothing, and closes it', async () => {
     const late = new ScriptedUpstream();
     const ended = new HealthCheck(new Uint8Array(17), 0, () => {});
     const begun = ended.begin(SPEC, async () => late as unknown as Upstream);
@@ -107,7 +107,7 @@ describe('after suspicious replies by datagram', () => {
     expect(upstream.sent).toEqual([false, true]);
   });
 
-  it('goes back to datagrams where there is no TCP, which is no fault', () => {
+  it('goes back to datagrams when there is no TCP, which is no fault', () => {
     fail(FailureReason.unreachable);
     expect([outcomes, upstream.sent]).toEqual([[], [false, true, false]]);
     check.onSuspicious(upstream.query!);

@@ -107,13 +107,13 @@ describe('HealthChecker', () => {
 
   afterEach(() => checker.stop());
 
-  it('leaves an upstream alone that gives no cause', async () => {
+  it('does not check an upstream without a cause', async () => {
     state.answered(SLOT);
     await pass(10_000);
     expect(server.asked).toEqual([]);
   });
 
-  it('asks for the root once a question came to nothing; an answer ends the doubt', async () => {
+  it('asks for the root after a failed question; an answer ends the doubt', async () => {
     server.behave = server.answer;
     state.doubt(SLOT);
     await pass(10_000);
@@ -122,7 +122,7 @@ describe('HealthChecker', () => {
     expect(server.open).toBe(0);
   });
 
-  it('does not ask while clients are answered, however many of their questions come to nothing', async () => {
+  it('does not ask while clients are answered, however many of their questions fail', async () => {
     await pass(10_000, () => {
       state.answered(SLOT);
       state.doubt(SLOT);
@@ -131,7 +131,7 @@ describe('HealthChecker', () => {
     expect(state.stateOf(SLOT)).toBe(UpstreamState.up);
   });
 
-  it('asks once an interval at most, however many questions come to nothing', async () => {
+  it('asks at most once an interval, however many questions fail', async () => {
     server.behave = server.answer;
     await pass(10_000, () => state.doubt(SLOT));
     expect(server.asked.length).toBeLessThanOrEqual(20);
@@ -139,7 +139,7 @@ describe('HealthChecker', () => {
     expect(state.stateOf(SLOT)).toBe(UpstreamState.up);
   });
 
-  it('makes a silent one suspect soon, and takes it out after two checks without an answer', async () => {
+  it('makes a silent upstream suspect soon, and takes it out of use after two checks without an answer', async () => {
     state.doubt(SLOT);
     await pass(700);
     expect(state.stateOf(SLOT)).toBe(UpstreamState.suspect);
@@ -150,7 +150,7 @@ describe('HealthChecker', () => {
     expect(checker.reasonOf(SLOT)).toBe('no answer in 2500 ms');
   });
 
-  it('holds silence to the check against nobody whose answers to clients come', async () => {
+  it('does not count a silent check against an upstream that answers clients', async () => {
     state.doubt(SLOT);
     await pass(600);
     expect(server.asked.length).toBeGreaterThan(0);
@@ -163,7 +163,7 @@ describe('HealthChecker', () => {
     expect(server.open).toBe(0);
   });
 
-  it('says that a server is back once a client’s question is answered, though checks stay silent', async () => {
+  it('says that a server is back once a client’s question is answered, even if checks stay silent', async () => {
     state.doubt(SLOT);
     await pass(5000);
     expect(changes).toHaveLength(1);
@@ -197,7 +197,7 @@ describe('HealthChecker', () => {
     expect(changes[1]!.downMs).toBeGreaterThanOrEqual(outageMs - 500);
   });
 
-  it('gives a slow server its time, though the next check has begun', async () => {
+  it('gives a slow server its time, even after the next check has begun', async () => {
     const waiting: [number, UpstreamQuery][] = [];
     server.behave = (query) => waiting.push([clock.nowMs + 2000, query]);
     state.doubt(SLOT);
@@ -231,7 +231,7 @@ describe('HealthChecker', () => {
     expect(changes).toMatchObject([{ state: 'down', reason: text }]);
   });
 
-  it('keeps what a worker says of it until it answers, whoever is asked', async () => {
+  it('keeps the reason that a worker reported until the upstream answers', async () => {
     state.answered(SLOT);
     checker.blame(SLOT, 'its certificate has expired');
     await pass(200);
@@ -240,7 +240,7 @@ describe('HealthChecker', () => {
     expect(checker.reasonOf(SLOT)).toBe('');
   });
 
-  it('holds want of sockets here against nobody', async () => {
+  it('does not count a lack of sockets here against any upstream', async () => {
     server.behave = server.fail(FailureReason.overload);
     state.doubt(SLOT);
     await pass(5000);
@@ -254,7 +254,7 @@ describe('HealthChecker', () => {
     expect(state.stateOf(SLOT)).toBe(UpstreamState.up);
   });
 
-  it('with maxFails 0 checks nobody, and lets nobody stay suspect or down', async () => {
+  it('with maxFails 0 checks no upstream, and leaves none suspect or down', async () => {
     checker.configure({ ...settings, maxFails: 0 });
     state.suspect(SLOT);
     state.doubt(SLOT);
@@ -265,7 +265,7 @@ describe('HealthChecker', () => {
     expect(changes).toEqual([]);
   });
 
-  it('asks for the name of the zone’s choosing', async () => {
+  it('asks for the name that the zone has configured', async () => {
     checker.stop();
     start({ name: 'check.corp.example', type: 'SOA' });
     state.doubt(SLOT);
@@ -277,7 +277,7 @@ describe('HealthChecker', () => {
     expect(server.asked.at(-1)).toBe('other.example.');
   });
 
-  it('judges no silence after a standstill of the thread: the answer may wait to be read', async () => {
+  it('ignores silence after the thread stood still: the answer may wait to be read', async () => {
     let check: UpstreamQuery | null = null;
     server.behave = (query) => {
       check = query;
@@ -313,7 +313,7 @@ describe('HealthChecker', () => {
     expect(server.open).toBe(0);
   });
 
-  it('tells nothing after stop(), and leaves nothing open', async () => {
+  it('reports nothing after stop(), and leaves nothing open', async () => {
     state.doubt(SLOT);
     await pass(200);
     checker.stop();
@@ -322,7 +322,7 @@ describe('HealthChecker', () => {
     expect(changes).toEqual([]);
   });
 
-  it('looks by itself', async () => {
+  it('checks on its own timer', async () => {
     checker.configure({ intervalMs: 5, maxFails: 2 });
     server.behave = server.answer;
     checker.start();
@@ -371,12 +371,12 @@ describe('a check, asked of a real socket', () => {
     return result;
   };
 
-  it.each([0, 1, 2, 3, 4, 5])('takes RCODE %d for a sign of life', async (rcode) => {
+  it.each([0, 1, 2, 3, 4, 5])('treats RCODE %d as a sign of life', async (rcode) => {
     expect(await ask((query) => errorAnswer(query, rcode))).toBe(UpstreamState.up);
     expect(server.queries[0]).toMatchObject({ name: 'check.example', type: 'A', hasOpt: false });
   });
 
-  it('does not mind a name that comes back in another case', async () => {
+  it('accepts a name that comes back in another case', async () => {
     expect(await ask((query) => withOtherCase(answer(query)))).toBe(UpstreamState.up);
   });
 

@@ -41,12 +41,12 @@ describe('HostResolver', () => {
     expect(server.queries.map((query) => query.type).toSorted()).toEqual(['A', 'AAAA']);
   });
 
-  it('is content with one family', async () => {
+  it('is satisfied with one family', async () => {
     server.script = (query) => (query.type === 'A' ? answer(query) : answer(query, { answers: [] }));
     expect(await create().start()).toEqual(['192.0.2.1']);
   });
 
-  it('asks again when the TTL is over, and tells of changes only', async () => {
+  it('asks again when the TTL is over, and reports only changes', async () => {
     await create(5).start();
     await server.received(6);
     expect(changes.length).toBe(1);
@@ -56,7 +56,7 @@ describe('HostResolver', () => {
     expect(changes.at(-1)).toEqual(['192.0.2.2', '2001:db8::2']);
   });
 
-  it('takes another order of the same addresses for no change', async () => {
+  it('does not treat another order of the same addresses as a change', async () => {
     let turn = 0;
     server.script = (query) => {
       const last = turn++ % 4 < 2 ? [1, 2] : [2, 1];
@@ -81,7 +81,7 @@ describe('HostResolver', () => {
     expect(resolver.addresses).toEqual(['192.0.2.1', '2001:db8::1']);
   });
 
-  it('starts without an address where there is none, and goes on asking', async () => {
+  it('starts without an address when there is none, and keeps asking', async () => {
     server.script = (query) => nxdomain(query);
     expect(await create(5).start()).toEqual([]);
     server.script = (query) => answer(query);
@@ -89,7 +89,7 @@ describe('HostResolver', () => {
     expect(resolver.addresses).toContain('192.0.2.1');
   });
 
-  it('asks no more after stop()', async () => {
+  it('does not ask after stop()', async () => {
     await create(5).start();
     resolver.stop();
     const { length } = server.queries;

@@ -67,7 +67,7 @@ describe('IdTable', () => {
     for (const count of buckets) expect(Math.abs(count - 1000)).toBeLessThan(300);
   });
 
-  it('tells once of enough mismatches', () => {
+  it('reports enough mismatches once', () => {
     const table = new IdTable(new RandomPool());
     const query = createQuery('a.example', owner);
     const id = table.take(query);
@@ -77,7 +77,7 @@ describe('IdTable', () => {
     expect(table.addMismatch(next, 1)).toBe(true);
   });
 
-  it('refuses a question that is too long, or none', () => {
+  it('rejects a question that is too long or missing', () => {
     const table = new IdTable(new RandomPool());
     const query = createQuery('a.example', owner);
     query.questionEnd = 12;

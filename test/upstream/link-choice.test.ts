@@ -34,7 +34,7 @@ function choose(links: readonly StreamLink[], one = entry()): number {
 }
 
 describe('chooseLink', () => {
-  it('finds none where none has room', () => {
+  it('finds none when none has room', () => {
     expect(choose([])).toBe(-1);
     expect(choose([link({ hasRoom: false })])).toBe(-1);
   });
@@ -57,7 +57,7 @@ describe('chooseLink', () => {
     expect(choose([link({ load: 1 })], entry({ mayTry: true }))).toBe(0);
   });
 
-  it('queues after some patience where answers come', () => {
+  it('queues after some patience when answers come', () => {
     const patient = entry({ sinceMs: NOW_MS - 150 });
     expect(choose([link({ load: 1, answeredMs: NOW_MS - 150 })], patient)).toBe(0);
     expect(choose([link({ load: 1, answeredMs: NOW_MS - 151 })], patient)).toBe(-1);
@@ -65,7 +65,7 @@ describe('chooseLink', () => {
     expect(choose([link({ load: 1 })], entry({ sinceMs: NOW_MS - 150, isFavored: true }))).toBe(-1);
   });
 
-  it('never queues a query that is to be alone', () => {
+  it('never queues a query that must be alone on its connection', () => {
     const alone = entry({ alone: true, mayTry: true });
     expect(choose([link({ load: 1, canOvertake: true })], alone)).toBe(-1);
     expect(choose([link({ load: 0 })], alone)).toBe(0);

@@ -37,7 +37,7 @@ it('allows 64 to a server that overtakes itself', () => {
   expect(depth.limit).toBe(64);
 });
 
-it('takes a server for concurrent at the third query that it passes over', () => {
+it('treats a server as concurrent at the third query that it overtakes', () => {
   depth.passed(250, 125);
   depth.passed(250, 125);
   expect(depth.isConcurrent).toBe(false);
@@ -53,7 +53,7 @@ it.each([
   expect(depth.isConcurrent).toBe(false);
 });
 
-it('knows a server of one answer per connection by its early close', () => {
+it('recognizes a server with one answer per connection by its early close', () => {
   depth.closedEarly(0);
   depth.closedEarly(2);
   expect(depth.isSingle).toBe(false);

@@ -30,13 +30,13 @@ describe('compareQuestions', () => {
     expect(compare(Buffer.concat([reply(QUESTION), Buffer.alloc(40)]))).toBe(QuestionMatch.exact);
   });
 
-  it('tells another case of the name from another name', () => {
+  it('distinguishes another case of the name from another name', () => {
     const lower = Buffer.from(QUESTION);
     lower[5] = 0x65;
     expect(compare(reply(lower))).toBe(QuestionMatch.caseDiffers);
   });
 
-  it('wants no count but one', () => {
+  it('accepts no question count but one', () => {
     expect(compare(reply(QUESTION, 0))).toBe(QuestionMatch.absent);
     expect(compare(reply(QUESTION, 2))).toBe(QuestionMatch.differs);
     expect(compare(reply(QUESTION, 257))).toBe(QuestionMatch.differs);
@@ -49,7 +49,7 @@ describe('compareQuestions', () => {
     }
   });
 
-  it('takes no other change of a bit', () => {
+  it('rejects any other changed bit', () => {
     fc.assert(
       fc.property(fc.nat(QUESTION.length - 1), fc.integer({ min: 1, max: 255 }), (at, bits) => {
         const changed = Buffer.from(QUESTION);

@@ -42,7 +42,7 @@ beforeEach(() => {
 
 describe('Selection', () => {
   describe.each(['random', 'roundRobin', 'sequential', 'fastest'] as const)('by %s', (policy) => {
-    it('passes over what is down, quarantined or tried', () => {
+    it('skips what is down, quarantined or tried', () => {
       const selection = create(policy, 4);
       down(0);
       state.setQuarantined(ROUTE + 1, true);
@@ -62,13 +62,13 @@ describe('Selection', () => {
     });
   });
 
-  it('by random: asks each as often', () => {
+  it('by random: asks each equally often', () => {
     const chosen = picks(create('random', 4), 8000);
     // 2000 ± 39 (σ): ten of them are never passed.
     for (let i = 0; i < 4; i++) expect(Math.abs(countOf(chosen, i) - 2000)).toBeLessThan(400);
   });
 
-  it('by roundRobin: goes round, over those that are usable', () => {
+  it('by roundRobin: takes the usable ones in turn', () => {
     const selection = create('roundRobin', 4);
     const starts = (times: number) =>
       Array.from({ length: times }, () => {
@@ -81,7 +81,7 @@ describe('Selection', () => {
     expect(starts(4)).toEqual([1, 3, 0, 1]);
   });
 
-  it('by roundRobin: to look for another one passes no turn', () => {
+  it('by roundRobin: a look for another one uses no turn', () => {
     const selection = create('roundRobin', 3);
     expect(picks(selection, 2)).toEqual([0, 0]);
     selection.passTurn(0);
@@ -89,7 +89,7 @@ describe('Selection', () => {
     expect(selection.pick(0)).toBe(1);
   });
 
-  it('by sequential: keeps to the first while it is usable', () => {
+  it('by sequential: uses the first while it is usable', () => {
     const selection = create('sequential', 3);
     expect(picks(selection, 3)).toEqual([0, 0, 0]);
     down(0);
@@ -97,7 +97,7 @@ describe('Selection', () => {
     expect(selection.pick(1 << 1)).toBe(2);
   });
 
-  it('by fastest: mostly the fastest, now and then another', () => {
+  it('by fastest: mostly the fastest, and now and then another', () => {
     state.measured(SLOT + 0, 20, 0);
     state.measured(SLOT + 1, 5, 0);
     state.measured(SLOT + 2, 50, 0);
@@ -108,7 +108,7 @@ describe('Selection', () => {
     expect(others).toBeLessThan(300);
   });
 
-  it('by fastest: measures first what nobody has measured', () => {
+  it('by fastest: measures unmeasured ones first', () => {
     state.measured(SLOT + 0, 1, 0);
     const chosen = picks(create('fastest', 3), 1000);
     expect(countOf(chosen, 0)).toBeLessThan(100);
@@ -116,7 +116,7 @@ describe('Selection', () => {
     expect(countOf(chosen, 2)).toBeGreaterThan(300);
   });
 
-  it('asks a suspect one only when there is no other', () => {
+  it('asks a suspect upstream only when there is no other', () => {
     const selection = create('random', 2);
     state.suspect(SLOT + 0);
     expect(new Set(picks(selection, 100))).toEqual(new Set([1]));
@@ -137,7 +137,7 @@ describe('Selection', () => {
   });
 
   describe('when all are down', () => {
-    it('tries any of them, but none that loops, none twice, and no more at a time than is bounded', () => {
+    it('tries any of them, but none that loops, none twice, and only a bounded number at a time', () => {
       const selection = create('sequential', 3);
       const trials = new Trials();
       down(0);
@@ -167,7 +167,7 @@ describe('Selection', () => {
       expect(selection.allDown()).toBe(true);
     });
 
-    it('but tries none while another is up, tried or not', () => {
+    it('but tries none while another is up, whether it was tried or not', () => {
       const selection = create('sequential', 2);
       down(0);
       expect(selection.pickTrial(1 << 1, new Trials(), ME)).toBe(-1);
@@ -178,7 +178,7 @@ describe('Selection', () => {
     });
   });
 
-  it('has one that is down or suspect asked alongside another, each half second at most', () => {
+  it('has a down or suspect upstream asked alongside another, at most twice a second', () => {
     const selection = create('sequential', 3);
     const trials = new Trials();
     const alongside = (nowMs: number) => selection.pickTrialAlongside(selection.pick(0), trials, ME, nowMs);
@@ -202,7 +202,7 @@ describe('Selection', () => {
     expect(create('random', 0).allQuarantined()).toBe(false);
   });
 
-  it('refuses more upstreams than it can keep apart', () => {
+  it('rejects more upstreams than it can distinguish', () => {
     expect(() => create('random', MAX_CANDIDATES + 1)).toThrow(RangeError);
   });
 });

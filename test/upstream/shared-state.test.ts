@@ -6,7 +6,7 @@ import { SharedUpstreamState, UpstreamState } from '../../src/upstream/shared-st
 
 const SLOT = 1;
 
-it('is one state for all who hold its buffer', () => {
+it('is one state for all threads that have its buffer', () => {
   const one = new SharedUpstreamState();
   const other = new SharedUpstreamState(one.buffer);
   one.setState(SLOT, UpstreamState.down);
@@ -44,7 +44,7 @@ describe('the state of an upstream', () => {
     expect(state.stateOf(SLOT)).toBe(UpstreamState.down);
   });
 
-  it('leaves the upstreams beside it alone, and is forgotten by a reset', () => {
+  it('does not touch the upstreams next to it, and is cleared by a reset', () => {
     const state = new SharedUpstreamState();
     for (const slot of [SLOT - 1, SLOT, SLOT + 1]) {
       state.setState(slot, UpstreamState.down);
@@ -79,7 +79,7 @@ describe('the marks that a server is asked without', () => {
 });
 
 describe('a route', () => {
-  it('tells whether its quarantine changed', () => {
+  it('says whether its quarantine changed', () => {
     const state = new SharedUpstreamState();
     expect(state.setQuarantined(2, true)).toBe(true);
     expect(state.setQuarantined(2, true)).toBe(false);
@@ -119,7 +119,7 @@ describe('the round-trip time of a server', () => {
     expect(state.rttMs(SLOT)).toBeLessThan(6);
   });
 
-  it('hardly moves with slow names where fast ones are few', () => {
+  it('hardly moves with slow names when fast ones are few', () => {
     const state = new SharedUpstreamState();
     for (let second = 0; second < 120; second++) {
       state.measured(SLOT, 5, second * 1000);

@@ -38,7 +38,7 @@ describe('answersEntry', () => {
     return answersEntry(entry, reply, reply.length, counters);
   }
 
-  it('takes a reply to its question', () => {
+  it('accepts a reply to its question', () => {
     expect(answers(() => {})).toBe(true);
   });
 
@@ -57,7 +57,7 @@ describe('answersEntry', () => {
     expect(answersEntry(entryFor('www.example'), reply, 11, counters)).toBe(false);
   });
 
-  it('takes another case, and counts it where the case was to match', () => {
+  it('accepts another case, and counts it when the case had to match', () => {
     const upper = (reply: Buffer) => (reply[13] = 0x57);
     const before = counters[Counter.upstreamCaseMismatches]!;
     expect(answers(upper, false)).toBe(true);
@@ -66,7 +66,7 @@ describe('answersEntry', () => {
     expect(counters[Counter.upstreamCaseMismatches]).toBe(before + 1);
   });
 
-  it('believes a bare header only if it is an error', () => {
+  it('accepts a bare header only if it is an error', () => {
     const bare = (rcode: number) => {
       const reply = Buffer.alloc(12);
       reply[2] = 0x80;

@@ -93,7 +93,7 @@ describe('StreamExchange over TCP', () => {
     expect(exchange.inFlight).toBe(0);
   });
 
-  it('gives back replies in whatever order they come', async () => {
+  it('returns replies in whatever order they come', async () => {
     const held: ReceivedQuery[] = [];
     server.script = (query) => {
       held.push(query);
@@ -111,7 +111,7 @@ describe('StreamExchange over TCP', () => {
     expect(server.connectionsAccepted).toBe(1);
   });
 
-  it('takes a reply that comes a byte at a time', async () => {
+  it('accepts a reply that comes one byte at a time', async () => {
     server.script = (query) => {
       const { bytes } = answer(query);
       const framed = Buffer.concat([Buffer.from([bytes.length >> 8, bytes.length & 255]), bytes]);
@@ -122,7 +122,7 @@ describe('StreamExchange over TCP', () => {
     expect((await owner.outcome(0)).kind).toBe('reply');
   });
 
-  it('believes any case, and an error without a question, but no other question', async () => {
+  it('accepts any case, and an error without a question, but no other question', async () => {
     server.script = (query) => {
       if (query.name === 'case.example') return withOtherCase(answer(query));
       if (query.name === 'bare.example') return withoutQuestion(answer(query, { rcode: 1, answers: [] }));
@@ -152,7 +152,7 @@ describe('StreamExchange over TCP', () => {
     expect(exchange.inFlight).toBe(0);
   });
 
-  it('asks again what a used connection left unanswered, each by a connection of its own', async () => {
+  it('repeats what a used connection left unanswered, each query on a connection of its own', async () => {
     open();
     exchange.send(createQuery('first.example', owner));
     await owner.told(1);
@@ -164,7 +164,7 @@ describe('StreamExchange over TCP', () => {
     expect(repeated.length).toBe(5);
   });
 
-  it('does not ask a fourth time', async () => {
+  it('does not send a query a fourth time', async () => {
     let seen = 0;
     open();
     exchange.send(createQuery('first.example', owner));
@@ -190,7 +190,7 @@ describe('StreamExchange over TCP', () => {
     expect(server.queries.length).toBe(3);
   });
 
-  it('does not ask again what a fresh connection brought no DNS for', async () => {
+  it('does not repeat what a fresh connection answered with something other than DNS', async () => {
     server.script = () => raw(Buffer.alloc(2));
     open();
     exchange.send(createQuery('garbage.example', owner));
@@ -208,7 +208,7 @@ describe('StreamExchange over TCP', () => {
     expect((await owner.outcome(1)).kind).toBe('reply');
   });
 
-  it('fails as unreachable when nobody listens, later than send(), and soon tries again', async () => {
+  it('fails as unreachable when nobody listens, after send() has returned, and soon tries again', async () => {
     const { port } = server;
     await server.close();
     open();
@@ -226,7 +226,7 @@ describe('StreamExchange over TCP', () => {
     expect((await owner.outcome(2)).kind).toBe('reply');
   });
 
-  it('breaks with a server that sends garbage', async () => {
+  it('closes the connection to a server that sends garbage', async () => {
     server.script = () => raw(Buffer.from([0, 3, 1, 2, 3]));
     open();
     exchange.send(createQuery('garbage.example', owner));
@@ -234,7 +234,7 @@ describe('StreamExchange over TCP', () => {
     await until(() => server.connectionsOpen === 0);
   });
 
-  it('breaks with a server that answers what nobody asked', async () => {
+  it('closes the connection to a server that answers what was not asked', async () => {
     server.script = (query) => Array.from({ length: 40 }, () => withOtherName(answer(query)));
     open();
     exchange.send(createQuery('strays.example', owner));
@@ -242,7 +242,7 @@ describe('StreamExchange over TCP', () => {
     expect(counters.values[Counter.upstreamMismatches]).toBeLessThan(40);
   });
 
-  it('calls nobody after cancel, and gives a cancelled ID to nobody until its reply has come', async () => {
+  it('calls no owner after cancel, and does not reuse a canceled ID until its reply has come', async () => {
     server.script = () => undefined;
     const connector = createTcpConnector('127.0.0.1', server.port);
     exchange = openStreamExchange(connector, new ScriptedRandom([7, 7, 8, 7]), {
@@ -265,7 +265,7 @@ describe('StreamExchange over TCP', () => {
     expect(counters.values[Counter.upstreamMismatches]).toBe(0);
   });
 
-  it('does not send what was cancelled before the connection was there', async () => {
+  it('does not send what was canceled before the connection was open', async () => {
     open();
     const cancelled = createQuery('cancelled.example', owner);
     exchange.send(cancelled);
@@ -275,7 +275,7 @@ describe('StreamExchange over TCP', () => {
     expect(server.queries.map((query) => query.name)).toEqual(['kept.example']);
   });
 
-  it('avoids a connection that has gone silent, and gives it up in the end', async () => {
+  it('avoids a connection that has gone silent, and closes it in the end', async () => {
     open();
     exchange.send(createQuery('warm.example', owner));
     await owner.told(1);
@@ -320,7 +320,7 @@ describe('StreamExchange over TCP', () => {
     expect(server.connectionsAccepted).toBe(17);
   });
 
-  it('takes a server that passes over a silent query three times for one that works on many', async () => {
+  it('treats a server that overtakes a silent query three times as concurrent', async () => {
     server.script = (query) => (/^silent/.test(query.name) ? undefined : answer(query));
     open();
     exchange.send(createQuery('warm.example', owner));
@@ -422,7 +422,7 @@ describe('StreamExchange over TLS', () => {
     expect(server.queries).toEqual([]);
   });
 
-  it('asks nothing of a server that nobody vouches for', async () => {
+  it('asks nothing of a server with an untrusted certificate', async () => {
     openTls({ ca: (await createTestCertificate(['dns.test'])).cert });
     exchange.send(createQuery('private.example', owner));
     expect(await owner.outcome(0)).toMatchObject({ kind: 'failure', reason: FailureReason.tls });
@@ -458,7 +458,7 @@ describe('StreamExchange over TLS', () => {
     expect(server.sessionsResumed).toBe(1);
   });
 
-  it('asks again what a used connection left unanswered, each by a connection of its own', async () => {
+  it('repeats what a used connection left unanswered, each query on a connection of its own', async () => {
     openTls();
     exchange.send(createQuery('first.example', owner));
     await owner.told(1);

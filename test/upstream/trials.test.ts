@@ -11,14 +11,14 @@ function fill(trials: Trials, slot: number, clientHash: number): number {
   return count;
 }
 
-it('leaves others as much as one client takes', () => {
+it('leaves as much to others as one client takes', () => {
   const trials = new Trials();
   expect(fill(trials, LAST_SLOT, 1)).toBe(32);
   expect(fill(trials, LAST_SLOT, 2)).toBe(16);
   expect(fill(trials, LAST_SLOT, 3)).toBe(8);
 });
 
-it('never has more than 64 under way, however many clients ask', () => {
+it('never has more than 64 in flight, however many clients ask', () => {
   const trials = new Trials();
   let count = 0;
   for (let client = 0; client < 1000; client++) count += fill(trials, 0, client);
@@ -31,7 +31,7 @@ it('counts each upstream for itself', () => {
   expect(fill(trials, 1, 1)).toBe(32);
 });
 
-it('tells clients apart by all 32 bits, negative hashes too', () => {
+it('distinguishes clients by all 32 bits, negative hashes too', () => {
   const trials = new Trials();
   fill(trials, 1, -1);
   expect(trials.hasRoom(1, -1)).toBe(false);
@@ -56,7 +56,7 @@ it('gives each upstream a turn twice a second', () => {
   expect(trials.takeTurn(0, 1, 1500)).toBe(true);
 });
 
-it('keeps the turn for another client where one has no room', () => {
+it('keeps the turn for another client when one has no room', () => {
   const trials = new Trials();
   fill(trials, 0, 1);
   expect(trials.takeTurn(0, 1, 1000)).toBe(false);

@@ -54,13 +54,13 @@ describe('a port is replaced', () => {
   });
 });
 
-it('hands a batch on, once the clock is awake', () => {
+it('passes a batch on after refreshing the clock', () => {
   const buffers = [Uint8Array.of(7), Uint8Array.of(8), Uint8Array.of(9)];
   channel.onBatch({ count: 2, buffers, lengths: [20, 30, 40] } as unknown as ReceiveBatch);
   expect(calls).toEqual(['wake', '7 20', '8 30']);
 });
 
-it('hands an error on', () => {
+it('passes an error on', () => {
   channel.onError('ECONNREFUSED');
   expect(calls).toEqual(['wake', 'ECONNREFUSED']);
 });

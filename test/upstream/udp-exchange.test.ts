@@ -83,7 +83,7 @@ describe('UdpExchange', () => {
     expect((await owner.outcome(0)).kind).toBe('reply');
   });
 
-  it('gives every query in flight an ID of its own, at random', async () => {
+  it('gives every query in flight its own random ID', async () => {
     server.script = () => undefined;
     await open();
     const queries = Array.from({ length: 500 }, (_, i) => createQuery(`n${i}.example`, owner));
@@ -98,7 +98,7 @@ describe('UdpExchange', () => {
     expect(exchange.inFlight).toBe(0);
   });
 
-  it('sends one turn by one port, and turns by many', async () => {
+  it('sends one turn from one port, and different turns from many ports', async () => {
     await open({ sockets: 8 });
     await until(() => exchange.localPorts().length === 8);
     for (let turn = 0; turn < 60; turn++) {
@@ -115,7 +115,7 @@ describe('UdpExchange', () => {
     for (const port of portOf.values()) expect(exchange.localPorts()).toContain(port);
   });
 
-  describe('believes no forgery', () => {
+  describe('accepts no forgery', () => {
     const forgeries: [string, (query: Parameters<typeof answer>[0]) => ReturnType<typeof answer>][] = [
       ['another ID', (query) => withId(answer(query), query.id + 1)],
       ['another name', (query) => withOtherName(answer(query))],
@@ -185,14 +185,14 @@ describe('UdpExchange', () => {
     expect(counters.values[Counter.upstreamCaseMismatches]).toBe(1);
   });
 
-  it('takes any case where the query says so', async () => {
+  it('accepts any case when the query says so', async () => {
     server.script = (query) => withOtherCase(answer(query));
     await open();
     exchange.send(createQuery('folded.example', owner, { matchCase: false }));
     expect((await owner.outcome(0)).kind).toBe('reply');
   });
 
-  it('tells the owner once after three wrong questions, and goes on waiting', async () => {
+  it('tells the owner once after three wrong questions, and keeps waiting', async () => {
     const wrong = (query: Parameters<typeof answer>[0]) => withOtherName(answer(query));
     server.script = (query) => [...Array.from({ length: 6 }, () => wrong(query)), later(30, answer(query))];
     await open();
@@ -226,7 +226,7 @@ describe('UdpExchange', () => {
     expect(query.missed).toBe(true);
   });
 
-  it('suspects nothing of replies that come twice, or to other questions', async () => {
+  it('is not suspicious of replies that come twice, or to other questions', async () => {
     server.script = (query) => [answer(query), answer(query), answer(query), answer(query)];
     await open({ sockets: 1 });
     exchange.send(createQuery('twice.example', owner));
@@ -252,7 +252,7 @@ describe('UdpExchange', () => {
     expect(exchange.inFlight).toBe(1);
   });
 
-  it('goes on waiting after a reply that its owner refused', async () => {
+  it('keeps waiting after a reply that its owner refused', async () => {
     server.script = (query) => [
       answer(query, { address: '192.0.2.1' }),
       later(20, answer(query, { address: '192.0.2.2' })),
@@ -292,7 +292,7 @@ describe('UdpExchange', () => {
     expect(query.exchange).toBeNull();
   });
 
-  it('calls nobody after cancel', async () => {
+  it('calls no owner after cancel', async () => {
     server.script = (query) => later(10, answer(query));
     await open();
     const cancelled = createQuery('cancelled.example', owner);
@@ -333,7 +333,7 @@ describe('UdpExchange', () => {
     expect(exchange.inFlight).toBe(0);
   });
 
-  it('fails by overload when all its IDs are taken, later than send()', async () => {
+  it('fails by overload when all its IDs are taken, after send() has returned', async () => {
     server.script = () => undefined;
     await open();
     const queries = Array.from({ length: 16_385 }, (_, i) => createQuery(`f${i}.example`, owner));
@@ -344,7 +344,7 @@ describe('UdpExchange', () => {
     expect(exchange.inFlight).toBe(0);
   });
 
-  it('replaces its sockets over time and loses nothing by it', async () => {
+  it('replaces its sockets over time without losing a query', async () => {
     const clock = new SkewedClock();
     await open({ sockets: 3, clock });
     await until(() => exchange.localPorts().length === 3);
@@ -404,7 +404,7 @@ describe('UdpExchange', () => {
     expect(owner.outcomes).toMatchObject([{ kind: 'reply' }]);
   });
 
-  it('has let go of its ports once it is closed', async () => {
+  it('has released its ports once it is closed', async () => {
     await open({ sockets: 4 });
     await until(() => exchange.localPorts().length === 4);
     const ports = exchange.localPorts();
@@ -419,7 +419,7 @@ describe('UdpExchange', () => {
     }
   });
 
-  it('gives a socket up for another one when many stray replies come to it', async () => {
+  it('replaces a socket when many stray replies come to it', async () => {
     // Few at a time: the kernel holds no more than some 250 datagrams for a socket.
     server.script = (query) => [
       ...Array.from({ length: 60 }, () => withId(answer(query), query.id + 1)),
@@ -449,7 +449,7 @@ describe('UdpExchange', () => {
     expect((await owner.outcome(1)).kind).toBe('reply');
   });
 
-  it('counts what the receive buffer had no room for', async () => {
+  it('counts datagrams that the receive buffer had no room for', async () => {
     await open();
     const [port] = exchange.localPorts();
     const serverPort = server.port;

@@ -97,7 +97,7 @@ describe('Upstream', () => {
     expect(upstream.peer).not.toBeNull();
   });
 
-  it('cancels a query whichever way it went', async () => {
+  it('cancels a query over any transport', async () => {
     server.script = () => undefined;
     await open('udp');
     const queries = [createQuery('a.example', owner), createQuery('b.example', owner)];
@@ -108,7 +108,7 @@ describe('Upstream', () => {
     expect(upstream.inFlight).toBe(0);
   });
 
-  it('closes with force whatever is open, and tells the owners', async () => {
+  it('closes everything open with force, and tells the owners', async () => {
     server.script = () => undefined;
     await open('udp');
     upstream.send(createQuery('a.example', owner), false);

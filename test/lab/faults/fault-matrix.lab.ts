@@ -23,12 +23,12 @@ describe.each(FAULTS)('upstream fault: $title', (fault) => {
   const figures = () => matrix.get(fault)!.get(UNLOOP)!;
   const peers = () => [...matrix.get(fault)!].filter(([system]) => system !== UNLOOP);
 
-  it('is borne: no crash, nothing wrong, nothing twice, nothing late', () => {
+  it('is tolerated: no crash, nothing wrong, nothing twice, nothing late', () => {
     expect(figures()).toMatchObject({ crashed: false, wrong: 0, surplus: 0, late: 0 });
     expect(figures().grownMib).toBeLessThan(MAX_GROWTH_MIB);
   });
 
-  it('comes to what is due', () => {
+  it('gives the expected result', () => {
     expect(figures().answeredInTime).toBe(PATIENCE.questions);
     if (fault.due === 'good') expect(figures().goodInTime).toBe(PATIENCE.questions);
     if (fault.due !== 'error') expect(figures().good).toBe(PATIENCE.questions);
@@ -42,7 +42,7 @@ describe.each(FAULTS)('upstream fault: $title', (fault) => {
     expect(figures().mostByTransport).toBeLessThanOrEqual(asked * (fault.triesByTransport ?? MOST_TRIES));
   });
 
-  it('is borne as well as by the best peer', () => {
+  it('is tolerated as well as by the best peer', () => {
     for (const [{ name }, peer] of peers()) {
       expect(figures().answeredInTime, name).toBeGreaterThanOrEqual(peer.answeredInTime);
       expect(figures().goodInTime, name).toBeGreaterThanOrEqual(peer.goodInTime);

@@ -34,7 +34,7 @@ function startTwo(
 }
 
 describe('two replicas behind one address, whose upstream sends everything to that address', () => {
-  it('recognize their queries, whichever of them they come to', async () => {
+  it('recognize their queries, whichever replica receives them', async () => {
     const agent = await lab.pod.agent();
     await startDnsdist(lab.node, NODE, [POD, SECOND_POD]);
     const replicas = await startTwo([NODE, NODE], ['default', 'default'], { onStart: false });

@@ -35,7 +35,7 @@ describe('no alarm', () => {
   });
 
   // Eight letters: a guess in 256 hits our pattern, and has a probe sent, one a second at most.
-  it('for a client that randomises case, over 10⁵ queries', async () => {
+  it('for a client that randomizes case, over 10⁵ queries', async () => {
     const [agent, upstream] = await Promise.all([lab.pod.agent(), lab.upstream.agent()]);
     await upstream.call('serve', { address: UPSTREAM });
     const unloop = await startUnloopIn(lab, { upstreams: [UPSTREAM] });

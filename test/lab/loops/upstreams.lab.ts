@@ -122,7 +122,7 @@ describe('a loop over TCP', () => {
 });
 
 describe('a loop that comes back over TCP what was sent over UDP', () => {
-  it('is known all the same', async () => {
+  it('is recognized all the same', async () => {
     const [pod, node] = await Promise.all([lab.pod.agent(), lab.node.agent()]);
     await node.call('serve', { address: NODE, viaTcp: true });
     const unloop = await startUnloopIn(lab, { upstreams: [NODE] });

@@ -41,7 +41,7 @@ const CONTRACT: Readonly<Record<string, readonly string[]>> = {
 const isoDate = expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/);
 
 describe('/metrics', () => {
-  it('has every name of the contract with its labels, and counts what happened', async () => {
+  it('has every documented name with its labels, and counts what happened', async () => {
     const upstream = await upstreamSaying('192.0.2.1');
     const unloop = await startUnloop({
       config: { upstreams: [upstream.text], workers: 1, loop: QUIET_LOOP },
@@ -162,7 +162,7 @@ describe('an upstream without a route', () => {
 });
 
 describe('JSON', () => {
-  it('/upstreams has the contract’s fields, and the state as it is', async () => {
+  it('/upstreams has the documented fields, and the current state', async () => {
     const upstream = await upstreamSaying('192.0.2.1');
     const dead = `127.0.0.1:${await freePort()}`;
     const unloop = await startUnloop({
@@ -244,7 +244,7 @@ describe('JSON', () => {
     await until(readiness, (status) => status === 200);
   });
 
-  it('/loops tells of a loop as the contract says', async () => {
+  it('/loops shows a loop as documented', async () => {
     // Two forwarders that forward to each other.
     const [firstPort, secondPort] = [await freePort(), await freePort()];
     const config = (port: number, other: number) => ({
@@ -286,7 +286,7 @@ describe('JSON', () => {
     expect(upstreams[0]!.state).toBe('quarantined');
   });
 
-  it('/config shows what is in force, without secrets', async () => {
+  it('/config shows the current configuration, without secrets', async () => {
     const secret = 'b2f1c0ffee-b2f1c0ffee-b2f1c0ffee';
     const unloop = await startUnloop({
       config: { upstreams: ['127.0.0.1:9'], loop: { ...QUIET_LOOP, clusterKey: secret } },
@@ -304,7 +304,7 @@ describe('JSON', () => {
     expect(await reply.text()).toContain(upstream.text);
   });
 
-  it('is off when it is to be off', async () => {
+  it('can be switched off', async () => {
     const unloop = await startUnloop({
       config: { upstreams: ['127.0.0.1:9'], loop: QUIET_LOOP },
       args: ['--admin', 'off'],

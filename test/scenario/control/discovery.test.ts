@@ -65,7 +65,7 @@ describe('discovery.root with the files of systemd-resolved', () => {
     expect(performance.now() - startedMs).toBeLessThan(2000);
   });
 
-  it('keeps the last good servers while the file is empty or gone, says so, and goes on from there', async () => {
+  it('keeps the last good servers while the file is empty or gone, says so, and then follows it again', async () => {
     const root = await resolvedNode('192.0.2.1');
     const unloop = await startUnloop({ config: config(root) });
     await writeFile(root + REAL, '');
@@ -90,7 +90,7 @@ describe('discovery.root with the files of systemd-resolved', () => {
     expect((await askUdp(unloop.port, { name: 'www.example' })).rcode).toBe(2);
   });
 
-  it('changes under load without touching the zones beside it', async () => {
+  it('changes under load without affecting other zones', async () => {
     const root = await resolvedNode('192.0.2.1');
     const zoneServer = await upstreamSaying('192.0.2.50');
     const unloop = await startUnloop({

@@ -123,7 +123,7 @@ describe('the file changes', () => {
 });
 
 describe('a faulty configuration', () => {
-  it('changes nothing, is told of once with its place, and is counted each time', async () => {
+  it('changes nothing, is reported once with its place, and is counted each time', async () => {
     const upstream = await upstreamSaying(OLD);
     const good = { upstreams: [upstream.text], loop: QUIET_LOOP };
     const unloop = await startUnloop({ config: good });

@@ -120,7 +120,7 @@ describe('secrets', () => {
     expect(check({ upstreams: [`https://me:${TOKEN}@doh.example/dns-query`] })).not.toContain(TOKEN);
   });
 
-  it('have no flag: arguments are for everybody to read', () => {
+  it('have no flag: everybody can read arguments', () => {
     for (const command of COMMANDS)
       expect(commandHelp(command)).not.toMatch(/--\S*(token|key|secret|password)/i);
   });

@@ -40,7 +40,7 @@ it.each([
   expect(unloop.stderr).toBe('');
 });
 
-it('does not start with a debugger in production, however it was asked for', async () => {
+it('does not start with a debugger in production, however it was requested', async () => {
   const unloop = spawnUnloop({
     config: { upstreams: ['127.0.0.1:9'] },
     env: { NODE_ENV: 'production', NODE_OPTIONS: '--inspect=127.0.0.1:0' },

@@ -77,7 +77,7 @@ function start(descriptors: readonly number[], upstream: string, count: number |
 const ready = (started: Child) => started.untilSaid('"unloop is ready"', 10_000);
 
 describe.runIf(nativeStatus().available)('socket activation', () => {
-  it('serves on the sockets that were handed over, and not where listen says', async () => {
+  it('serves on the sockets that were handed over instead of the configured ones', async () => {
     const upstream = await upstreamSaying('192.0.2.1');
     const { udp, tcp } = await socketPair('127.0.0.1');
     const started = start([udp.fd, tcp.fd], upstream.text, 2);

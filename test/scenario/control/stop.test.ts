@@ -39,7 +39,7 @@ describe.each(SOCKETS)('with the $socket', ({ native }) => {
   });
 });
 
-it('answers new queries while it is lame, but is not ready any more', async () => {
+it('answers new queries in the lameduck phase, but is no longer ready', async () => {
   const upstream = await upstreamSaying('192.0.2.1');
   const unloop = await startUnloop({
     config: { upstreams: [upstream.text], lameduck: '2s', loop: QUIET_LOOP },
@@ -80,7 +80,7 @@ it('stops at once on a second signal', async () => {
   client.close();
 });
 
-it('goes on when nobody reads its log any more', async () => {
+it('keeps running when nobody reads its log any more', async () => {
   const upstream = await upstreamSaying('192.0.2.1');
   const unloop = await startUnloop({
     config: { upstreams: [upstream.text], log: { level: 'debug', queries: true }, loop: QUIET_LOOP },

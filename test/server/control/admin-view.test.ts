@@ -62,7 +62,7 @@ function view() {
 }
 
 describe('readiness', () => {
-  it('stays while the upstream that loops for one zone works for another', () => {
+  it('stays true while the upstream that loops for one zone works for another', () => {
     const { admin, state, root, local } = view();
     state.setQuarantined(local, true);
     expect(admin.snapshot().readiness).toEqual({ ready: true, reason: '' });
@@ -70,13 +70,13 @@ describe('readiness', () => {
     expect(admin.snapshot().readiness).toEqual({ ready: false, reason: 'every upstream is quarantined' });
   });
 
-  it('is not there while no upstream is up and none has ever answered', () => {
+  it('is false while no upstream is up and none has ever answered', () => {
     const { admin, state } = view();
     state.setState(0, UpstreamState.down);
     expect(admin.snapshot().readiness).toEqual({ ready: false, reason: 'every upstream is down' });
   });
 
-  it('stays through an outage: questions are tried, and the cache answers', () => {
+  it('stays true in an outage: questions are tried, and the cache answers', () => {
     const { admin, state } = view();
     state.answered(0);
     state.setState(0, UpstreamState.down);

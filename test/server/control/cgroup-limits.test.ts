@@ -28,7 +28,7 @@ describe('limits of the control group', () => {
     expect(readCgroupLimits(root)).toEqual({ cpus: 1.5, memoryBytes: 128 * MIB });
   });
 
-  it('takes the narrowest of the own group and those above it', () => {
+  it('takes the smallest limit of its own group and those above it', () => {
     const root = machine({
       'proc/self/cgroup': '0::/system.slice/unloop.service\n',
       'sys/fs/cgroup/system.slice/cpu.max': '200000 100000\n',
@@ -40,7 +40,7 @@ describe('limits of the control group', () => {
     expect(readCgroupLimits(root)).toEqual({ cpus: 2, memoryBytes: 192 * MIB });
   });
 
-  it('finds none where nothing is limited, nothing is mounted, or a file holds nonsense', () => {
+  it('finds none when nothing is limited, nothing is mounted, or a file holds nonsense', () => {
     const unlimited = { 'proc/self/cgroup': '0::/a\n', 'sys/fs/cgroup/a/cpu.max': 'max 100000\n' };
     expect(readCgroupLimits(machine(unlimited))).toEqual(NONE);
     expect(readCgroupLimits(machine({}))).toEqual(NONE);
@@ -63,7 +63,7 @@ describe('workers that fit', () => {
     expect(boundWorkers('auto', cpus, NONE)).toBe(workers);
   });
 
-  it('are no more than whole CPUs are granted, one at the least', () => {
+  it('are as many as whole CPUs are granted, and at least one', () => {
     expect(boundWorkers('auto', 64, { ...NONE, cpus: 2.9 })).toBe(2);
     expect(boundWorkers('auto', 64, { ...NONE, cpus: 1.9 })).toBe(1);
     expect(boundWorkers('auto', 64, { ...NONE, cpus: 0.1 })).toBe(1);
@@ -71,7 +71,7 @@ describe('workers that fit', () => {
     expect(boundWorkers('auto', 64, { ...NONE, cpus: 13 })).toBe(3);
   });
 
-  it('are fewer where memory is short', () => {
+  it('are fewer when memory is short', () => {
     expect(boundWorkers('auto', 64, { ...NONE, memoryBytes: 256 * MIB })).toBe(3);
     expect(boundWorkers('auto', 64, { ...NONE, memoryBytes: 32 * MIB })).toBe(1);
   });
@@ -82,7 +82,7 @@ describe('workers that fit', () => {
 });
 
 describe('a cache that fits', () => {
-  it('has what was configured where there is room', () => {
+  it('has the configured size when there is room', () => {
     expect(boundCacheBytes(64 * MIB, 2, NONE)).toBe(64 * MIB);
     expect(boundCacheBytes(64 * MIB, 2, { ...NONE, memoryBytes: 512 * MIB })).toBe(64 * MIB);
   });
@@ -92,7 +92,7 @@ describe('a cache that fits', () => {
     expect(boundCacheBytes(64 * MIB, 4, { ...NONE, memoryBytes: 64 * MIB })).toBe(MIB);
   });
 
-  it('stays off where it is off', () => {
+  it('stays off when it is off', () => {
     expect(boundCacheBytes(0, 1, { ...NONE, memoryBytes: 128 * MIB })).toBe(0);
   });
 });

@@ -60,7 +60,7 @@ describe('a refused client', () => {
     expect(lines[0]!.message).toContain('neither private');
   });
 
-  it('is told to be added to the list where there is one', () => {
+  it('asks to be added to the list when there is one', () => {
     reportRefusedClient(limiter, '203.0.113.9', true);
     expect(lines[0]!.fields.remedy).toContain('add its network to limits.allow');
   });

@@ -12,7 +12,7 @@ function recordWarnings() {
 }
 
 describe('dealing', () => {
-  it('of one worker is none, and no word is lost on it', () => {
+  it('is off with one worker, and is not logged', () => {
     const { log, reasons } = recordWarnings();
     expect(new Dealing(false, log).programFor(1)).toBeNull();
     expect(new Dealing(true, log).programFor(1)).toBeNull();

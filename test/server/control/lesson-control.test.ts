@@ -36,7 +36,7 @@ beforeEach(async () => {
 const answerAll: Script = (query) => answer(query);
 const namesAsked = () => new Set(server.queries.map(({ name }) => name.toLowerCase()));
 
-it('gives EDNS up for a server that answers nothing with it', async () => {
+it('drops EDNS for a server that answers nothing with it', async () => {
   server.script = formerrOnEdns;
   await lessons.stumbled(spec, Mark.edns, 'example.');
   expect(state.learned(2, new Clock().nowMs)).toBe(Mark.edns);
@@ -46,7 +46,7 @@ it('gives EDNS up for a server that answers nothing with it', async () => {
   ]);
 });
 
-it('gives nothing up for a server that answers our own questions', async () => {
+it('drops nothing for a server that answers our own questions', async () => {
   server.script = answerAll;
   await lessons.stumbled(spec, Mark.edns, 'example.');
   expect(namesAsked()).toEqual(new Set(OWN_NAMES));
@@ -63,7 +63,7 @@ it('asks once in ten seconds, however many names stumble', async () => {
   expect(server.queries).toHaveLength(asked);
 });
 
-it('asks nothing about a mark that was given up already', async () => {
+it('asks nothing about a mark that was dropped already', async () => {
   state.learn(2, Mark.edns, new Clock().nowMs);
   await lessons.stumbled(spec, Mark.edns, 'example.');
   expect(server.queries).toHaveLength(0);

@@ -30,7 +30,7 @@ beforeEach(() => {
   conduct = new UpstreamConduct(totals);
 });
 
-it('tells who was not asked, or not heard, from who answers', () => {
+it('distinguishes upstreams that were not asked or not heard from those that answer', () => {
   look();
   expect(conduct.conditionOf(SLOT)).toBe('unasked');
   counters.upstreamRequest(SLOT);
@@ -39,7 +39,7 @@ it('tells who was not asked, or not heard, from who answers', () => {
   expect(conduct.conditionOf(SLOT)).toBe('answers');
 });
 
-it('finds who answers with errors only, once, and says when it is over', () => {
+it('reports once an upstream that answers with errors only, and when that is over', () => {
   answers(4, 4);
   expect(look()).toEqual([0, 0]);
   expect(conduct.conditionOf(SLOT)).toBe('answers');
@@ -60,7 +60,7 @@ it('is not misled by errors among answers', () => {
   }
 });
 
-it('starts at nothing for another upstream in the same slot', () => {
+it('starts over for another upstream in the same slot', () => {
   answers(10, 10);
   expect(look()).toEqual([1, 0]);
   totals.restartUpstream(SLOT);

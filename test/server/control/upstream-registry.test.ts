@@ -41,12 +41,12 @@ describe('upstream-registry', () => {
   const partitionOf = (suffix: string) =>
     registry.routing.zones.find((candidate) => candidate.suffix === suffix)!.partition;
 
-  it('has a root zone without upstreams before it is told anything', () => {
+  it('starts with a root zone without upstreams', () => {
     expect(registry.routing.zones).toEqual([{ suffix: '.', partition: 0, policy: 'random', routes: [] }]);
     expect(registry.routing.upstreams).toEqual([]);
   });
 
-  it('keeps the slots, state and counters of what stays', () => {
+  it('keeps the slots, state and counters of upstreams that stay', () => {
     registry.update([zone('.', '10.0.0.1', '10.0.0.2')]);
     const [slot, route] = [slotOf('10.0.0.2'), routeOf('.', '10.0.0.2')];
     state.setState(slot, UpstreamState.down);
@@ -61,7 +61,7 @@ describe('upstream-registry', () => {
     expect(slotOf('10.0.0.3')).not.toBe(slot);
   });
 
-  it('gives a newcomer on a used slot a fresh start', () => {
+  it('resets a used slot for a new upstream', () => {
     registry.update([zone('.', '10.0.0.1')]);
     const [slot, route] = [slotOf('10.0.0.1'), routeOf('.', '10.0.0.1')];
     state.setState(slot, UpstreamState.down);
@@ -109,13 +109,13 @@ describe('upstream-registry', () => {
     expect(partitionOf('.')).not.toBe(root);
   });
 
-  it('takes a server that is named twice once', () => {
+  it('uses a server that is named twice only once', () => {
     registry.update([zone('.', '10.0.0.1', '10.0.0.1')]);
     expect(registry.upstreams).toHaveLength(1);
     expect(registry.routing.zones[0]!.routes).toHaveLength(1);
   });
 
-  it('takes a server that is spelled in two ways once, with the text of the first', () => {
+  it('uses a server that is spelled in two ways only once, with the text of the first', () => {
     registry.update([zone('.', '2001:DB8::1', '2001:db8:0::1'), zone('local', '2001:db8::1')]);
     expect(registry.upstreams.map(({ spec }) => spec.text)).toEqual(['[2001:DB8::1]:53']);
     expect(registry.routing.zones.map(({ routes }) => routes.length)).toEqual([1, 1]);

@@ -51,7 +51,7 @@ function use(...hosts: string[]): void {
 const specOf = (host: string) => registry.upstreams.find(({ spec }) => spec.endpoint.host === host)!.spec;
 
 describe('why an upstream failed', () => {
-  it('is told of that upstream, on its page and in the log', () => {
+  it('is shown for that upstream, on its page and in the log', () => {
     const [one, other] = [specOf('192.0.2.1'), specOf('192.0.2.2')];
     watch.failed(one.key, FailureReason.unreachable, CAUSE);
     expect(watch.health.reasonOf(one.slot)).toBe(CAUSE);
@@ -73,7 +73,7 @@ describe('why an upstream failed', () => {
   });
 });
 
-it('leaves alone what a worker says of an upstream that is gone', () => {
+it('ignores what a worker says about an upstream that is gone', () => {
   watch.failed('udp://192.0.2.9:53#', FailureReason.unreachable, CAUSE);
   watch.stumbled(200, 1, 'example');
   watch.look();

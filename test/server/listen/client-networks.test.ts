@@ -15,13 +15,13 @@ it('serves the networks of limits.allow, and no other', () => {
   expect(servedNetworks(['192.0.2.0/24'], [link('203.0.113.0/24')])).toEqual([parseNetwork('192.0.2.0/24')]);
 });
 
-it('serves what the Internet cannot reach, and the networks on our links', () => {
+it('serves networks that the Internet cannot reach, and those on our links', () => {
   const served = servedNetworks([], [link('203.0.113.0/24')]);
   expect(served.slice(0, NON_PUBLIC_NETWORKS.length)).toEqual(NON_PUBLIC_NETWORKS.map(parseNetwork));
   expect(served).toContainEqual(parseNetwork('203.0.113.0/24'));
 });
 
-it('leaves out what a wider network holds, and what comes twice', () => {
+it('leaves out networks within a wider one, and duplicates', () => {
   const without = servedNetworks([], []);
   const links = ['10.1.0.0/16', '127.0.0.1', 'fe80::/64', 'fd00::1'].map(link);
   expect(servedNetworks([], links)).toEqual(without);
@@ -29,7 +29,7 @@ it('leaves out what a wider network holds, and what comes twice', () => {
   expect(servedNetworks([], twice)).toHaveLength(without.length + 1);
 });
 
-it('keeps the families apart', () => {
+it('keeps IPv4 and IPv6 apart', () => {
   const without = servedNetworks([], []).length;
   // The first bytes are those of 10.0.0.0/8.
   expect(servedNetworks([], [link('a00::/8')])).toHaveLength(without + 1);

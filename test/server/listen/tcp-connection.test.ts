@@ -107,7 +107,7 @@ function dropped(reason: number): number {
 }
 
 describe('answers', () => {
-  it('leave with their length before them', () => {
+  it('are sent with their length before them', () => {
     receive(1);
     answer(300);
     expect(socket.written).toEqual([Buffer.concat([Buffer.from([1, 44]), Buffer.alloc(300, 0x11)])]);
@@ -133,7 +133,7 @@ describe('reading', () => {
     expect(socket.paused).toBe(false);
   });
 
-  it('stops while the client leaves answers unread', () => {
+  it('stops while the client does not read its answers', () => {
     socket.writableLength = MAX_UNREAD_BYTES;
     receive(1);
     expect(socket.paused).toBe(true);
@@ -151,7 +151,7 @@ describe('reading', () => {
     expect(connection.isIdle).toBe(true);
   });
 
-  it('ends with a length that no message has', () => {
+  it('ends at an impossible message length', () => {
     socket.emit('data', Buffer.from([0, 11, 0, 0]));
     expect(socket.destroyed).toBe(true);
     expect(dropped(Drop.tcp_framing)).toBe(1);

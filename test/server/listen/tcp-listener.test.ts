@@ -62,7 +62,7 @@ describe('tcp listener', () => {
     while (!holds()) await new Promise((resolve) => setTimeout(resolve, 2));
   };
 
-  it('lets one client have all places, and takes one back for another', async () => {
+  it('lets one client have all slots, and takes one back for another', async () => {
     const { listener, counters } = await listen({ maxConnections: 3 });
     const greedy = [];
     for (let i = 0; i < 3; i++) greedy.push(await connect(listener.port, '127.0.0.2'));
@@ -75,7 +75,7 @@ describe('tcp listener', () => {
     expect(counters.values[Counter.tcpConnectionsRefused]).toBe(0);
   });
 
-  it('lets a newcomer in while somebody has an idle connection, be it his own', async () => {
+  it('accepts a new client while any client has an idle connection, even its own', async () => {
     const { listener, counters } = await listen({ maxConnections: 3 });
     const held = [];
     for (let i = 0; i < 3; i++) held.push(await connect(listener.port, '127.0.0.2'));
@@ -108,7 +108,7 @@ describe('tcp listener', () => {
     expect(counters.values[Counter.tcpConnectionsRefused]).toBe(2);
   });
 
-  it('takes back a place that is not in use sooner than one that is', async () => {
+  it('takes back an idle slot before a busy one', async () => {
     const { listener, counters, waiting } = await listen({ maxConnections: 3 });
     const busy = await connect(listener.port, '127.0.0.2');
     busy.write(QUERY);

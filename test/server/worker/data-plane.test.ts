@@ -75,7 +75,7 @@ it('answers over UDP and TCP at the port that it says', async () => {
   expect(new Counters(counterBlock).values[Counter.queriesTcp]).toBe(1);
 });
 
-it('rejects with the error of an address that is taken', async () => {
+it('rejects with the error for an address that is in use', async () => {
   const { port } = await open();
   const listen = [{ host: '127.0.0.1', port }];
   await expect(DataPlane.open(startOf({ listen }), () => {})).rejects.toMatchObject({ code: 'EADDRINUSE' });

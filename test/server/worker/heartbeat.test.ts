@@ -17,7 +17,7 @@ const every = (stepMs: number, count: number) => Array.from({ length: count }, (
 const LOOKS = HANG_MS / LOOK_MS;
 
 describe('the watch over a worker', () => {
-  it('calls out after HANG_MS of silence, and not a look earlier', () => {
+  it('reports a hang after HANG_MS of silence, and not earlier', () => {
     expect(looks(every(LOOK_MS, LOOKS), false)).toEqual([...new Array(LOOKS - 1).fill(false), true]);
   });
 
@@ -29,7 +29,7 @@ describe('the watch over a worker', () => {
     expect(watch.silentMs(5 * LOOK_MS)).toBe(LOOK_MS);
   });
 
-  it('never does while there is one beat between looks', () => {
+  it('reports none while there is one beat between looks', () => {
     expect(looks(every(LOOK_MS, 10 * LOOKS), true)).not.toContain(true);
   });
 
@@ -45,11 +45,11 @@ describe('the watch over a worker', () => {
     expect(watch.silentMs(2 * HANG_MS) >= HANG_MS).toBe(true);
   });
 
-  it('takes hours in which the main thread did not run either for one look', () => {
+  it('counts hours in which the main thread did not run either as one look', () => {
     expect(looks([LOOK_MS, 3_600_000, 3_600_000 + LOOK_MS], false)).toEqual([false, false, false]);
   });
 
-  it('sees a number that wraps', () => {
+  it('handles a counter that wraps', () => {
     const watch = new HeartbeatWatch(0);
     const heartbeat = new Heartbeat(watch.buffer);
     new Int32Array(watch.buffer)[0] = 2 ** 31 - 1;

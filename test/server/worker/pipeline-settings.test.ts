@@ -26,14 +26,14 @@ describe('settingsFor', () => {
     expect(perClientWaiting).toBe(shareOf(DEFAULTS.limits.perClientWaiting, 2));
   });
 
-  it('has exceptions of the rebinding protection only where it is on', async () => {
+  it('has exceptions of the rebinding protection only when it is on', async () => {
     const limits = { ...DEFAULTS.limits, rebindExceptions: ['corp.example'] };
     expect((await settings({ limits })).rebindExceptions).toBeNull();
     const on = { ...limits, rebindProtection: true };
     expect((await settings({ limits: on })).rebindExceptions).toEqual(['corp.example']);
   });
 
-  it('tells who we are only where that may be told', async () => {
+  it('has identity answers only when they are configured', async () => {
     expect((await settings({})).identity).toBeNull();
     expect((await settings({ identity: { version: true, name: '' } })).identity).not.toBeNull();
     expect((await settings({ identity: { version: false, name: 'x' } })).identity).not.toBeNull();

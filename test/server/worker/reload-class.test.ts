@@ -62,7 +62,7 @@ async function readings(): Promise<{ birth: Set<string>; order: Set<string> }> {
   return { birth, order };
 }
 
-it('a worker takes at birth only what needs new workers, and all of the rest with each reload', async () => {
+it('a worker gets only what needs new workers at its start, and the rest with each reload', async () => {
   const { birth, order } = await readings();
   const classOf = new Map(SETTINGS.map(({ path, reload }) => [path, reload]));
   expect(order.size).toBeGreaterThan(5);

@@ -44,7 +44,7 @@ describe('routing', () => {
     return routing;
   };
 
-  it('builds the zones as told', async () => {
+  it('builds the configured zones', async () => {
     const table = await create().apply(
       spec([upstream(0, 1), upstream(1, 2)], ['.', 1, [0, 1]], ['local', 2, [1]]),
     );
@@ -66,14 +66,14 @@ describe('routing', () => {
     expect(after.root.upstreams[1]!.text).toBe('tcp://127.0.0.1:3');
   });
 
-  it('leaves the zones of flights under way as they were', async () => {
+  it('does not change the zones of flights in progress', async () => {
     const routing = create();
     const before = await routing.apply(spec([upstream(0, 1)], ['.', 1, [0]]));
     await routing.apply(spec([upstream(1, 2)], ['.', 2, [1]]));
     expect(before.root.upstreams[0]!.text).toBe('tcp://127.0.0.1:1');
   });
 
-  it('knows no upstream until it is told of one', async () => {
+  it('has no upstream until it is given one', async () => {
     const table = await create().apply(spec([], ['.', 0, []]));
     expect(table.root.upstreams).toEqual([]);
     expect(table.root.selection.pick(0)).toBe(-1);
