@@ -14,6 +14,12 @@ render() {
     sed -e '/^# Source: /d' -e '/app.kubernetes.io\/managed-by: /d'
 }
 
+# A chart reads no file outside its folder.
+if [ "$target" = "$here" ]; then
+  mkdir -p "$here/chart/files"
+  cp "$here/../prometheus/alerts.yaml" "$here/../grafana/unloop.json" "$here/chart/files/"
+fi
+
 mkdir -p "$target/sidecar" "$target/node-local" "$target/cluster-wide"
 render sidecar -s templates/config.yaml -s templates/metrics.yaml >"$target/sidecar/unloop.yaml"
 # The patches stand in a ConfigMap, indented by four.

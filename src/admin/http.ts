@@ -198,7 +198,8 @@ function listen(server: Server, { host, port }: ListenAddress): Promise<AddressI
         ),
       );
     });
-    server.listen({ host, port }, () => {
+    // Without a host, Node.js listens on [::], or on 0.0.0.0 where the kernel has no IPv6.
+    server.listen(host === '::' ? { port } : { host, port }, () => {
       server.removeAllListeners('error');
       resolve(server.address() as AddressInfo);
     });

@@ -49,7 +49,7 @@ describe.each(shapes)('$shape', ({ shape, all, kinds, pod }) => {
     const text = kinds('ConfigMap')[0].data['config.yaml'] as string;
     expect(readYaml(text, 'config.yaml').faults.map(formatFault)).toEqual([]);
     // Probes and Prometheus come from outside the pod.
-    expect(parseYaml(text).admin.listen).toBe('0.0.0.0:9530');
+    expect(parseYaml(text).admin.listen).toBe('[::]:9530');
     expect(parseYaml(text).discovery.root).toBe('/host');
   });
 
@@ -145,4 +145,19 @@ it('a node’s pod is followed by the next without a gap: no declared port keeps
   expect(pod.spec.hostNetwork).toBe(true);
   expect(pod.spec.containers[0].ports).toBeUndefined();
   expect(parseYaml(kinds('ConfigMap')[0].data['config.yaml']).takeOver).toBe(true);
+});
+
+it.each([
+  ['alerts.yaml', 'prometheus'],
+  ['unloop.json', 'grafana'],
+])('the chart’s %s is the one of config/%s (render.sh copies it)', (file, folder) => {
+  const copy = readFileSync(join(ROOT, 'chart/files', file), 'utf8');
+  expect(copy).toBe(readFileSync(join(ROOT, '..', folder, file), 'utf8'));
+});
+
+it('the chart’s README names every value, and no other', () => {
+  const text = readFileSync(join(ROOT, 'chart/README.md'), 'utf8');
+  const values = parseYaml(readFileSync(join(ROOT, 'chart/values.yaml'), 'utf8')) as Record<string, unknown>;
+  const named = [...text.matchAll(/^\| `(\w+)` \|/gm)].map((match) => match[1]!);
+  expect(named.toSorted()).toEqual(Object.keys(values).toSorted());
 });

@@ -10,6 +10,8 @@ import { readYaml } from '../../src/config/read-yaml.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
 
+const CHART_SCHEMA = 'config/kubernetes/chart/values.schema.json';
+
 /** The file's text, written again first if that is asked for. */
 function readGenerated(file: string, render: () => string): string {
   const path = join(ROOT, file);
@@ -26,6 +28,25 @@ describe('generated files', () => {
   it('config/unloop.schema.json does too, however it is indented', () => {
     const text = readGenerated('config/unloop.schema.json', renderJsonSchema);
     expect(JSON.parse(text), 'run `npm run docs`').toEqual(JSON.parse(renderJsonSchema()));
+  });
+
+  it('the chart checks config: by the same schema (config/kubernetes/chart/values.schema.json)', () => {
+    const chart = () => JSON.parse(readFileSync(join(ROOT, CHART_SCHEMA), 'utf8'));
+    // Go's regular expressions know no lookaround: such a pattern is left to unloop itself.
+    const { properties } = JSON.parse(renderJsonSchema(), function (this: unknown, key, value) {
+      return key === 'pattern' && typeof value === 'string' && value.includes('(?') ? undefined : value;
+    });
+    const text = readGenerated(CHART_SCHEMA, () => {
+      const schema = chart();
+      schema.properties.config.properties = properties;
+      return `${JSON.stringify(schema, null, 2)}\n`;
+    });
+    const { config } = JSON.parse(text).properties;
+    expect(config, 'run `npm run docs`').toEqual({
+      type: 'object',
+      additionalProperties: false,
+      properties,
+    });
   });
 
   it('every YAML example of docs/configuration.md is valid', () => {

@@ -76,13 +76,22 @@ describe.each(MODES)('the chart as %s', (mode) => {
       release,
       mode,
       'serviceMonitor.enabled=true',
+      'podMonitor.enabled=true',
+      'prometheusRule.enabled=true',
+      'dashboard.enabled=true',
+      'clusterWide.autoscaling.enabled=true',
+      'clusterWide.service.ipFamilyPolicy=PreferDualStack',
       'clusterWide.clusterIP=10.96.0.53',
     );
     expect({ status, err }).toEqual({ status: 0, err: '' });
     const { faults, unknown } = validate(out, release);
     expect(faults).toEqual([]);
-    // The operator's own kind.
-    expect(unknown.map((line) => /kind (\S+)/.exec(line)![1])).toEqual(['ServiceMonitor']);
+    // The operator's own kinds.
+    expect(unknown.map((line) => /kind (\S+)/.exec(line)![1]!).sort()).toEqual([
+      'PodMonitor',
+      'PrometheusRule',
+      'ServiceMonitor',
+    ]);
     expect(kinds(out).length).toBeGreaterThan(3);
   });
 
@@ -173,6 +182,21 @@ describe('the fallback in the pod', () => {
   });
 });
 
+describe('the ports of config:', () => {
+  it('are those of the probes, the Service, the NetworkPolicy and the metrics', () => {
+    const set = ['config.listen={0.0.0.0:5399}', 'config.admin.listen=0.0.0.0:9999', 'config.lameduck=40s'];
+    const { out, err } = template('clusterWide', ...set, 'clusterKey.value=0123456789abcdef');
+    expect(err).toBe('');
+    expect(out.match(/\b5300\b/g)?.length).toBe(2); // in the fallback alone
+    expect(out).toMatch(/port: 5399, protocol: UDP/);
+    expect(out).toMatch(/httpGet: \{ path: \/health, port: 9999 \}/);
+    expect(out).toMatch(/targetPort: 9999/);
+    expect(out).toContain('terminationGracePeriodSeconds: 60');
+    // The same at each rendering, as Argo CD wants it.
+    expect(out).toContain(`cluster-key: ${Buffer.from('0123456789abcdef').toString('base64')}`);
+  });
+});
+
 describe('podNetworks', () => {
   it('are served beside all that is served by default', () => {
     const configOf = (text: string) =>
@@ -222,6 +246,8 @@ describe('the chart', () => {
     ['sidecar.port=53', 'sidecar.port'],
     ['image.digest=sha256:abc', 'image.digest'],
     ['confg.listen=x', 'confg'],
+    ['config.cache.maxEntrys=3', 'config.cache'],
+    ['config.workers=many', 'config.workers'],
   ])('refuses %s', (value, where) => {
     const { status, err } = template('clusterWide', value);
     expect(status).not.toBe(0);

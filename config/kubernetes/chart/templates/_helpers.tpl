@@ -1,6 +1,6 @@
 {{/* Names and labels. */}}
 {{- define "unloop.name" -}}
-{{- printf "%s" .Release.Name | trunc 50 | trimSuffix "-" -}}
+{{- .Values.fullnameOverride | default .Release.Name | trunc 50 | trimSuffix "-" -}}
 {{- end -}}
 
 {{- define "unloop.selectorLabels" -}}
@@ -50,7 +50,7 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 
 {{/* What the mode needs. */}}
 {{- define "unloop.modeConfig" -}}
-{{- $config := dict "discovery" (dict "root" "/host") "admin" (dict "listen" "0.0.0.0:9530" "coredns" true) -}}
+{{- $config := dict "discovery" (dict "root" "/host") "admin" (dict "listen" "[::]:9530" "coredns" true) -}}
 {{- $loop := dict "clusterKeyFile" "secrets/cluster-key" -}}
 {{- if eq .Values.mode "sidecar" -}}
 {{- $_ := set $config "listen" (list (printf "127.0.0.1:%v" (int .Values.sidecar.port))) -}}
@@ -111,29 +111,33 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
     - name: UNLOOP_FALLBACK_CONFIG
       value: |
         {{- include "unloop.fallbackConfig" . | nindent 8 }}
+    {{- with .Values.extraEnv }}
+    {{- toYaml . | nindent 4 }}
+    {{- end }}
   {{- if ne .Values.mode "nodeLocal" }}
   ports:
     {{- if eq .Values.mode "clusterWide" }}
-    - { name: dns, containerPort: 5300, protocol: UDP }
-    - { name: dns-tcp, containerPort: 5300, protocol: TCP }
+    - { name: dns, containerPort: {{ include "unloop.dnsPort" . }}, protocol: UDP }
+    - { name: dns-tcp, containerPort: {{ include "unloop.dnsPort" . }}, protocol: TCP }
     {{- end }}
-    - { name: unloop-admin, containerPort: 9530, protocol: TCP }
+    - { name: unloop-admin, containerPort: {{ include "unloop.adminPort" . }}, protocol: TCP }
   {{- end }}
   # The pod keeps answering, from its cache if need be, while upstreams are down or loop: that is no reason to restart
   # it, nor to take it (and with it, in a sidecar, the cluster's own names) out of service.
   livenessProbe:
-    httpGet: { path: /health, port: 9530 }
+    httpGet: { path: /health, port: {{ include "unloop.adminPort" . }} }
     initialDelaySeconds: {{ eq .Values.mode "nodeLocal" | ternary 10 5 }}
-    periodSeconds: 5
-    timeoutSeconds: 2
-    failureThreshold: 5
+    {{- with .Values.livenessProbe }}
+    {{- toYaml . | nindent 4 }}
+    {{- end }}
   {{- if ne .Values.mode "sidecar" }}
   # /health answers as soon as all listeners are open.
   readinessProbe:
-    httpGet: { path: /health, port: 9530 }
+    httpGet: { path: /health, port: {{ include "unloop.adminPort" . }} }
     initialDelaySeconds: {{ eq .Values.mode "nodeLocal" | ternary 5 1 }}
-    periodSeconds: 2
-    timeoutSeconds: 2
+    {{- with .Values.readinessProbe }}
+    {{- toYaml . | nindent 4 }}
+    {{- end }}
   {{- end }}
   resources:
     {{- toYaml .Values.resources | nindent 4 }}
@@ -152,6 +156,9 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
   volumeMounts:
     - { name: unloop-config, mountPath: /etc/unloop, readOnly: true }
     - { name: unloop-state, mountPath: /var/lib/unloop }
+    {{- with .Values.extraVolumeMounts }}
+    {{- toYaml . | nindent 4 }}
+    {{- end }}
     {{- range .Values.host.directories }}
     - name: {{ include "unloop.hostVolume" . }}
       mountPath: /host{{ . }}
@@ -186,10 +193,36 @@ there for the pod to start. Directories, not files: a file would be the one that
       {{- end }}
 - name: unloop-state
   emptyDir: { sizeLimit: 4Mi }
+{{- with .Values.extraVolumes }}
+{{ toYaml . }}
+{{- end }}
 {{- range .Values.host.directories }}
 - name: {{ include "unloop.hostVolume" . }}
   hostPath: { path: {{ . }}, type: DirectoryOrCreate }
 {{- end }}
+{{- end -}}
+
+{{/* Longer than lameduck and what is in flight then. */}}
+{{- define "unloop.graceSeconds" -}}
+{{- if .Values.terminationGracePeriodSeconds -}}
+{{- int .Values.terminationGracePeriodSeconds -}}
+{{- else -}}
+{{- $lameduck := (include "unloop.config" . | fromYaml).lameduck | toString -}}
+{{- if regexMatch "^[0-9]+s$" $lameduck -}}{{- add 20 (trimSuffix "s" $lameduck | int) -}}{{- else -}}60{{- end -}}
+{{- end -}}
+{{- end -}}
+
+{{/* The port of an address to listen on. */}}
+{{- define "unloop.portOf" -}}
+{{- regexFind "[0-9]+$" . -}}
+{{- end -}}
+
+{{/* The ports of the configuration in force, for what leads to them. */}}
+{{- define "unloop.dnsPort" -}}
+{{- include "unloop.portOf" (first (include "unloop.config" . | fromYaml).listen) -}}
+{{- end -}}
+{{- define "unloop.adminPort" -}}
+{{- include "unloop.portOf" (include "unloop.config" . | fromYaml).admin.listen -}}
 {{- end -}}
 
 {{/* What the pods of the DaemonSet and the Deployment have in common. */}}
@@ -197,7 +230,10 @@ there for the pod to start. Directories, not files: a file would be the one that
 automountServiceAccountToken: false
 enableServiceLinks: false
 dnsPolicy: Default
-terminationGracePeriodSeconds: 30
+terminationGracePeriodSeconds: {{ include "unloop.graceSeconds" . }}
+{{- with .Values.serviceAccountName }}
+serviceAccountName: {{ . }}
+{{- end }}
 {{- with .Values.priorityClassName }}
 priorityClassName: {{ . }}
 {{- end }}
