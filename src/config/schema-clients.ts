@@ -19,7 +19,7 @@ export const CLIENT_SETTINGS: readonly Setting[] = [
     reload: 'live',
     default: 2000,
     description:
-      'UDP queries of one client address that may wait for upstreams at the same time. Further ones are answered with TC, which sends the client to TCP, where this limit does not apply. The limit keeps attackers from sending a burst of answers to a forged address. 0: no limit.',
+      'UDP queries of one client address that may wait for upstreams at the same time. Further ones are answered with TC, which sends the client to TCP, where this limit does not apply. Each worker has its share of it, and some more, for the names that it serves. The limit keeps attackers from sending a burst of answers to a forged address. 0: no limit.',
   },
   {
     path: 'limits.tcpConnections',
