@@ -30,7 +30,11 @@ strip --strip-all "$node"
 # Permitted, not effective: a container without this capability starts all the same (src/io/native/bind_capability.c).
 setcap cap_net_bind_service=+p "$node"
 
+# The command, for `kubectl exec POD -- unloop status`: here is neither a shell nor env.
+command=$target/usr/local/bin/unloop
+printf '#!/usr/local/bin/node\nimport("/app/dist/unloop/main.js");\n' > "$command"
+
 # Everybody may read, nobody may write.
 chmod -R a=rX,u+w "$target"
-chmod a+x "$node"
+chmod a+x "$node" "$command"
 du -sk "$target" "$node" "$app" "$app"/* "$app"/node_modules/* | sort -rn

@@ -129,6 +129,14 @@ describe('the image', () => {
       out: 'http://127.0.0.1:9530/health: {"status":"ok"}\n',
     });
 
+    // The command by its name, as `kubectl exec` starts it: there is no shell.
+    const { stdout, stderr } = inside(
+      ...['python3', CONTAINED, image, USER, '-', '/usr/local/bin/unloop'],
+      ...['status', '--json', '--admin', '0.0.0.0:9530'],
+    );
+    expect(stderr).toBe('');
+    expect(JSON.parse(stdout)).toMatchObject({ upstreams: [{ address: '127.0.0.1:1' }] });
+
     const ended = child.ended;
     process.kill(Number(pid), 'SIGTERM');
     expect(await ended).toBe(0);
