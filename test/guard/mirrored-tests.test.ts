@@ -1,69 +1,155 @@
 // Tests mirror src/: each file with code has a test of its name in the same folder below test/.
-// A file with types, tables and constants only needs none. A file that another test covers is
-// listed here, under that test.
+// A file with types, tables and constants only needs none. A file that one test of a whole covers
+// better is listed here, with that test and the reason.
 import { existsSync } from 'node:fs';
 import { expect, it } from 'vitest';
 import { readRepositoryFile, repositoryFiles } from './repository-files.ts';
 
-/** By the test that covers them: files without a test of their name. */
-const COVERED_BY: Readonly<Record<string, readonly string[]>> = {
-  'admin/status-page.test.ts': ['admin/status-page-assets.ts'],
-  'cache/entry-store.test.ts': ['cache/entry-message.ts'],
-  'cache/entry-key.test.ts': ['cache/question-key.ts'],
-  'cache/message-cache.test.ts': ['cache/cache-hit.ts'],
-  'cli/dispatch.test.ts': ['cli/commands.ts', 'cli/main.ts'],
-  'config/generated.test.ts': ['config/docs.ts', 'config/json-schema.ts'],
-  'config/load.test.ts': ['config/schema-clients.ts'],
-  'discovery/discover.test.ts': ['discovery/search.ts'],
-  'discovery/sources/all.test.ts': ['discovery/sources/resolved-file.ts', 'discovery/sources/source.ts'],
-  'doctor/golden.test.ts': [
-    'doctor/cluster-dns.ts',
-    'doctor/cures.ts',
-    'doctor/diagnose.ts',
-    'doctor/findings.ts',
-    'doctor/inspect.ts',
-    'doctor/main.ts',
-    'doctor/unloop-server.ts',
-  ],
-  'doctor/live-dnsmasq.test.ts': ['doctor/local-servers.ts'],
-  'doctor/services.test.ts': [
-    'doctor/dnscrypt-proxy.ts',
-    'doctor/host-dns.ts',
-    'doctor/pihole.ts',
-    'doctor/unbound.ts',
-  ],
-  'io/batch-socket.test.ts': ['io/native-addon.ts', 'io/open-socket.ts'],
-  'load/load-run.test.ts': ['load/stream-lane.ts', 'load/udp-lane.ts'],
-  'loop/detector.test.ts': ['loop/finding.ts'],
-  'metrics/naming.test.ts': ['metrics/coredns-metrics.ts', 'metrics/unloop-metrics.ts'],
-  'pipeline/forward-path.test.ts': ['pipeline/reply-sink.ts'],
-  'scenario/control/admin.test.ts': [
-    'server/control/admin-listener.ts',
-    'server/control/server-snapshot.ts',
-    'server/control/statistics.ts',
-  ],
-  'scenario/control/discovery.test.ts': ['server/control/upstream-sources.ts'],
-  'scenario/control/reload.test.ts': ['server/control/control-plane.ts'],
-  'scenario/control/start.test.ts': ['cli/run.ts', 'cli/serve.ts'],
-  'scenario/data/later-loops.test.ts': ['server/control/loop-control.ts'],
-  'scenario/data/named-upstreams.test.ts': ['server/control/named-upstreams.ts'],
-  'server/control/supervisor.test.ts': ['server/worker/worker.ts', 'server/worker/worker-handle.ts'],
-  'server/worker/data-plane.test.ts': ['server/listen/udp-listener.ts', 'server/worker/listeners.ts'],
-  'upstream/doh-exchange.test.ts': [
-    'base/lazy-node.ts',
-    'upstream/doh-client.ts',
-    'upstream/doh-connection.ts',
-    'upstream/doh-http1.ts',
-    'upstream/doh-http2.ts',
-  ],
-  'upstream/stream-exchange.test.ts': [
-    'upstream/open-exchange.ts',
-    'upstream/stream-connection.ts',
-    'upstream/stream-connector.ts',
-    'upstream/stream-link.ts',
-  ],
-  'wire/reply.test.ts': ['wire/ede.ts'],
-};
+/** Files without a test of their name. */
+interface Covered {
+  readonly by: string;
+  readonly because: string;
+  readonly files: readonly string[];
+}
+
+const COVERED: readonly Covered[] = [
+  {
+    by: 'admin/status-page.test.ts',
+    because: 'text of the page, without a decision',
+    files: ['admin/status-page-assets.ts'],
+  },
+  {
+    by: 'cache/message-cache.test.ts',
+    because: 'fields that are filled, and bytes that are read back, by the whole cache alone',
+    files: ['cache/cache-hit.ts', 'cache/entry-message.ts'],
+  },
+  { by: 'cli/dispatch.test.ts', because: 'a table of imports', files: ['cli/commands.ts'] },
+  {
+    by: 'scenario/control/start.test.ts',
+    because: 'entry points: the process, its signals and exit codes are what they are about',
+    files: ['cli/main.ts', 'cli/run.ts', 'cli/serve.ts'],
+  },
+  {
+    by: 'config/generated.test.ts',
+    because: 'what they make is compared whole with the files in the repository',
+    files: ['config/docs.ts', 'config/json-schema.ts'],
+  },
+  { by: 'config/load.test.ts', because: 'a table of settings', files: ['config/schema-clients.ts'] },
+  {
+    by: 'discovery/discover.test.ts',
+    because: 'the order of the sources shows in the whole search only',
+    files: ['discovery/search.ts'],
+  },
+  {
+    by: 'discovery/sources/all.test.ts',
+    because: 'each source is read through the contract of all',
+    files: ['discovery/sources/resolved-file.ts', 'discovery/sources/source.ts'],
+  },
+  {
+    by: 'doctor/golden.test.ts',
+    because: 'the words of whole reports, over 60 saved trees of nodes',
+    files: [
+      'doctor/cures.ts',
+      'doctor/diagnose.ts',
+      'doctor/findings.ts',
+      'doctor/inspect.ts',
+      'doctor/main.ts',
+      'doctor/unloop-server.ts',
+    ],
+  },
+  {
+    by: 'doctor/live-dnsmasq.test.ts',
+    because: 'the servers of a node together; each reader has a test',
+    files: ['doctor/local-servers.ts'],
+  },
+  {
+    by: 'doctor/services.test.ts',
+    because: 'readers of one kind of server each, with the same questions to all',
+    files: ['doctor/dnscrypt-proxy.ts', 'doctor/host-dns.ts', 'doctor/pihole.ts', 'doctor/unbound.ts'],
+  },
+  {
+    by: 'io/batch-socket.test.ts',
+    because: 'it only chooses; both sockets pass the same suite',
+    files: ['io/open-socket.ts'],
+  },
+  {
+    by: 'load/load-run.test.ts',
+    because: 'lanes are driven by a run, against real sockets',
+    files: ['load/stream-lane.ts', 'load/udp-lane.ts'],
+  },
+  { by: 'loop/detector.test.ts', because: 'fields that the detector fills', files: ['loop/finding.ts'] },
+  {
+    by: 'metrics/naming.test.ts',
+    because: 'tables of metrics: names, labels and values of all of them',
+    files: ['metrics/coredns-metrics.ts', 'metrics/unloop-metrics.ts'],
+  },
+  {
+    by: 'pipeline/forward-path.test.ts',
+    because: 'a contract, and a sink that is never sent to',
+    files: ['pipeline/reply-sink.ts'],
+  },
+  {
+    by: 'scenario/control/admin.test.ts',
+    because: 'they read the state of a whole server',
+    files: [
+      'server/control/admin-listener.ts',
+      'server/control/server-snapshot.ts',
+      'server/control/statistics.ts',
+    ],
+  },
+  {
+    by: 'scenario/control/discovery.test.ts',
+    because: 'files that change under a running server',
+    files: ['server/control/upstream-sources.ts'],
+  },
+  {
+    by: 'scenario/control/reload.test.ts',
+    because: 'it puts the whole server together',
+    files: ['server/control/control-plane.ts'],
+  },
+  {
+    by: 'scenario/data/later-loops.test.ts',
+    because: 'it connects the loop parts, each with a test, to a running server',
+    files: ['server/control/loop-control.ts'],
+  },
+  {
+    by: 'scenario/data/named-upstreams.test.ts',
+    because: 'names that resolve while a server runs',
+    files: ['server/control/named-upstreams.ts'],
+  },
+  {
+    by: 'server/control/supervisor.test.ts',
+    because: 'both ends of a thread, which is started for the test',
+    files: ['server/worker/worker.ts', 'server/worker/worker-handle.ts'],
+  },
+  {
+    by: 'server/worker/data-plane.test.ts',
+    because: 'listeners with real sockets before a real pipeline',
+    files: ['server/listen/udp-listener.ts', 'server/worker/listeners.ts'],
+  },
+  {
+    by: 'upstream/doh-exchange.test.ts',
+    because: 'the layers of one exchange, against a real HTTPS server',
+    files: [
+      'base/lazy-node.ts',
+      'upstream/doh-client.ts',
+      'upstream/doh-connection.ts',
+      'upstream/doh-http1.ts',
+      'upstream/doh-http2.ts',
+    ],
+  },
+  {
+    by: 'upstream/stream-exchange.test.ts',
+    because: 'the layers of one exchange, against real TCP and TLS servers',
+    files: [
+      'upstream/open-exchange.ts',
+      'upstream/stream-connection.ts',
+      'upstream/stream-connector.ts',
+      'upstream/stream-link.ts',
+    ],
+  },
+  { by: 'wire/reply.test.ts', because: 'a record of two fields', files: ['wire/ede.ts'] },
+];
 
 /** Without comments, is there anything that runs? Arrow types are no code. */
 function hasCode(path: string): boolean {
@@ -74,7 +160,7 @@ function hasCode(path: string): boolean {
 }
 
 const sources = repositoryFiles(['src'], ['.ts']);
-const covered = Object.values(COVERED_BY).flat();
+const covered = COVERED.flatMap(({ files }) => files);
 
 /** By its name, or a longer one: message-cache.property.test.ts. */
 function hasTest(source: string): boolean {
@@ -92,5 +178,5 @@ it('lists only files that are there, have code and no test of their name', () =>
     (source) => !existsSync(`src/${source}`) || hasTest(`src/${source}`) || !hasCode(`src/${source}`),
   );
   expect(stale).toEqual([]);
-  expect(Object.keys(COVERED_BY).filter((test) => !existsSync(`test/${test}`))).toEqual([]);
+  expect(COVERED.filter(({ by }) => !existsSync(`test/${by}`))).toEqual([]);
 });
