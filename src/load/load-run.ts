@@ -52,6 +52,12 @@ export interface LoadResult {
  */
 const HOUSEKEEPING_MS = 10;
 const OPEN_LOOP_HOUSEKEEPING_MS = 50;
+/**
+ * A look that comes so much later than it should: the tool stood still, and nothing is given up at
+ * this look. So many in a row at most: a tool that is always late must end too.
+ */
+const LATE_LOOK_MS = 40;
+const MOST_LATE_LOOKS = 10;
 const OBSERVE_MS = 100;
 /**
  * A delayed schedule catches up at this many times its rate, no faster: an unrequested flood would
@@ -94,6 +100,8 @@ class LoadRun {
   #stopMs = 0;
   #endMs = 0;
   #observedMs = 0;
+  #lookedMs = 0;
+  #lateLooks = 0;
   #nextLane = 0;
   /** Queries that may leave now, and when that was last counted. */
   #allowance = 0;
@@ -136,6 +144,7 @@ class LoadRun {
       this.#ticker = startTicker(plan.qps, (tickMs) => this.#sendDue(performance.now(), tickMs / 2));
     this.#startMs = this.#ticker?.align(performance.now()) ?? performance.now();
     this.#observedMs = this.#startMs;
+    this.#lookedMs = performance.now();
     this.#sending = true;
     const stop = () => this.#stop(performance.now());
     if (signal?.aborted) stop();
@@ -143,9 +152,13 @@ class LoadRun {
     if (plan.qps === 0) for (const lane of this.#lanes) this.#refill(lane, this.#startMs);
     await new Promise<void>((resolve) => {
       const housekeeping = setInterval(() => {
-        if (!this.#keepHouse()) return;
-        clearInterval(housekeeping);
-        resolve();
+        const giveUpMs = this.#looksLate() ? Number.NEGATIVE_INFINITY : performance.now() - plan.timeoutMs;
+        // After the sockets were read: what has come is no longer in flight.
+        setImmediate(() => {
+          if (!this.#keepHouse(giveUpMs)) return;
+          clearInterval(housekeeping);
+          resolve();
+        });
       }, this.#housekeepingMs());
     });
     signal?.removeEventListener('abort', stop);
@@ -257,13 +270,21 @@ class LoadRun {
     this.#stopMs = nowMs;
   }
 
-  /** Gives up what is too old, refills, observes. True when the run is over. */
-  #keepHouse(): boolean {
+  #looksLate(): boolean {
+    const nowMs = performance.now();
+    const isLate = nowMs - this.#lookedMs > this.#housekeepingMs() + LATE_LOOK_MS;
+    this.#lookedMs = nowMs;
+    this.#lateLooks = isLate ? this.#lateLooks + 1 : 0;
+    return isLate && this.#lateLooks <= MOST_LATE_LOOKS;
+  }
+
+  /** Gives up what was sent before, refills, observes. True when the run is over. */
+  #keepHouse(giveUpMs: number): boolean {
     const nowMs = performance.now();
     const { timeoutMs, durationMs } = this.#plan;
     let inFlight = 0;
     for (const lane of this.#lanes) {
-      this.#tally.lost += lane.table.expire(nowMs - timeoutMs);
+      this.#tally.lost += lane.table.expire(giveUpMs);
       if (this.#plan.qps === 0) this.#refill(lane, nowMs);
       inFlight += lane.table.inFlight;
     }

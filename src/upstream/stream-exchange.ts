@@ -18,6 +18,7 @@ import { FaultTeller } from './fault-teller.ts';
 import { chooseLink, isStuck } from './link-choice.ts';
 import { LinkPool, type LinkPoolOwner } from './link-pool.ts';
 import { MAX_QUESTION_LENGTH } from './question-match.ts';
+import { Standstill } from './standstill.ts';
 import {
   MAX_MESSAGE_LENGTH,
   MAX_RETRIES,
@@ -40,6 +41,7 @@ export class StreamExchange implements Exchange, LinkPoolOwner {
   readonly #faults: FaultTeller;
   #answeredAtMs = 0;
   #timer: NodeJS.Timeout | null = null;
+  readonly #standstill = new Standstill();
   /** Owners are being asked for room, which goes to those that are asked for. */
   #isMakingRoom = false;
   #closing = false;
@@ -196,10 +198,7 @@ export class StreamExchange implements Exchange, LinkPoolOwner {
     query!.owner?.onFailure(query!, reason);
   }
 
-  /**
-   * Puts those that wait on connections, as far as there is room, and opens more connections for
-   * the rest.
-   */
+  /** Puts those that wait on connections with room, and opens more connections for the rest. */
   #place(): void {
     for (const entry of this.#waiting.entries()) {
       const link = chooseLink(this.#pool.links, entry, this.#pace, this.#clock.nowMs);
@@ -218,6 +217,7 @@ export class StreamExchange implements Exchange, LinkPoolOwner {
   #grow(): void {
     const reason = this.#pool.grow(this.#waiting, this.#answeredAtMs > 0, this.#clock.nowMs);
     if (this.#timer === null && this.#pool.links.length > 0) {
+      this.#standstill.begin(this.#clock.nowMs);
       this.#timer = setInterval(this.#tick, TICK_MS);
       this.#timer.unref();
     }
@@ -233,11 +233,10 @@ export class StreamExchange implements Exchange, LinkPoolOwner {
     for (const { query } of this.#waiting.takeAll()) this.#failures.push(query!, reason);
   }
 
-  /**
-   * Time goes by: connections that are idle, silent or not opened, and queries that wait in vain.
-   */
+  /** Time goes by: connections idle, silent or not opened, and queries that wait in vain. */
   readonly #tick = (): void => {
     const nowMs = this.#clock.refresh();
+    if (this.#standstill.precedes(nowMs)) return;
     this.#pool.tick(nowMs);
     if (this.#waiting.size > 0) this.#place();
     if (this.#waiting.size > 0) this.#makeRoom(nowMs);

@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net';
 import { describe, expect, it } from 'vitest';
 import { GeneratedQueries } from '../../src/load/generated-queries.ts';
 import { type LoadPlan, type LoadResult, runLoad } from '../../src/load/load-run.ts';
@@ -90,15 +91,32 @@ describe('a closed loop over UDP', () => {
   });
 
   it('counts an answer after the timeout as late, its query as lost', async () => {
-    const server = await startUdpResponder((i) => (i === 0 ? { delayMs: 250 } : i === 1 ? null : {}));
+    // Of one query at a time, the second is sent when the first has been given up.
+    let given = () => {};
+    const givenUp = new Promise<void>((resolve) => {
+      given = resolve;
+    });
+    const server = await startUdpResponder((i) => {
+      if (i === 0) return { after: givenUp };
+      given();
+      return null;
+    });
     // Query 1 is never answered; its own timeout is far enough off for the late answer to query 0.
     const { tally } = await load(target(server.port), {
       queries: 2,
       concurrency: 1,
       clients: 1,
-      timeoutMs: 150,
+      timeoutMs: 500,
     });
     expect(tally).toMatchObject({ sent: 2, answered: 0, lost: 2, late: 1 });
+  });
+
+  it('takes no answer for lost that came while it stood still itself', async () => {
+    const server = await startUdpResponder((i) => ({ delayMs: i < 20 ? 50 : 0 }));
+    const held = load(target(server.port), { queries: 100, timeoutMs: 200 });
+    while (server.queries.length < 20) await new Promise((resolve) => setTimeout(resolve, 1));
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 400);
+    expect((await held).tally).toMatchObject({ sent: 100, answered: 100, lost: 0, late: 0 });
   });
 
   it('counts rcodes, duplicates apart', async () => {
@@ -156,7 +174,7 @@ describe('an open loop', () => {
 
   it('goes on sending when nothing is answered', async () => {
     const server = await startUdpResponder(() => null);
-    const { tally } = await load(target(server.port), { qps: 500, durationMs: 400, timeoutMs: 1000 });
+    const { tally } = await load(target(server.port), { qps: 500, durationMs: 400, timeoutMs: 5000 });
     expect(tally).toMatchObject({ sent: 200, answered: 0, lost: 200 });
   });
 
@@ -201,11 +219,15 @@ describe('streams', () => {
   });
 
   it('lose the queries of a broken connection, and connect again', async () => {
+    let first: Socket | undefined;
     const server = await startStreamResponder(
-      (i) => (i < 5 ? null : {}),
+      (i) => {
+        if (i === 4) first?.destroy();
+        return i < 5 ? null : {};
+      },
       undefined,
       (socket, index) => {
-        if (index === 0) setTimeout(() => socket.destroy(), 100);
+        if (index === 0) first = socket;
       },
     );
     const { tally } = await load(target(server.port, 'tcp'), { queries: 50, clients: 1, concurrency: 5 });

@@ -6,13 +6,13 @@ import type { TestCertificate } from '../kit/certificates.ts';
 import { DnsServer, type DnsServerOptions, type Reply } from '../kit/dns-server.ts';
 
 /**
- * What to do with the query of this index: an RCODE and a delay, or null to drop it. `times`
- * answers, default 1.
+ * What to do with the query of this index: an RCODE and a delay, or something to wait for, or null
+ * to drop it. `times` answers, default 1.
  */
 export type Behaviour = (
   index: number,
   query: Buffer,
-) => { rcode?: number; delayMs?: number; times?: number } | null;
+) => { rcode?: number; delayMs?: number; after?: Promise<void>; times?: number } | null;
 
 export interface TestResponder {
   readonly port: number;
@@ -63,7 +63,8 @@ async function open(behaviour: Behaviour, options: DnsServerOptions) {
     const answer = () => {
       for (let i = 0; i < (what.times ?? 1); i++) reply.send(answerTo(query, what.rcode ?? 0));
     };
-    if (what.delayMs === undefined) answer();
+    if (what.after !== undefined) void what.after.then(answer);
+    else if (what.delayMs === undefined) answer();
     else setTimeout(answer, what.delayMs);
   };
   const server = await DnsServer.open(onQuery, options);

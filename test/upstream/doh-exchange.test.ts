@@ -327,6 +327,7 @@ describe('HTTPS exchange', () => {
   it('gives the next stream to the query that its owner makes room for', async () => {
     await restart({ maxStreams: 1 });
     server.script = () => undefined;
+    clock.freeze();
     open();
     const full = Array.from({ length: 16 }, (_, i) => createQuery(`full${i}.example`, owner));
     for (const query of full) exchange.send(query);
@@ -352,6 +353,7 @@ describe('HTTPS exchange', () => {
   it('without room, drops first what no client waits for', async () => {
     await restart({ maxStreams: 1 });
     server.script = () => undefined;
+    clock.freeze();
     open();
     const full = Array.from({ length: 16 }, (_, i) => createQuery(`full${i}.example`, owner));
     for (const query of full) exchange.send(query);

@@ -5,10 +5,17 @@ import { Clock } from '../../src/base/clock.ts';
 export class SkewedClock extends Clock {
   // Not private by #: the base class's constructor refreshes before it exists.
   skewMs = 0;
+  frozenMs: number | undefined;
 
   override refresh(): number {
-    this.nowMs = super.refresh() + (this.skewMs ?? 0);
+    this.nowMs = (this.frozenMs ?? super.refresh()) + (this.skewMs ?? 0);
     return this.nowMs;
+  }
+
+  /** From now on time goes by skip() alone, however long the machine takes. */
+  freeze(): void {
+    this.frozenMs = super.refresh();
+    this.refresh();
   }
 
   skip(ms: number): void {

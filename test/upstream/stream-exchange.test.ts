@@ -292,6 +292,18 @@ describe('StreamExchange over TCP', () => {
     expect(owner.replies).toBe(3);
   });
 
+  it('takes its own standstill for no silence of the server', async () => {
+    server.script = () => undefined;
+    open();
+    const query = await sendOne('held.example');
+    // The answer is in the socket, and the tick is due before the event loop reads.
+    server.act(server.queries[0]!, answer(server.queries[0]!));
+    clock.skip(4000);
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 150);
+    expect(await owner.outcome(0)).toMatchObject({ kind: 'reply', query });
+    expect(server.queries.length).toBe(1);
+  });
+
   it('opens as many connections as there is demand for, and no more than 16', async () => {
     server.script = () => undefined;
     open();
@@ -303,6 +315,7 @@ describe('StreamExchange over TCP', () => {
 
   it('replaces a silent connection for a query that its owner makes room for, and for no other', async () => {
     server.script = (query) => (/^modest/.test(query.name) ? answer(query) : undefined);
+    clock.freeze();
     open();
     for (let i = 0; i < 30; i++) exchange.send(createQuery(`silent${i}.example`, owner));
     await server.received(16);

@@ -1,0 +1,27 @@
+// Whether a thread stood still between two ticks of a timer. Called by exchanges that judge by the
+// time what a server does.
+
+/** A tick so much later than the one before, ms. */
+const LATE_MS = 500;
+
+/**
+ * The event loop runs timers before it reads: after a standstill a server would be taken for silent
+ * whose answers wait in the socket. They get one tick.
+ */
+export class Standstill {
+  #tickedMs = 0;
+  #wasLate = false;
+
+  /** The ticks begin now. */
+  begin(nowMs: number): void {
+    this.#tickedMs = nowMs;
+    this.#wasLate = false;
+  }
+
+  /** At each tick: whether nothing is to be judged at this one. Never twice in a row. */
+  precedes(nowMs: number): boolean {
+    this.#wasLate = nowMs - this.#tickedMs > LATE_MS && !this.#wasLate;
+    this.#tickedMs = nowMs;
+    return this.#wasLate;
+  }
+}
