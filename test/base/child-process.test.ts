@@ -29,37 +29,37 @@ describe('a child process', () => {
   it('is waited for by what it prints, whether it has printed it already or will', async () => {
     const child = shell('echo ready on 5300; read word; echo "heard $word" >&2; sleep 60', { stdin: 'pipe' });
     const port = () => /ready on (\d+)/.exec(child.stdout)?.[1];
-    expect(await child.until(port, 10_000)).toBe('5300');
-    expect(await child.until(port, 10_000)).toBe('5300');
+    expect(await child.until(port, 40_000)).toBe('5300');
+    expect(await child.until(port, 40_000)).toBe('5300');
     child.process.stdin!.write('you\n');
-    await child.untilSaid('heard you', 10_000);
+    await child.untilSaid('heard you', 40_000);
     await child.kill();
   });
 
   it('that ends before it is ready, or never is, says in the error what it printed', async () => {
     const ends = shell('echo this; echo that >&2; exit 7');
-    await expect(ends.untilSaid('ready', 10_000)).rejects.toThrow(
+    await expect(ends.untilSaid('ready', 40_000)).rejects.toThrow(
       /^sh ended with 7: sh -c .*\nthis\nthat\n$/s,
     );
     const waits = shell('echo this; sleep 60');
-    await waits.untilSaid('this', 10_000);
+    await waits.untilSaid('this', 40_000);
     await expect(waits.untilSaid('ready', 1)).rejects.toThrow(/^sh was not ready within 1 ms: .*this\n$/s);
     await waits.kill();
   });
 
   it('that is not there has ended, and says why', async () => {
     const child = new Child(['/nonexistent/program']);
-    await expect(child.untilSaid('ready', 10_000)).rejects.toThrow('ENOENT');
+    await expect(child.untilSaid('ready', 40_000)).rejects.toThrow('ENOENT');
     expect(await child.stop()).toBe(-1);
   });
 
   it('ends on SIGTERM, and on SIGKILL where it does not', async () => {
     const willing = shell('trap "exit 0" TERM; echo ready; while :; do sleep 0.01; done');
-    await willing.untilSaid('ready', 10_000);
+    await willing.untilSaid('ready', 40_000);
     expect(await willing.stop()).toBe(0);
     expect(await willing.stop()).toBe(0);
     const deaf = shell('trap "" TERM; echo ready; while :; do sleep 0.01; done', { stopWithinMs: 10 });
-    await deaf.untilSaid('ready', 10_000);
+    await deaf.untilSaid('ready', 40_000);
     expect(await deaf.stop()).toBe(-1);
   });
 
@@ -81,13 +81,13 @@ describe('the children of a process that dies', () => {
       const [gone, first, second] = ['exit 0', 'sleep 60', 'sleep 60'].map((what) =>
         new Child(['sh', '-c', 'echo; exec ' + what]));
       await gone.ended;
-      await first.untilSaid('\\n', 10000);
-      await second.untilSaid('\\n', 10000);
+      await first.untilSaid('\\n', 40000);
+      await second.untilSaid('\\n', 40000);
       await first.kill();
       process.stdout.write('child ' + second.pid + '\\n', () => { ${script}; });`;
     const parent = new Child([process.execPath, '--input-type=module', '-e', source]);
-    const pid = await parent.until(() => /child (\d+)/.exec(parent.stdout)?.[1], 15_000);
+    const pid = await parent.until(() => /child (\d+)/.exec(parent.stdout)?.[1], 40_000);
     await parent.ended;
-    await expect.poll(() => existsSync(`/proc/${pid}`), { timeout: 10_000 }).toBe(false);
+    await expect.poll(() => existsSync(`/proc/${pid}`), { timeout: 40_000 }).toBe(false);
   });
 });

@@ -85,9 +85,9 @@ describe('watchFiles', () => {
     const path = write('one');
     const { seen } = watch(path);
     change(path);
-    await expect.poll(() => seen.changes, { timeout: 10_000 }).toBe(1);
+    await expect.poll(() => seen.changes, { timeout: 40_000 }).toBe(1);
     writeFileSync(path, 'three');
-    await expect.poll(() => seen.changes, { timeout: 10_000 }).toBe(2);
+    await expect.poll(() => seen.changes, { timeout: 40_000 }).toBe(2);
   });
 
   it('notices a change between loading and watching', async () => {
@@ -97,6 +97,6 @@ describe('watchFiles', () => {
     let changes = 0;
     const watching = watchFiles({ files: [path] }, loaded, () => changes++);
     onTestFinished(() => watching.close());
-    await expect.poll(() => changes, { timeout: 10_000 }).toBe(1);
+    await expect.poll(() => changes, { timeout: 40_000 }).toBe(1);
   });
 });

@@ -3,6 +3,7 @@
 import type { Forwarder } from './forwarder.ts';
 import { Shortfall } from './shortfall.ts';
 import type { Stage, Zone } from './stage.ts';
+import { stoodStillSince } from './standstills.ts';
 import { pause, TRANSPORTS, type Transport, Trial } from './trial.ts';
 
 export interface Requirement {
@@ -111,13 +112,33 @@ async function warmUp(forwarders: readonly Forwarder[], stage: Stage): Promise<v
   await Promise.all(asked);
 }
 
-/** Puts one requirement to a forwarder. `literal`: even where unloop does otherwise on purpose. */
+/** How often a requirement is put where this process stands still meanwhile. */
+const MOST_PUT = 4;
+
+/**
+ * Puts one requirement to a forwarder. `literal`: even where unloop does otherwise on purpose. A
+ * shortfall counts if this process did not stand still meanwhile, or was seen each time.
+ */
 export async function put(
   requirement: Requirement,
   forwarder: Forwarder,
   transport: Transport,
   stage: Stage,
   literal = false,
+): Promise<Outcome> {
+  for (let times = 1; ; times++) {
+    const startMs = performance.now();
+    const outcome = await putOnce(requirement, forwarder, transport, stage, literal);
+    if (outcome === '' || times === MOST_PUT || !stoodStillSince(startMs)) return outcome;
+  }
+}
+
+async function putOnce(
+  requirement: Requirement,
+  forwarder: Forwarder,
+  transport: Transport,
+  stage: Stage,
+  literal: boolean,
 ): Promise<Outcome> {
   const trial = new Trial(forwarder, transport, stage);
   const { check } = literal ? requirement : (requirement.deliberately ?? requirement);

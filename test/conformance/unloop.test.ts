@@ -22,7 +22,7 @@ beforeAll(async () => {
   for (const result of await putAll(REQUIREMENTS, forwarders, stage, () => false)) {
     outcomes.set(keyOf(result.forwarder.name, result.transport, result.requirement), result.outcome);
   }
-}, 120_000);
+}, 240_000);
 
 afterAll(async () => {
   await Promise.all(forwarders.map(({ process }) => process.stop()));

@@ -30,9 +30,9 @@ it.each([
     (error) => errors.push(error as CannotWatch),
   );
   onTestFinished(() => watch.close());
-  await expect.poll(() => seen, { timeout: 10_000 }).toEqual(['192.0.2.1']);
+  await expect.poll(() => seen, { timeout: 40_000 }).toEqual(['192.0.2.1']);
   await writeFile(`${root}/etc/resolv.conf`, 'nameserver 192.0.2.2\n');
-  await expect.poll(() => seen, { timeout: 10_000 }).toEqual(['192.0.2.1', '192.0.2.2']);
+  await expect.poll(() => seen, { timeout: 40_000 }).toEqual(['192.0.2.1', '192.0.2.2']);
   const ofEtc = errors.filter(({ message }) => message.startsWith(`${root}/etc cannot be watched (${code})`));
   expect(ofEtc).toHaveLength(1);
   expect(ofEtc[0]!.remedy).toMatch(remedy);

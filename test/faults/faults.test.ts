@@ -38,7 +38,7 @@ beforeAll(async () => {
     return [fault, await askThrough(fault, unloop.port, PATIENCE)] as const;
   });
   figures = new Map(await Promise.all(asked));
-}, 60_000);
+}, 120_000);
 
 afterAll(async () => {
   await unloop.kill();

@@ -5,6 +5,11 @@ import { nameBytes, queryBytes } from '../kit/dns-client.ts';
 import { addressFor } from './flood-upstream.ts';
 
 const STEP_MS = 10;
+/**
+ * A step that comes late makes good no more than this: a burst of seconds' worth would fill the
+ * kernel's buffers, and others would lose their datagrams.
+ */
+const MOST_STEPS_AT_ONCE = 5;
 
 export class Flooder {
   readonly #socket: dgram.Socket;
@@ -37,11 +42,14 @@ export class Flooder {
   }
 
   start(queriesPerSecond: number): void {
-    const startMs = performance.now();
-    const before = this.sent;
+    let lastMs = performance.now();
+    let due = 0;
     this.#timer = setInterval(() => {
-      const due = before + ((performance.now() - startMs) / 1000) * queriesPerSecond;
-      this.send(Math.floor(due) - this.sent);
+      const nowMs = performance.now();
+      due += (Math.min(nowMs - lastMs, MOST_STEPS_AT_ONCE * STEP_MS) / 1000) * queriesPerSecond;
+      lastMs = nowMs;
+      this.send(Math.floor(due));
+      due -= Math.floor(due);
     }, STEP_MS);
   }
 

@@ -9,8 +9,9 @@ import { startUnloop, type UnloopOptions, type UnloopProcess } from '../kit/unlo
 import { FloodUpstream } from './flood-upstream.ts';
 import { Flooder } from './flooder.ts';
 
-const TIMEOUT = { timeout: 60_000 };
+const TIMEOUT = { timeout: 120_000 };
 const REFUSED = 5;
+const BURSTS = 3;
 
 async function start(
   config: object,
@@ -65,25 +66,30 @@ it(
       flooder.close();
       client.close();
     });
-    const calmMs = await slowestMs(unloop);
-    // In parts, so that the kernel's buffers do not swallow most of it before unloop sees any.
-    let lastMs = 0;
-    while (flooder.sent < 50_000) {
-      flooder.send(500);
-      lastMs = performance.now();
-      await sleep(1);
+    // A machine that stalls just then is late once; an unloop that does not recover is, each time.
+    let isInTime = false;
+    for (let round = 1; round <= BURSTS && !isInTime; round++) {
+      const calmMs = await slowestMs(unloop);
+      // In parts, so that the kernel's buffers do not swallow most of it before unloop sees any.
+      let lastMs = 0;
+      while (flooder.sent < 50_000 * round) {
+        flooder.send(500);
+        lastMs = performance.now();
+        await sleep(1);
+      }
+      await untilAnswered(client);
+      const recoveryMs = performance.now() - lastMs;
+      const afterwardsMs = await slowestMs(unloop);
+      console.log(
+        `answered again ${Math.round(recoveryMs)} ms after the last of 50,000; new names took ${Math.round(calmMs)} ms before, ` +
+          `${Math.round(afterwardsMs)} ms afterwards, ${upstream.delayMs} of them upstream`,
+      );
+      // A second, where a new name takes what its upstream takes; as many times longer as
+      // everything does on this machine just now.
+      const slowness = Math.max(calmMs, afterwardsMs) / upstream.delayMs;
+      isInTime = recoveryMs < 1000 * slowness;
     }
-    await untilAnswered(client);
-    const recoveryMs = performance.now() - lastMs;
-    const afterwardsMs = await slowestMs(unloop);
-    console.log(
-      `answered again ${Math.round(recoveryMs)} ms after the last of 50,000; new names took ${Math.round(calmMs)} ms before, ` +
-        `${Math.round(afterwardsMs)} ms afterwards, ${upstream.delayMs} of them upstream`,
-    );
-    // A second, where a new name takes what its upstream takes; as many times longer as everything
-    // does on this machine just now.
-    const slowness = Math.max(calmMs, afterwardsMs) / upstream.delayMs;
-    expect(recoveryMs).toBeLessThan(1000 * slowness);
+    expect(isInTime).toBe(true);
     const metrics = await unloop.metrics();
     expect(flooder.wrong).toBe(0);
     expect(flooder.rcodes[REFUSED]).toBeGreaterThan(0);
@@ -92,14 +98,21 @@ it(
   },
 );
 
-/** Of 40 clients, each with a question of its own, how many are answered. */
+/**
+ * Of 40 clients, each with a question of its own, how many are answered; asked again once, as a
+ * machine under this load may lose a datagram or miss the deadline.
+ */
 async function countAnswered(unloop: UnloopProcess): Promise<number> {
   let answered = 0;
   for (let i = 0; i < 40; i++) {
     const client = await UdpClient.open(unloop.port, '127.0.0.1', `127.0.1.${i + 1}`);
-    client.send(queryBytes({ name: `o${i}.example` }));
-    const reply = await client.receive(2000).catch(() => null);
-    if (reply !== null && readAnswer(reply).rcode === 0) answered++;
+    let isAnswered = false;
+    for (let time = 1; time <= 2 && !isAnswered; time++) {
+      client.send(queryBytes({ name: `o${i}-${time}.example` }));
+      const reply = await client.receive(5000).catch(() => null);
+      isAnswered = reply !== null && readAnswer(reply).rcode === 0;
+    }
+    if (isAnswered) answered++;
     client.close();
   }
   return answered;
@@ -114,7 +127,7 @@ it.each([
   const flooder = await Flooder.open(unloop.port, (i) => `g${i}.silent.example`, '127.0.0.9');
   onTestFinished(() => flooder.close());
   flooder.start(2000);
-  await expect.poll(() => flooder.rcodes[rcode] ?? 0, { timeout: 10_000 }).toBeGreaterThan(100);
+  await expect.poll(() => flooder.rcodes[rcode] ?? 0, { timeout: 30_000 }).toBeGreaterThan(100);
   const answered = await countAnswered(unloop);
   flooder.stop();
   // Left to itself it would have all 500 places; a datagram may be lost on a machine under load.
@@ -127,15 +140,12 @@ it(
   'one client that asks more than an upstream takes at once leaves room there for others',
   TIMEOUT,
   async () => {
-    const { unloop } = await start({ limits: { perClientWaiting: 0 } });
+    const { unloop } = await start({ limits: { perClientWaiting: 0 }, forward: { deadline: '1800ms' } });
     const flooder = await Flooder.open(unloop.port, (i) => `u${i}.silent.example`, '127.0.0.9');
     onTestFinished(() => flooder.close());
     flooder.start(5000);
     const overloads = { reason: 'overload' };
-    await unloop.waitForMetrics(
-      (now) => now.value('unloop_upstream_failures_total', overloads) > 1000,
-      20_000,
-    );
+    await unloop.waitForMetrics((now) => now.value('unloop_upstream_failures_total', overloads) > 1000);
     // The first are past their deadline, and linger for late replies.
     await sleep(1000);
     expect(await countAnswered(unloop)).toBeGreaterThanOrEqual(38);
@@ -168,12 +178,12 @@ it(
       for (const connection of connections) connection.close();
     });
     const descriptors = () => readdirSync(`/proc/${unloop.child.pid}/fd`).length;
-    await expect.poll(descriptors, { timeout: 10_000 }).toBeGreaterThanOrEqual(76);
+    await expect.poll(descriptors, { timeout: 30_000 }).toBeGreaterThanOrEqual(76);
     for (let i = 0; i < 20; i++) expect((await askUdp(unloop.port, { name: `d${i}.example` })).rcode).toBe(0);
     for (const connection of connections) connection.close();
     await expect
       .poll(() => askTcp(unloop.port, { name: 'later.example' }).then(({ rcode }) => rcode), {
-        timeout: 20_000,
+        timeout: 40_000,
       })
       .toBe(0);
     expect((await unloop.metrics()).value('unloop_worker_restarts_total')).toBe(0);

@@ -134,7 +134,7 @@ it('65,535 bytes, one at a time, from four clients at once', TIMEOUT, async () =
   }
   for (const [i, client] of clients.entries()) {
     const query = longest[i]!;
-    const answer = await client.receive();
+    const answer = await client.receive(60_000);
     expect(answer.subarray(0, 2)).toEqual(query.subarray(0, 2));
     expect(isRight(answer, trueAnswer(query)!), `answer ${i}`).toBe(true);
   }
@@ -220,7 +220,7 @@ it(
     const rcodes: Record<number, number> = {};
     for (const client of clients) {
       for (let i = 0; i < QUERIES; i++) {
-        const rcode = (await client.receive())[3]! & 15;
+        const rcode = (await client.receive(60_000))[3]! & 15;
         rcodes[rcode] = (rcodes[rcode] ?? 0) + 1;
       }
     }

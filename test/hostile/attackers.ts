@@ -14,7 +14,7 @@ const MAX_QUERY = 1400;
 const BURST = 200;
 /** Of the server's own limit, RFC 9715 §3.2. */
 const SERVER_LIMIT = 1232;
-const PATIENCE_MS = 10_000;
+const PATIENCE_MS = 30_000;
 /** IDs from here on are those of known questions. */
 const KNOWN_ID = 0xff00;
 

@@ -191,6 +191,7 @@ describe('an HTTP/2 server that sends', () => {
     const unloop = await startUnloop({
       config: {
         workers: 1,
+        forward: { deadline: '4s' },
         upstreams: [`https://127.0.0.1:${bad.port}/dns-query`],
         zones: { 'good.example': { upstreams: [`127.0.0.1:${good.port}`] } },
         loop: { probe: { onStart: false, interval: '0s' } },

@@ -42,7 +42,7 @@ async function attack(unloop: UnloopProcess, perSecond: number, nameOf: (i: numb
 const under = (domain: string) => (query: ReceivedQuery) => query.name.toLowerCase().endsWith(domain);
 
 it('silent names leave others questions to a server that is taken for down', {
-  timeout: 60_000,
+  timeout: 120_000,
 }, async () => {
   const isEvil = under('evil.example');
   const { unloop } = await start([
@@ -65,7 +65,7 @@ it('silent names leave others questions to a server that is taken for down', {
 
 // Of bad names in many domains: test/pipeline/mark-lessons.test.ts.
 it('bad names of one domain: answers that a server of it gives wrongly, as it compares letters, are checked for others', {
-  timeout: 60_000,
+  timeout: 120_000,
 }, async () => {
   // As a resolver before a server of one domain that compares names letter for letter.
   const { unloop } = await start([
@@ -89,7 +89,7 @@ it('bad names of one domain: answers that a server of it gives wrongly, as it co
   expect(replies.slice(10)).toEqual(new Array(10).fill(0));
 });
 
-it('slow names of two owners do not teach a round-trip time', { timeout: 60_000 }, async () => {
+it('slow names of two owners do not teach a round-trip time', { timeout: 120_000 }, async () => {
   const isSlow = (query: ReceivedQuery) => /slow\d/.test(query.name.toLowerCase());
   const fast: Script = (query) => (isSlow(query) ? { ...answer(query), delayMs: 300 } : answer(query));
   const slow: Script = (query) => ({ ...answer(query), delayMs: 40 });

@@ -8,7 +8,7 @@ import net from 'node:net';
 import dnsPacket from 'dns-packet';
 
 /** Patience with one answer: far more than any deadline here. */
-const PATIENCE_MS = 10_000;
+const PATIENCE_MS = 20_000;
 
 /** A UDP socket that keeps what comes until it is asked for. */
 export class UdpClient {

@@ -57,6 +57,8 @@ export interface ScriptedUpstream {
   script: Script;
   /** Resolves when `count` queries have come, counted from the start. */
   received(count: number): Promise<void>;
+  /** Resolves when `count` different names have been asked: repetitions left out. */
+  receivedNames(count: number): Promise<void>;
   /** Does something more about an earlier query. */
   act(query: ReceivedQuery, action: Action): void;
   /** Breaks every open connection. */
@@ -82,7 +84,8 @@ class Upstream implements ScriptedUpstream {
   readonly queries: ReceivedQuery[] = [];
   readonly #acts = new WeakMap<ReceivedQuery, Act>();
   readonly #timers = new Set<NodeJS.Timeout>();
-  #waiting: { count: number; resolve: () => void }[] = [];
+  readonly #names = new Set<string>();
+  #waiting: { isSo: () => boolean; resolve: () => void }[] = [];
   #server!: DnsServer;
   #https: HttpsListener | null = null;
   #isClosed = false;
@@ -144,10 +147,11 @@ class Upstream implements ScriptedUpstream {
   }
 
   received(count: number): Promise<void> {
-    return new Promise((resolve) => {
-      if (this.queries.length >= count) resolve();
-      else this.#waiting.push({ count, resolve });
-    });
+    return this.#until(() => this.queries.length >= count);
+  }
+
+  receivedNames(count: number): Promise<void> {
+    return this.#until(() => this.#names.size >= count);
   }
 
   act(query: ReceivedQuery, action: Action): void {
@@ -171,11 +175,19 @@ class Upstream implements ScriptedUpstream {
     const index = this.queries.length;
     const query = readQuery({ transport, remotePort, connection, bytes, index });
     this.queries.push(query);
+    this.#names.add(query.name.toLowerCase());
     this.#acts.set(query, act);
     for (const action of [this.script(query) ?? []].flat() as Action[]) this.#schedule(action, act);
-    const reached = this.#waiting.filter((waiter) => waiter.count <= this.queries.length);
-    this.#waiting = this.#waiting.filter((waiter) => waiter.count > this.queries.length);
+    const reached = this.#waiting.filter(({ isSo }) => isSo());
+    this.#waiting = this.#waiting.filter((waiter) => !reached.includes(waiter));
     for (const waiter of reached) waiter.resolve();
+  }
+
+  #until(isSo: () => boolean): Promise<void> {
+    return new Promise((resolve) => {
+      if (isSo()) resolve();
+      else this.#waiting.push({ isSo, resolve });
+    });
   }
 
   #schedule(action: Action, act: Act): void {

@@ -4,7 +4,7 @@
 //   const unloop = await startUnloop({ config: { upstreams: ['127.0.0.1:5353'], workers: 1 } });
 //   await askUdp(unloop.port, { name: 'www.example' });
 //   expect(await unloop.stop()).toBe(0);
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -16,14 +16,17 @@ import { type Family, parsePrometheusText } from './prometheus-text.ts';
 const MAIN = fileURLToPath(new URL('../../dist/unloop/main.js', import.meta.url));
 
 /** A machine under load needs time to start a process. */
-const READY_WITHIN_MS = 15_000;
+const READY_WITHIN_MS = 45_000;
 /** SIGKILL follows when stop() took this long. */
-const STOP_WITHIN_MS = 12_000;
+const STOP_WITHIN_MS = 30_000;
+/** Patience with what the log or the metrics are to tell. */
+const TOLD_WITHIN_MS = 30_000;
 
 export interface UnloopOptions {
   /**
    * The configuration: an object, or YAML as a user would write it. Where it says nothing of them,
-   * `listen` and `admin` are 127.0.0.1:0.
+   * `listen` and `admin` are 127.0.0.1:0. Where an object has no `forward.deadline`, it is that of
+   * vitest.config.ts (in the laboratory: as shipped).
    */
   readonly config?: object | string;
   /** More arguments of `unloop run`. */
@@ -102,8 +105,7 @@ export class UnloopProcess {
     this.#directory = mkdtempSync(join(tmpdir(), 'unloop-test-'));
     this.configPath = join(this.#directory, 'unloop.yaml');
     const { config = {}, args = [], env = {}, native = true, prefix = [] } = options;
-    const text = typeof config === 'string' ? config : JSON.stringify(config, null, 2);
-    writeFileSync(this.configPath, text);
+    writeFileSync(this.configPath, textOf(config));
     const isGiven = (key: string) =>
       args.includes(`--${key}`) ||
       (typeof config === 'string' ? new RegExp(`^${key}:`, 'm').test(config) : key in config);
@@ -148,7 +150,7 @@ export class UnloopProcess {
   }
 
   /** The first line, of those there are and those to come, that is of this kind. */
-  async waitForLog(isIt: (line: LogLine) => boolean, withinMs = 10_000): Promise<LogLine> {
+  async waitForLog(isIt: (line: LogLine) => boolean, withinMs = TOLD_WITHIN_MS): Promise<LogLine> {
     try {
       return await this.child.until(() => this.log.find(isIt), withinMs);
     } catch (error) {
@@ -162,7 +164,7 @@ export class UnloopProcess {
   }
 
   /** Asks /metrics until it says so. */
-  async waitForMetrics(isSo: (metrics: Metrics) => boolean, withinMs = 10_000): Promise<Metrics> {
+  async waitForMetrics(isSo: (metrics: Metrics) => boolean, withinMs = TOLD_WITHIN_MS): Promise<Metrics> {
     const end = Date.now() + withinMs;
     for (;;) {
       const metrics = await this.metrics();
@@ -182,9 +184,13 @@ export class UnloopProcess {
     return (await (await this.admin(path)).json()) as T;
   }
 
-  /** Writes another configuration into the file (which unloop watches). */
+  /**
+   * Puts another configuration in the file's place (which unloop watches); as one step, for a
+   * machine that stalls would leave half a file to be read.
+   */
   writeConfig(config: object | string): void {
-    writeFileSync(this.configPath, typeof config === 'string' ? config : JSON.stringify(config, null, 2));
+    writeFileSync(`${this.configPath}.new`, textOf(config));
+    renameSync(`${this.configPath}.new`, this.configPath);
   }
 
   signal(signal: NodeJS.Signals): void {
@@ -210,4 +216,13 @@ export class UnloopProcess {
       this.otherOutput.push(line);
     }
   }
+}
+
+/** The file. An object without a deadline gets the one of vitest.config.ts. */
+function textOf(config: object | string): string {
+  if (typeof config === 'string') return config;
+  const { forward } = config as { forward?: object };
+  const deadline = process.env.TEST_DEADLINE;
+  const whole = deadline === undefined ? config : { ...config, forward: { deadline, ...forward } };
+  return JSON.stringify(whole, null, 2);
 }

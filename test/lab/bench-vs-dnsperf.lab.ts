@@ -56,7 +56,7 @@ remote-control:
   );
   const unbound = new Child(['unbound', '-d', '-c', config]);
   stopUnbound = () => unbound.stop();
-  await unbound.untilSaid('start of service', 10_000);
+  await unbound.untilSaid('start of service', 40_000);
 });
 
 afterAll(async () => {

@@ -15,7 +15,7 @@ async function start(servers: readonly string[]): Promise<number> {
   const flags = servers.map((server) => `--server=${server}`);
   const dnsmasq = new Child([today('dnsmasq').command, ...dnsmasqArguments('127.0.0.1', port), ...flags]);
   onTestFinished(() => dnsmasq.kill());
-  await dnsmasq.untilSaid('using nameserver', 10_000);
+  await dnsmasq.untilSaid('using nameserver', 40_000);
   return port;
 }
 

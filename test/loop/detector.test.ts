@@ -249,7 +249,7 @@ describe('our case pattern', () => {
     // A quarter of the names has 16 letters (chance 2⁻¹⁶), a quarter 44: four of a million are
     // expected, and 25 once in 10¹².
     expect(suspicions).toBeLessThan(25);
-  }, 60_000);
+  }, 120_000);
 });
 
 describe('a probe', () => {

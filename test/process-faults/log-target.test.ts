@@ -40,7 +40,7 @@ it.each([
   { target: 'a full disk', stdout: () => openSync('/dev/full', 'w') },
   { target: 'a pipe whose reader went away', stdout: () => 'pipe' as const },
   { target: 'nothing: standard output is closed', stdout: () => 'closed' as const },
-])('the log goes to $target: queries are answered, and the end is a clean one', { timeout: 60_000 }, async ({
+])('the log goes to $target: queries are answered, and the end is a clean one', { timeout: 120_000 }, async ({
   stdout,
 }) => {
   const upstream = await startScriptedUpstream(truth);

@@ -10,7 +10,7 @@ import type { Order } from './in-server.ts';
 
 const PROGRAM = new URL('../../unloop/main.js', import.meta.url).pathname;
 const PRELOAD = new URL('./in-server.js', import.meta.url).href;
-const START_TIMEOUT_MS = 20_000;
+const START_TIMEOUT_MS = 60_000;
 const STOP_TIMEOUT_MS = 20_000;
 const TELL_TIMEOUT_MS = 5000;
 

@@ -76,7 +76,7 @@ const program = () => execForm(final, 'ENTRYPOINT');
 
 async function startReady(args: readonly string[], capabilities?: string) {
   const child = start([...program(), 'run', ...args], capabilities);
-  await child.untilSaid('unloop is ready', 15_000);
+  await child.untilSaid('unloop is ready', 40_000);
   // unshare's only child is the container's first process.
   const pid = String(childrenOf(child.pid)[0]);
   const inside = (...command: string[]) =>

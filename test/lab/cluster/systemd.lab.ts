@@ -104,13 +104,13 @@ describe('socket activation', () => {
       const header = Buffer.from([asked >> 8, asked & 255, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0]);
       client.send(Buffer.concat([header, name, Buffer.from([0, 1, 0, 1])]), port, '127.0.0.1');
     }, 5);
-    await expect.poll(() => answered.size, { timeout: 10_000 }).toBeGreaterThan(50);
+    await expect.poll(() => answered.size, { timeout: 40_000 }).toBeGreaterThan(50);
     await supervisor.end('SIGTERM');
     await supervisor.start();
     const restarted = asked;
-    await expect.poll(() => asked, { timeout: 10_000 }).toBeGreaterThan(restarted + 50);
+    await expect.poll(() => asked, { timeout: 40_000 }).toBeGreaterThan(restarted + 50);
     clearInterval(sending);
-    await expect.poll(() => answered.size, { timeout: 10_000 }).toBe(asked);
+    await expect.poll(() => answered.size, { timeout: 40_000 }).toBe(asked);
   });
 });
 
@@ -140,7 +140,7 @@ describe('the units', () => {
     expect(dig(port, '+tcp')).toContain('SERVFAIL');
     const pid = Number(readFileSync(`/proc/${child.pid}/task/${child.pid}/children`, 'utf8'));
     process.kill(pid, 'SIGHUP');
-    await child.untilSaid('reloaded', 10_000);
+    await child.untilSaid('reloaded', 40_000);
     process.kill(pid, 'SIGTERM');
     await child.ended;
 

@@ -180,7 +180,7 @@ describe('adding and removing it', () => {
     }
     expect(await failedChecks(coredns)).toBeGreaterThan(0);
     await unloopAt('127.0.0.1', port, nsd);
-    await expect.poll(() => who(coredns.port), { timeout: 10_000 }).toContain('first');
+    await expect.poll(() => who(coredns.port), { timeout: 40_000 }).toContain('first');
   });
 
   it('without it everything is as it was', async () => {

@@ -63,7 +63,7 @@ export class Unloop implements Contender {
   }
 
   /** Waits for an episode and returns it. */
-  async untilEpisode(isIt: (episode: Episode) => boolean, withinMs = 10_000): Promise<Episode> {
+  async untilEpisode(isIt: (episode: Episode) => boolean, withinMs = 30_000): Promise<Episode> {
     const end = Date.now() + withinMs;
     for (;;) {
       const episodes = await this.episodes();

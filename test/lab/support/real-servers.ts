@@ -16,7 +16,7 @@ export async function untilListening(
   namespace: Namespace,
   started: Child,
   address: string,
-  withinMs = 10_000,
+  withinMs = 30_000,
 ): Promise<void> {
   const end = Date.now() + withinMs;
   for (;;) {

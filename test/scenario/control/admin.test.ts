@@ -68,8 +68,13 @@ describe('/metrics', () => {
     expect(metrics.value('unloop_cache_entries')).toBe(2);
     expect(metrics.value('unloop_cache_bytes')).toBeGreaterThan(0);
     expect(metrics.value('unloop_request_duration_seconds_count')).toBe(5);
-    expect(metrics.value('unloop_upstream_requests_total', { upstream: upstream.text })).toBe(2);
-    expect(metrics.value('unloop_upstream_duration_seconds_count', { upstream: upstream.text })).toBe(2);
+    // A stalled machine repeats a question before it reads the answer, and counts that.
+    const repeated = metrics.value('unloop_upstream_failures_total', { reason: 'timeout' });
+    for (const name of ['unloop_upstream_requests_total', 'unloop_upstream_duration_seconds_count']) {
+      const count = metrics.value(name, { upstream: upstream.text });
+      expect(count, name).toBeGreaterThanOrEqual(2);
+      expect(count, name).toBeLessThanOrEqual(2 + repeated);
+    }
     expect(metrics.value('unloop_upstream_state', { upstream: upstream.text, state: 'up' })).toBe(1);
     expect(metrics.value('unloop_upstream_state', { state: 'down' })).toBe(0);
     expect(metrics.value('unloop_workers')).toBe(1);
@@ -289,11 +294,15 @@ describe('JSON', () => {
   it('/config shows the current configuration, without secrets', async () => {
     const secret = 'b2f1c0ffee-b2f1c0ffee-b2f1c0ffee';
     const unloop = await startUnloop({
-      config: { upstreams: ['127.0.0.1:9'], loop: { ...QUIET_LOOP, clusterKey: secret } },
+      config: {
+        upstreams: ['127.0.0.1:9'],
+        forward: { deadline: '1700ms' },
+        loop: { ...QUIET_LOOP, clusterKey: secret },
+      },
     });
     const text = await (await unloop.admin('/config')).text();
     expect(text).not.toContain(secret);
-    expect(JSON.parse(text)).toMatchObject({ forward: { deadlineMs: 1800 } });
+    expect(JSON.parse(text)).toMatchObject({ forward: { deadlineMs: 1700 } });
   });
 
   it('/ is a page that names the upstream', async () => {
@@ -335,18 +344,17 @@ describe('POST /cache/flush', () => {
     };
     /** The names that are asked of an upstream again: those that are no longer in the cache. */
     const missing = async () => {
-      // On a loaded machine the upstreams are checked as well (. NS).
+      // How often each was asked for: on a loaded machine more than once.
       const seen = () =>
-        [...upstream.queries, ...corp.queries]
-          .map(({ name }) => name.toLowerCase())
-          .filter((name) => names.includes(name));
-      const before = seen().length;
+        names.map(
+          (name) =>
+            [...upstream.queries, ...corp.queries].filter((query) => query.name.toLowerCase() === name)
+              .length,
+        );
+      const before = seen();
       for (const name of names) await askUdp(unloop.port, { name });
       const last = seen();
-      return {
-        asked: last.length - before,
-        twice: names.filter((name) => last.filter((one) => one === name).length === 2),
-      };
+      return names.filter((_, i) => last[i]! > before[i]!);
     };
     return { unloop, flush, missing };
   }
@@ -354,19 +362,19 @@ describe('POST /cache/flush', () => {
   it('forgets everything', async () => {
     const { flush, missing } = await filled();
     expect(await flush('')).toEqual({ status: 200, body: { flushed: 4 } });
-    expect((await missing()).twice).toEqual(names);
+    expect(await missing()).toEqual(names);
   });
 
   it('forgets one name, whatever its case', async () => {
     const { flush, missing } = await filled();
     expect(await flush('?name=B.Example.')).toEqual({ status: 200, body: { flushed: 1 } });
-    expect((await missing()).twice).toEqual(['b.example']);
+    expect(await missing()).toEqual(['b.example']);
   });
 
   it('forgets one zone', async () => {
     const { flush, missing } = await filled();
     expect(await flush('?zone=corp.example')).toEqual({ status: 200, body: { flushed: 2 } });
-    expect((await missing()).twice).toEqual(['a.corp.example', 'b.corp.example']);
+    expect(await missing()).toEqual(['a.corp.example', 'b.corp.example']);
   });
 
   it('forgets nothing by mistake', async () => {
@@ -375,6 +383,6 @@ describe('POST /cache/flush', () => {
     expect((await flush('?zone=nowhere.example')).status).toBe(400);
     expect((await flush('?name=')).status).toBe(400);
     expect((await flush('', 'GET')).status).toBe(405);
-    expect((await missing()).asked).toBe(0);
+    expect(await missing()).toEqual([]);
   });
 });

@@ -51,18 +51,28 @@ describe('discovery.root with the files of systemd-resolved', () => {
     expect((await unloop.admin('/ready')).status).toBe(200);
   });
 
-  it('follows a file that is replaced by rename, within two seconds', async () => {
+  it('follows a file that is replaced by rename, and not at the next poll alone', async () => {
     const root = await resolvedNode('192.0.2.1');
     const unloop = await startUnloop({ config: config(root) });
-    await writeFile(`${root}${REAL}.new`, 'nameserver 192.0.2.7\nnameserver 192.0.2.8\n');
-    const startedMs = performance.now();
-    await rename(`${root}${REAL}.new`, root + REAL);
-    await until(
-      () => addressesOf(unloop),
-      (addresses) => addresses.join() === '192.0.2.7:53,192.0.2.8:53',
-    );
-    // 100 ms here; the poll alone, which a broken watch would leave, takes five seconds.
-    expect(performance.now() - startedMs).toBeLessThan(2000);
+    const tookMs: number[] = [];
+    for (const [first, second] of [
+      [7, 8],
+      [9, 10],
+      [11, 12],
+    ]) {
+      const servers = [`192.0.2.${first}`, `192.0.2.${second}`];
+      await writeFile(`${root}${REAL}.new`, servers.map((server) => `nameserver ${server}\n`).join(''));
+      const startedMs = performance.now();
+      await rename(`${root}${REAL}.new`, root + REAL);
+      await until(
+        () => addressesOf(unloop),
+        (addresses) => addresses.join() === servers.map((server) => `${server}:53`).join(),
+      );
+      tookMs.push(performance.now() - startedMs);
+    }
+    // 100 ms each, unless the machine stalls. The poll alone, which a broken watch would leave,
+    // takes five seconds from the change before, which it found as well.
+    expect(Math.min(...tookMs.slice(1))).toBeLessThan(4000);
   });
 
   it('keeps the last good servers while the file is empty or gone, says so, and then follows it again', async () => {

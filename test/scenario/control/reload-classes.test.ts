@@ -143,7 +143,7 @@ it('worker: each of them brings new ones', async () => {
     seen.push([path, kept]);
   }
   expect(seen).toEqual(worker.map((path) => [path, false]));
-}, 60_000);
+}, 120_000);
 
 it('worker: listen brings new ones', async () => {
   const [one, other] = [await freePort(), await freePort()];

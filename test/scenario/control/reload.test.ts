@@ -1,6 +1,6 @@
 // Reloading: by signal and by file, without losing a query; a faulty configuration changes nothing.
 import { execFileSync } from 'node:child_process';
-import { mkdir, mkdtemp, rename, rm, symlink, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, open, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import net from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -49,9 +49,8 @@ describe.each(SOCKETS)('upstreams change under load with the $socket', ({ native
     const { sent, lost, answers } = await load.stop();
     expect(lost).toEqual([]);
     expect(answers.get(OLD)! + answers.get(NEW)!).toBe(sent);
-    const asked = before.queries.length;
     expect((await askUdp(unloop.port, { name: 'after.example' })).answers[0]).toMatchObject({ data: NEW });
-    expect(before.queries.length).toBe(asked);
+    expect(before.queries.filter(({ name }) => name.toLowerCase() === 'after.example')).toEqual([]);
     const { upstreams } = await unloop.adminJson<{ upstreams: { address: string }[] }>('/upstreams');
     expect(upstreams.map(({ address }) => address)).toEqual([after.text]);
   });
@@ -88,7 +87,12 @@ describe('the file changes', () => {
       await writeFile(join(folder, 'unloop.yaml'), text);
       return join(folder, 'unloop.yaml');
     };
-    await followed(place, async (folder, text) => writeFile(join(folder, 'unloop.yaml'), text));
+    await followed(place, async (folder, text) => {
+      const file = await open(join(folder, 'unloop.yaml'), 'r+');
+      // One write over all of it: a machine that stalls after a truncation leaves an empty file.
+      await file.write(text.padEnd((await file.stat()).size));
+      await file.close();
+    });
   });
 
   it('by a new file that is renamed into its place, as editors do', async () => {
@@ -300,7 +304,7 @@ describe('a reload changes', () => {
     // no restart.
     expect(metrics.value('unloop_queries_total')).toBe(sent);
     expect(metrics.value('unloop_worker_restarts_total')).toBe(0);
-  }, 60_000);
+  }, 120_000);
 
   it('the admin listener: the new address answers, the old one is closed', async () => {
     const upstream = await upstreamSaying(OLD);

@@ -31,7 +31,7 @@ async function reloaded(unloop: UnloopProcess, result: 'ok' | 'failed'): Promise
     new Metrics(await (await unloop.admin('/metrics', { headers })).text()).value('unloop_reloads_total', {
       result,
     });
-  await expect.poll(count, { timeout: 15_000 }).toBeGreaterThan(0);
+  await expect.poll(count, { timeout: 40_000 }).toBeGreaterThan(0);
 }
 
 /** The ways by which a secret may come in. */

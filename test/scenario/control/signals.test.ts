@@ -21,7 +21,7 @@ it.each([
   const client = await UdpClient.open(unloop.port);
   const ids = Array.from({ length: 84 }, (_, i) => i);
   for (const id of ids) client.send(queryBytes({ name: `u${id}.example`, id }));
-  await upstream.received(84);
+  await upstream.receivedNames(84);
   unloop.signal(signal);
   const line = await unloop.waitForLog(({ msg }) => msg === 'statistics');
   expect(line).toMatchObject({
@@ -30,8 +30,12 @@ it.each([
     queriesUdp: 84,
     queriesTcp: 0,
     cacheMisses: 84,
-    upstreams: [{ address: upstream.text, state: 'up', requests: 84, failures: 0 }],
+    upstreams: [{ address: upstream.text, state: 'up' }],
   });
+  const [{ requests, failures }] = line.upstreams as [{ requests: number; failures: number }];
+  // A stalled machine repeats a question, after a failure of its first message.
+  expect(requests).toBeGreaterThanOrEqual(84);
+  expect(requests - 84).toBeLessThanOrEqual(failures);
   const answers = await Promise.all(ids.map(async () => readAnswer(await client.receive())));
   expect(answers.every(({ rcode }) => rcode === 0)).toBe(true);
   client.close();

@@ -74,7 +74,7 @@ function start(descriptors: readonly number[], upstream: string, count: number |
   return child;
 }
 
-const ready = (started: Child) => started.untilSaid('"unloop is ready"', 10_000);
+const ready = (started: Child) => started.untilSaid('"unloop is ready"', 45_000);
 
 describe.runIf(nativeStatus().available)('socket activation', () => {
   it('serves on the sockets that were handed over instead of the configured ones', async () => {

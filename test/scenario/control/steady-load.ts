@@ -10,7 +10,7 @@ const TICK_MS = 5;
 /** Each tick, one query leaves by each of so many sockets. */
 const PER_TICK = 4;
 /** Longer than any deadline here. */
-const PATIENCE_MS = 8000;
+const PATIENCE_MS = 20_000;
 
 export interface LoadResult {
   readonly sent: number;

@@ -24,7 +24,7 @@ describe.each(SOCKETS)('with the $socket', ({ native }) => {
     const ids = Array.from({ length: 100 }, (_, i) => i);
     for (const id of ids) udp.send(queryBytes({ name: `u${id}.example`, id }));
     for (const id of ids) tcp.send(queryBytes({ name: `t${id}.example`, id }));
-    await upstream.received(200);
+    await upstream.receivedNames(200);
     unloop.signal(signal);
     for (const client of [udp, tcp]) {
       const answers = await Promise.all(ids.map(async () => readAnswer(await client.receive())));

@@ -2,18 +2,24 @@
 import { describe, expect, it } from 'vitest';
 import { nodeSupportsReusePort } from '../../../src/io/node-socket.ts';
 import { askTcp, queryBytes, readAnswer, UdpClient } from '../../kit/dns-client.ts';
-import { startUnloop } from '../../kit/unloop-process.ts';
+import { startUnloop, type UnloopProcess } from '../../kit/unloop-process.ts';
 import { QUIET_LOOP, upstreamSaying } from './scene.ts';
 
 /** One name from many source ports; how often the upstream was asked is the number of caches. */
-async function countCaches(port: number, asked: () => number): Promise<number> {
-  const clients = await Promise.all(Array.from({ length: 60 }, () => UdpClient.open(port)));
+async function countCaches(unloop: UnloopProcess, asked: () => number): Promise<number> {
+  const clients = await Promise.all(Array.from({ length: 60 }, () => UdpClient.open(unloop.port)));
   for (const client of clients) {
     client.send(queryBytes({ name: 'same.example' }));
     expect(readAnswer(await client.receive()).rcode).toBe(0);
     client.close();
   }
-  return asked();
+  return withoutRepetitions(unloop, asked);
+}
+
+/** A stalled machine repeats a question before it reads the answer, and counts that. */
+async function withoutRepetitions(unloop: UnloopProcess, asked: () => number): Promise<number> {
+  const metrics = await unloop.metrics();
+  return asked() - metrics.value('unloop_upstream_failures_total', { reason: 'timeout' });
 }
 
 describe('workers', () => {
@@ -25,11 +31,11 @@ describe('workers', () => {
     });
     expect((await unloop.metrics()).value('unloop_workers')).toBe(3);
     expect((await unloop.metrics()).value('unloop_workers_dealt_by_name')).toBe(3);
-    expect(await countCaches(unloop.port, asked)).toBe(1);
+    expect(await countCaches(unloop, asked)).toBe(1);
     // Connections fall on any worker, and each worker asks for itself. One of three is missed by 40
     // connections with odds of 3 × (2/3)⁴⁰, 10⁻⁷.
     for (let i = 0; i < 40; i++) expect((await askTcp(unloop.port, { name: 'same.example' })).rcode).toBe(0);
-    expect(asked()).toBe(3);
+    expect(await withoutRepetitions(unloop, asked)).toBe(3);
     const metrics = await unloop.metrics();
     expect(metrics.value('unloop_queries_total')).toBe(100);
     expect(metrics.value('unloop_worker_queries_total')).toBe(100);
@@ -51,7 +57,7 @@ describe('workers', () => {
     // Node.js cannot have the kernel deal by name: it chooses by the source port. One of two
     // workers is missed by 60 clients with odds of 2⁻⁵⁹.
     expect(metrics.value('unloop_workers_dealt_by_name')).toBe(0);
-    expect(await countCaches(unloop.port, asked)).toBe(expected);
+    expect(await countCaches(unloop, asked)).toBe(expected);
     const warnings = unloop.log.filter((line) => line.level === 'warn');
     expect(warnings.filter((line) => line.reason === 'UNLOOP_NATIVE=0')).toHaveLength(1);
     const fallback = warnings.filter((line) => line.msg.includes('one worker serves'));

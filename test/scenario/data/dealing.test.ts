@@ -208,7 +208,7 @@ describe.runIf(canDeal)('names dealt to workers', () => {
   it.each([
     ['127.0.0.1', '0.0.0.0'],
     ['0.0.0.0', '127.0.0.1'],
-  ])('%s and %s on one port', { timeout: 60_000 }, async (...hosts) => {
+  ])('%s and %s on one port', { timeout: 120_000 }, async (...hosts) => {
     const upstream = await upstreamDoing((query) => answer(query, { ttl: 3600 }));
     const port = await freePort();
     const listen = hosts.map((host) => `${host}:${port}`);
@@ -222,7 +222,7 @@ describe.runIf(canDeal)('names dealt to workers', () => {
   });
 
   it('a worker that dies under load takes with it what it had in flight, and nothing else', {
-    timeout: 60_000,
+    timeout: 120_000,
   }, async () => {
     const upstream = await upstreamDoing((query) => later(50, answer(query, { address: '192.0.2.1' })));
     const unloop = await startUnloop({
@@ -249,7 +249,7 @@ describe.runIf(canDeal)('names dealt to workers', () => {
   });
 
   it('the process that follows deals them too, once the one before has left', {
-    timeout: 60_000,
+    timeout: 120_000,
   }, async () => {
     const upstream = await upstreamDoing((query) => answer(query, { ttl: 3600 }));
     const port = await freePort();

@@ -122,7 +122,7 @@ export function askedOf(upstream: ScriptedUpstream, name: string): ReceivedQuery
 export async function until<T>(
   ask: () => Promise<T>,
   isIt: (result: T) => boolean,
-  withinMs = 8000,
+  withinMs = 30_000,
 ): Promise<T> {
   const end = Date.now() + withinMs;
   for (;;) {

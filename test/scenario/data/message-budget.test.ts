@@ -28,7 +28,10 @@ it.each(
     STREAMS.map(([fault, overTcp]) => [wrong, fault, overUdp, overTcp] as const),
   ),
 )('%s, while TCP %s: three messages at most', async (_, _fault, overUdp, overTcp) => {
-  f = await startForwarder({ upstream: { tcp: overTcp !== null } });
+  f = await startForwarder({
+    config: { forward: { deadline: '1800ms' } },
+    upstream: { tcp: overTcp !== null },
+  });
   f.upstream.script = (query) => (query.transport === 'udp' ? overUdp(query) : overTcp?.(query));
   const reply = await f.udp({ name: 'www.example' });
   expect(reply.rcode).toBe(2);

@@ -54,7 +54,11 @@ describe('limits.rebindProtection', () => {
       expect(await f.udp({ name: 'svc.example', type: 'HTTPS' }), `key ${key}`).toMatchObject(BLOCKED);
     }
     const metrics = await f.unloop.metrics();
-    expect(metrics.value('unloop_rebind_blocked_total')).toBe(13);
+    const blocked = metrics.value('unloop_rebind_blocked_total');
+    expect(blocked).toBeGreaterThanOrEqual(13);
+    // A stalled machine repeats a question, and may get two answers.
+    const repeated = metrics.value('unloop_upstream_failures_total', { reason: 'timeout' });
+    expect(blocked).toBeLessThanOrEqual(13 + repeated);
     await f.close();
   });
 

@@ -114,7 +114,7 @@ describe.each(SERVERS)('silent names toward $server', ({ scheme, script, silentP
     const { port, tlsPort, httpsPort } = upstream;
     const address = { tcp: `${port}`, tls: `${tlsPort}`, https: `${httpsPort}/dns-query` }[scheme];
     const unloop = await startUnloop({
-      config: scenarioConfig([`${scheme}://127.0.0.1:${address}`]),
+      config: scenarioConfig([`${scheme}://127.0.0.1:${address}`], { forward: { deadline: '1800ms' } }),
       env: { NODE_EXTRA_CA_CERTS: authority.caPath },
     });
     let surplus = 1;
@@ -124,5 +124,5 @@ describe.each(SERVERS)('silent names toward $server', ({ scheme, script, silentP
     }
     expect(surplus).toBeLessThanOrEqual(0);
     expect(await unloop.stop()).toBe(0);
-  }, 60_000);
+  }, 120_000);
 });

@@ -98,7 +98,13 @@ describe.each(SOCKETS)('over the $socket', ({ native }) => {
     const whole = await f.tcp({ name: 'long.example' });
     expect(whole.truncated).toBe(false);
     expect(whole.answers).toHaveLength(200);
-    expect(f.asked('long.example').filter(({ transport }) => transport === 'tcp')).toHaveLength(1);
+    const overTcp = f.asked('long.example').filter(({ transport }) => transport === 'tcp').length;
+    const failures = (await f.unloop.metrics()).value('unloop_upstream_failures_total', {
+      reason: 'timeout',
+    });
+    expect(overTcp).toBeGreaterThanOrEqual(1);
+    // A stalled machine repeats it, and counts that.
+    expect(overTcp).toBeLessThanOrEqual(1 + failures);
     await f.close();
   });
 });

@@ -48,7 +48,7 @@ it('workers hear of routes to leave that were found looping while they started',
   await vi.waitFor(() => expect(ready).toHaveLength(1));
   await supervisor.broadcast(leave(1));
   ready.shift()!();
-  await vi.waitFor(() => expect(ready).toHaveLength(1));
+  await vi.waitFor(() => expect(ready).toHaveLength(1), 30_000);
   await supervisor.broadcast(leave(2));
   ready.shift()!();
   await started;
@@ -57,7 +57,7 @@ it('workers hear of routes to leave that were found looping while they started',
   // Those that are to replace them serve beside them.
   const change = { config: common.config, routing: common.routing, workers: 1, deal: null };
   const replaced = supervisor.replaceAll(change, [], 0);
-  await vi.waitFor(() => expect(ready).toHaveLength(1));
+  await vi.waitFor(() => expect(ready).toHaveLength(1), 30_000);
   await supervisor.broadcast(leave(3));
   ready.shift()!();
   await replaced;
