@@ -5,8 +5,8 @@ export default defineConfig({
   test: {
     include: ['test/lab/kubernetes/**/*.kubernetes.ts'],
     globalSetup: 'test/lab/kubernetes/build.ts',
-    testTimeout: 180_000,
-    hookTimeout: 300_000,
+    testTimeout: 400_000,
+    hookTimeout: 600_000,
     // One node, whose namespaces have fixed names.
     fileParallelism: false,
   },

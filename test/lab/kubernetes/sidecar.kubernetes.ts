@@ -55,6 +55,19 @@ describe('unloop in CoreDNS’s pods', () => {
     await cluster.untilAnsweredBy('resolver', SLOW.timeout);
   });
 
+  it('follows a resolv.conf that is replaced by a file, and by a link again', async () => {
+    await cluster.node.sh(`
+      echo nameserver ${SERVER} > /etc/resolv.conf.new
+      mv -T /etc/resolv.conf.new /etc/resolv.conf`);
+    await cluster.untilAnsweredBy('other');
+    await cluster.node.sh(`
+      ln -s ../run/systemd/resolve/resolv.conf /etc/resolv.conf.new
+      mv -T /etc/resolv.conf.new /etc/resolv.conf`);
+    await cluster.untilAnsweredBy('resolver');
+    await cluster.node.sh('ln -sf ../run/systemd/resolve/stub-resolv.conf /etc/resolv.conf');
+    await cluster.untilAnsweredBy('resolver');
+  });
+
   it('takes over a change of its ConfigMap', async () => {
     await cluster.kubectl(
       `-n kube-system get configmap unloop -o yaml | sed 's#config.yaml: |#&\\n    upstreams: ["${SERVER}"]#' | kubectl replace -f -`,
