@@ -33,9 +33,7 @@ export class Cluster {
   async startClient(): Promise<void> {
     await this.node.sh('kubectl delete pod client --ignore-not-found --wait');
     // The service account is made some time after the namespace.
-    await expect
-      .poll(() => this.node.try('kubectl get serviceaccount default').then(({ status }) => status), SLOW)
-      .toBe(0);
+    await this.node.sh('kubectl wait --for=create serviceaccount/default --timeout=100s');
     await this.node.sh(`echo '${JSON.stringify(CLIENT)}' | kubectl apply -f -`);
     await this.node.sh('kubectl wait --for=condition=Ready pod/client --timeout=100s');
   }
