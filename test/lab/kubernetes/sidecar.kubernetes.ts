@@ -82,7 +82,8 @@ describe('unloop in CoreDNS’s pods', () => {
   it('kubeadm’s own Deployment laid over it is no outage, and Upgrade brings unloop back', async () => {
     await cluster.node.sh(`kubeadm init phase addon coredns --config ${cluster.node.folder}/kubeadm.yaml`);
     await cluster.kubectl('-n kube-system rollout status deployment coredns --timeout=100s');
-    expect(await unloopContainers()).not.toContain('unloop');
+    // The old pods are there until they have ended.
+    await expect.poll(unloopContainers, SLOW).not.toContain('unloop');
     await cluster.untilAnsweredBy('other');
     await cluster.node.sh(commandsOf(PAGE, 'Upgrade'));
     await cluster.untilAnsweredBy('resolver');
