@@ -1,7 +1,7 @@
 // Directories that the kernel does not let us watch: polling follows them, and one notice with a
 // remedy names each.
 import type * as fs from 'node:fs';
-import { writeFile } from 'node:fs/promises';
+import { rename, writeFile } from 'node:fs/promises';
 import { expect, it, onTestFinished, vi } from 'vitest';
 import { type CannotWatch, watchDiscovery } from '../../src/discovery/watch.ts';
 import { localOptions, makeTree } from './temp-tree.ts';
@@ -31,7 +31,9 @@ it.each([
   );
   onTestFinished(() => watch.close());
   await expect.poll(() => seen, { timeout: 40_000 }).toEqual(['192.0.2.1']);
-  await writeFile(`${root}/etc/resolv.conf`, 'nameserver 192.0.2.2\n');
+  // In one step: a poll may fall between a truncation and the new text.
+  await writeFile(`${root}/resolv.conf.new`, 'nameserver 192.0.2.2\n');
+  await rename(`${root}/resolv.conf.new`, `${root}/etc/resolv.conf`);
   await expect.poll(() => seen, { timeout: 40_000 }).toEqual(['192.0.2.1', '192.0.2.2']);
   const ofEtc = errors.filter(({ message }) => message.startsWith(`${root}/etc cannot be watched (${code})`));
   expect(ofEtc).toHaveLength(1);
