@@ -103,8 +103,9 @@ export class UdpListener implements DatagramHandler, ReplySink {
     await this.readNoLonger(worker);
     const own = this.#socket!;
     const { localAddress: address, localPort: port } = own;
-    const socket = await openDatagramSocket({ address, port, fd }, this);
-    // That worker may have ended meanwhile: then the number may stand for anything.
+    // That worker may have ended meanwhile: then the number stands for nothing, or for anything.
+    const socket = await openDatagramSocket({ address, port, fd }, this).catch(() => null);
+    if (socket === null) return;
     if (socket.localPort === port && socket.localAddress === address) this.#alsoRead.set(worker, socket);
     else await socket.close();
   }

@@ -128,6 +128,15 @@ it('answers what is in flight before it closes', async () => {
   expect((await asked).rcode).toBe(0);
 });
 
+it.each([
+  ['closed', 1_000_000],
+  ['no UDP socket', 0],
+])('serves on where the socket that it is to read also is %s by now', async (_what, fd) => {
+  const { port, order } = await open();
+  expect(await order({ type: 'read-also', worker: 1, descriptors: [fd] })).toBe(0);
+  expect((await askUdp(port, { name: 'a.example' })).rcode).toBe(0);
+});
+
 it('answers a ping', async () => {
   const { order } = await open();
   expect(await order({ type: 'ping' })).toBe(0);
