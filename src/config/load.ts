@@ -1,5 +1,6 @@
 // Makes the Config: defaults, then the file, then the environment, then flags. Called by cli (run,
 // check) at start and by the server at each reload. Finds every fault, not only the first.
+import { randomBytes } from 'node:crypto';
 import { UnloopError } from '../base/errors.ts';
 import { type Assignment, Reading, type Settings } from './assignment.ts';
 import type { Config } from './config.ts';
@@ -105,6 +106,9 @@ function readSource(path: string | null): ConfigText | null {
   }
 }
 
+/** In place of a token that is done without: nobody knows it, so what needs one stays closed. */
+const UNKNOWN_TOKEN = randomBytes(32).toString('base64url');
+
 /** Secrets that are done without. */
 interface LeftOut {
   readonly isAllowed: boolean;
@@ -139,12 +143,14 @@ function readSecretFiles(
     const secret = readSecret(named.value as string, configPath);
     files.push(secret.file);
     const reading = new Reading();
+    const place = { file: secret.file, line: 1, column: 1 };
     if (secret.problem !== '') {
       const fault = faultAt(named.place, path, `${path}: ${secret.problem}`);
       if (left.isAllowed) left.files.push(secret.file);
+      if (left.isAllowed && fileOf === 'admin.token')
+        reading.assign(settingAt(fileOf), direct.keys, UNKNOWN_TOKEN, place);
       (left.isAllowed ? left.warnings : faults).push(fault);
-    } else
-      reading.assign(settingAt(fileOf), direct.keys, secret.text, { file: secret.file, line: 1, column: 1 });
+    } else reading.assign(settingAt(fileOf), direct.keys, secret.text, place);
     for (const assignment of reading.assignments) settings.set(secretKeys, assignment);
     faults.push(...reading.faults);
   }

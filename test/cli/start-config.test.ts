@@ -90,4 +90,15 @@ describe('with a fallback', () => {
     rmSync(join(folder, 'key'));
     expect(() => reader.load()).toThrow('no such file');
   });
+
+  it('opens nothing where the token is not there: it has one that nobody knows', () => {
+    const folder = folderOf({ 'unloop.yaml': 'admin: { tokenFile: token }\n' });
+    const reader = readerOf(folder, environment(folder));
+    const { config, missing } = reader.load();
+    expect(missing).toEqual([join(folder, 'token')]);
+    expect(config.admin.token.length).toBeGreaterThan(40);
+    expect(reader.load().config.admin.token).toBe(config.admin.token);
+    writeFileSync(join(folder, 'token'), 'the-token\n');
+    expect(reader.load().config.admin.token).toBe('the-token');
+  });
 });

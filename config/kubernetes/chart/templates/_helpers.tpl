@@ -91,6 +91,18 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{/* What a pod starts with whose file is faulty or missing. Without the node's files only the user knows an upstream. */}}
 {{- define "unloop.fallbackConfig" -}}
 {{- $config := include "unloop.modeConfig" . | fromYaml -}}
+{{- /* Probes, Service and monitoring go by the ports and the token of config:, whichever configuration is in force. */ -}}
+{{- $listen := list -}}
+{{- range $config.listen -}}
+{{- $listen = append $listen (regexReplaceAll "[0-9]+$" . (include "unloop.dnsPort" $)) -}}
+{{- end -}}
+{{- $_ := set $config "listen" $listen -}}
+{{- with include "unloop.adminPort" . -}}
+{{- $_ := set $config.admin "listen" (regexReplaceAll "[0-9]+$" $config.admin.listen .) -}}
+{{- end -}}
+{{- with (include "unloop.config" . | fromYaml).admin.tokenFile -}}
+{{- $_ := set $config.admin "tokenFile" . -}}
+{{- end -}}
 {{- if and (empty .Values.host.directories) (hasKey .Values.config "upstreams") -}}
 {{- $_ := set $config "upstreams" .Values.config.upstreams -}}
 {{- end -}}
