@@ -82,10 +82,16 @@ export class AccessPolicy {
   }
 }
 
-/** Whether the client is on this machine, and not a proxy here that speaks for another one. */
+/** Programs of this machine ask from these, whatever address of 127.0.0.0/8 they ask. */
+const LOOPBACK_CLIENTS = new Set(['127.0.0.1', '::ffff:127.0.0.1', '::1']);
+
+/**
+ * Whether the client is on this machine, and not a proxy here that speaks for another one. The
+ * proxy of a service mesh names nobody, but asks from an address of its own (Istio's: 127.0.0.6).
+ */
 function isFromLoopback({ socket, headers }: IncomingMessage): boolean {
   if (headers.forwarded !== undefined || headers['x-forwarded-for'] !== undefined) return false;
-  return isLoopbackHost(socket.remoteAddress ?? '');
+  return LOOPBACK_CLIENTS.has(socket.remoteAddress ?? '');
 }
 
 /** Whether a listen host can be reached from this machine only. */
