@@ -2,9 +2,10 @@
 import { request } from 'node:http';
 import { UnloopError } from '../base/errors.ts';
 import { formatHostAndPort } from '../base/host-and-port.ts';
+import { printable } from '../base/printable.ts';
 import type { ListenAddress } from '../config/config.ts';
-import { loadConfig } from '../config/load.ts';
 import type { RunFlags } from './flags.ts';
+import { ConfigReader } from './start-config.ts';
 
 const TIMEOUT_MS = 5000;
 /** More than any answer has. */
@@ -54,9 +55,15 @@ export function adminUrl({ host, port }: ListenAddress, path: string): string {
   return `http://${formatHostAndPort(reachable(host), port)}${path}`;
 }
 
-/** The listener of the configuration. Throws UNLOOP_USAGE when it is off. */
-export function adminOf({ configPath, overrides }: RunFlags): { listen: ListenAddress; token: string } {
-  const { listen, token } = loadConfig({ path: configPath, overrides }).config.admin;
+/**
+ * The listener of the configuration; where that is faulty, of the one that a pod starts with then.
+ * Throws UNLOOP_USAGE when it is off.
+ */
+export function adminOf(
+  flags: RunFlags,
+  environment: NodeJS.ProcessEnv = process.env,
+): { listen: ListenAddress; token: string } {
+  const { listen, token } = new ConfigReader(flags, environment).loadFirst().config.admin;
   if (listen !== null) return { listen, token };
   throw new UnloopError(
     'UNLOOP_USAGE',
@@ -96,8 +103,11 @@ function parseBody(text: string): Record<string, unknown> | null {
 /** What the listener said instead, with its own remedy where it has one. */
 function refusal(url: string, status: number, body: Record<string, unknown> | null): UnloopError {
   const { error = 'it is no answer of unloop', remedy = 'See what listens there.' } = body ?? {};
-  const text = `${url} answers ${status}: ${String(error)}`;
-  if (status === 400) return new UnloopError('UNLOOP_USAGE', String(error), String(remedy));
+  // Whoever listens there: it may be another program, of another user.
+  const said = printable(String(error));
+  const cure = printable(String(remedy));
+  const text = `${url} answers ${status}: ${said}`;
+  if (status === 400) return new UnloopError('UNLOOP_USAGE', said, cure);
   if (status === 401) {
     const token = 'Set admin.tokenFile or admin.token, in the file named with --config, to the token it has.';
     return new UnloopError('UNLOOP_ADMIN_UNREACHABLE', text, token);
@@ -106,11 +116,10 @@ function refusal(url: string, status: number, body: Record<string, unknown> | nu
     const older = 'The running unloop is older than this program: ask it with its own.';
     return new UnloopError('UNLOOP_ADMIN_UNREACHABLE', text, older);
   }
-  return new UnloopError('UNLOOP_ADMIN_UNREACHABLE', text, String(remedy));
+  return new UnloopError('UNLOOP_ADMIN_UNREACHABLE', text, cure);
 }
 
-/** A wildcard is listened on, but cannot be asked. */
+/** A wildcard cannot be asked. On [::] IPv4 is listened on too, and a pod may have no ::1. */
 function reachable(host: string): string {
-  if (host === '0.0.0.0') return '127.0.0.1';
-  return host === '::' ? '::1' : host;
+  return host === '0.0.0.0' || host === '::' ? '127.0.0.1' : host;
 }

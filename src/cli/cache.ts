@@ -2,10 +2,11 @@
 import type { CacheEntries, CacheEntryStatus } from '../admin/admin-source.ts';
 import { formatCount, formatDuration } from '../admin/readable.ts';
 import { UnloopError } from '../base/errors.ts';
+import { printable } from '../base/printable.ts';
 import { suggest } from '../config/suggest.ts';
 import { askAdmin } from './ask-admin.ts';
 import { type CacheFlags, parseCacheFlags } from './flags.ts';
-import { alignColumns, printable } from './status-text.ts';
+import { alignColumns } from './status-text.ts';
 
 const ACTIONS: Readonly<Record<string, (flags: CacheFlags) => Promise<number>>> = { get, list, flush };
 

@@ -1,6 +1,7 @@
 // `unloop health`: asks the running unloop of the same configuration whether it is alive, for
 // supervisors that can only run a program (an image's HEALTHCHECK, in an image without a shell).
 // Imported by dispatch.
+import { printable } from '../base/printable.ts';
 import { adminOf, adminUrl, requestAdmin } from './ask-admin.ts';
 import { parseHealthFlags } from './flags.ts';
 
@@ -19,6 +20,6 @@ export async function main(args: string[]): Promise<number> {
     timeoutMs: TIMEOUT_MS,
   }).catch((error: Error) => ({ status: 0, text: error.message }));
   const isOk = status === 200;
-  (isOk ? process.stdout : process.stderr).write(`${adminUrl(listen, path)}: ${text.trim()}\n`);
+  (isOk ? process.stdout : process.stderr).write(`${adminUrl(listen, path)}: ${printable(text.trim())}\n`);
   return isOk ? 0 : 1;
 }

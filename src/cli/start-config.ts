@@ -55,6 +55,19 @@ export class ConfigReader {
     ];
   }
 
+  /** The first of them that has no fault. Throws what is wrong with the one that was asked for. */
+  loadFirst(): LoadedConfig {
+    let refused: unknown = null;
+    for (const { load } of this.startConfigs()) {
+      try {
+        return load();
+      } catch (error) {
+        refused ??= error;
+      }
+    }
+    throw refused;
+  }
+
   /** What the file says now. Throws an UnloopError where it has faults. */
   load(): LoadedConfig {
     const loaded = loadConfig({ ...this.#options(), withoutSecrets: !this.#hasSecrets });

@@ -10,6 +10,7 @@ import {
   formatTime,
 } from '../admin/readable.ts';
 import type { PublicUpstream, StatusReport } from '../admin/status-report.ts';
+import { printable } from '../base/printable.ts';
 
 /** Closed loops shown; GET /loops has them all. */
 const CLOSED_SHOWN = 3;
@@ -119,10 +120,4 @@ export function alignColumns(rows: readonly (readonly string[])[]): string[] {
   return rows.map((row) =>
     row.map((cell, column) => (column === row.length - 1 ? cell : cell.padEnd(widths[column]!))).join('  '),
   );
-}
-
-/** Texts of servers (names in certificates) must not reach the terminal as commands. */
-export function printable(text: string): string {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what is to be found
-  return text.replace(/[\u0000-\u001f\u007f-\u009f]/g, '?');
 }

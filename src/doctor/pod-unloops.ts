@@ -2,6 +2,7 @@
 // loopback is its pod's, and ours on the node's link-local address is not NodeLocal DNSCache.
 // Called by inspect.
 import { posix } from 'node:path';
+import { printable } from '../base/printable.ts';
 import type { Config } from '../config/config.ts';
 import { loadConfig } from '../config/load.ts';
 import type { NodeFiles } from '../discovery/node-files.ts';
@@ -53,6 +54,7 @@ export function readPodConfig(path: string, text: string): Pick<PodUnloop, 'conf
     return { config, fault: '' };
   } catch (error) {
     const [first = ''] = (error as Error).message.split('\n');
-    return { config: null, fault: first.replace(`${path}:`, 'line ') };
+    // A tenant wrote it.
+    return { config: null, fault: printable(first.replace(`${path}:`, 'line ')) };
   }
 }

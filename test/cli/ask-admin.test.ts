@@ -1,7 +1,10 @@
 // Why the running unloop cannot be asked, and what to do about it.
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { afterEach, expect, it } from 'vitest';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, expect, it, onTestFinished } from 'vitest';
 import { adminOf, adminUrl, askAdmin } from '../../src/cli/ask-admin.ts';
 
 let server: Server | null = null;
@@ -42,6 +45,7 @@ it.each([
   [401, '{"error":"a token is needed"}', 'UNLOOP_ADMIN_UNREACHABLE', 'a token is needed', 'admin.tokenFile'],
   [404, '{"error":"no such path"}', 'UNLOOP_ADMIN_UNREACHABLE', 'no such path', 'older than this program'],
   [400, '{"error":"no name","remedy":"Name one."}', 'UNLOOP_USAGE', 'no name', 'Name one.'],
+  [403, '{"error":"\\u001b[2J","remedy":"\\u009b"}', 'UNLOOP_ADMIN_UNREACHABLE', '403: ?[2J', '?'],
   [200, '<html>', 'UNLOOP_ADMIN_UNREACHABLE', 'it is no answer of unloop', 'See what listens there.'],
 ])('says why for %i %s', async (status, body, code, message, remedy) => {
   const flags = await answering(status, body);
@@ -62,9 +66,20 @@ it('says that nobody is there', async () => {
   });
 });
 
+it('asks where a pod listens that started although its file is faulty', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'unloop-ask-admin-'));
+  onTestFinished(() => rmSync(folder, { recursive: true }));
+  const configPath = join(folder, 'unloop.yaml');
+  writeFileSync(configPath, 'cache: { maxEntries: many }\n');
+  const flags = { configPath, overrides: [] };
+  const environment = { UNLOOP_FALLBACK_CONFIG: 'admin: { listen: "192.0.2.1:9530" }\n' };
+  expect(adminOf(flags, environment).listen).toMatchObject({ host: '192.0.2.1', port: 9530 });
+  expect(() => adminOf(flags, {})).toThrow('maxEntries');
+});
+
 it('says that the listener is off, and asks a wildcard by loopback', () => {
   expect(() => adminOf(flagsFor('off'))).toThrow('the admin listener is off');
   expect(adminUrl({ host: '0.0.0.0', port: 9530 }, '/x')).toBe('http://127.0.0.1:9530/x');
-  expect(adminUrl({ host: '::', port: 9530 }, '/x')).toBe('http://[::1]:9530/x');
+  expect(adminUrl({ host: '::', port: 9530 }, '/x')).toBe('http://127.0.0.1:9530/x');
   expect(adminUrl({ host: '192.0.2.1', port: 9530 }, '/x')).toBe('http://192.0.2.1:9530/x');
 });

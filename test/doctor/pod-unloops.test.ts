@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { NodeFiles } from '../../src/discovery/node-files.ts';
 import { listTargets } from '../../src/doctor/diagnose.ts';
 import { inspect } from '../../src/doctor/inspect.ts';
-import { findPodUnloops } from '../../src/doctor/pod-unloops.ts';
+import { findPodUnloops, readPodConfig } from '../../src/doctor/pod-unloops.ts';
 
 const treeOf = (name: string) => join(import.meta.dirname, 'fixtures', name, 'tree');
 const find = (name: string) => findPodUnloops(new NodeFiles(treeOf(name)), '/var/lib/kubelet');
@@ -27,6 +27,11 @@ describe('findPodUnloops', () => {
     const [found] = await find('unloop-faulty');
     expect(found).toMatchObject({ config: null });
     expect(found!.fault).toContain('upstreems');
+  });
+
+  it('lets nothing of it reach the terminal as a command', () => {
+    const { fault } = readPodConfig('/x/config.yaml', '"\\e[2J": 1\n');
+    expect(fault).toContain('unknown key "?[2J"');
   });
 
   it('finds none where there is none', async () => {
