@@ -51,6 +51,8 @@ export class CacheListing {
   readonly #classes: EntryClasses;
   readonly #messages: EntryMessages;
   readonly #staleTtlSeconds: number;
+  readonly #qname = new Uint8Array(MAX_NAME_LENGTH);
+  readonly #message = new Uint8Array(MAX_MESSAGE_BYTES);
 
   constructor(classes: EntryClasses, messages: EntryMessages, staleTtlSeconds: number) {
     this.#classes = classes;
@@ -82,9 +84,10 @@ export class CacheListing {
     const zone = of.zones.get(table.partitionOf(ref));
     const qtype = table.qtypeOf(ref);
     if (zone === undefined || (of.qtype !== 0 && qtype !== 0 && qtype !== of.qtype)) return null;
-    const qname = new Uint8Array(MAX_NAME_LENGTH);
+    if (of.name !== null && table.qnameLengthOf(ref) !== of.name.length) return null;
+    const qname = this.#qname;
     const length = this.#messages.copyQname(ref, qname);
-    if (of.name !== null && !isSame(qname, length, of.name)) return null;
+    if (of.name !== null && !equalNamesFolded(qname, 0, of.name, 0, length)) return null;
     const isShown = of.name !== null && kind !== 'failure';
     return {
       name: nameToText(qname, 0, length).toLowerCase(),
@@ -101,14 +104,10 @@ export class CacheListing {
   }
 
   #describe(ref: number, qnameLength: number, qtype: number, nowMs: number): string {
-    const out = new Uint8Array(MAX_MESSAGE_BYTES);
+    const out = this.#message;
     const length = this.#messages.copy(ref, out, nowMs, this.#staleTtlSeconds);
     // An NXDOMAIN was stored with the type of one question, and answers all.
     if (qtype !== 0) writeUint16(out, HEADER_LENGTH + qnameLength, qtype);
     return describeMessage(out, Math.min(length, out.length));
   }
-}
-
-function isSame(qname: Uint8Array, length: number, name: Uint8Array): boolean {
-  return length === name.length && equalNamesFolded(qname, 0, name, 0, length);
 }
