@@ -19,7 +19,7 @@ async function bundle(name, input) {
     sourcemap: true,
     entryFileNames: '[name].js',
     chunkFileNames: `${name}-[name].js`,
-    // Others' licences stay. What is said of ours is read in the sources; a thread would keep it
+    // Others' licenses stay. What is said of ours is read in the sources; a thread would keep it
     // for as long as it lives.
     comments: { legal: true, annotation: false, jsdoc: false },
   });

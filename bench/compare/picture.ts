@@ -1,5 +1,5 @@
 // The picture for the README: what a query costs each server, as bars, a group per scenario. Plain
-// SVG without scripts, fonts or references; colours follow the reader's light or dark preference.
+// SVG without scripts, fonts or references; colors follow the reader's light or dark preference.
 import { CONTENDERS } from './contenders.ts';
 import { figure, type Report } from './report.ts';
 

@@ -73,7 +73,7 @@ export function openLog(options: LogOptions): OpenLog {
     dropped: () => dropped,
     async close() {
       if (!broken) await end(destination);
-      // pino's own flush at the exit of the process tries a full disk again for ever.
+      // pino's own flush at the exit of the process tries a full disk again forever.
       destination.destroy();
     },
   };

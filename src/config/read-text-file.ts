@@ -17,7 +17,7 @@ export function readTextFile(path: string, maxBytes = MAX_BYTES): string {
 
 /**
  * The same for the bytes. Opens without blocking: otherwise a FIFO without a writer would block the
- * process for ever.
+ * process forever.
  */
 export function readSmallFile(path: string, maxBytes = MAX_BYTES): Uint8Array {
   let descriptor: number;

@@ -126,7 +126,7 @@ export class NodeFiles {
   }
 
   async #readLocated(path: string, hostPath: string): Promise<FileReading> {
-    // O_NONBLOCK: opening a FIFO without a writer would otherwise wait for ever. O_NOFOLLOW: all
+    // O_NONBLOCK: opening a FIFO without a writer would otherwise wait forever. O_NOFOLLOW: all
     // links have been followed; one that was put here since could lead out of the root.
     const flags = constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOFOLLOW;
     const handle = await open(hostPath, flags);

@@ -1,5 +1,5 @@
 // The report as a page for people: verdict, drawing, findings with their cures. Called by main;
-// plain text unless colours are asked for.
+// plain text unless colors are asked for.
 import { drawPaths } from './diagram.ts';
 import type { Cure, Finding, Probe, Report, Severity } from './report.ts';
 

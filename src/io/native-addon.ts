@@ -10,7 +10,8 @@ const ABI = 7;
 
 /**
  * The functions of the addon; native/module.c says what each does. Failures are negative errno
- * numbers.
+ * numbers. attach() and open() have more than five parameters: they are called once per thread and
+ * per socket, and C reads an argument with less code than a field of an object.
  */
 export interface NativeAddon {
   readonly abi: number;

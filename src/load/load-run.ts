@@ -288,7 +288,7 @@ class LoadRun {
       if (this.#plan.qps === 0) this.#refill(lane, nowMs);
       inFlight += lane.table.inFlight;
     }
-    // A server that does not answer at all must not keep a schedule waiting for ever either.
+    // A server that does not answer at all must not keep a schedule waiting forever either.
     if (nowMs - this.#startMs >= durationMs + timeoutMs) this.#stop(nowMs);
     if (nowMs - this.#observedMs >= OBSERVE_MS) {
       this.#observedMs += OBSERVE_MS;

@@ -1,5 +1,5 @@
 // The numbers of the data path: plain additions into typed arrays in shared memory, one block per
-// worker (its only writer), summed by the main thread when somebody scrapes. A labelled prom-client
+// worker (its only writer), summed by the main thread when somebody scrapes. A labeled prom-client
 // counter would cost 80 times as much.
 import { MAX_ROUTES, MAX_UPSTREAMS } from '../base/slots.ts';
 

@@ -1,5 +1,5 @@
-// Sends the messages of flights, and takes them back: builds the message, hands it to the upstream,
-// counts it, and notes when the next one is due. Which message is sent is retry-policy's to say.
+// Sends the messages of flights, and cancels them: builds the message, hands it to the upstream,
+// counts it, and notes when the next one is due. retry-policy decides which message is sent.
 // Belongs to forward-path.
 import type { Clock } from '../base/clock.ts';
 import type { Counters } from '../metrics/counters.ts';

@@ -1,6 +1,7 @@
-// When no slot is free: the client with the most slots gives its oldest one to a client with fewer
-// (docs/adr/0011-slots-shared-by-clients.md). Used by coalescer when there is no slot for a query,
-// and by forward-path and response-path when the upstreams take no more messages.
+// When no slot is free, the client with the most slots loses its oldest one to a client with fewer
+// (docs/adr/0011-slots-shared-by-clients.md). A slot is room for one waiter. Used by coalescer when
+// there is no slot for a query, and by forward-path and response-path when the upstreams take no
+// more messages.
 import { type Counters, Drop } from '../metrics/counters.ts';
 import type { Answers } from './answers.ts';
 import type { Flight } from './pending/flight.ts';

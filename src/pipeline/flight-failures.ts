@@ -20,8 +20,8 @@ export class FlightFailures {
   }
 
   /**
-   * Gives the waiters stale data or an error, and stores the failure (RFC 9520 §3.2) if it is the
-   * upstreams'.
+   * Gives the waiters stale data, a kept truncated answer or an error. Stores the failure (RFC 9520
+   * §3.2) if the upstreams caused it.
    */
   fail(flight: Flight): void {
     if (flight.truncatedReply !== null) {

@@ -1,5 +1,5 @@
-// What a message gets that is no valid query, by parseQuery()'s verdict: how it is counted, and
-// which error, or silence. Called by QueryPath.
+// What becomes of a message that is no valid query, by parseQuery()'s verdict: how it is counted,
+// and whether it gets an error or no answer. Called by QueryPath.
 import { Drop } from '../metrics/counters.ts';
 import { Rcode } from '../wire/codes.ts';
 import { QueryVerdict } from '../wire/query.ts';

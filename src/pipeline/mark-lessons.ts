@@ -13,8 +13,8 @@ import type { Flight } from './pending/flight.ts';
 import { Outcome } from './situation.ts';
 
 /**
- * Failures with marks that the main thread is told of per second: it needs few, and there may be
- * thousands.
+ * The main thread is told of at most so many failures with marks per second: it needs few, and
+ * there may be thousands.
  */
 const MAX_REPORTS_PER_SECOND = 5;
 

@@ -72,7 +72,7 @@ export class ResponsePath implements ReplyOwner {
   }
 
   /**
-   * A reply that matched. Not accepted if it cannot be parsed to its end: a better one may follow.
+   * A reply that matched. False: it cannot be parsed to its end, so that a better one is awaited.
    */
   onReply(query: UpstreamQuery, bytes: Uint8Array, length: number): boolean {
     const scanned = this.#scanned;

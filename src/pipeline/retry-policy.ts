@@ -15,7 +15,7 @@ import { Action, Outcome, type ServerFacts, type Situation, type Step } from './
 /** How long to wait for a message that has not been sent yet, ms. */
 const ROOM_PATIENCE_MS = 100;
 
-/** There is no message with fewer marks that is worth sending. */
+/** What stepDown() returns when no message with fewer marks is worth sending. */
 export const NO_STEP = -1;
 
 /** Decides the next step. */
@@ -181,7 +181,7 @@ export function stepDown(marks: number, outcome: Outcome, proven: number, knowsE
   }
 }
 
-/** Others are still awaited, and what happened to a trial says nothing about them. */
+/** Sends another message unless others are awaited: how a trial ended says nothing about them. */
 function sendUnlessAwaited(s: Situation, step: Step): void {
   if (s.outstanding > 0) step.action = Action.keep;
   else sendAnother(s, step);
@@ -227,7 +227,7 @@ function mayOutliveOutage(s: Situation): boolean {
   if (s.messagesLeft !== 1 || s.outstanding === 0) return false;
   // An upstream that was not tried and is not known to be silent is asked at once.
   if (s.isUntriedUp) return false;
-  // It is the way, or what the messages carried, rather than an outage.
+  // Each of these shows that it is no outage: the path or the marks of our messages are at fault.
   return !s.sawMismatch && !s.othersAnswered && !s.answersPlain;
 }
 

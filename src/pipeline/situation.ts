@@ -10,8 +10,8 @@ export const Outcome = {
   /** A whole answer with records of the asked type. */
   answered: 1,
   /**
-   * NXDOMAIN, or no records of the type: a server that compares names case-sensitively also answers
-   * so.
+   * NXDOMAIN, or no records of the type. A server that compares names case-sensitively gives the
+   * same answer to our case pattern.
    */
   negative: 2,
   /** TC: only a stream brings the whole answer. */
@@ -116,7 +116,7 @@ export class Situation {
   // The other upstreams.
   /** One that was not asked in this round; −1: there is none. */
   untried = -1;
-  /** It is asked although it is down, as all are. */
+  /** It is down, as all are: the message is a trial. */
   isUntriedDown = false;
   /** It is known to answer. */
   isUntriedUp = false;
@@ -132,7 +132,7 @@ export class Situation {
   othersAnswered = false;
   /** One of the silent upstreams answers questions of this domain without OPT. */
   answersPlain = false;
-  /** When all were asked: the one to ask again. */
+  /** The upstream to ask again when all were asked. */
   readonly again = new ServerFacts();
 }
 

@@ -73,7 +73,7 @@ export class Waiter implements Recipient, AnsweredClient, ClientQuestion, SlotHo
  */
 const CLIENT_SLOTS = 16_384;
 
-/** Waiters are allocated when first needed, at most `limit`, and reused for ever. */
+/** Waiters are allocated when first needed, at most `limit`, and reused forever. */
 export class WaiterPool {
   readonly limit: number;
   /**

@@ -65,7 +65,7 @@ export interface ZoneParts {
   /** Slots of this zone's use of each upstream in the shared state. */
   readonly routeSlots: readonly number[];
   readonly selection: Selection;
-  /** Of the zone that this one replaces: what is in flight for it still counts. */
+  /** The load of the zone that this one replaces: what is in flight for that one still counts. */
   readonly load?: ZoneLoad | undefined;
 }
 

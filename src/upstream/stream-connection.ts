@@ -1,5 +1,5 @@
 // One TCP or TLS connection toward an upstream: framed messages, pipelined as far as the server
-// bears it, replies in any order (RFC 7766 §6.2.1, §7).
+// tolerates it, replies in any order (RFC 7766 §6.2.1, §7).
 import type { RandomPool } from '../base/random.ts';
 import { FRAME_HEADER_LENGTH, FrameReader } from '../io/tcp-framing.ts';
 import { Counter, type Counters } from '../metrics/counters.ts';
@@ -7,7 +7,7 @@ import { FailureReason, type UpstreamQuery } from './exchange.ts';
 import { answersEntry, type StreamEntry } from './stream-entry.ts';
 import { type LinkHandler, type LinkOptions, StreamLink } from './stream-link.ts';
 
-/** Cancelled queries that the server never answered: with more, the connection is given up. */
+/** Canceled queries that the server never answered: with more, the connection is given up. */
 const MAX_ABANDONED = 256;
 /** Queries on a connection whose owners wait. */
 const MAX_LIVE = 64;
@@ -24,10 +24,10 @@ export class StreamConnection extends StreamLink {
   readonly #random: RandomPool;
   readonly #counterValues: Float64Array;
   readonly #reader: FrameReader;
-  /** By ID, oldest first, cancelled ones included. */
+  /** By ID, oldest first, canceled ones included. */
   readonly #pending = new Map<number, StreamEntry>();
   /**
-   * Those sent after the last one that was answered, cancelled ones included: a server that answers
+   * Those sent after the last one that was answered, canceled ones included: a server that answers
    * in order has them to do.
    */
   #ahead = 0;

@@ -75,7 +75,7 @@ export function createTlsConnector(options: TlsConnectorOptions): StreamConnecto
       socket.on('session', (newest) => {
         session = newest;
       });
-      // A session that the server did not like must not be offered for ever.
+      // A session that the server did not like must not be offered forever.
       socket.on('error', () => {
         session = undefined;
       });

@@ -15,7 +15,7 @@ const RCODE = 0x0f;
 
 export interface StreamEntry {
   /**
-   * Null once cancelled: over TCP the entry then only keeps its ID taken until the reply has come.
+   * Null once canceled: over TCP the entry then only keeps its ID taken until the reply has come.
    */
   query: UpstreamQuery | null;
   /** Length, then the message. HTTPS sends what follows the length. */

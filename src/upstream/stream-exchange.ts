@@ -158,7 +158,7 @@ export class StreamExchange implements Exchange, LinkPoolOwner {
     const mayRepeat = isProven || (reason !== FailureReason.protocol && !link.wasSilent);
     for (const [index, entry] of unanswered.entries()) {
       const query = entry.query!;
-      // Its owner may have cancelled it when told of an earlier one's failure.
+      // Its owner may have canceled it when told of an earlier one's failure.
       if (query.exchange !== this || query.channel !== link.serial || query.id === UNSENT_ID) continue;
       // The server may be silent about the oldest one only: the others wait behind it.
       const isCulprit = link.wasSilent && index === 0;

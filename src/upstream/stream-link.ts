@@ -235,7 +235,7 @@ export abstract class StreamLink {
     this.answered++;
   }
 
-  /** Nobody waits for one any more: it was answered, lost or cancelled. */
+  /** Nobody waits for one any more: it was answered, lost or canceled. */
   protected left(): void {
     this.live--;
     if (this.live === 0) this.exclusive = false;

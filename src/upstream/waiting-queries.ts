@@ -62,7 +62,7 @@ export class WaitingQueries {
   askForRoom(exchange: Exchange, nowMs: number): void {
     for (const [query, entry] of [...this.#entries]) {
       if (nowMs - entry.sinceMs < CROWDED_MS) continue;
-      // Cancelled when another one was asked.
+      // Canceled when another one was asked.
       if (entry.isFavored || query.id !== UNSENT_ID || query.exchange !== exchange) continue;
       entry.isFavored = query.owner?.makeRoom?.(query) === true;
       entry.mayTry = !entry.isFavored;

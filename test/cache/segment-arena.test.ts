@@ -33,7 +33,7 @@ describe('SegmentArena', () => {
   it('can give all its memory to large entries after small ones filled it in a scattered order', () => {
     const arena = new SegmentArena(1000);
     const small = Array.from({ length: 1000 }, () => arena.allocate(1));
-    // Every other one first, so that no two free segments are neighbours.
+    // Every other one first, so that no two free segments are neighbors.
     for (let i = 0; i < 1000; i += 2) arena.free(small[i]!);
     expect(arena.allocate(500)).not.toBe(NONE);
     for (let i = 1; i < 1000; i += 2) arena.free(small[i]!);

@@ -29,7 +29,7 @@ export function startParrot(stage: Stage): Promise<BadForwarder> {
 
 /**
  * Sends every message on five times, by one port and with IDs in a row, believes the first reply,
- * and keeps whatever it is for ever, for all questions of the name, whatever their type and flags.
+ * and keeps whatever it is forever, for all questions of the name, whatever their type and flags.
  * It answers from a port that nobody asked.
  */
 export function startCareless(stage: Stage): Promise<BadForwarder> {

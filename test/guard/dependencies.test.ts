@@ -13,7 +13,7 @@ interface LockedPackage {
   readonly dev?: boolean;
 }
 
-/** Licences of what is shipped: they ask for their text to be kept, no more. */
+/** Licenses of what is shipped: they ask for their text to be kept, no more. */
 const LICENCES = ['MIT', 'Apache-2.0', 'ISC', '0BSD', 'BSD-3-Clause', 'BlueOak-1.0.0'];
 /** What only builds and tests need, and nobody is given. */
 const DEV_LICENCES = [...LICENCES, 'MIT OR Apache-2.0', 'MPL-2.0'];

@@ -38,7 +38,7 @@ interface Hostile {
   readonly settings?: Buffer;
   /** Sent once for each request. */
   readonly once?: (stream: number) => Buffer;
-  /** Sent for ever after the first request. */
+  /** Sent forever after the first request. */
   readonly flood?: (stream: number) => Buffer;
 }
 

@@ -1,4 +1,4 @@
-// The addon's memory under the address and undefined-behaviour sanitizers: every way through it
+// The addon's memory under the address and undefined-behavior sanitizers: every way through it
 // once, and workers terminated in mid-traffic. Needs gcc with libasan.
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';

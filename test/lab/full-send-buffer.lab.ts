@@ -1,6 +1,6 @@
 // Sends that the kernel does not take: links that are slow, down or closed by a packet filter, so
 // that sockets' send buffers run full, toward clients and toward upstreams. What cannot be sent is
-// counted, nobody waits for ever, and service is as before once the way is free. Needs root.
+// counted, nobody waits forever, and service is as before once the way is free. Needs root.
 import { afterAll, afterEach, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { Metrics, startUnloop, type UnloopProcess } from '../kit/unloop-process.ts';
 import type { Load, LoadFigures } from './support/agent-asks.ts';

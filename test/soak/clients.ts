@@ -96,7 +96,7 @@ export class Clients {
     } else outcome[verdict]++;
   }
 
-  /** The connection ended: its queries go out again (RFC 7766 §6.2.4), not for ever. */
+  /** The connection ended: its queries go out again (RFC 7766 §6.2.4), not forever. */
   askAgain(lane: Lane, orphans: readonly Waiting[]): void {
     for (const waiting of orphans) {
       if (waiting.endings === MAX_ENDINGS) this.#addLost(waiting);

@@ -13,7 +13,7 @@ export interface Trend {
 
 const MS_PER_HOUR = 3_600_000;
 /**
- * Neighbouring readings are alike; the means of this many blocks are close to independent, as the
+ * Neighboring readings are alike; the means of this many blocks are close to independent, as the
  * interval supposes.
  */
 const BLOCKS = 20;

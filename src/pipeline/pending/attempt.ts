@@ -9,7 +9,7 @@ import { QUERY_BYTES } from './question.ts';
 /** A query, our OPT, our tag and the forwarded ones, each with its option header. */
 const ATTEMPT_BYTES = QUERY_BYTES + 11 + (MAX_FORWARDED_TAGS + 1) * (TAG_LENGTH + 4) + MAX_FILLER_LENGTH;
 
-/** `F` is Flight, which this file does not know. */
+/** `F` is Flight: flight.ts imports this file, so that this one cannot import it. */
 export class Attempt<F = unknown> extends UpstreamQuery {
   /** Memory for its message: question, OPT and tag. */
   readonly buffer = WordBytes.ofLength(ATTEMPT_BYTES);
@@ -26,7 +26,7 @@ export class Attempt<F = unknown> extends UpstreamQuery {
   readonly sent = new SentNote();
   /** The outcome of the previous message to the same upstream, if that is why this one is sent. */
   cause: Outcome = Outcome.none;
-  /** The previous message's marks. */
+  /** The marks of that previous message. */
   marksBefore = 0;
   /**
    * SharedUpstreamState.answers() of its upstream when it was sent: shows whether others were
@@ -40,7 +40,7 @@ export class Attempt<F = unknown> extends UpstreamQuery {
    * (upstream/trials.ts); else −1.
    */
   trialSlot = -1;
-  /** Whose trial it is. */
+  /** The client whose allowance of trials it uses (client-hash.ts). */
   trialClient = 0;
   /**
    * Sent along with another attempt, to see whether the upstream is back: its failure changes

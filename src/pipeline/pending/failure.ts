@@ -3,7 +3,7 @@
 import { EdeCode, Rcode } from '../../wire/codes.ts';
 import { type Ede, ede, NO_EDE } from '../../wire/ede.ts';
 
-/** From what tells least to what tells most: a later one replaces only what tells no more. */
+/** In order of how much they tell a client: a cause replaces only those that tell no more. */
 export const FailureCause = {
   none: 0,
   /** No reply in time. */
@@ -24,13 +24,13 @@ export class Failure {
   cause: FailureCause = FailureCause.none;
   rcode: number = Rcode.SERVFAIL;
   ede: Ede = NO_REPLY;
-  /** A route loops: that says nothing about the name, and is over as soon as the route is fixed. */
+  /** A route loops. That says nothing about the name, and ends as soon as the route is fixed. */
   isAboutRoute = false;
   /** A message got no reply in time: the question is worth another round. An error is not. */
   sawSilence = false;
-  /** None of the zone's upstreams answered any query when that happened. */
+  /** When a message got no reply, none of the zone's upstreams answered any query. */
   sawOutage = false;
-  /** The transport's last word was that an upstream takes no more of our messages at a time. */
+  /** The transport's last failure: an upstream takes no more of our messages at a time. */
   lacksRoom = false;
 
   reset(): void {

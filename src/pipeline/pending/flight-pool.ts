@@ -12,7 +12,7 @@ export interface FlightCounts {
 }
 
 /**
- * Flights are created when first needed and reused for ever: at most `limit` with waiters, and up
+ * Flights are created when first needed and reused forever: at most `limit` with waiters, and up
  * to as many that only await a late reply.
  */
 export class FlightPool implements FlightCounts {

@@ -14,8 +14,8 @@ const BUCKETS = 4096;
 
 /**
  * Flights that may be joined, by the low bits of their key's hash; those that share a bucket are
- * chained. Bounded by the flight pool. The kernel delivers queries in batches, and a Map would grow
- * and shrink with each, some hundred times a second.
+ * chained. Bounded by the flight pool. The kernel delivers queries in batches; a Map would grow and
+ * shrink with each of them, hundreds of times a second.
  */
 export class FlightTable {
   readonly #buckets: (Flight | null)[] = new Array<Flight | null>(BUCKETS).fill(null);

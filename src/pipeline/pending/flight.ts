@@ -13,7 +13,8 @@
 //           without them. At deadlineMs they get stale data or the failure.
 //   awaitingLateReply: LATE_REPLY_MS, then later replies match nothing.
 //
-// forward-path makes the transitions; what else is true or false here is a fact about the question.
+// forward-path makes the transitions. The booleans below are no states: they are facts about the
+// question.
 import type { WheelTimer } from '../../base/timer-wheel.ts';
 import type { ReplyOwner } from '../../upstream/exchange.ts';
 import type { ClientQuery } from '../client-query.ts';
@@ -76,9 +77,9 @@ export class Flight extends Question implements WheelTimer, Awaited {
   readonly attempts: (Attempt<Flight> | null)[] = [null];
   /** Messages sent or about to be sent: never more than MAX_MESSAGES or MAX_MESSAGES_AFTER_TC. */
   messages = 0;
-  /** Attempts made; those still in flight are not null in `attempts`. */
+  /** Attempts made; `attempts` has null for those that are over. */
   attemptCount = 0;
-  /** Attempts that were not answered, did not fail and were not canceled. */
+  /** Attempts whose reply is still awaited. */
   outstanding = 0;
   /** Rounds through the upstreams: each waits longer than the one before. */
   round = 0;
@@ -91,7 +92,7 @@ export class Flight extends Question implements WheelTimer, Awaited {
   streamMask = 0;
   /** Bit i: zone.upstreams[i] has replied with another letter case. */
   miscasedMask = 0;
-  /** zone.upstreams[…] has answered FORMERR or the like; −1: none has. */
+  /** Position in zone.upstreams of the last one that answered FORMERR or the like; −1: none. */
   rejectedBy = -1;
   /** A stream was tried instead of UDP and could not be opened: UDP is used again. */
   streamRefused = false;

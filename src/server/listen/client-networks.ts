@@ -1,5 +1,5 @@
 // Which networks are served when limits.allow is empty: those that cannot be reached from the
-// Internet, and the machine's own: its interfaces' and those on its links (link-networks.ts), never
+// Internet, those of the machine's interfaces, and those on its links (link-networks.ts); never
 // what lies behind a gateway. An open resolver is a weapon against others (RFC 5358, RFC 5625 §6).
 import { networkInterfaces } from 'node:os';
 import { parseIp } from '../../base/ip-address.ts';

@@ -1,6 +1,6 @@
-// The networks that stand on our own links, one hop away, as the kernel's routing tables tell them:
-// a node has a route without a gateway to its pods, though none of its own addresses is among
-// theirs. Called by client-networks, in a worker.
+// The networks that our own links reach without a gateway, from the kernel's routing tables. So a
+// node serves its pods: it has a route to them, but no address in their network. Called by
+// client-networks, in a worker.
 import { readSmallFile } from '../../config/read-text-file.ts';
 
 /** A network's address bytes (4 or 16) and prefix length. */

@@ -123,8 +123,8 @@ export class TcpConnection implements ReplySink, WheelTimer {
     this.#writeGathered();
     this.#owner.endBatch(startMs);
     this.#endOrResume();
-    // What there was no room for comes again when there is: one chunk may ask for a hundred
-    // megabytes of answers.
+    // What there was no room for is read again later: one chunk may ask for a hundred megabytes of
+    // answers.
     if (taken < chunk.length && !this.#socket.destroyed) this.#socket.unshift(chunk.subarray(taken));
   }
 

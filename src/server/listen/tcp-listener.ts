@@ -94,9 +94,9 @@ export class TcpListener implements ConnectionOwner {
   }
 
   /**
-   * All slots are taken: the client that has most of them gives its oldest idle connection up, to a
-   * newcomer of its own too (RFC 7766 §6.2.3 allows that at any time). A busy one it gives up only
-   * to a client with fewer. So one client may use all slots, and still keeps nobody out.
+   * All slots are taken: the client that has most of them loses its oldest idle connection, even to
+   * a new one of its own (RFC 7766 §6.2.3 allows that at any time). It loses a busy one only to a
+   * client with fewer. So one client may use all slots, and still keeps nobody out.
    */
   #makeRoom(newcomer = ''): boolean {
     const counts = new Map<string, number>();

@@ -23,7 +23,10 @@ export class UdpListener implements DatagramHandler, ReplySink {
   readonly #clock: Clock;
   readonly #counters: Counters;
   #socket: DatagramSocket | null = null;
-  /** By worker: its socket on this address, read too. What comes there is answered from ours. */
+  /**
+   * Sockets of other workers on this address that we read as well, by worker: it hangs, and we
+   * stand in for it (server/control/stand-ins.ts). Answers leave by our own socket.
+   */
   readonly #alsoRead = new Map<number, DatagramSocket>();
   /** Counters of the socket as last published. */
   #published = { oversized: 0, sourcePortZero: 0, sendFailures: 0, kernelDrops: 0 };
@@ -53,7 +56,7 @@ export class UdpListener implements DatagramHandler, ReplySink {
     return this.#socket!.localPort;
   }
 
-  /** Other threads may read the socket by it; −1: they cannot. */
+  /** The descriptor by which another thread may read the socket; −1: it cannot. */
   get fd(): number {
     return this.#socket!.fd;
   }
@@ -98,7 +101,7 @@ export class UdpListener implements DatagramHandler, ReplySink {
     return this.#socket!.deal(program);
   }
 
-  /** Reads another worker's socket on this address too, what waits in it first. */
+  /** Reads another worker's socket on this address as well, first what already waits in it. */
   async readAlso(worker: number, fd: number): Promise<void> {
     await this.readNoLonger(worker);
     const own = this.#socket!;
@@ -110,7 +113,7 @@ export class UdpListener implements DatagramHandler, ReplySink {
     else await socket.close();
   }
 
-  /** Leaves another worker's socket to it. */
+  /** Stops reading another worker's socket. */
   async readNoLonger(worker: number): Promise<void> {
     const socket = this.#alsoRead.get(worker);
     this.#alsoRead.delete(worker);

@@ -24,7 +24,7 @@ const isSilent = (query: ReceivedQuery) => /^silent/i.test(query.name);
 
 const concurrent = (): Script => (query) => (isSilent(query) ? undefined : later(5, answer(query)));
 
-/** One query after the other on each connection: what comes after a silent one waits for ever. */
+/** One query after the other on each connection: what comes after a silent one waits forever. */
 const serial = (): Script => {
   const stuck = new Set<number>();
   return (query) => {
