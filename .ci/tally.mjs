@@ -1,5 +1,5 @@
-// Adds up vitest's JSON reports and prints one closing line: N passed, N failed, N skipped. Fails where a report has no test at all, or
-// one that did not run: every test must.
+// Adds up vitest's JSON reports and prints one closing line: N passed, N failed, N skipped. Fails
+// where a report has no test at all, or one that did not run: every test must.
 //
 //   node .ci/tally.mjs REPORT...
 import { readFileSync } from 'node:fs';

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Lays out the files of the image in the directory given: node, the program, its dependencies. Run by the Dockerfile in a
-# tree where `npm ci`, `npm run build:native` and `npm run build` were run.
+# Lays out the files of the image in the directory given: node, the program, its dependencies. Run
+# by the Dockerfile in a tree where `npm ci`, `npm run build:native` and `npm run build` were run.
 set -eu
 target=${1:?usage: assemble.sh DIRECTORY}
 app=$target/app
@@ -27,7 +27,8 @@ find "$app" -type d -empty -delete
 node=$target/usr/local/bin/node
 cp "$(command -v node)" "$node"
 strip --strip-all "$node"
-# Permitted, not effective: a container without this capability starts all the same (src/io/native/bind_capability.c).
+# Permitted, not effective: so a container without this capability still starts
+# (src/io/native/bind_capability.c).
 setcap cap_net_bind_service=+p "$node"
 
 # The command, for `kubectl exec POD -- unloop status`: here is neither a shell nor env.

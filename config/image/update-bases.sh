@@ -1,6 +1,6 @@
 #!/bin/sh
-# Pins the images that we build on or start to what their tags mean today: those of the Dockerfile,
-# and the one that the chart puts the node's address up with. Needs docker with buildx, and the registries.
+# Pins images to what their tags mean today: those of the Dockerfile, and the one by which the chart
+# sets up the node's address. Needs docker with buildx, and the registries.
 #   sh config/image/update-bases.sh && git diff Dockerfile config/kubernetes
 set -eu
 root=$(cd "$(dirname "$0")/../.." && pwd)

@@ -1,5 +1,6 @@
 #!/bin/sh
-# Renders the kustomize bases beside it from the chart, for Kubernetes 1.31 and later. Run after a change of the chart; needs helm (HELM names it).
+# Renders the kustomize bases beside it from the chart, for Kubernetes 1.31 and later. Run it after
+# a change of the chart. Needs helm (HELM names it).
 #   config/kubernetes/render.sh [TARGET DIRECTORY]
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
