@@ -1,5 +1,5 @@
-// What a reload changes, setting by setting: for the decision what has to be started again, and for
-// the log. Called by the control plane.
+// What a reload changes, setting by setting: to decide what has to be restarted, and for the log.
+// Called by the control plane.
 import type { Config } from './config.ts';
 import { MASK } from './effective.ts';
 import type { Setting } from './setting.ts';

@@ -1,5 +1,6 @@
-// The contract of a way to the server: a UDP socket (udp-lane) or a TCP or TLS connection
-// (stream-lane), with the queries in flight on it. Opened by a run, which decides when to send.
+// The contract of a lane, the load tool's way to the server: a UDP socket (udp-lane) or a TCP or
+// TLS connection (stream-lane), with the queries in flight on it. Opened by a run, which decides
+// when to send.
 import type { InFlightTable } from './in-flight-table.ts';
 import type { QuerySource } from './query-source.ts';
 import type { Tally } from './tally.ts';

@@ -1,4 +1,4 @@
-// A sound upstream: answers every A question at once with one address, other types with nothing.
+// A healthy upstream: answers every A question at once with one address, other types with nothing.
 // Started by the loop-storm scenario for the names that have nothing to do with the loop.
 import { once } from 'node:events';
 import { createServer, type Server, type Socket } from 'node:net';

@@ -1,6 +1,6 @@
-// One question to one upstream on the main thread's own account: whether it is alive. It goes by a
-// way of its own, opened for it and closed after it: what an earlier connection came to (a pause, a
-// silent black hole) says nothing. Begun by health.
+// One question from the main thread to one upstream: is it alive? It uses an exchange of its own,
+// opened for it and closed after it, because an older connection proves nothing (it may be paused,
+// or lead nowhere). Started by health.
 import { describeSystemCode } from './connect-error.ts';
 import { FAILURE_REASON_NAMES, FailureReason, type ReplyOwner, UpstreamQuery } from './exchange.ts';
 import type { Upstream, UpstreamSpec } from './upstream.ts';

@@ -1,5 +1,5 @@
-// Whether a thread stood still between two ticks of a timer. Called by exchanges that judge by the
-// time what a server does.
+// Whether a thread stood still between two ticks of a timer. Called by exchanges that judge a
+// server by how long it takes.
 
 /** A tick so much later than the one before, ms. */
 const LATE_MS = 500;

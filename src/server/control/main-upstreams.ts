@@ -1,5 +1,5 @@
-// The main thread's own way to the upstreams: one for its probes, opened when first needed and
-// kept, and one for each health check.
+// The main thread's own exchanges with the upstreams: one for its probes, opened when first needed
+// and kept, and a new one for each health check.
 import type { Clock } from '../../base/clock.ts';
 import { RandomPool } from '../../base/random.ts';
 import { Counters, createCounterBlock } from '../../metrics/counters.ts';

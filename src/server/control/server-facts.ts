@@ -1,5 +1,4 @@
-// What a snapshot of the running server (server-snapshot) is taken of. The control plane has all
-// of it.
+// What server-snapshot reads to describe the running server. The control plane provides it.
 import type { Config, ListenAddress } from '../../config/config.ts';
 import type { CounterTotals } from '../../metrics/counters.ts';
 import type { ReloadCounts } from '../../metrics/metrics-snapshot.ts';

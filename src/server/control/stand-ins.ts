@@ -1,6 +1,6 @@
-// Who reads the UDP sockets of workers that do not: a worker that hangs keeps its share of the
-// names until it is replaced, and who asks for them comes to it whatever port it asks from. Main
-// thread, one for each generation of the supervisor.
+// When a worker hangs, another one reads its UDP sockets until it answers again or is replaced: its
+// share of the names is still dealt to it, whatever port a client asks from. Main thread, one for
+// each generation of the supervisor.
 import type { WorkerOrder } from '../worker/worker-channel.ts';
 
 /** A worker, as WorkerHandle. */

@@ -1,5 +1,5 @@
-// What a worker's pipeline gets of the configuration: of limits that all workers hold together, its
-// share. Called by data-plane, at start and at each reload.
+// The part of the configuration that a worker's pipeline needs. Limits that are meant for all
+// workers together are divided among them. Called by data-plane, at start and at each reload.
 import type { Log } from '../../base/log.ts';
 import { readVersion } from '../../base/version.ts';
 import type { Config } from '../../config/config.ts';

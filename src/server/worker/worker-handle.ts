@@ -1,5 +1,5 @@
-// One worker thread as the main thread sees it: started, told things, answered, ended. The
-// supervisor keeps a list.
+// One worker thread as the main thread sees it: starts it, sends it orders, takes its answers and
+// ends it. The supervisor keeps a list.
 import { setFlagsFromString } from 'node:v8';
 import { Worker } from 'node:worker_threads';
 import { UnloopError } from '../../base/errors.ts';
