@@ -117,7 +117,8 @@ const MOST_PUT = 4;
 
 /**
  * Puts one requirement to a forwarder. `literal`: even where unloop does otherwise on purpose. A
- * shortfall counts if this process did not stand still meanwhile, or was seen each time.
+ * shortfall counts if this process did not stand still meanwhile, or was seen each time. One that
+ * is not seen again is printed: a fault that comes and goes must not stay hidden.
  */
 export async function put(
   requirement: Requirement,
@@ -126,10 +127,16 @@ export async function put(
   stage: Stage,
   literal = false,
 ): Promise<Outcome> {
+  let earlier: Outcome = '';
   for (let times = 1; ; times++) {
     const startMs = performance.now();
     const outcome = await putOnce(requirement, forwarder, transport, stage, literal);
+    if (outcome === '' && earlier !== '') {
+      const { section, text } = requirement;
+      console.log(`${forwarder.name}, ${transport}, ${section}: ${text}: ${earlier}; not seen again`);
+    }
     if (outcome === '' || times === MOST_PUT || !stoodStillSince(startMs)) return outcome;
+    earlier = outcome;
   }
 }
 
