@@ -57,7 +57,7 @@ export interface ScriptedUpstream {
   script: Script;
   /** Resolves when `count` queries have come, counted from the start. */
   received(count: number): Promise<void>;
-  /** Resolves when `count` different names have been asked: repetitions left out. */
+  /** Resolves when `count` different names have been asked: no repetition counts, and no check. */
   receivedNames(count: number): Promise<void>;
   /** Does something more about an earlier query. */
   act(query: ReceivedQuery, action: Action): void;
@@ -175,7 +175,8 @@ class Upstream implements ScriptedUpstream {
     const index = this.queries.length;
     const query = readQuery({ transport, remotePort, connection, bytes, index });
     this.queries.push(query);
-    this.#names.add(query.name.toLowerCase());
+    // The root: a health check.
+    if (query.name !== '.') this.#names.add(query.name.toLowerCase());
     this.#acts.set(query, act);
     for (const action of [this.script(query) ?? []].flat() as Action[]) this.#schedule(action, act);
     const reached = this.#waiting.filter(({ isSo }) => isSo());
