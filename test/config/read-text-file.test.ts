@@ -45,7 +45,7 @@ it('gives up on a pipe whose writer does not finish', async () => {
   const pipe = join(folder, 'slow-pipe');
   execFileSync('mkfifo', [pipe]);
   const writer = new Child(['sh', '-c', `exec 3<>${pipe}; echo some >&3; echo written; exec sleep 60`]);
-  await writer.untilSaid('written', 10_000);
+  await writer.untilSaid('written', 40_000);
   expect(() => readTextFile(pipe)).toThrow('it is a pipe whose writer does not finish');
   await writer.kill();
 });

@@ -50,7 +50,7 @@ describe('a file that need not be there', () => {
     const watching = watchFiles(watched, loaded, () => changes++);
     onTestFinished(() => watching.close());
     writeFileSync(secret, 'key');
-    await expect.poll(() => changes, { timeout: 10_000 }).toBe(1);
+    await expect.poll(() => changes, { timeout: 40_000 }).toBe(1);
     expect(digestFiles({ files: [path, secret] })).not.toBeNull();
     rmSync(secret);
     expect(digestFiles({ files: [path, secret] })).toBeNull();

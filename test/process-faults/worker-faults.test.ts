@@ -29,7 +29,7 @@ it.each([
   // Its own limit, and not V8's.
   { fault: 'memory', reason: 'memory', says: 'more than the 384 MiB it may have' },
 ])('$fault: the other worker serves on, and another one takes its place', {
-  timeout: 60_000,
+  timeout: 120_000,
 }, async (example) => {
   const { fault, reason, says } = example;
   const { unloop, clients } = await start(fault);
@@ -55,7 +55,7 @@ it.each([
 
 it.runIf(nativeStatus().available)(
   'hang: what waits for it is answered by another worker, and not lost with it',
-  { timeout: 60_000 },
+  { timeout: 120_000 },
   async () => {
     const { unloop, clients } = await start('hang');
     unloop.signal('SIGUSR2');
@@ -70,7 +70,7 @@ it.runIf(nativeStatus().available)(
 );
 
 it('pause: a worker that stood still for a while lives on, and nobody is left without an answer', {
-  timeout: 60_000,
+  timeout: 120_000,
 }, async () => {
   const { unloop, clients } = await start('pause');
   unloop.signal('SIGUSR2');

@@ -1,6 +1,6 @@
 // A worker that is still starting serves already: it learns of a looping route as soon as it can.
 // Workers start one after the other, whatever becomes of them, and say whether queries are dealt.
-import { beforeEach, expect, it, vi } from 'vitest';
+import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import type { Log } from '../../../src/base/log.ts';
 import { CounterTotals } from '../../../src/metrics/counters.ts';
 import { type CommonStart, Supervisor } from '../../../src/server/control/supervisor.ts';
@@ -41,11 +41,14 @@ const leave = (routeSlot: number): WorkerOrder => ({ type: 'leave-route', routeS
 beforeEach(() => {
   for (const list of [ready, told, die, warnings]) list.length = 0;
 });
+afterEach(() => {
+  vi.useRealTimers();
+});
 
 it('workers hear of routes to leave that were found looping while they started', async () => {
   const supervisor = new Supervisor(common, new CounterTotals(), log, () => {});
   const started = supervisor.start([]);
-  await vi.waitFor(() => expect(ready).toHaveLength(1));
+  await vi.waitFor(() => expect(ready).toHaveLength(1), 30_000);
   await supervisor.broadcast(leave(1));
   ready.shift()!();
   await vi.waitFor(() => expect(ready).toHaveLength(1), 30_000);
@@ -83,7 +86,6 @@ it('a worker that replaces one that died during the start has its turn after the
   await started;
   await vi.advanceTimersByTimeAsync(0);
   expect(supervisor.running).toBe(2);
-  vi.useRealTimers();
 });
 
 const dealing = { ...common, workers: 3, deal: new Uint8Array(8) };
@@ -98,7 +100,7 @@ it.each([
   const supervisor = new Supervisor(dealing, new CounterTotals(), log, () => {});
   const started = supervisor.start([]);
   for (const undealt of said) {
-    await vi.waitFor(() => expect(ready).toHaveLength(1));
+    await vi.waitFor(() => expect(ready).toHaveLength(1), 30_000);
     ready.shift()!(undealt);
   }
   await started;
@@ -110,7 +112,7 @@ it('attaches the program again now and then, by one worker', async () => {
   const supervisor = new Supervisor({ ...dealing, workers: 2 }, new CounterTotals(), log, () => {});
   const started = supervisor.start([]);
   for (let i = 0; i < 2; i++) {
-    await vi.waitFor(() => expect(ready).toHaveLength(1));
+    await vi.waitFor(() => expect(ready).toHaveLength(1), 30_000);
     ready.shift()!();
   }
   await started;
