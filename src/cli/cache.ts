@@ -58,9 +58,8 @@ async function flush(flags: CacheFlags): Promise<number> {
   if (flags.limit !== null) throw usage('flush takes no --limit');
   const query = queryOf({ name: flags.name, zone: flags.zone });
   const { flushed } = (await askAdmin(flags, 'POST', `/cache/flush${query}`)) as { flushed: number };
-  process.stdout.write(
-    flags.json ? `${JSON.stringify({ flushed })}\n` : `${formatCount(flushed)} entries are forgotten\n`,
-  );
+  const removed = flushed === 1 ? '1 entry' : `${formatCount(flushed)} entries`;
+  process.stdout.write(flags.json ? `${JSON.stringify({ flushed })}\n` : `removed ${removed}\n`);
   return 0;
 }
 

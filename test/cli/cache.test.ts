@@ -91,7 +91,7 @@ describe('flush', () => {
   it('forgets a name, a zone, or everything', async () => {
     expect(await cache('flush', '--name', 'a.example')).toMatchObject({
       code: 0,
-      out: '7 entries are forgotten\n',
+      out: 'removed 7 entries\n',
     });
     expect((await cache('flush', '--zone=corp.example', '--json')).out).toBe('{"flushed":7}\n');
     await cache('flush');

@@ -97,7 +97,7 @@ describe('unloop cache', () => {
     expect((await cache('list', '--zone', 'nowhere.example')).stderr).toContain(
       'there is no zone nowhere.example',
     );
-    expect((await cache('flush', '--zone', 'corp.example')).stdout).toBe('1 entries are forgotten\n');
+    expect((await cache('flush', '--zone', 'corp.example')).stdout).toBe('removed 1 entry\n');
     expect((await cache('get', 'a.corp.example')).code).toBe(1);
     expect((await cache('get', 'a.example')).code).toBe(0);
   });
