@@ -37,7 +37,7 @@ export class AccessPolicy {
 
   /** Null when the request may be served. */
   refuse(request: IncomingMessage, openness: Openness): Refusal | null {
-    return this.#refuseHost(request) ?? refuseOrigin(request) ?? this.#refuseStranger(request, openness);
+    return this.#refuseHost(request) ?? refuseOrigin(request) ?? this.#refuseUnauthorized(request, openness);
   }
 
   /**
@@ -58,7 +58,7 @@ export class AccessPolicy {
     };
   }
 
-  #refuseStranger(request: IncomingMessage, openness: Openness): Refusal | null {
+  #refuseUnauthorized(request: IncomingMessage, openness: Openness): Refusal | null {
     if (openness === 'probe') return null;
     if (this.#tokenDigest !== null) {
       const given = presentedToken(request.headers.authorization ?? '');

@@ -1,6 +1,6 @@
 // Reads the query of `GET /cache/entries?name=…&type=…&zone=…&limit=…`.
 import type { EntriesScope } from './admin-source.ts';
-import { normaliseName } from './flush-scope.ts';
+import { normalizeName } from './flush-scope.ts';
 
 const DEFAULT_LIMIT = 100;
 const MAX_LIMIT = 10_000;
@@ -18,7 +18,7 @@ export function readEntriesScope(query: URLSearchParams): EntriesScope | { reado
   for (const key of ['name', 'zone'] as const) {
     const text = given.get(key);
     if (text === undefined) continue;
-    names[key] = normaliseName(text);
+    names[key] = normalizeName(text);
     if (names[key] === null) return { error: `${key} is not a domain name: ${JSON.stringify(text)}` };
   }
   const limit = Number(given.get('limit') ?? DEFAULT_LIMIT);

@@ -8,7 +8,7 @@ export function readFlushScope(query: URLSearchParams): FlushScope | { readonly 
   for (const [key, value] of query) {
     if (key !== 'name' && key !== 'zone') return { error: `unknown parameter ${JSON.stringify(key)}` };
     if (scope[key] !== null) return { error: `${key} is given twice` };
-    const name = normaliseName(value);
+    const name = normalizeName(value);
     if (name === null) return { error: `${key} is not a domain name: ${JSON.stringify(value)}` };
     scope[key] = name;
   }
@@ -19,7 +19,7 @@ export function readFlushScope(query: URLSearchParams): FlushScope | { readonly 
  * Lower case without the trailing dot; null when it is no domain name (RFC 1035 §2.3.4; escapes
  * count as written).
  */
-export function normaliseName(text: string): string | null {
+export function normalizeName(text: string): string | null {
   if (text === '.') return '.';
   const name = text.toLowerCase().replace(/\.$/, '');
   if (name.length > 253 || !/^[\x21-\x7e]+$/.test(name)) return null;

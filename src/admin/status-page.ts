@@ -17,7 +17,7 @@ import {
 import { SCRIPT, STYLE } from './status-page-assets.ts';
 import { judge, type Verdict } from './verdict.ts';
 
-const ICON_COLOURS = { good: '1a7f4b', warning: 'e0a030', bad: 'c02b2b' } as const;
+const ICON_COLORS = { good: '1a7f4b', warning: 'e0a030', bad: 'c02b2b' } as const;
 /** Closed episodes shown; /loops has them all. */
 const CLOSED_SHOWN = 10;
 
@@ -63,7 +63,7 @@ ${renderCache(totals)}
 }
 
 function icon(verdict: Verdict): string {
-  const svg = `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 8 8"><circle cx="4" cy="4" r="4" fill="#${ICON_COLOURS[verdict.level]}"/></svg>`;
+  const svg = `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 8 8"><circle cx="4" cy="4" r="4" fill="#${ICON_COLORS[verdict.level]}"/></svg>`;
   return `data:image/svg+xml,${encodeURIComponent(svg)}`;
 }
 

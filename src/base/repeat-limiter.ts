@@ -62,7 +62,7 @@ export class RepeatLimiter {
     // To the end of the order.
     this.#repetitions.delete(key);
     this.#repetitions.set(key, known);
-    if (nowMs - known.lineMs >= known.windowMs) this.#summarise(known, nowMs);
+    if (nowMs - known.lineMs >= known.windowMs) this.#summarize(known, nowMs);
   }
 
   /** Says that the fault is over; silent (false) when nothing was reported under this key. */
@@ -79,7 +79,7 @@ export class RepeatLimiter {
   tick(): void {
     const nowMs = this.#clock.nowMs;
     for (const [key, known] of this.#repetitions) {
-      if (nowMs - known.lineMs >= known.windowMs && known.suppressed > 0) this.#summarise(known, nowMs);
+      if (nowMs - known.lineMs >= known.windowMs && known.suppressed > 0) this.#summarize(known, nowMs);
       else if (nowMs - known.lastMs >= MAX_WINDOW_MS && known.suppressed === 0) this.#repetitions.delete(key);
     }
     this.#renewFirstLines(nowMs);
@@ -114,11 +114,11 @@ export class RepeatLimiter {
 
   #forgetOldest(nowMs: number): void {
     const [key, oldest] = this.#repetitions.entries().next().value!;
-    if (oldest.suppressed > 0) this.#summarise(oldest, nowMs);
+    if (oldest.suppressed > 0) this.#summarize(oldest, nowMs);
     this.#repetitions.delete(key);
   }
 
-  #summarise(known: Repetition, nowMs: number): void {
+  #summarize(known: Repetition, nowMs: number): void {
     const seconds = Math.round((nowMs - known.lineMs) / 1000);
     this.#log[known.level](
       { ...known.fields, repeated: known.suppressed },

@@ -6,11 +6,11 @@
  * for nothing.
  */
 export function suggest(written: string, known: Iterable<string>): string | null {
-  const plain = normalise(written);
+  const plain = normalize(written);
   let best: string | null = null;
   let bestDistance = Math.max(1, Math.floor(plain.length / 3)) + 1;
   for (const word of known) {
-    const distance = editDistance(plain, normalise(word), bestDistance);
+    const distance = editDistance(plain, normalize(word), bestDistance);
     if (distance < bestDistance) {
       best = word;
       bestDistance = distance;
@@ -19,7 +19,7 @@ export function suggest(written: string, known: Iterable<string>): string | null
   return best;
 }
 
-function normalise(word: string): string {
+function normalize(word: string): string {
   return word.toLowerCase().replace(/[-_]/g, '');
 }
 

@@ -18,7 +18,7 @@ const AZURE: Cloud = { name: 'Azure', resolvers: ['168.63.129.16'] };
 const ALIBABA: Cloud = { name: 'Alibaba Cloud', resolvers: ['100.100.2.136', '100.100.2.138'] };
 
 /** Null when the firmware names none of them. */
-export async function recogniseCloud(files: NodeFiles): Promise<Cloud | null> {
+export async function recognizeCloud(files: NodeFiles): Promise<Cloud | null> {
   const vendor = (await files.text(`${DMI}/sys_vendor`)).trim();
   if (vendor === 'Amazon EC2') return AMAZON;
   if (vendor === 'Alibaba Cloud') return ALIBABA;

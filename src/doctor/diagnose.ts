@@ -23,7 +23,7 @@ export function diagnose(facts: Facts, probes: readonly Probe[]): Report {
   return {
     verdict,
     exitCode: EXIT_CODES[verdict],
-    summary: summarise(verdict, facts, paths, findings),
+    summary: summarize(verdict, facts, paths, findings),
     root: facts.root,
     paths,
     findings,
@@ -100,7 +100,7 @@ function decide(findings: readonly Finding[]): Verdict {
   return has('unknown') ? 'unknown' : 'healthy';
 }
 
-function summarise(
+function summarize(
   verdict: Verdict,
   facts: Facts,
   paths: readonly QueryPath[],

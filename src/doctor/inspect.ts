@@ -9,7 +9,7 @@ import { NodeFiles, type Unreadable } from '../discovery/node-files.ts';
 import { type ResolvConf, readResolvConf } from '../discovery/resolv-conf.ts';
 import { askServersBind } from '../discovery/sources/servers-bind.ts';
 import type { SourceContext } from '../discovery/sources/source.ts';
-import { type Cloud, recogniseCloud } from './cloud.ts';
+import { type Cloud, recognizeCloud } from './cloud.ts';
 import { findCorefiles, readClusterDns } from './cluster-dns.ts';
 import type { Corefile } from './corefile.ts';
 import { DEFAULT_RESOLV_CONF, readKubelet } from './kubelet.ts';
@@ -151,7 +151,7 @@ export async function inspect(options: InspectOptions): Promise<Facts> {
     realServers: (await findRealServers(context, isUsable))?.upstreams ?? [],
     isUsable,
     cleanFile: await findCleanFile(files, isUsable),
-    cloud: await recogniseCloud(files),
+    cloud: await recognizeCloud(files),
     isMusl: (await files.read('/etc/alpine-release')).kind === 'text',
     ownAddresses,
     unreadable: files.unreadable.filter(

@@ -25,8 +25,8 @@ export async function main(args: string[]): Promise<number> {
   const flags = parseDoctorFlags(args);
   checkRoot(flags.root);
   const report = await examine(flags, process.env);
-  const useColour = process.stdout.isTTY === true && !process.env.NO_COLOR && process.env.TERM !== 'dumb';
-  process.stdout.write(flags.json ? `${JSON.stringify(report, null, 2)}\n` : renderText(report, useColour));
+  const useColor = process.stdout.isTTY === true && !process.env.NO_COLOR && process.env.TERM !== 'dumb';
+  process.stdout.write(flags.json ? `${JSON.stringify(report, null, 2)}\n` : renderText(report, useColor));
   return report.exitCode;
 }
 

@@ -20,11 +20,11 @@ const GREEN = 32;
 const YELLOW = 33;
 
 /** The page, with a newline at its end. */
-export function renderText(report: Report, useColour: boolean): string {
+export function renderText(report: Report, useColor: boolean): string {
   const paint = (text: string, ...codes: number[]) =>
-    useColour && text !== '' ? `\x1b[${codes.join(';')}m${text}\x1b[0m` : text;
-  const colour = { healthy: GREEN, wouldLoop: YELLOW, loops: RED, unknown: YELLOW }[report.verdict];
-  const lines = [paint(report.summary, BOLD, colour), ''];
+    useColor && text !== '' ? `\x1b[${codes.join(';')}m${text}\x1b[0m` : text;
+  const color = { healthy: GREEN, wouldLoop: YELLOW, loops: RED, unknown: YELLOW }[report.verdict];
+  const lines = [paint(report.summary, BOLD, color), ''];
   for (const line of drawPaths(report.paths)) lines.push(`  ${line.replaceAll('⟲', paint('⟲', BOLD, RED))}`);
   const indent = ' '.repeat(LABEL_WIDTH);
   for (const finding of report.findings) {

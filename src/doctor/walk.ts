@@ -126,9 +126,9 @@ function findService(
   if (at.place === 'pod' && isLocal) {
     const last = at.passed.at(-1);
     if (last !== undefined && isAskedAt(last)) return last;
-    const isNeighbour = (service: Service) =>
+    const isNeighbor = (service: Service) =>
       service.role === 'unloop' && (last !== undefined || service.place === 'pod');
-    return services.find((s) => isNeighbour(s) && isAskedAt(s)) ?? null;
+    return services.find((s) => isNeighbor(s) && isAskedAt(s)) ?? null;
   }
   return services.find((service) => (!isLocal || service.place === 'node') && isAskedAt(service)) ?? null;
 }

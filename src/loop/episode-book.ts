@@ -57,7 +57,7 @@ interface Episode {
   last: string;
   count: number;
   /** `count` when a summary was last written. */
-  summarisedCount: number;
+  summarizedCount: number;
   open: boolean;
   /** Clock ms; meaningful when closed. */
   closedMs: number;
@@ -107,7 +107,7 @@ export class EpisodeBook {
       first: now,
       last: now,
       count: sighting.count,
-      summarisedCount: sighting.count,
+      summarizedCount: sighting.count,
       open: true,
       closedMs: 0,
     };
@@ -155,13 +155,13 @@ export class EpisodeBook {
    * Writes the line about what is still open if something came back since the last line and a
    * minute has passed.
    */
-  summarise(nowMs: number): void {
+  summarize(nowMs: number): void {
     if (this.#openBySlot.size === 0 || nowMs - this.#summaryMs < SUMMARY_INTERVAL_MS) return;
     const names: string[] = [];
     let count = 0;
     for (const episode of this.#openBySlot.values()) {
-      count += episode.count - episode.summarisedCount;
-      episode.summarisedCount = episode.count;
+      count += episode.count - episode.summarizedCount;
+      episode.summarizedCount = episode.count;
       if (names.length < SUMMARY_NAMES) names.push(`${episode.route.upstream} (${episode.route.zone})`);
     }
     if (count === 0) return;

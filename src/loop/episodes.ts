@@ -229,7 +229,7 @@ export class LoopEpisodes {
       }
     }
     this.#runs.tick(nowMs);
-    this.#book.summarise(nowMs);
+    this.#book.summarize(nowMs);
   }
 
   #suspectAll(): void {

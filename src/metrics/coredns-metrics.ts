@@ -2,7 +2,7 @@
 // (`admin.coredns: true`). Only what can be told truthfully: labels that are not counted here are
 // left out, not filled in. docs/metrics.md lists the gaps.
 import { Counter, Drop, DURATION_BUCKETS_SECONDS } from './counters.ts';
-import { type HistogramMetric, type Labels, labelled, type Metric, single } from './metric.ts';
+import { type HistogramMetric, type Labels, labeled, type Metric, single } from './metric.ts';
 import type { MetricsSnapshot } from './metrics-snapshot.ts';
 import { responseSamples } from './response-samples.ts';
 
@@ -42,7 +42,7 @@ function cacheMetric(
   help: string,
   read: (source: MetricsSnapshot) => number,
 ): Metric {
-  return labelled(type, name, ['server', 'zones'], help, (source) => [
+  return labeled(type, name, ['server', 'zones'], help, (source) => [
     { labels: serverZones(source), value: read(source) },
   ]);
 }
@@ -70,7 +70,7 @@ function upstreamHistogram(
 
 /** In the order of docs/metrics.md. */
 export const COREDNS_METRICS: readonly Metric[] = [
-  labelled(
+  labeled(
     'counter',
     'coredns_dns_requests_total',
     ['server', 'zone', 'proto'],
@@ -100,7 +100,7 @@ export const COREDNS_METRICS: readonly Metric[] = [
       },
     ],
   },
-  labelled(
+  labeled(
     'counter',
     'coredns_dns_responses_total',
     ['server', 'zone', 'rcode'],
@@ -159,7 +159,7 @@ export const COREDNS_METRICS: readonly Metric[] = [
     'Queries refused because too many were in flight.',
     ({ totals }) => totals.dropped(Drop.in_flight_limit),
   ),
-  labelled(
+  labeled(
     'counter',
     'coredns_forward_requests_total',
     ['to'],
@@ -170,7 +170,7 @@ export const COREDNS_METRICS: readonly Metric[] = [
         value: source.totals.upstreamRequests(slot),
       })),
   ),
-  labelled(
+  labeled(
     'counter',
     'coredns_forward_responses_total',
     ['to'],

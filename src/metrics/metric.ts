@@ -51,7 +51,7 @@ export function single(
 }
 
 /** A counter or gauge with labels. */
-export function labelled(
+export function labeled(
   type: 'counter' | 'gauge',
   name: string,
   labels: readonly string[],

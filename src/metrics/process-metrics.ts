@@ -2,7 +2,7 @@
 // prom-client's default set keeps a 100 Hz event-loop timer running, so these are read here, and
 // only when somebody scrapes.
 import { readdirSync, readFileSync } from 'node:fs';
-import { labelled, type Metric, single } from './metric.ts';
+import { labeled, type Metric, single } from './metric.ts';
 
 /**
  * Soft limit of open files; nothing where /proc is not mounted. It does not change while the
@@ -54,10 +54,10 @@ export const PROCESS_METRICS: readonly Metric[] = [
   single('gauge', 'process_resident_memory_bytes', 'Resident memory of the whole process.', () =>
     process.memoryUsage.rss(),
   ),
-  labelled('gauge', 'process_open_fds', [], 'Open file descriptors (Linux only).', () =>
+  labeled('gauge', 'process_open_fds', [], 'Open file descriptors (Linux only).', () =>
     optional(countOpenFds()),
   ),
-  labelled('gauge', 'process_max_fds', [], 'Most file descriptors that may be open (Linux only).', () =>
+  labeled('gauge', 'process_max_fds', [], 'Most file descriptors that may be open (Linux only).', () =>
     optional(maxFds),
   ),
   single(

@@ -2,7 +2,7 @@
 // written here.
 import type { CounterTotals } from './counters.ts';
 import { Counter, DROP_REASONS, DURATION_BUCKETS_SECONDS } from './counters.ts';
-import { labelled, type Metric, type Sample, single } from './metric.ts';
+import { labeled, type Metric, type Sample, single } from './metric.ts';
 import { type MetricsSnapshot, type MetricsUpstream, UPSTREAM_STATE_NAMES } from './metrics-snapshot.ts';
 import { responseSamples } from './response-samples.ts';
 
@@ -55,14 +55,14 @@ function rtts(upstreams: readonly MetricsUpstream[]): Sample[] {
 
 /** In the order of docs/metrics.md. */
 export const UNLOOP_METRICS: readonly Metric[] = [
-  labelled('counter', 'unloop_queries_total', ['proto'], 'Queries received, by transport.', ({ totals }) => [
+  labeled('counter', 'unloop_queries_total', ['proto'], 'Queries received, by transport.', ({ totals }) => [
     { labels: { proto: 'udp' }, value: totals.counter(Counter.queriesUdp) },
     { labels: { proto: 'tcp' }, value: totals.counter(Counter.queriesTcp) },
   ]),
-  labelled('counter', 'unloop_responses_total', ['rcode'], 'Responses sent, by RCODE.', ({ totals }) =>
+  labeled('counter', 'unloop_responses_total', ['rcode'], 'Responses sent, by RCODE.', ({ totals }) =>
     responseSamples(totals),
   ),
-  labelled(
+  labeled(
     'counter',
     'unloop_dropped_total',
     ['reason'],
@@ -98,7 +98,7 @@ export const UNLOOP_METRICS: readonly Metric[] = [
   ),
   gauged('unloop_cache_entries', 'Entries in the cache now, over all workers.', Counter.cacheEntries),
   gauged('unloop_cache_bytes', 'Bytes the cache holds now, over all workers.', Counter.cacheBytes),
-  labelled(
+  labeled(
     'counter',
     'unloop_upstream_requests_total',
     ['upstream'],
@@ -109,7 +109,7 @@ export const UNLOOP_METRICS: readonly Metric[] = [
         value: source.totals.upstreamRequests(slot),
       })),
   ),
-  labelled(
+  labeled(
     'counter',
     'unloop_upstream_failures_total',
     ['upstream', 'reason'],
@@ -135,28 +135,28 @@ export const UNLOOP_METRICS: readonly Metric[] = [
         sum: source.totals.upstreamDurationSumSeconds(slot),
       })),
   },
-  labelled(
+  labeled(
     'gauge',
     'unloop_upstream_state',
     ['upstream', 'state'],
     '1 for the state an upstream is in (up, down, quarantined), 0 for the others.',
     (source) => states(source.upstreams),
   ),
-  labelled(
+  labeled(
     'gauge',
     'unloop_upstream_rtt_seconds',
     ['upstream'],
     'Smoothed round-trip time of an upstream; absent until measured.',
     (source) => rtts(source.upstreams),
   ),
-  labelled(
+  labeled(
     'gauge',
     'unloop_upstream_learned',
     ['upstream', 'what'],
     '1 while a server is asked without something that it does not handle, for all names: case, options, edns.',
     lessons,
   ),
-  labelled(
+  labeled(
     'counter',
     'unloop_upstream_fallbacks_total',
     ['what'],
@@ -167,7 +167,7 @@ export const UNLOOP_METRICS: readonly Metric[] = [
         value: totals.counter((Counter.fallbacksCase + bit) as Counter),
       })),
   ),
-  labelled(
+  labeled(
     'counter',
     'unloop_upstream_mismatches_total',
     ['kind'],
@@ -177,7 +177,7 @@ export const UNLOOP_METRICS: readonly Metric[] = [
       { labels: { kind: 'case' }, value: totals.counter(Counter.upstreamCaseMismatches) },
     ],
   ),
-  labelled(
+  labeled(
     'counter',
     'unloop_upstream_datagrams_lost_total',
     ['reason'],
@@ -198,7 +198,7 @@ export const UNLOOP_METRICS: readonly Metric[] = [
     'Loopback stubs replaced by the servers behind them.',
     (source) => source.rewrittenUpstreams,
   ),
-  labelled(
+  labeled(
     'counter',
     'unloop_loop_detected_total',
     ['upstream', 'zone', 'evidence'],
@@ -211,7 +211,7 @@ export const UNLOOP_METRICS: readonly Metric[] = [
         })),
       ),
   ),
-  labelled(
+  labeled(
     'gauge',
     'unloop_loop_quarantined',
     ['upstream', 'zone'],
@@ -222,7 +222,7 @@ export const UNLOOP_METRICS: readonly Metric[] = [
         value: quarantined ? 1 : 0,
       })),
   ),
-  labelled(
+  labeled(
     'gauge',
     'unloop_zone_upstreams_usable',
     ['zone'],
@@ -240,7 +240,7 @@ export const UNLOOP_METRICS: readonly Metric[] = [
     'Sightings that looked like a loop without proving one; each asks for a probe.',
     Counter.loopSuspicions,
   ),
-  labelled(
+  labeled(
     'counter',
     'unloop_reloads_total',
     ['result'],
@@ -278,7 +278,7 @@ export const UNLOOP_METRICS: readonly Metric[] = [
     'Worker threads among which the kernel deals queries by name; 0: each worker caches for itself.',
     (source) => source.workersDealtByName,
   ),
-  labelled(
+  labeled(
     'counter',
     'unloop_worker_queries_total',
     ['worker'],
@@ -291,7 +291,7 @@ export const UNLOOP_METRICS: readonly Metric[] = [
     'Worker threads replaced after they died.',
     (source) => source.workerRestarts,
   ),
-  labelled(
+  labeled(
     'gauge',
     'unloop_build_info',
     ['version', 'node', 'socket'],

@@ -39,7 +39,7 @@ export class ClientGate {
   readonly #rates: ClientRates;
   /** One client outside the networks that are served, for the log. */
   readonly #refusedPeer = new Int32Array(PEER_WORDS);
-  #hasStranger = false;
+  #hasDeniedClient = false;
 
   /** @param allow networks served; empty: all */
   constructor(
@@ -63,7 +63,7 @@ export class ClientGate {
     const { peers, peerOffset } = query;
     if (this.#deny.length > 0 && isIn(this.#deny, peers, peerOffset)) return Drop.not_allowed;
     if (this.allow.length > 0 && !isIn(this.allow, peers, peerOffset)) {
-      if (!this.#hasStranger) this.#rememberStranger(peers, peerOffset);
+      if (!this.#hasDeniedClient) this.#rememberDeniedClient(peers, peerOffset);
       return Drop.not_allowed;
     }
     const mayAsk = this.#intervalMs === 0 || this.#rates.spend(query, this.#intervalMs, nowMs);
@@ -79,14 +79,14 @@ export class ClientGate {
   /**
    * A client that was refused since the last call because its network is not served; null: none.
    */
-  takeStranger(): string | null {
-    if (!this.#hasStranger) return null;
-    this.#hasStranger = false;
+  takeDeniedClient(): string | null {
+    if (!this.#hasDeniedClient) return null;
+    this.#hasDeniedClient = false;
     return formatPeerAddress(this.#refusedPeer, 0);
   }
 
-  #rememberStranger(peers: Int32Array, offset: number): void {
-    this.#hasStranger = true;
+  #rememberDeniedClient(peers: Int32Array, offset: number): void {
+    this.#hasDeniedClient = true;
     copyPeer(peers, offset, this.#refusedPeer, 0);
   }
 }

@@ -118,7 +118,7 @@ describe('timer-wheel', () => {
     expect(timer.firedMs).toEqual([]);
   });
 
-  it('lets a callback cancel its neighbours in the slot', () => {
+  it('lets a callback cancel its neighbors in the slot', () => {
     const { wheel, start, run } = setUp();
     const others = [new Timer(), new Timer()];
     const first = new Timer(() => {

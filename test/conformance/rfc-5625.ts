@@ -244,7 +244,7 @@ export const RFC_5625: readonly Requirement[] = [
       for (const when of ['fresh', 'kept']) {
         const name = `${when}.${domain.name}`;
         if (when === 'kept') mustAnswer(await trial.ask({ name }));
-        const bytes = await trial.askAsStranger(queryBytes({ name }));
+        const bytes = await trial.askAsOtherClient(queryBytes({ name }));
         must(bytes === null || (bytes[3]! & 15) === REFUSED, `an answer (${when})`);
         must(!domain.queries.some((query) => query.name.toLowerCase().startsWith('fresh.')), 'asked');
       }

@@ -113,7 +113,7 @@ export class Trial {
   }
 
   /** Asks from an address that is not to be served; null when there is no answer. */
-  async askAsStranger(question: Buffer): Promise<Buffer | null> {
+  async askAsOtherClient(question: Buffer): Promise<Buffer | null> {
     const { address, port } = this.forwarder;
     const open = this.transport === 'UDP' ? UdpClient.open : TcpClient.connect;
     const client = await open(port, address, DENIED_CLIENT).catch(() => null);

@@ -419,7 +419,7 @@ describe('rewriteConfigured', () => {
     expect(codes(bare)).toEqual(['loopback-kept']);
   });
 
-  it('keeps a neighbour in the same pod', async () => {
+  it('keeps a neighbor in the same pod', async () => {
     const { isForeign: _, ...options } = localOptions(await makeTree({}));
     expect((await rewriteConfigured([upstream('127.0.0.1')], options)).upstreams).toHaveLength(1);
   });

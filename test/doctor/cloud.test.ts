@@ -1,11 +1,11 @@
 import { expect, it } from 'vitest';
 import { NodeFiles } from '../../src/discovery/node-files.ts';
-import { describeAddress, recogniseCloud } from '../../src/doctor/cloud.ts';
+import { describeAddress, recognizeCloud } from '../../src/doctor/cloud.ts';
 import { makeTree } from '../discovery/temp-tree.ts';
 
-const recognise = async (dmi: Record<string, string>) => {
+const recognize = async (dmi: Record<string, string>) => {
   const tree = Object.entries(dmi).map(([name, text]) => [`/sys/class/dmi/id/${name}`, text]);
-  return (await recogniseCloud(new NodeFiles(await makeTree(Object.fromEntries(tree)))))?.name ?? null;
+  return (await recognizeCloud(new NodeFiles(await makeTree(Object.fromEntries(tree)))))?.name ?? null;
 };
 
 it.each([
@@ -21,7 +21,7 @@ it.each([
   [null, { sys_vendor: 'Amazon EC2 look-alike\n' }],
   [null, {}],
 ])('recognizes %s by its firmware', async (name, dmi) => {
-  expect(await recognise(dmi)).toBe(name);
+  expect(await recognize(dmi)).toBe(name);
 });
 
 it.each([

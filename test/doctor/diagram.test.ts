@@ -73,12 +73,12 @@ describe('the page', () => {
     ],
   };
 
-  it('says the same with and without colours', () => {
+  it('says the same with and without colors', () => {
     const plain = renderText(report, false);
-    const coloured = renderText(report, true);
-    expect(coloured).not.toBe(plain);
+    const colored = renderText(report, true);
+    expect(colored).not.toBe(plain);
     // biome-ignore lint/suspicious/noControlCharactersInRegex: the escape sequences are what is looked for
-    expect(coloured.replace(/\x1b\[[\d;]*m/g, '')).toBe(plain);
+    expect(colored.replace(/\x1b\[[\d;]*m/g, '')).toBe(plain);
   });
 
   it('wraps what is long, and lists the answers', () => {

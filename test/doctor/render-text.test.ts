@@ -13,7 +13,7 @@ const probe = (change: Partial<Probe>): Probe => ({
   ...change,
 });
 
-function page(change: Partial<Report> = {}, useColour = false): string[] {
+function page(change: Partial<Report> = {}, useColor = false): string[] {
   const report: Report = {
     ...{
       verdict: 'healthy',
@@ -26,7 +26,7 @@ function page(change: Partial<Report> = {}, useColour = false): string[] {
     },
     ...change,
   };
-  const text = renderText(report, useColour);
+  const text = renderText(report, useColor);
   expect(text.endsWith('\n')).toBe(true);
   return text.split('\n').slice(0, -1);
 }

@@ -11,7 +11,7 @@ import type { FuzzTarget } from './target.ts';
 /** Inputs between two looks at the coverage: a look costs as much as some hundred inputs. */
 const BATCH = 512;
 /** Runs that go into making a finding smaller. */
-const MINIMISING_RUNS = 5000;
+const MINIMIZING_RUNS = 5000;
 
 export interface FuzzLimits {
   readonly runs: number;
@@ -28,7 +28,7 @@ export interface FuzzReport {
   /** Bytes of source reached by the seeds, and in the end. */
   readonly coveredBySeeds: number;
   readonly covered: number;
-  /** The input that broke an invariant, minimised. */
+  /** The input that broke an invariant, minimized. */
   readonly finding: Finding | null;
 }
 
@@ -107,7 +107,7 @@ export async function fuzz(
     else coverage.add(taken);
   }
   const found = finding as Finding | null;
-  const smallest = found === null ? null : minimise(target, found);
+  const smallest = found === null ? null : minimize(target, found);
   await target.finish?.();
   return {
     target: target.name,
@@ -129,7 +129,7 @@ function pickSeed(random: Generator, corpus: readonly Uint8Array[]): Uint8Array 
 }
 
 /** Takes bytes out, or makes them 0, as long as the same invariant is broken. */
-export function minimise(target: FuzzTarget, finding: Finding): Finding {
+export function minimize(target: FuzzTarget, finding: Finding): Finding {
   let { input } = finding;
   let runs = 0;
   const breaks = (candidate: Uint8Array): boolean => {
@@ -141,8 +141,8 @@ export function minimise(target: FuzzTarget, finding: Finding): Finding {
       return textOf(error) === finding.error;
     }
   };
-  for (let size = input.length; size >= 1 && runs < MINIMISING_RUNS; size = Math.floor(size / 2)) {
-    for (let at = 0; at < input.length && runs < MINIMISING_RUNS; ) {
+  for (let size = input.length; size >= 1 && runs < MINIMIZING_RUNS; size = Math.floor(size / 2)) {
+    for (let at = 0; at < input.length && runs < MINIMIZING_RUNS; ) {
       const without = Uint8Array.of(...input.subarray(0, at), ...input.subarray(at + size));
       if (breaks(without)) {
         input = without;

@@ -14,9 +14,9 @@ interface LockedPackage {
 }
 
 /** Licenses of what is shipped: they ask for their text to be kept, no more. */
-const LICENCES = ['MIT', 'Apache-2.0', 'ISC', '0BSD', 'BSD-3-Clause', 'BlueOak-1.0.0'];
+const LICENSES = ['MIT', 'Apache-2.0', 'ISC', '0BSD', 'BSD-3-Clause', 'BlueOak-1.0.0'];
 /** What only builds and tests need, and nobody is given. */
-const DEV_LICENCES = [...LICENCES, 'MIT OR Apache-2.0', 'MPL-2.0'];
+const DEV_LICENSES = [...LICENSES, 'MIT OR Apache-2.0', 'MPL-2.0'];
 
 /** Every fault of a lockfile's packages, the project itself aside. */
 function faultsOf(packages: Readonly<Record<string, LockedPackage>>): string[] {
@@ -28,8 +28,8 @@ function faultsOf(packages: Readonly<Record<string, LockedPackage>>): string[] {
     if (!(locked.resolved ?? 'https://registry.npmjs.org/').startsWith('https://registry.npmjs.org/'))
       faults.push(`comes from ${locked.resolved}`);
     if (locked.hasInstallScript === true) faults.push('runs a script when it is installed');
-    if (!(locked.dev === true ? DEV_LICENCES : LICENCES).includes(locked.license ?? 'none'))
-      faults.push(`has the licence ${locked.license}`);
+    if (!(locked.dev === true ? DEV_LICENSES : LICENSES).includes(locked.license ?? 'none'))
+      faults.push(`has the license ${locked.license}`);
     return faults.map((fault) => `${path} ${fault}`);
   });
 }
@@ -39,7 +39,7 @@ const { packages } = JSON.parse(readRepositoryFile('package-lock.json')) as {
 };
 
 describe('the dependencies', () => {
-  it('are pinned by content, come from npm’s registry, run nothing, and have known licences', () => {
+  it('are pinned by content, come from npm’s registry, run nothing, and have known licenses', () => {
     expect(Object.keys(packages).length).toBeGreaterThan(50);
     expect(faultsOf(packages)).toEqual([]);
   });

@@ -105,7 +105,7 @@ export function liar(seed: number, replies: readonly Uint8Array[], victims: read
     }
     if (roll < 40) {
       // Before the answer, somebody else's: records of names that nobody asked this server for.
-      say(withStrangers(sound, end, random.pick(victims)));
+      say(withForeignRecords(sound, end, random.pick(victims)));
       if (roll < 20) return;
     }
     for (let count = 1 + random.below(stream ? 1 : 3); count > 0; count--) {
@@ -129,7 +129,7 @@ export function liar(seed: number, replies: readonly Uint8Array[], victims: read
  * The answer, with an address of its own for a victim's name in the answer and in the additional
  * section.
  */
-function withStrangers(sound: Uint8Array, end: number, victim: Uint8Array): Uint8Array {
+function withForeignRecords(sound: Uint8Array, end: number, victim: Uint8Array): Uint8Array {
   const record = Uint8Array.of(...victim, 0, 1, 0, 1, 0, 0, 0x0e, 0x10, 0, 4, 203, 0, 113, 66);
   const counts = Uint8Array.of(0, 1, 0, 2, 0, 0, 0, 1);
   const message = Uint8Array.of(...sound, ...record, ...record);

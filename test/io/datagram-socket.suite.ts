@@ -231,7 +231,7 @@ export function describeDatagramSocket(under: SocketUnderTest): void {
     expect(server.handler.payloads).toEqual(['']);
   });
 
-  it('takes a datagram as long as a slot and drops a longer one, keeping its neighbours whole', async () => {
+  it('takes a datagram as long as a slot and drops a longer one, keeping its neighbors whole', async () => {
     const server = await open({ receiveBufferBytes: 1 << 20 });
     const plain = createSocket('udp4');
     const payloads = ['before', 'x'.repeat(RECEIVE_SLOT_BYTES + 1), 'y'.repeat(RECEIVE_SLOT_BYTES), 'after'];

@@ -137,12 +137,12 @@ describe.each(SOCKETS)('toward clients, $socket', ({ socket, native }) => {
     await load({ name: 'cached.example', count: 1 });
     const before = kernelCount('SndbufErrors');
     const open = slowDown(TO_CLIENTS);
-    const neighbour = await lab.node.agent();
+    const neighbor = await lab.node.agent();
     const [figures, others] = await Promise.all([
       load({ name: 'cached.example', count: 4000, inFlight: 4000, timeoutMs: 2000 }),
       // By another link: but the buffer is its socket's, and one socket answers all clients of an
       // address.
-      neighbour.call('load', {
+      neighbor.call('load', {
         server: NODE,
         name: 'cached.example',
         count: 200,

@@ -9,7 +9,7 @@ import { DnsServer, type DnsServerOptions, type Reply } from '../kit/dns-server.
  * What to do with the query of this index: an RCODE and a delay, or something to wait for, or null
  * to drop it. `times` answers, default 1.
  */
-export type Behaviour = (
+export type Behavior = (
   index: number,
   query: Buffer,
 ) => { rcode?: number; delayMs?: number; after?: Promise<void>; times?: number } | null;
@@ -22,7 +22,7 @@ export interface TestResponder {
   readonly ports: number[];
 }
 
-const answerNow: Behaviour = () => ({});
+const answerNow: Behavior = () => ({});
 
 /** The query back, as its own answer. */
 function answerTo(query: Buffer, rcode: number): Buffer {
@@ -33,32 +33,32 @@ function answerTo(query: Buffer, rcode: number): Buffer {
 }
 
 /** Over UDP; closes at the end of the test. */
-export async function startUdpResponder(behaviour: Behaviour = answerNow): Promise<TestResponder> {
-  const { server, ...received } = await open(behaviour, { tcp: false });
+export async function startUdpResponder(behavior: Behavior = answerNow): Promise<TestResponder> {
+  const { server, ...received } = await open(behavior, { tcp: false });
   return { port: server.port, ...received };
 }
 
 /** Over TCP, or TLS with a certificate. `onConnection` may break connections. */
 export async function startStreamResponder(
-  behaviour: Behaviour = answerNow,
+  behavior: Behavior = answerNow,
   certificate?: TestCertificate,
   onConnection: (socket: Socket, index: number) => void = () => {},
 ): Promise<TestResponder> {
   const options = { udp: false, onConnection };
   if (certificate === undefined) {
-    const { server, ...received } = await open(behaviour, options);
+    const { server, ...received } = await open(behavior, options);
     return { port: server.port, ...received };
   }
-  const { server, ...received } = await open(behaviour, { ...options, tcp: false, certificate });
+  const { server, ...received } = await open(behavior, { ...options, tcp: false, certificate });
   return { port: server.tlsPort, ...received };
 }
 
-async function open(behaviour: Behaviour, options: DnsServerOptions) {
+async function open(behavior: Behavior, options: DnsServerOptions) {
   const queries: Buffer[] = [];
   const ports: number[] = [];
   const onQuery = (query: Buffer, reply: Reply) => {
     ports.push(reply.remotePort);
-    const what = behaviour(queries.push(query) - 1, query);
+    const what = behavior(queries.push(query) - 1, query);
     if (what === null) return;
     const answer = () => {
       for (let i = 0; i < (what.times ?? 1); i++) reply.send(answerTo(query, what.rcode ?? 0));

@@ -141,7 +141,7 @@ describe('case pattern', () => {
     expect(own.match(turned, 0, turned.length, A)).toBe(0);
   });
 
-  it('of a replica is recognized in neighbouring epochs, and no further', () => {
+  it('of a replica is recognized in neighboring epochs, and no further', () => {
     const material = createKeyMaterial('key', 'a');
     const name = textToName('somewhere.in.a.cluster.example.net');
     const middleMs = 5_676_000 * CASE_EPOCH_MS + CASE_EPOCH_MS / 2;

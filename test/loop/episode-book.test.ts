@@ -129,9 +129,9 @@ describe('the book of episodes', () => {
       book.record(route(2, '10.0.0.2:53', '.'), sighting(2), 0);
       book.count(sighting(1, { count: 10 }));
       book.count(sighting(2, { count: 20 }));
-      book.summarise(SUMMARY_INTERVAL_MS - 1);
+      book.summarize(SUMMARY_INTERVAL_MS - 1);
       expect(summaries()).toEqual([]);
-      book.summarise(SUMMARY_INTERVAL_MS);
+      book.summarize(SUMMARY_INTERVAL_MS);
       expect(summaries()).toEqual([
         {
           level: 'warn',
@@ -140,22 +140,22 @@ describe('the book of episodes', () => {
         },
       ]);
       book.count(sighting(2, { count: 7 }));
-      book.summarise(2 * SUMMARY_INTERVAL_MS - 1);
+      book.summarize(2 * SUMMARY_INTERVAL_MS - 1);
       expect(summaries()).toHaveLength(1);
-      book.summarise(2 * SUMMARY_INTERVAL_MS);
+      book.summarize(2 * SUMMARY_INTERVAL_MS);
       expect(summaries()[1]!.fields).toEqual({ open: 2, count: 7 });
     });
 
     it('and says nothing when nothing came back, or nothing is open', () => {
       book.record(route(1), sighting(1), 0);
-      book.summarise(SUMMARY_INTERVAL_MS);
+      book.summarize(SUMMARY_INTERVAL_MS);
       book.count(sighting(1));
       book.close(1, 'fixed', SUMMARY_INTERVAL_MS);
-      book.summarise(2 * SUMMARY_INTERVAL_MS);
+      book.summarize(2 * SUMMARY_INTERVAL_MS);
       expect(summaries()).toEqual([]);
       // Silence is no summary: the minute is not begun again by it.
       book.record(route(1), sighting(1), SUMMARY_INTERVAL_MS + 1);
-      book.summarise(2 * SUMMARY_INTERVAL_MS);
+      book.summarize(2 * SUMMARY_INTERVAL_MS);
       expect(summaries()).toHaveLength(1);
     });
 
@@ -164,7 +164,7 @@ describe('the book of episodes', () => {
         book.record(route(slot), sighting(slot), 0);
         book.count(sighting(slot));
       }
-      book.summarise(SUMMARY_INTERVAL_MS);
+      book.summarize(SUMMARY_INTERVAL_MS);
       const { message, fields } = summaries()[0]!;
       expect(fields).toEqual({ open: 9, count: 9 });
       expect(message).toContain('10.0.0.8:53');

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { labelled, single } from '../../src/metrics/metric.ts';
+import { labeled, single } from '../../src/metrics/metric.ts';
 import type { MetricsSnapshot } from '../../src/metrics/metrics-snapshot.ts';
 
 const source = { workers: 3 } as unknown as MetricsSnapshot;
@@ -12,7 +12,7 @@ it('reads a metric without labels as one sample', () => {
 
 it('reads a metric with labels as its samples', () => {
   const samples = [{ labels: { zone: '.' }, value: 1 }];
-  const metric = labelled('counter', 'unloop_x_total', ['zone'], 'X.', () => samples);
+  const metric = labeled('counter', 'unloop_x_total', ['zone'], 'X.', () => samples);
   expect(metric.labels).toEqual(['zone']);
   expect(metric.collect(source)).toBe(samples);
 });

@@ -1,6 +1,6 @@
 // The faults, in their order: each for a few seconds, with a pause after it. The whole list comes
 // round again and again.
-import type { Behaviour, TruthfulUpstream } from './truthful-upstream.ts';
+import type { Behavior, TruthfulUpstream } from './truthful-upstream.ts';
 
 /** What the faults are done to. */
 export interface Stage {
@@ -22,16 +22,16 @@ export interface ScheduledFault {
 }
 
 /** One of the two upstreams in use; `both`: all of them, and nobody is left to ask. */
-function upstreamFault(behaviour: Behaviour, who: 'one' | 'both', mayFail: boolean): ScheduledFault {
-  const set = async ({ upstreams }: Stage, next: Behaviour) => {
+function upstreamFault(behavior: Behavior, who: 'one' | 'both', mayFail: boolean): ScheduledFault {
+  const set = async ({ upstreams }: Stage, next: Behavior) => {
     await upstreams[0].behave(next);
     if (who === 'both') await upstreams[1].behave(next);
   };
   return {
-    name: `${who === 'one' ? 'one upstream' : 'both upstreams'}: ${behaviour}`,
+    name: `${who === 'one' ? 'one upstream' : 'both upstreams'}: ${behavior}`,
     mayFail,
     mayLose: false,
-    begin: (stage) => set(stage, behaviour),
+    begin: (stage) => set(stage, behavior),
     end: (stage) => set(stage, 'sound'),
   };
 }

@@ -4,7 +4,7 @@ import { createSocket, type Socket as UdpSocket } from 'node:dgram';
 import { DnsServer, type Reply } from '../kit/dns-server.ts';
 import { questionEnd, truthOf, writeTrueAnswer } from './truth.ts';
 
-export type Behaviour =
+export type Behavior =
   | 'sound'
   | 'silent'
   | 'loses a third'
@@ -28,7 +28,7 @@ const TCP_LIMIT = 65535;
 const FALSE_BYTE = 0xcb;
 
 export class TruthfulUpstream {
-  behaviour: Behaviour = 'sound';
+  behavior: Behavior = 'sound';
   queries = 0;
   #server!: DnsServer;
   /** Sends queries back to the server under test. */
@@ -63,12 +63,12 @@ export class TruthfulUpstream {
     this.#serverPort = port;
   }
 
-  async behave(behaviour: Behaviour): Promise<void> {
-    const before = this.behaviour;
-    this.behaviour = behaviour;
-    if (behaviour === 'TCP refused') await this.#server.refuseTcp();
+  async behave(behavior: Behavior): Promise<void> {
+    const before = this.behavior;
+    this.behavior = behavior;
+    if (behavior === 'TCP refused') await this.#server.refuseTcp();
     else if (before === 'TCP refused') await this.#server.acceptTcp();
-    if (behaviour === 'sends back') this.#openBackward();
+    if (behavior === 'sends back') this.#openBackward();
     else if (before === 'sends back') this.#closeBackward();
   }
 
@@ -79,7 +79,7 @@ export class TruthfulUpstream {
 
   #take(query: Buffer, reply: Reply): void {
     if (reply.socket !== null) this.#answer(query, TCP_LIMIT, reply.send);
-    else if (this.behaviour === 'sends back') this.#sendBack(query, reply);
+    else if (this.behavior === 'sends back') this.#sendBack(query, reply);
     else this.#answer(query, UDP_LIMIT, reply.send);
   }
 
@@ -97,7 +97,7 @@ export class TruthfulUpstream {
     const isDatagram = sizeLimit === UDP_LIMIT;
     const limit = isDatagram && !withOpt ? PLAIN_UDP_LIMIT : sizeLimit;
     const answer = writeTrueAnswer(query, truth, limit, withOpt);
-    switch (this.behaviour) {
+    switch (this.behavior) {
       case 'silent':
         return;
       case 'loses a third':

@@ -197,13 +197,13 @@ describe('HTTPS exchange', () => {
   });
 
   it('calls no owner after cancel', async () => {
-    server.script = (query) => later(query.name === 'cancelled.example' ? 10 : 40, answer(query));
+    server.script = (query) => later(query.name === 'canceled.example' ? 10 : 40, answer(query));
     open();
-    const cancelled = createQuery('cancelled.example', owner);
-    exchange.send(cancelled);
+    const canceled = createQuery('canceled.example', owner);
+    exchange.send(canceled);
     await server.received(1);
-    exchange.cancel(cancelled);
-    exchange.cancel(cancelled);
+    exchange.cancel(canceled);
+    exchange.cancel(canceled);
     expect(exchange.inFlight).toBe(0);
     const kept = createQuery('kept.example', owner);
     exchange.send(kept);
@@ -374,10 +374,10 @@ describe('HTTPS exchange', () => {
     server.script = (query) => (query.name === 'kept.example' ? answer(query) : undefined);
     open();
     for (let i = 0; i < 50; i++) {
-      const cancelled = createQuery(`cancelled${i}.example`, owner);
-      exchange.send(cancelled);
+      const canceled = createQuery(`canceled${i}.example`, owner);
+      exchange.send(canceled);
       await server.received(i + 1);
-      exchange.cancel(cancelled);
+      exchange.cancel(canceled);
     }
     exchange.send(createQuery('kept.example', owner));
     expect((await owner.outcome(0)).kind).toBe('reply');
@@ -429,7 +429,7 @@ describe('HTTPS exchange with an HTTP/1.1 server', () => {
   it('cancels a query by closing its connection', async () => {
     server.script = () => undefined;
     open();
-    const query = createQuery('cancelled.example', owner);
+    const query = createQuery('canceled.example', owner);
     exchange.send(query);
     await server.received(1);
     exchange.cancel(query);

@@ -250,9 +250,9 @@ describe('StreamExchange over TCP', () => {
       counters,
       depth: concurrent(),
     });
-    const cancelled = await sendOne('cancelled.example');
-    exchange.cancel(cancelled);
-    exchange.cancel(cancelled);
+    const canceled = await sendOne('canceled.example');
+    exchange.cancel(canceled);
+    exchange.cancel(canceled);
     expect(exchange.inFlight).toBe(0);
     await sendOne('next.example');
     expect(server.queries.map((query) => query.id)).toEqual([7, 8]);
@@ -267,9 +267,9 @@ describe('StreamExchange over TCP', () => {
 
   it('does not send what was canceled before the connection was open', async () => {
     open();
-    const cancelled = createQuery('cancelled.example', owner);
-    exchange.send(cancelled);
-    exchange.cancel(cancelled);
+    const canceled = createQuery('canceled.example', owner);
+    exchange.send(canceled);
+    exchange.cancel(canceled);
     exchange.send(createQuery('kept.example', owner));
     await owner.told(1);
     expect(server.queries.map((query) => query.name)).toEqual(['kept.example']);

@@ -295,11 +295,11 @@ describe('UdpExchange', () => {
   it('calls no owner after cancel', async () => {
     server.script = (query) => later(10, answer(query));
     await open();
-    const cancelled = createQuery('cancelled.example', owner);
-    exchange.send(cancelled);
+    const canceled = createQuery('canceled.example', owner);
+    exchange.send(canceled);
     await server.received(1);
-    exchange.cancel(cancelled);
-    exchange.cancel(cancelled);
+    exchange.cancel(canceled);
+    exchange.cancel(canceled);
     server.script = (query) => later(30, answer(query));
     const next = createQuery('next.example', owner);
     exchange.send(next);

@@ -100,7 +100,7 @@ describe('skipName', () => {
   });
 
   it('follows as many pointers as the longest name can have', () => {
-    // 127 labels of one byte, each but the root's neighbour followed by a pointer to the rung
+    // 127 labels of one byte, each but the root's neighbor followed by a pointer to the rung
     // before.
     const rungs = Array.from({ length: 126 }, (_, i) =>
       bytesOf('0162', 0xc0 | ((i === 0 ? 12 : 11 + 4 * i) >> 8), (i === 0 ? 12 : 11 + 4 * i) & 255),

@@ -208,16 +208,16 @@ export class DataPlane {
     this.#counters.values[Counter.inFlight] = this.#pipeline.flights.live;
     this.listeners.publishCounters();
     this.#routing.publishCounters();
-    this.#lookForStrangers();
+    this.#lookForDeniedClient();
   }
 
   /**
    * Interfaces and routes come and go, as pods do: where somebody is refused, they are looked at
    * again.
    */
-  #lookForStrangers(): void {
+  #lookForDeniedClient(): void {
     const { gate } = this.#settings;
-    const client = gate.takeStranger();
+    const client = gate.takeDeniedClient();
     if (client === null) return;
     const nowMs = this.#clock.nowMs;
     if (nowMs - this.#networksReadMs >= NETWORKS_MS) {

@@ -149,7 +149,7 @@ describe('check', () => {
   it('names every fault, each on a line of its own', async () => {
     const file = await temporaryFile(
       'unloop.yaml',
-      'workers: 0\nworkers: 1\nforward:\n  deadline: soon\n  colour: red\n',
+      'workers: 0\nworkers: 1\nforward:\n  deadline: soon\n  color: red\n',
     );
     const { code, stdout } = await runCli('check', '--config', file);
     const places = stdout

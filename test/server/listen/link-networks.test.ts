@@ -140,8 +140,8 @@ describe('without limits.allow', () => {
     );
     for (const client of ['11.0.0.1', '10.0.0.1'])
       expect(gate.refuses(queryFrom(parsePeer(client, 1)!, 0), 0)).toBe(Drop.not_allowed);
-    expect(gate.takeStranger()).toBe('11.0.0.1');
-    expect(gate.takeStranger()).toBeNull();
+    expect(gate.takeDeniedClient()).toBe('11.0.0.1');
+    expect(gate.takeDeniedClient()).toBeNull();
     expect([gate.serves('192.0.2.7'), gate.serves('10.0.0.1')]).toEqual([true, false]);
   });
 });
