@@ -1,5 +1,6 @@
 // What the admin listener asks the running server for. The server (main thread) implements it;
 // every method is called per request and, but for flushCache, only reads.
+import type { CachedEntry } from '../cache/cache-listing.ts';
 import type { Config } from '../config/config.ts';
 import type { CounterTotals } from '../metrics/counters.ts';
 import type { MetricsText } from '../metrics/exposition.ts';
@@ -92,28 +93,9 @@ export interface EntriesScope extends FlushScope {
   readonly limit: number;
 }
 
-/** An answer in the cache, as `GET /cache/entries` shows it. */
-export interface CacheEntryStatus {
-  /** Absolute: `www.example.` */
-  readonly name: string;
-  /** `any` for an NXDOMAIN. */
-  readonly type: string;
-  readonly qclass: string;
-  readonly zone: string;
-  readonly kind: 'positive' | 'negative' | 'failure';
-  readonly rcode: string;
-  /** Seconds for which it is still fresh; negative: expired so long ago, kept as stale data. */
-  readonly ttlSeconds: number;
-  /** ISO 8601, wall clock. */
-  readonly storedAt: string;
-  readonly hits: number;
-  /** The answer as text, where one name was asked for; '' else, and for a failure. */
-  readonly message: string;
-}
-
 export interface CacheEntries {
   /** By name and type. */
-  readonly entries: readonly CacheEntryStatus[];
+  readonly entries: readonly CachedEntry[];
   /** There are more than the limit. */
   readonly more: boolean;
 }

@@ -1,5 +1,5 @@
 // `unloop cache`: shows and forgets what the running unloop has cached. Imported by dispatch.
-import type { CacheEntries, CacheEntryStatus } from '../admin/admin-source.ts';
+import type { CacheEntries } from '../admin/admin-source.ts';
 import { formatCount, formatDuration } from '../admin/readable.ts';
 import { UnloopError } from '../base/errors.ts';
 import { printable } from '../base/printable.ts';
@@ -78,7 +78,7 @@ function queryOf(parameters: Readonly<Record<string, string | null>>): string {
   return given.length === 0 ? '' : `?${new URLSearchParams(given)}`;
 }
 
-function describeEntry(entry: CacheEntryStatus): string {
+function describeEntry(entry: CacheEntries['entries'][number]): string {
   const { name, type, zone, kind, rcode, storedAt, hits, message } = entry;
   const head = [
     `${name} ${type}: ${kind}, ${rcode}, ${describeTtl(entry)}`,
@@ -88,7 +88,7 @@ function describeEntry(entry: CacheEntryStatus): string {
   return [...head, ...body].map(printable).join('\n');
 }
 
-function describeTtl({ ttlSeconds }: CacheEntryStatus): string {
+function describeTtl({ ttlSeconds }: CacheEntries['entries'][number]): string {
   const text = formatDuration(Math.abs(ttlSeconds) * 1000);
   return ttlSeconds > 0 ? text : `stale for ${text}`;
 }

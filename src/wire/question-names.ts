@@ -11,6 +11,7 @@ import { equalBytes, readUint16, writeUint16 } from './bytes.ts';
 import { Type } from './codes.ts';
 import { HEADER_LENGTH } from './header.ts';
 import { FOLD } from './name.ts';
+import { compressibleAt, WITHOUT_POINTERS, writtenOutAt } from './rdata-names.ts';
 import type { ScannedResponse } from './response.ts';
 import { RR_FIXED_LENGTH } from './rr.ts';
 
@@ -22,63 +23,6 @@ const POINTER = 0xc0;
 const MAX_LABELS = 128;
 /** Names shortened in one reply; the letters of further ones are folded. */
 const MAX_CUTS = 64;
-
-/**
- * The offset of the names in a type's RDATA, for types whose names may be compressed; −1: it is
- * none of these.
- */
-function compressibleAt(type: number): number {
-  switch (type) {
-    case Type.NS:
-    case Type.CNAME:
-    case Type.PTR:
-    case Type.SOA:
-      return 0;
-    case Type.MX:
-      return 2;
-    default:
-      return -1;
-  }
-}
-
-/**
- * The offset of a name that the type never compresses, and that signatures cover in lower case (RFC
- * 4034 §6.2); −1: it has none.
- */
-function writtenOutAt(type: number): number {
-  switch (type) {
-    case Type.DNAME:
-      return 0;
-    case Type.SRV:
-      return 6;
-    case Type.RRSIG:
-      return 18;
-    default:
-      return -1;
-  }
-}
-
-/**
- * Other types whose RDATA never points elsewhere in the message, so that what comes before them
- * may become shorter.
- */
-const WITHOUT_POINTERS: ReadonlySet<number> = new Set([
-  Type.A,
-  Type.AAAA,
-  Type.TXT,
-  Type.HINFO,
-  Type.DS,
-  Type.DNSKEY,
-  Type.NSEC,
-  Type.NSEC3,
-  Type.NSEC3PARAM,
-  Type.TLSA,
-  Type.SVCB,
-  Type.HTTPS,
-  Type.CAA,
-  Type.DNAME,
-  Type.RRSIG,
-]);
 
 /** Reads at #from and writes at #to, never ahead of it. One per thread. */
 class QuestionNames {

@@ -1,8 +1,8 @@
 // `unloop cache` against an admin listener with made-up entries.
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type AdminServer, startAdmin } from '../../src/admin/http.ts';
-import { dispatch } from '../../src/cli/dispatch.ts';
 import { SampleAdmin } from '../admin/sample-admin.ts';
+import { unloop } from './run-command.ts';
 
 const ENTRY = {
   name: 'www.example.',
@@ -25,24 +25,10 @@ beforeEach(async () => {
   server = await startAdmin({ listen: { host: '127.0.0.1', port: 0 }, token: '', report: () => {} }, source);
 });
 afterEach(async () => {
-  vi.restoreAllMocks();
   await server.close();
 });
 
-async function cache(...args: string[]): Promise<{ code: number; out: string; err: string }> {
-  const said = { out: '', err: '' };
-  for (const [stream, name] of [
-    [process.stdout, 'out'],
-    [process.stderr, 'err'],
-  ] as const)
-    vi.spyOn(stream, 'write').mockImplementation((text) => {
-      said[name] += text;
-      return true;
-    });
-  const code = await dispatch(['cache', ...args, '--admin', `127.0.0.1:${server.port}`]);
-  vi.restoreAllMocks();
-  return { code, ...said };
-}
+const cache = (...args: string[]) => unloop('cache', ...args, '--admin', `127.0.0.1:${server.port}`);
 
 describe('get', () => {
   it('shows the answers of one name', async () => {

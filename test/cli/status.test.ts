@@ -1,8 +1,8 @@
 // `unloop status` against an admin listener with made-up facts.
-import { afterEach, beforeEach, expect, it, vi } from 'vitest';
+import { afterEach, beforeEach, expect, it } from 'vitest';
 import { type AdminServer, startAdmin } from '../../src/admin/http.ts';
-import { dispatch } from '../../src/cli/dispatch.ts';
 import { EPISODE, SampleAdmin, UPSTREAM } from '../admin/sample-admin.ts';
+import { unloop } from './run-command.ts';
 
 let source: SampleAdmin;
 let server: AdminServer;
@@ -11,24 +11,10 @@ beforeEach(async () => {
   server = await startAdmin({ listen: { host: '127.0.0.1', port: 0 }, token: '', report: () => {} }, source);
 });
 afterEach(async () => {
-  vi.restoreAllMocks();
   await server.close();
 });
 
-async function status(...args: string[]): Promise<{ code: number; out: string; err: string }> {
-  const said = { out: '', err: '' };
-  for (const [stream, name] of [
-    [process.stdout, 'out'],
-    [process.stderr, 'err'],
-  ] as const)
-    vi.spyOn(stream, 'write').mockImplementation((text) => {
-      said[name] += text;
-      return true;
-    });
-  const code = await dispatch(['status', '--admin', `127.0.0.1:${server.port}`, ...args]);
-  vi.restoreAllMocks();
-  return { code, ...said };
-}
+const status = (...args: string[]) => unloop('status', '--admin', `127.0.0.1:${server.port}`, ...args);
 
 it('ends with 0 when all is well', async () => {
   const { code, out } = await status();

@@ -21,7 +21,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   upstream: ['wire', 'io', 'metrics', 'base', 'types:config'],
   local: ['wire', 'base'],
   pipeline: ['local', 'upstream', 'loop', 'cache', 'config', 'io', 'metrics', 'wire', 'base'],
-  admin: ['metrics', 'config', 'base'],
+  admin: ['types:cache', 'metrics', 'config', 'base'],
   server: [
     'admin',
     'pipeline',
