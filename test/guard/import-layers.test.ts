@@ -1,8 +1,8 @@
 // Imports only go down: one table says what each folder of src may import. So a folder can be
 // understood without those above it, and changed without harm to those below.
-import { dirname, join, normalize } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { readRepositoryFile, repositoryFiles } from './repository-files.ts';
+import { type Import, importsOf } from './imports.ts';
+import { repositoryFiles } from './repository-files.ts';
 
 /**
  * Lowest first. `types:` before a folder: only types may come from there, which leave nothing
@@ -40,37 +40,6 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   load: ['upstream', 'config', 'io', 'wire', 'base'],
   cli: ['load', 'doctor', 'server', 'admin', 'discovery', 'config', 'io', 'metrics', 'wire', 'base'],
 };
-
-interface Import {
-  readonly file: string;
-  readonly line: number;
-  readonly typeOnly: boolean;
-  /** Path of the file that is imported. */
-  readonly target: string;
-}
-
-// `import … from './x'`, `export … from './x'`, `import './x'`, `import('./x')`,
-// `new URL('./x', import.meta.url)`.
-const STATEMENT =
-  /(?:^|\n)\s*(?:import|export)\s+(?<typeWord>type\s)?[^'";]*?from\s*'(?<from>[^']+)'|(?:\bimport\(|(?:^|\n)\s*import\s*)'(?<direct>[^']+)'/g;
-
-function importsOf(file: string): Import[] {
-  const text = readRepositoryFile(file);
-  const imports: Import[] = [];
-  for (const match of text.matchAll(STATEMENT)) {
-    const { typeWord, from, direct } = match.groups!;
-    const specifier = from ?? direct!;
-    if (!specifier.startsWith('.')) continue;
-    const line = text.slice(0, match.index + match[0].length).split('\n').length;
-    imports.push({
-      file,
-      line,
-      typeOnly: typeWord !== undefined,
-      target: normalize(join(dirname(file), specifier)),
-    });
-  }
-  return imports;
-}
 
 const files = repositoryFiles(['src'], ['.ts']);
 const imports = files.flatMap(importsOf);
