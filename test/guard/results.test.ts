@@ -1,4 +1,4 @@
-// What bench/results keeps: the latest run of each kind, each with its commit, and told of somewhere.
+// What bench/results keeps: the latest run of each kind, with its commit, and named by a page.
 import { basename } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { readRepositoryFile, repositoryFiles } from './repository-files.ts';
