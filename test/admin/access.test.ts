@@ -93,7 +93,7 @@ describe('the token', () => {
     expect(refuse({ token: 'the-token', openness: 'probe' })).toBeNull();
   });
 
-  it('may hold a colon as a password', () => {
+  it('may contain a colon as a password', () => {
     expect(refuse({ token: 'a:b', headers: { authorization: basic('x:a:b') } })).toBeNull();
   });
 });

@@ -66,7 +66,7 @@ it('keeps eight slots for probes', () => {
   expect(connections.begin(sockets[FOR_OTHERS]!, false)).toBe(true);
 });
 
-it('knows no connection that has closed', () => {
+it('forgets a connection that has closed', () => {
   const socket = accept();
   socket.destroy();
   expect(connections.begin(socket, true)).toBe(false);

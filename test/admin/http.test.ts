@@ -280,7 +280,7 @@ describe('web pages that reach for loopback', () => {
     expect((await ask(server, 'POST', '/cache/flush', own)).status).toBe(200);
   });
 
-  it('a post that a browser says comes from another site is refused, a link from there is not', async () => {
+  it('refuses a POST that comes from another site, not a link from there', async () => {
     for (const site of ['cross-site', 'same-site']) {
       expect((await ask(server, 'POST', '/cache/flush', { 'Sec-Fetch-Site': site })).status).toBe(403);
       expect((await ask(server, 'GET', '/', { 'Sec-Fetch-Site': site })).status).toBe(200);

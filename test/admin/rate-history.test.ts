@@ -48,7 +48,7 @@ describe('the rate history', () => {
     expect(history.rates(600_000).queriesPerSecond).toBe(1);
   });
 
-  it('tells ratios and quantiles of the last minute', () => {
+  it('gives ratios and quantiles of the last minute', () => {
     const { totals, counters } = createCounted();
     const history = new RateHistory(totals, 0);
     counters.values[Counter.cacheHits] = 3;

@@ -10,7 +10,7 @@ async function answer(path: string, source: object = {}, query = '') {
   return ROUTES.get(path)!.answer(context);
 }
 
-it('shows private pages to nobody without a token, and changes nothing by GET', () => {
+it('shows private pages only with a token, and changes nothing by GET', () => {
   const facts = [...ROUTES].map(([path, { method, openness }]) => `${method} ${path} ${openness}`);
   expect(facts.sort()).toEqual([
     'GET / private',

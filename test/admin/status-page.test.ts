@@ -133,7 +133,7 @@ describe('the status page', () => {
     );
   });
 
-  it('stands with no upstream at all', () => {
+  it('works with no upstream at all', () => {
     const source = new SampleAdmin();
     source.upstreamList = [];
     source.readinessNow = { ready: false, reason: 'no file names one' };

@@ -78,7 +78,7 @@ describe('the log', () => {
     await open.close();
   });
 
-  it('drops and counts what a reader that stands still does not take', async () => {
+  it('drops and counts what a stalled reader does not read', async () => {
     const fifo = join(folder, 'fifo');
     execFileSync('mkfifo', [fifo]);
     const reader = openSync(fifo, constants.O_RDONLY | constants.O_NONBLOCK);

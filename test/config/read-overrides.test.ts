@@ -17,7 +17,7 @@ describe('the environment', () => {
     expect(reading.assignments[0]!.place).toEqual({ file: variable, line: 0, column: 0 });
   });
 
-  it('takes an empty variable for none', () => {
+  it('treats an empty variable as not set', () => {
     expect(assigned(readEnvironment({ [variable]: '' }))).toEqual([]);
   });
 });

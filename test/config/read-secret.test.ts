@@ -29,7 +29,7 @@ it('starts at the working directory where there is no configuration file', () =>
   expect(readSecret(path, null).text).toBe('the secret');
 });
 
-it('tells of an empty first line and of a missing file', () => {
+it('reports an empty first line and a missing file', () => {
   expect(readSecret(write('empty', '\nthe secret'), CONFIG).problem).toBe(
     `the first line of ${join(folder, 'empty')} is empty`,
   );

@@ -24,7 +24,7 @@ describe('digestFiles', () => {
     expect(digestFiles({ files: [path] })).not.toBe(first);
   });
 
-  it('tells where one file ends and the next begins', () => {
+  it('notices where one file ends and the next begins', () => {
     expect(digestFiles({ files: [write('ab'), write('c')] })).not.toBe(
       digestFiles({ files: [write('a'), write('bc')] }),
     );

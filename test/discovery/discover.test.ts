@@ -140,7 +140,7 @@ describe('rewriteLoopback', () => {
     expect(codes(discovery)).toEqual(['loopback-dropped']);
   });
 
-  it('never takes it as written, whatever stands behind it', async () => {
+  it('never uses it as written, whatever server is behind it', async () => {
     const root = await makeTree({ ...tree, [RESOLVED_FILE]: 'nameserver 10.0.0.2\n' });
     const discovery = await discoverUpstreams(localOptions(root, { rewriteLoopback: 'never' }));
     expect(endpoints(discovery)).toEqual(['127.0.0.1 53', '10.0.0.9 53']);
@@ -317,7 +317,7 @@ describe('what the file of resolved leaves out', () => {
     expect(discovery.zones).toEqual([]);
   });
 
-  it('takes the root as a routing domain for a choice of servers, not for a zone', async () => {
+  it('reads the root as a routing domain as a choice of servers, not as a zone', async () => {
     const tree = {
       ...vpn,
       [RESOLVED_FILE]: 'nameserver 10.0.0.2\nnameserver 10.8.0.1\n',
@@ -409,7 +409,7 @@ describe('rewriteConfigured', () => {
     expect(result.files).toEqual([]);
   });
 
-  it('keeps the stub where rewriting is off, or where nothing stands behind it', async () => {
+  it('keeps the stub where rewriting is off, or where it has no servers', async () => {
     const endpoints = [upstream('127.0.0.53')];
     const expected = endpoints.map(configured);
     const never = localOptions(await makeTree(tree), { rewriteLoopback: 'never' });

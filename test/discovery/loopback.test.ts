@@ -31,7 +31,7 @@ describe('isLoopback', () => {
     '::',
   ])('leaves %s', (address) => expect(isLoopback(address)).toBe(false));
 
-  it('tells the unspecified address in all its spellings', () => {
+  it('recognizes the unspecified address in all its spellings', () => {
     expect(['0.0.0.0', '::', '0:0::0', '::ffff:0.0.0.0'].every(isUnspecified)).toBe(true);
     expect(isUnspecified('0.0.0.1')).toBe(false);
   });
@@ -57,7 +57,7 @@ describe('isOwnAddress', () => {
     expect(isOwn('127.0.0.53', '127.0.0.1')).toBe(false);
   });
 
-  it('takes loopback and interface addresses for a wildcard listener', () => {
+  it('counts loopback and interface addresses as a wildcard listener’s', () => {
     expect(isOwn('127.0.0.53', '0.0.0.0')).toBe(true);
     expect(isOwn('10.0.0.5', '0.0.0.0')).toBe(true);
     expect(isOwn('fe80::5%eth0', '::')).toBe(true);

@@ -84,7 +84,7 @@ describe('parseResolvConf', () => {
     expect(conf.badLines).toHaveLength(64);
   });
 
-  it('tells an empty file', () => {
+  it('reports an empty file', () => {
     expect(parseResolvConf('', PATH).state).toBe('empty');
     expect(parseResolvConf('# nothing\n', PATH).state).toBe('empty');
   });

@@ -26,7 +26,7 @@ it('watches the nearest directory above that exists, with the next name on the w
   });
 });
 
-it('takes a file in the way for no directory', async () => {
+it('does not mistake a file in the way for a directory', async () => {
   expect(await plan({ '/run/systemd': 'a file' }, ['/run/systemd/resolv.conf'])).toEqual({
     '/run': ['systemd'],
   });

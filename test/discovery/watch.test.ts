@@ -192,7 +192,7 @@ describe('watchDiscovery', () => {
       expect(await results.next()).toBe('10.0.0.1');
   });
 
-  it('does not go back to the stub when what stands behind it is gone', async () => {
+  it('does not go back to the stub when the servers behind it are gone', async () => {
     const root = await makeTree({
       [CONF]: 'nameserver 127.0.0.53\n',
       [RESOLVED_FILE]: 'nameserver 10.0.0.2\n',
@@ -285,7 +285,7 @@ describe('watchDiscovery', () => {
 });
 
 describe('watchConfigured', () => {
-  it('follows what stands behind a configured stub', async () => {
+  it('follows the servers behind a configured stub', async () => {
     const root = await makeTree({ [RESOLVED_FILE]: 'nameserver 10.0.0.2\n' });
     const results = new Results();
     const options = { ...localOptions(root), ...NO_POLL };

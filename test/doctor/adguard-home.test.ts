@@ -27,7 +27,7 @@ describe('AdGuard Home', () => {
     expect(found).toMatchObject({ routes: ['.: 10.0.0.2'], targets: [{ source: path }] });
   });
 
-  it('is none where there is no file, or one that is no YAML', async () => {
+  it('is absent where there is no file, or one that is not YAML', async () => {
     expect(await readAdGuardHome(new NodeFiles(await makeTree({})))).toBeNull();
     expect(await read('dns: [')).toBeNull();
   });
@@ -58,7 +58,7 @@ describe('AdGuard Home', () => {
     ]);
   });
 
-  it('keeps what is no plain address as it is written', async () => {
+  it('keeps as written what is not a plain address', async () => {
     const found = await read('dns: { upstream_dns: ["tls://9.9.9.9", "https://dns.example/dns-query"] }');
     expect(found!.targets).toMatchObject([
       { text: 'tls://9.9.9.9' },

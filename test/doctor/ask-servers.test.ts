@@ -161,7 +161,7 @@ describe('a report with answers', () => {
     expect(report).toMatchObject({ exitCode: 2, findings: [{ code: 'new-names-silent' }] });
   });
 
-  it('takes an error for neither result', async () => {
+  it('takes an error as neither result', async () => {
     const port = await serve((query, qtype) => replyTo(query, qtype === Type.HINFO ? 2 : 0));
     const [probe] = await askServers([toTarget('127.0.0.1', port, 'f')], patient);
     expect(probe).toMatchObject({ rcode: 'NOERROR', answersNewNames: false });

@@ -36,7 +36,7 @@ describe('the drawing', () => {
     expect(drawPaths([path('x')])).toEqual(['x ──▶ nobody']);
   });
 
-  it('stands upright where it would be too wide', () => {
+  it('is drawn from top to bottom where it would be too wide', () => {
     const long = 'server-'.repeat(8);
     const lines = drawPaths([path('x', hop(`${long}1`, { next: [hop(`${long}2`), hop('y')] }), hop('z'))]);
     expect(lines).toEqual(['x', `├▶ ${long}1`, `│  ├▶ ${long}2`, '│  └▶ y', '└▶ z']);

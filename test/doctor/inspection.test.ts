@@ -139,7 +139,7 @@ describe('a Corefile', () => {
     expect(report.findings[0]!.cures[0]).toMatchObject({ what: 'Corefile', lines: ['forward . 10.0.0.2'] });
   });
 
-  it('that loops in one zone is told which', async () => {
+  it('names the zone that loops', async () => {
     const corefile = '. {\n forward . 10.0.0.2\n}\ncorp.example {\n forward . 10.96.0.10\n}\n';
     const report = await examineWithCorefile(NODE, corefile);
     expect(report.verdict).toBe('loops');

@@ -40,7 +40,7 @@ describe('findPodUnloops', () => {
 });
 
 describe('the servers to ask', () => {
-  it('have nothing of a pod’s loopback, and what lies behind it', async () => {
+  it('have nothing of a pod’s loopback, nor its servers', async () => {
     const facts = await inspect({
       root: treeOf('unloop-in-pods'),
       isPod: false,

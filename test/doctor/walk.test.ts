@@ -85,7 +85,7 @@ describe('a query', () => {
     expect(drawn(follow('127.0.0.1', { services })).at(-1)).toBe('127.0.0.1 dnsmasq again wouldLoop');
   });
 
-  it('is lost on a loopback address that nobody is known at', () => {
+  it('is lost on a loopback address where no server is known', () => {
     expect(follow('127.0.0.1').state).toBe('unknown');
     expect(follow('10.0.0.1', { ownAddresses: new Set(['10.0.0.1']) }).state).toBe('unknown');
   });

@@ -116,7 +116,7 @@ if (nativeStatus().available)
       await Promise.all([server.close(), client.close()]);
     });
 
-    it('answers each of many askers his own, while more keep coming', async () => {
+    it('gives each of many clients its own answer while more queries arrive', async () => {
       const server = openBatchSocket(
         { ...LOOPBACK, receiveBufferBytes: 1 << 20 },
         {
@@ -136,7 +136,7 @@ if (nativeStatus().available)
       await server.close();
     });
 
-    it('counts what the kernel dropped for want of buffer', async () => {
+    it('counts what the kernel dropped because a buffer was full', async () => {
       const server = openBatchSocket({ ...LOOPBACK, receiveBufferBytes: 4096 }, SILENT);
       const client = openBatchSocket(LOOPBACK, SILENT);
       const peer = parsePeer('127.0.0.1', server.localPort)!;

@@ -49,7 +49,7 @@ describe('listenTcp', () => {
       expect(await ask(port)).toBe('QUESTION');
     });
 
-  it.each([false, true])('shares a port where SO_REUSEPORT can be had (claim %s)', async (claim) => {
+  it.each([false, true])('shares a port where SO_REUSEPORT is available (claim %s)', async (claim) => {
     const counts = [0, 0];
     const first = await listen({ reusePort: true, claim }, (connection) => {
       counts[0]!++;

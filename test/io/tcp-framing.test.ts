@@ -127,7 +127,7 @@ describe('FrameReader', () => {
     expect(readers.every((reader) => reader.partial)).toBe(true);
   });
 
-  it('stops in the midst of a chunk when its handler says so', () => {
+  it('stops in the middle of a chunk when its handler says so', () => {
     const messages: number[] = [];
     const reader = new FrameReader({
       onMessage(_bytes, length) {

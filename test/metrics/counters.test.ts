@@ -31,7 +31,7 @@ describe('counters', () => {
     expect(totals.dropped(Drop.kernel)).toBe(40);
   });
 
-  it('never share a place: each write changes one number that is read back in one place', () => {
+  it('never share a slot: each write changes one number that is read back in one slot', () => {
     const totals = new CounterTotals();
     const worker = createWorker(totals);
     for (const counter of Object.values(Counter)) worker.increment(counter);

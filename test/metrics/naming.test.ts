@@ -30,7 +30,7 @@ describe('metric names', () => {
     expect(metric.help).toMatch(/^[A-Z0-9][^\n|]*\.$/);
   });
 
-  it('are told once each', () => {
+  it('each have one row', () => {
     expect(new Set(ALL.map(({ name }) => name)).size).toBe(ALL.length);
   });
 

@@ -244,7 +244,7 @@ describe('parseQuery: OPT', () => {
     expect(q.questionEnd).toBe(19);
   });
 
-  it('does not take a name for OPT whose bytes look like one', () => {
+  it('does not mistake a name for OPT whose bytes look alike', () => {
     // A label of one zero byte, then one of 41: 00 29 stands where OPT has its type.
     const owner = bytesOf('01 00', 41, new Uint8Array(41), 0);
     const { verdict, q } = parse(
@@ -285,7 +285,7 @@ describe('parseQuery: what is no ordinary query', () => {
     expect(parse(bytesOf(header(0xa800, 7, 7, 7, 7))).verdict).toBe(QueryVerdict.response);
   });
 
-  it('tells other opcodes and leaves the rest unread', () => {
+  it('recognizes other opcodes and does not read the rest', () => {
     for (let opcode = 1; opcode < 16; opcode++) {
       const { verdict, q } = parse(bytesOf(header(opcode << 11, 1, 0, 0, 0), question('a', 6)));
       expect(verdict).toBe(QueryVerdict.opcode);

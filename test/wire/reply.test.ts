@@ -39,7 +39,7 @@ const edns = bytesOf(
 );
 
 describe('writeErrorReply', () => {
-  it('repeats the question as it was spelt', () => {
+  it('repeats the question in the client’s own letter case', () => {
     expect(reply(plain, Rcode.SERVFAIL)).toEqual(
       bytesOf(header(0x8182, 1, 0, 0, 0), question('wWw.Example')),
     );
@@ -59,7 +59,7 @@ describe('writeErrorReply', () => {
     expect(reply(plain, Rcode.SERVFAIL, 14, text)).toEqual(reply(plain, Rcode.SERVFAIL));
   });
 
-  it('says why without words', () => {
+  it('gives an EDE code without text', () => {
     const options = option(15, bytesOf('0000'));
     expect(reply(edns, Rcode.REFUSED, 0, null).slice(-6)).toEqual(options);
   });
@@ -110,7 +110,7 @@ describe('writeErrorReply', () => {
     );
   });
 
-  it('is no longer than the query, but for OPT and EDE', () => {
+  it('is no longer than the query, except for OPT and EDE', () => {
     const queries = [
       plain,
       edns,

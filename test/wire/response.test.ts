@@ -69,14 +69,14 @@ describe('scanResponse: a sound reply', () => {
     expect(r.signed).toBe(false);
   });
 
-  it('tells an alias from an answer', () => {
+  it('distinguishes an alias from an answer', () => {
     const { r } = scan(bytesOf(header(RESPONSE, 1, 1, 0, 0), q, cname));
     expect([r.hasAskedType, r.hasAlias]).toEqual([false, true]);
     const dname = scan(bytesOf(header(RESPONSE, 1, 1, 0, 0), q, record('c010', 39, 1, name('x')))).r;
     expect([dname.hasAskedType, dname.hasAlias]).toEqual([false, true]);
   });
 
-  it('takes any record for an answer to ANY, and a CNAME for one to CNAME', () => {
+  it('accepts any record as an answer to ANY, and a CNAME as one to CNAME', () => {
     const any = bytesOf(
       header(RESPONSE, 1, 1, 0, 0),
       question('a', 255),
@@ -91,7 +91,7 @@ describe('scanResponse: a sound reply', () => {
     expect(scan(alias).r.hasAskedType).toBe(true);
   });
 
-  it('does not take records of other sections for an answer', () => {
+  it('does not count records of other sections as an answer', () => {
     const { r } = scan(bytesOf(header(RESPONSE, 1, 0, 1, 1), q, cname, address));
     expect([r.hasAskedType, r.hasAlias]).toEqual([false, false]);
   });
@@ -128,7 +128,7 @@ describe('scanResponse: negative answers', () => {
   const negative = (ttl: number, rdata: Uint8Array) =>
     bytesOf(header(RESPONSE | 3, 1, 0, 1, 0), q, record('c010', 6, ttl, rdata));
 
-  it('takes the lesser of TTL and MINIMUM', () => {
+  it('takes the smaller of TTL and MINIMUM', () => {
     expect(scan(negative(3600, soa(300))).r.negativeTtlSeconds).toBe(300);
     expect(scan(negative(60, soa(300))).r.negativeTtlSeconds).toBe(60);
     expect(scan(negative(60, soa(300))).r.rcode).toBe(3);
@@ -182,7 +182,7 @@ describe('scanResponse: EDE and signatures', () => {
     expect(negativeTtl(shortest.slice(1))).toBe(-1);
   });
 
-  it('takes an EDE without an INFO-CODE, or broken options, for none', () => {
+  it('treats an EDE without an INFO-CODE, or broken options, as none', () => {
     for (const options of [option(15, bytesOf('00')), bytesOf('000f ffff 0001')]) {
       const { verdict, r } = scan(bytesOf(header(RESPONSE, 1, 0, 0, 1), q, opt(1232, { options })));
       expect(verdict).toBe(ScanVerdict.ok);
@@ -190,7 +190,7 @@ describe('scanResponse: EDE and signatures', () => {
     }
   });
 
-  it('tells TSIG and SIG(0)', () => {
+  it('recognizes TSIG and SIG(0)', () => {
     const tsig = record(name('key'), 250, 0, bytesOf('00'), 255);
     const sig0 = record('00', 24, 0, bytesOf('0000 05 00'), 255);
     const sig = record('00', 24, 0, bytesOf('0001 05 00'), 1);
@@ -269,7 +269,7 @@ describe('scanResponse: what is not sound', () => {
     expect([r.rcode, r.hasOpt, r.optOffset]).toEqual([3, false, 0]);
   });
 
-  it('tells when there are more records than it keeps TTLs of', () => {
+  it('reports more records than it keeps TTLs of', () => {
     const many = (count: number) =>
       bytesOf(
         header(RESPONSE, 1, count, 0, 1),

@@ -51,7 +51,7 @@ describe('restoreForClient', () => {
     expect(restore({ message, flags: 0 })).toEqual(bytesOf(head(0x8080, 1, 1, 0, 0), asked, answer));
   });
 
-  it('tells AD to those who show that they know it', () => {
+  it('sets AD only for clients that ask with AD or DO', () => {
     expect(restore({ flags: 0x0120 }).slice(2, 4)).toEqual(bytesOf('85a0'));
     expect(restore({ hasOpt: true, dnssecOk: true }).slice(2, 4)).toEqual(bytesOf('85a0'));
     expect(restore({ hasOpt: true }).slice(2, 4)).toEqual(bytesOf('8580'));

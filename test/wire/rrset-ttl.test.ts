@@ -41,7 +41,7 @@ describe('equalizeTtls', () => {
     ).toEqual([300, 60, 50, 40, 30, 20]);
   });
 
-  it('knows a set by all bytes of its owner, whatever its records hold', () => {
+  it('identifies an RRset by all bytes of its owner, not by its records', () => {
     const text = (owner: string, ttl: number, length: number) =>
       record(bytesOf(owner), TXT, ttl, new Uint8Array(length));
     // Records of many lengths, the last shortest lived; behind them an owner that differs in its
@@ -62,7 +62,7 @@ describe('equalizeTtls', () => {
     );
   });
 
-  it('takes a TTL with the top bit set for 0', () => {
+  it('reads a TTL with the top bit set as 0', () => {
     expect(equalized(record(QNAME_POINTER, A, 0x80000001, RDATA))).toEqual([0]);
     expect(
       equalized(record(QNAME_POINTER, A, 60, RDATA), record(QNAME_POINTER, A, 0xffffffff, RDATA)),

@@ -44,7 +44,7 @@ describe('textToName', () => {
     expect(textToName('.')).toEqual(Uint8Array.of(0));
   });
 
-  it('takes escapes', () => {
+  it('reads escapes', () => {
     expect(textToName('a\\.b.c')).toEqual(bytesOf('03 612e62', '01 63', 0));
     expect(textToName('\\000\\255\\032x\\\\')).toEqual(bytesOf('05 00ff20785c', 0));
   });

@@ -69,12 +69,12 @@ describe('askServersBind', () => {
     expect(await askServersBind('127.0.0.1', port, 5000)).toEqual(['10.0.0.2#53 12 0', '10.0.0.3#54 0 0']);
   });
 
-  it('gives up when nobody answers', async () => {
+  it('gives up when there is no answer', async () => {
     const port = await serve(() => []);
     expect(await askServersBind('127.0.0.1', port, 30)).toBeNull();
   });
 
-  it('gives up at once when nobody listens, not after its patience', async () => {
+  it('gives up at once when nothing listens, without waiting', async () => {
     const socket = createSocket('udp4').bind(0, '127.0.0.1');
     await once(socket, 'listening');
     const { port } = socket.address();
