@@ -21,7 +21,7 @@ for (const rate of RATES) {
     zipfExponent: 1,
     nxdomainShare: 0.02,
     suffix: 'bench.example',
-    nxdomainSuffix: 'bench.invalid',
+    nxdomainSuffix: 'bench.missing',
     seed: 1,
     randomCase: false,
     ednsShare: 0,

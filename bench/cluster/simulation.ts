@@ -53,7 +53,7 @@ export function recordTraffic(source: QuerySource, rate: number, count: number):
       id = ids.size;
       ids.set(name, id);
       const isCluster = name.endsWith('.cluster.local');
-      const isMissing = name.endsWith('.invalid') || (isCluster && !SERVICE.test(name));
+      const isMissing = name.endsWith('.missing') || (isCluster && !SERVICE.test(name));
       missing.push(isMissing);
       ttlMs.push(isMissing ? NEGATIVE_TTL_MS : isCluster ? CLUSTER_TTL_MS : OUTSIDE_TTL_MS);
       answerMs.push(isCluster ? CLUSTER_ANSWER_MS : OUTSIDE_ANSWER_MS);

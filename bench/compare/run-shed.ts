@@ -95,7 +95,7 @@ function cachedNames(): QuerySource {
     uniqueShare: 0,
     nxdomainShare: 0,
     suffix: 'bench.example',
-    nxdomainSuffix: 'bench.invalid',
+    nxdomainSuffix: 'bench.missing',
     qtypes: [1],
     seed: 1,
     randomCase: false,

@@ -82,6 +82,10 @@ export interface Config {
     /** Suffixes that may still have private addresses; lower case, no trailing dot. */
     readonly rebindExceptions: readonly string[];
   };
+  /** What is answered here rather than by an upstream. */
+  readonly local: {
+    readonly specialNames: boolean;
+  };
   /** Answers to questions about this server itself (version.bind, id.server). */
   readonly identity: {
     readonly version: boolean;

@@ -69,6 +69,14 @@ export const CLIENT_SETTINGS: readonly Setting[] = [
     example: ['home.arpa', 'corp.example'],
   },
   {
+    path: 'local.specialNames',
+    type: flag(),
+    reload: 'live',
+    default: true,
+    description:
+      'Answer special-use names here: `localhost`, `invalid`, `onion` and `resolver.arpa`; and, if all default upstreams are public servers, also `test`, `home.arpa` and the reverse zones of private addresses. A zone under `zones:` takes its names back.',
+  },
+  {
     path: 'identity.version',
     type: flag(),
     reload: 'live',

@@ -116,7 +116,8 @@ const FLAGS: readonly (Flag | string)[] = [
   {
     name: 'nxdomain-suffix',
     value: 'NAME',
-    text: 'what those that do not exist end in (default bench.invalid)',
+    // Not below `invalid`: servers answer that themselves (RFC 6761 §6.4).
+    text: 'what those that do not exist end in (default bench.missing)',
   },
   { name: 'type', value: 'TYPE[,TYPE]', text: 'types, asked in turn (default A)' },
   { name: 'random-case', value: null, text: 'letters in upper or lower case at random' },
@@ -203,7 +204,7 @@ export function parseBenchFlags(args: readonly string[]): BenchFlags {
     uniqueShare: read('unique', share) ?? 0,
     nxdomainShare: read('nxdomain', share) ?? 0,
     suffix: read('suffix', text) ?? 'bench.example',
-    nxdomainSuffix: read('nxdomain-suffix', text) ?? 'bench.invalid',
+    nxdomainSuffix: read('nxdomain-suffix', text) ?? 'bench.missing',
     qtypes: read('type', types) ?? [1],
     randomCase: has('random-case'),
     ednsShare: read('edns', share) ?? 0,

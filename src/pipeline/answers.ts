@@ -68,13 +68,13 @@ export class Answers {
 
   /**
    * Answers a query with a message that was created here, without OPT, for its question in any
-   * letter case.
+   * letter case; `reason` says why.
    */
-  made(query: ClientQuery, message: Uint8Array): void {
+  made(query: ClientQuery, message: Uint8Array, reason: Ede): void {
     const out = query.replyTo.reserve();
     copyBytes(message, 0, out, 0, Math.min(message.length, out.length));
     const rcode = readFlags(message) & RCODE_MASK;
-    this.#send(query, out, restoreForClient(out, message.length, query, rcode, NO_EDE), rcode);
+    this.#send(query, out, restoreForClient(out, message.length, query, rcode, reason), rcode);
   }
 
   /** Answers another replica's probe: its query came to our ring (loop/probe.ts). */

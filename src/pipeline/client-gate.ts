@@ -111,3 +111,13 @@ function isIn(networks: readonly NetworkWords[], peers: Int32Array, offset: numb
   }
   return false;
 }
+
+/**
+ * Limits that somebody else can use up by forging addresses or by asking the same question. Over
+ * TCP they do not apply, or there is a separate allowance.
+ */
+export function isLimitOfDatagrams(reason: number): boolean {
+  return (
+    reason === Drop.rate_limited || reason === Drop.client_waiting_limit || reason === Drop.waiters_limit
+  );
+}

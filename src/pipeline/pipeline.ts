@@ -13,6 +13,7 @@ import type { TimerWheel } from '../base/timer-wheel.ts';
 import type { CachedEntry } from '../cache/cache-listing.ts';
 import type { MessageCache } from '../cache/message-cache.ts';
 import type { IdentityAnswers } from '../local/identity-answers.ts';
+import type { SpecialNames } from '../local/special-names.ts';
 import type { LoopDetector } from '../loop/detector.ts';
 import type { Counters } from '../metrics/counters.ts';
 import type { SharedUpstreamState } from '../upstream/shared-state.ts';
@@ -46,6 +47,8 @@ export interface PipelineSettings {
   readonly rebindExceptions: readonly string[] | null;
   /** Answers questions about this server itself; null: they are refused. */
   readonly identity: IdentityAnswers | null;
+  /** Answers special-use names; null: they are forwarded. */
+  readonly special: SpecialNames | null;
   /** Gets a line per answer; null: there is no such log. */
   readonly queryLog: Log | null;
 }
@@ -177,6 +180,7 @@ export class Pipeline implements QueryHandler {
     this.#outgoing.policy = settings.marks;
     this.#queryPath.gate = settings.gate;
     this.#queryPath.identity = settings.identity;
+    this.#queryPath.special = settings.special;
     this.#waiters.perClientLimit = settings.perClientWaiting;
     this.#answers.queryLog = queryLog === null ? null : new QueryLog(queryLog, this.#clock);
     const exceptions = rebindExceptions?.join(' ') ?? null;

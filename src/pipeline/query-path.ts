@@ -11,13 +11,14 @@ import type { Clock } from '../base/clock.ts';
 import { CacheHit, Lookup, type MessageCache } from '../cache/message-cache.ts';
 import type { IdentityAnswers } from '../local/identity-answers.ts';
 import { isIdentityQuestion } from '../local/identity-question.ts';
+import { hasSpecialTop, SPECIAL_NAME_EDE, type SpecialNames } from '../local/special-names.ts';
 import { Counter, type Counters, Drop } from '../metrics/counters.ts';
 import { Class, EdeCode, Rcode } from '../wire/codes.ts';
 import { ede, NO_EDE } from '../wire/ede.ts';
 import { parseQuery, QueryVerdict } from '../wire/query.ts';
 import { asksForKeepalive } from '../wire/tcp-keepalive.ts';
 import { type Answers, staleEde } from './answers.ts';
-import type { ClientGate } from './client-gate.ts';
+import { type ClientGate, isLimitOfDatagrams } from './client-gate.ts';
 import type { ClientQuery } from './client-query.ts';
 import type { Coalescer } from './coalescer.ts';
 import type { LoopGuard } from './loop-guard.ts';
@@ -47,6 +48,8 @@ export class QueryPath {
   gate: ClientGate;
   /** Answers questions about this server itself; null: they are refused. Swapped as well. */
   identity: IdentityAnswers | null = null;
+  /** Answers special-use names; null: they are forwarded. Swapped as well. */
+  special: SpecialNames | null = null;
   readonly #clock: Clock;
   readonly #counters: Counters;
   readonly #cache: MessageCache;
@@ -88,6 +91,7 @@ export class QueryPath {
     if (parsed.qclass !== Class.IN && isIdentityQuestion(message, parsed)) return this.#tellIdentity(query);
 
     const zone = this.zones.find(query);
+    if (this.#tellSpecial(query, zone)) return this.#answered();
     return parsed.opaque ? this.#forward(query, zone, false) : this.#answerFromCache(query, zone);
   }
 
@@ -150,8 +154,17 @@ export class QueryPath {
   #tellIdentity(query: ClientQuery): boolean {
     const answer = this.identity?.find(query.message, query.parsed) ?? null;
     if (answer === null) this.#answers.error(query, Rcode.REFUSED, NOT_TOLD);
-    else this.#answers.made(query, answer);
+    else this.#answers.made(query, answer, NO_EDE);
     return this.#answered();
+  }
+
+  /** Answers a special-use name that no configured zone has; false: it is none. */
+  #tellSpecial(query: ClientQuery, zone: Zone): boolean {
+    const { message, parsed } = query;
+    if (zone !== this.zones.root || !hasSpecialTop(message, parsed) || parsed.opaque) return false;
+    const answer = this.special?.find(message, parsed, zone.isPublic) ?? null;
+    if (answer !== null) this.#answers.made(query, answer, SPECIAL_NAME_EDE);
+    return answer !== null;
   }
 
   #answered(): true {
@@ -165,14 +178,4 @@ export class QueryPath {
     this.#counters.duration(this.#clock.refresh() - startMs, this.#immediate);
     this.#immediate = 0;
   }
-}
-
-/**
- * Limits that somebody else can use up by forging addresses or by asking the same question. Over
- * TCP they do not apply, or there is a separate allowance.
- */
-function isLimitOfDatagrams(reason: number): boolean {
-  return (
-    reason === Drop.rate_limited || reason === Drop.client_waiting_limit || reason === Drop.waiters_limit
-  );
 }

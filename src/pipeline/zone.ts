@@ -81,6 +81,8 @@ export class Zone implements ZoneParts {
   readonly routeSlots: readonly number[];
   readonly selection: Selection;
   readonly load: ZoneLoad;
+  /** No upstream may know names of a private network. */
+  readonly isPublic: boolean;
   /** For each upstream, the EDE text of an answer to a query that came back. */
   readonly loopTexts: readonly Uint8Array[];
   readonly #unusableText: Uint8Array;
@@ -94,6 +96,7 @@ export class Zone implements ZoneParts {
     this.routeSlots = parts.routeSlots;
     this.selection = parts.selection;
     this.load = parts.load ?? new ZoneLoad();
+    this.isPublic = upstreams.length > 0 && upstreams.every((upstream) => !upstream.mayKnowPrivateNames);
     const encoder = new TextEncoder();
     this.loopTexts = upstreams.map((upstream) =>
       encoder.encode(`forwarding loop: ${upstream.text} (${suffix})`),

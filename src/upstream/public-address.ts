@@ -31,6 +31,17 @@ PUBLIC_IPV6.addSubnet('64:ff9b::', 96, 'ipv6');
 const DOCUMENTATION_IPV6 = new BlockList();
 DOCUMENTATION_IPV6.addSubnet('2001:db8::', 32, 'ipv6');
 
+/**
+ * Resolvers that clouds give to their virtual machines at addresses that look public: Azure's and
+ * IBM's. They know the names of the customer's own network.
+ */
+const CLOUD_RESOLVERS: ReadonlySet<string> = new Set(['168.63.129.16', '161.26.0.10', '161.26.0.11']);
+
+/** Whether a server at that address may know names of a private network. */
+export function mayKnowPrivateNames(address: string): boolean {
+  return !isPublicAddress(address) || CLOUD_RESOLVERS.has(address);
+}
+
 /** Whether an IP literal (zone allowed) is a public address. */
 export function isPublicAddress(address: string): boolean {
   const bare = address.replace(/%.*$/, '');

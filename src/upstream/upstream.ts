@@ -14,7 +14,7 @@ import { parsePeer } from '../io/peer.ts';
 import type { Counters } from '../metrics/counters.ts';
 import type { Exchange, FailureReason, UpstreamQuery } from './exchange.ts';
 import { type ExchangeOptions, openDohExchange, openStreamExchange } from './open-exchange.ts';
-import { isPublicAddress } from './public-address.ts';
+import { isPublicAddress, mayKnowPrivateNames } from './public-address.ts';
 import { createTcpConnector, createTlsConnector } from './stream-connector.ts';
 import type { StreamExchange } from './stream-exchange.ts';
 import { UdpExchange } from './udp-exchange.ts';
@@ -77,6 +77,8 @@ export class Upstream {
   readonly transport: Transport;
   /** Whether the server is on the public Internet. */
   readonly isPublic: boolean;
+  /** Whether it may know names of a private network. */
+  readonly mayKnowPrivateNames: boolean;
   /**
    * Its address as a peer record (io/peer.ts), to know queries that come from it; null where that
    * says nothing, as every local client asks from there.
@@ -96,6 +98,7 @@ export class Upstream {
     const { transport, host, port } = spec.endpoint;
     this.transport = transport;
     this.isPublic = isPublicAddress(host);
+    this.mayKnowPrivateNames = mayKnowPrivateNames(host);
     this.peer = SHARED_ADDRESSES.has(host) ? null : parsePeer(host, port);
     this.#main = main;
     this.#stream = stream;

@@ -106,6 +106,8 @@ export const EdeCode = {
   noReachableAuthority: 22,
   networkError: 23,
   invalidData: 24,
+  /** IANA's registry. */
+  synthesized: 29,
 } as const;
 export type EdeCode = (typeof EdeCode)[keyof typeof EdeCode];
 

@@ -79,6 +79,7 @@ const COVERED: readonly Covered[] = [
     because: 'lanes are driven by a run, against real sockets',
     files: ['load/stream-lane.ts', 'load/udp-lane.ts'],
   },
+  { by: 'local/special-names.test.ts', because: 'a table', files: ['local/special-suffixes.ts'] },
   { by: 'loop/detector.test.ts', because: 'fields that the detector fills', files: ['loop/finding.ts'] },
   {
     by: 'metrics/naming.test.ts',

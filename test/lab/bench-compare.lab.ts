@@ -80,10 +80,10 @@ describe('the floor programs', () => {
         'www.bench.example.cluster.local',
         'www.bench.example.svc.cluster.local',
         'web.ns-01.svc.cluster.local.ns-02.svc.cluster.local',
-        'www.bench.invalid',
+        'www.bench.missing',
       ])
         await expectRcode(name, 'NXDOMAIN');
-      const missing = await ask(port, queryFor('www.bench.invalid', 'AAAA', false));
+      const missing = await ask(port, queryFor('www.bench.missing', 'AAAA', false));
       expect(missing.authorities).toMatchObject([{ type: 'SOA' }]);
     });
   });

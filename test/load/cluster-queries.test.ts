@@ -20,7 +20,7 @@ function cluster(options: Partial<ClusterOptions> = {}): ClusterQueries {
     zipfExponent: 1,
     nxdomainShare: 0,
     suffix: 'bench.example',
-    nxdomainSuffix: 'bench.invalid',
+    nxdomainSuffix: 'bench.missing',
     seed: 42,
     randomCase: false,
     ednsShare: 0,
@@ -111,7 +111,7 @@ describe("a cluster's queries", () => {
       const names = lookedUp(ask(source, 30_000));
       const missing = names.filter(
         (name) =>
-          name.endsWith('.invalid') ||
+          name.endsWith('.missing') ||
           (name.endsWith('cluster.local') && !/^[^.]+\.[^.]+\.svc\.cluster\.local$/.test(name)),
       );
       return missing.length / names.length;

@@ -10,7 +10,7 @@ function generated(options: Partial<GeneratedOptions> = {}): GeneratedQueries {
     uniqueShare: 0,
     nxdomainShare: 0,
     suffix: 'bench.example',
-    nxdomainSuffix: 'bench.invalid',
+    nxdomainSuffix: 'bench.missing',
     qtypes: [1],
     seed: 42,
     ...PLAIN,
@@ -47,7 +47,7 @@ describe('generated queries', () => {
             uniqueShare,
           );
           near(
-            shareOf(asked, ({ name }) => name.endsWith('.bench.invalid')),
+            shareOf(asked, ({ name }) => name.endsWith('.bench.missing')),
             nxdomainShare,
           );
           near(

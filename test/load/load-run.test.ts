@@ -13,7 +13,7 @@ const source = (seed = 1) =>
     uniqueShare: 0.5,
     nxdomainShare: 0,
     suffix: 'bench.example',
-    nxdomainSuffix: 'bench.invalid',
+    nxdomainSuffix: 'bench.missing',
     qtypes: [1],
     seed,
     randomCase: true,

@@ -69,7 +69,7 @@ async function storm(laps: number) {
         uniqueShare: 1,
         nxdomainShare: 0,
         suffix: 'bench.example',
-        nxdomainSuffix: 'bench.invalid',
+        nxdomainSuffix: 'bench.missing',
         qtypes: [1],
         seed: 5,
         randomCase: false,

@@ -163,6 +163,7 @@ const SETTINGS: PipelineSettings = {
   perClientWaiting: 0,
   rebindExceptions: null,
   identity: null,
+  special: null,
   queryLog: null,
 };
 

@@ -2,7 +2,7 @@
  * `answer PORT`. It is both the floor under a cached answer (what the kernel alone costs) and
  * the upstream of every scenario, too cheap to be the bottleneck. Every other type gets an empty
  * answer with an SOA record. So do, with NXDOMAIN, names that a search domain made: below
- * cluster.local, but not SERVICE.NAMESPACE.svc.cluster.local; and names below invalid (`unloop
+ * cluster.local, but not SERVICE.NAMESPACE.svc.cluster.local; and names below missing (`unloop
  * bench --profile cluster`). Queries with OPT get OPT (RFC 6891 §6.1.1). A child of its own
  * answers over TCP (some forwarders pass on what came by TCP by TCP), plainly: nothing is
  * measured there. */
@@ -25,7 +25,7 @@ static const uint8_t OPT[11] = {0, 0, 41, 4, 208};
  * one first. */
 static int is_missing(const uint8_t *m, const int *last, int labels) {
   const uint8_t *top = m + last[0];
-  if (top[0] == 7 && memcmp(top + 1, "invalid", 7) == 0) return 1;
+  if (top[0] == 7 && memcmp(top + 1, "missing", 7) == 0) return 1;
   if (top[0] != 5 || memcmp(top + 1, "local", 5) != 0) return 0;
   if (labels < 2 || memcmp(m + last[1], "\7cluster", 8) != 0) return 0;
   return labels != 5 || memcmp(m + last[2], "\3svc", 4) != 0;

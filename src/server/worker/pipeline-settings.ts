@@ -4,6 +4,7 @@ import type { Log } from '../../base/log.ts';
 import { readVersion } from '../../base/version.ts';
 import type { Config } from '../../config/config.ts';
 import type { IdentityAnswers } from '../../local/identity-answers.ts';
+import { SpecialNames } from '../../local/special-names.ts';
 import { ClientGate } from '../../pipeline/client-gate.ts';
 import type { ClientRates } from '../../pipeline/client-rates.ts';
 import type { ForwardTimes } from '../../pipeline/forward-times.ts';
@@ -30,6 +31,7 @@ export async function settingsFor(
     perClientWaiting: shareOf(perClientWaiting, workers),
     rebindExceptions: rebindProtection ? rebindExceptions : null,
     identity: await identityOf(config),
+    special: config.local.specialNames ? new SpecialNames() : null,
     queryLog: config.log.queries ? (queryLog ?? (await openQueryLog(config))) : null,
   };
 }

@@ -29,7 +29,7 @@ const cluster = () =>
     zipfExponent: 1,
     nxdomainShare: 0,
     suffix: 'bench.example',
-    nxdomainSuffix: 'bench.invalid',
+    nxdomainSuffix: 'bench.missing',
     seed: 3,
     randomCase: false,
     ednsShare: 0,

@@ -1,0 +1,125 @@
+// Answers to questions for special-use names, made here: no server needs to see them, and a reverse
+// zone that points home is a classic loop. Called by the query path for names that no configured
+// zone has.
+//
+//   12                     at the suffix
+//   │  3 w w w 4 t e s t 0 │ QTYPE QCLASS │ C0 of the suffix, SOA …
+//   └──── QNAME ────────────┘
+import { writeUint16, writeUint32 } from '../wire/bytes.ts';
+import { Class, EdeCode, Rcode, Type } from '../wire/codes.ts';
+import { type Ede, ede } from '../wire/ede.ts';
+import { FLAG_AA, FLAG_QR, HEADER_LENGTH, writeCounts, writeFlags } from '../wire/header.ts';
+import { matchesSuffix, type ParsedQuery } from '../wire/query.ts';
+import { nameToText, textToName } from '../wire/text.ts';
+import { SPECIAL_SUFFIXES, SPECIAL_TOPS, type SpecialSuffix } from './special-suffixes.ts';
+
+const TOPS = SPECIAL_TOPS.map((top) => textToName(top));
+
+/** TTL of what is answered here, and how long its absence may be cached (RFC 6303 §3). Seconds. */
+const TTL_SECONDS = 10_800;
+/** RNAME, serial, refresh, retry, expire and MINIMUM of the SOA that RFC 6303 §3 gives. */
+const SOA_NAME = textToName('nobody.invalid');
+const SOA_NUMBERS = [1, 3600, 1200, 604_800, TTL_SECONDS];
+const LOOPBACK_IPV4 = Uint8Array.of(127, 0, 0, 1);
+const LOOPBACK_IPV6 = Uint8Array.of(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1);
+
+/** Says in each such answer where it comes from. */
+export const SPECIAL_NAME_EDE: Ede = ede(
+  EdeCode.synthesized,
+  new TextEncoder().encode('special-use name, answered here; zones: can give it to a server'),
+);
+
+/** Whether the name may be one of them: one look at its last label. Called for each query. */
+export function hasSpecialTop(bytes: Uint8Array, q: ParsedQuery): boolean {
+  if (q.labelCount === 0) return false;
+  const label = q.labelCount - 1;
+  // Few names have a last label of one of these lengths, and most end here.
+  const length = bytes[q.labelOffsets[label]!]!;
+  if (length !== 4 && length !== 5 && length !== 7 && length !== 9) return false;
+  for (const top of TOPS) if (top[0] === length && matchesSuffix(bytes, q, label, top)) return true;
+  return false;
+}
+
+export class SpecialNames {
+  /** The longest question, and a record. */
+  readonly #message = new Uint8Array(512);
+  #end = 0;
+
+  /**
+   * The answer to the question, without OPT, valid until the next call; null: an upstream's matter.
+   * `isPublic`: the servers that would be asked are all on the public Internet.
+   */
+  find(bytes: Uint8Array, q: ParsedQuery, isPublic: boolean): Uint8Array | null {
+    const name = nameToText(bytes, HEADER_LENGTH, HEADER_LENGTH + q.qnameLength)
+      .toLowerCase()
+      .slice(0, -1);
+    const first = firstLabelOf(name, q.labelCount);
+    if (first === null || (first.suffix.mayBePrivate && !isPublic)) return null;
+    return this.#answer(bytes, q, first.label, first.suffix);
+  }
+
+  /** `label`: which label of QNAME the suffix starts with. */
+  #answer(bytes: Uint8Array, q: ParsedQuery, label: number, { kind }: SpecialSuffix): Uint8Array {
+    const message = this.#message;
+    message.set(bytes.subarray(HEADER_LENGTH, q.questionEnd), HEADER_LENGTH);
+    this.#end = q.questionEnd;
+    const apex = q.labelOffsets[label]!;
+    const isApex = label === 0;
+    let answers = 1;
+    if (kind === 'loopback' && q.qtype === Type.A) this.#record(HEADER_LENGTH, Type.A, LOOPBACK_IPV4);
+    else if (kind === 'loopback' && q.qtype === Type.AAAA)
+      this.#record(HEADER_LENGTH, Type.AAAA, LOOPBACK_IPV6);
+    else if (isApex && q.qtype === Type.NS) this.#record(apex, Type.NS, pointerTo(apex));
+    else {
+      this.#record(apex, Type.SOA, soaOf(apex));
+      if (!isApex || q.qtype !== Type.SOA) answers = 0;
+    }
+    // A zone's own name exists (RFC 8020 §2), as do all names below localhost.
+    const isMissing = kind === 'missing' && !isApex;
+    writeFlags(message, FLAG_QR | FLAG_AA | (isMissing ? Rcode.NXDOMAIN : Rcode.NOERROR));
+    writeCounts(message, 1, answers, 1 - answers, 0);
+    return message.subarray(0, this.#end);
+  }
+
+  /** Appends a record whose owner starts at an offset within the question. */
+  #record(owner: number, type: number, rdata: Uint8Array): void {
+    const message = this.#message;
+    const at = this.#end;
+    message.set(pointerTo(owner), at);
+    writeUint16(message, at + 2, type);
+    writeUint16(message, at + 4, Class.IN);
+    writeUint32(message, at + 6, TTL_SECONDS);
+    writeUint16(message, at + 10, rdata.length);
+    message.set(rdata, at + 12);
+    this.#end = at + 12 + rdata.length;
+  }
+}
+
+/** Which label of the name its special suffix starts with; null: it has none. */
+function firstLabelOf(name: string, labels: number): { label: number; suffix: SpecialSuffix } | null {
+  let rest = name;
+  for (let label = 0; label < labels; label++) {
+    const suffix = SPECIAL_SUFFIXES.get(rest);
+    if (suffix !== undefined) return { label, suffix };
+    // A dot within a label is written with a backslash: it ends no label.
+    const dot = /(?<!\\)(?:\\\\)*\./.exec(rest);
+    if (dot === null) return null;
+    rest = rest.slice(dot.index + dot[0].length);
+  }
+  return null;
+}
+
+function pointerTo(offset: number): Uint8Array {
+  return Uint8Array.of(0xc0 | (offset >> 8), offset & 0xff);
+}
+
+/** RDATA of the SOA of a zone whose name is at that offset. */
+function soaOf(apex: number): Uint8Array {
+  const rdata = new Uint8Array(2 + SOA_NAME.length + 4 * SOA_NUMBERS.length);
+  rdata.set(pointerTo(apex));
+  rdata.set(SOA_NAME, 2);
+  SOA_NUMBERS.forEach((number, i) => {
+    writeUint32(rdata, 2 + SOA_NAME.length + 4 * i, number);
+  });
+  return rdata;
+}

@@ -1,0 +1,41 @@
+// Special-use names: answered here, unless a configured zone has them or a server of a private
+// network may know them. What leaves is what the upstream was asked.
+import { describe, expect, it } from 'vitest';
+import { startForwarder } from './forwarder.ts';
+
+const PRIVATE_REVERSE = '7.0.0.10.in-addr.arpa';
+
+describe('special-use names', () => {
+  it('are answered here over UDP and TCP, with the reason, and never leave', async () => {
+    const f = await startForwarder();
+    for (const ask of [f.udp.bind(f), f.tcp.bind(f)]) {
+      const loopback = await ask({ name: 'Localhost', type: 'A' });
+      expect(loopback).toMatchObject({ rcode: 0, answers: [{ data: '127.0.0.1' }], ede: { code: 29 } });
+      expect(await ask({ name: 'db.localhost', type: 'AAAA' })).toMatchObject({ answers: [{ data: '::1' }] });
+      expect(await ask({ name: 'a.invalid', type: 'A', edns: false })).toMatchObject({ rcode: 3, ede: null });
+      expect(await ask({ name: 'b.onion', type: 'A' })).toMatchObject({ rcode: 3, answers: [] });
+    }
+    for (const name of ['localhost', 'db.localhost', 'a.invalid', 'b.onion'])
+      expect(f.asked(name), name).toEqual([]);
+    await f.close();
+  });
+
+  it('of a private network go to a server on one', async () => {
+    const f = await startForwarder();
+    expect(await f.udp({ name: PRIVATE_REVERSE, type: 'A' })).toMatchObject({ rcode: 0, ede: null });
+    expect(f.asked(PRIVATE_REVERSE)).toHaveLength(1);
+    await f.close();
+  });
+
+  it('belong to a zone that is configured for them, or to the upstreams where they are switched off', async () => {
+    const f = await startForwarder();
+    const zones = { onion: { upstreams: [f.upstream.text] } };
+    const given = await startForwarder({ config: { zones } });
+    expect(await given.udp({ name: 'c.onion', type: 'A' })).toMatchObject({ rcode: 0, answers: [{}] });
+    expect(f.asked('c.onion')).toHaveLength(1);
+    const off = await startForwarder({ config: { local: { specialNames: false } } });
+    expect(await off.udp({ name: 'd.invalid', type: 'A' })).toMatchObject({ rcode: 0, answers: [{}] });
+    expect(off.asked('d.invalid')).toHaveLength(1);
+    for (const each of [f, given, off]) await each.close();
+  });
+});
