@@ -1,14 +1,25 @@
 // The image without Docker: the instructions of the Dockerfile are carried out in directory trees,
 // and what comes of it is started as a container would be: another root, read-only, another user,
-// no capabilities. Needs root.
+// no capabilities; then its archive by containerd. Needs root.
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import { execForm } from '../../../packaging/image/dockerfile.ts';
+import { imageConfig } from '../../../packaging/image/image-config.ts';
+import { imageSbom } from '../../../packaging/image/image-sbom.ts';
+import {
+  dockerfileStages,
+  type ImageTree,
+  layOutImage,
+  REPOSITORY,
+  sh,
+  IMAGE_USER as USER,
+} from '../../../packaging/image/image-tree.ts';
+import { writeImage } from '../../../packaging/image/oci-archive.ts';
 import { Child } from '../../../src/base/child-process.ts';
-import { execForm } from './dockerfile.ts';
-import { dockerfileStages, layOutImage, REPOSITORY, sh, IMAGE_USER as USER } from './image-tree.ts';
+import { Containerd, NO_CAPABILITIES } from './containerd.ts';
 
 const CONTAINED = join(import.meta.dirname, 'run-contained.py');
 const NET_BIND_SERVICE = '10';
@@ -17,11 +28,13 @@ const MOST_MIB = 125;
 
 const { final } = dockerfileStages();
 let work: string;
+let tree: ImageTree;
 let image: string;
 
 beforeAll(() => {
   work = mkdtempSync(join(tmpdir(), 'unloop-image-'));
-  image = layOutImage(work);
+  tree = layOutImage(work);
+  image = tree.root;
 }, 300_000);
 
 afterAll(() => rmSync(work, { recursive: true, force: true }));
@@ -194,5 +207,75 @@ describe('the image', () => {
     expect(components.map(({ name, version }) => `${name}@${version}`).sort()).toEqual(
       [...new Set(there)].sort(),
     );
+  });
+});
+
+const NAME = 'docker.io/library/unloop:test';
+
+/** The archive of a tree, as `npm run image` writes it. */
+async function pack(root: string, file: string, compressed: boolean) {
+  const archive = join(work, file);
+  const config = imageConfig({ VERSION: 'test', REVISION: 'none' });
+  const image = { names: [NAME], config, roots: { amd64: root }, createdS: 1_700_000_000, compressed };
+  return { archive, digest: await writeImage(archive, image) };
+}
+
+describe('the archive of the image', () => {
+  it('is the same for the same files, whatever their times and wherever they are', async () => {
+    // Of all, without node, which is most of it.
+    const [first, second] = [join(work, 'first'), join(work, 'second')];
+    const filter = (path: string) => !path.endsWith('/bin/node');
+    cpSync(image, first, { recursive: true, filter });
+    cpSync(image, second, { recursive: true, filter });
+    sh(`find ${second} -exec touch -h -d 2001-01-01 {} +`);
+    const { digest } = await pack(first, 'first.tar', true);
+    expect(digest).toMatch(/^sha256:[0-9a-f]{64}$/);
+    expect((await pack(second, 'second.tar', true)).digest).toBe(digest);
+    sh(`cmp ${work}/first.tar ${work}/second.tar`);
+    sh(`echo >> ${second}/app/package.json`);
+    expect((await pack(second, 'third.tar', true)).digest).not.toBe(digest);
+  });
+
+  it('is run by containerd, as its user, read-only, without capabilities', async () => {
+    const { archive, digest } = await pack(image, 'unloop.tar', false);
+    const containerd = await Containerd.start();
+    onTestFinished(() => containerd.stop());
+    containerd.ctr('images', 'import', archive);
+    expect(containerd.ctr('images', 'ls')).toContain(digest);
+
+    const flags = ['--detach', '--net-host', '--read-only', ...NO_CAPABILITIES];
+    containerd.ctr('run', ...flags, NAME, 'unloop', ...program(), 'run', '--upstream', '127.0.0.1:1');
+    const unloop = (...args: string[]) => containerd.exec('unloop', '/usr/local/bin/unloop', ...args);
+    await expect.poll(() => unloop('health').status, { timeout: 40_000 }).toBe(0);
+    expect(containerd.run('dig', '+tries=1', '@127.0.0.1', '-p', '5300', 'x.example').stdout).toContain(
+      'status: SERVFAIL',
+    );
+    expect(JSON.parse(unloop('status', '--json').stdout)).toMatchObject({
+      upstreams: [{ address: '127.0.0.1:1' }],
+    });
+    expect(unloop('doctor').stdout).toMatch(/^healthy: no DNS loop/);
+
+    const pid = /^unloop\s+(\d+)\s+RUNNING/m.exec(containerd.ctr('tasks', 'ls'))![1]!;
+    const { stdout: status } = containerd.run('cat', `/proc/${pid}/status`);
+    expect(status).toContain(`Uid:\t${[USER, USER, USER, USER].join('\t')}\n`);
+    for (const set of ['CapPrm', 'CapEff', 'CapBnd'])
+      expect(status).toContain(`${set}:\t${'0'.repeat(16)}\n`);
+    expect(status).toContain('NoNewPrivs:\t1\n');
+    const root = containerd.run('awk', '$5 == "/" { print $6 }', `/proc/${pid}/mountinfo`).stdout;
+    expect(root).toMatch(/^ro\b/);
+
+    containerd.ctr('tasks', 'kill', '--signal', 'SIGTERM', 'unloop');
+    await expect.poll(() => containerd.ctr('tasks', 'ls'), { timeout: 40_000 }).toContain('STOPPED');
+    expect(containerd.run('ctr', 'tasks', 'delete', 'unloop').status).toBe(0);
+  });
+
+  it('comes with a bill of materials that names Node.js and Debian’s packages too', () => {
+    const { components } = JSON.parse(imageSbom(tree)) as { components: { name: string; purl: string }[] };
+    const names = components.map(({ name }) => name);
+    for (const name of ['node', 'libc6', 'libstdc++6', 'ca-certificates']) expect(names).toContain(name);
+    const inside = JSON.parse(readFileSync(join(image, 'app/sbom.cdx.json'), 'utf8')) as { components: [] };
+    expect(components).toEqual(expect.arrayContaining(inside.components));
+    const node = sh(`${image}/usr/local/bin/node --version`).trim();
+    expect(components.find(({ name }) => name === 'node')!.purl).toBe(`pkg:generic/node@${node.slice(1)}`);
   });
 });

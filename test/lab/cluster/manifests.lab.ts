@@ -9,9 +9,10 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parseAllDocuments } from 'yaml';
+import { goTool, pythonTool } from '../../../packaging/tools.ts';
 import { loadConfig } from '../../../src/config/load.ts';
 import { NON_PUBLIC_NETWORKS } from '../../../src/server/listen/client-networks.ts';
-import { goTool, kubernetesValidate, operatorReader } from './tools.ts';
+import { operatorReader } from './tools.ts';
 
 const KUBERNETES = fileURLToPath(new URL('../../../config/kubernetes/', import.meta.url));
 const CHART = join(KUBERNETES, 'chart');
@@ -27,7 +28,7 @@ beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), 'unloop-manifests-'));
   helm = goTool('helm');
   goTool('kustomize');
-  kubernetesValidate();
+  pythonTool('kubernetes-validate');
   operatorReader();
 }, 1_800_000);
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -55,7 +56,7 @@ function validate(text: string, release: string): { faults: string[]; unknown: s
   const file = join(folder, 'manifests.yaml');
   writeFileSync(file, text);
   const { stdout, stderr } = spawnSync(
-    kubernetesValidate(),
+    pythonTool('kubernetes-validate'),
     ['--strict', '--kubernetes-version', release, file],
     { encoding: 'utf8' },
   );

@@ -3,7 +3,7 @@
 
 import { ensureCoredns } from '../../../bench/compare/build-coredns.ts';
 import { today } from '../../../bench/compare/today.ts';
-import { goTool } from '../cluster/tools.ts';
+import { goTool } from '../../../packaging/tools.ts';
 import { ensureImages } from './images.ts';
 
 export default async function build(): Promise<void> {

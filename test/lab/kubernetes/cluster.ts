@@ -1,6 +1,6 @@
 // What the tests ask of the cluster on the laboratory's node.
 import { expect } from 'vitest';
-import { REPOSITORY } from '../cluster/image-tree.ts';
+import { REPOSITORY } from '../../../packaging/image/image-tree.ts';
 import { CLIENT_IMAGE } from './images.ts';
 import { type KubernetesNode, type Result, WORLD, type WorldServer } from './node.ts';
 

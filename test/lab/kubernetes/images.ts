@@ -17,9 +17,9 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { parse } from 'yaml';
 import { COREDNS_BINARY, COREDNS_VERSION, ensureCoredns } from '../../../bench/compare/build-coredns.ts';
-import { execForm } from '../cluster/dockerfile.ts';
-import { dockerfileStages, layOutImage, REPOSITORY } from '../cluster/image-tree.ts';
-import { type ImageConfig, writeImage } from './oci-image.ts';
+import { imageConfig } from '../../../packaging/image/image-config.ts';
+import { dockerfileStages, layOutImage, REPOSITORY } from '../../../packaging/image/image-tree.ts';
+import { type ImageConfig, writeImage } from '../../../packaging/image/oci-archive.ts';
 import { ensureDebianRoot, ensureKubernetes, KUBERNETES_PROGRAMS } from './programs.ts';
 import {
   COREDNS_IMAGE_TAG,
@@ -48,7 +48,7 @@ async function ensureImage(
   const root = mkdtempSync(join(tmpdir(), 'unloop-image-'));
   try {
     layOut(root);
-    await writeImage(root, archive, names, config);
+    await writeImage(archive, { names, config, roots: { amd64: root } });
   } finally {
     rmSync(root, { recursive: true, force: true });
   }
@@ -151,23 +151,15 @@ export function chartVersion(): string {
 
 /** unloop's own, by the Dockerfile's steps. A minute whenever a source has changed. */
 async function unloopImage(): Promise<string> {
-  const { final } = dockerfileStages();
   const file = `unloop-${sourcesHash()}.tar`;
-  const word = (name: string) => final.instructions.findLast((each) => each.name === name)!.text;
-  const config = {
-    User: word('USER'),
-    Env: [word('ENV')],
-    WorkingDir: word('WORKDIR'),
-    Entrypoint: execForm(final, 'ENTRYPOINT'),
-    Cmd: execForm(final, 'CMD'),
-  };
   const archive = join(FOLDER, file);
   if (existsSync(archive)) return archive;
   const work = mkdtempSync(join(tmpdir(), 'unloop-image-'));
   try {
     const tag = chartVersion();
     const names = [`${REGISTRY}/unloop:${tag}`, `docker.io/library/unloop:${tag}`];
-    await writeImage(layOutImage(work), archive, names, config);
+    const config = imageConfig({ VERSION: tag, REVISION: 'unknown' });
+    await writeImage(archive, { names, config, roots: { amd64: layOutImage(work).root } });
   } finally {
     rmSync(work, { recursive: true, force: true });
   }

@@ -3,7 +3,8 @@
 
 import { ensureCoredns } from '../../../bench/compare/build-coredns.ts';
 import { ensureTodaysRoot } from '../../../bench/compare/today.ts';
-import { goTool, kubernetesValidate, node24, operatorReader } from '../cluster/tools.ts';
+import { goTool, nodeFor, pythonTool } from '../../../packaging/tools.ts';
+import { operatorReader } from '../cluster/tools.ts';
 
 export default function installTools(): void {
   const startedMs = performance.now();
@@ -12,7 +13,10 @@ export default function installTools(): void {
   goTool('helm');
   goTool('kustomize');
   operatorReader();
-  kubernetesValidate();
-  node24();
+  goTool('nfpm');
+  goTool('actionlint');
+  pythonTool('kubernetes-validate');
+  pythonTool('zizmor');
+  nodeFor('amd64');
   console.log(`tools of the laboratory: there after ${Math.round((performance.now() - startedMs) / 1000)} s`);
 }

@@ -1,8 +1,8 @@
 // The tree of unloop's image: the instructions of the Dockerfile, carried out in directory trees
 // without Docker. Needs root.
 //
-// Stand-ins: for node:24-bookworm this machine's system folders (read-only) with Node 24 in
-// /usr/local; for distroless the shared libraries that node needs, a passwd and certificates.
+// In place of node:24-bookworm stand this machine's system folders (read-only) with Node 24 in
+// /usr/local; in place of distroless its Debian packages (debian-base.ts).
 import { execFileSync, spawnSync } from 'node:child_process';
 import {
   cpSync,
@@ -13,15 +13,15 @@ import {
   readlinkSync,
   rmSync,
   symlinkSync,
-  writeFileSync,
 } from 'node:fs';
 import { homedir } from 'node:os';
-import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { join } from 'node:path';
+import { findRootFolder } from '../../src/base/root-folder.ts';
+import { nodeFor } from '../tools.ts';
+import { type DebianPackage, layOutDebian } from './debian-base.ts';
 import { parseDockerfile, type Stage } from './dockerfile.ts';
-import { node24 } from './tools.ts';
 
-export const REPOSITORY = fileURLToPath(new URL('../../../', import.meta.url));
+export const REPOSITORY = findRootFolder();
 /** "nonroot" of distroless. */
 export const IMAGE_USER = '65532';
 
@@ -59,7 +59,7 @@ function mounts(root: string, node: string): string {
 
 /** Node 24 and npm, as /usr/local of the official image has them. */
 function layOutNode(folder: string): void {
-  cpSync(node24(), folder, { recursive: true });
+  cpSync(nodeFor('amd64'), folder, { recursive: true });
   const npm = execFileSync('sh', ['-c', 'readlink -f "$(command -v npm)"'], { encoding: 'utf8' }).trim();
   symlinkSync(npm, join(folder, 'bin/npm'));
 }
@@ -102,37 +102,26 @@ function runStage(stage: Stage, root: string, node: string, others: ReadonlyMap<
   }
 }
 
-/** What distroless/cc brings, as far as it matters here. */
-function layOutDistroless(root: string): void {
-  const libraries = execFileSync('ldd', [join(node24(), 'bin/node')], { encoding: 'utf8' });
-  for (const [path] of libraries.matchAll(/\/lib\S+/g)) {
-    mkdirSync(dirname(root + path), { recursive: true });
-    sh(`cp -L ${path} ${root}${path}`);
-  }
-  mkdirSync(join(root, 'etc/ssl/certs'), { recursive: true });
-  writeFileSync(
-    join(root, 'etc/passwd'),
-    `root:x:0:0::/:/none\nnonroot:x:${IMAGE_USER}:${IMAGE_USER}::/:/none\n`,
-  );
-  writeFileSync(join(root, 'etc/nsswitch.conf'), 'hosts: files dns\n');
-  for (const folder of ['proc', 'dev', 'tmp', 'etc/unloop'])
-    mkdirSync(join(root, folder), { recursive: true });
+/** The image's tree, and what Debian's part of it is. */
+export interface ImageTree {
+  readonly root: string;
+  readonly packages: readonly DebianPackage[];
 }
 
-/** Carries the Dockerfile out below a folder, and returns where the image's tree is. */
-export function layOutImage(work: string): string {
+/** Carries the Dockerfile out below a folder. */
+export function layOutImage(work: string): ImageTree {
   const { build, final } = dockerfileStages();
-  const [node, buildRoot, image] = ['node', 'build', 'image'].map((name) => join(work, name)) as [
+  const [node, buildRoot, root] = ['node', 'build', 'image'].map((name) => join(work, name)) as [
     string,
     string,
     string,
   ];
   layOutNode(node);
   mkdirSync(buildRoot);
-  mkdirSync(image);
+  mkdirSync(root);
   runStage(build, buildRoot, node, new Map());
-  layOutDistroless(image);
-  runStage(final, image, node, new Map([[build.name, buildRoot]]));
-  rmSync(join(image, 'root'), { recursive: true });
-  return image;
+  const packages = layOutDebian(root, 'amd64');
+  runStage(final, root, node, new Map([[build.name, buildRoot]]));
+  rmSync(join(root, 'root'), { recursive: true });
+  return { root, packages };
 }
