@@ -1,8 +1,8 @@
 # The image: Node.js, unloop, and nothing else; no shell, no package manager, no root.
 # docs/kubernetes/image.md has its sizes.
 #   docker buildx build --platform linux/amd64,linux/arm64 --build-arg VERSION=0.1.0 -t REGISTRY/unloop:0.1.0 --push .
-# `npm run image` follows these instructions without Docker (packaging/image): it knows the forms that
-# are used here.
+# `npm run image` follows these instructions without Docker (packaging/image): it knows the forms
+# that are used here.
 
 # Base images are pinned by digest (of the index of all architectures), which
 # `sh config/image/update-bases.sh` updates. Node 24 is the release that is supported longest. Every

@@ -3,7 +3,7 @@ import { dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { readRepositoryFile, repositoryFiles } from './repository-files.ts';
 
-const FOLDERS = ['src', 'test', 'bench', 'examples', 'config', 'docs', '.ci'];
+const FOLDERS = ['src', 'test', 'bench', 'examples', 'packaging', 'config', 'docs', '.ci'];
 const files = [...repositoryFiles(['.'], ['']), ...repositoryFiles(FOLDERS, [''])];
 const layers = new Set(repositoryFiles(['src'], ['.ts']).map((path) => path.split('/')[1]!));
 

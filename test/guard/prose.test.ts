@@ -26,7 +26,10 @@ const RETIRED: readonly { readonly word: RegExp; readonly now: string; readonly 
   { word: /\bbears?\b/i, now: 'tolerates' },
 ];
 
-const sources = repositoryFiles(['src', 'test', 'bench', 'examples'], ['.ts', '.c', '.h', '.mjs']);
+const sources = repositoryFiles(
+  ['src', 'test', 'bench', 'examples', 'packaging'],
+  ['.ts', '.c', '.h', '.mjs'],
+);
 const pages = [...repositoryFiles(['.'], ['.md']), ...repositoryFiles(['docs'], ['.md'])];
 /** Scripts and settings, whose comments begin with '#'. Others are made from the chart. */
 const settings = [

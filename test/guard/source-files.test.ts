@@ -10,7 +10,7 @@ const SWITCHED = /\b(?:describe|it|test|bench)(?:\.\w+)*\.(?:only|skip|todo|fail
 /** upstream/shared-state.ts: "shared" is what it is there, memory that threads share. */
 const NAMED_WELL = ['src/upstream/shared-state.ts'];
 
-const sources = repositoryFiles(['src'], ['.ts', '.c', '.h', '.mjs']);
+const sources = repositoryFiles(['src', 'packaging'], ['.ts', '.c', '.h', '.mjs']);
 const tests = repositoryFiles(['test'], ['.ts', '.mjs']);
 
 describe('source files', () => {
@@ -54,8 +54,9 @@ const STARTS_CHILDREN = [
 
 describe('child processes', () => {
   it('are started by base/child-process.ts: their output is bounded, and they end with their parent', () => {
-    const starts = repositoryFiles(['src', 'test', 'bench', 'examples'], ['.ts', '.mjs']).filter((path) =>
-      /import \{[^}]*\b(?:spawn|fork)\b[^}]*\} from 'node:child_process'/.test(readRepositoryFile(path)),
+    const starts = repositoryFiles(['src', 'test', 'bench', 'examples', 'packaging'], ['.ts', '.mjs']).filter(
+      (path) =>
+        /import \{[^}]*\b(?:spawn|fork)\b[^}]*\} from 'node:child_process'/.test(readRepositoryFile(path)),
     );
     expect(starts.sort()).toEqual([...STARTS_CHILDREN].sort());
   });
