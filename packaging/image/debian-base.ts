@@ -58,7 +58,7 @@ export interface DebianPackage {
   readonly architecture: string;
 }
 
-/** Fetches the packages for an architecture, once a month, and returns the folder of the .deb files. */
+/** Fetches an architecture's packages, once a month, and returns the folder of the .deb files. */
 function ensurePackages(architecture: Architecture): string {
   const month = new Date().toISOString().slice(0, 7);
   const key = createHash('sha256').update(PACKAGES.join()).digest('hex').slice(0, 8);

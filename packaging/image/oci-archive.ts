@@ -75,8 +75,8 @@ class Layout {
   }
 
   /**
-   * A tree as a layer. Owner is root, and file capabilities (node's, for port 53) stay. Returns also
-   * the digest of what is in it, uncompressed.
+   * A tree as a layer. Owner is root, and file capabilities (node's, for port 53) stay. Returns
+   * also the digest of what is in it, uncompressed.
    */
   async layer(root: string, createdS: number, compressed: boolean): Promise<[Descriptor, string]> {
     const layer = join(this.folder, 'layer');
