@@ -9,8 +9,10 @@ import type { ListenAddress } from '../config/config.ts';
 import { AccessPolicy } from './access.ts';
 import type { AdminSource } from './admin-source.ts';
 import { AdminConnections } from './connections.ts';
+import { EventStreams } from './event-streams.ts';
+import { pageEvent, statusEvent } from './live-event.ts';
 import { RateHistory, SAMPLE_INTERVAL_MS } from './rate-history.ts';
-import { json, type Reply, ROUTES } from './routes.ts';
+import { json, type Reply, ROUTES, type RouteContext } from './routes.ts';
 
 const MAX_HEADER_BYTES = 8 * 1024;
 const MAX_BODY_BYTES = 1024;
@@ -50,6 +52,13 @@ export async function startAdmin(options: AdminOptions, source: AdminSource): Pr
     hosts: options.hosts ?? [],
   });
   const connections = new AdminConnections();
+  const events = new EventStreams({
+    makers: {
+      status: () => statusEvent(source.snapshot(), history, performance.now()),
+      page: () => pageEvent(source.snapshot(), history, performance.now()),
+    },
+    report: options.report,
+  });
   const server = nodeHttp().createServer(
     {
       maxHeaderSize: MAX_HEADER_BYTES,
@@ -63,7 +72,7 @@ export async function startAdmin(options: AdminOptions, source: AdminSource): Pr
       handle(
         request,
         access,
-        { source, history },
+        { source, history, events },
         options.report,
         slotFor(connections, request, response),
       ).then(
@@ -86,6 +95,7 @@ export async function startAdmin(options: AdminOptions, source: AdminSource): Pr
     port,
     close() {
       clearInterval(sampling);
+      events.close();
       return close(server);
     },
   };
@@ -111,7 +121,7 @@ function slotFor(
 async function handle(
   request: IncomingMessage,
   access: AccessPolicy,
-  context: { readonly source: AdminSource; readonly history: RateHistory },
+  context: Omit<RouteContext, 'query' | 'nowMs'>,
   report: (error: Error) => void,
   hasSlot: (isProbe: boolean) => boolean,
 ): Promise<Reply | null> {
@@ -174,7 +184,7 @@ function write(request: IncomingMessage, response: ServerResponse, reply: Reply)
   const body = Buffer.from(reply.body, 'utf8');
   response.writeHead(reply.status, {
     'Content-Type': reply.contentType,
-    'Content-Length': body.length,
+    ...(reply.stream === undefined ? { 'Content-Length': body.length } : {}),
     'Cache-Control': 'no-store',
     'X-Content-Type-Options': 'nosniff',
     'X-Frame-Options': 'DENY',
@@ -183,7 +193,8 @@ function write(request: IncomingMessage, response: ServerResponse, reply: Reply)
     'Content-Security-Policy': "default-src 'none'; frame-ancestors 'none'",
     ...reply.headers,
   });
-  response.end(request.method === 'HEAD' ? undefined : body);
+  if (reply.stream !== undefined && request.method !== 'HEAD') reply.stream(response);
+  else response.end(request.method === 'HEAD' ? undefined : body);
 }
 
 function listen(server: Server, { host, port }: ListenAddress): Promise<AddressInfo> {

@@ -1,11 +1,13 @@
 // The last five minutes of the counters, for the status page: rates need two readings. Read every
-// few seconds by a timer of http.ts; time is given, never taken.
+// two seconds by a timer of http.ts; time is given, never taken.
 import { Counter, type CounterTotals, DURATION_BUCKETS_SECONDS, RCODE_SLOTS } from '../metrics/counters.ts';
 
 /** How often sample() is meant to be called, ms. */
-export const SAMPLE_INTERVAL_MS = 5000;
-const KEPT = 61;
+export const SAMPLE_INTERVAL_MS = 2000;
+const KEPT = 151;
 const RATE_WINDOW_MS = 60_000;
+/** What is live covers at least so much, and a sample interval more at most. */
+const LIVE_WINDOW_MS = 900;
 const SERVFAIL = 2;
 
 interface Reading {
@@ -13,12 +15,12 @@ interface Reading {
   readonly queries: number;
   readonly hits: number;
   readonly misses: number;
-  readonly responses: number;
-  readonly servfails: number;
+  /** Responses by rcode; the last one for the rare ones together. */
+  readonly rcodes: readonly number[];
   readonly durations: readonly number[];
 }
 
-/** What happened within the last minute, or since the start if that is later. */
+/** What happened between two readings. */
 export interface Rates {
   readonly queriesPerSecond: number;
   /** Of the look-ups in the cache; null when there was none. */
@@ -31,6 +33,8 @@ export interface Rates {
    */
   readonly medianMs: number | null;
   readonly p99Ms: number | null;
+  /** Responses a second, by rcode; the last one for the rare ones together. */
+  readonly rcodesPerSecond: readonly number[];
 }
 
 export class RateHistory {
@@ -48,46 +52,52 @@ export class RateHistory {
     if (this.#readings.length > KEPT) this.#readings.shift();
   }
 
+  /** The last minute, or the time since the start if that is less. */
   rates(nowMs: number): Rates {
-    const now = this.#read(nowMs);
     const then =
       this.#readings.find((reading) => reading.atMs >= nowMs - RATE_WINDOW_MS) ?? this.#readings.at(-1)!;
-    const seconds = (now.atMs - then.atMs) / 1000;
-    const lookups = now.hits + now.misses - then.hits - then.misses;
-    const responses = now.responses - then.responses;
-    const durations = now.durations.map((count, index) => count - then.durations[index]!);
-    return {
-      queriesPerSecond: seconds > 0 ? (now.queries - then.queries) / seconds : 0,
-      hitRatio: lookups > 0 ? (now.hits - then.hits) / lookups : null,
-      servfailRatio: responses > 0 ? (now.servfails - then.servfails) / responses : null,
-      medianMs: quantileMs(durations, 0.5),
-      p99Ms: quantileMs(durations, 0.99),
-    };
+    return difference(then, this.#read(nowMs));
   }
 
-  /** Queries a second between each two readings, oldest first. */
-  queryRates(): number[] {
-    return this.#readings.slice(1).map((reading, index) => {
-      const before = this.#readings[index]!;
-      const seconds = (reading.atMs - before.atMs) / 1000;
-      return seconds > 0 ? (reading.queries - before.queries) / seconds : 0;
-    });
+  /** The last few seconds. */
+  live(nowMs: number): Rates {
+    const then = this.#readings.findLast((reading) => reading.atMs <= nowMs - LIVE_WINDOW_MS);
+    return difference(then ?? this.#readings[0]!, this.#read(nowMs));
+  }
+
+  /** Between each two readings of the last five minutes, oldest first. */
+  series(): Rates[] {
+    return this.#readings.slice(1).map((reading, index) => difference(this.#readings[index]!, reading));
   }
 
   #read(nowMs: number): Reading {
     const totals = this.#totals;
-    let responses = 0;
-    for (let slot = 0; slot < RCODE_SLOTS; slot++) responses += totals.responses(slot);
     return {
       atMs: nowMs,
       queries: totals.counter(Counter.queriesUdp) + totals.counter(Counter.queriesTcp),
       hits: totals.counter(Counter.cacheHits),
       misses: totals.counter(Counter.cacheMisses),
-      responses,
-      servfails: totals.responses(SERVFAIL),
+      rcodes: Array.from({ length: RCODE_SLOTS }, (_, rcode) => totals.responses(rcode)),
       durations: totals.durationBuckets(),
     };
   }
+}
+
+function difference(then: Reading, now: Reading): Rates {
+  const seconds = (now.atMs - then.atMs) / 1000;
+  const perSecond = (count: number) => (seconds > 0 ? count / seconds : 0);
+  const lookups = now.hits + now.misses - then.hits - then.misses;
+  const rcodes = now.rcodes.map((count, index) => count - then.rcodes[index]!);
+  const responses = rcodes.reduce((sum, count) => sum + count, 0);
+  const durations = now.durations.map((count, index) => count - then.durations[index]!);
+  return {
+    queriesPerSecond: perSecond(now.queries - then.queries),
+    hitRatio: lookups > 0 ? (now.hits - then.hits) / lookups : null,
+    servfailRatio: responses > 0 ? rcodes[SERVFAIL]! / responses : null,
+    medianMs: quantileMs(durations, 0.5),
+    p99Ms: quantileMs(durations, 0.99),
+    rcodesPerSecond: rcodes.map(perSecond),
+  };
 }
 
 /** Upper bound of the bucket in which the quantile lies. */

@@ -1,9 +1,11 @@
 // The routes of the admin listener: what each answers. http.ts has judged the request before it
 // comes here.
+import type { ServerResponse } from 'node:http';
 import { UnloopError } from '../base/errors.ts';
 import type { Openness } from './access.ts';
 import type { AdminSource } from './admin-source.ts';
 import { readEntriesScope } from './entries-scope.ts';
+import { type EventStreams, MAX_STREAMS } from './event-streams.ts';
 import { readFlushScope } from './flush-scope.ts';
 import { maskConfig } from './mask-config.ts';
 import type { RateHistory } from './rate-history.ts';
@@ -17,12 +19,15 @@ export interface Reply {
   readonly contentType: string;
   readonly body: string;
   readonly headers?: Readonly<Record<string, string>>;
+  /** Writes the body instead, over time; called after the head was written. */
+  readonly stream?: (response: ServerResponse) => void;
 }
 
 /** What a route needs to answer. */
 export interface RouteContext {
   readonly source: AdminSource;
   readonly history: RateHistory;
+  readonly events: EventStreams;
   readonly query: URLSearchParams;
   /** Now, on the clock of the history. */
   readonly nowMs: number;
@@ -77,6 +82,7 @@ export const ROUTES: ReadonlyMap<string, Route> = new Map<string, Route>([
   ],
   ['/cache/entries', { method: 'GET', openness: 'private', answer: answerEntries }],
   ['/cache/flush', { method: 'POST', openness: 'private', answer: answerFlush }],
+  ['/events', { method: 'GET', openness: 'private', answer: answerEvents }],
   ['/', { method: 'GET', openness: 'private', answer: answerPage }],
 ]);
 
@@ -124,6 +130,24 @@ async function unlessUnusable(answer: () => Promise<Reply>): Promise<Reply> {
     if (!(error instanceof UnloopError) || error.code !== 'UNLOOP_USAGE') throw error;
     return json(400, { error: error.message, remedy: error.remedy });
   }
+}
+
+function answerEvents({ events, query }: RouteContext): Reply {
+  const view = query.get('view') ?? 'status';
+  if (view !== 'status' && view !== 'page')
+    return json(400, { error: `there is no view ${view}`, remedy: 'GET /events, or /events?view=page.' });
+  if (events.isFull) {
+    const error = `${MAX_STREAMS} streams are open, which is as many as there may be`;
+    return json(503, { error, remedy: 'Close one, or ask GET /status.' });
+  }
+  return {
+    status: 200,
+    contentType: 'text/event-stream; charset=utf-8',
+    body: '',
+    // Its connection ends with it: nothing is left to wait for at the stop.
+    headers: { Connection: 'close' },
+    stream: (response) => events.add(view, response),
+  };
 }
 
 function answerPage({ source, history, nowMs }: RouteContext): Reply {

@@ -1,6 +1,6 @@
 // `GET /`: the state of the server for a person, in one self-contained page that works without
 // JavaScript. The first line says how things are and what to do; the rest is there to look things
-// up.
+// up. With JavaScript it is live: `GET /events` has its content again, once a second.
 import { Counter, type CounterTotals } from '../metrics/counters.ts';
 import type { LoopEpisodeStatus, ServerSnapshot, UpstreamStatus } from './admin-source.ts';
 import { Html, html } from './html.ts';
@@ -14,12 +14,20 @@ import {
   formatRate,
   formatTime,
 } from './readable.ts';
-import { SCRIPT, STYLE } from './status-page-assets.ts';
+import { STYLE } from './status-page-assets.ts';
+import { renderCharts } from './status-page-charts.ts';
+import { renderLoopPicture } from './status-page-loop.ts';
+import { SCRIPT } from './status-page-script.ts';
 import { judge, type Verdict } from './verdict.ts';
 
 const ICON_COLORS = { good: '1a7f4b', warning: 'e0a030', bad: 'c02b2b' } as const;
 /** Closed episodes shown; /loops has them all. */
 const CLOSED_SHOWN = 10;
+
+/** Linked at the end. */
+const PATHS = ['/status', '/upstreams', '/loops', '/cache/entries', '/metrics', '/config', '/ready'] as const;
+/** Offered by the form. */
+const TYPES = ['A', 'AAAA', 'CNAME', 'HTTPS', 'MX', 'NS', 'PTR', 'SOA', 'SRV', 'TXT'] as const;
 
 /** The page as of now. `nowMs` is on the clock of the history, `wallMs` since 1970. */
 export function renderStatusPage(
@@ -28,38 +36,65 @@ export function renderStatusPage(
   nowMs: number,
   wallMs: number,
 ): string {
-  const { upstreams, loops: episodes, workers, totals } = snapshot;
-  const verdict = judge(snapshot.readiness, upstreams, episodes);
-  const { version, node, socket } = snapshot.build;
+  const update = renderPageUpdate(snapshot, history, nowMs, wallMs);
   return html`<!doctype html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
-<title>${verdict.headline} · unloop</title>
-<link rel="icon" href="${icon(verdict)}">
+<title>${update.title}</title>
+<link rel="icon" href="${update.icon}">
 <noscript><meta http-equiv="refresh" content="10"></noscript>
 <style>${new Html(STYLE)}</style>
 </head>
 <body>
-<div id="unreachable" role="alert">unloop does not answer; what you see is old.</div>
-<main>
-<header><h1>unloop</h1><p>listening on ${snapshot.listen.join(', ')} · up ${formatDuration(wallMs - snapshot.startedAtMs)}</p></header>
-${renderVerdict(verdict)}
-${renderTiles(history.rates(nowMs), totals)}
-${renderSparkline(history.queryRates())}
-${renderUpstreams(upstreams)}
-${renderEpisodes(episodes, wallMs)}
-${renderCache(totals)}
-<footer>
-<p><a href="/upstreams">/upstreams</a><a href="/loops">/loops</a><a href="/metrics">/metrics</a><a href="/config">/config</a><a href="/ready">/ready</a></p>
-<p>unloop ${version} · Node ${node} · ${socket} socket · ${workers} ${workers === 1 ? 'worker' : 'workers'} · as of ${formatTime(new Date(wallMs).toISOString())}</p>
-</footer>
-</main>
+<div id="unreachable" role="alert"><p>unloop does not answer; what you see is old.</p></div>
+${new Html(update.main)}
 <script>${new Html(SCRIPT)}</script>
 </body>
 </html>
 `.text;
+}
+
+/** What changes while the page is open. */
+export interface PageUpdate {
+  /** Of the program: another one has another page. */
+  readonly version: string;
+  readonly title: string;
+  /** URL of the icon. */
+  readonly icon: string;
+  /** HTML of the main element. */
+  readonly main: string;
+}
+
+/** The page's content as of now, as `GET /events` has it for the page's script. */
+export function renderPageUpdate(
+  snapshot: ServerSnapshot,
+  history: RateHistory,
+  nowMs: number,
+  wallMs: number,
+): PageUpdate {
+  const { upstreams, loops: episodes, workers, totals } = snapshot;
+  const verdict = judge(snapshot.readiness, upstreams, episodes);
+  const { version, node, socket } = snapshot.build;
+  const table = renderUpstreams(upstreams, wallMs);
+  const loops = renderEpisodes(episodes, wallMs);
+  const isLooping = episodes.some((episode) => episode.state === 'open');
+  // The script compares elements by their position: those before the form are always all there.
+  const main = html`<main data-version="${version}">
+<header><h1>unloop</h1><p>listening on ${snapshot.listen.join(', ')} · up ${formatDuration(wallMs - snapshot.startedAtMs)}</p></header>
+${renderVerdict(verdict)}
+${renderTiles(history.rates(nowMs), totals)}
+<div class="charts">${renderCharts(history)}</div>
+${renderAsk()}
+${isLooping ? [loops, table] : [table, loops]}
+${renderCache(totals)}
+<footer>
+<p class="links">${PATHS.map((path) => html`<a href="${path}">${path}</a>`)}</p>
+<p>unloop ${version} · Node ${node} · ${socket} socket · ${workers} ${workers === 1 ? 'worker' : 'workers'} · as of ${formatTime(new Date(wallMs).toISOString())}</p>
+</footer>
+</main>`.text;
+  return { version, title: `${verdict.headline} · unloop`, icon: icon(verdict), main };
 }
 
 function icon(verdict: Verdict): string {
@@ -83,32 +118,36 @@ function renderTiles(rates: Rates, totals: CounterTotals): Html {
 </ul>`;
 }
 
-/**
- * Queries a second over the last five minutes. A flat line of nothing says nothing and is left out.
- */
-function renderSparkline(rates: readonly number[]): Html | string {
-  const peak = Math.max(0, ...rates);
-  if (rates.length < 2 || peak === 0) return '';
-  const points = rates.map((rate, index) => {
-    const x = (index / (rates.length - 1)) * 300;
-    return `${x.toFixed(1)} ${(39 - (rate / peak) * 38).toFixed(1)}`;
-  });
-  const label = `Queries a second over the last five minutes, at most ${formatRate(peak)}`;
-  return html`<div class="chart"><svg class="spark" viewBox="0 0 300 40" preserveAspectRatio="none" role="img" aria-label="${label}"><title>${label}</title><path class="area" d="M0 40L${points.join('L')}L300 40Z"/><path d="M${points.join('L')}"/></svg>
-<p class="quiet">queries a second in the last five minutes, at most ${formatRate(peak)}</p></div>`;
+/** What became of one name: a form for POST /explain. The script shows it, and never redraws it. */
+function renderAsk(): Html {
+  const types = TYPES.map((type) => html`<option>${type}</option>`);
+  return html`<section id="ask" aria-labelledby="ask-title"><h2 id="ask-title">What about this name?</h2>
+<noscript><p class="quiet">Without JavaScript, ask on the command line: <code>unloop query NAME TYPE</code></p></noscript>
+<form hidden><label class="name">Name<input name="name" required maxlength="1024" autocomplete="off" autocapitalize="none" spellcheck="false" placeholder="www.example.com"></label>
+<label>Type<select name="type">${types}</select></label>
+<label class="check"><input type="checkbox" name="dryRun"> ask no server</label>
+<button name="submit">Explain</button></form>
+<pre role="status" hidden></pre></section>`;
 }
 
-function renderUpstreams(upstreams: readonly UpstreamStatus[]): Html {
+function renderUpstreams(upstreams: readonly UpstreamStatus[], wallMs: number): Html {
   if (upstreams.length === 0) return html`<h2>Upstreams</h2><p class="quiet">None.</p>`;
   const rows = upstreams.map(
     (upstream) => html`<tr>
-<td><code>${upstream.address}</code></td><td><span class="state ${upstream.state}">${upstream.state}</span>${renderCondition(upstream)}</td><td>${upstream.transport}</td>
+<td><code>${upstream.address}</code></td><td><span class="state ${upstream.state}">${upstream.state}</span> for ${formatDuration(wallMs - Date.parse(upstream.since))}${renderCondition(upstream)}</td><td>${upstream.transport}</td>
 <td>${upstream.zones.map((zone) => (zone === '.' ? 'everything' : zone)).join(', ')}</td><td class="number">${formatMs(upstream.rttMs)}</td>
+<td class="number">${formatCount(upstream.queries)}${renderFailures(upstream)}</td>
 <td>${upstream.source}${upstream.replaces === null ? '' : html`<br><span class="quiet">instead of <code>${upstream.replaces}</code></span>`}</td></tr>`,
   );
-  return html`<h2>Upstreams</h2><div class="table"><table>
-<thead><tr><th scope="col">address</th><th scope="col">state</th><th scope="col">over</th><th scope="col">asked for</th><th scope="col" class="number">round trip</th><th scope="col">found in</th></tr></thead>
+  return html`<h2>Upstreams</h2><div class="table" role="region" aria-label="Upstreams" tabindex="0"><table>
+<thead><tr><th scope="col">address</th><th scope="col">state</th><th scope="col">over</th><th scope="col">asked for</th><th scope="col" class="number">round trip</th><th scope="col" class="number">queries</th><th scope="col">found in</th></tr></thead>
 <tbody>${rows}</tbody></table></div>`;
+}
+
+/** Queries without a usable answer: "3 timeout, 1 rcode". */
+function renderFailures({ failures }: UpstreamStatus): Html | string {
+  const reasons = Object.entries(failures).map(([reason, count]) => `${formatCount(count)} ${reason}`);
+  return reasons.length === 0 ? '' : html`<br><span class="quiet">${reasons.join(', ')}</span>`;
 }
 
 /** What the state alone does not say. */
@@ -133,12 +172,11 @@ function renderEpisodes(episodes: readonly LoopEpisodeStatus[], wallMs: number):
 function renderEpisode(episode: LoopEpisodeStatus, wallMs: number): Html {
   const seen = `${formatCount(episode.count)} ${episode.count === 1 ? 'query' : 'queries'} came back (${episode.evidence})`;
   const ago = formatDuration(wallMs - Date.parse(episode.last));
-  const path = episode.path.map((hop) => html`<li><code>${hop}</code></li>`);
-  return html`<div class="card"><span class="state ${episode.state}">${episode.state}</span> · through <code>${episode.upstream}</code> for ${
+  return html`<div class="card episode">${renderLoopPicture(episode.path, episode.state)}<div><span class="state ${episode.state}">${episode.state}</span> · through <code>${episode.upstream}</code> for ${
     episode.zone === '.' ? 'everything' : episode.zone
-  }<ol class="path" aria-label="Path of the loop">${path}</ol><p class="quiet">${seen}, first ${formatTime(episode.first)}, last ${formatTime(episode.last)} (${ago} ago)</p>${
+  }<p class="quiet">${seen}, first ${formatTime(episode.first)}, last ${formatTime(episode.last)} (${ago} ago)</p>${
     episode.state === 'open' ? html`<p><b>Cure:</b> ${episode.cure}</p>` : ''
-  }</div>`;
+  }</div></div>`;
 }
 
 function renderCache(totals: CounterTotals): Html {

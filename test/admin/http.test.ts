@@ -1,6 +1,7 @@
 import { on, once } from 'node:events';
 import { createConnection, type Socket } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { MAX_STREAMS } from '../../src/admin/event-streams.ts';
 import { type AdminOptions, type AdminServer, startAdmin } from '../../src/admin/http.ts';
 import { UnloopError } from '../../src/base/errors.ts';
 import { parseUpstream } from '../../src/config/parse-upstream.ts';
@@ -164,6 +165,68 @@ describe('routes', () => {
     expect(status).toBe(500);
     expect(text).not.toContain('secret detail');
     expect(reported.map((error) => error.message)).toEqual(['secret detail']);
+  });
+});
+
+describe('GET /events', () => {
+  /** Opens a stream; resolves once its head has come. */
+  async function openStream(path = '/events'): Promise<{ socket: Socket; text: () => string }> {
+    const socket = createConnection({ host: '127.0.0.1', port: server.port });
+    let received = '';
+    socket.setEncoding('utf8');
+    socket.on('error', () => {});
+    socket.on('data', (chunk: string) => {
+      received += chunk;
+    });
+    socket.write(`GET ${path} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n`);
+    await expect.poll(() => received).toContain('retry: ');
+    return { socket, text: () => received };
+  }
+
+  it('is a stream of the status, with what happens now', async () => {
+    const { socket, text } = await openStream();
+    expect(text()).toMatch(/^HTTP\/1\.1 200 OK\r\nContent-Type: text\/event-stream; charset=utf-8\r\n/);
+    expect(text()).toContain('Cache-Control: no-store');
+    await expect.poll(text, { timeout: 10_000 }).toMatch(/event: status\ndata: .*\n\n/);
+    const [, data] = /\ndata: (.*)\n/.exec(text())!;
+    expect(JSON.parse(data!)).toMatchObject({ verdict: { headline: 'Healthy' }, live: { hitShare: null } });
+    socket.destroy();
+  });
+
+  it('has the page for its script, and no other view', async () => {
+    const { socket, text } = await openStream('/events?view=page');
+    await expect.poll(text, { timeout: 10_000 }).toMatch(/event: page\ndata: \{"version":"1\.2\.3"/);
+    socket.destroy();
+    expect((await ask(server, 'GET', '/events?view=x')).status).toBe(400);
+  });
+
+  it('is private, and HEAD of it is not a stream', async () => {
+    const guarded = await start({ token: 'secret' });
+    expect((await ask(guarded, 'GET', '/events')).status).toBe(401);
+    await guarded.close();
+    const { status, headers } = await ask(server, 'HEAD', '/events');
+    expect([status, headers['content-type']]).toEqual([200, 'text/event-stream; charset=utf-8']);
+    expect((await ask(server, 'POST', '/events')).status).toBe(405);
+  });
+
+  it('has bounded streams, and lets the next one in when a reader leaves', async () => {
+    const streams = await Promise.all(Array.from({ length: MAX_STREAMS }, () => openStream()));
+    const refused = await ask(server, 'GET', '/events');
+    expect([refused.status, JSON.parse(refused.text).remedy]).toEqual([
+      503,
+      expect.stringContaining('/status'),
+    ]);
+    expect((await ask(server, 'GET', '/status')).status).toBe(200);
+    streams[0]!.socket.destroy();
+    await expect.poll(async () => (await ask(server, 'HEAD', '/events')).status).toBe(200);
+    for (const { socket } of streams) socket.destroy();
+  });
+
+  it('ends with the listener', async () => {
+    const { socket } = await openStream();
+    const ended = once(socket, 'close');
+    await server.close();
+    await ended;
   });
 });
 

@@ -1,6 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import { RateHistory, SAMPLE_INTERVAL_MS } from '../../src/admin/rate-history.ts';
-import { Counter, Counters, CounterTotals, createCounterBlock } from '../../src/metrics/counters.ts';
+import {
+  Counter,
+  Counters,
+  CounterTotals,
+  createCounterBlock,
+  RCODE_SLOTS,
+} from '../../src/metrics/counters.ts';
 
 function createCounted(): { totals: CounterTotals; counters: Counters } {
   const totals = new CounterTotals();
@@ -18,6 +24,7 @@ describe('the rate history', () => {
       servfailRatio: null,
       medianMs: null,
       p99Ms: null,
+      rcodesPerSecond: new Array(RCODE_SLOTS).fill(0),
     });
   });
 
@@ -35,7 +42,7 @@ describe('the rate history', () => {
     const history = new RateHistory(totals, 0);
     for (let nowMs = SAMPLE_INTERVAL_MS; nowMs <= 300_000; nowMs += SAMPLE_INTERVAL_MS) {
       // 10 a second for four minutes, then 2 a second.
-      counters.values[Counter.queriesUdp]! += nowMs <= 240_000 ? 50 : 10;
+      counters.values[Counter.queriesUdp]! += (nowMs <= 240_000 ? 10 : 2) * (SAMPLE_INTERVAL_MS / 1000);
       history.sample(nowMs);
     }
     expect(history.rates(300_000).queriesPerSecond).toBe(2);
@@ -76,11 +83,35 @@ describe('the rate history', () => {
     const history = new RateHistory(totals, 0);
     for (let i = 1; i <= 500; i++) {
       counters.values[Counter.queriesUdp]! += i;
-      history.sample(i * 1000);
+      history.sample(i * SAMPLE_INTERVAL_MS);
     }
-    const rates = history.queryRates();
-    expect(rates.length).toBe(60);
-    expect(rates.at(-1)).toBe(500);
-    expect(rates[0]).toBe(441);
+    const rates = history.series().map(({ queriesPerSecond }) => queriesPerSecond);
+    expect(rates.length).toBe(300_000 / SAMPLE_INTERVAL_MS);
+    const perSecond = 1000 / SAMPLE_INTERVAL_MS;
+    expect(rates.at(-1)).toBe(500 * perSecond);
+    expect(rates[0]).toBe((501 - rates.length) * perSecond);
+  });
+
+  it('is live: about the last second, without what was before it', () => {
+    const { totals, counters } = createCounted();
+    const history = new RateHistory(totals, 0);
+    counters.values[Counter.queriesUdp] = 1000;
+    history.sample(2000);
+    counters.values[Counter.queriesUdp]! += 10;
+    for (const rcode of [0, 0, 0, 3]) counters.response(rcode);
+    const { queriesPerSecond, rcodesPerSecond } = history.live(3000);
+    expect(queriesPerSecond).toBe(10);
+    expect([rcodesPerSecond[0], rcodesPerSecond[3], rcodesPerSecond[2]]).toEqual([3, 1, 0]);
+    // A reading that is too young says little: the one before it is taken.
+    history.sample(4000);
+    expect(history.live(4100).queriesPerSecond).toBeCloseTo(10 / 2.1);
+  });
+
+  it('is live right after the start too', () => {
+    const { totals, counters } = createCounted();
+    const history = new RateHistory(totals, 0);
+    counters.values[Counter.queriesUdp] = 5;
+    expect(history.live(500).queriesPerSecond).toBe(10);
+    expect(history.live(0).queriesPerSecond).toBe(0);
   });
 });

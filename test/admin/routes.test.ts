@@ -16,6 +16,7 @@ it('shows private pages only with a token, and changes nothing by GET', () => {
     'GET / private',
     'GET /cache/entries private',
     'GET /config private',
+    'GET /events private',
     'GET /health probe',
     'GET /loops private',
     'GET /metrics metrics',

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { RateHistory } from '../../src/admin/rate-history.ts';
-import { renderStatusPage } from '../../src/admin/status-page.ts';
+import { renderPageUpdate, renderStatusPage } from '../../src/admin/status-page.ts';
 import { CONTENT_SECURITY_POLICY } from '../../src/admin/status-page-assets.ts';
 import { Counter } from '../../src/metrics/counters.ts';
 import { EPISODE, SampleAdmin, UPSTREAM } from './sample-admin.ts';
@@ -26,7 +26,8 @@ describe('the status page', () => {
   it('shows upstreams with state, round trip and origin', () => {
     const page = render(new SampleAdmin());
     expect(page).toContain('<code>10.0.0.2:53</code>');
-    expect(page).toContain('<span class="state up">up</span>');
+    expect(page).toContain('<span class="state up">up</span> for 47 s');
+    expect(page).toMatch(/>12<br><span class="quiet">3 timeout<\/span>/);
     expect(page).toContain('1.2 ms');
     expect(page).toContain('instead of <code>127.0.0.53:53</code>');
   });
@@ -35,9 +36,19 @@ describe('the status page', () => {
     const source = new SampleAdmin();
     source.episodes = [EPISODE];
     const page = render(source);
-    expect(page).toContain(EPISODE.path.map((hop) => `<li><code>${hop}</code></li>`).join(''));
+    expect(page).toContain(`aria-label="The way of a query: ${EPISODE.path.join(', then ')}"`);
     expect(page).toContain('3 queries came back (edns), first 2026-11-23 10:00:00 UTC');
     expect(page).toContain('(42 s ago)');
+  });
+
+  it('shows a loop that is open before the upstreams, and others after them', () => {
+    const source = new SampleAdmin();
+    const order = () => [...render(source).matchAll(/<h2>(Loops|Upstreams)</g)].map((match) => match[1]);
+    expect(order()).toEqual(['Upstreams', 'Loops']);
+    source.episodes = [EPISODE];
+    expect(order()).toEqual(['Loops', 'Upstreams']);
+    source.episodes = [{ ...EPISODE, state: 'closed' }];
+    expect(order()).toEqual(['Upstreams', 'Loops']);
   });
 
   it('shows open episodes before closed ones, and ten of those', () => {
@@ -69,7 +80,7 @@ describe('the status page', () => {
     expect(page).toContain('<b>10</b><small>queries a second</small>');
     expect(page).toContain('<b>90 %</b>');
     expect(page).toContain('1.0 MiB');
-    expect(page).toMatch(/<svg class="spark"[\s\S]*M0\.0 1\.0L300\.0 39\.0/);
+    expect(page).toMatch(/<figcaption>Queries a second<[\s\S]*M0\.0 2\.0h\.1L300\.0 58\.0/);
   });
 
   it('leaves the chart out while nothing was asked', () => {
@@ -77,7 +88,7 @@ describe('the status page', () => {
     const history = new RateHistory(source.totals, 0);
     history.sample(5000);
     history.sample(10_000);
-    expect(render(source, history)).not.toContain('<svg class');
+    expect(render(source, history)).toContain('<div class="charts"></div>');
   });
 
   it('escapes everything that comes from outside', () => {
@@ -131,6 +142,33 @@ describe('the status page', () => {
     expect(render(new SampleAdmin())).toContain(
       '<noscript><meta http-equiv="refresh" content="10"></noscript>',
     );
+  });
+
+  it('shows its form only where a script runs, and the command where none does', () => {
+    const page = render(new SampleAdmin());
+    expect(page).toContain('<form hidden>');
+    expect(page).toMatch(/<noscript><p[^>]*>[^<]*<code>unloop query NAME TYPE<\/code>/);
+  });
+
+  it('has the same content in an update as in the page', () => {
+    const source = new SampleAdmin();
+    source.episodes = [EPISODE];
+    const history = new RateHistory(source.totals, 0);
+    const { main, title, icon, version } = renderPageUpdate(source.snapshot(), history, 60_000, WALL_MS);
+    const page = render(source, history);
+    expect(page).toContain(main);
+    expect(page).toContain(`<title>${title}</title>`);
+    expect(page).toContain(icon.replaceAll("'", '&#39;'));
+    expect(main).toContain(`data-version="${version}"`);
+  });
+
+  it('keeps its elements before the form in their places, whatever there is to say', () => {
+    const bad = new SampleAdmin();
+    bad.upstreamList = [];
+    bad.readinessNow = { ready: false, reason: 'no file names one' };
+    const tags = (page: string) => page.slice(page.indexOf('<main'), page.indexOf('<section id="ask"'));
+    const order = (page: string) => [...tags(page).matchAll(/^<(\w+)/gm)].map((match) => match[1]);
+    expect(order(render(bad))).toEqual(order(render(new SampleAdmin())));
   });
 
   it('works with no upstream at all', () => {

@@ -16,7 +16,7 @@ const COVERED: readonly Covered[] = [
   {
     by: 'admin/status-page.test.ts',
     because: 'text of the page, without a decision',
-    files: ['admin/status-page-assets.ts'],
+    files: ['admin/status-page-assets.ts', 'admin/status-page-script.ts'],
   },
   {
     by: 'cache/message-cache.test.ts',
