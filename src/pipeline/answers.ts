@@ -21,6 +21,7 @@ import {
 import { writeErrorReply, writeTruncatedReply } from '../wire/reply.ts';
 import { restoreForClient } from '../wire/restore.ts';
 import { appendKeepalive } from '../wire/tcp-keepalive.ts';
+import { AnswerRecord, CacheState } from './answer-record.ts';
 import type { ClientQuery } from './client-query.ts';
 import type { Flight } from './pending/flight.ts';
 import type { QueryLog } from './query-log.ts';
@@ -31,6 +32,7 @@ const MAX_MESSAGE_BYTES = 65_535;
 
 /** EDE of stale data (RFC 8914 §4.4, §4.20), of a slot lost, and of no whole answer. */
 const STALE = ede(EdeCode.staleAnswer);
+const CACHED_ERROR = ede(EdeCode.cachedError);
 const STALE_NXDOMAIN = ede(EdeCode.staleNxdomainAnswer);
 const SLOT_LOST = ede(EdeCode.other);
 const NOT_WHOLE = ede(EdeCode.noReachableAuthority);
@@ -43,6 +45,8 @@ export class Answers {
   readonly #waiters: WaiterPool;
   readonly #clock: Clock;
   readonly #hit = new CacheHit();
+  /** Of the answer that leaves. */
+  readonly #record = new AnswerRecord();
   /** Header and question of a made-up answer to a flight; stale data for one. */
   readonly #scratch = WordBytes.ofLength(MAX_MESSAGE_BYTES);
 
@@ -57,12 +61,22 @@ export class Answers {
   error(query: ClientQuery, rcode: number, reason: Ede): void {
     const out = query.replyTo.reserve();
     const length = writeErrorReply(query.message, query.parsed, out, rcode, reason);
+    this.#record.atOnce(CacheState.none);
     this.#send(query, out, length, rcode);
+  }
+
+  /** Answers a query with a failure that the cache remembers (RFC 9520 §3.2). */
+  cachedFailure(query: ClientQuery, hit: CacheHit): void {
+    const out = query.replyTo.reserve();
+    const length = writeErrorReply(query.message, query.parsed, out, hit.rcode, CACHED_ERROR);
+    this.#record.atOnce(CacheState.failure);
+    this.#send(query, out, length, hit.rcode);
   }
 
   /** Answers a query with TC and no records: the client may repeat it over TCP. */
   comeByTcp(query: ClientQuery): void {
     const out = query.replyTo.reserve();
+    this.#record.atOnce(CacheState.none);
     this.#send(query, out, writeTruncatedReply(query.message, query.parsed, out), Rcode.NOERROR);
   }
 
@@ -74,25 +88,33 @@ export class Answers {
     const out = query.replyTo.reserve();
     copyBytes(message, 0, out, 0, Math.min(message.length, out.length));
     const rcode = readFlags(message) & RCODE_MASK;
+    this.#record.atOnce(CacheState.none);
     this.#send(query, out, restoreForClient(out, message.length, query, rcode, reason), rcode);
   }
 
   /** Answers another replica's probe: its query came to our ring (loop/probe.ts). */
   probeProof(query: ClientQuery, keys: KeyRing): void {
     const out = query.replyTo.reserve();
+    this.#record.atOnce(CacheState.none);
     this.#send(query, out, writeProbeProof(keys, query.message, query.parsed, out), Rcode.NOERROR);
   }
 
   /** Answers a query with what the cache has just found. */
-  found(query: ClientQuery, hit: CacheHit, reason: Ede): void {
+  found(query: ClientQuery, hit: CacheHit, reason: Ede, state: CacheState): void {
     const out = query.replyTo.reserve();
     const copied = this.#cache.copy(hit, out, this.#clock.nowMs);
     const { rcode } = hit;
+    this.#record.atOnce(state);
     this.#send(query, out, restoreForClient(out, copied, query, rcode, reason), rcode);
   }
 
   /** Gives an upstream's reply (without OPT) to all waiters of a flight. */
   reply(flight: Flight, message: Uint8Array, length: number, rcode: number, reason: Ede): void {
+    this.#record.ofFlight(flight, CacheState.none);
+    this.#giveAll(flight, message, length, rcode, reason);
+  }
+
+  #giveAll(flight: Flight, message: Uint8Array, length: number, rcode: number, reason: Ede): void {
     for (let waiter = flight.takeWaiters(); waiter !== null; ) {
       const next: Waiter | null = waiter.next;
       this.#give(waiter, message, length, rcode, reason);
@@ -103,6 +125,7 @@ export class Answers {
   /** Tells a waiter that was taken off its flight that its slot went to another client. */
   displaced(waiter: Waiter, flight: Flight): void {
     this.#writeError(flight, Rcode.REFUSED);
+    this.#record.ofFlight(flight, CacheState.none);
     this.#give(waiter, this.#scratch, flight.questionEnd, Rcode.REFUSED, SLOT_LOST);
   }
 
@@ -112,12 +135,14 @@ export class Answers {
     // What is longer than the sink can carry need not be copied: it is truncated anyway.
     copyBytes(message, 0, out, 0, Math.min(length, out.length));
     const end = restoreForClient(out, length, waiter, rcode, reason);
+    this.#record.durationMs = this.#clock.nowMs - waiter.receivedMs;
     this.#send(waiter, out, end, rcode);
     this.#settle(waiter);
   }
 
   /** Returns an upstream's reply to an opaque query unchanged, except for the client's ID. */
   verbatim(flight: Flight, message: Uint8Array, length: number, rcode: number): void {
+    this.#record.ofFlight(flight, CacheState.none);
     for (let waiter = flight.takeWaiters(); waiter !== null; ) {
       const next: Waiter | null = waiter.next;
       const out = waiter.replyTo.reserve();
@@ -131,6 +156,7 @@ export class Answers {
         copyBytes(message, 0, out, 0, length);
       }
       writeId(out, waiter.id);
+      this.#record.durationMs = this.#clock.nowMs - waiter.receivedMs;
       this.#sendAsIs(waiter, out, end, rcode);
       this.#settle(waiter);
       waiter = next;
@@ -150,7 +176,8 @@ export class Answers {
     const { rcode } = hit;
     const isStale = found !== Lookup.fresh;
     if (isStale) this.#counters.values[Counter.cacheStale]! += flight.waiterCount;
-    this.reply(flight, this.#scratch, length, rcode, isStale ? staleEde(rcode) : NO_EDE);
+    this.#record.ofFlight(flight, isStale ? CacheState.stale : CacheState.fresh);
+    this.#giveAll(flight, this.#scratch, length, rcode, isStale ? staleEde(rcode) : NO_EDE);
     return true;
   }
 
@@ -182,6 +209,7 @@ export class Answers {
     // Clients ignore TC over TCP: without records the answer would look like NODATA.
     const isEmpty = rcode === Rcode.NOERROR && readAnswerCount(reply) === 0;
     if (isEmpty) this.#writeError(flight, Rcode.SERVFAIL);
+    this.#record.ofFlight(flight, CacheState.none);
     for (let waiter = flight.takeWaiters(); waiter !== null; ) {
       const next: Waiter | null = waiter.next;
       if (isEmpty && waiter.replyTo.stream) {
@@ -213,7 +241,8 @@ export class Answers {
 
   /** Every answer leaves here. */
   #sendAsIs(to: Recipient, out: Uint8Array, length: number, rcode: number): void {
-    if (this.queryLog !== null) this.queryLog.note(to, out, length, rcode);
+    this.#record.rcode = rcode;
+    if (this.queryLog !== null) this.queryLog.note(to, out, length, this.#record);
     to.replyTo.send(length, to.peers, to.peerOffset);
     this.#counters.response(rcode);
   }

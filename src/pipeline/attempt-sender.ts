@@ -14,6 +14,7 @@ import type { OutgoingQuery } from './outgoing-query.ts';
 import type { Attempt } from './pending/attempt.ts';
 import { type Flight, FlightState } from './pending/flight.ts';
 import type { FlightPool } from './pending/flight-pool.ts';
+import { AttemptEnd } from './pending/timeline.ts';
 import { Step } from './situation.ts';
 import { lessonKeyOf } from './situation-reader.ts';
 
@@ -88,6 +89,7 @@ export class AttemptSender {
     attempt.begin(flight, index, nowMs, step.cause, step.marksBefore);
     attempt.owner = flight.replyOwner;
     attempt.overStream = overStream || upstream.transport !== 'udp';
+    attempt.number = flight.timeline.begin(index, attempt.overStream, nowMs);
     attempt.lessonKey = lessonKeyOf(flight, upstream.slot);
     if (!this.#state.isUp(upstream.slot)) {
       attempt.trialSlot = upstream.slot;
@@ -131,6 +133,7 @@ export class AttemptSender {
       const hasLeft = attempt.id !== UNSENT_ID;
       if (!hasLeft && !isOver) continue;
       attempt.timedOut = true;
+      if (hasLeft) flight.timeline.end(attempt.number, AttemptEnd.silent, 0, this.#clock.nowMs);
       const slot = flight.zone!.upstreams[attempt.upstreamIndex]!.slot;
       this.#counters.upstreamFailure(slot, hasLeft ? FailureReason.timeout : FailureReason.overload);
       if (hasLeft && !flight.opaque) this.#state.doubt(slot);

@@ -97,6 +97,7 @@ export class ForwardPath {
     const flight = this.pool.take()!;
     const nowMs = this.#clock.nowMs;
     flight.begin(query, zone);
+    flight.timeline.reset(nowMs);
     flight.replyOwner = replyOwner;
     if (flight.opaque) this.pool.opaqueBytes += query.length;
     flight.retryMs = Number.POSITIVE_INFINITY;
@@ -250,6 +251,7 @@ export class ForwardPath {
   leaveRoute(flight: Flight, routeSlot: number): void {
     const upstreamIndex = flight.zone!.routeSlots.indexOf(routeSlot);
     if (!this.#sender.dropAllTo(flight, upstreamIndex)) return;
+    flight.timeline.endLooped(upstreamIndex, this.#clock.nowMs);
     flight.failure.noteLoop(flight.zone!.loopTexts[upstreamIndex]!);
     this.proceed(flight, null, Outcome.routeLeft);
   }

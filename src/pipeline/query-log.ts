@@ -11,6 +11,7 @@ import { describeMessage } from '../wire/describe.ts';
 import { HEADER_LENGTH } from '../wire/header.ts';
 import { skipName } from '../wire/name.ts';
 import { nameToText } from '../wire/text.ts';
+import type { AnswerRecord } from './answer-record.ts';
 import type { Recipient } from './reply-sink.ts';
 
 const MAX_LINES_PER_SECOND = 1000;
@@ -29,7 +30,7 @@ export class QueryLog {
   }
 
   /** Logs an answer of `length` bytes that is about to be sent. */
-  note(to: Recipient, answer: Uint8Array, length: number, rcode: number): void {
+  note(to: Recipient, answer: Uint8Array, length: number, { rcode }: AnswerRecord): void {
     if (this.#clock.nowMs - this.#secondMs >= 1000) this.#beginSecond();
     if (this.#lines >= MAX_LINES_PER_SECOND) {
       this.#suppressed++;

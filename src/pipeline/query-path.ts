@@ -17,6 +17,7 @@ import { Class, EdeCode, Rcode } from '../wire/codes.ts';
 import { ede, NO_EDE } from '../wire/ede.ts';
 import { parseQuery, QueryVerdict } from '../wire/query.ts';
 import { asksForKeepalive } from '../wire/tcp-keepalive.ts';
+import { CacheState } from './answer-record.ts';
 import { type Answers, staleEde } from './answers.ts';
 import { type ClientGate, isLimitOfDatagrams } from './client-gate.ts';
 import type { ClientQuery } from './client-query.ts';
@@ -25,7 +26,6 @@ import type { LoopGuard } from './loop-guard.ts';
 import { type Malformed, ruleForMalformed } from './malformed.ts';
 import { NO_ZONES, type Zone, type ZoneTable } from './zone.ts';
 
-const CACHED_ERROR = ede(EdeCode.cachedError);
 const NOT_TOLD = ede(EdeCode.notSupported);
 const NOT_ALLOWED = ede(EdeCode.prohibited);
 const OVER_LIMIT = ede(EdeCode.other);
@@ -99,20 +99,20 @@ export class QueryPath {
     const hit = this.#hit;
     switch (this.#cache.lookup(query.message, query.parsed, zone.partition, this.#clock.nowMs, hit)) {
       case Lookup.fresh:
-        this.#answers.found(query, hit, NO_EDE);
+        this.#answers.found(query, hit, NO_EDE, CacheState.fresh);
         return this.#answered();
       case Lookup.prefetch:
-        this.#answers.found(query, hit, NO_EDE);
+        this.#answers.found(query, hit, NO_EDE, CacheState.fresh);
         this.#coalescer.refresh(query, zone);
         return this.#answered();
       case Lookup.failure:
-        this.#answers.error(query, hit.rcode, CACHED_ERROR);
+        this.#answers.cachedFailure(query, hit);
         return this.#answered();
       case Lookup.staleNow:
         // The upstreams failed a moment ago: stale data at once, without asking again (RFC 8767
         // §5).
         this.#counters.increment(Counter.cacheStale);
-        this.#answers.found(query, hit, staleEde(hit.rcode));
+        this.#answers.found(query, hit, staleEde(hit.rcode), CacheState.stale);
         return this.#answered();
       case Lookup.stale:
         return this.#forward(query, zone, true);

@@ -19,6 +19,7 @@ import type { LoopGuard } from './loop-guard.ts';
 import type { MarkLessons } from './mark-lessons.ts';
 import type { Attempt } from './pending/attempt.ts';
 import { type Flight, FlightState } from './pending/flight.ts';
+import { AttemptEnd } from './pending/timeline.ts';
 import type { RebindGuard } from './rebind-guard.ts';
 import { mayRepeat } from './retry-policy.ts';
 import { Action, Outcome } from './situation.ts';
@@ -81,6 +82,7 @@ export class ResponsePath implements ReplyOwner {
     const flight = attempt.flight!;
     if (verdict === ScanVerdict.malformed) {
       this.#counters.increment(Counter.upstreamMismatches);
+      flight.timeline.end(attempt.number, AttemptEnd.malformed, 0, this.#clock.nowMs);
       this.#forward.proceed(flight, attempt, Outcome.malformed);
       return false;
     }
@@ -89,6 +91,8 @@ export class ResponsePath implements ReplyOwner {
     this.#measure(attempt, slot);
     this.#loopGuard.onReply(attempt);
     if (!flight.opaque) this.#lessons.learn(attempt, slot, outcome, scanned, bytes);
+    const end = scanned.truncated ? AttemptEnd.truncated : AttemptEnd.replied;
+    flight.timeline.end(attempt.number, end, scanned.rcode, this.#clock.nowMs);
     this.#forward.dropAttempt(attempt);
     if (scanned.truncated && !attempt.isTrialAlongside) this.#noteTruncated(flight, attempt, bytes, length);
 
@@ -96,6 +100,7 @@ export class ResponsePath implements ReplyOwner {
     const isCut = scanned.truncated && !(attempt.overStream && isError(outcome));
     const step = this.#forward.decide(flight, attempt, isCut ? Outcome.truncated : outcome);
     if (step.action === Action.accept) {
+      flight.timeline.answeredBy = attempt.upstreamIndex;
       this.#complete(flight, bytes, length, verdict === ScanVerdict.tooManyRecords);
       return true;
     }
@@ -130,6 +135,7 @@ export class ResponsePath implements ReplyOwner {
     const keptLength = flight.opaque ? length : trimReply(bytes, length, scanned, true);
     if (!flight.opaque && this.rebindGuard?.blocks(flight, bytes, keptLength) === true) return;
     flight.truncatedReply = bytes.slice(0, keptLength);
+    flight.timeline.answeredBy = attempt.upstreamIndex;
   }
 
   /** SERVFAIL, REFUSED and the like, or an answer that is truncated over a stream. */
@@ -187,6 +193,7 @@ export class ResponsePath implements ReplyOwner {
     // A late one has been counted as timed out, and nobody waits for it.
     const isOver = this.#forward.closing || (attempt.late && lacksRoom);
     if (!isOver) this.#noteFailure(flight, attempt, reason);
+    flight.timeline.end(attempt.number, AttemptEnd.failed, reason, this.#clock.nowMs);
     this.#forward.dropAttempt(attempt);
     this.#forward.proceed(flight, attempt, lacksRoom ? Outcome.noRoom : Outcome.failed);
   }
@@ -242,7 +249,10 @@ export class ResponsePath implements ReplyOwner {
       this.#lessons.miscased(flight, flight.zone!.upstreams[upstreamIndex]!.slot);
     }
     const step = this.#forward.decide(flight, attempt, Outcome.mismatched);
-    if (step.action === Action.send) this.#forward.dropAttempt(attempt);
+    if (step.action === Action.send) {
+      flight.timeline.end(attempt.number, AttemptEnd.mismatched, 0, this.#clock.nowMs);
+      this.#forward.dropAttempt(attempt);
+    }
     this.#forward.carryOut(flight, step);
   }
 }

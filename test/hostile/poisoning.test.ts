@@ -3,7 +3,7 @@
 // Records for names that were not asked, or are another server's, are not believed.
 import { writeFileSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { MAX_ATTEMPTS } from '../../src/pipeline/pending/flight.ts';
+import { MAX_ATTEMPTS } from '../../src/pipeline/pending/timeline.ts';
 import { Generator } from '../fuzz/generator.ts';
 import { askTcp, askUdp, nameBytes, queryBytes, UdpClient } from '../kit/dns-client.ts';
 import { questionEnd } from '../kit/received-query.ts';

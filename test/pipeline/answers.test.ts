@@ -4,6 +4,7 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import { ManualClock } from '../../src/base/clock.ts';
 import { MessageCache } from '../../src/cache/message-cache.ts';
 import { Counter, Counters, CounterTotals, createCounterBlock } from '../../src/metrics/counters.ts';
+import { type AnswerRecord, CacheState } from '../../src/pipeline/answer-record.ts';
 import { Answers, staleEde } from '../../src/pipeline/answers.ts';
 import type { Flight } from '../../src/pipeline/pending/flight.ts';
 import { WaiterPool } from '../../src/pipeline/waiter.ts';
@@ -83,12 +84,12 @@ describe('an error to a query', () => {
   });
 
   it('is in the query log while there is one', () => {
-    const noted: number[] = [];
+    const noted: AnswerRecord[] = [];
     answers.queryLog = {
-      note: (_to: unknown, _out: unknown, _length: number, rcode: number) => noted.push(rcode),
+      note: (_to: unknown, _out: unknown, _length: number, record: AnswerRecord) => noted.push(record),
     } as never;
     answers.error(from(client, 'www.example').query, Rcode.NOTIMP, NO_EDE);
-    expect(noted).toEqual([Rcode.NOTIMP]);
+    expect(noted).toMatchObject([{ rcode: Rcode.NOTIMP, cache: CacheState.none, flight: null }]);
   });
 });
 

@@ -3,6 +3,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Log } from '../../src/base/log.ts';
 import { parsePeer } from '../../src/io/peer.ts';
+import { AnswerRecord } from '../../src/pipeline/answer-record.ts';
 import { QueryLog } from '../../src/pipeline/query-log.ts';
 import { Rcode, Type } from '../../src/wire/codes.ts';
 import { ede } from '../../src/wire/ede.ts';
@@ -34,7 +35,9 @@ class LogFixture {
     const out = new Uint8Array(512);
     const length = writeErrorReply(bytes, q, out, rcode, reason);
     const replyTo = { stream, reserve: () => out, send() {} };
-    this.log.note({ replyTo, peers: parsePeer('10.1.2.3', 4000)!, peerOffset: 0 }, out, length, rcode);
+    const record = new AnswerRecord();
+    record.rcode = rcode;
+    this.log.note({ replyTo, peers: parsePeer('10.1.2.3', 4000)!, peerOffset: 0 }, out, length, record);
   }
 }
 

@@ -15,6 +15,8 @@ export class Attempt<F = unknown> extends UpstreamQuery {
   readonly buffer = WordBytes.ofLength(ATTEMPT_BYTES);
   /** Null in the pool. */
   flight: F | null = null;
+  /** Its number in the flight's timeline. */
+  number = 0;
   /** What it carries (upstream/marks.ts). */
   marks = 0;
   /** The key for what is learned about its upstream and its domain (upstream/domain-lessons.ts). */

@@ -23,6 +23,7 @@ import type { Zone } from '../zone.ts';
 import type { Attempt } from './attempt.ts';
 import { Failure } from './failure.ts';
 import { Question } from './question.ts';
+import { MAX_ATTEMPTS, Timeline } from './timeline.ts';
 
 /**
  * Limit of messages about one question, to all upstreams together, with any marks and over any
@@ -32,8 +33,6 @@ import { Question } from './question.ts';
 export const MAX_MESSAGES = 3;
 /** One more after TC, which is no failure but sends the question over TCP. */
 export const MAX_MESSAGES_AFTER_TC = 4;
-/** Attempts, with those that sent no message because there was no connection or no room. */
-export const MAX_ATTEMPTS = 8;
 
 export const FlightState = {
   /** In the pool. */
@@ -105,6 +104,8 @@ export class Flight extends Question implements WheelTimer, Awaited {
   truncatedReply: Uint8Array | null = null;
   /** Why there is no whole answer so far. */
   readonly failure = new Failure();
+  /** What became of each message. */
+  readonly timeline = new Timeline();
 
   /** The next flight with the same hash in the table, or the next free one in the pool. */
   next: Flight | null = null;
