@@ -1,6 +1,8 @@
 // The configuration as the rest of the program sees it: validated, defaults filled in, units
 // resolved (ms, seconds, bytes). config/schema makes it from YAML, flags and environment.
+
 import type { Endpoint } from '../base/endpoint.ts';
+import type { LocalRecord } from './local-record.ts';
 
 export type Policy = 'random' | 'roundRobin' | 'sequential' | 'fastest';
 export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal';
@@ -85,6 +87,8 @@ export interface Config {
   /** What is answered here rather than by an upstream. */
   readonly local: {
     readonly specialNames: boolean;
+    readonly records: readonly LocalRecord[];
+    readonly ttlSeconds: number;
   };
   /** Answers to questions about this server itself (version.bind, id.server). */
   readonly identity: {

@@ -1,7 +1,16 @@
 // The settings that say what clients get and how much: limits and identity. A part of the table of
 // settings (schema).
 import type { Setting } from './setting.ts';
-import { cidrs, durationMs, flag, integer, nameSuffixes, text } from './setting-type.ts';
+import {
+  cidrs,
+  durationMs,
+  durationSeconds,
+  flag,
+  integer,
+  localRecords,
+  nameSuffixes,
+  text,
+} from './setting-type.ts';
 
 /** In the order of the documentation. */
 export const CLIENT_SETTINGS: readonly Setting[] = [
@@ -75,6 +84,22 @@ export const CLIENT_SETTINGS: readonly Setting[] = [
     default: true,
     description:
       'Answer special-use names here: `localhost`, `invalid`, `onion` and `resolver.arpa`; and, if all default upstreams are public servers, also `test`, `home.arpa` and the reverse zones of private addresses. A zone under `zones:` takes its names back.',
+  },
+  {
+    path: 'local.records',
+    type: localRecords(),
+    reload: 'live',
+    default: [],
+    description:
+      'Records that are answered here: `NAME TYPE DATA`, with A, AAAA, CNAME, PTR, SRV and TXT. They come before cache and upstreams. A name that has one is not asked of an upstream, whatever the type. `*.NAME` is every name below that has no record of its own.',
+    example: ['db.internal A 10.0.0.9', '*.apps.internal CNAME db.internal'],
+  },
+  {
+    path: 'local.ttl',
+    type: durationSeconds('0s', '1d'),
+    reload: 'live',
+    default: '60s',
+    description: 'The TTL of those records.',
   },
   {
     path: 'identity.version',

@@ -7,6 +7,7 @@ import { formatCidr, parseCidr } from './cidr.ts';
 import type { ListenAddress } from './config.ts';
 import { InvalidValue, showValue } from './invalid-value.ts';
 import { formatListen, parseListen } from './listen-address.ts';
+import { formatLocalRecord, type LocalRecord, parseLocalRecord } from './local-record.ts';
 import { parseUpstream } from './parse-upstream.ts';
 import {
   DURATION_PATTERN,
@@ -317,6 +318,18 @@ export function cidrs(): SettingType<readonly string[]> {
     unitSuffix: '',
     jsonSchema: { type: 'array', items: { type: 'string' } },
     toYaml: (value) => value,
+  };
+}
+
+/** Records that are answered here. */
+export function localRecords(): SettingType<readonly LocalRecord[]> {
+  const expected = 'a list of records such as "db.internal A 10.0.0.9"';
+  return {
+    expected,
+    schema: listOf(expected, 0, parseLocalRecord, formatLocalRecord),
+    unitSuffix: '',
+    jsonSchema: { type: 'array', items: { type: 'string' } },
+    toYaml: (value) => value.map(formatLocalRecord),
   };
 }
 

@@ -12,8 +12,6 @@ import type { Log } from '../base/log.ts';
 import type { TimerWheel } from '../base/timer-wheel.ts';
 import type { CachedEntry } from '../cache/cache-listing.ts';
 import type { MessageCache } from '../cache/message-cache.ts';
-import type { IdentityAnswers } from '../local/identity-answers.ts';
-import type { SpecialNames } from '../local/special-names.ts';
 import type { LoopDetector } from '../loop/detector.ts';
 import type { Counters } from '../metrics/counters.ts';
 import type { SharedUpstreamState } from '../upstream/shared-state.ts';
@@ -24,6 +22,7 @@ import { ClientQuery } from './client-query.ts';
 import { Coalescer } from './coalescer.ts';
 import { ForwardPath } from './forward-path.ts';
 import type { ForwardTimes } from './forward-times.ts';
+import type { LocalData } from './local-path.ts';
 import { LoopGuard, type LoopReporter } from './loop-guard.ts';
 import { MarkLessons, type StumbleReporter } from './mark-lessons.ts';
 import { type MarkPolicy, OutgoingQuery } from './outgoing-query.ts';
@@ -45,10 +44,8 @@ export interface PipelineSettings {
   readonly perClientWaiting: number;
   /** Suffixes that may have private addresses; null: rebinding protection is off. */
   readonly rebindExceptions: readonly string[] | null;
-  /** Answers questions about this server itself; null: they are refused. */
-  readonly identity: IdentityAnswers | null;
-  /** Answers special-use names; null: they are forwarded. */
-  readonly special: SpecialNames | null;
+  /** What is answered here. */
+  readonly local: LocalData;
   /** Gets a line per answer; null: there is no such log. */
   readonly queryLog: Log | null;
 }
@@ -179,8 +176,7 @@ export class Pipeline implements QueryHandler {
     this.#forward.times = settings.times;
     this.#outgoing.policy = settings.marks;
     this.#queryPath.gate = settings.gate;
-    this.#queryPath.identity = settings.identity;
-    this.#queryPath.special = settings.special;
+    this.#queryPath.local.data = settings.local;
     this.#waiters.perClientLimit = settings.perClientWaiting;
     this.#answers.queryLog = queryLog === null ? null : new QueryLog(queryLog, this.#clock);
     const exceptions = rebindExceptions?.join(' ') ?? null;

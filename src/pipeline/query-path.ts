@@ -9,11 +9,8 @@
 // no throw.
 import type { Clock } from '../base/clock.ts';
 import { CacheHit, Lookup, type MessageCache } from '../cache/message-cache.ts';
-import type { IdentityAnswers } from '../local/identity-answers.ts';
-import { isIdentityQuestion } from '../local/identity-question.ts';
-import { hasSpecialTop, SPECIAL_NAME_EDE, type SpecialNames } from '../local/special-names.ts';
 import { Counter, type Counters, Drop } from '../metrics/counters.ts';
-import { Class, EdeCode, Rcode } from '../wire/codes.ts';
+import { EdeCode, Rcode } from '../wire/codes.ts';
 import { ede, NO_EDE } from '../wire/ede.ts';
 import { parseQuery, QueryVerdict } from '../wire/query.ts';
 import { asksForKeepalive } from '../wire/tcp-keepalive.ts';
@@ -22,11 +19,11 @@ import { type Answers, staleEde } from './answers.ts';
 import { type ClientGate, isLimitOfDatagrams } from './client-gate.ts';
 import type { ClientQuery } from './client-query.ts';
 import type { Coalescer } from './coalescer.ts';
+import { LocalPath } from './local-path.ts';
 import type { LoopGuard } from './loop-guard.ts';
 import { type Malformed, ruleForMalformed } from './malformed.ts';
 import { NO_ZONES, type Zone, type ZoneTable } from './zone.ts';
 
-const NOT_TOLD = ede(EdeCode.notSupported);
 const NOT_ALLOWED = ede(EdeCode.prohibited);
 const OVER_LIMIT = ede(EdeCode.other);
 
@@ -46,10 +43,8 @@ export class QueryPath {
   zones: ZoneTable = NO_ZONES;
   /** Swapped when the configuration changes. */
   gate: ClientGate;
-  /** Answers questions about this server itself; null: they are refused. Swapped as well. */
-  identity: IdentityAnswers | null = null;
-  /** Answers special-use names; null: they are forwarded. Swapped as well. */
-  special: SpecialNames | null = null;
+  /** What is answered here. */
+  readonly local: LocalPath;
   readonly #clock: Clock;
   readonly #counters: Counters;
   readonly #cache: MessageCache;
@@ -68,6 +63,7 @@ export class QueryPath {
     this.#loopGuard = loopGuard;
     this.#coalescer = coalescer;
     this.#answers = answers;
+    this.local = new LocalPath(answers);
   }
 
   /**
@@ -88,10 +84,8 @@ export class QueryPath {
     const refusal = this.gate.refuses(query, this.#clock.nowMs);
     if (refusal !== null) return this.#refuse(query, refusal);
 
-    if (parsed.qclass !== Class.IN && isIdentityQuestion(message, parsed)) return this.#tellIdentity(query);
-
     const zone = this.zones.find(query);
-    if (this.#tellSpecial(query, zone)) return this.#answered();
+    if (this.local.answer(query, zone)) return this.#answered();
     return parsed.opaque ? this.#forward(query, zone, false) : this.#answerFromCache(query, zone);
   }
 
@@ -148,23 +142,6 @@ export class QueryPath {
     if (!query.overStream && isLimitOfDatagrams(reason)) this.#answers.comeByTcp(query);
     else this.#answers.error(query, Rcode.REFUSED, reason === Drop.not_allowed ? NOT_ALLOWED : OVER_LIMIT);
     return this.#answered();
-  }
-
-  /** A question about this server itself: never forwarded. REFUSED if it is not to be told. */
-  #tellIdentity(query: ClientQuery): boolean {
-    const answer = this.identity?.find(query.message, query.parsed) ?? null;
-    if (answer === null) this.#answers.error(query, Rcode.REFUSED, NOT_TOLD);
-    else this.#answers.made(query, answer, NO_EDE);
-    return this.#answered();
-  }
-
-  /** Answers a special-use name that no configured zone has; false: it is none. */
-  #tellSpecial(query: ClientQuery, zone: Zone): boolean {
-    const { message, parsed } = query;
-    if (zone !== this.zones.root || !hasSpecialTop(message, parsed) || parsed.opaque) return false;
-    const answer = this.special?.find(message, parsed, zone.isPublic) ?? null;
-    if (answer !== null) this.#answers.made(query, answer, SPECIAL_NAME_EDE);
-    return answer !== null;
   }
 
   #answered(): true {

@@ -19,7 +19,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   cache: ['wire', 'metrics', 'base'],
   loop: ['wire', 'metrics', 'base'],
   upstream: ['wire', 'io', 'metrics', 'base', 'types:config'],
-  local: ['wire', 'base'],
+  local: ['wire', 'base', 'types:config'],
   pipeline: ['local', 'upstream', 'loop', 'cache', 'config', 'io', 'metrics', 'wire', 'base'],
   admin: ['types:cache', 'metrics', 'config', 'base'],
   server: [

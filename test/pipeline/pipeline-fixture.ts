@@ -162,8 +162,7 @@ const SETTINGS: PipelineSettings = {
   gate: new ClientGate([], [], 0, new ClientRates(createClientRates())),
   perClientWaiting: 0,
   rebindExceptions: null,
-  identity: null,
-  special: null,
+  local: { identity: null, records: null, special: null },
   queryLog: null,
 };
 

@@ -83,7 +83,8 @@ describe('configure', () => {
     f.ask(question);
     const message = question.slice();
     message[2]! |= 0x80;
-    f.configure({ identity: { find: () => message } as unknown as IdentityAnswers });
+    const identity = { find: () => message } as unknown as IdentityAnswers;
+    f.configure({ local: { identity, records: null, special: null } });
     f.ask(question);
     expect(f.client.rcodes).toEqual([REFUSED, 0]);
     expect(upstream.sent).toHaveLength(0);

@@ -4,10 +4,12 @@ import type { Log } from '../../base/log.ts';
 import { readVersion } from '../../base/version.ts';
 import type { Config } from '../../config/config.ts';
 import type { IdentityAnswers } from '../../local/identity-answers.ts';
+import type { LocalRecords } from '../../local/local-records.ts';
 import { SpecialNames } from '../../local/special-names.ts';
 import { ClientGate } from '../../pipeline/client-gate.ts';
 import type { ClientRates } from '../../pipeline/client-rates.ts';
 import type { ForwardTimes } from '../../pipeline/forward-times.ts';
+import type { LocalData } from '../../pipeline/local-path.ts';
 import type { PipelineSettings } from '../../pipeline/pipeline.ts';
 import { parseNetwork, servedNetworks } from '../listen/client-networks.ts';
 
@@ -30,10 +32,24 @@ export async function settingsFor(
     gate: gateFor(config, rates),
     perClientWaiting: shareOf(perClientWaiting, workers),
     rebindExceptions: rebindProtection ? rebindExceptions : null,
-    identity: await identityOf(config),
-    special: config.local.specialNames ? new SpecialNames() : null,
+    local: await localDataOf(config),
     queryLog: config.log.queries ? (queryLog ?? (await openQueryLog(config))) : null,
   };
+}
+
+async function localDataOf(config: Config): Promise<LocalData> {
+  const { specialNames } = config.local;
+  return {
+    identity: await identityOf(config),
+    records: await recordsOf(config),
+    special: specialNames ? new SpecialNames() : null,
+  };
+}
+
+async function recordsOf({ local }: Config): Promise<LocalRecords | null> {
+  if (local.records.length === 0) return null;
+  const { LocalRecords } = await import('../../local/local-records.ts');
+  return new LocalRecords(local.records, local.ttlSeconds);
 }
 
 async function identityOf({ identity }: Config): Promise<IdentityAnswers | null> {

@@ -39,3 +39,21 @@ describe('special-use names', () => {
     for (const each of [f, given, off]) await each.close();
   });
 });
+
+it('records of the configuration are answered over UDP and TCP', async () => {
+  const records = ['db.internal A 10.0.0.9', '*.apps.internal CNAME db.internal'];
+  const f = await startForwarder({ config: { local: { records } } });
+  for (const ask of [f.udp.bind(f), f.tcp.bind(f)]) {
+    expect(await ask({ name: 'DB.internal', type: 'A' })).toMatchObject({
+      rcode: 0,
+      answers: [{ data: '10.0.0.9' }],
+      ttl: 60,
+    });
+    expect(await ask({ name: 'shop.apps.internal', type: 'A' })).toMatchObject({
+      answers: [{ data: 'db.internal' }, { data: '10.0.0.9' }],
+    });
+    expect(await ask({ name: 'db.internal', type: 'AAAA' })).toMatchObject({ rcode: 0, answers: [] });
+  }
+  expect(f.asked('db.internal')).toEqual([]);
+  await f.close();
+});

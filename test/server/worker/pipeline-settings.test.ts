@@ -34,9 +34,18 @@ describe('settingsFor', () => {
   });
 
   it('has identity answers only when they are configured', async () => {
-    expect((await settings({})).identity).toBeNull();
-    expect((await settings({ identity: { version: true, name: '' } })).identity).not.toBeNull();
-    expect((await settings({ identity: { version: false, name: 'x' } })).identity).not.toBeNull();
+    expect((await settings({})).local.identity).toBeNull();
+    expect((await settings({ identity: { version: true, name: '' } })).local.identity).not.toBeNull();
+    expect((await settings({ identity: { version: false, name: 'x' } })).local.identity).not.toBeNull();
+  });
+
+  it('has local records only when there are some, and special names unless they are off', async () => {
+    const { local } = DEFAULTS;
+    expect((await settings({})).local).toMatchObject({ records: null, special: {} });
+    const records = [{ name: 'db.internal', type: 'A', address: '10.0.0.9' }] as const;
+    const some = await settings({ local: { ...local, records, specialNames: false } });
+    expect(some.local.records).not.toBeNull();
+    expect(some.local.special).toBeNull();
   });
 
   it('keeps the query log that is open', async () => {

@@ -1,0 +1,107 @@
+// A record that is answered here, as one line: "db.internal A 10.0.0.9". Called by setting-type.
+import { parseIp } from '../base/ip-address.ts';
+import { InvalidValue, showValue } from './invalid-value.ts';
+import { parseZoneSuffix } from './zone-suffix.ts';
+
+/** A record without its TTL. */
+export type LocalRecord = {
+  /**
+   * Lower case, no trailing dot; "*.NAME" is every name below NAME that has no record of its own.
+   */
+  readonly name: string;
+} & LocalData;
+
+/** What a record of each type says. */
+export type LocalData =
+  | { readonly type: 'A' | 'AAAA'; readonly address: string }
+  | { readonly type: 'CNAME' | 'PTR'; readonly target: string }
+  | {
+      readonly type: 'SRV';
+      readonly priority: number;
+      readonly weight: number;
+      readonly port: number;
+      readonly target: string;
+    }
+  | { readonly type: 'TXT'; readonly text: string };
+
+const EXAMPLES: Readonly<Record<LocalData['type'], string>> = {
+  A: 'db.internal A 10.0.0.9',
+  AAAA: 'db.internal AAAA fd00::9',
+  CNAME: 'www.internal CNAME db.internal',
+  PTR: '9.0.0.10.in-addr.arpa PTR db.internal',
+  SRV: '_ldap._tcp.internal SRV 0 5 389 db.internal',
+  TXT: 'internal TXT made here',
+};
+/** Bytes of a character-string (RFC 1035 §3.3). */
+const MAX_TEXT_BYTES = 255;
+
+/** Reads one line. Throws InvalidValue. */
+export function parseLocalRecord(line: string): LocalRecord {
+  const [, owner = '', word = '', rest = ''] = /^(\S+)\s+(\S+)\s+(.*?)\s*$/s.exec(line.trim()) ?? [];
+  const type = word.toUpperCase() as LocalData['type'];
+  if (!Object.hasOwn(EXAMPLES, type)) {
+    const types = Object.keys(EXAMPLES).join(', ');
+    throw new InvalidValue(
+      `${showValue(line)} is no NAME TYPE DATA with a type of ${types}; expected for example ${showValue(EXAMPLES.A)}`,
+    );
+  }
+  const name = owner.startsWith('*.') ? `*.${parseZoneSuffix(owner.slice(2))}` : parseZoneSuffix(owner);
+  return { name, ...parseData(type, rest) };
+}
+
+/** The same line, canonical. */
+export function formatLocalRecord(record: LocalRecord): string {
+  return `${record.name} ${record.type} ${formatData(record)}`;
+}
+
+function parseData(type: LocalData['type'], text: string): LocalData {
+  const unlike = () =>
+    new InvalidValue(
+      `${showValue(text)} is no data of ${type}; expected for example ${showValue(EXAMPLES[type])}`,
+    );
+  switch (type) {
+    case 'A':
+    case 'AAAA': {
+      const ip = parseIp(text);
+      if (ip === null || ip.zone !== '' || ip.family !== (type === 'A' ? 4 : 6)) throw unlike();
+      return { type, address: text.toLowerCase() };
+    }
+    case 'CNAME':
+    case 'PTR':
+      return { type, target: parseZoneSuffix(text) };
+    case 'SRV': {
+      const [, priority, weight, port, target = ''] = /^(\d+)\s+(\d+)\s+(\d+)\s+(\S+)$/.exec(text) ?? [];
+      const numbers = [priority, weight, port].map(Number) as [number, number, number];
+      if (target === '' || numbers.some((number) => number > 0xffff)) throw unlike();
+      return {
+        type,
+        priority: numbers[0],
+        weight: numbers[1],
+        port: numbers[2],
+        target: parseZoneSuffix(target),
+      };
+    }
+    case 'TXT':
+      if (text === '' || Buffer.byteLength(text) > MAX_TEXT_BYTES) {
+        throw new InvalidValue(
+          `the text of a TXT record has 1 to ${MAX_TEXT_BYTES} bytes, not ${Buffer.byteLength(text)}`,
+        );
+      }
+      return { type, text };
+  }
+}
+
+function formatData(data: LocalData): string {
+  switch (data.type) {
+    case 'A':
+    case 'AAAA':
+      return data.address;
+    case 'CNAME':
+    case 'PTR':
+      return data.target;
+    case 'SRV':
+      return `${data.priority} ${data.weight} ${data.port} ${data.target}`;
+    case 'TXT':
+      return data.text;
+  }
+}

@@ -1,0 +1,61 @@
+// What is answered here, without the cache and without an upstream: questions for the server
+// itself, records of the configuration, special-use names. Called by the query path for each query;
+// most end at a look at the class, a null and the last label.
+import type { IdentityAnswers } from '../local/identity-answers.ts';
+import { isIdentityQuestion } from '../local/identity-question.ts';
+import type { LocalRecords } from '../local/local-records.ts';
+import { hasSpecialTop, SPECIAL_NAME_EDE, type SpecialNames } from '../local/special-names.ts';
+import { Class, EdeCode, Rcode } from '../wire/codes.ts';
+import { ede, NO_EDE } from '../wire/ede.ts';
+import type { Answers } from './answers.ts';
+import type { ClientQuery } from './client-query.ts';
+import type { Zone } from './zone.ts';
+
+const NOT_TOLD = ede(EdeCode.notSupported);
+
+/** What there is to answer from. Replaced as a whole when the configuration changes. */
+export interface LocalData {
+  /** null: questions for the server itself are refused. */
+  readonly identity: IdentityAnswers | null;
+  /** null: there are none. */
+  readonly records: LocalRecords | null;
+  /** null: special-use names are forwarded. */
+  readonly special: SpecialNames | null;
+}
+
+export class LocalPath {
+  data: LocalData = { identity: null, records: null, special: null };
+  readonly #answers: Answers;
+
+  constructor(answers: Answers) {
+    this.#answers = answers;
+  }
+
+  /** Answers a query that is none of an upstream's business; false: it is one of an upstream's. */
+  answer(query: ClientQuery, zone: Zone): boolean {
+    const { message, parsed } = query;
+    const { records } = this.data;
+    if (parsed.qclass !== Class.IN) return isIdentityQuestion(message, parsed) && this.#tellIdentity(query);
+    if (parsed.opaque) return false;
+    if (records !== null) {
+      const answer = records.find(message, parsed);
+      if (answer !== null) return this.#made(query, answer, NO_EDE);
+    }
+    if (zone.suffix !== '.' || !hasSpecialTop(message, parsed)) return false;
+    const answer = this.data.special?.find(message, parsed, zone.isPublic) ?? null;
+    return answer !== null && this.#made(query, answer, SPECIAL_NAME_EDE);
+  }
+
+  /** A question about this server itself: never forwarded. REFUSED if it is not to be told. */
+  #tellIdentity(query: ClientQuery): true {
+    const answer = this.data.identity?.find(query.message, query.parsed) ?? null;
+    if (answer !== null) return this.#made(query, answer, NO_EDE);
+    this.#answers.error(query, Rcode.REFUSED, NOT_TOLD);
+    return true;
+  }
+
+  #made(query: ClientQuery, answer: Uint8Array, reason: typeof NO_EDE): true {
+    this.#answers.made(query, answer, reason);
+    return true;
+  }
+}
