@@ -24,7 +24,7 @@ export function judge(
   const dead = findDeadZones(upstreams, open);
   if (upstreams.length === 0) return judgeNoUpstream(readiness);
   if (dead.length > 0) return judgeDeadZones(dead, upstreams, open);
-  if (open.length > 0) return judgeContainedLoops(open);
+  if (open.length > 0) return judgeContainedLoops(open, upstreams);
   if (!readiness.ready) {
     return { level: 'warning', headline: 'Not ready', detail: `${capitalise(readiness.reason)}.`, cure: '' };
   }
@@ -124,16 +124,31 @@ function describeNames(dead: readonly string[], upstreams: readonly UpstreamStat
   return alive.size === 0 ? 'any name' : `names outside ${[...alive].join(', ')}`;
 }
 
-function judgeContainedLoops(open: readonly LoopEpisodeStatus[]): Verdict {
+function judgeContainedLoops(
+  open: readonly LoopEpisodeStatus[],
+  upstreams: readonly UpstreamStatus[],
+): Verdict {
   const [first] = open;
+  const others = upstreams.filter((upstream) => {
+    const { state, zones } = upstream;
+    return state !== 'down' && zones.includes(first!.zone) && !loopsIn(upstream, first!.zone, open);
+  });
   const where = first!.zone === '.' ? '' : ` for ${first!.zone}`;
   const more = open.length > 1 ? ` So do those of ${open.length - 1} more, listed below.` : '';
   return {
     level: 'warning',
     headline: 'Loop contained',
-    detail: `Queries sent to ${first!.upstream}${where} come back here.${more} The path is out of use; other upstreams answer.`,
+    detail: `Queries sent to ${first!.upstream}${where} come back here.${more} The path is out of use; ${describeOthers(others)}.`,
     cure: first!.cure,
   };
+}
+
+/** Whether those answer that are asked instead of one that loops. */
+function describeOthers(others: readonly UpstreamStatus[]): string {
+  const isAny = (condition: UpstreamStatus['condition']) =>
+    others.some((upstream) => upstream.condition === condition);
+  if (isAny('answers')) return 'other upstreams answer';
+  return isAny('degraded') ? 'the others answer with errors only' : 'the others were not heard yet';
 }
 
 function judgeDegraded(bad: readonly UpstreamStatus[], all: readonly UpstreamStatus[]): Verdict {

@@ -52,6 +52,21 @@ describe('the verdict', () => {
     expect(verdict.detail).toContain('127.0.0.1:5398');
   });
 
+  it.each([
+    [['answers', 'unasked'], 'other upstreams answer.'],
+    [['unasked'], 'the others were not heard yet.'],
+    [['unheard', 'degraded'], 'the others answer with errors only.'],
+  ] as const)('says beside a loop what the others did: %j', (conditions, text) => {
+    const others = conditions.map((condition) => ({ ...UPSTREAM, condition }));
+    expect(judge(READY, [LOOPED, ...others], [EPISODE]).detail).toContain(`out of use; ${text}`);
+  });
+
+  it('does not count those of other zones among them', () => {
+    const unasked: UpstreamStatus = { ...OTHER, condition: 'unasked' };
+    const { detail } = judge(READY, [LOOPED, unasked, CORP], [EPISODE]);
+    expect(detail).toContain('the others were not heard yet.');
+  });
+
   it('is a loop, with its cure, when no other upstream is left', () => {
     const verdict = judge({ ready: false, reason: 'looping' }, [LOOPED], [EPISODE]);
     expect(verdict).toMatchObject({ level: 'bad', headline: 'Looping', cure: EPISODE.cure });

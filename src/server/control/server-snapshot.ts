@@ -67,7 +67,7 @@ function statusOf(upstream: RegisteredUpstream, facts: ServerFacts): UpstreamSta
     zones: registry.routes.filter((route) => route.upstream === upstream).map((route) => route.zone),
     state: name,
     since: new Date(sinceMs).toISOString(),
-    condition: watch.conduct.conditionOf(spec.slot),
+    condition: conditionOf(name, watch.conduct.conditionOf(spec.slot)),
     lastError: watch.health.reasonOf(spec.slot),
     source: origin.source,
     replaces: origin.replaces,
@@ -77,6 +77,14 @@ function statusOf(upstream: RegisteredUpstream, facts: ServerFacts): UpstreamSta
     failures: failuresOf(spec.slot, totals),
     quarantinedUntil: quarantinedUntil(upstream, facts),
   };
+}
+
+/** What one that is down answered before it went is no longer true of it. */
+function conditionOf(
+  state: UpstreamStatus['state'],
+  lately: UpstreamStatus['condition'],
+): UpstreamStatus['condition'] {
+  return state === 'down' && lately !== 'unasked' ? 'unheard' : lately;
 }
 
 /** Queries that brought no usable answer, by reason. */

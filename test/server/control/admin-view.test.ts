@@ -3,7 +3,7 @@
 import { describe, expect, it } from 'vitest';
 import { FROM_CONFIGURATION, plainEndpoint } from '../../../src/base/endpoint.ts';
 import { loadConfig } from '../../../src/config/load.ts';
-import { CounterTotals } from '../../../src/metrics/counters.ts';
+import { Counters, CounterTotals, createCounterBlock } from '../../../src/metrics/counters.ts';
 import { AdminView } from '../../../src/server/control/admin-view.ts';
 import type { ServerFacts } from '../../../src/server/control/server-facts.ts';
 import { UpstreamConduct } from '../../../src/server/control/upstream-conduct.ts';
@@ -52,6 +52,7 @@ function view() {
   };
   const [root, local] = registry.routes.map((route) => route.slot) as [number, number];
   return {
+    totals,
     admin: new AdminView(facts as unknown as ServerFacts, false),
     state,
     orders,
@@ -84,6 +85,24 @@ describe('readiness', () => {
     expect(admin.snapshot().upstreams).toMatchObject([
       { state: 'down', condition: 'unasked', lastError: 'network unreachable' },
     ]);
+  });
+});
+
+describe('the condition of an upstream', () => {
+  it('is that it answers while it is up, and no longer once it is down', () => {
+    const { admin, state, totals } = view();
+    const block = createCounterBlock();
+    totals.add(block);
+    const counters = new Counters(block);
+    const conditionNow = () => admin.snapshot().upstreams[0]!.condition;
+    counters.upstreamRequest(0);
+    expect(conditionNow()).toBe('unheard');
+    counters.upstreamDuration(0, 1);
+    expect(conditionNow()).toBe('answers');
+    state.setState(0, UpstreamState.down);
+    expect(conditionNow()).toBe('unheard');
+    state.answered(0);
+    expect(conditionNow()).toBe('answers');
   });
 });
 
