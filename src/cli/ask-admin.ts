@@ -3,7 +3,8 @@ import { request } from 'node:http';
 import { UnloopError } from '../base/errors.ts';
 import { formatHostAndPort } from '../base/host-and-port.ts';
 import { printable } from '../base/printable.ts';
-import type { ListenAddress } from '../config/config.ts';
+import type { Config, ListenAddress } from '../config/config.ts';
+import { loadConfig } from '../config/load.ts';
 import type { RunFlags } from './flags.ts';
 import { ConfigReader } from './start-config.ts';
 
@@ -56,20 +57,30 @@ export function adminUrl({ host, port }: ListenAddress, path: string): string {
 }
 
 /**
- * The listener of the configuration; where that is faulty, of the one that a pod starts with then.
- * Throws UNLOOP_USAGE when it is off.
+ * The listener of the configuration; where that is faulty, the one that --admin names, or that of
+ * the configuration that a pod starts with then. Throws UNLOOP_USAGE when it is off.
  */
 export function adminOf(
   flags: RunFlags,
   environment: NodeJS.ProcessEnv = process.env,
 ): { listen: ListenAddress; token: string } {
-  const { listen, token } = new ConfigReader(flags, environment).loadFirst().config.admin;
+  const { listen, token } = adminConfig(flags, environment);
   if (listen !== null) return { listen, token };
   throw new UnloopError(
     'UNLOOP_USAGE',
     'the admin listener is off: nothing can be asked',
     'Set admin.listen in the configuration that unloop runs with, and name that file with --config.',
   );
+}
+
+function adminConfig(flags: RunFlags, environment: NodeJS.ProcessEnv): Config['admin'] {
+  try {
+    return new ConfigReader(flags, environment).loadFirst().config.admin;
+  } catch (error) {
+    // The token is in the file. Without --admin, so is the address.
+    if (!flags.overrides.some(({ flag }) => flag === 'admin')) throw error;
+    return loadConfig({ path: null, overrides: flags.overrides, environment }).config.admin;
+  }
 }
 
 /** The JSON that the running unloop answers; throws what a person can read where it does not. */

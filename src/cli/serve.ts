@@ -14,6 +14,9 @@ import { parseRunFlags } from './flags.ts';
 import type { SignalInbox } from './signal-inbox.ts';
 import { ConfigReader } from './start-config.ts';
 
+/** How soon a pod on its fallback tries again what it was asked for. */
+const RETRY_MS = 5000;
+
 /** Runs until SIGTERM or SIGINT; resolves to the exit code. A second signal ends at once. */
 export async function serve(args: string[], signals: SignalInbox): Promise<number> {
   const flags = parseRunFlags(args);
@@ -30,20 +33,28 @@ export async function serve(args: string[], signals: SignalInbox): Promise<numbe
   if (notifier.lastError !== '')
     log.warn({ reason: notifier.lastError }, 'systemd could not be told that the service is ready');
   const watchdog = startWatchdog(notifier, plane);
+  let latest: Pick<Started, 'loaded' | 'loadedText'> = { loaded: first, loadedText };
   const reload = async () => {
     notifier.reloading();
-    let loaded: LoadedConfig | null = null;
     const isGood = await plane.reload((): Config => {
-      loaded = reader.load();
+      const loaded = reader.load();
       if (loaded.setsNothing && !setsNothing) throw emptied(flags.configPath);
+      latest = { loaded, loadedText: digestFiles(loaded) };
       ({ setsNothing } = loaded);
       setLevel(loaded.config.log.level);
       return loaded.config;
     });
-    if (isGood && loaded !== null) keepGood(reader, loaded, log);
+    if (isGood) {
+      keepGood(reader, latest.loaded, log);
+      // It may name other files for its secrets.
+      watch.close();
+      watch = watchLatest();
+    }
     sayReady();
   };
-  const watch = watchFiles(first, loadedText, () => void reload());
+  const watchLatest = () => watchFiles(latest.loaded, latest.loadedText, () => void reload());
+  let watch = watchLatest();
+  const retry = retryAsked(plane, reader, reload);
   const code = await new Promise<number>((resolve) => {
     let stopping = false;
     const stop = (signal: NodeJS.Signals) => {
@@ -70,6 +81,7 @@ export async function serve(args: string[], signals: SignalInbox): Promise<numbe
     });
   });
   watch.close();
+  clearInterval(retry);
   clearInterval(watchdog);
   await close();
   // Handles of worker threads may linger; everything that mattered is done.
@@ -110,6 +122,29 @@ async function start(reader: ConfigReader): Promise<Started> {
     }
   }
   throw refused;
+}
+
+/**
+ * On its fallback, a pod tries what it was asked for until that works: the port that was taken may
+ * be free by now, or a secret repaired in a file that the fallback does not name.
+ */
+function retryAsked(
+  plane: ControlPlane,
+  reader: ConfigReader,
+  reload: () => Promise<void>,
+): NodeJS.Timeout | undefined {
+  if (!plane.isOnFallback) return undefined;
+  let isTrying = false;
+  const retry = setInterval(() => {
+    if (!plane.isOnFallback) clearInterval(retry);
+    else if (!isTrying && reader.isLoadable()) {
+      isTrying = true;
+      void reload().finally(() => {
+        isTrying = false;
+      });
+    }
+  }, RETRY_MS);
+  return retry;
 }
 
 /** Without it a start after a faulty change has the fallback alone; nothing else depends on it. */

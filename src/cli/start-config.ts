@@ -75,6 +75,16 @@ export class ConfigReader {
     return loaded;
   }
 
+  /** Whether load() would return. */
+  isLoadable(): boolean {
+    try {
+      this.load();
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
   /** Keeps what the file said, for the next start in this pod. Throws what the file system says. */
   keep({ text }: LoadedConfig): void {
     if (this.#lastGoodPath === '') return;

@@ -38,7 +38,8 @@ export const SETTINGS: readonly Setting[] = [
     type: listenAddresses(),
     reload: 'worker',
     default: ['127.0.0.1:5300'],
-    description: 'Addresses to listen on. Each serves UDP and TCP. With port 0 the kernel chooses a port.',
+    description:
+      'Addresses to listen on. Each serves UDP and TCP. With port 0 the kernel chooses a port. Where the kernel has no IPv6, `[::]` is left out if another address is there.',
     example: ['0.0.0.0:53', '[::]:53'],
     flag: 'listen',
   },

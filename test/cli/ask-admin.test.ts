@@ -77,6 +77,28 @@ it('asks where a pod listens that started although its file is faulty', () => {
   expect(() => adminOf(flags, {})).toThrow('maxEntries');
 });
 
+it.each([
+  ['faulty', 'cache: { maxEntries: many }\n'],
+  ['missing', null],
+])('needs no configuration file where --admin names the listener: %s', (_case, text) => {
+  const folder = mkdtempSync(join(tmpdir(), 'unloop-ask-admin-'));
+  onTestFinished(() => rmSync(folder, { recursive: true }));
+  const configPath = join(folder, 'unloop.yaml');
+  if (text !== null) writeFileSync(configPath, text);
+  const named = { ...flagsFor('192.0.2.1:9530'), configPath };
+  expect(adminOf(named, {})).toEqual({ listen: { host: '192.0.2.1', port: 9530 }, token: '' });
+  expect(() => adminOf(flagsFor('192.0.2.1'), {})).toThrow('admin');
+});
+
+it('has the token of the file where --admin names the listener and the file is good', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'unloop-ask-admin-'));
+  onTestFinished(() => rmSync(folder, { recursive: true }));
+  const configPath = join(folder, 'unloop.yaml');
+  writeFileSync(configPath, 'admin: { token: sixteen-characters-and-more }\n');
+  const named = { ...flagsFor('192.0.2.1:9530'), configPath };
+  expect(adminOf(named, {}).token).toBe('sixteen-characters-and-more');
+});
+
 it('says that the listener is off, and asks a wildcard by loopback', () => {
   expect(() => adminOf(flagsFor('off'))).toThrow('the admin listener is off');
   expect(adminUrl({ host: '0.0.0.0', port: 9530 }, '/x')).toBe('http://127.0.0.1:9530/x');

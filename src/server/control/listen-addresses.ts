@@ -1,5 +1,6 @@
 // Where to listen: on the sockets that a supervisor of services opened for us, else as configured.
 // Main thread, at start and for every reload.
+import { existsSync } from 'node:fs';
 import type { Log } from '../../base/log.ts';
 import type { Config } from '../../config/config.ts';
 import { findInheritedSockets } from '../../io/inherited-sockets.ts';
@@ -7,9 +8,22 @@ import { nativeStatus } from '../../io/open-socket.ts';
 import { listenError } from '../listen/listen-error.ts';
 import type { BoundAddress } from '../worker/worker-channel.ts';
 
-/** Where to listen: on what was inherited, else as configured. */
-export function listenOf(config: Config, inherited: readonly BoundAddress[]): readonly BoundAddress[] {
-  return inherited.length === 0 ? config.listen : inherited;
+/** A kernel without IPv6 (ipv6.disable=1) has no such file. */
+const HAS_IPV6 = process.platform !== 'linux' || existsSync('/proc/net/if_inet6');
+
+/**
+ * Where to listen: on what was inherited, else as configured. "All IPv6 addresses" is none where
+ * the kernel has no IPv6, so the same configuration works there if it names another address too.
+ */
+export function listenOf(
+  { listen }: Config,
+  inherited: readonly BoundAddress[],
+  hasIpv6 = HAS_IPV6,
+): readonly BoundAddress[] {
+  if (inherited.length > 0) return inherited;
+  if (hasIpv6) return listen;
+  const others = listen.filter(({ host }) => host !== '::');
+  return others.length === 0 ? listen : others;
 }
 
 /**
@@ -22,9 +36,10 @@ export function claimed(
   inherited: readonly BoundAddress[],
   held: readonly BoundAddress[],
 ): readonly BoundAddress[] {
-  if (inherited.length > 0 || config.takeOver) return listenOf(config, inherited);
-  return config.listen.map((address, i) => {
-    const ours = [...held, ...config.listen.slice(0, i)];
+  const wanted = listenOf(config, inherited);
+  if (inherited.length > 0 || config.takeOver) return wanted;
+  return wanted.map((address, i) => {
+    const ours = [...held, ...wanted.slice(0, i)];
     return { ...address, claim: !ours.some((own) => overlaps(own, address)) };
   });
 }

@@ -118,6 +118,11 @@ describe.each(MODES)('the chart as %s', (mode) => {
     expect(out).toMatch(/name: door\n\s+items: \[\{ key: admin-token, path: secrets\/admin-token \}\]/);
     expect(out).toContain('credentials: { name: door, key: admin-token }');
   });
+
+  it('keeps a token of config: in what a pod starts with whose file is faulty', () => {
+    const { out } = template(mode, 'config.admin.token=sixteen-characters-and-more');
+    expect(out.match(/token: sixteen-characters-and-more/g)).toHaveLength(2);
+  });
 });
 
 describe('the patches of CoreDNS’s Deployment', () => {

@@ -43,6 +43,8 @@ export function kubeadmConfig(family: Family): string {
       // Without CAP_SYS_RESOURCE it cannot be lowered.
       oomScoreAdj: 0,
       failSwapOn: false,
+      // How soon a pod sees its changed ConfigMap; by itself it is a minute.
+      syncFrequency: '10s',
       // The machine's disk may be nearly full for all we know: no eviction.
       evictionHard: { 'memory.available': '100Mi', 'nodefs.available': '1%', 'imagefs.available': '1%' },
     },

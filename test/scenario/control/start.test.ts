@@ -135,6 +135,49 @@ describe('a faulty configuration at the start', () => {
     expect(answers[0]).toMatchObject({ data: '192.0.2.2' });
     expect(unloop.log.find(({ level }) => level === 'error')!.msg).toContain('the last good configuration');
   });
+
+  it('takes a pod’s file again as soon as its port is free', async () => {
+    const [fallback, wanted] = [await upstreamSaying('192.0.2.1'), await upstreamSaying('192.0.2.2')];
+    const holder = dgram.createSocket('udp4');
+    await new Promise<void>((resolve) => holder.bind(0, '127.0.0.1', resolve));
+    const { port } = holder.address();
+    const unloop = await startUnloop({
+      config: { loop: QUIET_LOOP, upstreams: [wanted.text], listen: [`127.0.0.1:${port}`] },
+      env: {
+        UNLOOP_FALLBACK_CONFIG: JSON.stringify({
+          loop: QUIET_LOOP,
+          upstreams: [fallback.text],
+          listen: ['127.0.0.1:0'],
+        }),
+      },
+    });
+    expect((await unloop.metrics()).value('unloop_config_fallback')).toBe(1);
+    await new Promise<void>((resolve) => holder.close(resolve));
+    await until(unloop.metrics.bind(unloop), (metrics) => metrics.value('unloop_config_fallback') === 0);
+    const { answers } = await askUdp(port, { name: 'www.example' });
+    expect(answers[0]).toMatchObject({ data: '192.0.2.2' });
+  });
+
+  it('takes a pod’s file again when its secret is repaired, and follows that secret then', async () => {
+    const upstream = await upstreamSaying('192.0.2.1');
+    const key = await temporaryFile('key', 'a control\u0001character\n');
+    const unloop = await startUnloop({
+      config: { loop: { ...QUIET_LOOP, clusterKeyFile: key }, upstreams: [upstream.text] },
+      env: {
+        UNLOOP_FALLBACK_CONFIG: JSON.stringify({ loop: QUIET_LOOP, upstreams: [upstream.text] }),
+      },
+    });
+    const { metrics } = unloop;
+    expect((await metrics.call(unloop)).value('unloop_config_fallback')).toBe(1);
+    await writeFile(key, 'sixteen-characters-and-more\n');
+    await until(metrics.bind(unloop), (now) => now.value('unloop_config_fallback') === 0);
+    await writeFile(key, 'another-one-of-sixteen-or-more\n');
+    const reloads = () => unloop.log.filter(({ msg }) => msg === 'the configuration was reloaded').length;
+    await until(
+      async () => reloads(),
+      (count) => count === 2,
+    );
+  });
 });
 
 describe('check', () => {

@@ -14,6 +14,22 @@ describe('listenOf', () => {
     expect(listenOf(config(), [])).toBe(LISTEN);
     expect(listenOf(config(), INHERITED)).toBe(INHERITED);
   });
+
+  it.each([
+    ['0.0.0.0 ::', true, '0.0.0.0 ::'],
+    ['0.0.0.0 ::', false, '0.0.0.0'],
+    // Nothing else to listen on: the start fails, and says why.
+    ['::', false, '::'],
+    // One address of somebody's choice.
+    ['127.0.0.1 ::1', false, '127.0.0.1 ::1'],
+  ])('%s where the kernel has IPv6: %s', (hosts, hasIpv6, left) => {
+    const listen = hosts.split(' ').map((host) => ({ host, port: 53 }));
+    expect(
+      listenOf(config({ listen }), [], hasIpv6)
+        .map(({ host }) => host)
+        .join(' '),
+    ).toBe(left);
+  });
 });
 
 describe('claimed', () => {

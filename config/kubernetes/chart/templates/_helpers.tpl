@@ -100,8 +100,11 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- with include "unloop.adminPort" . -}}
 {{- $_ := set $config.admin "listen" (regexReplaceAll "[0-9]+$" $config.admin.listen .) -}}
 {{- end -}}
-{{- with (include "unloop.config" . | fromYaml).admin.tokenFile -}}
-{{- $_ := set $config.admin "tokenFile" . -}}
+{{- $admin := (include "unloop.config" . | fromYaml).admin -}}
+{{- range $key := list "token" "tokenFile" -}}
+{{- with get $admin $key -}}
+{{- $_ := set $config.admin $key . -}}
+{{- end -}}
 {{- end -}}
 {{- if and (empty .Values.host.directories) (hasKey .Values.config "upstreams") -}}
 {{- $_ := set $config "upstreams" .Values.config.upstreams -}}
