@@ -100,6 +100,27 @@ export interface CacheEntries {
   readonly more: boolean;
 }
 
+/** Who asks most, for what, and what fails most: `GET /top`. The most frequent first. */
+export interface TopLists {
+  /** Counted since then: the last five to ten minutes. ISO 8601, wall clock. */
+  readonly since: string;
+  readonly names: readonly { readonly name: string; readonly queries: number }[];
+  readonly clients: readonly ClientCount[];
+  /** Those that get NXDOMAIN. */
+  readonly nxdomainClients: readonly ClientCount[];
+  /** Names on which an upstream failed. */
+  readonly failingNames: readonly {
+    readonly name: string;
+    readonly upstream: string;
+    readonly failures: number;
+  }[];
+}
+
+export interface ClientCount {
+  readonly client: string;
+  readonly queries: number;
+}
+
 /**
  * All that there is to see of the running server, at one moment: what the pages, the metrics and
  * the statistics in the log show. Read only.
@@ -124,4 +145,6 @@ export interface AdminSource {
   flushCache(scope: FlushScope): Promise<number>;
   /** What the caches of all workers hold. Throws UNLOOP_USAGE for a zone, name or type unknown. */
   listCache(scope: EntriesScope): Promise<CacheEntries>;
+  /** At most `limit` of each. */
+  top(limit: number): Promise<TopLists>;
 }

@@ -7,6 +7,7 @@ import type { AdminSource } from './admin-source.ts';
 import { readEntriesScope } from './entries-scope.ts';
 import { type EventStreams, MAX_STREAMS } from './event-streams.ts';
 import { readFlushScope } from './flush-scope.ts';
+import { readLimit } from './limit.ts';
 import { maskConfig } from './mask-config.ts';
 import type { RateHistory } from './rate-history.ts';
 import { renderStatusPage } from './status-page.ts';
@@ -81,6 +82,7 @@ export const ROUTES: ReadonlyMap<string, Route> = new Map<string, Route>([
     },
   ],
   ['/cache/entries', { method: 'GET', openness: 'private', answer: answerEntries }],
+  ['/top', { method: 'GET', openness: 'private', answer: answerTop }],
   ['/cache/flush', { method: 'POST', openness: 'private', answer: answerFlush }],
   ['/events', { method: 'GET', openness: 'private', answer: answerEvents }],
   ['/', { method: 'GET', openness: 'private', answer: answerPage }],
@@ -120,6 +122,12 @@ async function answerEntries({ source, query }: RouteContext): Promise<Reply> {
     });
   }
   return unlessUnusable(async () => json(200, await source.listCache(scope)));
+}
+
+async function answerTop({ source, query }: RouteContext): Promise<Reply> {
+  const limit = readLimit(query, 10, 100);
+  if (typeof limit === 'number') return json(200, await source.top(limit));
+  return json(400, { error: limit.error, remedy: 'GET /top?limit=N; 10 unless given.' });
 }
 
 /** A scope that the server cannot use is the asker's mistake. */

@@ -85,6 +85,22 @@ export const COMMANDS: readonly Command[] = [
     ownHelp: false,
   },
   {
+    name: 'top',
+    summary: 'says who asks the running unloop most, for what, and what fails',
+    load: () => import('./top.ts'),
+    usage: '[--limit N] [--json] [--config FILE] [--admin ADDR:PORT]',
+    details: [
+      'Counts the last five to ten minutes. Ends with 0, or 2 when it cannot ask.',
+      '',
+      '  --limit N               lines of each list at most; 10 unless given, up to 100',
+      '  --json                  print JSON, on one line',
+      '  --config FILE           the configuration that unloop runs with; without it UNLOOP_CONFIG, else the defaults',
+      '  --admin ADDR:PORT       its admin listener, where the configuration does not say',
+    ],
+    takesRunFlags: false,
+    ownHelp: false,
+  },
+  {
     name: 'cache',
     summary: 'shows and forgets what the running unloop has cached',
     load: () => import('./cache.ts'),

@@ -113,6 +113,19 @@ export function parseCacheFlags(
   };
 }
 
+/** Flags of `unloop top`. Throws UnloopError UNLOOP_USAGE. */
+export function parseTopFlags(
+  args: readonly string[],
+  environment: NodeJS.ProcessEnv = process.env,
+): RunFlags & { readonly json: boolean; readonly limit: string | null } {
+  const given = parseFlags('top', args, { switches: ['json'], values: [...ADMIN_VALUES, 'limit'] });
+  return {
+    ...toRunFlags(given, environment),
+    json: given.switches.has('json'),
+    limit: given.texts.get('limit')?.at(-1) ?? null,
+  };
+}
+
 function toRunFlags({ texts }: GivenFlags, environment: NodeJS.ProcessEnv): RunFlags {
   // An empty variable counts as not set, as container platforms pass absent ones that way.
   const configPath = texts.get('config')?.at(-1) ?? (environment.UNLOOP_CONFIG || null);

@@ -257,7 +257,7 @@ export const SETTINGS: readonly Setting[] = [
     reload: 'live',
     default: '127.0.0.1:9530',
     description:
-      'Address of /health, /ready, /metrics, the diagnostics (/status, /events, /upstreams, /loops, /config, /cache/entries, /cache/flush) and the status page. `off`: none.',
+      'Address of /health, /ready, /metrics, the diagnostics (/status, /events, /upstreams, /loops, /config, /top, /cache/entries, /cache/flush) and the status page. `off`: none.',
     example: '0.0.0.0:9530',
     flag: 'admin',
   },

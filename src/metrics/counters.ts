@@ -44,6 +44,11 @@ export const Counter = {
   fallbacksCase: 24,
   fallbacksOptions: 25,
   fallbacksEdns: 26,
+  /** Keys of top/top-counts.ts that lost their count to another one, by table. */
+  topNamesEvicted: 32,
+  topClientsEvicted: 33,
+  topNxdomainClientsEvicted: 34,
+  topFailingNamesEvicted: 35,
 } as const;
 export type Counter = (typeof Counter)[keyof typeof Counter];
 const COUNTERS = 40;

@@ -271,6 +271,18 @@ export const UNLOOP_METRICS: readonly Metric[] = [
     '1 while a faulty configuration at the start has another one in force (last good, fallback, defaults).',
     (source) => (source.isOnFallback ? 1 : 0),
   ),
+  labeled(
+    'counter',
+    'unloop_top_evictions_total',
+    ['table'],
+    'Names and clients that lost their count in `/top` to others, as there is room for so many only.',
+    ({ totals }) => [
+      { labels: { table: 'names' }, value: totals.counter(Counter.topNamesEvicted) },
+      { labels: { table: 'clients' }, value: totals.counter(Counter.topClientsEvicted) },
+      { labels: { table: 'nxdomain_clients' }, value: totals.counter(Counter.topNxdomainClientsEvicted) },
+      { labels: { table: 'failing_names' }, value: totals.counter(Counter.topFailingNamesEvicted) },
+    ],
+  ),
   single('gauge', 'unloop_workers', 'Worker threads running.', (source) => source.workers),
   single(
     'gauge',

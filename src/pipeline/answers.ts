@@ -6,6 +6,7 @@ import { CacheHit, Lookup, type MessageCache } from '../cache/message-cache.ts';
 import type { KeyRing } from '../loop/keys.ts';
 import { writeProbeProof } from '../loop/probe.ts';
 import { Counter, type Counters } from '../metrics/counters.ts';
+import type { TopCounts } from '../top/top-counts.ts';
 import { EdeCode, Rcode } from '../wire/codes.ts';
 import { type Ede, ede, NO_EDE } from '../wire/ede.ts';
 import {
@@ -44,17 +45,19 @@ export class Answers {
   readonly #cache: MessageCache;
   readonly #waiters: WaiterPool;
   readonly #clock: Clock;
+  readonly #top: TopCounts;
   readonly #hit = new CacheHit();
   /** Of the answer that leaves. */
   readonly #record = new AnswerRecord();
   /** Header and question of a made-up answer to a flight; stale data for one. */
   readonly #scratch = WordBytes.ofLength(MAX_MESSAGE_BYTES);
 
-  constructor(counters: Counters, cache: MessageCache, waiters: WaiterPool, clock: Clock) {
+  constructor(counters: Counters, cache: MessageCache, waiters: WaiterPool, clock: Clock, top: TopCounts) {
     this.#counters = counters;
     this.#cache = cache;
     this.#waiters = waiters;
     this.#clock = clock;
+    this.#top = top;
   }
 
   /** Answers a query with an error at once. */
@@ -243,6 +246,8 @@ export class Answers {
   #sendAsIs(to: Recipient, out: Uint8Array, length: number, rcode: number): void {
     this.#record.rcode = rcode;
     if (this.queryLog !== null) this.queryLog.note(to, out, length, this.#record);
+    if (rcode === Rcode.NXDOMAIN && this.#top.nxdomains.isDue())
+      this.#top.noteNxdomain(to.peers, to.peerOffset);
     to.replyTo.send(length, to.peers, to.peerOffset);
     this.#counters.response(rcode);
   }

@@ -3,6 +3,7 @@
 // Belongs to forward-path.
 import type { Clock } from '../base/clock.ts';
 import type { Counters } from '../metrics/counters.ts';
+import type { TopCounts } from '../top/top-counts.ts';
 import type { DomainLessons } from '../upstream/domain-lessons.ts';
 import { FailureReason, UNSENT_ID } from '../upstream/exchange.ts';
 import { ALL_MARKS } from '../upstream/marks.ts';
@@ -25,6 +26,7 @@ export interface AttemptSenderParts {
   readonly state: SharedUpstreamState;
   readonly outgoing: OutgoingQuery;
   readonly pool: FlightPool;
+  readonly top: TopCounts;
 }
 
 export class AttemptSender {
@@ -35,14 +37,16 @@ export class AttemptSender {
   readonly #state: SharedUpstreamState;
   readonly #outgoing: OutgoingQuery;
   readonly #pool: FlightPool;
+  readonly #top: TopCounts;
   readonly #trialStep = new Step();
 
-  constructor({ clock, counters, state, outgoing, pool }: AttemptSenderParts) {
+  constructor({ clock, counters, state, outgoing, pool, top }: AttemptSenderParts) {
     this.#clock = clock;
     this.#counters = counters;
     this.#state = state;
     this.#outgoing = outgoing;
     this.#pool = pool;
+    this.#top = top;
   }
 
   /** What this thread has learned about the upstreams, domain by domain. */
@@ -135,6 +139,8 @@ export class AttemptSender {
       attempt.timedOut = true;
       if (hasLeft) flight.timeline.end(attempt.number, AttemptEnd.silent, 0, this.#clock.nowMs);
       const slot = flight.zone!.upstreams[attempt.upstreamIndex]!.slot;
+      if (hasLeft && this.#top.failures.isDue())
+        this.#top.noteFailure(slot, flight.query, flight.qnameLength, flight.nameHash);
       this.#counters.upstreamFailure(slot, hasLeft ? FailureReason.timeout : FailureReason.overload);
       if (hasLeft && !flight.opaque) this.#state.doubt(slot);
     }

@@ -6,6 +6,7 @@ import type { Clock } from '../base/clock.ts';
 import type { TimerWheel } from '../base/timer-wheel.ts';
 import type { MessageCache } from '../cache/message-cache.ts';
 import type { Counters } from '../metrics/counters.ts';
+import type { TopCounts } from '../top/top-counts.ts';
 import type { ReplyOwner } from '../upstream/exchange.ts';
 import type { SharedUpstreamState } from '../upstream/shared-state.ts';
 import type { Answers } from './answers.ts';
@@ -43,6 +44,7 @@ export interface ForwardPathParts {
   readonly state: SharedUpstreamState;
   readonly answers: Answers;
   readonly outgoing: OutgoingQuery;
+  readonly top: TopCounts;
 }
 
 export class ForwardPath {
@@ -65,14 +67,14 @@ export class ForwardPath {
   readonly #step = new Step();
 
   constructor(parts: ForwardPathParts) {
-    const { clock, cache, counters, state, answers, outgoing } = parts;
+    const { clock, cache, counters, state, answers, outgoing, top } = parts;
     this.pool = new FlightPool(parts.maxFlights, this);
     this.times = parts.times;
     this.#clock = clock;
     this.#wheel = parts.wheel;
     this.#answers = answers;
     this.#failures = new FlightFailures(clock, cache, answers);
-    this.#sender = new AttemptSender({ clock, counters, state, outgoing, pool: this.pool });
+    this.#sender = new AttemptSender({ clock, counters, state, outgoing, top, pool: this.pool });
     this.#reader = new SituationReader(state, outgoing.domains, this.#sender.trials);
     this.displacement = new Displacement(this, counters, answers);
   }

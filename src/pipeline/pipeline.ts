@@ -14,6 +14,7 @@ import type { CachedEntry } from '../cache/cache-listing.ts';
 import type { MessageCache } from '../cache/message-cache.ts';
 import type { LoopDetector } from '../loop/detector.ts';
 import type { Counters } from '../metrics/counters.ts';
+import { TopCounts, type TopReport } from '../top/top-counts.ts';
 import type { SharedUpstreamState } from '../upstream/shared-state.ts';
 import { textToName } from '../wire/text.ts';
 import { Answers } from './answers.ts';
@@ -67,6 +68,8 @@ export interface PipelineOptions {
   readonly maxInFlight: number;
   /** Drawn at random: nobody can choose which clients share a bucket. */
   readonly clientSeed: number;
+  /** Those that share the work: what is counted for `/top` has room for all of them together. */
+  readonly workers: number;
   readonly settings: PipelineSettings;
 }
 
@@ -94,14 +97,16 @@ export class Pipeline implements QueryHandler {
   readonly #responses: ResponsePath;
   readonly #loopGuard: LoopGuard;
   readonly #queryPath: QueryPath;
+  readonly #top: TopCounts;
   readonly #query = new ClientQuery();
   /** The exceptions of the rebinding protection in force, in one text; null: it is off. */
   #rebindExceptions: string | null = null;
 
   constructor(options: PipelineOptions) {
     const { clock, wheel, counters, cache, state, detector, reporter, settings, clientSeed } = options;
+    const top = new TopCounts(options.workers, counters);
     const waiters = new WaiterPool(options.maxInFlight);
-    const answers = new Answers(counters, cache, waiters, clock);
+    const answers = new Answers(counters, cache, waiters, clock, top);
     const outgoing = new OutgoingQuery(settings.marks, detector, state, clock);
     const forward = new ForwardPath({
       maxFlights: options.maxInFlight,
@@ -113,6 +118,7 @@ export class Pipeline implements QueryHandler {
       state,
       answers,
       outgoing,
+      top,
     });
     const loopGuard = new LoopGuard({ detector, clock, wheel, counters, state, answers, forward, reporter });
     const lessons = new MarkLessons(clock, state, outgoing.domains, reporter.stumbled);
@@ -125,6 +131,7 @@ export class Pipeline implements QueryHandler {
       answers,
       lessons,
       loopGuard,
+      top,
     });
     const coalescer = new Coalescer({
       clock,
@@ -136,7 +143,7 @@ export class Pipeline implements QueryHandler {
       clientSeed,
     });
     const { gate } = settings;
-    this.#queryPath = new QueryPath({ clock, counters, cache, gate, loopGuard, coalescer, answers });
+    this.#queryPath = new QueryPath({ clock, counters, cache, gate, loopGuard, coalescer, answers, top });
     this.#clock = clock;
     this.#cache = cache;
     this.#waiters = waiters;
@@ -145,6 +152,7 @@ export class Pipeline implements QueryHandler {
     this.#forward = forward;
     this.#responses = responses;
     this.#loopGuard = loopGuard;
+    this.#top = top;
     this.configure(settings);
   }
 
@@ -168,6 +176,7 @@ export class Pipeline implements QueryHandler {
   setZones(zones: ZoneTable): void {
     this.#queryPath.zones = zones;
     this.#loopGuard.zones = zones;
+    this.#top.forgetFailures();
   }
 
   /** New settings, from the next query on. */
@@ -190,6 +199,16 @@ export class Pipeline implements QueryHandler {
   /** Clients that wait for an answer. */
   get waiting(): number {
     return this.#waiters.inUse;
+  }
+
+  /** Once a second. */
+  tick(): void {
+    this.#top.tick(this.#clock.nowMs);
+  }
+
+  /** Who asks most, for what, and what fails most. */
+  reportTop(): TopReport {
+    return this.#top.report();
   }
 
   /** Questions on their way to upstreams. */

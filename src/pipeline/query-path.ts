@@ -10,6 +10,7 @@
 import type { Clock } from '../base/clock.ts';
 import { CacheHit, Lookup, type MessageCache } from '../cache/message-cache.ts';
 import { Counter, type Counters, Drop } from '../metrics/counters.ts';
+import type { TopCounts } from '../top/top-counts.ts';
 import { EdeCode, Rcode } from '../wire/codes.ts';
 import { ede, NO_EDE } from '../wire/ede.ts';
 import { parseQuery, QueryVerdict } from '../wire/query.ts';
@@ -36,6 +37,7 @@ export interface QueryPathParts {
   readonly loopGuard: LoopGuard;
   readonly coalescer: Coalescer;
   readonly answers: Answers;
+  readonly top: TopCounts;
 }
 
 export class QueryPath {
@@ -51,11 +53,12 @@ export class QueryPath {
   readonly #loopGuard: LoopGuard;
   readonly #coalescer: Coalescer;
   readonly #answers: Answers;
+  readonly #top: TopCounts;
   readonly #hit = new CacheHit();
   /** Answers given at once since the batch started; timed together in endBatch(). */
   #immediate = 0;
 
-  constructor({ clock, counters, cache, gate, loopGuard, coalescer, answers }: QueryPathParts) {
+  constructor({ clock, counters, cache, gate, loopGuard, coalescer, answers, top }: QueryPathParts) {
     this.#clock = clock;
     this.#counters = counters;
     this.#cache = cache;
@@ -64,6 +67,7 @@ export class QueryPath {
     this.#coalescer = coalescer;
     this.#answers = answers;
     this.local = new LocalPath(answers);
+    this.#top = top;
   }
 
   /**
@@ -80,6 +84,9 @@ export class QueryPath {
     // Is it one of our own queries, come back? Checked first, so that a storm of them costs next to
     // nothing.
     if (this.#loopGuard.check(query)) return this.#answered();
+    // Also those that are refused: who asks too much is one of them.
+    if (this.#top.queries.isDue())
+      this.#top.noteQuery(message, parsed.qnameLength, parsed.nameHash, query.peers, query.peerOffset);
 
     const refusal = this.gate.refuses(query, this.#clock.nowMs);
     if (refusal !== null) return this.#refuse(query, refusal);

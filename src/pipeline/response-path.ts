@@ -3,6 +3,7 @@
 import type { Clock } from '../base/clock.ts';
 import type { MessageCache } from '../cache/message-cache.ts';
 import { Counter, type Counters } from '../metrics/counters.ts';
+import type { TopCounts } from '../top/top-counts.ts';
 import {
   FailureReason,
   isConnectFailure,
@@ -44,6 +45,7 @@ export interface ResponsePathParts {
   readonly answers: Answers;
   readonly lessons: MarkLessons;
   readonly loopGuard: LoopGuard;
+  readonly top: TopCounts;
 }
 
 export class ResponsePath implements ReplyOwner {
@@ -58,10 +60,11 @@ export class ResponsePath implements ReplyOwner {
   readonly #lessons: MarkLessons;
   /** Told when an upstream says that it loops. */
   readonly #loopGuard: LoopGuard;
+  readonly #top: TopCounts;
   readonly #scanned = new ScannedResponse();
 
   constructor(parts: ResponsePathParts) {
-    const { forward, clock, cache, counters, state, answers, lessons, loopGuard } = parts;
+    const { forward, clock, cache, counters, state, answers, lessons, loopGuard, top } = parts;
     this.#forward = forward;
     this.#clock = clock;
     this.#cache = cache;
@@ -70,6 +73,7 @@ export class ResponsePath implements ReplyOwner {
     this.#answers = answers;
     this.#lessons = lessons;
     this.#loopGuard = loopGuard;
+    this.#top = top;
   }
 
   /**
@@ -145,6 +149,7 @@ export class ResponsePath implements ReplyOwner {
     const { zone, failure } = flight;
     const routeSlot = zone!.routeSlots[upstreamIndex]!;
     this.#counters.upstreamFailure(slot, FailureReason.rcode);
+    this.#countTop(flight, slot);
     if (this.#state.isQuarantined(routeSlot)) {
       // What another worker was told about the loop has come back to us: it says nothing about the
       // name.
@@ -159,6 +164,11 @@ export class ResponsePath implements ReplyOwner {
     const rcode = scanned.truncated ? Rcode.SERVFAIL : scanned.rcode;
     failure.noteRcode(rcode, edeOf(bytes, scanned));
     if (outcomeOf(scanned) === Outcome.rejected) flight.rejectedBy = upstreamIndex;
+  }
+
+  #countTop(flight: Flight, slot: number): void {
+    if (this.#top.failures.isDue())
+      this.#top.noteFailure(slot, flight.query, flight.qnameLength, flight.nameHash);
   }
 
   /** Gives the answer to all waiters, and stores it. */
@@ -202,6 +212,7 @@ export class ResponsePath implements ReplyOwner {
     const { slot, transport } = flight.zone!.upstreams[attempt.upstreamIndex]!;
     const lacksRoom = reason === FailureReason.overload;
     this.#counters.upstreamFailure(slot, reason);
+    if (!lacksRoom) this.#countTop(flight, slot);
     // A UDP server without TCP is not unreachable.
     const isAside = attempt.overStream && transport === 'udp';
     if (!isAside && !flight.opaque) this.#judge(slot, reason);

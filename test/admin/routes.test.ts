@@ -22,6 +22,7 @@ it('shows private pages only with a token, and changes nothing by GET', () => {
     'GET /metrics metrics',
     'GET /ready probe',
     'GET /status private',
+    'GET /top private',
     'GET /upstreams private',
     'POST /cache/flush private',
   ]);
@@ -66,6 +67,17 @@ it('lists what the query names, and refuses what it cannot read', async () => {
   expect(scopes).toEqual([{ name: 'a.example', type: 'AAAA', zone: null, limit: 100 }]);
   expect((await answer('/cache/entries', { listCache }, 'nam=a')).status).toBe(400);
   expect(scopes).toHaveLength(1);
+});
+
+it('shows the top ten unless told otherwise, and refuses what it cannot read', async () => {
+  const limits: number[] = [];
+  const top = async (limit: number) => ({ names: [], seen: limits.push(limit) });
+  expect((await answer('/top', { top })).body).toBe('{"names":[],"seen":1}\n');
+  await answer('/top', { top }, 'limit=100');
+  expect(limits).toEqual([10, 100]);
+  for (const query of ['limit=0', 'limit=101', 'limit=x', 'limit=1&limit=2', 'names=1'])
+    expect((await answer('/top', { top }, query)).status, query).toBe(400);
+  expect(limits).toHaveLength(2);
 });
 
 it('answers 400 for a flush that cannot be, and passes any other error on', async () => {

@@ -10,6 +10,7 @@ import type {
   LoopEpisodeStatus,
   Readiness,
   ServerSnapshot,
+  TopLists,
   UpstreamStatus,
 } from '../../src/admin/admin-source.ts';
 import type { Config } from '../../src/config/config.ts';
@@ -60,6 +61,14 @@ export class SampleAdmin implements AdminSource {
     text: 'unloop_workers 2\n',
   });
   readonly flushes: FlushScope[] = [];
+  readonly topLimits: number[] = [];
+  topNow: TopLists = {
+    since: '2026-11-23T10:00:00.000Z',
+    names: [],
+    clients: [],
+    nxdomainClients: [],
+    failingNames: [],
+  };
   readonly listed: EntriesScope[] = [];
   entriesNow: CacheEntries = { entries: [], more: false };
   flushNow: (scope: FlushScope) => Promise<number> = async () => 7;
@@ -97,6 +106,11 @@ export class SampleAdmin implements AdminSource {
 
   metrics() {
     return this.metricsNow();
+  }
+
+  async top(limit: number) {
+    this.topLimits.push(limit);
+    return this.topNow;
   }
 
   async listCache(scope: EntriesScope) {

@@ -1,5 +1,6 @@
 // Every kind of answer, as each client gets it: its ID and spelling, OPT where it sent one, a size
 // that it takes.
+
 import { beforeEach, describe, expect, it } from 'vitest';
 import { ManualClock } from '../../src/base/clock.ts';
 import { MessageCache } from '../../src/cache/message-cache.ts';
@@ -8,6 +9,7 @@ import { type AnswerRecord, CacheState } from '../../src/pipeline/answer-record.
 import { Answers, staleEde } from '../../src/pipeline/answers.ts';
 import type { Flight } from '../../src/pipeline/pending/flight.ts';
 import { WaiterPool } from '../../src/pipeline/waiter.ts';
+import { TopCounts } from '../../src/top/top-counts.ts';
 import { EdeCode, Rcode } from '../../src/wire/codes.ts';
 import { ede, NO_EDE } from '../../src/wire/ede.ts';
 import { ScannedResponse, scanResponse, stripOpt } from '../../src/wire/response.ts';
@@ -36,7 +38,7 @@ beforeEach(() => {
   totals.add(block);
   cache = new MessageCache(cacheOptions(), new Counters(block));
   waiters = new WaiterPool(10);
-  answers = new Answers(new Counters(block), cache, waiters, clock);
+  answers = new Answers(new Counters(block), cache, waiters, clock, new TopCounts(1, new Counters(block)));
   client = new FakeClient();
 });
 

@@ -1,4 +1,5 @@
 // Messages leave, are counted, time out and are taken back, one flight at a time.
+
 import { beforeEach, describe, expect, it } from 'vitest';
 import { ManualClock } from '../../src/base/clock.ts';
 import { LoopDetector } from '../../src/loop/detector.ts';
@@ -11,6 +12,7 @@ import type { Attempt } from '../../src/pipeline/pending/attempt.ts';
 import type { Flight } from '../../src/pipeline/pending/flight.ts';
 import { FlightPool } from '../../src/pipeline/pending/flight-pool.ts';
 import { Outcome, Step } from '../../src/pipeline/situation.ts';
+import { TopCounts } from '../../src/top/top-counts.ts';
 import { FailureReason, UNSENT_ID } from '../../src/upstream/exchange.ts';
 import { ALL_MARKS, Mark } from '../../src/upstream/marks.ts';
 import { SharedUpstreamState, UpstreamState } from '../../src/upstream/shared-state.ts';
@@ -38,6 +40,7 @@ beforeEach(() => {
     counters: new Counters(block),
     state,
     outgoing: new OutgoingQuery({ tag: 'auto', case: true }, detector, state, clock),
+    top: new TopCounts(1, new Counters(block)),
     pool: new FlightPool(10, { onFlightTimer() {} }),
   });
   flight = activeFlight(rootZone(upstreams, state));

@@ -206,6 +206,7 @@ export class PipelineFixture {
       },
       maxInFlight: options.maxInFlight ?? 100,
       clientSeed: 1,
+      workers: 1,
       settings: SETTINGS,
     });
     this.route(options.zones ?? [['.', [new FakeUpstream(1)]]]);

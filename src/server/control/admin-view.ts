@@ -6,12 +6,15 @@ import type {
   EntriesScope,
   FlushScope,
   ServerSnapshot,
+  TopLists,
 } from '../../admin/admin-source.ts';
 import { UnloopError } from '../../base/errors.ts';
+import type { CachedEntry } from '../../cache/cache-listing.ts';
 import type { CounterTotals } from '../../metrics/counters.ts';
 import type { Exposition, MetricsText } from '../../metrics/exposition.ts';
 import { Type } from '../../wire/codes.ts';
 import { textToName } from '../../wire/text.ts';
+import { mergeTop } from './merge-top.ts';
 import type { ServerFacts } from './server-facts.ts';
 import { takeSnapshot } from './server-snapshot.ts';
 
@@ -67,9 +70,18 @@ export class AdminView implements AdminSource {
       limit: limit + 1,
     };
     const answers = await this.#plane.supervisor.broadcast({ type: 'list-cache', wanted });
-    const entries = answers.flatMap((answer) => (typeof answer === 'number' ? [] : answer));
+    const entries = answers.flatMap((answer) => (Array.isArray(answer) ? (answer as CachedEntry[]) : []));
     entries.sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : a.type < b.type ? -1 : 1));
     return { entries: entries.slice(0, limit), more: entries.length > limit };
+  }
+
+  async top(limit: number): Promise<TopLists> {
+    const answers = await this.#plane.supervisor.broadcast({ type: 'top' });
+    const reports = answers.flatMap((answer) =>
+      typeof answer === 'object' && 'names' in answer ? answer : [],
+    );
+    const { upstreams } = this.#plane.registry;
+    return mergeTop(reports, new Map(upstreams.map(({ spec }) => [spec.slot, spec.text])), limit);
   }
 
   #checkScope({ name, zone }: FlushScope): void {

@@ -102,6 +102,7 @@ export class DataPlane {
       },
       maxInFlight: Math.ceil(config.forward.maxInFlight / workers),
       clientSeed: randomInt(2 ** 31),
+      workers,
     });
     this.listeners = new Listeners(start, this.#pipeline, clock, this.#wheel, counters);
     this.#routing = new Routing({
@@ -143,6 +144,8 @@ export class DataPlane {
         return this.#pipeline.flush(message.name, message.zone);
       case 'list-cache':
         return this.#pipeline.listCache(message.wanted);
+      case 'top':
+        return this.#pipeline.reportTop();
       case 'leave-route':
         this.#pipeline.leaveRoute(message.routeSlot);
         return 0;
@@ -208,6 +211,7 @@ export class DataPlane {
     this.#counters.values[Counter.inFlight] = this.#pipeline.flights.live;
     this.listeners.publishCounters();
     this.#routing.publishCounters();
+    this.#pipeline.tick();
     this.#lookForDeniedClient();
   }
 

@@ -5,6 +5,7 @@ import type { Config } from '../../config/config.ts';
 import type { LoopKeyMaterial } from '../../loop/keys.ts';
 import type { LoopSighting } from '../../loop/sightings.ts';
 import type { WantedEntries } from '../../pipeline/pipeline.ts';
+import type { TopReport } from '../../top/top-counts.ts';
 import type { FailureReason } from '../../upstream/exchange.ts';
 import type { RoutingSpec } from './routing-spec.ts';
 
@@ -55,6 +56,8 @@ export type ToWorker =
   | { readonly type: 'flush'; readonly id: number; readonly name: string; readonly zone: string }
   /** What is in the cache; answered with entries. */
   | { readonly type: 'list-cache'; readonly id: number; readonly wanted: WantedEntries }
+  /** Who asks most, and for what; answered with a report. */
+  | { readonly type: 'top'; readonly id: number }
   | { readonly type: 'leave-route'; readonly id: number; readonly routeSlot: number }
   /** Attach the program of WorkerStart.deal again: others may have attached theirs. */
   | { readonly type: 'deal'; readonly id: number }
@@ -76,8 +79,8 @@ export type ToWorker =
 export type WorkerOrder = WithoutId<ToWorker>;
 type WithoutId<Message> = Message extends unknown ? Omit<Message, 'id'> : never;
 
-/** A number, or the entries of list-cache. */
-export type WorkerAnswer = number | readonly CachedEntry[];
+/** A number, the entries of list-cache, or the report of top. */
+export type WorkerAnswer = number | readonly CachedEntry[] | TopReport;
 
 /** Worker → main thread. */
 export type FromWorker =

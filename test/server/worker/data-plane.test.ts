@@ -112,6 +112,19 @@ it('lists what its cache holds', async () => {
     expect(await order({ type: 'list-cache', wanted: { ...wanted, ...other } })).toEqual([]);
 });
 
+it('says who asks most, and for what', async () => {
+  const { port, order } = await open();
+  for (let i = 0; i < 2; i++) await askUdp(port, { name: 'a.example' });
+  upstream.script = (query) => answer(query, { rcode: NXDOMAIN, answers: [] });
+  await askUdp(port, { name: 'no.example' });
+  expect(await order({ type: 'top' })).toMatchObject({
+    names: [{ key: 'a.example.', count: 2 }, { key: 'no.example.' }],
+    clients: [{ key: '127.0.0.1', count: 3 }],
+    nxdomainClients: [{ key: '127.0.0.1', count: 1 }],
+    failingNames: [],
+  });
+});
+
 it('applies another configuration', async () => {
   const { port, order } = await open();
   const REFUSED = 5;

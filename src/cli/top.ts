@@ -1,0 +1,39 @@
+// `unloop top`: who asks the running unloop most, for what, and what fails. Imported by dispatch.
+import type { TopLists } from '../admin/admin-source.ts';
+import { formatCount, formatTime } from '../admin/readable.ts';
+import { printable } from '../base/printable.ts';
+import { askAdmin } from './ask-admin.ts';
+import { parseTopFlags } from './flags.ts';
+import { alignColumns } from './status-text.ts';
+
+/** Resolves to 0. */
+export async function main(args: string[]): Promise<number> {
+  const flags = parseTopFlags(args);
+  const query = flags.limit === null ? '' : `?${new URLSearchParams({ limit: flags.limit })}`;
+  const lists = (await askAdmin(flags, 'GET', `/top${query}`)) as TopLists;
+  process.stdout.write(flags.json ? `${JSON.stringify(lists)}\n` : renderTop(lists));
+  return 0;
+}
+
+function renderTop({ since, names, clients, nxdomainClients, failingNames }: TopLists): string {
+  const clientRows = (of: TopLists['clients']) =>
+    of.map(({ client, queries }) => [formatCount(queries), client]);
+  const lines = [
+    `since ${formatTime(since)}`,
+    ...section(
+      'Names, by queries',
+      names.map(({ name, queries }) => [formatCount(queries), name]),
+    ),
+    ...section('Clients, by queries', clientRows(clients)),
+    ...section('Clients, by NXDOMAIN', clientRows(nxdomainClients)),
+    ...section(
+      'Names, by failures of an upstream',
+      failingNames.map(({ name, upstream, failures }) => [formatCount(failures), name, upstream]),
+    ),
+  ];
+  return `${lines.map(printable).join('\n')}\n`;
+}
+
+function section(title: string, rows: readonly string[][]): string[] {
+  return ['', title, ...(rows.length === 0 ? ['  none'] : alignColumns(rows).map((line) => `  ${line}`))];
+}
