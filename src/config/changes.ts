@@ -77,7 +77,8 @@ function valuesOf(config: Config): Map<string, Value> {
       if ('path' in child) {
         // The path of a secret's file is not kept: the secret itself was.
         if (child.fileOf !== undefined) continue;
-        const value: unknown = child.type.toYaml(level[key + child.type.unitSuffix]);
+        const inForce = level[key + child.type.unitSuffix];
+        const value: unknown = child.type.describe?.(inForce) ?? child.type.toYaml(inForce);
         const text = typeof value === 'string' ? value : JSON.stringify(value);
         values.set(`${prefix}${key}`, { setting: child, text });
         continue;

@@ -2,6 +2,7 @@
 // resolved (ms, seconds, bytes). config/schema makes it from YAML, flags and environment.
 
 import type { Endpoint } from '../base/endpoint.ts';
+import type { HostsFile } from './hosts-file.ts';
 import type { LocalRecord } from './local-record.ts';
 
 export type Policy = 'random' | 'roundRobin' | 'sequential' | 'fastest';
@@ -88,6 +89,7 @@ export interface Config {
   readonly local: {
     readonly specialNames: boolean;
     readonly records: readonly LocalRecord[];
+    readonly hosts: readonly HostsFile[];
     readonly ttlSeconds: number;
   };
   /** Answers to questions about this server itself (version.bind, id.server). */

@@ -6,6 +6,7 @@ import { type Assignment, Reading, type Settings } from './assignment.ts';
 import type { Config } from './config.ts';
 import { checkTogether, collectWarnings, findOwnUpstreams } from './cross-checks.ts';
 import { ConfigInvalid, type Fault, faultAt } from './fault.ts';
+import { type HostsFile, readHostsFile } from './hosts-file.ts';
 import { type Override, readEnvironment, readFlags } from './read-overrides.ts';
 import { readSecret } from './read-secret.ts';
 import { readTextFile } from './read-text-file.ts';
@@ -39,7 +40,7 @@ export interface LoadedConfig {
   readonly setsNothing: boolean;
   /** Worth one warning; the configuration can still be used. */
   readonly warnings: readonly Fault[];
-  /** The files that were read (configuration, secrets), to be watched for changes. */
+  /** The files that were read (configuration, secrets, hosts), to be watched for changes. */
   readonly files: readonly string[];
   /** Of those, secrets that were left out. */
   readonly missing: readonly string[];
@@ -67,6 +68,7 @@ export function loadConfig(options: LoadOptions): LoadedConfig {
   const faults = readings.flatMap((reading) => reading.faults);
   const left: LeftOut = { isAllowed: options.withoutSecrets === true, files: [], warnings: [] };
   const secretFiles = readSecretFiles(settings, options.path, faults, left);
+  const hostsFiles = readHosts(settings, options.path, faults, left);
   faults.push(...checkTogether(settings, new Set(faults.map((fault) => fault.path))));
   if (faults.length > 0) throw new ConfigInvalid(faults.toSorted(comparePlaces));
   const config = buildConfig(settings);
@@ -76,7 +78,7 @@ export function loadConfig(options: LoadOptions): LoadedConfig {
     config,
     setsNothing: options.path !== null && fromFile.assignments.length === 0,
     warnings: [...left.warnings, ...collectWarnings(config, settings, options.path)],
-    files: options.path === null ? secretFiles : [options.path, ...secretFiles],
+    files: [...(options.path === null ? [] : [options.path]), ...secretFiles, ...hostsFiles],
     missing: left.files,
     text: source?.text ?? '',
   };
@@ -155,6 +157,33 @@ function readSecretFiles(
     faults.push(...reading.faults);
   }
   return files;
+}
+
+/** Puts the records of hosts files where their paths are. Returns the paths of the files. */
+function readHosts(
+  settings: Map<string, Assignment>,
+  configPath: string | null,
+  faults: Fault[],
+  left: LeftOut,
+): string[] {
+  const assignment = settings.get('local\nhosts')!;
+  const { path } = assignment.setting;
+  const named = assignment.value as readonly HostsFile[];
+  const readings = named.map((hosts) => readHostsFile(hosts.path, configPath));
+  settings.set('local\nhosts', { ...assignment, value: readings.map(({ hosts }) => hosts) });
+  for (const { file, problem, badLines } of readings) {
+    if (problem !== '') {
+      if (left.isAllowed) left.files.push(file);
+      const fault = faultAt(assignment.place, path, `${path}: ${problem}`);
+      (left.isAllowed ? left.warnings : faults).push(fault);
+    }
+    if (badLines.length > 0) {
+      const others = badLines.length === 1 ? '' : `, and ${badLines.length - 1} other lines`;
+      const place = { file, line: badLines[0]!, column: 1 };
+      left.warnings.push(faultAt(place, path, `this line is no ADDRESS NAME and is left out${others}`));
+    }
+  }
+  return readings.map(({ file }) => file);
 }
 
 function buildConfig(settings: Settings): Config {

@@ -6,6 +6,7 @@ import {
   durationMs,
   durationSeconds,
   flag,
+  hostsFiles,
   integer,
   localRecords,
   nameSuffixes,
@@ -93,6 +94,15 @@ export const CLIENT_SETTINGS: readonly Setting[] = [
     description:
       'Records that are answered here: `NAME TYPE DATA`, with A, AAAA, CNAME, PTR, SRV and TXT. They come before cache and upstreams. A name that has one is not asked of an upstream, whatever the type. `*.NAME` is every name below that has no record of its own.',
     example: ['db.internal A 10.0.0.9', '*.apps.internal CNAME db.internal'],
+  },
+  {
+    path: 'local.hosts',
+    type: hostsFiles(),
+    reload: 'live',
+    default: [],
+    description:
+      'Hosts files: their names are answered here, and their addresses with the first name (PTR). Read again when they change. Relative paths start at the directory of the configuration file. `local.records` comes first.',
+    example: ['/etc/hosts'],
   },
   {
     path: 'local.ttl',

@@ -5,6 +5,7 @@ import * as v from 'valibot';
 import { type Endpoint, formatEndpoint } from '../base/endpoint.ts';
 import { formatCidr, parseCidr } from './cidr.ts';
 import type { ListenAddress } from './config.ts';
+import type { HostsFile } from './hosts-file.ts';
 import { InvalidValue, showValue } from './invalid-value.ts';
 import { formatListen, parseListen } from './listen-address.ts';
 import { formatLocalRecord, type LocalRecord, parseLocalRecord } from './local-record.ts';
@@ -35,6 +36,8 @@ export interface SettingType<T> {
   readonly jsonSchema: JsonSchema;
   /** Back to the YAML value, canonical. */
   toYaml(value: T): unknown;
+  /** Tells two values apart that are written alike; not needed where none are. */
+  describe?(value: T): string;
 }
 
 /**
@@ -330,6 +333,23 @@ export function localRecords(): SettingType<readonly LocalRecord[]> {
     unitSuffix: '',
     jsonSchema: { type: 'array', items: { type: 'string' } },
     toYaml: (value) => value.map(formatLocalRecord),
+  };
+}
+
+/** Files that load reads. */
+export function hostsFiles(): SettingType<readonly HostsFile[]> {
+  const expected = 'a list of file paths such as /etc/hosts';
+  const parse = (path: string): HostsFile => {
+    if (/^\P{Cc}+$/u.test(path)) return { path, records: [], digest: '' };
+    throw new InvalidValue(`${showValue(path)} is not a file path`);
+  };
+  return {
+    expected,
+    schema: listOf(expected, 0, parse, ({ path }) => path),
+    unitSuffix: '',
+    jsonSchema: { type: 'array', items: { type: 'string' } },
+    toYaml: (value) => value.map(({ path }) => path),
+    describe: (value) => value.map(({ path, digest }) => `${path} (${digest})`).join(', '),
   };
 }
 

@@ -47,9 +47,10 @@ async function localDataOf(config: Config): Promise<LocalData> {
 }
 
 async function recordsOf({ local }: Config): Promise<LocalRecords | null> {
-  if (local.records.length === 0) return null;
+  const records = [...local.records, ...local.hosts.flatMap((file) => file.records)];
+  if (records.length === 0) return null;
   const { LocalRecords } = await import('../../local/local-records.ts');
-  return new LocalRecords(local.records, local.ttlSeconds);
+  return new LocalRecords(records, local.ttlSeconds);
 }
 
 async function identityOf({ identity }: Config): Promise<IdentityAnswers | null> {

@@ -1,6 +1,9 @@
-// Special-use names: answered here, unless a configured zone has them or a server of a private
-// network may know them. What leaves is what the upstream was asked.
-import { describe, expect, it } from 'vitest';
+// What is answered here: configured records, hosts files, and special-use names, unless a zone has
+// them or a server of a private network may know them. What leaves is what the upstream was asked.
+import { mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { startForwarder } from './forwarder.ts';
 
 const PRIVATE_REVERSE = '7.0.0.10.in-addr.arpa';
@@ -54,6 +57,25 @@ it('records of the configuration are answered over UDP and TCP', async () => {
     });
     expect(await ask({ name: 'db.internal', type: 'AAAA' })).toMatchObject({ rcode: 0, answers: [] });
   }
+  expect(f.asked('db.internal')).toEqual([]);
+  await f.close();
+});
+
+it('names of a hosts file are answered, and others when the file changes', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'unloop-hosts-'));
+  onTestFinished(() => rmSync(folder, { recursive: true }));
+  const hosts = join(folder, 'hosts');
+  writeFileSync(hosts, '10.0.0.9 db.internal\n');
+  const f = await startForwarder({ config: { local: { hosts: [hosts] } } });
+  expect(await f.udp({ name: 'db.internal', type: 'A' })).toMatchObject({ answers: [{ data: '10.0.0.9' }] });
+  const pointer = await f.udp({ name: '9.0.0.10.in-addr.arpa', type: 'PTR' });
+  expect(pointer).toMatchObject({ answers: [{ data: 'db.internal' }] });
+  writeFileSync(join(folder, 'next'), '10.0.0.10 db.internal\n');
+  renameSync(join(folder, 'next'), hosts);
+  await vi.waitFor(async () => {
+    const changed = await f.udp({ name: 'db.internal', type: 'A' });
+    expect(changed).toMatchObject({ answers: [{ data: '10.0.0.10' }] });
+  }, 20_000);
   expect(f.asked('db.internal')).toEqual([]);
   await f.close();
 });
