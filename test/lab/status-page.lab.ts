@@ -102,6 +102,97 @@ it('shows by numbers and charts what happens now', async () => {
   await expect.poll(() => drawn.getAttribute('d'), { timeout: PATIENCE_MS }).not.toBe(path);
 });
 
+describe('the form for one name', () => {
+  const EVIL = '<img src=x onerror=document.title="broken">.example.';
+  const ANSWER = {
+    name: EVIL,
+    type: 'AAAA',
+    client: { address: '127.0.0.1', allowed: true },
+    zone: '.',
+    cache: { state: 'fresh', ttlSeconds: 120, storedAt: '2026-12-01T10:00:00.000Z', upstream: EVIL },
+    upstreams: [
+      { upstream: NODE, transport: 'udp', condition: 'unheard', taken: false, reason: 'it loops' },
+      { upstream: UPSTREAM, transport: 'udp', condition: 'answers', taken: true, reason: 'it is up' },
+    ],
+    sent: { tags: ['case'], edns: 'EDNS 1232 bytes' },
+    attempts: [{ upstream: UPSTREAM, transport: 'udp', startMs: 0.1, durationMs: 1200, outcome: 'answered' }],
+    loop: '',
+    reply: {
+      rcode: 'NOERROR',
+      ede: [{ code: 22, text: EVIL }],
+      bytes: 85,
+      truncated: false,
+      durationMs: 13.2,
+      records: [`${EVIL} 60 IN TXT "</pre><script>document.title='broken'</script>"`],
+    },
+    summary: `${EVIL} was answered.`,
+  };
+
+  /** Answers in the server's stead; returns what was asked for. */
+  async function answerWith(page: Page, status: number, answer: object): Promise<string[]> {
+    const asked: string[] = [];
+    await page.route('**/explain?*', async (route) => {
+      asked.push(`${route.request().method()} ${route.request().url().slice(ORIGIN.length)}`);
+      await route.fulfill({ status, json: answer });
+    });
+    return asked;
+  }
+
+  it('is used by keyboard alone, while the page lives on', async () => {
+    const page = await open();
+    const asked = await answerWith(page, 200, ANSWER);
+    const focused = () => page.evaluate<string>('document.activeElement.name ?? ""');
+    for (let i = 0; i < 20 && (await focused()) !== 'name'; i++) await page.keyboard.press('Tab');
+    await page.keyboard.type('www.outside.example');
+    const clock = page.locator('footer p').last();
+    const now = await clock.textContent();
+    await expect.poll(() => clock.textContent(), { timeout: PATIENCE_MS }).not.toBe(now);
+    expect(await focused()).toBe('name');
+    await page.keyboard.press('Tab');
+    await page.keyboard.press('ArrowDown'); // from A to AAAA
+    await page.keyboard.press('Tab');
+    await page.keyboard.press('Space');
+    await page.keyboard.press('Enter');
+    const output = page.locator('#ask pre');
+    await expect.poll(() => output.textContent(), { timeout: PATIENCE_MS }).toContain('was answered.');
+    expect(asked).toEqual(['POST /explain?name=www.outside.example&type=AAAA&dryRun=true']);
+  });
+
+  it('shows names as text, whatever stands in them', async () => {
+    const page = await open();
+    await answerWith(page, 200, ANSWER);
+    await page.fill('#ask input[name=name]', EVIL);
+    await page.click('#ask button');
+    const output = page.locator('#ask pre');
+    await expect.poll(() => output.textContent(), { timeout: PATIENCE_MS }).toContain('was answered.');
+    const text = await output.textContent();
+    for (const part of [
+      `cache      fresh, 120 s left, stored at 2026-12-01T10:00:00.000Z, from ${EVIL}`,
+      `EDE 22: ${EVIL}`,
+      '  10.91.0.1 over udp: it loops',
+      '* 10.91.1.2 over udp: it is up',
+      'at 0.1 ms 10.91.1.2 over udp: answered after 1.20 s',
+      "</pre><script>document.title='broken'</script>",
+    ])
+      expect(text).toContain(part);
+    expect(await output.evaluate((element) => element.childElementCount)).toBe(0);
+    expect(await page.title()).not.toContain('broken');
+    expect(await findAccessibilityFaults(page)).toEqual([]);
+    expect(await findOverhangs(page)).toEqual([]);
+  });
+
+  it('says why it has no answer', async () => {
+    const page = await open();
+    await answerWith(page, 400, { error: 'a..b is no name', remedy: 'Write it as dig shows it.' });
+    await page.fill('#ask input[name=name]', 'a..b');
+    await page.click('#ask button');
+    const output = page.locator('#ask pre');
+    await expect
+      .poll(() => output.textContent(), { timeout: PATIENCE_MS })
+      .toBe('a..b is no name\nWrite it as dig shows it.');
+  });
+});
+
 it('says the same without a script', async () => {
   const page = await open({ javaScriptEnabled: false });
   expect(await page.locator('.verdict.warning').textContent()).toContain('Cure:');
