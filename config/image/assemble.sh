@@ -35,7 +35,12 @@ setcap cap_net_bind_service=+p "$node"
 command=$target/usr/local/bin/unloop
 printf '#!/usr/local/bin/node\nimport("/app/dist/unloop/main.js");\n' > "$command"
 
+# The program that steers pods to the unloop of their node (docs/kubernetes/node-local.md).
+detour=$target/usr/local/bin/unloop-detour
+mv "$app"/build/unloop-detour-* "$detour"
+strip --strip-all "$detour"
+
 # Everybody may read, nobody may write.
 chmod -R a=rX,u+w "$target"
-chmod a+x "$node" "$command"
+chmod a+x "$node" "$command" "$detour"
 du -sk "$target" "$node" "$app" "$app"/* "$app"/node_modules/* | sort -rn

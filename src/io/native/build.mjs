@@ -1,8 +1,9 @@
 // Compiles the C files next to it for the Node.js that runs this, into build/ under the repository
-// root. Run by `npm install` and `npm run build:native`. Downloads nothing, and never fails an
-// install: without a compiler or headers it says so, and unloop uses node:dgram.
+// root, and the program of src/detour, which needs no Node.js. Run by `npm install` and
+// `npm run build:native`. Downloads nothing, and never fails an install: without a compiler or
+// headers it says so, and unloop uses node:dgram.
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, readdirSync, readFileSync, realpathSync, renameSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, realpathSync, renameSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -13,6 +14,9 @@ const addons = [
   ['batch-socket', import.meta.dirname],
   ['ticks', join(root, 'src/load/native')],
 ];
+
+/** The program that steers pods to the unloop of their node. */
+const detour = join(root, 'src/detour');
 
 /**
  * Where the headers may be: next to the running node, as configured, or as npm's `node` package
@@ -50,31 +54,22 @@ function build() {
   if (include === undefined) return `no Node.js ${process.version} headers next to ${process.execPath}`;
 
   for (const [name, folder] of addons) {
-    const failure = compile(name, folder, include);
+    const target = `${name}-${process.versions.modules}-${process.arch}.node`;
+    const failure = compile(target, folder, ['-fPIC', '-shared', '-fvisibility=hidden', '-isystem', include]);
     if (failure) return failure;
   }
   return '';
 }
 
-/** Compiles one addon; returns why it could not, or an empty string. */
-function compile(name, folder, include) {
+/** Compiles a folder into one file; returns why it could not, or an empty string. */
+function compile(name, folder, ownFlags) {
   const sources = readdirSync(folder)
     .filter((file) => file.endsWith('.c'))
     .map((file) => join(folder, file));
-  const target = join(root, 'build', `${name}-${process.versions.modules}-${process.arch}.node`);
+  const target = join(root, 'build', name);
   const partial = `${target}.${process.pid}`;
   mkdirSync(dirname(target), { recursive: true });
-  const flags = [
-    '-std=c11',
-    '-O2',
-    '-Wall',
-    '-Wextra',
-    '-fPIC',
-    '-shared',
-    '-fvisibility=hidden',
-    '-isystem',
-    include,
-  ];
+  const flags = ['-std=c11', '-O2', '-Wall', '-Wextra', ...ownFlags];
   const extraFlags = (process.env.CFLAGS ?? '').split(/\s+/).filter(Boolean);
   const compilers = process.env.CC ? [process.env.CC] : ['cc', 'gcc', 'clang'];
   for (const compiler of compilers) {
@@ -95,10 +90,18 @@ function compile(name, folder, include) {
   return `no C compiler (tried ${compilers.join(', ')})`;
 }
 
-let reason;
-try {
-  reason = build();
-} catch (error) {
-  reason = error.message;
+/** What it returns, or the message of what it throws. */
+function reasonOf(attempt) {
+  try {
+    return attempt();
+  } catch (error) {
+    return error.message;
+  }
 }
+
+const reason = reasonOf(build);
 if (reason) console.log(`unloop: batched UDP addon not built, node:dgram will be used: ${reason}`);
+if (process.platform === 'linux' && existsSync(detour)) {
+  const missing = reasonOf(() => compile(`unloop-detour-${process.arch}`, detour, []));
+  if (missing) console.log(`unloop: unloop-detour, for Kubernetes, not built: ${missing}`);
+}

@@ -221,6 +221,39 @@ describe('podNetworks', () => {
   });
 });
 
+describe('the detour', () => {
+  const services = 'nodeLocal.detour.services={10.96.0.10,fd10:96::a}';
+
+  it.each(RELEASES)('is a container with NET_ADMIN alone, beside an unloop without it (%s)', (release) => {
+    const { out, err } = templateFor(release, 'nodeLocal', services, 'nodeLocal.clusterDns=10.96.0.11');
+    expect(err).toBe('');
+    expect(validate(out, release).faults).toEqual([]);
+    const daemonSet = parseAllDocuments(out)
+      .map((document) => document.toJS())
+      .find((manifest) => manifest?.kind === 'DaemonSet');
+    const { initContainers, containers } = daemonSet.spec.template.spec;
+    const [unloop, detour] = containers;
+    expect(initContainers[0].args).toEqual(['169.254.20.10', '169.254.20.11', 'fd75:6e6c:6f6f:7000::53']);
+    expect(detour.args).toEqual([
+      '--question=kubernetes.default.svc.cluster.local',
+      '--to=169.254.20.11',
+      '--service=10.96.0.10',
+      '--to=fd75:6e6c:6f6f:7000::53',
+      '--service=fd10:96::a',
+    ]);
+    expect(detour.securityContext.capabilities).toEqual({ drop: ['ALL'], add: ['NET_ADMIN'] });
+    expect(unloop.securityContext.capabilities.add).toEqual(['NET_BIND_SERVICE']);
+    // In the file and in the fallback.
+    expect(out.match(/- 169\.254\.20\.11:53\n +- '\[fd75:6e6c:6f6f:7000::53\]:53'/g)).toHaveLength(2);
+  });
+
+  it('is refused where it would lead unloop to itself, or nowhere', () => {
+    expect(template('nodeLocal', services).err).toContain('unloop would ask itself');
+    const none = ['nodeLocal.clusterDns=10.96.0.11', 'nodeLocal.detour.addresses={169.254.20.11}'];
+    expect(template('nodeLocal', services, ...none).err).toContain('none of the family of fd10:96::a');
+  });
+});
+
 describe('the ServiceMonitor', () => {
   const read = (text: string) => spawnSync(operatorReader(), { input: text, encoding: 'utf8' });
 

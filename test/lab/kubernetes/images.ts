@@ -99,20 +99,9 @@ function pauseImage(): Promise<string> {
   });
 }
 
-/** The chart's image of the init container that gives the node its address. */
-function addressImage(): string | undefined {
-  const values = readFileSync(join(REPOSITORY, 'config/kubernetes/chart/values.yaml'), 'utf8');
-  return (parse(values) as { nodeLocal?: { addressImage?: string } }).nodeLocal?.addressImage;
-}
-
-/** Busybox of Debian, for the tests' pods and for the chart's init container. */
+/** Busybox of Debian, for the tests' pods. */
 function busyboxImage(): Promise<string> {
-  const chart = addressImage();
-  const names = [CLIENT_IMAGE];
-  // Kubelet asks for it by its digest alone: an image of that name passes for it.
-  if (chart !== undefined) names.push(`docker.io/library/${chart.replace(/:[^@]*@/, '@')}`);
-  const key = createHash('sha256').update(names.join()).digest('hex').slice(0, 8);
-  return ensureImage(`busybox-${key}.tar`, names, { Cmd: ['sh'] }, (root) => {
+  return ensureImage('busybox.tar', [CLIENT_IMAGE], { Cmd: ['sh'] }, (root) => {
     const busybox = join(ensureDebianRoot(), 'bin/busybox');
     mkdirSync(join(root, 'bin'));
     cpSync(busybox, join(root, 'bin/busybox'));

@@ -6,7 +6,7 @@
 // The forwarder under test stands in the pod, boxes that send queries back in the node, good
 // servers in the upstream.
 import { execFileSync } from 'node:child_process';
-import { Child } from '../../../src/base/child-process.ts';
+import { Child, type ChildOptions } from '../../../src/base/child-process.ts';
 import { type Agent, startAgent } from './agent-client.ts';
 import { removeLabDirectories } from './lab-directory.ts';
 
@@ -53,8 +53,11 @@ export class Namespace {
   }
 
   /** Starts a program that ends with close() at the latest. */
-  spawn(command: string, args: readonly string[]): Child {
-    const started = new Child([...this.prefix, command, ...args], { stopWithinMs: STOP_WITHIN_MS });
+  spawn(command: string, args: readonly string[], options: ChildOptions = {}): Child {
+    const started = new Child([...this.prefix, command, ...args], {
+      stopWithinMs: STOP_WITHIN_MS,
+      ...options,
+    });
     this.#processes.add(started);
     void started.ended.then(() => this.#processes.delete(started));
     return started;
@@ -81,16 +84,21 @@ function removeNamespace(name: string): void {
   run('ip', ['netns', 'del', name]);
 }
 
+/** Removes what a run that was broken off has left. */
+export function removeOldNamespaces(): void {
+  for (const line of run('ip', ['netns', 'list']).split('\n')) {
+    const name = line.split(' ')[0]!;
+    if (name.startsWith(PREFIX)) removeNamespace(name);
+  }
+}
+
 export class Lab {
   readonly pod: Namespace;
   readonly node: Namespace;
   readonly upstream: Namespace;
 
   private constructor() {
-    for (const line of run('ip', ['netns', 'list']).split('\n')) {
-      const name = line.split(' ')[0]!;
-      if (name.startsWith(PREFIX)) removeNamespace(name);
-    }
+    removeOldNamespaces();
     this.pod = new Namespace('pod');
     this.node = new Namespace('node');
     this.upstream = new Namespace('upstream');

@@ -48,6 +48,35 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- printf "unloop-host-%s" (. | lower | regexFind "[^/].*" | replace "." "-" | replace "_" "-" | replace "/" "-" | trimSuffix "-") | trunc 63 | trimSuffix "-" -}}
 {{- end -}}
 
+{{/* The detour's ways: for each of the Services' addresses, the node's address of its family. */}}
+{{- define "unloop.detours" -}}
+{{- $ways := list -}}
+{{- $detour := .Values.nodeLocal.detour -}}
+{{- range $service := $detour.services -}}
+{{- if eq $service $.Values.nodeLocal.clusterDns -}}
+{{- fail "nodeLocal.clusterDns must not be one of nodeLocal.detour.services: unloop would ask itself. It is the address of kube-dns-upstream (docs/kubernetes/node-local.md)" -}}
+{{- end -}}
+{{- $own := "" -}}
+{{- range $detour.addresses -}}
+{{- if eq (contains ":" .) (contains ":" $service) -}}{{- $own = . -}}{{- end -}}
+{{- end -}}
+{{- if not $own -}}
+{{- fail (printf "nodeLocal.detour.addresses has none of the family of %s" $service) -}}
+{{- end -}}
+{{- $ways = append $ways (dict "service" $service "own" $own) -}}
+{{- end -}}
+{{- $ways | toJson -}}
+{{- end -}}
+
+{{/* The node's addresses that unloop listens on. */}}
+{{- define "unloop.nodeAddresses" -}}
+{{- $addresses := list .Values.nodeLocal.address -}}
+{{- range include "unloop.detours" . | fromJsonArray -}}
+{{- $addresses = append $addresses .own -}}
+{{- end -}}
+{{- $addresses | toJson -}}
+{{- end -}}
+
 {{/* What the mode needs. */}}
 {{- define "unloop.modeConfig" -}}
 {{- $config := dict "discovery" (dict "root" "/host") "admin" (dict "listen" "[::]:9530" "coredns" true) -}}
@@ -58,8 +87,11 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- $_ := set $config "lameduck" (ternary "0s" "6s" (eq (include "unloop.isNative" .) "true")) -}}
 {{- $_ := set $loop "ring" "sidecar" -}}
 {{- else if eq .Values.mode "nodeLocal" -}}
-{{- $address := .Values.nodeLocal.address -}}
-{{- $_ := set $config "listen" (list (ternary (printf "[%s]:53" $address) (printf "%s:53" $address) (contains ":" $address))) -}}
+{{- $listen := list -}}
+{{- range include "unloop.nodeAddresses" . | fromJsonArray -}}
+{{- $listen = append $listen (ternary (printf "[%s]:53" .) (printf "%s:53" .) (contains ":" .)) -}}
+{{- end -}}
+{{- $_ := set $config "listen" $listen -}}
 {{- $cluster := dict "upstreams" (list .Values.nodeLocal.clusterDns) -}}
 {{- $_ := set $config "zones" (dict .Values.nodeLocal.clusterDomain $cluster "in-addr.arpa" $cluster "ip6.arpa" $cluster) -}}
 {{- $_ := set $config "lameduck" "5s" -}}
@@ -110,6 +142,14 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- $_ := set $config "upstreams" .Values.config.upstreams -}}
 {{- end -}}
 {{- $config | toYaml -}}
+{{- end -}}
+
+{{/* The rights of what changes the node's network: that one, and nothing else. */}}
+{{- define "unloop.netAdmin" -}}
+runAsUser: 0
+readOnlyRootFilesystem: true
+allowPrivilegeEscalation: false
+capabilities: { drop: [ALL], add: [NET_ADMIN] }
 {{- end -}}
 
 {{/* The container, as an item of a list. */}}

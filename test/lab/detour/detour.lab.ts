@@ -1,0 +1,153 @@
+// The detour from kube-dns's Service to the unloop of the node (docs/kubernetes/node-local.md): it
+// is there while unloop answers, and lets go by itself when unloop or the detour dies or hangs.
+// Needs root, for network namespaces.
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { Child } from '../../../src/base/child-process.ts';
+import { type Asked, type By, type SteadyClient, World } from './world.ts';
+
+const PROOF_MS = 1500;
+/** For a machine on which the detour gets to run late. */
+const SLACK_MS = 1500;
+const ALL = (by: By) => [by, by, by, by];
+
+let world: World;
+let detour: Child;
+let unloop: Child;
+let client: SteadyClient;
+
+beforeAll(async () => {
+  world = await World.create();
+});
+afterAll(() => world?.close());
+
+/** From the pod and from the node itself. */
+const answering = () => [...world.answering(world.pod), ...world.answering(world.node)];
+const untilAnswering = (by: By) =>
+  expect.poll(answering, { timeout: 60_000 }).toEqual([...ALL(by), ...ALL(by)]);
+
+async function untilAnswered(by: By, count: number): Promise<void> {
+  const answers = () => client.asked.filter((one) => one.by === by).length;
+  const goal = answers() + count;
+  await expect.poll(answers, { timeout: 60_000 }).toBeGreaterThan(goal);
+}
+
+const since = (asked: readonly Asked[], ms: number) => asked.filter(({ sentMs }) => sentMs >= ms);
+const by = (asked: readonly Asked[], who: By) => asked.filter((one) => one.by === who);
+
+/** What became of the questions, and when the last was lost. */
+function tell(what: string, asked: readonly Asked[], atMs: number): void {
+  const lost = by(asked, 'nobody');
+  const last = lost.length === 0 ? '' : `, the last sent ${lost.at(-1)!.sentMs - atMs} ms after it`;
+  console.log(
+    `${what}: ${asked.length} asked, unloop ${by(asked, 'unloop').length}, kube-dns ${by(asked, 'kube-dns').length}, ` +
+      `lost ${lost.length}${last}`,
+  );
+}
+
+describe('the detour', () => {
+  it('is off while nobody answers: kube-dns does', async () => {
+    detour = world.startDetour();
+    expect(world.tables()).toHaveLength(4);
+    await sleep(PROOF_MS);
+    expect(answering()).toEqual([...ALL('kube-dns'), ...ALL('kube-dns')]);
+  });
+
+  it('is on while unloop answers, past kube-proxy and its connection tracking', async () => {
+    unloop = world.startUnloop();
+    await untilAnswering('unloop');
+    const before = world.metByKubeProxy();
+    expect(answering()).toEqual([...ALL('unloop'), ...ALL('unloop')]);
+    expect(world.metByKubeProxy()).toBe(before);
+  });
+
+  it('stays when kube-proxy writes its rules again, or somebody flushes all', async () => {
+    world.resyncKubeProxy();
+    expect(answering()).toEqual([...ALL('unloop'), ...ALL('unloop')]);
+    world.node.run('nft', ['flush', 'ruleset']);
+    expect(answering()).toEqual([...ALL('unloop'), ...ALL('unloop')]);
+    world.resyncKubeProxy();
+  });
+
+  it('is off as soon as unloop is killed: what is asked afterwards, kube-dns answers', async () => {
+    client = world.startClient();
+    await untilAnswered('unloop', 250);
+    const atMs = Date.now();
+    await unloop.kill();
+    const goneMs = Date.now();
+    await untilAnswered('kube-dns', 500);
+    const asked = await client.end();
+    tell('kill -9', asked, atMs);
+    expect(
+      by(
+        asked.filter(({ sentMs }) => sentMs < atMs - 100),
+        'nobody',
+      ),
+    ).toEqual([]);
+    const after = since(asked, goneMs + 1);
+    expect(after.length).toBeGreaterThan(400);
+    expect(by(after, 'kube-dns')).toEqual(after);
+  });
+
+  it('comes back with unloop, and nothing is lost', async () => {
+    client = world.startClient();
+    await untilAnswered('kube-dns', 100);
+    unloop = world.startUnloop();
+    await untilAnswered('unloop', 250);
+    const asked = await client.end();
+    tell('started again', asked, asked[0]!.sentMs);
+    expect(by(asked, 'nobody')).toEqual([]);
+    await untilAnswering('unloop');
+  });
+
+  it('is off 1.5 s after unloop has stopped to answer, and on again when it goes on', async () => {
+    client = world.startClient();
+    await untilAnswered('unloop', 250);
+    const atMs = Date.now();
+    unloop.process.kill('SIGSTOP');
+    await untilAnswered('kube-dns', 500);
+    unloop.process.kill('SIGCONT');
+    await untilAnswered('unloop', 250);
+    const asked = await client.end();
+    tell('SIGSTOP', asked, atMs);
+    expect(by(since(asked, atMs + PROOF_MS + SLACK_MS), 'nobody')).toEqual([]);
+    expect(
+      by(
+        asked.filter(({ sentMs }) => sentMs < atMs - 100),
+        'nobody',
+      ),
+    ).toEqual([]);
+  });
+
+  it('goes with its process, however that ends', async () => {
+    client = world.startClient();
+    await untilAnswered('unloop', 100);
+    const atMs = Date.now();
+    await detour.kill();
+    const goneMs = Date.now();
+    await untilAnswered('kube-dns', 250);
+    const killed = await client.end();
+    tell('detour, kill -9', killed, atMs);
+    // Those that unloop had been asked have their answers sent back by nobody.
+    expect(by(since(killed, goneMs + 1), 'kube-dns')).toEqual(since(killed, goneMs + 1));
+    expect(
+      by(
+        killed.filter(({ sentMs }) => sentMs < atMs - 100),
+        'nobody',
+      ),
+    ).toEqual([]);
+    expect(world.tables()).toEqual(['table ip kube-proxy', 'table ip6 kube-proxy']);
+
+    detour = world.startDetour();
+    await untilAnswering('unloop');
+    client = world.startClient();
+    await untilAnswered('unloop', 100);
+    const stopMs = Date.now();
+    expect(await detour.stop()).toBe(0);
+    await untilAnswered('kube-dns', 250);
+    const asked = await client.end();
+    tell('detour, SIGTERM', asked, stopMs);
+    expect(by(asked, 'nobody')).toEqual([]);
+    expect(world.tables()).toEqual(['table ip kube-proxy', 'table ip6 kube-proxy']);
+  });
+});
