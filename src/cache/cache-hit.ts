@@ -37,6 +37,8 @@ export class CacheHit {
   ref = NONE;
   /** Its extended RCODE; 0 if nothing was found. */
   rcode = 0;
+  /** Of a failure: why it was one, an INFO-CODE (RFC 8914); −1: not known. */
+  ede = -1;
   /** The QTYPE that was asked, and where it stands in the message. */
   qtype = 0;
   typeOffset = 0;

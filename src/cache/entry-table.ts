@@ -12,7 +12,7 @@
 //         7    QTYPE << 16 | QCLASS                      (QTYPE 0 for NXDOMAIN: any)
 //         8    NXDOMAIN << 16 | QNAME's length << 8 | keyFlags
 //         9    number of TTLs << 16 | message length
-//        10    RCODE (extended)
+//        10    EDE of a failure << 16 | RCODE (extended)
 //        11    hits; of a failure: how often in a row
 //        12…   the message (no OPT), padded to whole words; then the offsets of its TTLs, 16 bits each
 //
@@ -33,6 +33,8 @@ const WORD_NAME_FLAGS = 8;
 const WORD_LENGTHS = 9;
 const WORD_RCODE = 10;
 const WORD_HITS = 11;
+const RCODE_MASK = 0xfff;
+const EDE_SHIFT = 16;
 /** Where the message starts. */
 export const MESSAGE_WORD = 12;
 export const MESSAGE_OFFSET = MESSAGE_WORD * 4;
@@ -167,7 +169,17 @@ export class EntryTable {
 
   /** The extended RCODE. */
   rcodeOf(ref: number): number {
-    return this.#words[(ref << SEGMENT_WORD_SHIFT) + WORD_RCODE]!;
+    return this.#words[(ref << SEGMENT_WORD_SHIFT) + WORD_RCODE]! & RCODE_MASK;
+  }
+
+  /** Why a failure was one, an INFO-CODE (RFC 8914); −1: not known. */
+  edeOf(ref: number): number {
+    return (this.#words[(ref << SEGMENT_WORD_SHIFT) + WORD_RCODE]! >>> EDE_SHIFT) - 1;
+  }
+
+  setEde(ref: number, infoCode: number): void {
+    const word = (ref << SEGMENT_WORD_SHIFT) + WORD_RCODE;
+    this.#words[word] = (this.#words[word]! & RCODE_MASK) | (((infoCode + 1) & 0xffff) << EDE_SHIFT);
   }
 
   /** Hits since the entry was stored; for a failure: how many times in a row it failed. */

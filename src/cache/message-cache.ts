@@ -45,6 +45,18 @@ export interface AskedQuestion extends QuestionKey {
   readonly query: Uint8Array;
 }
 
+/** A failure of the upstreams on a question. */
+export interface StoredFailure {
+  readonly rcode: number;
+  /** Why, an INFO-CODE (RFC 8914); −1: not known. */
+  readonly ede: number;
+  /**
+   * No upstream answered anything. This says nothing about the question, so it is kept for the
+   * shortest allowed time (1 s) and asked again soon after the upstreams return.
+   */
+  readonly isOutage: boolean;
+}
+
 /** The cache of one thread. `nowMs` is always the thread's monotonic clock. */
 export class MessageCache {
   readonly #options: CacheOptions;
@@ -93,6 +105,7 @@ export class MessageCache {
       if (failing || !this.#table.mayRefresh(hit.ref, nowMs)) outcome = Lookup.staleNow;
     } else if (failing) {
       this.#take(failure, hit);
+      hit.ede = this.#table.edeOf(failure);
       outcome = Lookup.failure;
     }
     const asks = outcome === Lookup.miss || outcome === Lookup.stale;
@@ -216,16 +229,12 @@ export class MessageCache {
    * Notes that the upstreams failed on this question (SERVFAIL, REFUSED, no reply …): it is not
    * asked again for failureTtl, twice as long after each failure in a row (RFC 9520 §3.2). Data
    * that is there stays, and is not refreshed for 30 s.
-   * @param isOutage no upstream answered anything. This says nothing about the question, so it is
-   * kept for the shortest allowed
-   *   time (1 s) and asked again soon after the upstreams return
    */
   storeFailure(
     question: AskedQuestion,
     partition: number,
-    rcode: number,
+    { rcode, ede, isOutage }: StoredFailure,
     nowMs: number,
-    isOutage = false,
   ): void {
     const table = this.#table;
     const key = this.#key.ofQuestion(question.query, question, partition);
@@ -252,6 +261,7 @@ export class MessageCache {
     }
     const lifetime = isOutage ? MIN_FAILURE_SECONDS : failureSeconds(this.#options.failureTtlSeconds, before);
     table.writeLifetime(ref, nowMs, lifetime, rcode);
+    table.setEde(ref, ede);
     table.setHits(ref, before);
     this.#classes.publish();
   }

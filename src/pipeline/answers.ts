@@ -33,7 +33,6 @@ const MAX_MESSAGE_BYTES = 65_535;
 
 /** EDE of stale data (RFC 8914 §4.4, §4.20), of a slot lost, and of no whole answer. */
 const STALE = ede(EdeCode.staleAnswer);
-const CACHED_ERROR = ede(EdeCode.cachedError);
 const STALE_NXDOMAIN = ede(EdeCode.staleNxdomainAnswer);
 const SLOT_LOST = ede(EdeCode.other);
 const NOT_WHOLE = ede(EdeCode.noReachableAuthority);
@@ -47,6 +46,8 @@ export class Answers {
   readonly #clock: Clock;
   readonly #top: TopCounts;
   readonly #hit = new CacheHit();
+  /** A failure from the cache (RFC 8914 §4.14), and what the first failure said. */
+  readonly #cachedError = { code: EdeCode.cachedError, text: null, also: -1 };
   /** Of the answer that leaves. */
   readonly #record = new AnswerRecord();
   /** Header and question of a made-up answer to a flight; stale data for one. */
@@ -71,7 +72,8 @@ export class Answers {
   /** Answers a query with a failure that the cache remembers (RFC 9520 §3.2). */
   cachedFailure(query: ClientQuery, hit: CacheHit): void {
     const out = query.replyTo.reserve();
-    const length = writeErrorReply(query.message, query.parsed, out, hit.rcode, CACHED_ERROR);
+    this.#cachedError.also = hit.ede === EdeCode.cachedError ? -1 : hit.ede;
+    const length = writeErrorReply(query.message, query.parsed, out, hit.rcode, this.#cachedError);
     this.#record.atOnce(CacheState.failure);
     this.#send(query, out, length, hit.rcode);
   }

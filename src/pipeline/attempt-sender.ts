@@ -102,6 +102,7 @@ export class AttemptSender {
     }
     attempt.answersBefore = this.#state.answers(upstream.slot);
     this.#outgoing.write(attempt, flight, upstream, step.marks);
+    flight.timeline.carries(attempt.number, attempt.marks);
     flight.attempts[flight.attemptCount++] = attempt;
     flight.outstanding++;
     flight.messages++;

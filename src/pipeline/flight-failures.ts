@@ -3,8 +3,9 @@
 import type { Clock } from '../base/clock.ts';
 import type { MessageCache } from '../cache/message-cache.ts';
 import { EdeCode } from '../wire/codes.ts';
-import { ede } from '../wire/ede.ts';
+import { type Ede, ede } from '../wire/ede.ts';
 import type { Answers } from './answers.ts';
+import { failureText } from './attempt-text.ts';
 import { FailureCause } from './pending/failure.ts';
 import type { Flight } from './pending/flight.ts';
 
@@ -37,7 +38,15 @@ export class FlightFailures {
     // A loop of the route says nothing about the name: as soon as the route is fixed, the name is
     // asked for again. The same is true if there was no room here.
     if (failure.isUpstreams && !flight.opaque && !flight.carriesTags) this.#store(flight);
-    this.#answers.failure(flight, rcode, failure.ede);
+    this.#answers.failure(flight, rcode, this.#reasonFor(flight));
+  }
+
+  /** What an upstream said itself is passed on; else who failed, and how. */
+  #reasonFor(flight: Flight): Ede {
+    const { code, text } = flight.failure.ede;
+    if (text !== null || flight.waiters === null) return flight.failure.ede;
+    if (code !== EdeCode.noReachableAuthority && code !== EdeCode.networkError) return flight.failure.ede;
+    return ede(code, failureText(flight));
   }
 
   #store(flight: Flight): void {
@@ -45,11 +54,14 @@ export class FlightFailures {
     this.#cache.storeFailure(
       flight,
       zone!.partition,
-      failure.rcode,
+      {
+        rcode: failure.rcode,
+        ede: failure.ede.code,
+        // An outage that ended before the deadline says as little about the name as one that
+        // continues.
+        isOutage: failure.cause !== FailureCause.rcode && (failure.sawOutage || zone!.selection.isOutage()),
+      },
       this.#clock.nowMs,
-      // An outage that ended before the deadline says as little about the name as one that
-      // continues.
-      failure.cause !== FailureCause.rcode && (failure.sawOutage || zone!.selection.isOutage()),
     );
   }
 }

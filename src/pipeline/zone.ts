@@ -1,5 +1,6 @@
 // A zone: a name suffix, its upstreams, how one of them is chosen, and what is in flight for it.
 // Also the table that finds the zone of a name. Zone 0 is the root: everything else.
+import { formatHostAndPort } from '../base/host-and-port.ts';
 import type { Selection } from '../upstream/selection.ts';
 import type { Upstream } from '../upstream/upstream.ts';
 import { EdeCode } from '../wire/codes.ts';
@@ -99,7 +100,7 @@ export class Zone implements ZoneParts {
     this.isPublic = upstreams.length > 0 && upstreams.every((upstream) => !upstream.mayKnowPrivateNames);
     const encoder = new TextEncoder();
     this.loopTexts = upstreams.map((upstream) =>
-      encoder.encode(`forwarding loop: ${upstream.text} (${suffix})`),
+      encoder.encode(`forwarding loop: ${nameForClients(upstream)} (${suffix})`),
     );
     this.#unusableText = encoder.encode(`no usable upstream (${suffix})`);
   }
@@ -108,6 +109,11 @@ export class Zone implements ZoneParts {
   unusableText(): Uint8Array {
     return this.selection.allQuarantined() ? this.loopTexts[0]! : this.#unusableText;
   }
+}
+
+/** The path of a URL may be a secret (RFC 8914 §6): clients get host and port. */
+function nameForClients({ text, transport, spec }: Upstream): string {
+  return transport === 'https' ? formatHostAndPort(spec.endpoint.host, spec.endpoint.port) : text;
 }
 
 /** One zone's use of one upstream. */

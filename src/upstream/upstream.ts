@@ -132,6 +132,11 @@ export class Upstream {
     return this.#main.lastError || this.#stream.lastError;
   }
 
+  /** The same of one way only: of datagrams, or of connections. */
+  lastErrorOver(stream: boolean): string {
+    return (stream ? this.#stream : this.#main).lastError;
+  }
+
   /**
    * Sends a query by the upstream's transport; overStream asks a udp:// server over TCP (after TC,
    * or on suspicion).

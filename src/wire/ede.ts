@@ -6,6 +6,8 @@ export interface Ede {
   readonly code: number;
   /** UTF-8; null: the code says it all. */
   readonly text: Uint8Array | null;
+  /** INFO-CODE of one more option, without text; absent or −1: there is none. */
+  readonly also?: number;
 }
 
 export function ede(code: number, text: Uint8Array | null = null): Ede {

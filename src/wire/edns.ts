@@ -8,6 +8,7 @@
 //   option: OPTION-CODE 16 | OPTION-LENGTH 16 | data
 import { copyBytes } from '../base/word-bytes.ts';
 import { readUint16, writeUint16 } from './bytes.ts';
+import type { Ede } from './ede.ts';
 import { readAdditionalCount, writeAdditionalCount } from './header.ts';
 
 /** An OPT record without options, bytes. */
@@ -101,6 +102,24 @@ export function appendEde(
   const textOffset = dataOffset + INFO_CODE_LENGTH;
   if (text !== null) copyBytes(text, 0, bytes, textOffset, textLength);
   return endOptions(bytes, optOffset, textOffset + textLength);
+}
+
+/**
+ * Appends the options that say why (RFC 8914), as far as the message stays within `limit` bytes:
+ * `end` is its end and that of the OPT record at `optOffset`. Returns the new end.
+ */
+export function appendReason(
+  bytes: Uint8Array,
+  optOffset: number,
+  end: number,
+  reason: Ede,
+  limit: number,
+): number {
+  if (reason.code < 0 || end + edeOptionLength(reason.text) > limit) return end;
+  const next = appendEde(bytes, optOffset, end, reason.code, reason.text);
+  const { also } = reason;
+  if (also === undefined || also < 0 || next + edeOptionLength(null) > limit) return next;
+  return appendEde(bytes, optOffset, next, also, null);
 }
 
 /**

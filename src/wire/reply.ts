@@ -1,11 +1,11 @@
 // Answers without records, built from a query in place: errors, and TC ("repeat this over TCP").
 // Called by the pipeline for whatever is not answered from data. Never longer than the query,
-// except for OPT (11 bytes) and an EDE option: so nobody can use us to amplify traffic (RFC 1035
+// except for OPT (11 bytes) and EDE options: so nobody can use us to amplify traffic (RFC 1035
 // §4.1.1, RFC 6891 §7, RFC 8914).
 import { copyBytes } from '../base/word-bytes.ts';
 import { Opcode, Rcode } from './codes.ts';
 import type { Ede } from './ede.ts';
-import { appendEde, edeOptionLength, SERVER_UDP_SIZE, writeOpt } from './edns.ts';
+import { appendReason, SERVER_UDP_SIZE, writeOpt } from './edns.ts';
 import {
   FLAG_CD,
   FLAG_QR,
@@ -50,9 +50,7 @@ export function writeErrorReply(
   const end = writeHead(query, q, out, 0, rcode);
   if (!q.hasOpt) return end;
   const optEnd = writeOpt(out, end, SERVER_UDP_SIZE, rcode, q.dnssecOk);
-  const sizeLimit = Math.min(q.udpSize, out.length);
-  if (reason.code < 0 || optEnd + edeOptionLength(reason.text) > sizeLimit) return optEnd;
-  return appendEde(out, end, optEnd, reason.code, reason.text);
+  return appendReason(out, end, optEnd, reason, Math.min(q.udpSize, out.length));
 }
 
 /**

@@ -3,7 +3,7 @@
 // (RFC 6891 §6.1.1, §7; RFC 8914 §3).
 import { copyBytes } from '../base/word-bytes.ts';
 import type { Ede } from './ede.ts';
-import { appendEde, edeOptionLength, OPT_LENGTH, SERVER_UDP_SIZE, writeOpt } from './edns.ts';
+import { appendReason, OPT_LENGTH, SERVER_UDP_SIZE, writeOpt } from './edns.ts';
 import {
   FLAG_AD,
   FLAG_CD,
@@ -93,6 +93,5 @@ export function restoreForClient(
   writeFlags(out, flags);
   if (!q.hasOpt) return end;
   const optEnd = writeOpt(out, end, SERVER_UDP_SIZE, wholeRcode, q.dnssecOk);
-  if (reason.code < 0 || optEnd + edeOptionLength(reason.text) > limit) return optEnd;
-  return appendEde(out, end, optEnd, reason.code, reason.text);
+  return appendReason(out, end, optEnd, reason, limit);
 }

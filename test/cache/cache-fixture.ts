@@ -19,6 +19,8 @@ export interface Asking {
   partition?: number;
   /** Header flags; RD alone by default. */
   flags?: number;
+  /** Of a failure: why it was one. */
+  ede?: number;
 }
 
 /** A cache under test. Failures and answers are given and asked for by name. */
@@ -54,7 +56,12 @@ export class CacheFixture {
 
   storeFailure(name: string, rcode = 2, asking: Asking = {}): void {
     const query = this.#parse(name, asking);
-    this.cache.storeFailure({ ...this.#q, query }, asking.partition ?? 0, rcode, this.nowMs);
+    this.cache.storeFailure(
+      { ...this.#q, query },
+      asking.partition ?? 0,
+      { rcode, ede: asking.ede ?? -1, isOutage: false },
+      this.nowMs,
+    );
   }
 
   /** What a look-up says, by its name. */

@@ -192,6 +192,16 @@ describe('copying', () => {
     expect(fixture.hit.rcode).toBe(0);
   });
 
+  it('knows why a failure was one', () => {
+    const fixture = new CacheFixture();
+    fixture.storeFailure('bad.example.com', 5, { ede: 22 });
+    expect(fixture.lookup('bad.example.com')).toBe('failure');
+    expect(fixture.hit).toMatchObject({ rcode: 5, ede: 22 });
+    fixture.storeFailure('odd.example.com', 4095);
+    expect(fixture.lookup('odd.example.com')).toBe('failure');
+    expect(fixture.hit).toMatchObject({ rcode: 4095, ede: -1 });
+  });
+
   it('writes nothing past the message', () => {
     const fixture = new CacheFixture();
     fixture.store('www.example.com', { answers: answers.slice(0, 3) });

@@ -1,13 +1,15 @@
 // What a failed flight's clients are told, and when the failure is stored for its name.
 import { beforeEach, describe, expect, it } from 'vitest';
 import { ManualClock } from '../../src/base/clock.ts';
-import type { MessageCache } from '../../src/cache/message-cache.ts';
+import type { MessageCache, StoredFailure } from '../../src/cache/message-cache.ts';
 import type { Answers } from '../../src/pipeline/answers.ts';
 import { FlightFailures } from '../../src/pipeline/flight-failures.ts';
 import type { Flight } from '../../src/pipeline/pending/flight.ts';
+import { AttemptEnd } from '../../src/pipeline/pending/timeline.ts';
+import type { Waiter } from '../../src/pipeline/waiter.ts';
 import { SharedUpstreamState, UpstreamState } from '../../src/upstream/shared-state.ts';
 import { EdeCode, Rcode } from '../../src/wire/codes.ts';
-import { type Ede, NO_EDE } from '../../src/wire/ede.ts';
+import { type Ede, ede, NO_EDE } from '../../src/wire/ede.ts';
 import { activeFlight, rootZone } from './flights.ts';
 import { FakeUpstream } from './pipeline-fixture.ts';
 
@@ -30,7 +32,7 @@ beforeEach(() => {
     },
   } as unknown as Answers;
   const cache = {
-    storeFailure: (_: Flight, partition: number, rcode: number, _nowMs: number, isOutage: boolean) =>
+    storeFailure: (_: Flight, partition: number, { rcode, isOutage }: StoredFailure) =>
       done.push(`stored ${rcode} in ${partition}${isOutage ? ', an outage' : ''}`),
   } as unknown as MessageCache;
   failures = new FlightFailures(new ManualClock(), cache, answers);
@@ -49,6 +51,21 @@ describe('a failed flight', () => {
       `stored ${Rcode.REFUSED} in 1`,
       `told ${Rcode.REFUSED} ${EdeCode.noReachableAuthority}`,
     ]);
+  });
+
+  it('names the upstream and the cause to those who wait', () => {
+    flight.failure.noteSilence(false);
+    flight.timeline.reset(0);
+    for (let i = 0; i < 2; i++)
+      flight.timeline.end(flight.timeline.begin(0, false, 0), AttemptEnd.silent, 0, 1);
+    flight.waiters = {} as Waiter;
+    expect(fail().at(-1)).toBe(`${TOLD_SILENCE} 192.0.2.1: no answer over UDP, 2 tries`);
+  });
+
+  it('passes on what its upstream said of it', () => {
+    flight.failure.noteRcode(Rcode.SERVFAIL, ede(EdeCode.dnssecBogus, new TextEncoder().encode('no key')));
+    flight.waiters = {} as Waiter;
+    expect(fail().at(-1)).toBe(`told ${Rcode.SERVFAIL} ${EdeCode.dnssecBogus} no key`);
   });
 
   it('is told by its truncated reply alone, where there is one', () => {

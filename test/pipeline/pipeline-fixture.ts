@@ -51,12 +51,18 @@ export class FakeUpstream implements Exchange {
   readonly transport: 'udp' | 'tcp';
   readonly isPublic = false;
   readonly peer: Int32Array;
+  readonly spec: { endpoint: { host: string; port: number } };
 
   constructor(slot: number, transport: 'udp' | 'tcp' = 'udp') {
     this.slot = slot;
     this.text = `192.0.2.${slot}:53`;
     this.peer = parsePeer(`192.0.2.${slot}`, 53)!;
     this.transport = transport;
+    this.spec = { endpoint: { host: `192.0.2.${slot}`, port: 53 } };
+  }
+
+  lastErrorOver(): string {
+    return '';
   }
 
   get inFlight(): number {

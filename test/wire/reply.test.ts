@@ -71,6 +71,21 @@ describe('writeErrorReply', () => {
     expect(reply(small, 2, 14, new Uint8Array(room + 1))).toEqual(reply(small, 2));
   });
 
+  it('gives a second code as an option of its own, where it fits', () => {
+    const q = new ParsedQuery();
+    const ask = (query: Uint8Array, text: Uint8Array | null) => {
+      parseQuery(query, query.length, q);
+      const out = new Uint8Array(512);
+      return out.slice(0, writeErrorReply(query, q, out, 2, { code: 13, text, also: 22 }));
+    };
+    const both = bytesOf(option(15, bytesOf('000d')), option(15, bytesOf('0016')));
+    expect(ask(edns, null).slice(-12)).toEqual(both);
+    const small = bytesOf(header(RD, 1, 0, 0, 1), question('a'), opt(512));
+    const room = 512 - (19 + 11 + 6);
+    expect(ask(small, new Uint8Array(room)).length).toBe(512);
+    expect(ask(small, new Uint8Array(room - 6)).slice(-6)).toEqual(option(15, bytesOf('0016')));
+  });
+
   it('splits BADVERS over header and OPT', () => {
     const query = bytesOf(header(RD, 1, 0, 0, 1), question('a'), opt(1232, { version: 1 }));
     expect(reply(query, Rcode.BADVERS)).toEqual(

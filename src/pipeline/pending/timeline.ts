@@ -31,6 +31,8 @@ const STREAM_BIT = 0x100;
 const END_SHIFT = 9;
 const END_MASK = 0xf;
 const DETAIL_SHIFT = 13;
+const DETAIL_MASK = 0xfff;
+const MARKS_SHIFT = 25;
 
 export class Timeline {
   /** Messages noted. */
@@ -59,8 +61,8 @@ export class Timeline {
 
   /** What became of message `number`. A later note replaces an earlier one: silence may end. */
   end(number: number, end: AttemptEnd, detail: number, nowMs: number): void {
-    const head = this.#words[number]! & (UPSTREAM_MASK | STREAM_BIT);
-    this.#words[number] = head | (end << END_SHIFT) | (detail << DETAIL_SHIFT);
+    const kept = this.#words[number]! & ~((END_MASK << END_SHIFT) | (DETAIL_MASK << DETAIL_SHIFT));
+    this.#words[number] = kept | (end << END_SHIFT) | (detail << DETAIL_SHIFT);
     this.#times[2 * number + 1] = nowMs - this.#startMs;
   }
 
@@ -71,6 +73,15 @@ export class Timeline {
       if (this.upstreamOf(i) !== upstream) continue;
       if (end === AttemptEnd.pending || end === AttemptEnd.silent) this.end(i, AttemptEnd.looped, 0, nowMs);
     }
+  }
+
+  /** What message `number` carries (upstream/marks.ts). */
+  carries(number: number, marks: number): void {
+    this.#words[number]! |= marks << MARKS_SHIFT;
+  }
+
+  marksOf(number: number): number {
+    return this.#words[number]! >>> MARKS_SHIFT;
   }
 
   upstreamOf(number: number): number {
@@ -87,7 +98,7 @@ export class Timeline {
 
   /** An RCODE or a FailureReason: see AttemptEnd. */
   detailOf(number: number): number {
-    return this.#words[number]! >> DETAIL_SHIFT;
+    return (this.#words[number]! >> DETAIL_SHIFT) & DETAIL_MASK;
   }
 
   /** When it left, ms after the question came. */

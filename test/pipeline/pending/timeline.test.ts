@@ -10,10 +10,12 @@ describe('the timeline of a flight', () => {
     timeline.reset(1000);
     expect(timeline.begin(3, false, 1000)).toBe(0);
     expect(timeline.begin(31, true, 1400)).toBe(1);
+    timeline.carries(1, 7);
     timeline.end(0, AttemptEnd.failed, FailureReason.unreachable, 1002.5);
     timeline.end(1, AttemptEnd.replied, Rcode.BADCOOKIE, 1450);
     expect([0, 1].map((i) => timeline.upstreamOf(i))).toEqual([3, 31]);
     expect([0, 1].map((i) => timeline.overStream(i))).toEqual([false, true]);
+    expect([0, 1].map((i) => timeline.marksOf(i))).toEqual([0, 7]);
     expect([0, 1].map((i) => timeline.startOf(i))).toEqual([0, 400]);
     expect([0, 1].map((i) => timeline.durationOf(i, 9000))).toEqual([2.5, 50]);
     expect([0, 1].map((i) => timeline.endOf(i))).toEqual([AttemptEnd.failed, AttemptEnd.replied]);
