@@ -1,12 +1,13 @@
 // All that the doctor finds, in order; and the wording of what it sees in the files and the
 // answers, each with its cure. Called by diagnose.
+import { isUnspecified } from '../discovery/loopback.ts';
 import { describeDetached, describeResolvConf } from '../discovery/notices.ts';
 import { cureKubelet, cureResolvConf } from './cures.ts';
 import { finding } from './finding.ts';
 import { TAILSCALE_ROLE } from './host-dns.ts';
 import { type Facts, MAX_NAMESERVERS } from './inspect.ts';
 import { describePaths } from './path-findings.ts';
-import type { Cure, Finding, FindingCode, Probe, QueryPath, Severity } from './report.ts';
+import type { Cure, Finding, FindingCode, Hop, Probe, QueryPath, Severity } from './report.ts';
 import { allHops, leavesOf } from './walk.ts';
 
 /**
@@ -48,10 +49,25 @@ export function collectFindings(
 export function isServedByUnloop(facts: Facts, paths: readonly QueryPath[]): boolean {
   const isFound = facts.unloop !== null || facts.podUnloops.some(({ config }) => config !== null);
   const cluster = paths.find(({ kind }) => kind === 'podClusterFirst');
-  const isThrough = allHops(cluster?.hops ?? []).some(
-    ({ role, state }) => role === 'unloop' && state === 'ok',
+  const hops = cluster?.hops ?? [];
+  const isThrough = allHops(hops).some(({ role, state }) => role === 'unloop' && state === 'ok');
+  return isFound && (isThrough || facts.isOwnPod || isBehindService(facts, leavesOf(hops)));
+}
+
+/**
+ * Whether a Corefile sends everything to addresses that nothing here explains, while an unloop on
+ * this node listens for other pods: no file says which address its Service has, but that is it.
+ */
+function isBehindService({ podUnloops, corefiles }: Facts, leaves: readonly Hop[]): boolean {
+  const isShared = podUnloops.some(
+    ({ place, config }) => place === 'pod' && config?.listen.some(({ host }) => isUnspecified(host)),
   );
-  return isFound && (isThrough || facts.isOwnPod);
+  const isFromCorefile = ({ source }: Hop) => corefiles.some(({ path }) => source.startsWith(`${path}:`));
+  return (
+    isShared &&
+    leaves.length > 0 &&
+    leaves.every((leaf) => leaf.state === 'ok' && leaf.role === '' && isFromCorefile(leaf))
+  );
 }
 
 const NOT_FOR_SERVED = new Set<FindingCode>(['pod-would-loop', 'kubelet-no-resolv-conf', 'kubelet-unknown']);

@@ -76,6 +76,7 @@ const VERDICTS: Readonly<Record<string, readonly [string, number]>> = {
   'ubuntu-stub': ['unknown', 2],
   unbound: ['healthy', 0],
   'unbound-stub': ['wouldLoop', 1],
+  'unloop-as-upstream': ['healthy', 0],
   'unloop-faulty': ['wouldLoop', 1],
   'unloop-in-pods': ['healthy', 0],
   'unloop-node-local': ['healthy', 0],

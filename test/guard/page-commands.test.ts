@@ -8,6 +8,7 @@ describe.each([
   ['sidecar.md', { Install: ['REGISTRY', 'SERVER'], Upgrade: [], Remove: [] }],
   ['node-local.md', { Install: ['REGISTRY'], Remove: ['SERVER'] }],
   ['cluster-wide.md', { Install: ['REGISTRY'], Remove: ['SERVER'] }],
+  ['README.md', { 'Check a node': ['NODE', 'REGISTRY'] }],
 ])('%s', (page, sections) => {
   it.each(Object.entries(sections))('has the commands of %s', (section, words) => {
     const values = Object.fromEntries(words.map((word: string) => [word, 'filled.in']));

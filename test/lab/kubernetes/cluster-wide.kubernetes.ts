@@ -1,6 +1,6 @@
 // docs/kubernetes/cluster-wide.md on a cluster as kubeadm makes it, with kube-proxy's older mode.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { Cluster } from './cluster.ts';
+import { Cluster, CURED_WITHIN_MS } from './cluster.ts';
 import { REGISTRY } from './images.ts';
 import { KubernetesNode, WORLD } from './node.ts';
 import { commandsOf } from './page-commands.ts';
@@ -23,12 +23,38 @@ describe('unloop as the cluster’s upstream', () => {
   });
 
   it('the doctor says that the cluster is healthy', async () => {
-    expect(await cluster.doctor()).toMatchObject({ status: 0, out: expect.stringMatching(/^healthy/) });
+    const healthy = { status: 0, out: expect.stringMatching(/^healthy/) };
+    expect(await cluster.doctor()).toMatchObject(healthy);
+    expect(await cluster.doctorInPod('deployment/unloop')).toMatchObject(healthy);
+  });
+
+  it('a rolling restart under load loses nothing', async () => {
+    const load = await cluster.underLoad(
+      '10.96.0.10',
+      30,
+      `kubectl -n kube-system rollout restart deployment/unloop
+      kubectl -n kube-system rollout status deployment/unloop --timeout=100s`,
+    );
+    console.log('rolling restart', load);
+    expect(load).toMatchObject({ lost: 0, failed: 0 });
   });
 
   it('Remove leaves nothing of it, and names resolve all the same', async () => {
     await cluster.node.sh(commandsOf(PAGE, 'Remove', { SERVER: WORLD.other.addresses[4] }));
     await cluster.untilAnsweredBy('other');
+    await cluster.expectNothingLeft();
+  });
+
+  it('the kustomize base runs as it is', async () => {
+    await cluster.createSecret();
+    await cluster.kubectl('apply -k config/kubernetes/cluster-wide');
+    await cluster.kubectl('-n kube-system rollout status deployment unloop --timeout=100s');
+    const address = await cluster.kubectl(
+      `-n kube-system get service unloop -o jsonpath='{.spec.clusterIP}'`,
+    );
+    await cluster.untilAnsweredBy('resolver', CURED_WITHIN_MS, address);
+    await cluster.kubectl('delete -k config/kubernetes/cluster-wide');
+    await cluster.kubectl('-n kube-system delete secret unloop');
     await cluster.expectNothingLeft();
   });
 });

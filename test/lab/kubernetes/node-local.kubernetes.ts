@@ -1,11 +1,13 @@
 // docs/kubernetes/node-local.md on a cluster as kubeadm makes it.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { Cluster } from './cluster.ts';
+import { Cluster, CURED_WITHIN_MS, LOAD_PER_SECOND, SLOW } from './cluster.ts';
 import { REGISTRY } from './images.ts';
 import { KubernetesNode, WORLD } from './node.ts';
 import { commandsOf } from './page-commands.ts';
 
 const PAGE = 'node-local.md';
+/** kube-dns. */
+const SERVICE = '10.96.0.10';
 
 describe('unloop on every node', () => {
   let cluster: Cluster;
@@ -15,24 +17,64 @@ describe('unloop on every node', () => {
   });
   afterAll(() => cluster?.node.stop());
 
-  const serverOfPod = () => cluster.kubectl('exec client -- cat /etc/resolv.conf');
-
   it('Install cures the cluster', async () => {
     await cluster.expectLoop();
     await cluster.node.sh(commandsOf(PAGE, 'Install', { REGISTRY }));
     // Pods keep their server.
     await cluster.untilAnsweredBy('resolver');
-    expect(await serverOfPod()).toContain('nameserver 10.96.0.10');
+    expect(await cluster.kubectl('exec client -- cat /etc/resolv.conf')).toContain(`nameserver ${SERVICE}`);
     await cluster.expectClusterNames();
   });
 
   it('the doctor says that the cluster is healthy', async () => {
-    expect(await cluster.doctor()).toMatchObject({ status: 0, out: expect.stringMatching(/^healthy/) });
+    const healthy = { status: 0, out: expect.stringMatching(/^healthy/) };
+    expect(await cluster.doctor()).toMatchObject(healthy);
+    expect(await cluster.doctorInPod('daemonset/unloop')).toMatchObject(healthy);
+  });
+
+  const untilDetour = () =>
+    expect
+      .poll(() => cluster.node.sh('nft list ruleset | grep -c "169.254.20.11" || true'), SLOW)
+      .not.toBe('0\n');
+
+  it('a rolling restart under load loses nothing', async () => {
+    await untilDetour();
+    const load = await cluster.underLoad(
+      SERVICE,
+      30,
+      `kubectl -n kube-system rollout restart daemonset/unloop
+      kubectl -n kube-system rollout status daemonset/unloop --timeout=100s`,
+    );
+    console.log('rolling restart', load);
+    expect(load).toMatchObject({ lost: 0, failed: 0 });
+  });
+
+  it('kill -9 loses what is in flight, and CoreDNS answers meanwhile', async () => {
+    await untilDetour();
+    // Its process in the pod, not the detour's: the one that runs node.
+    const kill = `pkill -KILL -f '^/usr/local/bin/node /app/dist/unloop/main.js run'`;
+    const load = await cluster.underLoad(SERVICE, 15, kill);
+    console.log('kill -9', load);
+    expect(load.lost).toBeLessThanOrEqual(1.5 * LOAD_PER_SECOND);
+    expect(load.failed).toBe(0);
+    await cluster.untilAnsweredBy('resolver');
   });
 
   it('Remove leaves nothing of it, and names resolve all the same', async () => {
     await cluster.node.sh(commandsOf(PAGE, 'Remove', { SERVER: WORLD.other.addresses[4] }));
     await cluster.untilAnsweredBy('other');
+    await cluster.expectNothingLeft();
+  });
+
+  it('the kustomize base runs as it is', async () => {
+    await cluster.createSecret();
+    await cluster.kubectl('apply -k config/kubernetes/node-local');
+    await cluster.kubectl('-n kube-system rollout status daemonset unloop --timeout=100s');
+    await cluster.untilAnsweredBy('resolver', CURED_WITHIN_MS, '169.254.20.10');
+    const { out } = await cluster.lookup('kubernetes.default.svc.cluster.local.', '169.254.20.10');
+    expect(out).toMatch(/Address: +10\.96\.0\.1$/m);
+    await cluster.kubectl('delete -k config/kubernetes/node-local');
+    await cluster.kubectl('-n kube-system delete secret unloop');
     await cluster.expectNothingLeft();
   });
 });
