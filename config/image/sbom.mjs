@@ -1,15 +1,12 @@
-// `npm run sbom`: the bill of materials of what is shipped, CycloneDX 1.5, from the lockfile.
-// `npm sbom --omit dev` leaves out every dependency that one for development may use as well (yaml,
-// npm 11.19).
+// `npm run sbom`: the bill of materials of what is shipped, CycloneDX 1.5: what the bundler took
+// (dist/third-party.json), as the lockfile knows it.
 import { readFileSync } from 'node:fs';
 
 const read = (name) => JSON.parse(readFileSync(new URL(`../../${name}`, import.meta.url), 'utf8'));
 const { name, version, license } = read('package.json');
 
-/** Not for development, and not what a package would take if it were there (typescript). */
-const shipped = Object.entries(read('package-lock.json').packages).filter(
-  ([path, locked]) => path !== '' && !locked.dev && !locked.devOptional && !locked.optional,
-);
+const { packages: lockedPackages } = read('package-lock.json');
+const shipped = read('dist/third-party.json').map((path) => [path, lockedPackages[path]]);
 
 const purl = (packageName, packageVersion) => `pkg:npm/${packageName.replace('@', '%40')}@${packageVersion}`;
 

@@ -1,8 +1,10 @@
 #!/usr/bin/env node
 // The program. Everything is in dispatch; here only what belongs to the process: the arguments, the
-// exit code, and readers that go away (`unloop help | head -1`).
+// exit code, readers that go away (`unloop help | head -1`), and a Node.js that is too old. The
+// bundler keeps this file apart and translates it for Node.js 12, so that such a one can read it.
 import type { UnloopError } from '../base/errors.ts';
 import { nameTooFewOpenFiles } from '../base/open-files.ts';
+import { tooOldNode } from './too-old-node.ts';
 
 for (const stream of [process.stdout, process.stderr]) {
   stream.on('error', (error: NodeJS.ErrnoException) => {
@@ -15,19 +17,30 @@ for (const stream of [process.stdout, process.stderr]) {
   });
 }
 
-// Not process.exit: what is still being written would be cut off.
-process.exitCode = await begin(process.argv.slice(2));
+// Not process.exit: what is still being written would be cut off. No `await`: Node.js 12 has none
+// here.
+void begin(process.argv.slice(2)).then((exitCode) => {
+  process.exitCode = exitCode;
+});
+
+async function begin(args: string[]): Promise<number> {
+  const tooOld = tooOldNode(process.versions.node);
+  return tooOld === null ? load(args) : report(tooOld);
+}
 
 /** Loads the rest, which takes more open files than `ulimit -n 20` grants. */
-async function begin(args: string[]): Promise<number> {
+async function load(args: string[]): Promise<number> {
   try {
     const { dispatch } = await import('./dispatch.ts');
     return await dispatch(args);
   } catch (error) {
     const named = nameTooFewOpenFiles(error);
     if (named === error) throw error;
-    const { message, remedy } = named as UnloopError;
-    process.stderr.write(`unloop: ${message}\n  cure: ${remedy}\n`);
-    return 1;
+    return report(named as UnloopError);
   }
+}
+
+function report({ message, remedy }: Pick<UnloopError, 'message' | 'remedy'>): number {
+  process.stderr.write(`unloop: ${message}\n  cure: ${remedy}\n`);
+  return 1;
 }

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { findRootFolder } from '../base/root-folder.ts';
 
 /** As ABI in native/module.c: an addon built from different sources is not used. */
-const ABI = 7;
+const ABI = 8;
 
 /**
  * The functions of the addon; native/module.c says what each does. Failures are negative errno
@@ -43,6 +43,8 @@ export interface NativeAddon {
   counters(socketId: number, numbers: Float64Array): void;
   listenTcp(address: string, port: number, backlog: number, sharing: number): number;
   adoptTcp(fd: number): number;
+  startTicks(firstNs: number, periodNs: number, onTick: () => void): object | undefined;
+  stopTicks(ticks: object): void;
   notify(path: string, text: string): number;
   shortenTimeSlice(): number;
 }
@@ -73,23 +75,32 @@ export function nativeStatus(): NativeStatus {
   return { available: loaded.addon !== null, reason: loaded.reason };
 }
 
+/**
+ * What was compiled on this machine comes first, then what the package brings. Either works with
+ * every release of Node.js that has this interface; `build` has the release in its name, since it
+ * was compiled with that one's headers.
+ */
 function load(): { addon: NativeAddon | null; reason: string } {
   if (process.env.UNLOOP_NATIVE === '0') return { addon: null, reason: 'UNLOOP_NATIVE=0' };
   if (process.platform !== 'linux')
     return { addon: null, reason: `needs Linux, this is ${process.platform}` };
-  const path = join(
-    findRootFolder(),
-    'build',
-    `batch-socket-${process.versions.modules}-${process.arch}.node`,
-  );
-  if (!existsSync(path))
-    return { addon: null, reason: `${path} is not built (npm run build:native says why)` };
-  try {
-    const addon = createRequire(import.meta.url)(path) as NativeAddon;
-    if (addon.abi !== ABI)
-      return { addon: null, reason: `${path} is of another release; run npm run build:native` };
-    return { addon, reason: path };
-  } catch (error) {
-    return { addon: null, reason: `${path} does not load: ${(error as Error).message}` };
+  const root = findRootFolder();
+  const remedy = `compile one here, which needs a C compiler: node ${join(root, 'src/io/native/build.mjs')}`;
+  const paths = [
+    join(root, 'build', `batch-socket-${process.versions.modules}-${process.arch}.node`),
+    join(root, 'prebuilds', `linux-${process.arch}`, 'batch-socket.node'),
+  ].filter((path) => existsSync(path));
+  let reason = `there is none for Node.js ${process.version} on linux-${process.arch}; ${remedy}`;
+  for (const path of paths) {
+    try {
+      const addon = createRequire(import.meta.url)(path) as NativeAddon;
+      if (addon.abi === ABI) return { addon, reason: path };
+      reason = `${path} is of another release; ${remedy}`;
+    } catch (error) {
+      // As of another architecture or an older C library.
+      const [why] = (error as Error).message.split('\n', 1);
+      reason = `${path} does not load: ${why}; ${remedy}`;
+    }
   }
+  return { addon: null, reason };
 }

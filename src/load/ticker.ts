@@ -1,10 +1,7 @@
 // What wakes an open-loop run when queries are due. Timers of an event loop are good for a
-// millisecond at best; a timerfd (native/ticks.c) wakes the loop itself, on time, and costs no
+// millisecond at best; a timerfd (io/native/ticks.c) wakes the loop itself, on time, and costs no
 // thread. Without the addon a timer must do.
-import { existsSync } from 'node:fs';
-import { createRequire } from 'node:module';
-import { join } from 'node:path';
-import { findRootFolder } from '../base/root-folder.ts';
+import { type NativeAddon, nativeAddon } from '../io/native-addon.ts';
 
 /**
  * Queries that are due within one tick leave together; the tick is when they are meant to leave.
@@ -14,12 +11,6 @@ export interface Ticker {
   /** The first tick at or after a time of performance.now(). */
   align(ms: number): number;
   stop(): void;
-}
-
-/** native/ticks.c. */
-interface TicksAddon {
-  start(firstNs: number, periodNs: number, onTick: () => void): object | undefined;
-  stop(ticks: object): void;
 }
 
 /**
@@ -32,7 +23,7 @@ const QUERIES_PER_TICK = 2;
 
 /** Starts to call `onTick` with the time between ticks, for a run of so many queries a second. */
 export function startTicker(qps: number, onTick: (tickMs: number) => void): Ticker {
-  const addon = loadAddon();
+  const addon = nativeAddon();
   return addon === null ? startTimer(onTick) : startKernelTicks(addon, qps, onTick);
 }
 
@@ -45,24 +36,17 @@ function startTimer(onTick: (tickMs: number) => void): Ticker {
   };
 }
 
-function startKernelTicks(addon: TicksAddon, qps: number, onTick: (tickMs: number) => void): Ticker {
+function startKernelTicks(addon: NativeAddon, qps: number, onTick: (tickMs: number) => void): Ticker {
   const pairMs = Math.min((QUERIES_PER_TICK * 1000) / qps, COARSE_TICK_MS);
   const tickMs = Math.max(FINE_TICK_MS, pairMs, 1000 / qps);
   const periodNs = Math.round(tickMs * 1e6);
   const firstNs = Number(process.hrtime.bigint()) + periodNs;
   const firstMs = performance.now() + tickMs;
-  const ticks = addon.start(firstNs, periodNs, () => onTick(tickMs));
+  const ticks = addon.startTicks(firstNs, periodNs, () => onTick(tickMs));
   if (ticks === undefined) return startTimer(onTick);
   return {
     tickMs,
     align: (ms) => firstMs + Math.ceil((ms - firstMs) / tickMs) * tickMs,
-    stop: () => addon.stop(ticks),
+    stop: () => addon.stopTicks(ticks),
   };
-}
-
-/** Null where it is not built, or not wanted. */
-function loadAddon(): TicksAddon | null {
-  if (process.env.UNLOOP_NATIVE === '0') return null;
-  const path = join(findRootFolder(), 'build', `ticks-${process.versions.modules}-${process.arch}.node`);
-  return existsSync(path) ? (createRequire(import.meta.url)(path) as TicksAddon) : null;
 }

@@ -10,7 +10,6 @@ interface LockedPackage {
   readonly link?: boolean;
   readonly hasInstallScript?: boolean;
   readonly license?: string;
-  readonly dev?: boolean;
 }
 
 /** Licenses of what is shipped: they ask for their text to be kept, no more. */
@@ -18,8 +17,8 @@ const LICENSES = ['MIT', 'Apache-2.0', 'ISC', '0BSD', 'BSD-3-Clause', 'BlueOak-1
 /** What only builds and tests need, and nobody is given. */
 const DEV_LICENSES = [...LICENSES, 'MIT OR Apache-2.0', 'MPL-2.0'];
 
-/** Every fault of a lockfile's packages, the project itself aside. */
-function faultsOf(packages: Readonly<Record<string, LockedPackage>>): string[] {
+/** Every fault of a lockfile's packages, the project itself aside; `shipped` are in the bundle. */
+function faultsOf(packages: Readonly<Record<string, LockedPackage>>, shipped: readonly string[]): string[] {
   return Object.entries(packages).flatMap(([path, locked]) => {
     if (path === '') return [];
     const faults: string[] = [];
@@ -28,7 +27,7 @@ function faultsOf(packages: Readonly<Record<string, LockedPackage>>): string[] {
     if (!(locked.resolved ?? 'https://registry.npmjs.org/').startsWith('https://registry.npmjs.org/'))
       faults.push(`comes from ${locked.resolved}`);
     if (locked.hasInstallScript === true) faults.push('runs a script when it is installed');
-    if (!(locked.dev === true ? DEV_LICENSES : LICENSES).includes(locked.license ?? 'none'))
+    if (!(shipped.includes(path) ? LICENSES : DEV_LICENSES).includes(locked.license ?? 'none'))
       faults.push(`has the license ${locked.license}`);
     return faults.map((fault) => `${path} ${fault}`);
   });
@@ -38,15 +37,21 @@ const { packages } = JSON.parse(readRepositoryFile('package-lock.json')) as {
   packages: Record<string, LockedPackage>;
 };
 
+/** Written by the bundler. */
+const bundled: string[] = JSON.parse(readRepositoryFile('dist/third-party.json'));
+
 describe('the dependencies', () => {
   it('are pinned by content, come from npm’s registry, run nothing, and have known licenses', () => {
     expect(Object.keys(packages).length).toBeGreaterThan(50);
-    expect(faultsOf(packages)).toEqual([]);
+    expect(bundled.length).toBeGreaterThan(10);
+    for (const path of bundled) expect(packages).toHaveProperty([path]);
+    expect(faultsOf(packages, bundled)).toEqual([]);
   });
 
   it('are all seen: each fault is found', () => {
     const sound = { integrity: `sha512-${'A'.repeat(86)}==`, license: 'MIT' };
-    const found = (fault: LockedPackage) => faultsOf({ 'node_modules/x': { ...sound, ...fault } });
+    const found = (fault: LockedPackage, shipped = ['node_modules/x']) =>
+      faultsOf({ 'node_modules/x': { ...sound, ...fault } }, shipped);
     expect(found({})).toEqual([]);
     expect(found({ integrity: 'sha1-AAAA' })).toHaveLength(1);
     expect(found({ resolved: 'git+ssh://git@github.com/x/x.git' })).toHaveLength(1);
@@ -55,12 +60,13 @@ describe('the dependencies', () => {
     expect(found({ hasInstallScript: true })).toHaveLength(1);
     expect(found({ license: 'AGPL-3.0' })).toHaveLength(1);
     expect(found({ license: 'MPL-2.0' })).toHaveLength(1);
-    expect(found({ license: 'MPL-2.0', dev: true })).toHaveLength(0);
+    expect(found({ license: 'MPL-2.0' }, [])).toHaveLength(0);
   });
 
   it('are named by version exactly', () => {
     const { dependencies, devDependencies } = JSON.parse(readRepositoryFile('package.json'));
-    for (const version of Object.values({ ...dependencies, ...devDependencies }))
-      expect(version).toMatch(/^\d+\.\d+\.\d+$/);
+    // Whoever installs the package gets no other with it.
+    expect(dependencies).toBeUndefined();
+    for (const version of Object.values(devDependencies)) expect(version).toMatch(/^\d+\.\d+\.\d+$/);
   });
 });

@@ -1,13 +1,10 @@
-import { existsSync } from 'node:fs';
-import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 import { expect, it } from 'vitest';
-import { findRootFolder } from '../../src/base/root-folder.ts';
+import { nativeStatus } from '../../src/io/native-addon.ts';
 import { startTicker } from '../../src/load/ticker.ts';
 
-const ADDON = join(findRootFolder(), 'build', `ticks-${process.versions.modules}-${process.arch}.node`);
-const isBuilt = existsSync(ADDON) && process.env.UNLOOP_NATIVE !== '0';
+const { available: isBuilt, reason: pathOrReason } = nativeStatus();
 
 it('ticks until it is stopped, several side by side', async () => {
   let fast = 0;
@@ -43,12 +40,12 @@ it('does not outlive its thread', async () => {
     if (workerData !== null) {
       const addon = require(workerData);
       let ticks = 0;
-      addon.start(Number(process.hrtime.bigint()), 100_000, () => { if (++ticks === 3) parentPort.postMessage(0); });
+      addon.startTicks(Number(process.hrtime.bigint()), 100_000, () => { if (++ticks === 3) parentPort.postMessage(0); });
     } else {
       parentPort.postMessage(0);
       setInterval(() => {}, 1000);
     }`;
-  const worker = new Worker(code, { eval: true, workerData: isBuilt ? ADDON : null });
+  const worker = new Worker(code, { eval: true, workerData: isBuilt ? pathOrReason : null });
   await new Promise((resolve) => worker.once('message', resolve));
   // A handle of libuv still open here would abort the process.
   expect(await worker.terminate()).toBe(1);

@@ -1,5 +1,5 @@
 // Compiles the C files next to it for the Node.js that runs this, into build/ under the repository
-// root, and the program of src/detour, which needs no Node.js. Run by `npm install` and
+// root, and the program of src/detour, which needs no Node.js. Run by `npm ci` in a clone and by
 // `npm run build:native`. Downloads nothing, and never fails an install: without a compiler or
 // headers it says so, and unloop uses node:dgram.
 import { spawnSync } from 'node:child_process';
@@ -9,11 +9,8 @@ import { fileURLToPath } from 'node:url';
 
 const root = fileURLToPath(new URL('../../../', import.meta.url));
 
-/** What is built, by name, and the folder of its sources: the server's addon, the load tool's. */
-const addons = [
-  ['batch-socket', import.meta.dirname],
-  ['ticks', join(root, 'src/load/native')],
-];
+const FLAGS = ['-std=c11', '-O2', '-Wall', '-Wextra'];
+const ADDON_FLAGS = ['-fPIC', '-shared', '-fvisibility=hidden'];
 
 /** The program that steers pods to the unloop of their node. */
 const detour = join(root, 'src/detour');
@@ -46,36 +43,25 @@ function areOurs(folder) {
   }
 }
 
-/** Compiles; returns why it could not, or an empty string. */
-function build() {
-  if (process.env.UNLOOP_NATIVE === '0') return 'UNLOOP_NATIVE=0';
-  if (process.platform !== 'linux') return `it needs Linux, this is ${process.platform}`;
+/**
+ * Compiles the addon to `target`, with the first of these compilers that is there; returns why it
+ * could not, or an empty string.
+ */
+export function compileAddon(compilers, target, flags) {
   const include = headerFolders().find(areOurs);
   if (include === undefined) return `no Node.js ${process.version} headers next to ${process.execPath}`;
-
-  for (const [name, folder] of addons) {
-    const target = `${name}-${process.versions.modules}-${process.arch}.node`;
-    const failure = compile(target, folder, ['-fPIC', '-shared', '-fvisibility=hidden', '-isystem', include]);
-    if (failure) return failure;
-  }
-  return '';
+  return compile(compilers, import.meta.dirname, target, [...ADDON_FLAGS, '-isystem', include, ...flags]);
 }
 
 /** Compiles a folder into one file; returns why it could not, or an empty string. */
-function compile(name, folder, ownFlags) {
+function compile(compilers, folder, target, flags) {
   const sources = readdirSync(folder)
     .filter((file) => file.endsWith('.c'))
     .map((file) => join(folder, file));
-  const target = join(root, 'build', name);
   const partial = `${target}.${process.pid}`;
   mkdirSync(dirname(target), { recursive: true });
-  const flags = ['-std=c11', '-O2', '-Wall', '-Wextra', ...ownFlags];
-  const extraFlags = (process.env.CFLAGS ?? '').split(/\s+/).filter(Boolean);
-  const compilers = process.env.CC ? [process.env.CC] : ['cc', 'gcc', 'clang'];
   for (const compiler of compilers) {
-    const run = spawnSync(compiler, [...flags, ...extraFlags, '-o', partial, ...sources], {
-      encoding: 'utf8',
-    });
+    const run = spawnSync(compiler, [...FLAGS, ...flags, '-o', partial, ...sources], { encoding: 'utf8' });
     if (run.error) continue;
     if (run.status !== 0) {
       rmSync(partial, { force: true });
@@ -90,6 +76,25 @@ function compile(name, folder, ownFlags) {
   return `no C compiler (tried ${compilers.join(', ')})`;
 }
 
+/** Both, for this machine; says what could not be had. */
+function build() {
+  const compilers = process.env.CC ? [process.env.CC] : ['cc', 'gcc', 'clang'];
+  const flags = (process.env.CFLAGS ?? '').split(/\s+/).filter(Boolean);
+  const inBuild = (name) => join(root, 'build', name);
+  const addon = inBuild(`batch-socket-${process.versions.modules}-${process.arch}.node`);
+  const reason = reasonOf(() => whyNotHere() || compileAddon(compilers, addon, flags));
+  if (reason) console.log(`unloop: batched UDP addon not built, node:dgram will be used: ${reason}`);
+  if (process.platform !== 'linux' || !existsSync(detour)) return;
+  const program = inBuild(`unloop-detour-${process.arch}`);
+  const missing = reasonOf(() => compile(compilers, detour, program, flags));
+  if (missing) console.log(`unloop: unloop-detour, for Kubernetes, not built: ${missing}`);
+}
+
+function whyNotHere() {
+  if (process.env.UNLOOP_NATIVE === '0') return 'UNLOOP_NATIVE=0';
+  return process.platform === 'linux' ? '' : `it needs Linux, this is ${process.platform}`;
+}
+
 /** What it returns, or the message of what it throws. */
 function reasonOf(attempt) {
   try {
@@ -99,9 +104,4 @@ function reasonOf(attempt) {
   }
 }
 
-const reason = reasonOf(build);
-if (reason) console.log(`unloop: batched UDP addon not built, node:dgram will be used: ${reason}`);
-if (process.platform === 'linux' && existsSync(detour)) {
-  const missing = reasonOf(() => compile(`unloop-detour-${process.arch}`, detour, []));
-  if (missing) console.log(`unloop: unloop-detour, for Kubernetes, not built: ${missing}`);
-}
+if (import.meta.filename === realpathSync(process.argv[1])) build();

@@ -3,6 +3,7 @@
 // addon.
 #include "batch_socket.h"
 #include "notification.h"
+#include "ticks.h"
 #include "time_slice.h"
 
 #include <arpa/inet.h>
@@ -14,7 +15,7 @@
 
 // Raised with every change that native-addon.ts must know of: an addon of another number is not
 // used.
-#define ABI 7
+#define ABI 8
 #define COUNTERS 6
 
 // ─── Opening and closing ──────────────────────────────────────────────────────────────────────────────────────────
@@ -322,6 +323,8 @@ NAPI_MODULE_INIT() {
       {"listenTcp", 0, listen_tcp, 0, 0, 0, napi_default, thread},
       {"adoptTcp", 0, adopt_tcp, 0, 0, 0, napi_default, thread},
       {"shortenTimeSlice", 0, shorten_slice, 0, 0, 0, napi_default, thread},
+      {"startTicks", 0, start_ticks, 0, 0, 0, napi_default, NULL},
+      {"stopTicks", 0, stop_ticks, 0, 0, 0, napi_default, NULL},
       {"notify", 0, notify, 0, 0, 0, napi_default, thread},
   };
   napi_define_properties(env, exports, sizeof properties / sizeof *properties, properties);

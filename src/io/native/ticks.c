@@ -1,10 +1,8 @@
 // Calls JavaScript at even distances of less than a millisecond, which timers of an event loop
-// cannot: timerfds under the loop's watch. ../ticker.ts is the only caller; src/io/native/build.mjs
-// compiles it.
-#define _GNU_SOURCE
-#define NAPI_VERSION 8
-#include <errno.h>
-#include <node_api.h>
+// cannot: timerfds under the loop's watch. The load tool is the only caller
+// (src/load/ticker.ts).
+#include "ticks.h"
+
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -66,9 +64,9 @@ static struct timespec to_timespec(int64_t ns) {
   return (struct timespec){.tv_sec = ns / NS_PER_SECOND, .tv_nsec = ns % NS_PER_SECOND};
 }
 
-// start(firstNs, periodNs, onTick) → what stop() takes; undefined where it cannot be had. `firstNs`
-// is of the monotonic clock, as process.hrtime has it.
-static napi_value start(napi_env env, napi_callback_info info) {
+// startTicks(firstNs, periodNs, onTick) → what stopTicks() takes; undefined where it cannot be had.
+// `firstNs` is of the monotonic clock, as process.hrtime has it.
+napi_value start_ticks(napi_env env, napi_callback_info info) {
   napi_value arguments[3], result = NULL;
   size_t given = 3;
   int64_t first_ns = 0, period_ns = 0;
@@ -96,8 +94,8 @@ static napi_value start(napi_env env, napi_callback_info info) {
   return result;
 }
 
-// stop(ticks): no call after it returns. Once only.
-static napi_value stop(napi_env env, napi_callback_info info) {
+// stopTicks(ticks): no call after it returns. Once only.
+napi_value stop_ticks(napi_env env, napi_callback_info info) {
   napi_value arguments[1];
   size_t given = 1;
   void *data = NULL;
@@ -106,13 +104,4 @@ static napi_value stop(napi_env env, napi_callback_info info) {
   napi_delete_reference(env, ((Ticks *)data)->on_tick);
   close_ticks(data);
   return NULL;
-}
-
-NAPI_MODULE_INIT() {
-  const napi_property_descriptor properties[] = {
-      {"start", 0, start, 0, 0, 0, napi_default, NULL},
-      {"stop", 0, stop, 0, 0, 0, napi_default, NULL},
-  };
-  napi_define_properties(env, exports, sizeof properties / sizeof *properties, properties);
-  return exports;
 }
