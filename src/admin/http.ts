@@ -12,6 +12,7 @@ import { AdminConnections } from './connections.ts';
 import { EventStreams } from './event-streams.ts';
 import { pageEvent, statusEvent } from './live-event.ts';
 import { RateHistory, SAMPLE_INTERVAL_MS } from './rate-history.ts';
+import { RecentTop } from './recent-top.ts';
 import { json, type Reply, ROUTES, type RouteContext } from './routes.ts';
 
 const MAX_HEADER_BYTES = 8 * 1024;
@@ -52,10 +53,14 @@ export async function startAdmin(options: AdminOptions, source: AdminSource): Pr
     hosts: options.hosts ?? [],
   });
   const connections = new AdminConnections();
+  const top = new RecentTop(source);
   const events = new EventStreams({
     makers: {
       status: () => statusEvent(source.snapshot(), history, performance.now()),
-      page: () => pageEvent(source.snapshot(), history, performance.now()),
+      page: () => {
+        const nowMs = performance.now();
+        return pageEvent(source.snapshot(), history, top.lists(nowMs), nowMs);
+      },
     },
     report: options.report,
   });
@@ -72,7 +77,7 @@ export async function startAdmin(options: AdminOptions, source: AdminSource): Pr
       handle(
         request,
         access,
-        { source, history, events },
+        { source, history, events, top },
         options.report,
         slotFor(connections, request, response),
       ).then(

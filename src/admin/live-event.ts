@@ -2,7 +2,7 @@
 // now. Made at most once a second.
 import { DURATION_BUCKETS_SECONDS } from '../metrics/counters.ts';
 import { rcodeLabel } from '../metrics/response-samples.ts';
-import type { ServerSnapshot } from './admin-source.ts';
+import type { ServerSnapshot, TopLists } from './admin-source.ts';
 import type { RateHistory } from './rate-history.ts';
 import { renderPageUpdate } from './status-page.ts';
 import { reportStatus } from './status-report.ts';
@@ -26,8 +26,13 @@ export function statusEvent(snapshot: ServerSnapshot, history: RateHistory, nowM
 }
 
 /** `event: page`. */
-export function pageEvent(snapshot: ServerSnapshot, history: RateHistory, nowMs: number): string {
-  return JSON.stringify(renderPageUpdate(snapshot, history, nowMs, Date.now()));
+export function pageEvent(
+  snapshot: ServerSnapshot,
+  history: RateHistory,
+  top: TopLists | null,
+  nowMs: number,
+): string {
+  return JSON.stringify(renderPageUpdate(snapshot, history, top, { nowMs, wallMs: Date.now() }));
 }
 
 export function liveRates(history: RateHistory, nowMs: number): LiveRates {

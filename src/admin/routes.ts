@@ -10,6 +10,7 @@ import { readFlushScope } from './flush-scope.ts';
 import { readLimit } from './limit.ts';
 import { maskConfig } from './mask-config.ts';
 import type { RateHistory } from './rate-history.ts';
+import type { RecentTop } from './recent-top.ts';
 import { renderStatusPage } from './status-page.ts';
 import { CONTENT_SECURITY_POLICY } from './status-page-assets.ts';
 import { episodeJson, reportStatus, upstreamJson } from './status-report.ts';
@@ -29,6 +30,7 @@ export interface RouteContext {
   readonly source: AdminSource;
   readonly history: RateHistory;
   readonly events: EventStreams;
+  readonly top: RecentTop;
   readonly query: URLSearchParams;
   /** Now, on the clock of the history. */
   readonly nowMs: number;
@@ -158,11 +160,12 @@ function answerEvents({ events, query }: RouteContext): Reply {
   };
 }
 
-function answerPage({ source, history, nowMs }: RouteContext): Reply {
+async function answerPage({ source, history, top, nowMs }: RouteContext): Promise<Reply> {
+  const lists = await top.soon(nowMs);
   return {
     status: 200,
     contentType: 'text/html; charset=utf-8',
-    body: renderStatusPage(source.snapshot(), history, nowMs, Date.now()),
+    body: renderStatusPage(source.snapshot(), history, lists, { nowMs, wallMs: Date.now() }),
     headers: { 'Content-Security-Policy': CONTENT_SECURITY_POLICY },
   };
 }

@@ -42,6 +42,8 @@ table { border-collapse: collapse; width: 100%; font-size: .9rem }
 th, td { text-align: left; padding: .5rem .9rem; border-top: 1px solid var(--line); vertical-align: top }
 thead th { border-top: 0; color: var(--quiet); font-weight: 500; font-size: .82rem }
 td.number, th.number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap }
+td svg { display: block; fill: var(--accent); margin-top: .45rem } .tops { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(24rem, 100%), 1fr)); gap: .75rem; align-items: start }
+.tops td, .tops th { padding: .3rem .9rem } .tops td:first-child { min-width: 0; width: 100% } .tops thead td { border-top: 0 }
 code { font: .9em ui-monospace, SFMono-Regular, Menlo, Consolas, monospace; overflow-wrap: anywhere }
 td:first-child { min-width: 10.5rem }
 .state { white-space: nowrap } .state::before { content: ""; display: inline-block; width: .55rem; height: .55rem; border-radius: 50%; margin-right: .45rem; background: currentColor }

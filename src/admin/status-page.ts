@@ -2,7 +2,7 @@
 // JavaScript. The first line says how things are and what to do; the rest is there to look things
 // up. With JavaScript it is live: `GET /events` has its content again, once a second.
 import { Counter, type CounterTotals } from '../metrics/counters.ts';
-import type { LoopEpisodeStatus, ServerSnapshot, UpstreamStatus } from './admin-source.ts';
+import type { LoopEpisodeStatus, ServerSnapshot, TopLists, UpstreamStatus } from './admin-source.ts';
 import { Html, html } from './html.ts';
 import type { RateHistory, Rates } from './rate-history.ts';
 import {
@@ -18,6 +18,7 @@ import { STYLE } from './status-page-assets.ts';
 import { renderCharts } from './status-page-charts.ts';
 import { renderLoopPicture } from './status-page-loop.ts';
 import { SCRIPT } from './status-page-script.ts';
+import { renderTop } from './status-page-top.ts';
 import { judge, type Verdict } from './verdict.ts';
 
 const ICON_COLORS = { good: '1a7f4b', warning: 'e0a030', bad: 'c02b2b' } as const;
@@ -25,18 +26,33 @@ const ICON_COLORS = { good: '1a7f4b', warning: 'e0a030', bad: 'c02b2b' } as cons
 const CLOSED_SHOWN = 10;
 
 /** Linked at the end. */
-const PATHS = ['/status', '/upstreams', '/loops', '/cache/entries', '/metrics', '/config', '/ready'] as const;
+const PATHS = [
+  '/status',
+  '/upstreams',
+  '/loops',
+  '/top',
+  '/cache/entries',
+  '/metrics',
+  '/config',
+  '/ready',
+] as const;
 /** Offered by the form. */
 const TYPES = ['A', 'AAAA', 'CNAME', 'HTTPS', 'MX', 'NS', 'PTR', 'SOA', 'SRV', 'TXT'] as const;
 
-/** The page as of now. `nowMs` is on the clock of the history, `wallMs` since 1970. */
+/** Now: `nowMs` on the clock of the history, `wallMs` since 1970. */
+interface Moment {
+  readonly nowMs: number;
+  readonly wallMs: number;
+}
+
+/** The page as of now. */
 export function renderStatusPage(
   snapshot: ServerSnapshot,
   history: RateHistory,
-  nowMs: number,
-  wallMs: number,
+  top: TopLists | null,
+  { nowMs, wallMs }: Moment,
 ): string {
-  const update = renderPageUpdate(snapshot, history, nowMs, wallMs);
+  const update = renderPageUpdate(snapshot, history, top, { nowMs, wallMs });
   return html`<!doctype html>
 <html lang="en">
 <head>
@@ -71,8 +87,8 @@ export interface PageUpdate {
 export function renderPageUpdate(
   snapshot: ServerSnapshot,
   history: RateHistory,
-  nowMs: number,
-  wallMs: number,
+  top: TopLists | null,
+  { nowMs, wallMs }: Moment,
 ): PageUpdate {
   const { upstreams, loops: episodes, workers, totals } = snapshot;
   const verdict = judge(snapshot.readiness, upstreams, episodes);
@@ -88,6 +104,7 @@ ${renderTiles(history.rates(nowMs), totals)}
 <div class="charts">${renderCharts(history)}</div>
 ${renderAsk()}
 ${isLooping ? [loops, table] : [table, loops]}
+${renderTop(top)}
 ${renderCache(totals)}
 <footer>
 <p class="links">${PATHS.map((path) => html`<a href="${path}">${path}</a>`)}</p>

@@ -47,7 +47,7 @@ it('is /status and the live rates, or the page, on one line each', () => {
     clients: { queries: 20 },
     live: { queriesPerSecond: 10 },
   });
-  const page = pageEvent(admin.snapshot(), history, 2000);
+  const page = pageEvent(admin.snapshot(), history, null, 2000);
   expect(JSON.parse(page)).toMatchObject({
     version: '1.2.3',
     title: 'Healthy · unloop',

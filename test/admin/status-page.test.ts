@@ -6,10 +6,10 @@ import { CONTENT_SECURITY_POLICY } from '../../src/admin/status-page-assets.ts';
 import { Counter } from '../../src/metrics/counters.ts';
 import { EPISODE, SampleAdmin, UPSTREAM } from './sample-admin.ts';
 
-const WALL_MS = Date.parse('2026-11-23T10:00:47Z');
+const NOW = { nowMs: 60_000, wallMs: Date.parse('2026-11-23T10:00:47Z') };
 
 function render(source: SampleAdmin, history = new RateHistory(source.totals, 0)): string {
-  return renderStatusPage(source.snapshot(), history, 60_000, WALL_MS);
+  return renderStatusPage(source.snapshot(), history, source.topNow, NOW);
 }
 
 describe('the status page', () => {
@@ -120,6 +120,13 @@ describe('the status page', () => {
     ];
     source.readinessNow = { ready: false, reason: evil };
     source.listenNow = [evil];
+    source.topNow = {
+      since: evil,
+      names: [{ name: evil, queries: 3 }],
+      clients: [{ client: evil, queries: 3 }],
+      nxdomainClients: [{ client: evil, queries: 3 }],
+      failingNames: [{ name: evil, upstream: evil, failures: 3 }],
+    };
     const page = render(source);
     expect(page).not.toContain('<script>alert');
     expect(page.split('<script>').length).toBe(2);
@@ -154,7 +161,7 @@ describe('the status page', () => {
     const source = new SampleAdmin();
     source.episodes = [EPISODE];
     const history = new RateHistory(source.totals, 0);
-    const { main, title, icon, version } = renderPageUpdate(source.snapshot(), history, 60_000, WALL_MS);
+    const { main, title, icon, version } = renderPageUpdate(source.snapshot(), history, source.topNow, NOW);
     const page = render(source, history);
     expect(page).toContain(main);
     expect(page).toContain(`<title>${title}</title>`);
