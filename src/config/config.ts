@@ -109,6 +109,15 @@ export interface Config {
     readonly level: LogLevel;
     readonly format: 'json' | 'text' | 'auto';
     readonly queries: boolean;
+    /** Which queries; empty lists: all. */
+    readonly queryFilter: {
+      /** Names in lower case, without trailing dot. */
+      readonly zones: readonly string[];
+      readonly clients: readonly string[];
+      readonly rcodes: readonly ('NOERROR' | 'FORMERR' | 'SERVFAIL' | 'NXDOMAIN' | 'NOTIMP' | 'REFUSED')[];
+      readonly slowerThanMs: number;
+      readonly sample: number;
+    };
   };
   /** How long new queries are still answered after SIGTERM, ms. */
   readonly lameduckMs: number;

@@ -1,9 +1,9 @@
 // The one table of settings. Validation (load), `unloop help`, docs/configuration.md (docs), the
 // editors' JSON Schema (json-schema) and `check --print` (effective) are all made from it, so none
 // of them can drift from another.
-import type { LogLevel } from './config.ts';
 import { CLIENT_SETTINGS } from './schema-clients.ts';
 import { FORWARD_SETTINGS, ZONE_SETTINGS } from './schema-forward.ts';
+import { LOG_SETTINGS } from './schema-log.ts';
 import type { Setting } from './setting.ts';
 import {
   autoOrInteger,
@@ -20,14 +20,6 @@ import {
   upstreams,
 } from './setting-type.ts';
 
-const LOG_LEVELS = [
-  'trace',
-  'debug',
-  'info',
-  'warn',
-  'error',
-  'fatal',
-] as const satisfies readonly LogLevel[];
 const ANY_TEXT = /^\P{Cc}*$/u;
 const FILE_PATH = /^\P{Cc}+$/u;
 
@@ -287,29 +279,7 @@ export const SETTINGS: readonly Setting[] = [
     example: '/etc/unloop/admin-token',
     fileOf: 'admin.token',
   },
-  {
-    path: 'log.level',
-    type: choice(LOG_LEVELS),
-    reload: 'live',
-    default: 'info',
-    description: 'The lowest level that is logged.',
-    flag: 'log-level',
-  },
-  {
-    path: 'log.format',
-    type: choice(['json', 'text', 'auto']),
-    reload: 'restart',
-    default: 'auto',
-    description: '`json`: one object per line; `text`: for people; `auto`: text on a terminal, else json.',
-  },
-  {
-    path: 'log.queries',
-    type: flag(),
-    reload: 'live',
-    default: false,
-    description:
-      'Log every query. The line of a failure (SERVFAIL, REFUSED …) has the whole answer as text in `answer`, with the reason if the query had EDNS. For debugging: logging a query costs more than answering it.',
-  },
+  ...LOG_SETTINGS,
   {
     path: 'lameduck',
     type: durationMs('0s', '5m'),

@@ -135,6 +135,29 @@ export function choice<const Words extends readonly string[]>(words: Words): Set
   };
 }
 
+/** Some of a few words. */
+export function choices<const Words extends readonly string[]>(
+  words: Words,
+): SettingType<readonly Words[number][]> {
+  const expected = `a list of ${words.join(', ')}`;
+  return {
+    expected,
+    schema: listOf(
+      expected,
+      0,
+      (source) => {
+        if (!words.includes(source))
+          throw new InvalidValue(`${showValue(source)} is not one of ${words.join(', ')}`);
+        return source as Words[number];
+      },
+      (word) => word,
+    ),
+    unitSuffix: '',
+    jsonSchema: { type: 'array', items: { enum: words } },
+    toYaml: (value) => value,
+  };
+}
+
 /** Any text that matches; `expected` says what that is. */
 export function text(expected: string, pattern: RegExp): SettingType<string> {
   return {

@@ -49,6 +49,8 @@ export const Counter = {
   topClientsEvicted: 33,
   topNxdomainClientsEvicted: 34,
   topFailingNamesEvicted: 35,
+  /** Lines of the query log that were not written. */
+  queryLogDropped: 36,
 } as const;
 export type Counter = (typeof Counter)[keyof typeof Counter];
 const COUNTERS = 40;

@@ -283,6 +283,11 @@ export const UNLOOP_METRICS: readonly Metric[] = [
       { labels: { table: 'failing_names' }, value: totals.counter(Counter.topFailingNamesEvicted) },
     ],
   ),
+  counted(
+    'unloop_query_log_dropped_total',
+    'Lines of the query log that were not written: more than 1000 a second, or a reader that is slow.',
+    Counter.queryLogDropped,
+  ),
   single('gauge', 'unloop_workers', 'Worker threads running.', (source) => source.workers),
   single(
     'gauge',

@@ -91,7 +91,8 @@ export class ClientGate {
   }
 }
 
-function isIn(networks: readonly NetworkWords[], peers: Int32Array, offset: number): boolean {
+/** Whether the peer's address is in one of the networks. */
+export function isIn(networks: readonly NetworkWords[], peers: Int32Array, offset: number): boolean {
   // On a dual-stack socket (as systemd opens them) an IPv4 client is ::ffff:a.b.c.d. The other
   // words of an IPv4 network's mask are 0.
   const isMapped = isMappedIpv4(peers, offset);

@@ -8,7 +8,6 @@
 //             Answers ◀──── Flight ◀── ResponsePath ◀── reply, failure
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Clock } from '../base/clock.ts';
-import type { Log } from '../base/log.ts';
 import type { TimerWheel } from '../base/timer-wheel.ts';
 import type { CachedEntry } from '../cache/cache-listing.ts';
 import type { MessageCache } from '../cache/message-cache.ts';
@@ -28,7 +27,8 @@ import { LoopGuard, type LoopReporter } from './loop-guard.ts';
 import { MarkLessons, type StumbleReporter } from './mark-lessons.ts';
 import { type MarkPolicy, OutgoingQuery } from './outgoing-query.ts';
 import type { FlightCounts } from './pending/flight-pool.ts';
-import { QueryLog } from './query-log.ts';
+import type { QueryFilter } from './query-filter.ts';
+import { type QueryLines, QueryLog } from './query-log.ts';
 import { QueryPath } from './query-path.ts';
 import { RebindGuard } from './rebind-guard.ts';
 import type { QueryHandler, ReplySink } from './reply-sink.ts';
@@ -48,7 +48,9 @@ export interface PipelineSettings {
   /** What is answered here. */
   readonly local: LocalData;
   /** Gets a line per answer; null: there is no such log. */
-  readonly queryLog: Log | null;
+  readonly queryLog: QueryLines | null;
+  /** Which answers get one. */
+  readonly queryFilter: QueryFilter;
 }
 
 /** Reports to the main thread. */
@@ -89,6 +91,7 @@ export interface WantedEntries {
 
 export class Pipeline implements QueryHandler {
   readonly #clock: Clock;
+  readonly #counters: Counters;
   readonly #cache: MessageCache;
   readonly #waiters: WaiterPool;
   readonly #answers: Answers;
@@ -145,6 +148,7 @@ export class Pipeline implements QueryHandler {
     const { gate } = settings;
     this.#queryPath = new QueryPath({ clock, counters, cache, gate, loopGuard, coalescer, answers, top });
     this.#clock = clock;
+    this.#counters = counters;
     this.#cache = cache;
     this.#waiters = waiters;
     this.#answers = answers;
@@ -181,13 +185,14 @@ export class Pipeline implements QueryHandler {
 
   /** New settings, from the next query on. */
   configure(settings: PipelineSettings): void {
-    const { queryLog, rebindExceptions } = settings;
+    const { queryLog, queryFilter, rebindExceptions } = settings;
     this.#forward.times = settings.times;
     this.#outgoing.policy = settings.marks;
     this.#queryPath.gate = settings.gate;
     this.#queryPath.local.data = settings.local;
     this.#waiters.perClientLimit = settings.perClientWaiting;
-    this.#answers.queryLog = queryLog === null ? null : new QueryLog(queryLog, this.#clock);
+    this.#answers.queryLog =
+      queryLog === null ? null : new QueryLog(queryLog, queryFilter, this.#clock, this.#counters);
     const exceptions = rebindExceptions?.join(' ') ?? null;
     if (exceptions === this.#rebindExceptions) return;
     this.#rebindExceptions = exceptions;
@@ -204,6 +209,7 @@ export class Pipeline implements QueryHandler {
   /** Once a second. */
   tick(): void {
     this.#top.tick(this.#clock.nowMs);
+    this.#answers.queryLog?.tick();
   }
 
   /** Who asks most, for what, and what fails most. */

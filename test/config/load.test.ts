@@ -53,7 +53,12 @@ const DEFAULTS: Config = {
   local: { specialNames: true, records: [], hosts: [], ttlSeconds: 60 },
   identity: { version: false, name: '' },
   admin: { listen: { host: '127.0.0.1', port: 9530 }, coredns: false, token: '' },
-  log: { level: 'info', format: 'auto', queries: false },
+  log: {
+    level: 'info',
+    format: 'auto',
+    queries: false,
+    queryFilter: { zones: [], clients: [], rcodes: [], slowerThanMs: 0, sample: 1 },
+  },
   lameduckMs: 0,
   takeOver: false,
 };

@@ -39,6 +39,8 @@ describe('choice and text', () => {
   it('list what they take', () => {
     expect(read(types.choice(['a', 'b']), 'b')).toBe('b');
     expect(read(types.choice(['a', 'b']), 'c')).toEqual(['"c" is not one of a, b']);
+    expect(read(types.choices(['a', 'b']), ['b', 'a'])).toEqual(['b', 'a']);
+    expect(read(types.choices(['a', 'b']), ['a', 'c'])).toEqual(['"c" is not one of a, b']);
     expect(read(types.text('lower case', /^[a-z]+$/), 'a')).toBe('a');
     expect(read(types.text('lower case', /^[a-z]+$/), 'A')).toEqual(['"A" is not lower case']);
   });

@@ -16,6 +16,7 @@ import { Counters, createCounterBlock } from '../../src/metrics/counters.ts';
 import { ClientGate } from '../../src/pipeline/client-gate.ts';
 import { ClientRates, createClientRates } from '../../src/pipeline/client-rates.ts';
 import { Pipeline, type PipelineSettings } from '../../src/pipeline/pipeline.ts';
+import { QueryFilter } from '../../src/pipeline/query-filter.ts';
 import type { ReplySink } from '../../src/pipeline/reply-sink.ts';
 import { NO_ZONES, Zone, ZoneTable } from '../../src/pipeline/zone.ts';
 import type { Exchange, FailureReason, UpstreamQuery } from '../../src/upstream/exchange.ts';
@@ -170,6 +171,7 @@ const SETTINGS: PipelineSettings = {
   rebindExceptions: null,
   local: { identity: null, records: null, special: null },
   queryLog: null,
+  queryFilter: new QueryFilter({ zones: [], clients: [], rcodes: [], slowerThanMs: 0, sample: 1 }),
 };
 
 export class PipelineFixture {

@@ -65,10 +65,10 @@ describe('configure', () => {
   it('writes a line per answer while there is a log for it', () => {
     const { f } = fixture();
     const lines: object[] = [];
-    const queryLog = { info: (fields: object) => lines.push(fields) } as unknown as Log;
+    const log = { info: (fields: object) => lines.push(fields) } as unknown as Log;
     const notify = testQuery('example').bytes;
     notify[2]! |= 4 << 3;
-    f.configure({ queryLog });
+    f.configure({ queryLog: { log, dropped: () => 0 } });
     f.ask(notify);
     f.configure({});
     f.ask(notify);

@@ -3,12 +3,18 @@
 import { describe, expect, it } from 'vitest';
 import type { Log } from '../../src/base/log.ts';
 import { parsePeer } from '../../src/io/peer.ts';
-import { AnswerRecord } from '../../src/pipeline/answer-record.ts';
+import { Counter, Counters, createCounterBlock } from '../../src/metrics/counters.ts';
+import { AnswerRecord, CacheState } from '../../src/pipeline/answer-record.ts';
+import { AttemptEnd } from '../../src/pipeline/pending/timeline.ts';
+import { type QueryConditions, QueryFilter } from '../../src/pipeline/query-filter.ts';
 import { QueryLog } from '../../src/pipeline/query-log.ts';
+import { SharedUpstreamState } from '../../src/upstream/shared-state.ts';
 import { Rcode, Type } from '../../src/wire/codes.ts';
 import { ede } from '../../src/wire/ede.ts';
 import { writeErrorReply } from '../../src/wire/reply.ts';
 import { HandClock } from '../loop/incoming.ts';
+import { activeFlight, rootZone } from './flights.ts';
+import { FakeUpstream } from './pipeline-fixture.ts';
 import { type TestQuery, testQuery } from './queries.ts';
 
 interface Line {
@@ -17,17 +23,24 @@ interface Line {
   readonly message: string;
 }
 
+const ALL: QueryConditions = { zones: [], clients: [], rcodes: [], slowerThanMs: 0, sample: 1 };
+
 class LogFixture {
   readonly clock = new HandClock();
   readonly lines: Line[] = [];
   readonly log: QueryLog;
+  readonly counters = new Counters(createCounterBlock());
+  /** Lines that a slow reader has cost. */
+  dropped = 0;
+  readonly record = new AnswerRecord();
 
-  constructor() {
+  constructor(conditions: QueryConditions = ALL) {
     const write = (level: string) => (fields: object, message: string) => {
       this.lines.push({ level, fields: fields as Record<string, unknown>, message });
     };
     const log = { info: write('info'), warn: write('warn') } as Partial<Log> as Log;
-    this.log = new QueryLog(log, this.clock);
+    const lines = { log, dropped: () => this.dropped };
+    this.log = new QueryLog(lines, new QueryFilter(conditions), this.clock, this.counters);
   }
 
   /** A client at 10.1.2.3:4000 gets an answer without records. */
@@ -35,7 +48,7 @@ class LogFixture {
     const out = new Uint8Array(512);
     const length = writeErrorReply(bytes, q, out, rcode, reason);
     const replyTo = { stream, reserve: () => out, send() {} };
-    const record = new AnswerRecord();
+    const record = this.record;
     record.rcode = rcode;
     this.log.note({ replyTo, peers: parsePeer('10.1.2.3', 4000)!, peerOffset: 0 }, out, length, record);
   }
@@ -57,12 +70,23 @@ describe('the query log', () => {
           qtype: 'AAAA',
           rcode: 'NXDOMAIN',
           bytes: 33,
+          durationMs: 0,
+          cache: 'none',
         },
         message: 'query',
       },
       {
         level: 'info',
-        fields: { client, proto: 'tcp', qname: 'example.org.', qtype: 'A', rcode: 'NOERROR', bytes: 29 },
+        fields: {
+          client,
+          proto: 'tcp',
+          qname: 'example.org.',
+          qtype: 'A',
+          rcode: 'NOERROR',
+          bytes: 29,
+          durationMs: 0,
+          cache: 'none',
+        },
         message: 'query',
       },
     ]);
@@ -88,6 +112,52 @@ describe('the query log', () => {
     const fixture = new LogFixture();
     fixture.answer(testQuery('www.example.com'), rcode);
     expect(fixture.lines[0]!.fields).toHaveProperty('answer');
+  });
+
+  it.each([
+    [CacheState.fresh, Rcode.NXDOMAIN, 'negative'],
+    [CacheState.fresh, Rcode.NOERROR, 'negative'],
+    [CacheState.stale, Rcode.NOERROR, 'stale'],
+    [CacheState.failure, Rcode.SERVFAIL, 'failure'],
+    [CacheState.none, Rcode.NOERROR, 'none'],
+  ])('names the cache state %i with RCODE %i: %s', (cache, rcode, name) => {
+    const fixture = new LogFixture();
+    fixture.record.cache = cache;
+    fixture.answer(testQuery('www.example.com'), rcode);
+    expect(fixture.lines[0]!.fields).toMatchObject({ cache: name });
+  });
+
+  it('says how long it took, and which upstreams did what', () => {
+    const fixture = new LogFixture();
+    const flight = activeFlight(rootZone([new FakeUpstream(1)], new SharedUpstreamState()));
+    flight.timeline.begin(0, false, fixture.clock.nowMs);
+    fixture.clock.advance(12);
+    flight.timeline.end(0, AttemptEnd.replied, Rcode.NOERROR, fixture.clock.nowMs);
+    flight.timeline.answeredBy = 0;
+    fixture.record.flight = flight;
+    fixture.record.durationMs = 12.3456;
+    fixture.answer(testQuery('www.example.com', { dnssecOk: true }), Rcode.NOERROR, ede(3));
+    const { upstream, attempts, ...fields } = fixture.lines[0]!.fields;
+    expect(fields).toMatchObject({ durationMs: 12.35, zone: '.', ede: [{ code: 3, text: '' }] });
+    expect(upstream).toBe(flight.zone!.upstreams[0]!.text);
+    expect(attempts).toMatchObject([{ upstream, transport: 'udp', durationMs: 12, outcome: 'answered' }]);
+  });
+
+  it('leaves out what the filter does not take', () => {
+    const fixture = new LogFixture({ ...ALL, rcodes: [Rcode.SERVFAIL] });
+    fixture.answer(testQuery('www.example.com'), Rcode.NOERROR);
+    fixture.answer(testQuery('www.example.com'), Rcode.SERVFAIL);
+    expect(fixture.lines.map(({ fields }) => fields.rcode)).toEqual(['SERVFAIL']);
+  });
+
+  it('counts what it does not write, and what its reader is too slow for', () => {
+    const fixture = new LogFixture();
+    const query = testQuery('www.example.com');
+    for (let i = 0; i < 1003; i++) fixture.answer(query, Rcode.NOERROR);
+    fixture.dropped = 40;
+    fixture.log.tick();
+    fixture.log.tick();
+    expect(fixture.counters.values[Counter.queryLogDropped]).toBe(43);
   });
 
   it('writes a thousand lines a second, and then how many are missing', () => {

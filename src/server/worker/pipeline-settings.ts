@@ -1,6 +1,5 @@
 // The part of the configuration that a worker's pipeline needs. Limits that are meant for all
 // workers together are divided among them. Called by data-plane, at start and at each reload.
-import type { Log } from '../../base/log.ts';
 import { readVersion } from '../../base/version.ts';
 import type { Config } from '../../config/config.ts';
 import type { IdentityAnswers } from '../../local/identity-answers.ts';
@@ -11,6 +10,10 @@ import type { ClientRates } from '../../pipeline/client-rates.ts';
 import type { ForwardTimes } from '../../pipeline/forward-times.ts';
 import type { LocalData } from '../../pipeline/local-path.ts';
 import type { PipelineSettings } from '../../pipeline/pipeline.ts';
+import { QueryFilter } from '../../pipeline/query-filter.ts';
+import type { QueryLines } from '../../pipeline/query-log.ts';
+import { Rcode } from '../../wire/codes.ts';
+import { textToName } from '../../wire/text.ts';
 import { parseNetwork, servedNetworks } from '../listen/client-networks.ts';
 
 /**
@@ -23,7 +26,7 @@ export async function settingsFor(
   config: Config,
   workers: number,
   rates: ClientRates,
-  queryLog: Log | null,
+  queryLog: QueryLines | null,
 ): Promise<PipelineSettings> {
   const { perClientWaiting, rebindProtection, rebindExceptions } = config.limits;
   return {
@@ -34,6 +37,7 @@ export async function settingsFor(
     rebindExceptions: rebindProtection ? rebindExceptions : null,
     local: await localDataOf(config),
     queryLog: config.log.queries ? (queryLog ?? (await openQueryLog(config))) : null,
+    queryFilter: queryFilterOf(config),
   };
 }
 
@@ -60,9 +64,20 @@ async function identityOf({ identity }: Config): Promise<IdentityAnswers | null>
   return new IdentityAnswers({ version, name: identity.name });
 }
 
-async function openQueryLog({ log }: Config): Promise<Log> {
+async function openQueryLog({ log }: Config): Promise<QueryLines> {
   const { openLog } = await import('../../base/log.ts');
-  return openLog({ ...log, level: 'info' }).log;
+  return openLog({ ...log, level: 'info' });
+}
+
+function queryFilterOf({ log }: Config): QueryFilter {
+  const { zones, clients, rcodes, slowerThanMs, sample } = log.queryFilter;
+  return new QueryFilter({
+    zones: zones.map(textToName),
+    clients: clients.map(parseNetwork),
+    rcodes: rcodes.map((name) => Rcode[name]),
+    slowerThanMs,
+    sample,
+  });
 }
 
 function timesOf(config: Config): ForwardTimes {

@@ -1,8 +1,12 @@
 import { describe, expect, it } from 'vitest';
-import type { Log } from '../../../src/base/log.ts';
 import { loadConfig } from '../../../src/config/load.ts';
+import { parsePeer } from '../../../src/io/peer.ts';
+import { AnswerRecord } from '../../../src/pipeline/answer-record.ts';
 import { ClientRates, createClientRates } from '../../../src/pipeline/client-rates.ts';
+import type { QueryLines } from '../../../src/pipeline/query-log.ts';
+import { NO_SINK } from '../../../src/pipeline/reply-sink.ts';
 import { settingsFor, shareOf } from '../../../src/server/worker/pipeline-settings.ts';
+import { testQuery } from '../../pipeline/queries.ts';
 
 it.each([
   { limit: 2000, workers: 1, share: 2000 },
@@ -48,8 +52,29 @@ describe('settingsFor', () => {
     expect(some.local.special).toBeNull();
   });
 
+  it('reads the filter of the query log', async () => {
+    const queryFilter = {
+      zones: ['corp.example'],
+      clients: ['10.0.0.0/8'],
+      rcodes: ['NXDOMAIN' as const],
+      slowerThanMs: 50,
+      sample: 1,
+    };
+    const filter = (await settings({ log: { ...DEFAULTS.log, queryFilter } })).queryFilter;
+    const answer = testQuery('www.Corp.example').bytes;
+    const takes = (address: string, change: object = {}) => {
+      const record = Object.assign(new AnswerRecord(), { rcode: 3, durationMs: 50 }, change);
+      const to = { replyTo: NO_SINK, peers: parsePeer(address, 1)!, peerOffset: 0 };
+      return filter.takes(to, answer, answer.length, record);
+    };
+    expect(takes('10.9.9.9')).toBe(true);
+    expect(takes('192.0.2.1')).toBe(false);
+    expect(takes('10.9.9.9', { rcode: 2 })).toBe(false);
+    expect(takes('10.9.9.9', { durationMs: 49 })).toBe(false);
+  });
+
   it('keeps the query log that is open', async () => {
-    const open = {} as Log;
+    const open = {} as QueryLines;
     const log = { ...DEFAULTS.log, queries: true };
     expect((await settingsFor({ ...DEFAULTS, log }, 1, RATES, open)).queryLog).toBe(open);
     expect((await settingsFor(DEFAULTS, 1, RATES, open)).queryLog).toBeNull();
