@@ -1,5 +1,5 @@
-// Building the addon never makes an install fail: whatever is missing, it prints one line of each and exits
-// with 0.
+// Building the addon never makes an install fail: whatever is missing, it prints one line of each
+// and exits with 0.
 import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { expect, it } from 'vitest';
