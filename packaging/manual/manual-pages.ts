@@ -82,7 +82,7 @@ function show(value: unknown): string {
   return value === '' ? '""' : String(value);
 }
 
-/** Text of a sentence: without the marks of Markdown, with nothing that roff would take for its own. */
+/** A sentence, without the marks of Markdown and with nothing that roff would take for its own. */
 function prose(text: string): string {
   return plain(text.replaceAll('`', '')).replace(/^(?=[.'])/, '\\&');
 }
