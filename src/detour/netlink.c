@@ -56,6 +56,7 @@ void begin_message(Messages *messages, uint16_t type, uint16_t flags, const void
       .nlmsg_seq = ++messages->sequence,
   };
   memcpy(room + NLMSG_HDRLEN, header, bytes);
+  if (flags & NLM_F_ACK) messages->awaited = messages->sequence;
 }
 
 void put_bytes(Messages *messages, uint16_t type, const void *value, size_t bytes) {
@@ -102,8 +103,8 @@ int send_messages(int fd, const Messages *messages) {
       if (reply->nlmsg_type != NLMSG_ERROR || reply->nlmsg_seq - messages->first_sequence > UINT32_MAX / 2) continue;
       int error = ((struct nlmsgerr *)NLMSG_DATA(reply))->error;
       if (first_error == 0) first_error = error;
-      // The kernel replies in order, and of a batch that failed it says so of all that failed.
-      if (error == 0 || reply->nlmsg_seq == messages->first_sequence) return first_error;
+      // The kernel replies in order, of a batch to each message that failed.
+      if (reply->nlmsg_seq == messages->awaited || reply->nlmsg_seq == messages->first_sequence) return first_error;
     }
   }
 }

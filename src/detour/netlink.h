@@ -14,6 +14,7 @@ typedef struct {
   size_t length;
   size_t message;  // where the message that is being written begins
   uint32_t first_sequence, sequence;
+  uint32_t awaited;  // the message whose reply is waited for: the last with NLM_F_ACK
   int overflow;
 } Messages;
 
@@ -35,7 +36,7 @@ void put_number(Messages *messages, uint16_t type, uint32_t value);  // in netwo
 size_t begin_nest(Messages *messages, uint16_t type);
 void end_nest(Messages *messages, size_t nest);
 
-// Sends what was written and waits for the kernel's word on the last message that asked for it.
+// Sends what was written and waits for the kernel's word on the last message with NLM_F_ACK.
 // Returns 0, or -errno of the first message that failed.
 int send_messages(int fd, const Messages *messages);
 

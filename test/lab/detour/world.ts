@@ -3,7 +3,7 @@
 //
 //   pod 10.244.0.2 ── node ── 10.244.1.2 kube-dns, says 1.1.1.1 of every name below who.test
 //                             10.244.1.3 the node's own resolver, says 2.2.2.2
-import { writeFileSync } from 'node:fs';
+import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Child } from '../../../src/base/child-process.ts';
@@ -52,7 +52,12 @@ export class World {
     this.pod = new Namespace('detour-pod');
     this.node = new Namespace('detour-node');
     this.#dns = new Namespace('detour-dns');
-    this.#connect(this.pod, 'to-pod', '10.244.0', 'fd10:244::');
+    // As most clusters have it: a bridge, whose packets netfilter sees as well.
+    this.node.run('ip', ['link', 'add', 'cni0', 'type', 'bridge']);
+    this.node.run('ip', ['link', 'set', 'cni0', 'up']);
+    this.#connect(this.pod, 'cni0', '10.244.0', 'fd10:244::');
+    const calls = ['iptables', 'ip6tables'].map((name) => `net.bridge.bridge-nf-call-${name}=1`);
+    if (existsSync('/proc/sys/net/bridge')) this.node.run('sysctl', ['-qw', ...calls]);
     this.#connect(this.#dns, 'to-dns', '10.244.1', 'fd10:244:0:1::');
     this.#dns.run('ip', ['addr', 'add', `${RESOLVER}/24`, 'dev', 'eth0']);
     // A Service's address is behind the default route, as on a real node.
@@ -72,7 +77,10 @@ export class World {
 
   #connect(namespace: Namespace, device: string, net4: string, net6: string): void {
     const { node } = this;
-    namespace.run('ip', ['link', 'add', 'eth0', 'type', 'veth', 'peer', 'name', device, 'netns', node.name]);
+    // The pod's end on the node is a port of the bridge.
+    const far = device === 'cni0' ? 'to-pod' : device;
+    namespace.run('ip', ['link', 'add', 'eth0', 'type', 'veth', 'peer', 'name', far, 'netns', node.name]);
+    if (far !== device) node.run('ip', ['link', 'set', far, 'up', 'master', device]);
     namespace.run('ip', ['addr', 'add', `${net4}.2/24`, 'dev', 'eth0']);
     namespace.run('ip', ['addr', 'add', `${net6}2/64`, 'dev', 'eth0', 'nodad']);
     namespace.run('ip', ['link', 'set', 'eth0', 'up']);
