@@ -115,6 +115,12 @@ export class World {
     return this.node.run('nft', ['list', 'tables']).trim().split('\n');
   }
 
+  /** With the kernel's handles. */
+  detourTables(): string[] {
+    const lines = this.node.run('nft', ['--handle', 'list', 'tables']).split('\n');
+    return lines.filter((line) => line.includes('unloop-detour')).sort();
+  }
+
   /** Packets that kube-proxy's rules have met. */
   metByKubeProxy(): number {
     const text = ['ip', 'ip6'].map((family) => this.node.run('nft', ['list', 'table', family, 'kube-proxy']));
