@@ -6,7 +6,7 @@ import { blocksOf, commandsOf } from '../lab/kubernetes/page-commands.ts';
 
 describe.each([
   ['sidecar.md', { Install: ['REGISTRY', 'SERVER'], Upgrade: [], Remove: [] }],
-  ['node-local.md', { Install: ['REGISTRY'], Remove: ['SERVER'] }],
+  ['node-local.md', { Install: ['REGISTRY', 'SERVER'], Remove: [] }],
   ['cluster-wide.md', { Install: ['REGISTRY'], Remove: ['SERVER'] }],
   ['README.md', { 'Check a node': ['NODE', 'REGISTRY'] }],
 ])('%s', (page, sections) => {

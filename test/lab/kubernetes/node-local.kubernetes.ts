@@ -19,7 +19,7 @@ describe('unloop on every node', () => {
 
   it('Install cures the cluster', async () => {
     await cluster.expectLoop();
-    await cluster.node.sh(commandsOf(PAGE, 'Install', { REGISTRY }));
+    await cluster.node.sh(commandsOf(PAGE, 'Install', { REGISTRY, SERVER: WORLD.other.addresses[4] }));
     // Pods keep their server.
     await cluster.untilAnsweredBy('resolver');
     expect(await cluster.kubectl('exec client -- cat /etc/resolv.conf')).toContain(`nameserver ${SERVICE}`);
@@ -61,7 +61,7 @@ describe('unloop on every node', () => {
   });
 
   it('Remove leaves nothing of it, and names resolve all the same', async () => {
-    await cluster.node.sh(commandsOf(PAGE, 'Remove', { SERVER: WORLD.other.addresses[4] }));
+    await cluster.node.sh(commandsOf(PAGE, 'Remove'));
     await cluster.untilAnsweredBy('other');
     await cluster.expectNothingLeft();
   });
