@@ -76,7 +76,7 @@ export class AccessPolicy {
     if (isFromLoopback(request)) return this.#refuseName(request);
     return {
       status: 403,
-      error: 'without a token, only /health, /ready and /metrics are served beyond loopback',
+      error: 'without a token, only /health, /ready, /serving and /metrics are served beyond loopback',
       remedy: 'Ask from this machine or pod (`unloop status`), or set admin.tokenFile and send the token.',
     };
   }

@@ -6,13 +6,16 @@ import type { CounterTotals } from '../metrics/counters.ts';
 import type { MetricsText } from '../metrics/exposition.ts';
 import type { MetricsSnapshot, MetricsUpstream } from '../metrics/metrics-snapshot.ts';
 
+/** The reason while a stop is under way. */
+export const DRAINING = 'draining';
+
 /**
  * Whether queries should be sent here: not before there is something to answer with, and not while
  * draining.
  */
 export interface Readiness {
   readonly ready: boolean;
-  /** One clause, empty when ready: `draining`, `no upstream has answered yet`. */
+  /** One clause, empty when ready: DRAINING, `no upstream has answered yet`. */
   readonly reason: string;
 }
 

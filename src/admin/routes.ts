@@ -3,7 +3,7 @@
 import type { ServerResponse } from 'node:http';
 import { UnloopError } from '../base/errors.ts';
 import type { Openness } from './access.ts';
-import type { AdminSource } from './admin-source.ts';
+import { type AdminSource, DRAINING } from './admin-source.ts';
 import { readEntriesScope } from './entries-scope.ts';
 import { type EventStreams, MAX_STREAMS } from './event-streams.ts';
 import { readFlushScope } from './flush-scope.ts';
@@ -57,6 +57,7 @@ export function json(status: number, value: unknown, headers: Readonly<Record<st
 export const ROUTES: ReadonlyMap<string, Route> = new Map<string, Route>([
   ['/health', { method: 'GET', openness: 'probe', answer: () => json(200, { status: 'ok' }) }],
   ['/ready', { method: 'GET', openness: 'probe', answer: answerReady }],
+  ['/serving', { method: 'GET', openness: 'probe', answer: answerServing }],
   ['/metrics', { method: 'GET', openness: 'metrics', answer: answerMetrics }],
   ['/status', { method: 'GET', openness: 'private', answer: answerStatus }],
   [
@@ -93,6 +94,12 @@ export const ROUTES: ReadonlyMap<string, Route> = new Map<string, Route>([
 function answerReady({ source }: RouteContext): Reply {
   const { ready, reason } = source.snapshot().readiness;
   return ready ? json(200, { ready }) : json(503, { ready, reason });
+}
+
+/** Readiness in Kubernetes: upstreams play no role, as their outage is that of all replicas. */
+function answerServing({ source }: RouteContext): Reply {
+  const serving = source.snapshot().readiness.reason !== DRAINING;
+  return json(serving ? 200 : 503, { serving });
 }
 
 function answerStatus({ source, history, nowMs }: RouteContext): Reply {

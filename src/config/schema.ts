@@ -249,7 +249,7 @@ export const SETTINGS: readonly Setting[] = [
     reload: 'live',
     default: '127.0.0.1:9530',
     description:
-      'Address of /health, /ready, /metrics, the diagnostics (/status, /events, /upstreams, /loops, /config, /top, /cache/entries, /cache/flush) and the status page. `off`: none.',
+      'Address of /health, /ready, /serving, /metrics, the diagnostics (/status, /events, /upstreams, /loops, /config, /top, /cache/entries, /cache/flush) and the status page. `off`: none.',
     example: '0.0.0.0:9530',
     flag: 'admin',
   },
@@ -266,7 +266,7 @@ export const SETTINGS: readonly Setting[] = [
     reload: 'live',
     default: '',
     description:
-      'Bearer token of the admin pages. Without one, /health, /ready and /metrics are open to all, and the other pages only to clients on loopback, wherever `admin.listen` is. With one, everything but /health and /ready needs it. Prefer `admin.tokenFile`.',
+      'Bearer token of the admin pages. Without one, /health, /ready, /serving and /metrics are open to all, and the other pages only to clients on loopback, wherever `admin.listen` is. With one, everything but /health, /ready and /serving needs it. Prefer `admin.tokenFile`.',
     secret: true,
   },
   {

@@ -13,6 +13,7 @@ import { ask, askRaw, EPISODE, SampleAdmin, UPSTREAM } from './sample-admin.ts';
 const GET_PATHS = [
   '/health',
   '/ready',
+  '/serving',
   '/metrics',
   '/status',
   '/cache/entries',
@@ -60,6 +61,15 @@ describe('routes', () => {
     source.readinessNow = { ready: false, reason: 'draining' };
     const draining = await ask(server, 'GET', '/ready');
     expect([draining.status, JSON.parse(draining.text)]).toEqual([503, { ready: false, reason: 'draining' }]);
+  });
+
+  it('/serving is 503 while draining, and for nothing else', async () => {
+    source.readinessNow = { ready: false, reason: 'no upstream is known' };
+    const serving = await ask(server, 'GET', '/serving');
+    expect([serving.status, JSON.parse(serving.text)]).toEqual([200, { serving: true }]);
+    source.readinessNow = { ready: false, reason: 'draining' };
+    const draining = await ask(server, 'GET', '/serving');
+    expect([draining.status, JSON.parse(draining.text)]).toEqual([503, { serving: false }]);
   });
 
   it('/health stays 200 while draining', async () => {

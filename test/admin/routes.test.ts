@@ -21,6 +21,7 @@ it('shows private pages only with a token, and changes nothing by GET', () => {
     'GET /loops private',
     'GET /metrics metrics',
     'GET /ready probe',
+    'GET /serving probe',
     'GET /status private',
     'GET /top private',
     'GET /upstreams private',

@@ -2,6 +2,7 @@
 // metrics and the statistics in the log show is read here and nowhere else. Main thread, per
 // request.
 import type { Readiness, ServerSnapshot, UpstreamStatus } from '../../admin/admin-source.ts';
+import { DRAINING } from '../../admin/admin-source.ts';
 import { formatHostAndPort } from '../../base/host-and-port.ts';
 import { readVersion } from '../../base/version.ts';
 import { nativeStatus } from '../../io/open-socket.ts';
@@ -107,7 +108,7 @@ function quarantinedUntil(upstream: RegisteredUpstream, { registry, loop }: Serv
 
 function readinessOf(facts: ServerFacts, upstreams: readonly UpstreamStatus[]): Readiness {
   const { registry, state, supervisor } = facts;
-  if (facts.draining) return { ready: false, reason: 'draining' };
+  if (facts.draining) return { ready: false, reason: DRAINING };
   if (supervisor.running === 0) return { ready: false, reason: 'no worker is running' };
   if (upstreams.length === 0) return { ready: false, reason: 'no upstream is known' };
   // One that loops for one zone may work for another. One that is down and has answered before is

@@ -44,7 +44,7 @@ it('answers new queries in the lameduck phase, but is no longer ready', async ()
   const unloop = await startUnloop({
     config: { upstreams: [upstream.text], lameduck: '2s', loop: QUIET_LOOP },
   });
-  expect((await unloop.admin('/ready')).status).toBe(200);
+  for (const path of ['/ready', '/serving']) expect((await unloop.admin(path)).status).toBe(200);
   const load = startLoad(unloop.port);
   await load.more(40);
   unloop.signal('SIGTERM');
@@ -55,6 +55,7 @@ it('answers new queries in the lameduck phase, but is no longer ready', async ()
   expect(ready.status).toBe(503);
   expect(await ready.json()).toEqual({ ready: false, reason: 'draining' });
   expect((await unloop.admin('/health')).status).toBe(200);
+  expect((await unloop.admin('/serving')).status).toBe(503);
   await load.more(100);
   const { lost, answers } = await load.stop();
   expect(lost).toEqual([]);

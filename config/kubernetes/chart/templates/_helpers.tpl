@@ -99,7 +99,7 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- $_ := set $loop "ring" .Values.nodeLocal.ring -}}
 {{- else -}}
 {{- $_ := set $config "listen" (list "0.0.0.0:5300" "[::]:5300") -}}
-{{- $_ := set $config "lameduck" "10s" -}}
+{{- $_ := set $config "lameduck" "15s" -}}
 {{- $_ := set $loop "ring" "cluster-wide" -}}
 {{- end -}}
 {{- $_ := set $config "loop" $loop -}}
@@ -186,9 +186,14 @@ capabilities: { drop: [ALL], add: [NET_ADMIN] }
     {{- toYaml . | nindent 4 }}
     {{- end }}
   {{- if ne .Values.mode "sidecar" }}
+  {{- if eq .Values.mode "clusterWide" }}
+  # 200 as soon as all listeners are open, until the pod stops: while it still answers then, kube-proxy has to learn that
+  # new and running flows belong to another pod.
+  {{- else }}
   # /health answers as soon as all listeners are open.
+  {{- end }}
   readinessProbe:
-    httpGet: { path: /health, port: {{ include "unloop.adminPort" . }} }
+    httpGet: { path: {{ eq .Values.mode "clusterWide" | ternary "/serving" "/health" }}, port: {{ include "unloop.adminPort" . }} }
     initialDelaySeconds: {{ eq .Values.mode "nodeLocal" | ternary 5 1 }}
     {{- with .Values.readinessProbe }}
     {{- toYaml . | nindent 4 }}
