@@ -82,6 +82,8 @@ describe('the dashboard', () => {
       [
         // What is rarely of interest is left to those who look for it.
         'unloop_tcp_connections_refused_total',
+        'unloop_top_evictions_total',
+        'unloop_query_log_dropped_total',
         'unloop_cache_prefetches_total',
         'unloop_upstream_rtt_seconds',
         'unloop_config_last_reload_success_timestamp_seconds',
