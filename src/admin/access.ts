@@ -8,12 +8,15 @@ import { isIP } from 'node:net';
 /** How much a route tells: a probe says alive or not, metrics say numbers, the rest is private. */
 export type Openness = 'probe' | 'metrics' | 'private';
 
+/** Of an answer, besides those that all have. A list: a line each. */
+export type Headers = Readonly<Record<string, string | string[]>>;
+
 /** Why a request is not served; `remedy` says what the asker does next. */
 export interface Refusal {
   readonly status: number;
   readonly error: string;
   readonly remedy: string;
-  readonly headers?: Readonly<Record<string, string>>;
+  readonly headers?: Headers;
 }
 
 /** Judges the requests of one listener. */
@@ -68,7 +71,8 @@ export class AccessPolicy {
         error: 'a token is needed',
         remedy:
           'Send "Authorization: Bearer TOKEN" with the value of admin.token; a browser may give it as the password.',
-        headers: { 'WWW-Authenticate': 'Bearer realm="unloop", Basic realm="unloop", charset="UTF-8"' },
+        // Chromium reads one challenge a line: with both on one it asks for no password.
+        headers: { 'WWW-Authenticate': ['Bearer realm="unloop"', 'Basic realm="unloop", charset="UTF-8"'] },
       };
     }
     if (this.#loopback || openness === 'metrics') return null;

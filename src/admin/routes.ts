@@ -2,8 +2,13 @@
 // comes here.
 import type { ServerResponse } from 'node:http';
 import { UnloopError } from '../base/errors.ts';
+<<<<<<< HEAD
 import type { Openness } from './access.ts';
 import { type AdminSource, DRAINING } from './admin-source.ts';
+=======
+import type { Headers, Openness } from './access.ts';
+import type { AdminSource } from './admin-source.ts';
+>>>>>>> cd0790f (With a token, Chromium asks for it: one challenge a line, as browsers read them)
 import { readEntriesScope } from './entries-scope.ts';
 import { type EventStreams, MAX_STREAMS } from './event-streams.ts';
 import { readFlushScope } from './flush-scope.ts';
@@ -20,7 +25,7 @@ export interface Reply {
   readonly status: number;
   readonly contentType: string;
   readonly body: string;
-  readonly headers?: Readonly<Record<string, string>>;
+  readonly headers?: Headers;
   /** Writes the body instead, over time; called after the head was written. */
   readonly stream?: (response: ServerResponse) => void;
 }
@@ -44,7 +49,7 @@ export interface Route {
 }
 
 /** An answer in JSON. */
-export function json(status: number, value: unknown, headers: Readonly<Record<string, string>> = {}): Reply {
+export function json(status: number, value: unknown, headers: Headers = {}): Reply {
   return {
     status,
     contentType: 'application/json; charset=utf-8',

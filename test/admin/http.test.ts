@@ -406,6 +406,16 @@ describe('with a token', () => {
     await guarded.close();
   });
 
+  it('offers Bearer and Basic on a line each, as browsers read one challenge a line', async () => {
+    const guarded = await start({ token: 'secret' });
+    const text = await askRaw(guarded, 'GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n');
+    expect(text.match(/^WWW-Authenticate: \w+/gm)).toEqual([
+      'WWW-Authenticate: Bearer',
+      'WWW-Authenticate: Basic',
+    ]);
+    await guarded.close();
+  });
+
   it('the token opens, as Bearer or as the password of Basic; nothing else does', async () => {
     const guarded = await start({ token: 'open-sesame' });
     for (const headers of [

@@ -234,6 +234,17 @@ it('notices that the server is gone, and goes on when it is back', async () => {
   expect(await findAccessibilityFaults(page)).toEqual([]);
 });
 
+it('asks a browser for the token, as its password, and is live with it', async () => {
+  await unloop.process.stop();
+  const token = 'a-token-of-the-laboratory';
+  const admin = { listen: '127.0.0.1:9530', token };
+  unloop = await startUnloopIn(lab, { upstreams: [UPSTREAM] }, { workers: 1, admin });
+  const page = await open({ httpCredentials: { username: 'anyone', password: token } });
+  const clock = page.locator('footer p').last();
+  const now = await clock.textContent();
+  await expect.poll(() => clock.textContent(), { timeout: PATIENCE_MS }).not.toBe(now);
+});
+
 it('asked nobody but its own server, and broke no policy', () => {
   expect(strays).toEqual([]);
 });
