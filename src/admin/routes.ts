@@ -2,13 +2,8 @@
 // comes here.
 import type { ServerResponse } from 'node:http';
 import { UnloopError } from '../base/errors.ts';
-<<<<<<< HEAD
-import type { Openness } from './access.ts';
-import { type AdminSource, DRAINING } from './admin-source.ts';
-=======
 import type { Headers, Openness } from './access.ts';
-import type { AdminSource } from './admin-source.ts';
->>>>>>> cd0790f (With a token, Chromium asks for it: one challenge a line, as browsers read them)
+import { type AdminSource, DRAINING } from './admin-source.ts';
 import { readEntriesScope } from './entries-scope.ts';
 import { type EventStreams, MAX_STREAMS } from './event-streams.ts';
 import { readFlushScope } from './flush-scope.ts';
