@@ -6,8 +6,8 @@ import { blocksOf, commandsOf } from '../lab/kubernetes/page-commands.ts';
 
 describe.each([
   ['sidecar.md', { Install: ['REGISTRY', 'SERVER'], Upgrade: [], Remove: [] }],
-  ['node-local.md', { Install: ['REGISTRY', 'SERVER'], Remove: [] }],
-  ['cluster-wide.md', { Install: ['REGISTRY'], Remove: ['SERVER'] }],
+  ['node-local.md', { Install: ['REGISTRY', 'SERVER'], Upgrade: [], Remove: [] }],
+  ['cluster-wide.md', { Install: ['REGISTRY'], Upgrade: [], Remove: ['SERVER'] }],
   ['README.md', { 'Check a node': ['NODE', 'REGISTRY'] }],
 ])('%s', (page, sections) => {
   it.each(Object.entries(sections))('has the commands of %s', (section, words) => {
