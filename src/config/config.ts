@@ -119,6 +119,12 @@ export interface Config {
       readonly sample: number;
     };
   };
+  readonly dnstap: {
+    /** `unix:/PATH` or `tcp:HOST:PORT`; empty: off. */
+    readonly output: string;
+    readonly messages: readonly ('client' | 'forwarder')[];
+    readonly identity: string;
+  };
   /** How long new queries are still answered after SIGTERM, ms. */
   readonly lameduckMs: number;
   /** Start even if another process has the listen addresses open, and share them until it exits. */

@@ -1,7 +1,7 @@
 // The settings that say what is logged. A part of the table of settings (schema).
 import type { LogLevel } from './config.ts';
 import type { Setting } from './setting.ts';
-import { choice, choices, cidrs, durationMs, flag, integer, nameSuffixes } from './setting-type.ts';
+import { choice, choices, cidrs, durationMs, flag, integer, nameSuffixes, text } from './setting-type.ts';
 
 const LOG_LEVELS = [
   'trace',
@@ -12,6 +12,12 @@ const LOG_LEVELS = [
   'fatal',
 ] as const satisfies readonly LogLevel[];
 const RCODES = ['NOERROR', 'FORMERR', 'SERVFAIL', 'NXDOMAIN', 'NOTIMP', 'REFUSED'] as const;
+
+const PORT = '([1-9]\\d{0,3}|[1-5]\\d{4}|6[0-4]\\d{3}|65[0-4]\\d{2}|655[0-2]\\d|6553[0-5])';
+/** The host of tcp: may be an IPv6 address in brackets. */
+const DNSTAP_OUTPUT = new RegExp(
+  `^(|unix:/[\\x21-\\x7e]{1,100}|tcp:(\\[[0-9A-Fa-f:.]+\\]|[0-9A-Za-z.-]+):${PORT})$`,
+);
 
 /** In the order of the documentation. */
 export const LOG_SETTINGS: readonly Setting[] = [
@@ -78,5 +84,30 @@ export const LOG_SETTINGS: readonly Setting[] = [
     default: 1,
     description: 'Log one of so many queries that meet the other filters.',
     example: 100,
+  },
+  {
+    path: 'dnstap.output',
+    type: text('unix:/PATH or tcp:HOST:PORT', DNSTAP_OUTPUT),
+    reload: 'worker',
+    default: '',
+    description:
+      'Where each worker sends dnstap events, as Frame Streams: the Unix socket or the TCP address of a reader that accepts connections. Nothing waits for the reader: what it does not take is dropped and counted (`unloop_dnstap_dropped_total`). Empty: dnstap is off.',
+    example: 'unix:/run/dnstap.sock',
+  },
+  {
+    path: 'dnstap.messages',
+    type: choices(['client', 'forwarder']),
+    reload: 'worker',
+    default: ['client', 'forwarder'],
+    description:
+      '`client`: queries of clients and their answers. `forwarder`: messages to upstreams, with all marks, and their replies as they came.',
+  },
+  {
+    path: 'dnstap.identity',
+    type: text('up to 255 letters, digits and signs, no spaces', /^[\x21-\x7e]{0,255}$/),
+    reload: 'worker',
+    default: '',
+    description: 'Tells the reader which server an event comes from. Empty: it is not told.',
+    example: 'node-7',
   },
 ];

@@ -51,6 +51,10 @@ export const Counter = {
   topFailingNamesEvicted: 35,
   /** Lines of the query log that were not written. */
   queryLogDropped: 36,
+  /** Events of dnstap, and a gauge: the worker has a reader. */
+  dnstapSent: 37,
+  dnstapDropped: 38,
+  dnstapConnected: 39,
 } as const;
 export type Counter = (typeof Counter)[keyof typeof Counter];
 const COUNTERS = 40;
@@ -189,7 +193,13 @@ export class Counters {
 }
 
 /** Those that say how much there is now, not how often something happened. */
-const GAUGES = [Counter.cacheEntries, Counter.cacheBytes, Counter.inFlight, Counter.tcpConnections] as const;
+const GAUGES = [
+  Counter.cacheEntries,
+  Counter.cacheBytes,
+  Counter.inFlight,
+  Counter.tcpConnections,
+  Counter.dnstapConnected,
+] as const;
 
 /**
  * Index of the first bucket whose bound is ≥ durationMs: ⌈log₂(ms / 0.0625)⌉, by counting leading

@@ -3,6 +3,7 @@
 import type { Clock } from '../base/clock.ts';
 import { copyBytes, WordBytes } from '../base/word-bytes.ts';
 import { CacheHit, Lookup, type MessageCache } from '../cache/message-cache.ts';
+import type { DnstapTap } from '../dnstap/dnstap-tap.ts';
 import type { KeyRing } from '../loop/keys.ts';
 import { writeProbeProof } from '../loop/probe.ts';
 import { Counter, type Counters } from '../metrics/counters.ts';
@@ -40,6 +41,8 @@ const NOT_WHOLE = ede(EdeCode.noReachableAuthority);
 export class Answers {
   /** Set while log.queries is on. */
   queryLog: QueryLog | null = null;
+  /** Set while dnstap is on. */
+  tap: DnstapTap | null = null;
   readonly #counters: Counters;
   readonly #cache: MessageCache;
   readonly #waiters: WaiterPool;
@@ -250,6 +253,7 @@ export class Answers {
     if (this.queryLog !== null) this.queryLog.note(to, out, length, this.#record);
     if (rcode === Rcode.NXDOMAIN && this.#top.nxdomains.isDue())
       this.#top.noteNxdomain(to.peers, to.peerOffset);
+    if (this.tap !== null) this.tap.clientResponse(to, out, length, this.#record.durationMs);
     to.replyTo.send(length, to.peers, to.peerOffset);
     this.#counters.response(rcode);
   }

@@ -2,6 +2,7 @@
 // counts it, and notes when the next one is due. retry-policy decides which message is sent.
 // Belongs to forward-path.
 import type { Clock } from '../base/clock.ts';
+import type { DnstapTap } from '../dnstap/dnstap-tap.ts';
 import type { Counters } from '../metrics/counters.ts';
 import type { TopCounts } from '../top/top-counts.ts';
 import type { DomainLessons } from '../upstream/domain-lessons.ts';
@@ -32,6 +33,8 @@ export interface AttemptSenderParts {
 export class AttemptSender {
   /** Questions to upstreams that are down. */
   readonly trials = new Trials();
+  /** Set while dnstap is on. */
+  tap: DnstapTap | null = null;
   readonly #clock: Clock;
   readonly #counters: Counters;
   readonly #state: SharedUpstreamState;
@@ -113,6 +116,8 @@ export class AttemptSender {
     }
     this.#counters.upstreamRequest(upstream.slot);
     upstream.send(attempt, overStream);
+    if (this.tap !== null)
+      this.tap.forwarderQuery(upstream, attempt.bytes, attempt.length, attempt.id, overStream);
     return attempt;
   }
 

@@ -5,6 +5,7 @@
 import type { Clock } from '../base/clock.ts';
 import type { TimerWheel } from '../base/timer-wheel.ts';
 import type { MessageCache } from '../cache/message-cache.ts';
+import type { DnstapTap } from '../dnstap/dnstap-tap.ts';
 import type { Counters } from '../metrics/counters.ts';
 import type { TopCounts } from '../top/top-counts.ts';
 import type { ReplyOwner } from '../upstream/exchange.ts';
@@ -77,6 +78,11 @@ export class ForwardPath {
     this.#sender = new AttemptSender({ clock, counters, state, outgoing, top, pool: this.pool });
     this.#reader = new SituationReader(state, outgoing.domains, this.#sender.trials);
     this.displacement = new Displacement(this, counters, answers);
+  }
+
+  /** Tells dnstap what is sent. */
+  set tap(tap: DnstapTap | null) {
+    this.#sender.tap = tap;
   }
 
   /** Whether a zone may have one more flight. */

@@ -11,6 +11,7 @@ import type { Clock } from '../base/clock.ts';
 import type { TimerWheel } from '../base/timer-wheel.ts';
 import type { CachedEntry } from '../cache/cache-listing.ts';
 import type { MessageCache } from '../cache/message-cache.ts';
+import type { DnstapTap } from '../dnstap/dnstap-tap.ts';
 import type { LoopDetector } from '../loop/detector.ts';
 import type { Counters } from '../metrics/counters.ts';
 import { TopCounts, type TopReport } from '../top/top-counts.ts';
@@ -73,6 +74,8 @@ export interface PipelineOptions {
   /** Those that share the work: what is counted for `/top` has room for all of them together. */
   readonly workers: number;
   readonly settings: PipelineSettings;
+  /** Null: dnstap is off. */
+  readonly tap: DnstapTap | null;
 }
 
 /** How often drain() looks whether somebody still waits. */
@@ -157,6 +160,10 @@ export class Pipeline implements QueryHandler {
     this.#responses = responses;
     this.#loopGuard = loopGuard;
     this.#top = top;
+    answers.tap = options.tap;
+    this.#queryPath.tap = options.tap;
+    forward.tap = options.tap;
+    responses.tap = options.tap;
     this.configure(settings);
   }
 

@@ -9,6 +9,7 @@
 // no throw.
 import type { Clock } from '../base/clock.ts';
 import { CacheHit, Lookup, type MessageCache } from '../cache/message-cache.ts';
+import type { DnstapTap } from '../dnstap/dnstap-tap.ts';
 import { Counter, type Counters, Drop } from '../metrics/counters.ts';
 import type { TopCounts } from '../top/top-counts.ts';
 import { EdeCode, Rcode } from '../wire/codes.ts';
@@ -47,6 +48,8 @@ export class QueryPath {
   gate: ClientGate;
   /** What is answered here. */
   readonly local: LocalPath;
+  /** Set while dnstap is on. */
+  tap: DnstapTap | null = null;
   readonly #clock: Clock;
   readonly #counters: Counters;
   readonly #cache: MessageCache;
@@ -79,6 +82,7 @@ export class QueryPath {
     this.#counters.values[replyTo.stream ? Counter.queriesTcp : Counter.queriesUdp]!++;
     const verdict = parseQuery(message, query.length, parsed);
     if (verdict !== QueryVerdict.ok) return this.#rejectMalformed(query, verdict);
+    if (this.tap !== null) this.tap.clientQuery(query, message, query.length);
 
     if (replyTo.stream && asksForKeepalive(message, parsed)) replyTo.keepaliveAsked = true;
     // Is it one of our own queries, come back? Checked first, so that a storm of them costs next to

@@ -2,6 +2,7 @@
 // every waiter, or has forward-path carry out what the retry policy says instead.
 import type { Clock } from '../base/clock.ts';
 import type { MessageCache } from '../cache/message-cache.ts';
+import type { DnstapTap } from '../dnstap/dnstap-tap.ts';
 import { Counter, type Counters } from '../metrics/counters.ts';
 import type { TopCounts } from '../top/top-counts.ts';
 import {
@@ -51,6 +52,8 @@ export interface ResponsePathParts {
 export class ResponsePath implements ReplyOwner {
   /** Null: private addresses pass. Swapped when the configuration changes. */
   rebindGuard: RebindGuard | null = null;
+  /** Set while dnstap is on. */
+  tap: DnstapTap | null = null;
   readonly #forward: ForwardPath;
   readonly #clock: Clock;
   readonly #cache: MessageCache;
@@ -84,6 +87,7 @@ export class ResponsePath implements ReplyOwner {
     const verdict = scanResponse(bytes, length, scanned);
     const attempt = query as Attempt<Flight>;
     const flight = attempt.flight!;
+    if (this.tap !== null) this.#tellTap(attempt, bytes, length);
     if (verdict === ScanVerdict.malformed) {
       this.#counters.increment(Counter.upstreamMismatches);
       flight.timeline.end(attempt.number, AttemptEnd.malformed, 0, this.#clock.nowMs);
@@ -114,6 +118,12 @@ export class ResponsePath implements ReplyOwner {
     if (isFailure && !attempt.isTrialAlongside) this.#noteError(flight, attempt, slot, bytes);
     this.#forward.carryOut(flight, step);
     return true;
+  }
+
+  #tellTap(attempt: Attempt<Flight>, bytes: Uint8Array, length: number): void {
+    const upstream = attempt.flight!.zone!.upstreams[attempt.upstreamIndex]!;
+    const tookMs = this.#clock.nowMs - attempt.sentAtMs;
+    this.tap!.forwarderResponse(upstream, bytes, length, tookMs, attempt.overStream);
   }
 
   /** A matching reply is a sign of life, and a measurement of the round trip. */

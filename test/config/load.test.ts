@@ -59,6 +59,7 @@ const DEFAULTS: Config = {
     queries: false,
     queryFilter: { zones: [], clients: [], rcodes: [], slowerThanMs: 0, sample: 1 },
   },
+  dnstap: { output: '', messages: ['client', 'forwarder'], identity: '' },
   lameduckMs: 0,
   takeOver: false,
 };

@@ -6,6 +6,7 @@ import { TimerWheel } from '../../src/base/timer-wheel.ts';
 import { WordBytes } from '../../src/base/word-bytes.ts';
 import { MessageCache } from '../../src/cache/message-cache.ts';
 import type { Policy } from '../../src/config/config.ts';
+import type { DnstapTap } from '../../src/dnstap/dnstap-tap.ts';
 import { PEER_WORDS } from '../../src/io/datagram-socket.ts';
 import { parsePeer } from '../../src/io/peer.ts';
 import { LoopDetector } from '../../src/loop/detector.ts';
@@ -158,6 +159,7 @@ export interface FixtureOptions {
   /** How each zone chooses among its upstreams. Default: sequential. */
   readonly policy?: Policy;
   readonly keys?: LoopKeyMaterial;
+  readonly tap?: DnstapTap;
   /** Another worker of the same process. */
   readonly sharesWith?: PipelineFixture;
 }
@@ -215,6 +217,7 @@ export class PipelineFixture {
       maxInFlight: options.maxInFlight ?? 100,
       clientSeed: 1,
       workers: 1,
+      tap: options.tap ?? null,
       settings: SETTINGS,
     });
     this.route(options.zones ?? [['.', [new FakeUpstream(1)]]]);

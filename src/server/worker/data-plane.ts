@@ -8,6 +8,7 @@ import { RandomPool } from '../../base/random.ts';
 import { TimerWheel } from '../../base/timer-wheel.ts';
 import { MessageCache } from '../../cache/message-cache.ts';
 import type { Config } from '../../config/config.ts';
+import type { DnstapTap } from '../../dnstap/dnstap-tap.ts';
 import { LoopDetector } from '../../loop/detector.ts';
 import { SentQuestions } from '../../loop/sent-questions.ts';
 import { Counter, Counters } from '../../metrics/counters.ts';
@@ -18,6 +19,7 @@ import { servedNetworks } from '../listen/client-networks.ts';
 import { checkHeap } from './heap-limit.ts';
 import { Heartbeat } from './heartbeat.ts';
 import { Listeners } from './listeners.ts';
+import { openTap } from './open-tap.ts';
 import { settingsFor } from './pipeline-settings.ts';
 import { Routing } from './routing.ts';
 import type { RoutingSpec } from './routing-spec.ts';
@@ -55,6 +57,7 @@ export class DataPlane {
   /** As in force. */
   #settings: PipelineSettings;
   readonly #routing: Routing;
+  readonly #tap: DnstapTap | null;
   /** Runs from the first time-out that is armed until none is. */
   #ticks: NodeJS.Timeout | null = null;
   #isTicking = false;
@@ -63,7 +66,12 @@ export class DataPlane {
   #lastTickMs = this.#clock.nowMs;
   #wasLate = false;
 
-  private constructor(start: WorkerStart, settings: PipelineSettings, tell: (message: FromWorker) => void) {
+  private constructor(
+    start: WorkerStart,
+    settings: PipelineSettings,
+    tap: DnstapTap | null,
+    tell: (message: FromWorker) => void,
+  ) {
     const { config, workers } = start;
     const clock = this.#clock;
     const counters = new Counters(start.counterBlock);
@@ -72,6 +80,7 @@ export class DataPlane {
     this.#start = start;
     this.#settings = settings;
     this.#tell = tell;
+    this.#tap = tap;
     this.#allow = config.limits.allow;
     this.#heartbeat = new Heartbeat(start.heartbeat);
     this.#counters = counters;
@@ -103,6 +112,7 @@ export class DataPlane {
       maxInFlight: Math.ceil(config.forward.maxInFlight / workers),
       clientSeed: randomInt(2 ** 31),
       workers,
+      tap,
     });
     this.listeners = new Listeners(start, this.#pipeline, clock, this.#wheel, counters);
     this.#routing = new Routing({
@@ -119,7 +129,8 @@ export class DataPlane {
   static async open(start: WorkerStart, tell: (message: FromWorker) => void): Promise<DataPlane> {
     const rates = new ClientRates(start.clientRates);
     const settings = await settingsFor(start.config, start.workers, rates, null);
-    const plane = new DataPlane(start, settings, tell);
+    const tap = await openTap(start.config, new Counters(start.counterBlock));
+    const plane = new DataPlane(start, settings, tap, tell);
     await plane.#useRouting(start.routing);
     try {
       await plane.listeners.open();
@@ -250,5 +261,6 @@ export class DataPlane {
     await this.listeners.close();
     this.#pipeline.close();
     await this.#routing.close();
+    await this.#tap?.output.close();
   }
 }
