@@ -64,6 +64,13 @@ describe('the package', () => {
     expect(pages.filter((page) => !paths.includes(page) && page !== 'docs/mutation.md')).toEqual([]);
   });
 
+  it('is named in the documents as `npm pack` names it', () => {
+    for (const page of ['README.md', 'docs/install.md']) {
+      const names = readRepositoryFile(page).match(/unloop-[\d.]+\.tgz/g) ?? [];
+      expect([...new Set(names)]).toEqual([`unloop-${manifest.version}.tgz`]);
+    }
+  });
+
   it('names one address for the project, its README and its issues', () => {
     const home = manifest.repository.url.replace(/^git\+|\.git$/g, '');
     expect(home).toMatch(/^https:\/\/github\.com\/[\w-]+\/unloop$/);

@@ -150,4 +150,14 @@ it('`npx ./FILE doctor` works on a machine that has npm alone', () => {
   // It is a machine without a DNS server: healthy or not, the doctor has said what it saw.
   expect([0, 1, 2]).toContain(status);
   expect(stdout).toMatch(/DNS|resolv\.conf/);
+  const global = run(
+    machineWith(() => {}),
+    ...[
+      'sh',
+      '-ec',
+      `cd /packed; node /manager/bin/npm-cli.js install --offline --prefix /home/own --global ./unloop-*.tgz
+      /home/own/bin/unloop --version`,
+    ],
+  );
+  expect(global).toMatchObject({ status: 0, stdout: expect.stringMatching(/\bunloop \d+\.\d+\.\d+\n$/) });
 });
