@@ -2,7 +2,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { StatusReport } from '../admin/status-report.ts';
 import { UnloopError } from '../base/errors.ts';
+import { printable } from '../base/printable.ts';
 import { askAdmin } from './ask-admin.ts';
+import { describeDetour } from './detour-state.ts';
 import { parseStatusFlags } from './flags.ts';
 import { describeError } from './report-error.ts';
 import { renderStatus } from './status-text.ts';
@@ -17,10 +19,11 @@ const CLEAR = '\x1b[H\x1b[2J\x1b[3J';
 export async function main(args: string[]): Promise<number> {
   const flags = parseStatusFlags(args);
   const look = async () => (await askAdmin(flags, 'GET', '/status')) as StatusReport;
-  const print = (report: StatusReport) => (flags.json ? `${JSON.stringify(report)}\n` : renderStatus(report));
+  const print = async (report: StatusReport) =>
+    flags.json ? `${JSON.stringify(report)}\n` : `${renderStatus(report)}${await renderDetour()}`;
   if (!flags.watch) {
     const report = await look();
-    process.stdout.write(print(report));
+    process.stdout.write(await print(report));
     return EXIT_CODES[report.verdict.level];
   }
   const clear = process.stdout.isTTY && !flags.json ? CLEAR : '';
@@ -33,4 +36,12 @@ export async function main(args: string[]): Promise<number> {
     process.stdout.write(`${clear}${text}`);
     await sleep(WATCH_MS);
   }
+}
+
+/** In Kubernetes (UNLOOP_DETOUR, set by the chart): whether pods are led here. */
+async function renderDetour(): Promise<string> {
+  const path = process.env.UNLOOP_DETOUR ?? '';
+  if (path === '') return '';
+  const lines = await describeDetour(path, Date.now());
+  return `\nDetour\n${lines.map((line) => `  ${printable(line)}\n`).join('')}`;
 }

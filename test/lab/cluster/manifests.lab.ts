@@ -240,6 +240,7 @@ describe('the detour', () => {
       '--service=10.96.0.10',
       '--to=fd75:6e6c:6f6f:7000::53',
       '--service=fd10:96::a',
+      '--socket=/var/lib/unloop/detour',
     ]);
     expect(detour.securityContext.capabilities).toEqual({ drop: ['ALL'], add: ['NET_ADMIN'] });
     expect(unloop.securityContext.capabilities.add).toEqual(['NET_BIND_SERVICE']);

@@ -4,6 +4,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Child } from '../../../src/base/child-process.ts';
+import { describeDetour } from '../../../src/cli/detour-state.ts';
 import { type Asked, type By, type SteadyClient, World } from './world.ts';
 
 const PROOF_MS = 1500;
@@ -23,6 +24,7 @@ beforeAll(async () => {
 });
 afterAll(() => world?.close());
 
+const told = () => describeDetour(world.detourSocket, Date.now());
 /** From the pod and from the node itself. */
 const answering = () => [...world.answering(world.pod), ...world.answering(world.node)];
 const untilAnswering = (by: By) =>
@@ -51,6 +53,7 @@ describe('the detour', () => {
   it('is off while nobody answers: kube-dns does', async () => {
     detour = world.startDetour();
     await expect.poll(() => world.detourTables()).toHaveLength(2);
+    await expect.poll(told).toEqual([expect.stringMatching(/^off for/), expect.stringMatching(/^off for/)]);
     await sleep(PROOF_MS);
     expect(answering()).toEqual([...ALL('kube-dns'), ...ALL('kube-dns')]);
   });
@@ -58,6 +61,7 @@ describe('the detour', () => {
   it('is on while unloop answers, past kube-proxy and its connection tracking', async () => {
     unloop = world.startUnloop();
     await untilAnswering('unloop');
+    expect(await told()).toEqual([expect.stringMatching(/^on for/), expect.stringMatching(/^on for/)]);
     const meeting = () => {
       const before = world.metByKubeProxy();
       return [...answering(), world.metByKubeProxy() - before];

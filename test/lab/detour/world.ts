@@ -45,6 +45,7 @@ const kubeProxyRules = SERVICES.flatMap((service, i) => {
 export class World {
   readonly pod: Namespace;
   readonly node: Namespace;
+  readonly detourSocket = join(labDirectory(), 'detour');
   readonly #dns: Namespace;
 
   private constructor() {
@@ -147,7 +148,9 @@ export class World {
     const ways = SERVICES.flatMap((service, i) => [`--to=${OWN[i]}`, `--service=${service}`]);
     const question = '--question=kubernetes.default.svc.cluster.local';
     // It waits for the last answers when it is told to end.
-    return this.node.spawn(PROGRAM, ['run', question, ...ways], { stopWithinMs: 10_000 });
+    return this.node.spawn(PROGRAM, ['run', question, ...ways, `--socket=${this.detourSocket}`], {
+      stopWithinMs: 10_000,
+    });
   }
 
   /** Who answers a question from here: once by each family, UDP and TCP. */

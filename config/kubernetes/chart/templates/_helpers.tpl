@@ -166,6 +166,11 @@ capabilities: { drop: [ALL], add: [NET_ADMIN] }
     - name: UNLOOP_FALLBACK_CONFIG
       value: |
         {{- include "unloop.fallbackConfig" . | nindent 8 }}
+    {{- if and (eq .Values.mode "nodeLocal") .Values.nodeLocal.detour.services }}
+    # Where `unloop status` asks for the detour's state.
+    - name: UNLOOP_DETOUR
+      value: /var/lib/unloop/detour
+    {{- end }}
     {{- with .Values.extraEnv }}
     {{- toYaml . | nindent 4 }}
     {{- end }}
