@@ -1,5 +1,5 @@
-// What unloop-detour, in the container beside, says of the detour to this node's unloop (src/detour):
-// asked over a socket of the file system. Called by status.
+// What unloop-detour, in the container beside, says of the detour to this node's unloop
+// (src/detour): asked over a socket of the file system. Called by status.
 import { connect } from 'node:net';
 import { formatDuration } from '../admin/readable.ts';
 
