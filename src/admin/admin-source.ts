@@ -5,6 +5,7 @@ import type { Config } from '../config/config.ts';
 import type { CounterTotals } from '../metrics/counters.ts';
 import type { MetricsText } from '../metrics/exposition.ts';
 import type { MetricsSnapshot, MetricsUpstream } from '../metrics/metrics-snapshot.ts';
+import type { Explanation } from '../pipeline/explain.ts';
 
 /** The reason while a stop is under way. */
 export const DRAINING = 'draining';
@@ -96,6 +97,19 @@ export interface EntriesScope extends FlushScope {
   readonly limit: number;
 }
 
+export type { Explanation } from '../pipeline/explain.ts';
+
+/** Which query to explain. */
+export interface ExplainScope {
+  readonly name: string;
+  /** `AAAA`, `TYPE65`. */
+  readonly type: string;
+  /** The address of the client that asks. */
+  readonly client: string;
+  /** Asks no upstream. */
+  readonly dryRun: boolean;
+}
+
 export interface CacheEntries {
   /** By name and type. */
   readonly entries: readonly CachedEntry[];
@@ -146,6 +160,11 @@ export interface AdminSource {
    * not configured.
    */
   flushCache(scope: FlushScope): Promise<number>;
+  /**
+   * What happens to one query, in the worker that owns its name; null: as many are explained as may
+   * be. Throws UNLOOP_USAGE for a name, type or client that is none.
+   */
+  explain(question: ExplainScope): Promise<Explanation | null>;
   /** What the caches of all workers hold. Throws UNLOOP_USAGE for a zone, name or type unknown. */
   listCache(scope: EntriesScope): Promise<CacheEntries>;
   /** At most `limit` of each. */

@@ -155,7 +155,9 @@ async function handle(
   }
   if (request.method !== route.method && !(route.method === 'GET' && request.method === 'HEAD')) {
     const allow = route.method === 'GET' ? 'GET, HEAD' : route.method;
-    return json(405, { error: `${path} takes ${allow}` }, { Allow: allow });
+    const remedy =
+      route.method === 'POST' ? `Send POST ${path}: it does more than to read.` : `Send GET ${path}.`;
+    return json(405, { error: `${path} takes ${allow}`, remedy }, { Allow: allow });
   }
   try {
     const query = new URLSearchParams(target.slice(path!.length + 1));

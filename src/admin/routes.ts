@@ -6,6 +6,7 @@ import type { Headers, Openness } from './access.ts';
 import { type AdminSource, DRAINING } from './admin-source.ts';
 import { readEntriesScope } from './entries-scope.ts';
 import { type EventStreams, MAX_STREAMS } from './event-streams.ts';
+import { readExplainScope } from './explain-scope.ts';
 import { readFlushScope } from './flush-scope.ts';
 import { readLimit } from './limit.ts';
 import { maskConfig } from './mask-config.ts';
@@ -86,6 +87,7 @@ export const ROUTES: ReadonlyMap<string, Route> = new Map<string, Route>([
   ],
   ['/cache/entries', { method: 'GET', openness: 'private', answer: answerEntries }],
   ['/top', { method: 'GET', openness: 'private', answer: answerTop }],
+  ['/explain', { method: 'POST', openness: 'private', answer: answerExplain }],
   ['/cache/flush', { method: 'POST', openness: 'private', answer: answerFlush }],
   ['/events', { method: 'GET', openness: 'private', answer: answerEvents }],
   ['/', { method: 'GET', openness: 'private', answer: answerPage }],
@@ -131,6 +133,21 @@ async function answerEntries({ source, query }: RouteContext): Promise<Reply> {
     });
   }
   return unlessUnusable(async () => json(200, await source.listCache(scope)));
+}
+
+async function answerExplain({ source, query }: RouteContext): Promise<Reply> {
+  const scope = readExplainScope(query);
+  if ('error' in scope) {
+    return json(400, {
+      error: scope.error,
+      remedy: 'POST /explain?name=NAME&type=TYPE&client=ADDRESS&dryRun=true; only the name is needed.',
+    });
+  }
+  return unlessUnusable(async () => {
+    const explanation = await source.explain(scope);
+    if (explanation !== null) return json(200, explanation);
+    return json(429, { error: 'too many queries are being explained', remedy: 'Ask again in a moment.' });
+  });
 }
 
 async function answerTop({ source, query }: RouteContext): Promise<Reply> {

@@ -12,7 +12,8 @@
 //         7    QTYPE << 16 | QCLASS                      (QTYPE 0 for NXDOMAIN: any)
 //         8    NXDOMAIN << 16 | QNAME's length << 8 | keyFlags
 //         9    number of TTLs << 16 | message length
-//        10    EDE of a failure << 16 | RCODE (extended)
+//        10    source << 16 | RCODE (extended); source: of a failure its EDE, else
+//              the upstream's slot; plus 1
 //        11    hits; of a failure: how often in a row
 //        12…   the message (no OPT), padded to whole words; then the offsets of its TTLs, 16 bits each
 //
@@ -34,7 +35,7 @@ const WORD_LENGTHS = 9;
 const WORD_RCODE = 10;
 const WORD_HITS = 11;
 const RCODE_MASK = 0xfff;
-const EDE_SHIFT = 16;
+const SOURCE_SHIFT = 16;
 /** Where the message starts. */
 export const MESSAGE_WORD = 12;
 export const MESSAGE_OFFSET = MESSAGE_WORD * 4;
@@ -172,14 +173,17 @@ export class EntryTable {
     return this.#words[(ref << SEGMENT_WORD_SHIFT) + WORD_RCODE]! & RCODE_MASK;
   }
 
-  /** Why a failure was one, an INFO-CODE (RFC 8914); −1: not known. */
-  edeOf(ref: number): number {
-    return (this.#words[(ref << SEGMENT_WORD_SHIFT) + WORD_RCODE]! >>> EDE_SHIFT) - 1;
+  /**
+   * Of a failure: why it was one, an INFO-CODE (RFC 8914). Else the slot of the upstream that
+   * answered. −1: not known.
+   */
+  sourceOf(ref: number): number {
+    return (this.#words[(ref << SEGMENT_WORD_SHIFT) + WORD_RCODE]! >>> SOURCE_SHIFT) - 1;
   }
 
-  setEde(ref: number, infoCode: number): void {
+  setSource(ref: number, source: number): void {
     const word = (ref << SEGMENT_WORD_SHIFT) + WORD_RCODE;
-    this.#words[word] = (this.#words[word]! & RCODE_MASK) | (((infoCode + 1) & 0xffff) << EDE_SHIFT);
+    this.#words[word] = (this.#words[word]! & RCODE_MASK) | (((source + 1) & 0xffff) << SOURCE_SHIFT);
   }
 
   /** Hits since the entry was stored; for a failure: how many times in a row it failed. */

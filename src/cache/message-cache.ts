@@ -9,7 +9,7 @@ import { equalQuestions } from '../wire/query.ts';
 import type { ScannedResponse } from '../wire/response.ts';
 import { textToName } from '../wire/text.ts';
 import { capTtls } from '../wire/ttl.ts';
-import { type CacheHit, Lookup } from './cache-hit.ts';
+import { CacheHit, Lookup } from './cache-hit.ts';
 import { type CachedEntry, CacheListing, type ListingOf } from './cache-listing.ts';
 import type { CacheOptions } from './cache-options.ts';
 import {
@@ -43,6 +43,19 @@ const NO_OFFSETS = new Uint16Array(0);
 /** A question that was forwarded, with the message that holds its name at byte 12: a Flight. */
 export interface AskedQuestion extends QuestionKey {
   readonly query: Uint8Array;
+  /** Slot of the upstream that answered; absent or −1: not known. */
+  readonly answererSlot?: number;
+}
+
+/** What the cache knows of a question. */
+export interface Peeked {
+  readonly state: 'fresh' | 'stale' | 'negative' | 'failure' | 'none';
+  /** Negative: it expired so long ago. */
+  readonly ttlSeconds: number;
+  /** Clock ms. */
+  readonly storedAtMs: number;
+  /** Slot of the upstream that answered; −1: not known. */
+  readonly answererSlot: number;
 }
 
 /** A failure of the upstreams on a question. */
@@ -105,7 +118,7 @@ export class MessageCache {
       if (failing || !this.#table.mayRefresh(hit.ref, nowMs)) outcome = Lookup.staleNow;
     } else if (failing) {
       this.#take(failure, hit);
-      hit.ede = this.#table.edeOf(failure);
+      hit.ede = this.#table.sourceOf(failure);
       outcome = Lookup.failure;
     }
     const asks = outcome === Lookup.miss || outcome === Lookup.stale;
@@ -134,6 +147,25 @@ export class MessageCache {
     if (expiredForMs < this.#options.serveStale.maxAgeSeconds * 1000) return Lookup.stale;
     this.#take(NONE, hit);
     return Lookup.miss;
+  }
+
+  /** What it knows of a question, for people: counts nothing, changes nothing. */
+  peek(query: Uint8Array, q: QuestionKey, partition: number, nowMs: number): Peeked {
+    const hit = new CacheHit();
+    const usable = this.findUsable(query, q, partition, nowMs, hit);
+    const failure = this.#failures.find(this.#key.ofQuestion(query, q, partition));
+    const table = this.#table;
+    const isFailing = usable === Lookup.miss && failure !== NONE && !table.isExpired(failure, nowMs);
+    const ref = isFailing ? failure : hit.ref;
+    if (ref === NONE) return { state: 'none', ttlSeconds: 0, storedAtMs: 0, answererSlot: -1 };
+    const isPositive = this.#positives.find(this.#key) === ref;
+    const fresh = isPositive ? 'fresh' : 'negative';
+    return {
+      state: isFailing ? 'failure' : usable === Lookup.stale ? 'stale' : fresh,
+      ttlSeconds: Math.ceil(table.remainingMs(ref, nowMs) / 1000),
+      storedAtMs: table.storedAtMs(ref),
+      answererSlot: isFailing ? -1 : table.sourceOf(ref),
+    };
   }
 
   #take(ref: number, hit: CacheHit): void {
@@ -217,6 +249,7 @@ export class MessageCache {
       if (ref !== NONE) {
         this.#table.writeKey(ref, kind === CacheKind.nxdomain ? nameKey : key);
         this.#table.writeLifetime(ref, nowMs, lifetime, scanned.rcode);
+        this.#table.setSource(ref, question.answererSlot ?? -1);
         this.#messages.write(ref, reply, bareLength, scanned.ttlOffsets, ttlCount);
         this.#messages.clearAuthoritative(ref);
         this.#classes.insert(store, ref);
@@ -261,7 +294,7 @@ export class MessageCache {
     }
     const lifetime = isOutage ? MIN_FAILURE_SECONDS : failureSeconds(this.#options.failureTtlSeconds, before);
     table.writeLifetime(ref, nowMs, lifetime, rcode);
-    table.setEde(ref, ede);
+    table.setSource(ref, ede);
     table.setHits(ref, before);
     this.#classes.publish();
   }

@@ -84,12 +84,17 @@ function adminConfig(flags: RunFlags, environment: NodeJS.ProcessEnv): Config['a
 }
 
 /** The JSON that the running unloop answers; throws what a person can read where it does not. */
-export async function askAdmin(flags: RunFlags, method: 'GET' | 'POST', path: string): Promise<unknown> {
+export async function askAdmin(
+  flags: RunFlags,
+  method: 'GET' | 'POST',
+  path: string,
+  timeoutMs = TIMEOUT_MS,
+): Promise<unknown> {
   const { listen, token } = adminOf(flags);
   const url = adminUrl(listen, path);
   let answer: AdminAnswer;
   try {
-    answer = await requestAdmin(listen, { method, path, token, timeoutMs: TIMEOUT_MS });
+    answer = await requestAdmin(listen, { method, path, token, timeoutMs });
   } catch (error) {
     throw new UnloopError(
       'UNLOOP_ADMIN_UNREACHABLE',

@@ -126,6 +126,31 @@ export function parseTopFlags(
   };
 }
 
+/** What `unloop query` is told. */
+export interface QueryFlags extends RunFlags {
+  /** The name, and the type. */
+  readonly words: readonly string[];
+  readonly json: boolean;
+  readonly dryRun: boolean;
+  readonly client: string | null;
+}
+
+/** Arguments of `unloop query`. Throws UnloopError UNLOOP_USAGE. */
+export function parseQueryFlags(
+  args: readonly string[],
+  environment: NodeJS.ProcessEnv = process.env,
+): QueryFlags {
+  const known = { switches: ['json', 'dry-run'], values: [...ADMIN_VALUES, 'client'], words: 2 };
+  const given = parseFlags('query', args, known);
+  return {
+    ...toRunFlags(given, environment),
+    words: given.words,
+    json: given.switches.has('json'),
+    dryRun: given.switches.has('dry-run'),
+    client: given.texts.get('client')?.at(-1) ?? null,
+  };
+}
+
 function toRunFlags({ texts }: GivenFlags, environment: NodeJS.ProcessEnv): RunFlags {
   // An empty variable counts as not set, as container platforms pass absent ones that way.
   const configPath = texts.get('config')?.at(-1) ?? (environment.UNLOOP_CONFIG || null);

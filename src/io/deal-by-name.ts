@@ -96,6 +96,14 @@ export function dealByName(workers: number, seed: number): Uint8Array {
   return program.bytes();
 }
 
+/** The socket that such a program deals the queries for a name (on the wire, whole) to. */
+export function dealtTo(program: Uint8Array, workers: number, name: Uint8Array): number {
+  // The operand of its first instruction is the seed.
+  let hash = new Uint32Array(program.slice(4, 8).buffer)[0]!;
+  for (let i = 0; i < HASHED_BYTES && name[i] !== 0; i++) hash = Math.imul(hash ^ (name[i]! | 0x20), PRIME);
+  return (Math.imul(hash ^ (hash >>> 15), MIXER) >>> 16) % workers;
+}
+
 /** Instructions in the making: jumps forward to labels that come later. */
 class Program {
   readonly #instructions: { code: number; k: number; jumpTrue: number; jumpFalse: number }[] = [];

@@ -52,7 +52,7 @@ export class Answers {
   /** A failure from the cache (RFC 8914 §4.14), and what the first failure said. */
   readonly #cachedError = { code: EdeCode.cachedError, text: null, also: -1 };
   /** Of the answer that leaves. */
-  readonly #record = new AnswerRecord();
+  readonly record = new AnswerRecord();
   /** Header and question of a made-up answer to a flight; stale data for one. */
   readonly #scratch = WordBytes.ofLength(MAX_MESSAGE_BYTES);
 
@@ -68,7 +68,7 @@ export class Answers {
   error(query: ClientQuery, rcode: number, reason: Ede): void {
     const out = query.replyTo.reserve();
     const length = writeErrorReply(query.message, query.parsed, out, rcode, reason);
-    this.#record.atOnce(CacheState.none);
+    this.record.atOnce(CacheState.none);
     this.#send(query, out, length, rcode);
   }
 
@@ -77,14 +77,14 @@ export class Answers {
     const out = query.replyTo.reserve();
     this.#cachedError.also = hit.ede === EdeCode.cachedError ? -1 : hit.ede;
     const length = writeErrorReply(query.message, query.parsed, out, hit.rcode, this.#cachedError);
-    this.#record.atOnce(CacheState.failure);
+    this.record.atOnce(CacheState.failure);
     this.#send(query, out, length, hit.rcode);
   }
 
   /** Answers a query with TC and no records: the client may repeat it over TCP. */
   comeByTcp(query: ClientQuery): void {
     const out = query.replyTo.reserve();
-    this.#record.atOnce(CacheState.none);
+    this.record.atOnce(CacheState.none);
     this.#send(query, out, writeTruncatedReply(query.message, query.parsed, out), Rcode.NOERROR);
   }
 
@@ -96,14 +96,14 @@ export class Answers {
     const out = query.replyTo.reserve();
     copyBytes(message, 0, out, 0, Math.min(message.length, out.length));
     const rcode = readFlags(message) & RCODE_MASK;
-    this.#record.atOnce(CacheState.none);
+    this.record.atOnce(CacheState.none);
     this.#send(query, out, restoreForClient(out, message.length, query, rcode, reason), rcode);
   }
 
   /** Answers another replica's probe: its query came to our ring (loop/probe.ts). */
   probeProof(query: ClientQuery, keys: KeyRing): void {
     const out = query.replyTo.reserve();
-    this.#record.atOnce(CacheState.none);
+    this.record.atOnce(CacheState.none);
     this.#send(query, out, writeProbeProof(keys, query.message, query.parsed, out), Rcode.NOERROR);
   }
 
@@ -112,13 +112,13 @@ export class Answers {
     const out = query.replyTo.reserve();
     const copied = this.#cache.copy(hit, out, this.#clock.nowMs);
     const { rcode } = hit;
-    this.#record.atOnce(state);
+    this.record.atOnce(state);
     this.#send(query, out, restoreForClient(out, copied, query, rcode, reason), rcode);
   }
 
   /** Gives an upstream's reply (without OPT) to all waiters of a flight. */
   reply(flight: Flight, message: Uint8Array, length: number, rcode: number, reason: Ede): void {
-    this.#record.ofFlight(flight, CacheState.none);
+    this.record.ofFlight(flight, CacheState.none);
     this.#giveAll(flight, message, length, rcode, reason);
   }
 
@@ -133,7 +133,7 @@ export class Answers {
   /** Tells a waiter that was taken off its flight that its slot went to another client. */
   displaced(waiter: Waiter, flight: Flight): void {
     this.#writeError(flight, Rcode.REFUSED);
-    this.#record.ofFlight(flight, CacheState.none);
+    this.record.ofFlight(flight, CacheState.none);
     this.#give(waiter, this.#scratch, flight.questionEnd, Rcode.REFUSED, SLOT_LOST);
   }
 
@@ -143,14 +143,14 @@ export class Answers {
     // What is longer than the sink can carry need not be copied: it is truncated anyway.
     copyBytes(message, 0, out, 0, Math.min(length, out.length));
     const end = restoreForClient(out, length, waiter, rcode, reason);
-    this.#record.durationMs = this.#clock.nowMs - waiter.receivedMs;
+    this.record.durationMs = this.#clock.nowMs - waiter.receivedMs;
     this.#send(waiter, out, end, rcode);
     this.#settle(waiter);
   }
 
   /** Returns an upstream's reply to an opaque query unchanged, except for the client's ID. */
   verbatim(flight: Flight, message: Uint8Array, length: number, rcode: number): void {
-    this.#record.ofFlight(flight, CacheState.none);
+    this.record.ofFlight(flight, CacheState.none);
     for (let waiter = flight.takeWaiters(); waiter !== null; ) {
       const next: Waiter | null = waiter.next;
       const out = waiter.replyTo.reserve();
@@ -164,7 +164,7 @@ export class Answers {
         copyBytes(message, 0, out, 0, length);
       }
       writeId(out, waiter.id);
-      this.#record.durationMs = this.#clock.nowMs - waiter.receivedMs;
+      this.record.durationMs = this.#clock.nowMs - waiter.receivedMs;
       this.#sendAsIs(waiter, out, end, rcode);
       this.#settle(waiter);
       waiter = next;
@@ -184,7 +184,7 @@ export class Answers {
     const { rcode } = hit;
     const isStale = found !== Lookup.fresh;
     if (isStale) this.#counters.values[Counter.cacheStale]! += flight.waiterCount;
-    this.#record.ofFlight(flight, isStale ? CacheState.stale : CacheState.fresh);
+    this.record.ofFlight(flight, isStale ? CacheState.stale : CacheState.fresh);
     this.#giveAll(flight, this.#scratch, length, rcode, isStale ? staleEde(rcode) : NO_EDE);
     return true;
   }
@@ -217,7 +217,7 @@ export class Answers {
     // Clients ignore TC over TCP: without records the answer would look like NODATA.
     const isEmpty = rcode === Rcode.NOERROR && readAnswerCount(reply) === 0;
     if (isEmpty) this.#writeError(flight, Rcode.SERVFAIL);
-    this.#record.ofFlight(flight, CacheState.none);
+    this.record.ofFlight(flight, CacheState.none);
     for (let waiter = flight.takeWaiters(); waiter !== null; ) {
       const next: Waiter | null = waiter.next;
       if (isEmpty && waiter.replyTo.stream) {
@@ -249,8 +249,8 @@ export class Answers {
 
   /** Every answer leaves here. */
   #sendAsIs(to: Recipient, out: Uint8Array, length: number, rcode: number): void {
-    this.#record.rcode = rcode;
-    if (this.queryLog !== null) this.queryLog.note(to, out, length, this.#record);
+    this.record.rcode = rcode;
+    if (this.queryLog !== null) this.queryLog.note(to, out, length, this.record);
     if (rcode === Rcode.NXDOMAIN && this.#top.nxdomains.isDue())
       this.#top.noteNxdomain(to.peers, to.peerOffset);
     if (this.tap !== null) this.tap.clientResponse(to, out, length, this.#record.durationMs);

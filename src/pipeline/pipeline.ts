@@ -21,6 +21,7 @@ import { Answers } from './answers.ts';
 import type { ClientGate } from './client-gate.ts';
 import { ClientQuery } from './client-query.ts';
 import { Coalescer } from './coalescer.ts';
+import { Explainer, type ExplainQuestion, type Explanation } from './explain.ts';
 import { ForwardPath } from './forward-path.ts';
 import type { ForwardTimes } from './forward-times.ts';
 import type { LocalData } from './local-path.ts';
@@ -103,6 +104,7 @@ export class Pipeline implements QueryHandler {
   readonly #responses: ResponsePath;
   readonly #loopGuard: LoopGuard;
   readonly #queryPath: QueryPath;
+  readonly #explainer: Explainer;
   readonly #top: TopCounts;
   readonly #query = new ClientQuery();
   /** The exceptions of the rebinding protection in force, in one text; null: it is off. */
@@ -150,6 +152,7 @@ export class Pipeline implements QueryHandler {
     });
     const { gate } = settings;
     this.#queryPath = new QueryPath({ clock, counters, cache, gate, loopGuard, coalescer, answers, top });
+    this.#explainer = new Explainer({ clock, cache, state, path: this.#queryPath, answers });
     this.#clock = clock;
     this.#counters = counters;
     this.#cache = cache;
@@ -217,6 +220,11 @@ export class Pipeline implements QueryHandler {
   tick(): void {
     this.#top.tick(this.#clock.nowMs);
     this.#answers.queryLog?.tick();
+  }
+
+  /** What happens to one query. Throws RangeError if its name is none. */
+  explain(question: ExplainQuestion): Promise<Explanation> {
+    return this.#explainer.explain(question);
   }
 
   /** Who asks most, for what, and what fails most. */

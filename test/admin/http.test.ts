@@ -6,6 +6,7 @@ import { type AdminOptions, type AdminServer, startAdmin } from '../../src/admin
 import { UnloopError } from '../../src/base/errors.ts';
 import { parseUpstream } from '../../src/config/parse-upstream.ts';
 import { createExposition } from '../../src/metrics/exposition.ts';
+import type { Explanation } from '../../src/pipeline/explain.ts';
 import { parsePrometheusText } from '../kit/prometheus-text.ts';
 import { createBusySnapshot } from '../metrics/sample-snapshot.ts';
 import { ask, askRaw, EPISODE, SampleAdmin, UPSTREAM } from './sample-admin.ts';
@@ -47,6 +48,33 @@ beforeEach(async () => {
 
 afterEach(async () => {
   await server.close();
+});
+
+describe('/explain', () => {
+  it('explains a query by POST, as it is asked', async () => {
+    source.explanationNow = { summary: 'NOERROR' } as Explanation;
+    const path = '/explain?name=WWW.example&type=aaaa&client=10.0.0.7&dryRun=true';
+    const { status, text } = await ask(server, 'POST', path);
+    expect([status, JSON.parse(text)]).toEqual([200, { summary: 'NOERROR' }]);
+    expect(source.explained).toEqual([
+      { name: 'www.example', type: 'aaaa', client: '10.0.0.7', dryRun: true },
+    ]);
+  });
+
+  it('refuses GET with the remedy, and says when too many ask', async () => {
+    const get = await ask(server, 'GET', '/explain?name=www.example');
+    expect([get.status, JSON.parse(get.text).remedy]).toEqual([
+      405,
+      'Send POST /explain: it does more than to read.',
+    ]);
+    expect(source.explained).toEqual([]);
+    expect((await ask(server, 'POST', '/explain?name=www.example')).status).toBe(429);
+  });
+
+  it('refuses what it cannot explain', async () => {
+    expect((await ask(server, 'POST', '/explain')).status).toBe(400);
+    expect(source.explained).toEqual([]);
+  });
 });
 
 describe('routes', () => {

@@ -6,6 +6,7 @@ import type {
   AdminSource,
   CacheEntries,
   EntriesScope,
+  ExplainScope,
   FlushScope,
   LoopEpisodeStatus,
   Readiness,
@@ -15,6 +16,7 @@ import type {
 } from '../../src/admin/admin-source.ts';
 import type { Config } from '../../src/config/config.ts';
 import { Counters, CounterTotals, createCounterBlock } from '../../src/metrics/counters.ts';
+import type { Explanation } from '../../src/pipeline/explain.ts';
 
 export const UPSTREAM: UpstreamStatus = {
   slot: 0,
@@ -102,6 +104,14 @@ export class SampleAdmin implements AdminSource {
       evidenceNames: [],
       markNames: [],
     };
+  }
+
+  readonly explained: ExplainScope[] = [];
+  /** Null: too many are being explained. */
+  explanationNow: Explanation | null = null;
+  async explain(scope: ExplainScope): Promise<Explanation | null> {
+    this.explained.push(scope);
+    return this.explanationNow;
   }
 
   metrics() {

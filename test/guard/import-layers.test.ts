@@ -35,7 +35,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
     'wire',
     'base',
   ],
-  admin: ['types:cache', 'metrics', 'config', 'base'],
+  admin: ['types:pipeline', 'types:cache', 'metrics', 'config', 'base'],
   server: [
     'admin',
     'pipeline',

@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, describe, expect, it } from 'vitest';
 import { openBatchSocket } from '../../src/io/batch-socket.ts';
 import type { DatagramSocket } from '../../src/io/datagram-socket.ts';
-import { dealByName, HASHED_BYTES, whyKernelCannotDeal } from '../../src/io/deal-by-name.ts';
+import { dealByName, dealtTo, HASHED_BYTES, whyKernelCannotDeal } from '../../src/io/deal-by-name.ts';
 import { nativeStatus } from '../../src/io/native-addon.ts';
 import { LOOPBACKS } from './datagram-socket.suite.ts';
 
@@ -311,3 +311,13 @@ if (nativeStatus().available && whyKernelCannotDeal() === '')
         expect(takers.get(message.readUInt16BE(0))).toBe(interpret(program, message).result === 0 ? 1 : 9);
     });
   });
+
+it.each([1, 2, 3, 16])('among %i, the socket of a name is known without the kernel', (workers) => {
+  const program = dealByName(workers, SEED);
+  const names = ['', 'a', 'www.Example.com', 'x'.repeat(63), `${'long.'.repeat(40)}example`];
+  for (const name of [...names, ...Array.from({ length: 50 }, (_, i) => `n${i}.example`)]) {
+    const message = query(name);
+    const wire = message.subarray(12, message.length - 4);
+    expect([name, dealtTo(program, workers, wire)]).toEqual([name, interpret(program, message).result]);
+  }
+});

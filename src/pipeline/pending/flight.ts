@@ -161,6 +161,11 @@ export class Flight extends Question implements WheelTimer, Awaited {
     this.releaseQuestion();
   }
 
+  /** Slot of the upstream whose reply the clients get; −1: none. */
+  get answererSlot(): number {
+    return this.zone!.upstreams[this.timeline.answeredBy]?.slot ?? -1;
+  }
+
   /** The last client to join; 0: none waits, the flight refreshes the cache. */
   get clientHash(): number {
     return this.waiters === null ? 0 : this.waiters.clientHash;

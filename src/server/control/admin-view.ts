@@ -1,9 +1,12 @@
 // The running server as the admin listener asks for it, and what it does to the cache. Main
 // thread, per request.
+
+import { isIP } from 'node:net';
 import type {
   AdminSource,
   CacheEntries,
   EntriesScope,
+  ExplainScope,
   FlushScope,
   ServerSnapshot,
   TopLists,
@@ -12,16 +15,22 @@ import { UnloopError } from '../../base/errors.ts';
 import type { CachedEntry } from '../../cache/cache-listing.ts';
 import type { CounterTotals } from '../../metrics/counters.ts';
 import type { Exposition, MetricsText } from '../../metrics/exposition.ts';
+import type { ExplainQuestion, Explanation } from '../../pipeline/explain.ts';
 import { Type } from '../../wire/codes.ts';
 import { textToName } from '../../wire/text.ts';
+import type { WorkerAnswer } from '../worker/worker-channel.ts';
 import { mergeTop } from './merge-top.ts';
 import type { ServerFacts } from './server-facts.ts';
 import { takeSnapshot } from './server-snapshot.ts';
+
+/** Queries explained at a time: each may wait for its deadline. */
+const MAX_EXPLAINING = 4;
 
 export class AdminView implements AdminSource {
   readonly totals: CounterTotals;
   readonly #plane: ServerFacts;
   readonly #coredns: boolean;
+  #explaining = 0;
   /**
    * Allocated for the first scrape: it takes 3 MiB, which a process without scrapes does not need.
    */
@@ -75,6 +84,33 @@ export class AdminView implements AdminSource {
     return { entries: entries.slice(0, limit), more: entries.length > limit };
   }
 
+  async explain({ name, type, client, dryRun }: ExplainScope): Promise<Explanation | null> {
+    this.#checkScope({ name, zone: null });
+    if (isIP(client) === 0)
+      throw new UnloopError('UNLOOP_USAGE', `${client} is no address`, 'Write one address: 10.0.0.7.');
+    const question = { name, qtype: typeOf(type), client, dryRun };
+    if (this.#explaining >= MAX_EXPLAINING) return null;
+    this.#explaining++;
+    try {
+      return await this.#explain(question);
+    } finally {
+      this.#explaining--;
+    }
+  }
+
+  /** Where the name is cached, else where the kernel deals it. */
+  async #explain(question: ExplainQuestion): Promise<Explanation> {
+    const { supervisor } = this.#plane;
+    const looks = await supervisor.broadcast({ type: 'explain', question: { ...question, dryRun: true } });
+    const cachedIn = looks.findIndex((look) => isExplanation(look) && look.cache.state !== 'none');
+    const index = cachedIn >= 0 ? cachedIn : (supervisor.ownerOf(textToName(question.name)) ?? 0);
+    const look = looks[index];
+    if (question.dryRun && look !== undefined && isExplanation(look)) return look;
+    const answer = await supervisor.order(index, { type: 'explain', question });
+    if (isExplanation(answer)) return answer;
+    throw new UnloopError('UNLOOP_USAGE', 'the worker of this name is being replaced', 'Ask again.');
+  }
+
   async top(limit: number): Promise<TopLists> {
     const answers = await this.#plane.supervisor.broadcast({ type: 'top' });
     const reports = answers.flatMap((answer) =>
@@ -96,6 +132,10 @@ export class AdminView implements AdminSource {
     if (name !== null && !isName(name))
       throw new UnloopError('UNLOOP_USAGE', `${name} is no name`, 'Write it as dig shows it.');
   }
+}
+
+function isExplanation(answer: WorkerAnswer): answer is Explanation {
+  return typeof answer === 'object' && 'summary' in answer;
 }
 
 /** `AAAA` or `TYPE65`, in any letter case. */

@@ -3,6 +3,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Log } from '../../base/log.ts';
 import type { Config } from '../../config/config.ts';
+import { dealtTo } from '../../io/deal-by-name.ts';
 import { Counter, type CounterTotals, createCounterBlock } from '../../metrics/counters.ts';
 import { OUT_OF_MEMORY } from '../worker/heap-limit.ts';
 import type { RoutingSpec } from '../worker/routing-spec.ts';
@@ -219,6 +220,17 @@ export class Supervisor {
       for (const { starting } of generations) for (const missed of starting) missed.push(order);
     const handles = generations.flatMap((generation) => generation.handles);
     return Promise.all(handles.map((handle) => handle?.order(order) ?? 0));
+  }
+
+  /** The worker that the kernel deals a name's queries to; null: it deals by address. */
+  ownerOf(name: Uint8Array): number | null {
+    const { deal } = this.#current.common;
+    return deal === null || this.dealtByName === 0 ? null : dealtTo(deal, this.dealtByName, name);
+  }
+
+  /** Tells one worker; resolves with its answer, or 0 when there is none. */
+  async order(index: number, order: WorkerOrder): Promise<WorkerAnswer> {
+    return (await this.#current.handles[index]?.order(order)) ?? 0;
   }
 
   /** New routing for all, and for workers yet to come. */

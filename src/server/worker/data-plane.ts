@@ -157,6 +157,8 @@ export class DataPlane {
         return this.#pipeline.listCache(message.wanted);
       case 'top':
         return this.#pipeline.reportTop();
+      case 'explain':
+        return this.#pipeline.explain(message.question);
       case 'leave-route':
         this.#pipeline.leaveRoute(message.routeSlot);
         return 0;

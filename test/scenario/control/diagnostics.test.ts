@@ -4,12 +4,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it, onTestFinished } from 'vitest';
+import type { Explanation } from '../../../src/admin/admin-source.ts';
 import { Child } from '../../../src/base/child-process.ts';
 import { askUdp } from '../../kit/dns-client.ts';
 import { freePort } from '../../kit/free-port.ts';
 import { runCli } from '../../kit/run-cli.ts';
 import { startUnloop } from '../../kit/unloop-process.ts';
-import { QUIET_LOOP, until, upstreamSaying } from './scene.ts';
+import { QUIET_LOOP, until, upstreamDoing, upstreamSaying } from './scene.ts';
 
 const MAIN = fileURLToPath(new URL('../../../dist/unloop/main.js', import.meta.url));
 /** Each command is a process of its own, which takes long to start on a machine under load. */
@@ -64,6 +65,59 @@ describe('unloop status', () => {
     const first = () => (child.stdout.split('\n').length > 2 ? child.stdout.split('\n').slice(0, 2) : null);
     for (const line of await child.until(first, SLOW_MS))
       expect(JSON.parse(line)).toMatchObject({ verdict: { headline: 'Healthy' } });
+  });
+});
+
+describe('unloop query', () => {
+  it('names the guilty upstream and the cause: silent, refusing, looping', { timeout: SLOW_MS }, async () => {
+    const [good, silent] = [await upstreamSaying('192.0.2.1'), await upstreamDoing(() => [])];
+    const refusing = `127.0.0.1:${await freePort()}`;
+    const port = await freePort();
+    const unloop = await startUnloop({
+      config: {
+        listen: [`127.0.0.1:${port}`],
+        workers: 2,
+        upstreams: [good.text],
+        zones: {
+          'silent.example': { upstreams: [silent.text] },
+          'refusing.example': { upstreams: [refusing] },
+          'looping.example': { upstreams: [`127.0.0.1:${port}`] },
+        },
+        loop: QUIET_LOOP,
+      },
+    });
+    const query = async (...args: string[]) => {
+      const { code, stdout } = await runCli(
+        'query',
+        ...args,
+        '--json',
+        '--admin',
+        `127.0.0.1:${unloop.adminPort}`,
+      );
+      return { code, ...(JSON.parse(stdout) as Explanation) };
+    };
+    const well = await query('www.example');
+    expect(well).toMatchObject({ code: 0, reply: { rcode: 'NOERROR' }, zone: '.' });
+    expect(well.summary).toContain(good.text);
+    expect(await query('www.example', '--dry-run')).toMatchObject({
+      code: 0,
+      cache: { state: 'fresh', upstream: good.text },
+      reply: null,
+    });
+    const quiet = await query('www.silent.example');
+    expect(quiet).toMatchObject({ code: 1, zone: 'silent.example', reply: { rcode: 'SERVFAIL' } });
+    expect(quiet.summary).toContain(`${silent.text}: no answer over UDP`);
+    expect(quiet.attempts[0]).toMatchObject({
+      upstream: silent.text,
+      transport: 'udp',
+      outcome: 'no answer',
+    });
+    const refused = await query('www.refusing.example');
+    expect(refused).toMatchObject({ code: 1, reply: { rcode: 'SERVFAIL' } });
+    expect(refused.summary).toMatch(new RegExp(`${refusing}: (UDP|TCP) refused`));
+    const looped = await query('www.looping.example');
+    expect(looped).toMatchObject({ code: 1, reply: { rcode: 'SERVFAIL' } });
+    expect(looped.summary).toContain(`forwarding loop: 127.0.0.1:${port} (looping.example)`);
   });
 });
 

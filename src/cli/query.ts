@@ -1,0 +1,86 @@
+// `unloop query`: asks the running unloop a question and says what each step did. Imported by
+// dispatch.
+
+import type { Explanation } from '../admin/admin-source.ts';
+import { UnloopError } from '../base/errors.ts';
+import { printable } from '../base/printable.ts';
+import { askAdmin } from './ask-admin.ts';
+import { parseQueryFlags } from './flags.ts';
+import { alignColumns } from './status-text.ts';
+
+/** Longer than queries may take: forward.deadline. */
+const TIMEOUT_MS = 60_000;
+const USABLE = ['NOERROR', 'NXDOMAIN'];
+
+/** Resolves to 0 where the client gets an answer, or would; to 1 where it does not. */
+export async function main(args: string[]): Promise<number> {
+  const flags = parseQueryFlags(args);
+  const [name, type] = flags.words;
+  if (name === undefined) {
+    throw new UnloopError('UNLOOP_USAGE', 'the name is missing', '`unloop help query` shows what it takes.');
+  }
+  const query = new URLSearchParams({ name, ...(type === undefined ? {} : { type }) });
+  if (flags.client !== null) query.set('client', flags.client);
+  if (flags.dryRun) query.set('dryRun', 'true');
+  const told = (await askAdmin(flags, 'POST', `/explain?${query}`, TIMEOUT_MS)) as Explanation;
+  process.stdout.write(flags.json ? `${JSON.stringify(told)}\n` : renderExplanation(told));
+  return isWell(told, flags.dryRun) ? 0 : 1;
+}
+
+function isWell({ client, cache, upstreams, reply }: Explanation, dryRun: boolean): boolean {
+  if (reply !== null) return USABLE.includes(reply.rcode);
+  if (!dryRun || !client.allowed) return false;
+  return cache.state !== 'failure' && (cache.state !== 'none' || upstreams.some(({ taken }) => taken));
+}
+
+function renderExplanation(told: Explanation): string {
+  const { name, type, client, zone, upstreams, attempts, loop, summary } = told;
+  const lines = [
+    `${name} ${type}: ${summary}`,
+    '',
+    `client     ${client.address}, ${client.allowed ? 'allowed' : 'not allowed (limits.allow)'}`,
+    `zone       ${zone}${zone === '.' ? ' (everything else)' : ''}`,
+    `cache      ${describeCache(told)}`,
+    `loop       ${loop === '' ? 'none seen' : loop}`,
+    ...describeSent(told),
+    ...section(
+      'Upstreams',
+      upstreams.map(({ upstream, condition, reason }) => [upstream, condition, reason]),
+    ),
+    ...section(
+      'Attempts',
+      attempts.map(({ upstream, transport, startMs, durationMs, outcome }) => [
+        `at ${startMs} ms`,
+        upstream,
+        transport,
+        `${durationMs} ms`,
+        outcome,
+      ]),
+    ),
+    ...describeReply(told),
+  ];
+  return `${lines.map(printable).join('\n')}\n`;
+}
+
+function describeCache({ cache: { state, ttlSeconds, storedAt, upstream } }: Explanation): string {
+  if (state === 'none') return 'nothing';
+  const left = ttlSeconds > 0 ? `${ttlSeconds} s left` : `expired ${-ttlSeconds} s ago`;
+  return `${state}, ${left}, stored ${storedAt}${upstream === null ? '' : `, from ${upstream}`}`;
+}
+
+function describeSent({ sent }: Explanation): string[] {
+  if (sent === null) return [];
+  return [`sent       ${[sent.edns, ...sent.tags].join(', ')}`];
+}
+
+function describeReply({ reply }: Explanation): string[] {
+  if (reply === null) return [];
+  const { rcode, ede, bytes, truncated, durationMs, records } = reply;
+  const head = `${rcode}, ${bytes} bytes, ${durationMs} ms${truncated ? ', TC: it comes whole over TCP' : ''}`;
+  const reasons = ede.map(({ code, text }) => `  EDE ${code}${text === '' ? '' : `: ${text}`}`);
+  return ['', 'Answer', `  ${head}`, ...reasons, ...records.map((record) => `  ${record}`)];
+}
+
+function section(title: string, rows: readonly string[][]): string[] {
+  return rows.length === 0 ? [] : ['', title, ...alignColumns(rows).map((line) => `  ${line}`)];
+}
