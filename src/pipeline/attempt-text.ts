@@ -121,11 +121,11 @@ function failureWord(reason: number, overStream: boolean, upstream: Upstream): s
   }
 }
 
-/** The system's reason, as upstream/connect-error.ts words it. */
+/** The system's reason: its code, or the words that upstream/connect-error.ts has for it. */
 function unreachableWord(lastError: string): string {
-  if (lastError.startsWith('connection refused')) return 'refused';
-  if (lastError.startsWith('host unreachable')) return 'host unreachable';
-  if (lastError.startsWith('network unreachable')) return 'network unreachable';
+  if (lastError.includes('ECONNREFUSED')) return 'refused';
+  if (lastError.includes('EHOSTUNREACH')) return 'host unreachable';
+  if (/ENETUNREACH|EADDRNOTAVAIL|EAFNOSUPPORT/.test(lastError)) return 'network unreachable';
   return lastError.startsWith('no TCP connection') ? 'no connection' : 'unreachable';
 }
 

@@ -10,6 +10,7 @@ import { askUdp } from '../../kit/dns-client.ts';
 import { freePort } from '../../kit/free-port.ts';
 import { runCli } from '../../kit/run-cli.ts';
 import { startUnloop } from '../../kit/unloop-process.ts';
+import { StandIn } from '../../lab/support/stand-in.ts';
 import { QUIET_LOOP, until, upstreamDoing, upstreamSaying } from './scene.ts';
 
 const MAIN = fileURLToPath(new URL('../../../dist/unloop/main.js', import.meta.url));
@@ -73,6 +74,8 @@ describe('unloop query', () => {
     const [good, silent] = [await upstreamSaying('192.0.2.1'), await upstreamDoing(() => [])];
     const refusing = `127.0.0.1:${await freePort()}`;
     const port = await freePort();
+    const looping = await StandIn.open({ address: '127.0.0.2', port: 0, target: `127.0.0.1:${port}` });
+    onTestFinished(() => looping.close());
     const unloop = await startUnloop({
       config: {
         listen: [`127.0.0.1:${port}`],
@@ -81,7 +84,7 @@ describe('unloop query', () => {
         zones: {
           'silent.example': { upstreams: [silent.text] },
           'refusing.example': { upstreams: [refusing] },
-          'looping.example': { upstreams: [`127.0.0.1:${port}`] },
+          'looping.example': { upstreams: [`127.0.0.2:${looping.port}`] },
         },
         loop: QUIET_LOOP,
       },
@@ -117,7 +120,7 @@ describe('unloop query', () => {
     expect(refused.summary).toMatch(new RegExp(`${refusing}: (UDP|TCP) refused`));
     const looped = await query('www.looping.example');
     expect(looped).toMatchObject({ code: 1, reply: { rcode: 'SERVFAIL' } });
-    expect(looped.summary).toContain(`forwarding loop: 127.0.0.1:${port} (looping.example)`);
+    expect(looped.summary).toContain(`forwarding loop: 127.0.0.2:${looping.port} (looping.example)`);
   });
 });
 
