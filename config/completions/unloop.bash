@@ -4,20 +4,21 @@ _unloop() {
   COMPREPLY=()
   case ${COMP_WORDS[COMP_CWORD-1]} in
     --config|--from-corefile|--root|--corefile|--ca|--names|--html|--compare) compopt -o filenames 2>/dev/null; COMPREPLY=($(compgen -f -- "$word")); return ;;
-    --listen|--workers|--upstream|--zone|--admin|--log-level|--limit|--cluster-dns|--target|--proto|--scenario|--loop-qps|--reflector|--responder|--concurrency|--qps|--clients|--duration|--queries|--warmup|--timeout|--profile|--hot|--zipf|--unique|--nxdomain|--suffix|--nxdomain-suffix|--type|--edns|--dnssec|--seed|--pid|--label|--max-p50|--max-p99|--max-p999|--max-loss|--min-qps) return ;;
+    --listen|--workers|--upstream|--zone|--admin|--log-level|--client|--limit|--cluster-dns|--target|--proto|--scenario|--loop-qps|--reflector|--responder|--concurrency|--qps|--clients|--duration|--queries|--warmup|--timeout|--profile|--hot|--zipf|--unique|--nxdomain|--suffix|--nxdomain-suffix|--type|--edns|--dnssec|--seed|--pid|--label|--max-p50|--max-p99|--max-p999|--max-loss|--min-qps) return ;;
   esac
   if [ "$COMP_CWORD" -eq 1 ]; then
-    words='run check health status top cache doctor bench help --help --version'
+    words='run check health status query top cache doctor bench help --help --version'
   else case ${COMP_WORDS[1]} in
     run) words='--config --listen --workers --upstream --zone --admin --log-level --help' ;;
     check) words='--print --from-corefile --config --listen --workers --upstream --zone --admin --log-level --help' ;;
     health) words='--ready --config --listen --workers --upstream --zone --admin --log-level --help' ;;
     status) words='--json --watch --config --admin --help' ;;
+    query) words='--dry-run --client --json --config --admin --help' ;;
     top) words='--limit --json --config --admin --help' ;;
     cache) words='get list flush --zone --limit --json --config --admin --help' ;;
     doctor) words='--root --json --corefile --config --cluster-dns --no-probe --probe-public --help' ;;
     bench) words='--target --proto --ca --insecure --allow-public --scenario --loop-qps --reflector --responder --concurrency --qps --find-max --clients --duration --queries --warmup --timeout --names --profile --hot --zipf --unique --nxdomain --suffix --nxdomain-suffix --type --random-case --edns --dnssec --seed --pid --label --json --html --compare --max-p50 --max-p99 --max-p999 --max-loss --min-qps --help --help' ;;
-    help) words='run check health status top cache doctor bench help config' ;;
+    help) words='run check health status query top cache doctor bench help config' ;;
   esac; fi
   COMPREPLY=($(compgen -W "$words" -- "$word"))
 }

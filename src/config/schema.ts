@@ -249,7 +249,7 @@ export const SETTINGS: readonly Setting[] = [
     reload: 'live',
     default: '127.0.0.1:9530',
     description:
-      'Address of /health, /ready, /serving, /metrics, the diagnostics (/status, /events, /upstreams, /loops, /config, /top, /cache/entries, /cache/flush) and the status page. `off`: none.',
+      'Address of /health, /ready, /serving, /metrics, the diagnostics (/status, /events, /upstreams, /loops, /config, /explain, /top, /cache/entries, /cache/flush) and the status page. `off`: none.',
     example: '0.0.0.0:9530',
     flag: 'admin',
   },
