@@ -253,7 +253,7 @@ export class Answers {
     if (this.queryLog !== null) this.queryLog.note(to, out, length, this.record);
     if (rcode === Rcode.NXDOMAIN && this.#top.nxdomains.isDue())
       this.#top.noteNxdomain(to.peers, to.peerOffset);
-    if (this.tap !== null) this.tap.clientResponse(to, out, length, this.#record.durationMs);
+    if (this.tap !== null) this.tap.clientResponse(to, out, length, this.record.durationMs);
     to.replyTo.send(length, to.peers, to.peerOffset);
     this.#counters.response(rcode);
   }
