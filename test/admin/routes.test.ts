@@ -26,6 +26,7 @@ it('shows private pages only with a token, and changes nothing by GET', () => {
     'GET /top private',
     'GET /upstreams private',
     'POST /cache/flush private',
+    'POST /explain private',
   ]);
 });
 
