@@ -88,7 +88,8 @@ export const SCRIPT = `
     row('client', answer.client.address + (answer.client.allowed ? ', allowed' : ', not allowed'));
     row('zone', answer.zone === '.' ? '. (everything else)' : answer.zone);
     const { state, ttlSeconds, storedAt, upstream } = answer.cache;
-    row('cache', state === 'none' ? 'nothing' : state + ', ' + ttlSeconds + ' s left' +
+    const age = ttlSeconds < 0 ? 'expired ' + -ttlSeconds + ' s ago' : ttlSeconds + ' s left';
+    row('cache', state === 'none' ? 'nothing' : state + ', ' + age +
       (storedAt ? ', stored at ' + storedAt : '') + (upstream ? ', from ' + upstream : ''));
     rows('upstreams', answer.upstreams, (one) =>
       (one.taken ? '* ' : '  ') + one.upstream + ' over ' + one.transport + ': ' + one.reason);

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { RateHistory } from '../../src/admin/rate-history.ts';
+import { ROUTES } from '../../src/admin/routes.ts';
 import { renderPageUpdate, renderStatusPage } from '../../src/admin/status-page.ts';
 import { CONTENT_SECURITY_POLICY } from '../../src/admin/status-page-assets.ts';
 import { Counter } from '../../src/metrics/counters.ts';
@@ -149,6 +150,12 @@ describe('the status page', () => {
     expect(render(new SampleAdmin())).toContain(
       '<noscript><meta http-equiv="refresh" content="10"></noscript>',
     );
+  });
+
+  it('links to pages that there are', () => {
+    const links = [...render(new SampleAdmin()).matchAll(/<a href="([^"]+)"/g)].map((match) => match[1]!);
+    expect(links).toContain('/status');
+    for (const path of links) expect([path, ROUTES.get(path)?.method]).toEqual([path, 'GET']);
   });
 
   it('shows its form only where a script runs, and the command where none does', () => {
