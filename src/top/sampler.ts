@@ -1,8 +1,8 @@
 // Says which events are counted: all of them while there are few, one of N (which then counts N
 // times) while there are many. So counting costs the same at any load.
 
-/** Events counted per second, about. At some 0.3 µs each this is a thousandth of a processor. */
-export const BUDGET = 4096;
+/** Events counted per second, about: with a microsecond or two each, a few thousandths of it. */
+export const BUDGET = 2048;
 
 export class Sampler {
   /** How many events the one that is due stands for. */
