@@ -56,7 +56,7 @@ function run(machine: EmptyMachine, ...command: readonly string[]) {
 /** Serves until it says that it is ready; what it logged. */
 async function serve(machine: EmptyMachine): Promise<string> {
   const unloop = new Child(machine.command(...UNLOOP, ...RUN));
-  await unloop.untilSaid('unloop is ready', 20_000);
+  await unloop.untilSaid('unloop is ready', 60_000);
   unloop.process.kill();
   expect(await unloop.ended).toBe(0);
   return unloop.said;

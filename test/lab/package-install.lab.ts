@@ -77,7 +77,7 @@ describe.each(CELLS)('%s, Node.js %s', (manager, node) => {
           ...['run', '--listen', '127.0.0.1:5300', '--admin', 'off', '--upstream', '192.0.2.1'],
         ),
       );
-      await unloop.untilSaid('unloop is ready', 20_000);
+      await unloop.untilSaid('unloop is ready', 60_000);
       const readyMs = Math.round(performance.now() - started);
       const rss = /^VmRSS:\s+(\d+) kB/m.exec(readFileSync(`/proc/${unloop.pid}/status`, 'utf8'))?.[1];
       console.log(`${manager} ${version}, Node.js ${node}: ready after ${readyMs} ms, ${rss} KiB`);
