@@ -25,9 +25,15 @@ export function readEnvironment(environment: NodeJS.ProcessEnv): Reading {
   for (const setting of SETTINGS) {
     const text = setting.environment === undefined ? undefined : environment[setting.environment];
     if (text === undefined || text === '') continue;
-    reading.assign(setting, setting.path.split('.'), text, placeOf(setting.environment!));
+    const value = setting.default === false ? asYesOrNo(text) : text;
+    reading.assign(setting, setting.path.split('.'), value, placeOf(setting.environment!));
   }
   return reading;
+}
+
+/** What YAML takes for true or false; any other text as it is, for the message. */
+function asYesOrNo(text: string): boolean | string {
+  return text === 'true' || text === 'false' ? text === 'true' : text;
 }
 
 /** The flags, through the same types as the file. */

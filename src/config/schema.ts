@@ -291,6 +291,7 @@ export const SETTINGS: readonly Setting[] = [
   },
   {
     path: 'takeOver',
+    environment: 'UNLOOP_TAKE_OVER',
     type: flag(),
     reload: 'live',
     default: false,

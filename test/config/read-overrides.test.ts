@@ -17,6 +17,14 @@ describe('the environment', () => {
     expect(reading.assignments[0]!.place).toEqual({ file: variable, line: 0, column: 0 });
   });
 
+  it('sets true and false, and says so of anything else', () => {
+    expect(assigned(readEnvironment({ UNLOOP_TAKE_OVER: 'true' }))).toEqual([['takeOver', true]]);
+    expect(assigned(readEnvironment({ UNLOOP_TAKE_OVER: 'false' }))).toEqual([['takeOver', false]]);
+    expect(faults(readEnvironment({ UNLOOP_TAKE_OVER: '1' }))).toEqual([
+      expect.stringMatching(/^UNLOOP_TAKE_OVER: takeOver: .*true or false/),
+    ]);
+  });
+
   it('treats an empty variable as not set', () => {
     expect(assigned(readEnvironment({ [variable]: '' }))).toEqual([]);
   });
