@@ -1,30 +1,8 @@
 // `npm run image`: the image as an OCI archive, without Docker, in dist/image/, with its bill of
 // materials and its digest beside it. docs/kubernetes/image.md. Needs root.
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createdS, revision, VERSION } from '../source.ts';
-import { imageConfig } from './image-config.ts';
-import { imageSbom } from './image-sbom.ts';
-import { layOutImage, REPOSITORY } from './image-tree.ts';
-import { writeImage } from './oci-archive.ts';
+import { writeImageFiles } from './image-files.ts';
+import { REPOSITORY } from './image-tree.ts';
 
-const folder = join(REPOSITORY, 'dist/image');
-const archive = join(folder, `unloop-${VERSION}.oci.tar`);
-mkdirSync(folder, { recursive: true });
-const work = mkdtempSync(join(tmpdir(), 'unloop-image-'));
-try {
-  const amd64 = layOutImage(work);
-  const digest = await writeImage(archive, {
-    names: [`docker.io/library/unloop:${VERSION}`],
-    config: imageConfig({ VERSION, REVISION: revision() }),
-    roots: { amd64: amd64.root },
-    createdS: createdS(),
-    compressed: true,
-  });
-  writeFileSync(join(folder, `unloop-${VERSION}-amd64.cdx.json`), imageSbom(amd64));
-  writeFileSync(join(folder, `unloop-${VERSION}.digest`), `${digest}\n`);
-  console.log(`${archive}\n${digest}`);
-} finally {
-  rmSync(work, { recursive: true, force: true });
-}
+const { archive, digest } = await writeImageFiles(join(REPOSITORY, 'dist/image'));
+console.log(`${archive}\n${digest}`);
