@@ -1,7 +1,7 @@
 // Tools that making packages needs and that no machine has: installed once from package registries
 // (Go modules, PyPI, npm) into a folder that outlives the run, and found there the next time.
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdirSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -70,4 +70,13 @@ export function nodeFor(architecture: Architecture): string {
     ]);
   }
   return path;
+}
+
+/** Of binutils: Debian's cross tools. */
+const STRIP = { amd64: 'strip', arm64: 'aarch64-linux-gnu-strip' } as const;
+
+/** Writes Node.js for an architecture, without what only a debugger reads. */
+export function putNode(architecture: Architecture, path: string): void {
+  cpSync(join(nodeFor(architecture), 'bin/node'), path);
+  execFileSync(STRIP[architecture], ['--strip-all', path]);
 }

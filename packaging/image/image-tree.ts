@@ -17,7 +17,7 @@ import {
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { findRootFolder } from '../../src/base/root-folder.ts';
-import { nodeFor } from '../tools.ts';
+import { nodeFor, putNode } from '../tools.ts';
 import { type DebianPackage, layOutDebian } from './debian-base.ts';
 import { parseDockerfile, type Stage } from './dockerfile.ts';
 
@@ -123,5 +123,26 @@ export function layOutImage(work: string): ImageTree {
   const packages = layOutDebian(root, 'amd64');
   runStage(final, root, node, new Map([[build.name, buildRoot]]));
   rmSync(join(root, 'root'), { recursive: true });
+  return { root, packages };
+}
+
+/**
+ * The same for arm64: the program is the same on each architecture. Node.js, the addon and Debian's
+ * packages are those of arm64; nothing of them runs here.
+ */
+export function layOutArm64(work: string, amd64: ImageTree): ImageTree {
+  const root = join(work, 'image-arm64');
+  mkdirSync(root);
+  const packages = layOutDebian(root, 'arm64');
+  mkdirSync(join(root, 'usr/local/bin'), { recursive: true });
+  sh(
+    `cp -a ${amd64.root}/app ${root}/app && cp -a ${amd64.root}/usr/local/bin/unloop ${root}/usr/local/bin/`,
+  );
+  rmSync(join(root, 'app/build'), { recursive: true });
+  const addon = 'prebuilds/linux-arm64/batch-socket.node';
+  cpSync(join(REPOSITORY, addon), join(root, 'app', addon));
+  const node = join(root, 'usr/local/bin/node');
+  putNode('arm64', node);
+  sh(`chmod -R a=rX,u+w ${root}/app && chmod 755 ${node} && setcap cap_net_bind_service=+p ${node}`);
   return { root, packages };
 }

@@ -6,14 +6,12 @@ import { dirname, join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { findRootFolder } from '../../src/base/root-folder.ts';
 import { createdS, VERSION } from '../source.ts';
-import { type Architecture, NODE_ARCH, nodeFor } from '../tools.ts';
+import { type Architecture, NODE_ARCH, nodeFor, putNode } from '../tools.ts';
 
 export type Format = 'deb' | 'rpm';
 
 const ROOT = findRootFolder();
 export const MAINTAINER = 'The unloop maintainers <maintainers@unloop.invalid>';
-/** Of binutils, by architecture: Debian's cross tools. */
-const STRIP = { amd64: 'strip', arm64: 'aarch64-linux-gnu-strip' } as const;
 const PROGRAMS = [
   'usr/bin/unloop',
   'usr/lib/unloop/dist/unloop/main.js',
@@ -43,8 +41,7 @@ export function layOutPackage(root: string, format: Format, architecture: Archit
   take('package.json', 'usr/lib/unloop/package.json');
   const addon = `prebuilds/linux-${NODE_ARCH[architecture]}/batch-socket.node`;
   take(addon, `usr/lib/unloop/${addon}`);
-  cpSync(join(nodeFor(architecture), 'bin/node'), join(root, 'usr/lib/unloop/node'));
-  execFileSync(STRIP[architecture], ['--strip-all', join(root, 'usr/lib/unloop/node')]);
+  putNode(architecture, join(root, 'usr/lib/unloop/node'));
   put('usr/bin/unloop', '#!/bin/sh\nexec /usr/lib/unloop/node /usr/lib/unloop/dist/unloop/main.js "$@"\n');
   take('packaging/linux/scripts/upgrade', 'usr/lib/unloop/upgrade');
 
@@ -53,12 +50,14 @@ export function layOutPackage(root: string, format: Format, architecture: Archit
     take(`config/systemd/${unit}`, `usr/lib/systemd/system/${unit}`);
   }
   for (const [source, targets] of Object.entries(COMPLETIONS)) {
-    take(`config/completions/${source}`, `usr/share/${targets[format]}`);
+    const path = `config/completions/${source}`;
+    if (existsSync(join(ROOT, path))) take(path, `usr/share/${targets[format]}`);
   }
   for (const [page, section] of [
     ['unloop.1', 1],
     ['unloop.yaml.5', 5],
   ] as const) {
+    if (!existsSync(join(ROOT, 'config/man', page))) continue;
     const text = readFileSync(join(ROOT, 'config/man', page));
     put(`usr/share/man/man${section}/${page}.gz`, gzipSync(text, { level: 9 }));
   }

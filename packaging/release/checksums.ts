@@ -11,7 +11,12 @@ export function writeChecksums(folder: string, without: readonly string[]): void
   const lines = readdirSync(folder)
     .filter((name) => name !== FILE && !without.includes(name))
     .sort()
-    .map((name) => `${createHash('sha256').update(readFileSync(join(folder, name))).digest('hex')}  ${name}\n`);
+    .map(
+      (name) =>
+        `${createHash('sha256')
+          .update(readFileSync(join(folder, name)))
+          .digest('hex')}  ${name}\n`,
+    );
   writeFileSync(join(folder, FILE), lines.join(''));
 }
 

@@ -36,7 +36,8 @@ if (values['dry-run'] !== true) refuseUnlessTagged();
 rmSync(FOLDER, { recursive: true, force: true });
 mkdirSync(FOLDER, { recursive: true });
 
-const npm = (...args: string[]) => execFileSync('npm', args, { cwd: ROOT, stdio: ['ignore', 'pipe', 'inherit'] });
+const npm = (...args: string[]) =>
+  execFileSync('npm', args, { cwd: ROOT, stdio: ['ignore', 'pipe', 'inherit'] });
 npm('run', '--silent', 'prebuilds');
 npm('pack', '--silent', '--pack-destination', FOLDER);
 writeFileSync(join(FOLDER, `unloop-${VERSION}.cdx.json`), npm('run', '--silent', 'sbom'));

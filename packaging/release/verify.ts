@@ -27,7 +27,11 @@ export function verifyRelease(folder: string, version: string): string[] {
       expectEqual(name, manifest.version, version);
     } else if (name.startsWith('unloop-chart-')) {
       run(goTool('helm'), 'lint', '--strict', path);
-      expectEqual(name, /^appVersion: "?([^"\n]*)/m.exec(run(goTool('helm'), 'show', 'chart', path))![1]!, version);
+      expectEqual(
+        name,
+        /^appVersion: "?([^"\n]*)/m.exec(run(goTool('helm'), 'show', 'chart', path))![1]!,
+        version,
+      );
     } else if (name.endsWith('.oci.tar')) {
       verifyImage(path, readFileSync(path.replace('.oci.tar', '.digest'), 'utf8').trim());
     } else if (name.endsWith('.cdx.json')) {
