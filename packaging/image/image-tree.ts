@@ -141,8 +141,11 @@ export function layOutArm64(work: string, amd64: ImageTree): ImageTree {
   rmSync(join(root, 'app/build'), { recursive: true });
   const addon = 'prebuilds/linux-arm64/batch-socket.node';
   cpSync(join(REPOSITORY, addon), join(root, 'app', addon));
-  const node = join(root, 'usr/local/bin/node');
-  putNode('arm64', node);
-  sh(`chmod -R a=rX,u+w ${root}/app && chmod 755 ${node} && setcap cap_net_bind_service=+p ${node}`);
+  const [node, detour] = ['node', 'unloop-detour'].map((name) => join(root, 'usr/local/bin', name));
+  putNode('arm64', node!);
+  sh(`aarch64-linux-gnu-gcc -std=c11 -O2 -s -o ${detour} ${join(REPOSITORY, 'src/detour')}/*.c`);
+  sh(
+    `chmod -R a=rX,u+w ${root}/app && chmod 755 ${node} ${detour} && setcap cap_net_bind_service=+p ${node}`,
+  );
   return { root, packages };
 }

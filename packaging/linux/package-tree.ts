@@ -20,7 +20,7 @@ const PROGRAMS = [
 ];
 const COMPLETIONS = {
   'unloop.bash': { deb: 'bash-completion/completions/unloop', rpm: 'bash-completion/completions/unloop' },
-  'unloop.zsh': { deb: 'zsh/vendor-completions/_unloop', rpm: 'zsh/site-functions/_unloop' },
+  _unloop: { deb: 'zsh/vendor-completions/_unloop', rpm: 'zsh/site-functions/_unloop' },
   'unloop.fish': {
     deb: 'fish/vendor_completions.d/unloop.fish',
     rpm: 'fish/vendor_completions.d/unloop.fish',
@@ -50,14 +50,12 @@ export function layOutPackage(root: string, format: Format, architecture: Archit
     take(`config/systemd/${unit}`, `usr/lib/systemd/system/${unit}`);
   }
   for (const [source, targets] of Object.entries(COMPLETIONS)) {
-    const path = `config/completions/${source}`;
-    if (existsSync(join(ROOT, path))) take(path, `usr/share/${targets[format]}`);
+    take(`config/completions/${source}`, `usr/share/${targets[format]}`);
   }
   for (const [page, section] of [
     ['unloop.1', 1],
     ['unloop.yaml.5', 5],
   ] as const) {
-    if (!existsSync(join(ROOT, 'config/man', page))) continue;
     const text = readFileSync(join(ROOT, 'config/man', page));
     put(`usr/share/man/man${section}/${page}.gz`, gzipSync(text, { level: 9 }));
   }

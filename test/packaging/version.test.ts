@@ -10,6 +10,10 @@ describe('the version', () => {
   it.each([
     ['the chart', chart.version],
     ['the chart’s appVersion', chart.appVersion],
+    [
+      'the chart’s image for Artifact Hub',
+      /image: \S+\/unloop:(\S+)$/m.exec(readRepositoryFile('config/kubernetes/chart/Chart.yaml'))?.[1],
+    ],
     ['the Dockerfile', /^ARG VERSION=(\S+)$/m.exec(readRepositoryFile('Dockerfile'))?.[1]],
     ['the lockfile', (JSON.parse(readRepositoryFile('package-lock.json')) as { version: string }).version],
   ])('of %s is that of package.json', (_, version) => {

@@ -118,7 +118,9 @@ describe('the units', () => {
   it('are without fault, and give no right that is not needed', () => {
     const verify = spawnSync('systemd-analyze', ['verify', UNIT, SOCKET], { encoding: 'utf8' });
     // It also tells of units of this machine.
-    expect(verify.stderr.split('\n').filter((line) => line.includes('unloop'))).toEqual([]);
+    const said = verify.stderr.split('\n').filter((line) => line.includes('unloop'));
+    // The program is where packages put it (test/lab/packages starts it there).
+    expect(said.filter((line) => !line.includes('Command /usr/bin/unloop is not executable'))).toEqual([]);
     const security = execFileSync('systemd-analyze', ['security', '--offline=true', UNIT], {
       encoding: 'utf8',
     });

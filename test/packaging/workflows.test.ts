@@ -1,0 +1,42 @@
+// The workflows of GitHub: what they may do, and that what they run is pinned. actionlint and zizmor
+// look closer, in the laboratory (test/lab/packages/workflows.lab.ts).
+import { describe, expect, it } from 'vitest';
+import { parse } from 'yaml';
+import { readRepositoryFile, repositoryFiles } from '../guard/repository-files.ts';
+
+interface Workflow {
+  readonly permissions: Readonly<Record<string, string>>;
+  readonly jobs: Readonly<Record<string, { readonly permissions?: Readonly<Record<string, string>> }>>;
+}
+
+const files = repositoryFiles(['.github/workflows'], ['.yml']);
+
+describe.each(files)('%s', (path) => {
+  const text = readRepositoryFile(path);
+  const workflow = parse(text) as Workflow;
+
+  it('pins what it uses by digest, and says which version that is', () => {
+    const uses = text.split('\n').filter((line) => /^\s*- uses:|^\s*image:/.test(line));
+    expect(uses.length).toBeGreaterThan(1);
+    const pinned = /@[0-9a-f]{40} # v[\d.]+$|@sha256:[0-9a-f]{64}$/;
+    expect(uses.filter((line) => !pinned.test(line))).toEqual([]);
+  });
+
+  it('writes nothing unless a job says what', () => {
+    expect(Object.values(workflow.permissions).filter((right) => right !== 'read')).toEqual([]);
+  });
+
+  it('needs no secret', () => {
+    expect(text).not.toMatch(/\bsecrets\./);
+  });
+});
+
+it('the workflow of main runs what runs everywhere', () => {
+  expect(readRepositoryFile('.github/workflows/ci.yml')).toMatch(/^\s*- run: \.ci\/run$/m);
+});
+
+it('the containers of the workflows are those of the Dockerfile', () => {
+  const [, base] = /^FROM (\S+) AS build$/m.exec(readRepositoryFile('Dockerfile'))!;
+  const images = files.flatMap((path) => [...readRepositoryFile(path).matchAll(/^\s*image: (\S+)$/gm)]);
+  expect(images.map(([, image]) => image)).toEqual(images.map(() => base));
+});
