@@ -1,5 +1,5 @@
 // SHA256SUMS, as sha256sum writes and checks it.
-import { execFileSync } from 'node:child_process';
+import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -20,7 +20,9 @@ export function writeChecksums(folder: string, without: readonly string[]): void
   writeFileSync(join(folder, FILE), lines.join(''));
 }
 
-/** Throws when a file is not what it was. */
+/** Throws when a file is not what it was, and names it. */
 export function checkChecksums(folder: string): void {
-  execFileSync('sha256sum', ['--check', '--strict', '--quiet', FILE], { cwd: folder, stdio: 'pipe' });
+  const args = ['--check', '--strict', '--quiet', FILE];
+  const { status, stdout, stderr } = spawnSync('sha256sum', args, { cwd: folder, encoding: 'utf8' });
+  if (status !== 0) throw new Error(`${folder}: ${stdout}${stderr}`);
 }

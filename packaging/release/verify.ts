@@ -44,7 +44,7 @@ export function verifyRelease(folder: string, version: string): string[] {
   });
 }
 
-/** Every document of the archive has the digest that it is named by, and the image the one given. */
+/** Every document of the archive has the digest that names it, and the image the one given. */
 function verifyImage(archive: string, digest: string): void {
   const work = mkdtempSync(join(tmpdir(), 'unloop-verify-'));
   try {

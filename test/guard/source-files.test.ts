@@ -50,6 +50,8 @@ const STARTS_CHILDREN = [
   'test/process-faults/log-target.test.ts',
   // Its keeper outlives it: it has to clean up.
   'test/lab/kubernetes/node.ts',
+  // A service outlives the command that starts it.
+  'test/lab/packages/systemctl.mjs',
 ];
 
 describe('child processes', () => {

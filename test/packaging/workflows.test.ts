@@ -1,5 +1,5 @@
-// The workflows of GitHub: what they may do, and that what they run is pinned. actionlint and zizmor
-// look closer, in the laboratory (test/lab/packages/workflows.lab.ts).
+// The workflows of GitHub: what they may do, and that what they run is pinned. actionlint and
+// zizmor look closer, in the laboratory (test/lab/packages/workflows.lab.ts).
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { readRepositoryFile, repositoryFiles } from '../guard/repository-files.ts';
@@ -16,7 +16,7 @@ describe.each(files)('%s', (path) => {
   const workflow = parse(text) as Workflow;
 
   it('pins what it uses by digest, and says which version that is', () => {
-    const uses = text.split('\n').filter((line) => /^\s*- uses:|^\s*image:/.test(line));
+    const uses = text.split('\n').filter((line) => /^\s*- uses:|^\s*image: /.test(line));
     expect(uses.length).toBeGreaterThan(1);
     const pinned = /@[0-9a-f]{40} # v[\d.]+$|@sha256:[0-9a-f]{64}$/;
     expect(uses.filter((line) => !pinned.test(line))).toEqual([]);
