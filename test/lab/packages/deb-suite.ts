@@ -1,5 +1,6 @@
 // The deb package in a fresh Debian: installed, started by its unit's command, upgraded under load,
 // removed and purged. systemd does not run there: systemctl.mjs plays its part.
+import { execFileSync } from 'node:child_process';
 import { cpSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -7,6 +8,7 @@ import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vites
 import { buildPackage } from '../../../packaging/linux/build.ts';
 import { VERSION } from '../../../packaging/source.ts';
 import { Child } from '../../../src/base/child-process.ts';
+import { findRootFolder } from '../../../src/base/root-folder.ts';
 import { DebianRoot, type Release } from './debian-root.ts';
 
 const UPSTREAM = join(import.meta.dirname, '../nothing-lost/slow-upstream.mjs');
@@ -30,6 +32,7 @@ export function debSuite(release: Release): void {
 
     beforeAll(async () => {
       files = mkdtempSync(join(tmpdir(), 'unloop-deb-'));
+      execFileSync('npm', ['run', '--silent', 'prebuilds'], { cwd: findRootFolder(), stdio: 'pipe' });
       for (const version of [VERSION, '99.0.0']) buildPackage(files, 'deb', 'amd64', version);
       cpSync(join(import.meta.dirname, 'systemctl.mjs'), join(files, 'systemctl'));
       root = await DebianRoot.start(release, files);
