@@ -55,9 +55,7 @@ export function debSuite(release: Release): void {
       expect(root.sh('unloop --version')).toBe(`unloop ${VERSION}\n`);
       expect(root.sh('unloop check --config /etc/unloop/unloop.yaml')).not.toContain('error');
       expect(root.sh('unloop health')).toContain('"status":"ok"');
-      expect(root.sh('dpkg-query --status unloop')).toMatch(
-        /^ \/etc\/unloop\/unloop\.yaml \S+$/m,
-      );
+      expect(root.sh('dpkg-query --status unloop')).toMatch(/^ \/etc\/unloop\/unloop\.yaml \S+$/m);
       // Enabled: a link for the next boot.
       root.sh('test -L /etc/systemd/system/multi-user.target.wants/unloop.service');
     });
