@@ -210,6 +210,20 @@ describe('the form for one name', () => {
     expect(await findOverhangs(page)).toEqual([]);
   });
 
+  it('says what the server does with a name: which upstream it takes, and which not', async () => {
+    const page = await open();
+    await page.fill('#ask input[name=name]', 'explained.outside.example');
+    await page.click('#ask button');
+    const output = page.locator('#ask pre');
+    await expect.poll(() => output.textContent(), { timeout: PATIENCE_MS }).toContain('NOERROR');
+    const text = await output.textContent();
+    expect(text).toMatch(/^answer +NOERROR in .* bytes$/m);
+    expect(text).toMatch(/^attempts +at .* 10\.91\.1\.2:53 over udp: answered after /m);
+    expect(text).toMatch(/^ +\* 10\.91\.1\.2:53 over udp: /m);
+    expect(text).toMatch(/^.* 10\.91\.0\.1:53 over udp: skipped: .* come back$/m);
+    expect(await findAccessibilityFaults(page)).toEqual([]);
+  });
+
   it('says why it has no answer', async () => {
     const page = await open();
     await answerWith(page, 400, { error: 'a..b is no name', remedy: 'Write it as dig shows it.' });
