@@ -14,7 +14,6 @@ const ROOT = findRootFolder();
 export const MAINTAINER = 'The unloop maintainers <maintainers@unloop.invalid>';
 const PROGRAMS = [
   'usr/bin/unloop',
-  'usr/lib/unloop/dist/unloop/main.js',
   'usr/lib/unloop/node',
   'usr/lib/unloop/upgrade',
 ];
@@ -36,7 +35,7 @@ export function layOutPackage(root: string, format: Format, architecture: Archit
   const take = (source: string, target: string) => put(target, readFileSync(join(ROOT, source)));
 
   for (const name of readdirSync(join(ROOT, 'dist/unloop'))) {
-    if (name.endsWith('.js')) take(`dist/unloop/${name}`, `usr/lib/unloop/dist/unloop/${name}`);
+    if (name.endsWith('.js')) put(`usr/lib/unloop/dist/unloop/${name}`, readWithoutInterpreter(name));
   }
   take('package.json', 'usr/lib/unloop/package.json');
   const addon = `prebuilds/linux-${NODE_ARCH[architecture]}/batch-socket.node`;
@@ -62,6 +61,11 @@ export function layOutPackage(root: string, format: Format, architecture: Archit
   layOutDocumentation(put, take, format);
   execFileSync('chmod', ['-R', 'u=rwX,go=rX', root]);
   for (const program of PROGRAMS) chmodSync(join(root, program), 0o755);
+}
+
+/** usr/bin/unloop runs the package's own Node.js: no file may ask for another one. */
+function readWithoutInterpreter(name: string): string {
+  return readFileSync(join(ROOT, 'dist/unloop', name), 'utf8').replace(/^#!.*\n/, '');
 }
 
 function layOutDocumentation(
