@@ -15,6 +15,8 @@ export interface ListenAddress {
 }
 
 /** Types that a health check may ask for. */
+/** Whether slow upstreams are overtaken. */
+export type Hedge = 'auto' | 'off';
 export type CheckType = 'A' | 'AAAA' | 'CNAME' | 'HINFO' | 'MX' | 'NS' | 'PTR' | 'SOA' | 'SRV' | 'TXT';
 
 /** What an upstream in doubt is asked. */
@@ -43,6 +45,8 @@ export interface Config {
   };
   readonly forward: {
     readonly policy: Policy;
+    /** Whether another upstream is asked too where one is slower than usual. */
+    readonly hedge: Hedge;
     readonly deadlineMs: number;
     readonly maxInFlight: number;
     readonly healthCheck: CheckQuestion & { readonly intervalMs: number; readonly maxFails: number };

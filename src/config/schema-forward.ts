@@ -1,9 +1,10 @@
 // The part of the table of settings about zones and forwarding. See schema.
-import type { CheckType, Policy } from './config.ts';
+import type { CheckType, Hedge, Policy } from './config.ts';
 import type { Setting } from './setting.ts';
 import { choice, durationMs, integer, text, upstreams } from './setting-type.ts';
 
 const POLICIES = ['random', 'roundRobin', 'sequential', 'fastest'] as const satisfies readonly Policy[];
+const HEDGES = ['auto', 'off'] as const satisfies readonly Hedge[];
 const CHECK_TYPES = [
   'A',
   'AAAA',
@@ -67,6 +68,15 @@ export const FORWARD_SETTINGS: readonly Setting[] = [
     description:
       'How an upstream is chosen for a query: at random, in turn, the first that is up, or the one that answers fastest.',
     example: 'fastest',
+  },
+  {
+    path: 'forward.hedge',
+    type: choice(HEDGES),
+    reload: 'live',
+    default: 'auto',
+    description:
+      'When an answer takes longer than 95 % of the answers of its upstream (at least 10 ms, at most 1 s), another upstream of the zone that is up is asked too, and the first good answer is used. At most 5 % of the questions are asked twice. off: another upstream is asked only after the first one was silent for its time-out.',
+    example: 'off',
   },
   {
     path: 'forward.deadline',

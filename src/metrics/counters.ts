@@ -44,6 +44,10 @@ export const Counter = {
   fallbacksCase: 24,
   fallbacksOptions: 25,
   fallbacksEdns: 26,
+  /** Hedged questions (pipeline/hedges.ts), in the order of HEDGE_EVENTS. */
+  hedgesSent: 27,
+  hedgesWon: 28,
+  hedgesWithheld: 29,
   /** Keys of top/top-counts.ts that lost their count to another one, by table. */
   topNamesEvicted: 32,
   topClientsEvicted: 33,
@@ -58,6 +62,9 @@ export const Counter = {
 } as const;
 export type Counter = (typeof Counter)[keyof typeof Counter];
 const COUNTERS = 40;
+
+/** unloop_hedges_total{event}: the counters from hedgesSent on. */
+export const HEDGE_EVENTS = ['sent', 'won', 'withheld'] as const;
 
 /**
  * Why a packet got no answer, or none but an error made without looking further:

@@ -1,7 +1,7 @@
 // The table of unloop's own metrics. The names are public: dashboards and alerts use them as
 // written here.
 import type { CounterTotals } from './counters.ts';
-import { Counter, DROP_REASONS, DURATION_BUCKETS_SECONDS } from './counters.ts';
+import { Counter, DROP_REASONS, DURATION_BUCKETS_SECONDS, HEDGE_EVENTS } from './counters.ts';
 import { labeled, type Metric, type Sample, single } from './metric.ts';
 import { type MetricsSnapshot, type MetricsUpstream, UPSTREAM_STATE_NAMES } from './metrics-snapshot.ts';
 import { responseSamples } from './response-samples.ts';
@@ -165,6 +165,17 @@ export const UNLOOP_METRICS: readonly Metric[] = [
       markNames.map((what, bit) => ({
         labels: { what },
         value: totals.counter((Counter.fallbacksCase + bit) as Counter),
+      })),
+  ),
+  labeled(
+    'counter',
+    'unloop_hedges_total',
+    ['event'],
+    'Questions that a second upstream was asked because the first was slow: sent; won: its answer was the first good one; withheld: over the budget of 5 %.',
+    ({ totals }) =>
+      HEDGE_EVENTS.map((event, i) => ({
+        labels: { event },
+        value: totals.counter((Counter.hedgesSent + i) as Counter),
       })),
   ),
   labeled(

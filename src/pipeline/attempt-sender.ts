@@ -95,6 +95,8 @@ export class AttemptSender {
     const attempt = this.#pool.takeAttempt();
     attempt.begin(flight, index, nowMs, step.cause, step.marksBefore);
     attempt.owner = flight.replyOwner;
+    attempt.isHedge = step.isHedge;
+    if (step.isHedge) flight.wasHedged = true;
     attempt.overStream = overStream || upstream.transport !== 'udp';
     attempt.number = flight.timeline.begin(index, attempt.overStream, nowMs);
     attempt.lessonKey = lessonKeyOf(flight, upstream.slot);

@@ -6,9 +6,9 @@ import type { Clock } from '../base/clock.ts';
 import type { TimerWheel } from '../base/timer-wheel.ts';
 import type { MessageCache } from '../cache/message-cache.ts';
 import type { DnstapTap } from '../dnstap/dnstap-tap.ts';
-import type { Counters } from '../metrics/counters.ts';
+import { Counter, type Counters } from '../metrics/counters.ts';
 import type { TopCounts } from '../top/top-counts.ts';
-import type { ReplyOwner } from '../upstream/exchange.ts';
+import { type ReplyOwner, UNSENT_ID } from '../upstream/exchange.ts';
 import type { SharedUpstreamState } from '../upstream/shared-state.ts';
 import type { Answers } from './answers.ts';
 import { AttemptSender } from './attempt-sender.ts';
@@ -23,6 +23,7 @@ import {
   MAX_AWAITING_LATE_REPLY,
   MAX_OPAQUE_BYTES,
 } from './forward-times.ts';
+import { Hedges } from './hedges.ts';
 import type { OutgoingQuery } from './outgoing-query.ts';
 import type { Attempt } from './pending/attempt.ts';
 import { type Flight, FlightState } from './pending/flight.ts';
@@ -52,7 +53,6 @@ export class ForwardPath {
   readonly table = new FlightTable();
   readonly pool: FlightPool;
   readonly displacement: Displacement;
-  times: ForwardTimes;
   /**
    * Set when the thread is about to exit: nothing more is asked, and failures say nothing about a
    * server.
@@ -60,6 +60,10 @@ export class ForwardPath {
   closing = false;
   readonly #clock: Clock;
   readonly #wheel: TimerWheel;
+  readonly #counters: Counters;
+  readonly #state: SharedUpstreamState;
+  readonly #hedges: Hedges;
+  #times: ForwardTimes;
   readonly #answers: Answers;
   readonly #failures: FlightFailures;
   readonly #sender: AttemptSender;
@@ -70,7 +74,10 @@ export class ForwardPath {
   constructor(parts: ForwardPathParts) {
     const { clock, cache, counters, state, answers, outgoing, top } = parts;
     this.pool = new FlightPool(parts.maxFlights, this);
-    this.times = parts.times;
+    this.#counters = counters;
+    this.#state = state;
+    this.#hedges = new Hedges(state, parts.times.hedge);
+    this.#times = parts.times;
     this.#clock = clock;
     this.#wheel = parts.wheel;
     this.#answers = answers;
@@ -83,6 +90,15 @@ export class ForwardPath {
   /** Tells dnstap what is sent. */
   set tap(tap: DnstapTap | null) {
     this.#sender.tap = tap;
+  }
+
+  get times(): ForwardTimes {
+    return this.#times;
+  }
+
+  set times(times: ForwardTimes) {
+    this.#times = times;
+    this.#hedges.isOn = times.hedge;
   }
 
   /** Whether a zone may have one more flight. */
@@ -109,6 +125,7 @@ export class ForwardPath {
     flight.replyOwner = replyOwner;
     if (flight.opaque) this.pool.opaqueBytes += query.length;
     flight.retryMs = Number.POSITIVE_INFINITY;
+    flight.hedgeMs = Number.POSITIVE_INFINITY;
     flight.staleMs = hasStale ? nowMs + this.#staleAfterMs(zone) : Number.POSITIVE_INFINITY;
     flight.deadlineMs = nowMs + this.times.deadlineMs;
     zone.load.flights++;
@@ -148,7 +165,7 @@ export class ForwardPath {
     switch (step.action) {
       case Action.send:
         if (step.beginsRound) this.#beginRound(flight, step);
-        this.#sender.send(flight, step);
+        this.#send(flight, step);
         this.#arm(flight);
         break;
       case Action.waitUntil:
@@ -166,6 +183,46 @@ export class ForwardPath {
         this.#fail(flight);
         break;
     }
+  }
+
+  #send(flight: Flight, step: Step): void {
+    const { upstream: index } = step;
+    const isFirst = flight.attemptCount === 0;
+    this.#sender.send(flight, step);
+    flight.hedgeMs = isFirst
+      ? this.#hedges.dueMs(flight, index, this.#clock.nowMs)
+      : Number.POSITIVE_INFINITY;
+  }
+
+  /** The first message is slow: another upstream is asked too, if the budget allows. */
+  #hedge(flight: Flight): void {
+    flight.hedgeMs = Number.POSITIVE_INFINITY;
+    const attempt = flight.attempts[flight.attemptCount - 1] ?? null;
+    // A refresh of the cache is in no hurry.
+    if (attempt === null || flight.waiters === null) return;
+    const step = this.decide(flight, null, Outcome.slow);
+    if (step.action !== Action.send) return;
+    if (!this.#hedges.take()) {
+      this.#counters.increment(Counter.hedgesWithheld);
+      return;
+    }
+    this.#noteSlow(flight, attempt);
+    this.#counters.increment(Counter.hedgesSent);
+    this.#send(flight, step);
+  }
+
+  /**
+   * The time of a message that the other may overtake is noted now. If its upstream has answered
+   * nothing since, it is no slow answer but perhaps a dead server: a reason to check it.
+   */
+  #noteSlow(flight: Flight, attempt: Attempt<Flight>): void {
+    const { slot } = flight.zone!.upstreams[attempt.upstreamIndex]!;
+    if (this.#state.answers(slot) === attempt.answersBefore) {
+      if (attempt.id !== UNSENT_ID) this.#state.doubt(slot);
+      return;
+    }
+    attempt.isSlow = true;
+    this.#state.tookLong(slot);
   }
 
   /** When the last message leaves if everybody is silent: late enough to outlive a short outage. */
@@ -207,6 +264,7 @@ export class ForwardPath {
     const isActive = flight.state === FlightState.active;
     let dueMs = isActive ? flight.deadlineMs : flight.deadlineMs + LATE_REPLY_MS;
     if (flight.retryMs < dueMs) dueMs = flight.retryMs;
+    if (flight.hedgeMs < dueMs) dueMs = flight.hedgeMs;
     if (flight.staleMs < dueMs) dueMs = flight.staleMs;
     if (flight.nextTimer === null || flight.dueMs !== dueMs) this.#wheel.arm(flight, dueMs);
   }
@@ -221,6 +279,7 @@ export class ForwardPath {
       this.#sender.countTimeouts(flight, false);
       this.proceed(flight, null, Outcome.silent);
     } else {
+      if (nowMs >= flight.hedgeMs) this.#hedge(flight);
       if (nowMs >= flight.staleMs) {
         flight.staleMs = Number.POSITIVE_INFINITY;
         this.#answers.stale(flight);
@@ -236,6 +295,10 @@ export class ForwardPath {
   #onDeadline(flight: Flight): void {
     this.#sender.countTimeouts(flight, true);
     this.#failures.fail(flight);
+    this.#awaitLateReply(flight);
+  }
+
+  #awaitLateReply(flight: Flight): void {
     const most = Math.min(this.pool.limit, MAX_AWAITING_LATE_REPLY);
     if (flight.outstanding === 0 || this.pool.awaitingLateReply >= most) {
       this.release(flight);
@@ -244,6 +307,20 @@ export class ForwardPath {
     this.#leaveTable(flight);
     this.pool.awaitLateReply(flight);
     this.#arm(flight);
+  }
+
+  /**
+   * The waiters have their answer. The reply that a hedge has overtaken is still taken: it is a
+   * sign of life and a measurement, and no stray.
+   */
+  settle(flight: Flight): void {
+    if (!flight.wasHedged || flight.state !== FlightState.active) {
+      if (!flight.isAnswered || flight.outstanding === 0) this.release(flight);
+      return;
+    }
+    flight.isAnswered = true;
+    flight.deadlineMs = this.#clock.nowMs;
+    this.#awaitLateReply(flight);
   }
 
   /** Nobody joins it any more, and it takes no slot of its zone. */

@@ -31,9 +31,11 @@ export const MAX_OPAQUE_BYTES = 16 * 1024 * 1024;
  * this many round trips.
  */
 export const STREAM_ROUND_TRIPS = 4;
-/** Times of a flight, from the configuration. */
+/** How a flight goes on, from the configuration. */
 export interface ForwardTimes {
   readonly deadlineMs: number;
   /** When stale data is used because an upstream is slow. */
   readonly staleAfterMs: number;
+  /** Another upstream is asked too where one is slower than usual. */
+  readonly hedge: boolean;
 }

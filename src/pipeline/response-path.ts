@@ -102,6 +102,10 @@ export class ResponsePath implements ReplyOwner {
     const end = scanned.truncated ? AttemptEnd.truncated : AttemptEnd.replied;
     flight.timeline.end(attempt.number, end, scanned.rcode, this.#clock.nowMs);
     this.#forward.dropAttempt(attempt);
+    if (flight.isAnswered) {
+      this.#forward.settle(flight);
+      return true;
+    }
     if (scanned.truncated && !attempt.isTrialAlongside) this.#noteTruncated(flight, attempt, bytes, length);
 
     // Over a stream TC changes nothing about an error.
@@ -109,6 +113,7 @@ export class ResponsePath implements ReplyOwner {
     const step = this.#forward.decide(flight, attempt, isCut ? Outcome.truncated : outcome);
     if (step.action === Action.accept) {
       flight.timeline.answeredBy = attempt.upstreamIndex;
+      if (attempt.isHedge) this.#counters.increment(Counter.hedgesWon);
       this.#complete(flight, bytes, length, verdict === ScanVerdict.tooManyRecords);
       return true;
     }
@@ -132,6 +137,7 @@ export class ResponsePath implements ReplyOwner {
     const rttMs = nowMs - attempt.sentAtMs;
     this.#counters.upstreamDuration(slot, rttMs);
     this.#state.measured(slot, rttMs, nowMs);
+    if (!attempt.isSlow) this.#state.took(slot, rttMs);
     this.#state.answered(slot);
   }
 
@@ -187,7 +193,7 @@ export class ResponsePath implements ReplyOwner {
     // A signed reply is relayed unchanged, whatever it says (RFC 5625 §4.5).
     if (flight.opaque) this.#answers.verbatim(flight, bytes, length, scanned.rcode);
     else this.#completeTrimmed(flight, bytes, length, uncacheable);
-    this.#forward.release(flight);
+    this.#forward.settle(flight);
   }
 
   #completeTrimmed(flight: Flight, bytes: Uint8Array, length: number, uncacheable: boolean): void {

@@ -6,6 +6,7 @@
 //   TC ──────────────────▶ same upstream, over TCP
 //   an error ────────────▶ same upstream with fewer marks, else another upstream
 //   mismatched replies ──▶ same upstream, over TCP
+//   slow ────────────────▶ another upstream too, if it is known to answer (hedges.ts)
 //   no connection ───────▶ same upstream over UDP, if TCP was to replace it, else another
 //   silence ─────────────▶ another upstream; when all were asked, again: other marks, then TCP
 //   nothing left ────────▶ await what is outstanding, else fail
@@ -46,6 +47,9 @@ export function decide(s: Situation, step: Step): void {
     case Outcome.noRoom:
       afterFailure(s, step);
       return;
+    case Outcome.slow:
+      hedge(s, step);
+      return;
     case Outcome.routeLeft:
       if (s.outstanding > 0) step.action = Action.keep;
       else sendAnother(s, step);
@@ -64,6 +68,14 @@ export function mayRepeat(messagesLeft: number, hasUntried: boolean, replacesUdp
   return messagesLeft > (hasUntried || replacesUdp ? 1 : 0);
 }
 
+/** The last message is kept for the time when both are silent. */
+function hedge(s: Situation, step: Step): void {
+  step.action = Action.keep;
+  if (!s.mayAsk || s.messagesLeft === 1 || !s.isWaitedFor || !s.isUntriedUp) return;
+  step.send(s.untried, ALL_MARKS, false);
+  step.isHedge = true;
+}
+
 /** TC (RFC 2181 §9): the whole answer is available over TCP only. */
 function afterTruncation(s: Situation, step: Step): void {
   const { server } = s;
@@ -77,7 +89,7 @@ function afterTruncation(s: Situation, step: Step): void {
 
 /** FORMERR, SERVFAIL, REFUSED and the like. */
 function afterError(s: Situation, step: Step): void {
-  if (s.isTrialAlongside) {
+  if (isAside(s)) {
     sendUnlessAwaited(s, step);
   } else if (s.carriesTags && s.mayAsk) {
     // Perhaps it rejected tags that the first client sent: that is no answer to the question.
@@ -104,7 +116,7 @@ function afterMismatch(s: Situation, step: Step): void {
 function afterFailure(s: Situation, step: Step): void {
   const { server, marks } = s;
   const replacedUdp = s.overStream && server.isUdp && !s.isOpaque && !s.sawTruncation;
-  if (s.isTrialAlongside) {
+  if (isAside(s)) {
     sendUnlessAwaited(s, step);
   } else if (!replacedUdp || s.streamRefused || !s.isWaitedFor || !s.mayAsk) {
     sendAnother(s, step);
@@ -181,6 +193,11 @@ export function stepDown(marks: number, outcome: Outcome, proven: number, knowsE
   }
 }
 
+/** Whether the outcome of the message changes nothing while another one is awaited. */
+function isAside(s: Situation): boolean {
+  return s.isTrialAlongside || (s.isHedge && s.outstanding > 0);
+}
+
 /** Sends another message unless others are awaited: how a trial ended says nothing about them. */
 function sendUnlessAwaited(s: Situation, step: Step): void {
   if (s.outstanding > 0) step.action = Action.keep;
@@ -202,8 +219,12 @@ function sendAnother(s: Situation, step: Step): void {
       return;
     }
   }
-  if (s.outstanding > 0) step.action = Action.awaitReplies;
-  else step.action = s.lacksRoom && s.mayAsk ? Action.makeRoom : Action.fail;
+  if (s.outstanding > 0) {
+    // What is awaited beside a hedge has not been silent for its time yet.
+    step.action = s.wasHedged && !s.sawSilence && s.mayAsk ? Action.keep : Action.awaitReplies;
+    return;
+  }
+  step.action = s.lacksRoom && s.mayAsk ? Action.makeRoom : Action.fail;
 }
 
 /** Whether the next message is delayed. */

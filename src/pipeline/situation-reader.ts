@@ -54,6 +54,7 @@ export class SituationReader {
     s.outstanding = flight.outstanding;
     s.sawTruncation = flight.sawTruncation;
     s.streamRefused = flight.streamRefused;
+    s.wasHedged = flight.wasHedged;
     s.sawSilence = flight.failure.sawSilence;
     s.lacksRoom = flight.failure.lacksRoom;
     this.#readUntried(flight);
@@ -78,6 +79,7 @@ export class SituationReader {
     s.overStream = attempt.overStream;
     s.carriesTags = attempt.carriesTags;
     s.isTrialAlongside = attempt.isTrialAlongside;
+    s.isHedge = attempt.isHedge;
     s.wasMissed = attempt.missed;
     this.#readServer(s.server, flight, attempt.upstreamIndex, key, nowMs);
     const hasDoubt = (marks & ~s.server.provenMarks) !== 0;

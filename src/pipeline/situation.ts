@@ -34,6 +34,8 @@ export const Outcome = {
   failed: 11,
   /** The route loops: no reply will come. */
   routeLeft: 12,
+  /** No reply yet, and the upstream is usually faster: it is not given up. */
+  slow: 13,
 } as const;
 export type Outcome = (typeof Outcome)[keyof typeof Outcome];
 
@@ -79,7 +81,7 @@ export class Situation {
   outcome: Outcome = Outcome.none;
   nowMs = 0;
 
-  // The message that the outcome is about (not for `none`, `silent` and `routeLeft`).
+  // The message that the outcome is about (not for `none`, `silent`, `routeLeft` and `slow`).
   readonly server = new ServerFacts();
   marks = 0;
   overStream = false;
@@ -87,6 +89,8 @@ export class Situation {
   carriesTags = false;
   /** It was sent along with another one, to see whether its upstream is back. */
   isTrialAlongside = false;
+  /** It was sent because another one is slow (hedges.ts). */
+  isHedge = false;
   /** A mismatched or malformed reply came before this one. */
   wasMissed = false;
   /** The client may still have doubtful answers checked (upstream/domain-lessons.ts). */
@@ -108,6 +112,8 @@ export class Situation {
   sawTruncation = false;
   /** TCP was tried in place of UDP, and there is none. */
   streamRefused = false;
+  /** A hedge was sent: the first message may still be answered, and has its time-out. */
+  wasHedged = false;
   /** A message got no reply in time. */
   sawSilence = false;
   /** An upstream took no more of our messages at a time. */
@@ -177,6 +183,8 @@ export class Step {
   givesUpTcp = false;
   /** All upstreams were asked: a new round begins. */
   beginsRound = false;
+  /** The message before is slow: the first good answer of the two counts (hedges.ts). */
+  isHedge = false;
   untilMs = 0;
 
   /** A first message to an upstream, or one for a reason that teaches nothing about its marks. */
@@ -192,5 +200,6 @@ export class Step {
     this.withoutTags = false;
     this.givesUpTcp = false;
     this.beginsRound = false;
+    this.isHedge = false;
   }
 }

@@ -2,7 +2,7 @@
 // quarantined, its round-trip time. One Int32Array in shared memory; whoever learns something
 // writes it, everybody sees it at once.
 //
-//   slot of an upstream:  [ state | doubts | RTT µs | RTT raised | answeredEdns | answers |
+//   slot of an upstream:  [ state | doubts | RTT µs | RTT raised | answeredEdns | answers | slow µs |
 //                           without case until s | without options until s | without EDNS until s ]
 //   slot of a route:      [ quarantined | – ]
 import { MAX_ROUTES, MAX_UPSTREAMS } from '../base/slots.ts';
@@ -22,7 +22,7 @@ export const UpstreamState = {
 } as const;
 export type UpstreamState = (typeof UpstreamState)[keyof typeof UpstreamState];
 
-const UPSTREAM_WORDS = 6 + MARK_COUNT;
+const UPSTREAM_WORDS = 7 + MARK_COUNT;
 const ROUTE_WORDS = 2;
 const ROUTES_AT = MAX_UPSTREAMS * UPSTREAM_WORDS;
 const WORDS = ROUTES_AT + MAX_ROUTES * ROUTE_WORDS;
@@ -34,11 +34,21 @@ const RTT = 2;
 const RTT_RAISED = 3;
 const ANSWERED_EDNS = 4;
 const ANSWERS = 5;
+const SLOW = 6;
 /** One word for each mark, in the order of their bits. */
-const LEARNED_UNTIL = 6;
+const LEARNED_UNTIL = 7;
 
 /** A slow answer raises the round-trip time once in this time, ms. */
 const RAISE_MS = 500;
+
+/**
+ * What is taken for slow: the time that one answer in 20 (p95) takes longer than, within these
+ * bounds, µs.
+ */
+const MIN_SLOW_US = 10_000;
+const MAX_SLOW_US = 1_000_000;
+/** A slower answer raises it by so many parts in 512; a quicker one lowers it by one. */
+const SLOWER_PARTS = 19;
 
 /** A view of the shared state; any thread may hold one. */
 export class SharedUpstreamState {
@@ -118,6 +128,35 @@ export class SharedUpstreamState {
       words[at + RTT_RAISED] = turn;
       words[at + RTT] = known + Math.min((rtt - known) >> 1, Math.max(1, known >> 4));
     }
+  }
+
+  /**
+   * Takes the time of an answer into the estimate of what is slow: each slower one raises it 19
+   * times as much as a quicker one lowers it, so it comes to rest where one in 20 is slower.
+   */
+  took(slot: number, tookMs: number): void {
+    const at = slot * UPSTREAM_WORDS + SLOW;
+    const known = this.#words[at]!;
+    const tookUs = Math.round(tookMs * 1000);
+    if (known === 0) this.#setSlow(at, 2 * tookUs);
+    else if (tookUs > known) this.#setSlow(at, known + ((known * SLOWER_PARTS) >> 9));
+    else this.#setSlow(at, known - (known >> 9));
+  }
+
+  /** An answer is slow, however long it will take: counts like one that took longer. */
+  tookLong(slot: number): void {
+    const at = slot * UPSTREAM_WORDS + SLOW;
+    const known = this.#words[at]!;
+    if (known !== 0) this.#setSlow(at, known + ((known * SLOWER_PARTS) >> 9));
+  }
+
+  #setSlow(at: number, us: number): void {
+    this.#words[at] = Math.max(MIN_SLOW_US, Math.min(MAX_SLOW_US, us));
+  }
+
+  /** How long an answer takes before it is slow (p95), ms; 0 while nothing was measured. */
+  slowMs(slot: number): number {
+    return this.#words[slot * UPSTREAM_WORDS + SLOW]! / 1000;
   }
 
   /**

@@ -87,6 +87,7 @@ describe('the dashboard', () => {
         'unloop_dnstap_connections',
         'unloop_dnstap_dropped_total',
         'unloop_dnstap_sent_total',
+        'unloop_hedges_total',
         'unloop_cache_prefetches_total',
         'unloop_upstream_rtt_seconds',
         'unloop_config_last_reload_success_timestamp_seconds',

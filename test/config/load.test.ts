@@ -17,6 +17,7 @@ const DEFAULTS: Config = {
   discovery: { resolvConf: '/etc/resolv.conf', root: '/', rewriteLoopback: 'auto' },
   forward: {
     policy: 'random',
+    hedge: 'auto',
     deadlineMs: 1800,
     maxInFlight: 10_000,
     healthCheck: { intervalMs: 500, maxFails: 2, name: '.', type: 'NS' },

@@ -166,7 +166,7 @@ export interface FixtureOptions {
 
 /** No limits of a client, no log, nothing told about this server. */
 const SETTINGS: PipelineSettings = {
-  times: { deadlineMs: 1800, staleAfterMs: 1500 },
+  times: { deadlineMs: 1800, staleAfterMs: 1500, hedge: true },
   marks: { tag: 'auto', case: true },
   gate: new ClientGate([], [], 0, new ClientRates(createClientRates())),
   perClientWaiting: 0,

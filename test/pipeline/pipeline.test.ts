@@ -54,7 +54,7 @@ describe('configure', () => {
 
   it('changes the deadline of a question', () => {
     const { f } = fixture();
-    f.configure({ times: { deadlineMs: 500, staleAfterMs: 400 } });
+    f.configure({ times: { deadlineMs: 500, staleAfterMs: 400, hedge: true } });
     f.ask(testQuery('a.example').bytes);
     f.pass(490);
     expect(f.client.rcodes).toEqual([]);

@@ -48,6 +48,7 @@ function textOf(step: Step): string {
     step.givesUpTcp ? 'no TCP any more' : '',
     step.beginsRound ? 'new round' : '',
     step.isCheck ? 'a check' : '',
+    step.isHedge ? 'a hedge' : '',
   ].filter((note) => note !== '');
   const sent = `send ${step.upstream} ${marks} ${step.overStream ? 'tcp' : 'udp'}`;
   return [sent, ...notes].join(', ');
@@ -79,6 +80,39 @@ describe('the first message', () => {
     ['is not sent while the thread exits', 'ADR 5', { isWaitedFor: false }, 'fail'],
   ])('%s (%s)', (_, _rule, facts, expected) => {
     expect(decided('none', facts)).toBe(expected);
+  });
+});
+
+describe('while an answer is slow', () => {
+  it.each<[string, Facts, string]>([
+    ['another upstream is asked too', { outstanding: 1 }, 'send 1 all udp, a hedge'],
+    ['not if there is no other', { ...alone, outstanding: 1 }, 'keep'],
+    ['not one that is down or suspect', { isUntriedUp: false, outstanding: 1 }, 'keep'],
+    ['not with the last message', { messagesLeft: 1, outstanding: 1 }, 'keep'],
+    ['not while nobody waits', { isWaitedFor: false, outstanding: 1 }, 'keep'],
+  ])('%s (ADR 28)', (_, facts, expected) => {
+    expect(decided('slow', facts)).toBe(expected);
+  });
+
+  const hedged: Facts = { ...alone, wasHedged: true, outstanding: 1, messagesLeft: 1 };
+  it.each<[string, keyof typeof Outcome, Facts, string]>([
+    ['an error of the hedge changes nothing', 'refused', { isHedge: true }, 'keep'],
+    ['nor does its failure', 'failed', { isHedge: true }, 'keep'],
+    [
+      'an error of the first: the hedge keeps its time-out',
+      'refusedWithReason',
+      { isOpaque: false, marks: NOTHING },
+      'keep',
+    ],
+    [
+      'an error of both: there is nobody left',
+      'refused',
+      { isHedge: true, outstanding: 0, marks: NOTHING },
+      'fail',
+    ],
+    ['TC of the hedge: TCP', 'truncated', { isHedge: true }, 'send 0 all tcp'],
+  ])('%s (ADR 28)', (_, outcome, facts, expected) => {
+    expect(decided(outcome, { ...hedged, ...facts })).toBe(expected);
   });
 });
 

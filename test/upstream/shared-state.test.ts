@@ -128,3 +128,49 @@ describe('the round-trip time of a server', () => {
     expect(state.rttMs(SLOT)).toBeLessThan(10);
   });
 });
+
+describe('what is slow for an upstream', () => {
+  const slowAfter = (times: readonly number[], rounds: number) => {
+    const state = new SharedUpstreamState();
+    for (let i = 0; i < rounds; i++) for (const ms of times) state.took(SLOT, ms);
+    return state.slowMs(SLOT);
+  };
+
+  it('is not known before the first answer, whatever takes long', () => {
+    const state = new SharedUpstreamState();
+    state.tookLong(SLOT);
+    expect(state.slowMs(SLOT)).toBe(0);
+  });
+
+  it('is what one answer in twenty takes longer than', () => {
+    // 1 … 100 ms, evenly: one in 20 takes more than 95 ms.
+    const evenly = Array.from({ length: 100 }, (_, i) => ((i * 37) % 100) + 1);
+    expect(slowAfter(evenly, 50)).toBeGreaterThan(85);
+    expect(slowAfter(evenly, 50)).toBeLessThan(105);
+  });
+
+  it.each([
+    ['one answer in a hundred is slow', 1, 25],
+    ['one in ten is slow', 10, 900],
+  ])('when %s', (_, slowOnes, atLeast) => {
+    const times = Array.from({ length: 100 }, (_, i) =>
+      i % (100 / slowOnes) === 7 % (100 / slowOnes) ? 1700 : 25,
+    );
+    const slowMs = slowAfter(times, 200);
+    expect(slowMs).toBeGreaterThan(atLeast - 5);
+    expect(slowMs > 500).toBe(slowOnes === 10);
+  });
+
+  it('is at least 10 ms and at most 1 s', () => {
+    expect(slowAfter([0.2], 1000)).toBe(10);
+    expect(slowAfter([30_000], 1000)).toBe(1000);
+  });
+
+  it('counts an answer that is overtaken as a slow one', () => {
+    const state = new SharedUpstreamState();
+    state.took(SLOT, 20);
+    const before = state.slowMs(SLOT);
+    state.tookLong(SLOT);
+    expect(state.slowMs(SLOT)).toBeGreaterThan(before);
+  });
+});

@@ -49,6 +49,10 @@ export class Attempt<F = unknown> extends UpstreamQuery {
    * nothing for the flight.
    */
   isTrialAlongside = false;
+  /** Sent because another attempt is slow. */
+  isHedge = false;
+  /** It took longer than is usual, and was counted as slow. */
+  isSlow = false;
   /** The next free one in the pool. */
   nextFree: Attempt<F> | null = null;
 
@@ -67,6 +71,8 @@ export class Attempt<F = unknown> extends UpstreamQuery {
     this.miscased = false;
     this.late = false;
     this.isTrialAlongside = false;
+    this.isHedge = false;
+    this.isSlow = false;
     this.trialSlot = -1;
   }
 }

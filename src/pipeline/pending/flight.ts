@@ -11,6 +11,8 @@
 //   active: attempt 1, and when it fails or retryMs comes, what retry-policy says (attempt 1 may
 //           still be answered). At staleMs the waiters get stale data, and the flight goes on
 //           without them. At deadlineMs they get stale data or the failure.
+//           At hedgeMs another upstream is asked too; when one has answered, the flight awaits
+//           the late reply of the other, which is measured only.
 //   awaitingLateReply: LATE_REPLY_MS, then later replies match nothing.
 //
 // forward-path makes the transitions. The booleans below are no states: they are facts about the
@@ -69,6 +71,8 @@ export class Flight extends Question implements WheelTimer, Awaited {
 
   /** When the next attempt is due. Infinity: none is. */
   retryMs = 0;
+  /** When another upstream is asked too, because the first is slow. Infinity: it is not. */
+  hedgeMs = 0;
   /** When waiters are given stale data. Infinity: there is none. */
   staleMs = 0;
   deadlineMs = 0;
@@ -80,6 +84,10 @@ export class Flight extends Question implements WheelTimer, Awaited {
   attemptCount = 0;
   /** Attempts whose reply is still awaited. */
   outstanding = 0;
+  /** It was asked of two upstreams at once. */
+  wasHedged = false;
+  /** The waiters have an answer of an upstream: later replies are measured and no more. */
+  isAnswered = false;
   /** Rounds through the upstreams: each waits longer than the one before. */
   round = 0;
   /** Bit i: zone.upstreams[i] was tried in this round. */
@@ -130,6 +138,8 @@ export class Flight extends Question implements WheelTimer, Awaited {
     this.messages = 0;
     this.attemptCount = 0;
     this.outstanding = 0;
+    this.wasHedged = false;
+    this.isAnswered = false;
     this.round = 0;
     this.triedMask = 0;
     this.streamMask = 0;
@@ -146,6 +156,7 @@ export class Flight extends Question implements WheelTimer, Awaited {
   awaitLateReply(): void {
     this.state = FlightState.awaitingLateReply;
     this.retryMs = Number.POSITIVE_INFINITY;
+    this.hedgeMs = Number.POSITIVE_INFINITY;
     this.staleMs = Number.POSITIVE_INFINITY;
     for (let i = 0; i < this.attemptCount; i++) {
       const attempt = this.attempts[i]!;
@@ -173,6 +184,7 @@ export class Flight extends Question implements WheelTimer, Awaited {
 
   /** Messages that may still be sent. */
   get messagesLeft(): number {
+    if (this.isAnswered) return 0;
     return (this.sawTruncation ? MAX_MESSAGES_AFTER_TC : MAX_MESSAGES) - this.messages;
   }
 

@@ -80,8 +80,12 @@ function queryFilterOf({ log }: Config): QueryFilter {
   });
 }
 
-function timesOf(config: Config): ForwardTimes {
-  return { deadlineMs: config.forward.deadlineMs, staleAfterMs: config.cache.serveStale.afterMs };
+function timesOf({ forward, cache }: Config): ForwardTimes {
+  return {
+    deadlineMs: forward.deadlineMs,
+    staleAfterMs: cache.serveStale.afterMs,
+    hedge: forward.hedge === 'auto',
+  };
 }
 
 function gateFor(config: Config, rates: ClientRates): ClientGate {

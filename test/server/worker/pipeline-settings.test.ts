@@ -26,7 +26,7 @@ describe('settingsFor', () => {
 
   it('takes the times and the share of the limit', async () => {
     const { times, perClientWaiting } = await settings({}, 2);
-    expect(times).toEqual({ deadlineMs: 1800, staleAfterMs: 1500 });
+    expect(times).toEqual({ deadlineMs: 1800, staleAfterMs: 1500, hedge: true });
     expect(perClientWaiting).toBe(shareOf(DEFAULTS.limits.perClientWaiting, 2));
   });
 
