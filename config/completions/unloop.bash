@@ -13,7 +13,7 @@ _unloop() {
     check) words='--print --from-corefile --config --listen --workers --upstream --zone --admin --log-level --help' ;;
     health) words='--ready --config --listen --workers --upstream --zone --admin --log-level --help' ;;
     status) words='--json --watch --config --admin --help' ;;
-    query) words='--dry-run --client --json --config --admin --help' ;;
+    query) words='--dry-run --client --slow --failed --limit --json --config --admin --help' ;;
     top) words='--limit --json --config --admin --help' ;;
     cache) words='get list flush --zone --limit --json --config --admin --help' ;;
     doctor) words='--root --json --corefile --config --cluster-dns --no-probe --probe-public --help' ;;

@@ -6,6 +6,7 @@ import type { CounterTotals } from '../metrics/counters.ts';
 import type { MetricsText } from '../metrics/exposition.ts';
 import type { MetricsSnapshot, MetricsUpstream } from '../metrics/metrics-snapshot.ts';
 import type { Explanation } from '../pipeline/explain.ts';
+import type { KeptQuery } from '../pipeline/kept-queries.ts';
 
 /** The reason while a stop is under way. */
 export const DRAINING = 'draining';
@@ -98,6 +99,7 @@ export interface EntriesScope extends FlushScope {
 }
 
 export type { Explanation } from '../pipeline/explain.ts';
+export type { KeptQuery } from '../pipeline/kept-queries.ts';
 
 /** Which query to explain. */
 export interface ExplainScope {
@@ -169,4 +171,8 @@ export interface AdminSource {
   listCache(scope: EntriesScope): Promise<CacheEntries>;
   /** At most `limit` of each. */
   top(limit: number): Promise<TopLists>;
+  /** At most `limit`, the slowest first. */
+  slowQueries(limit: number): Promise<readonly KeptQuery[]>;
+  /** At most `limit`, the latest first. */
+  failedQueries(limit: number): Promise<readonly KeptQuery[]>;
 }

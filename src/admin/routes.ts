@@ -87,6 +87,24 @@ export const ROUTES: ReadonlyMap<string, Route> = new Map<string, Route>([
   ],
   ['/cache/entries', { method: 'GET', openness: 'private', answer: answerEntries }],
   ['/top', { method: 'GET', openness: 'private', answer: answerTop }],
+  [
+    '/queries/slow',
+    {
+      method: 'GET',
+      openness: 'private',
+      answer: (context) =>
+        answerQueries(context, '/queries/slow', ({ source }, limit) => source.slowQueries(limit)),
+    },
+  ],
+  [
+    '/queries/failed',
+    {
+      method: 'GET',
+      openness: 'private',
+      answer: (context) =>
+        answerQueries(context, '/queries/failed', ({ source }, limit) => source.failedQueries(limit)),
+    },
+  ],
   ['/explain', { method: 'POST', openness: 'private', answer: answerExplain }],
   ['/cache/flush', { method: 'POST', openness: 'private', answer: answerFlush }],
   ['/events', { method: 'GET', openness: 'private', answer: answerEvents }],
@@ -154,6 +172,17 @@ async function answerTop({ source, query }: RouteContext): Promise<Reply> {
   const limit = readLimit(query, 10, 100);
   if (typeof limit === 'number') return json(200, await source.top(limit));
   return json(400, { error: limit.error, remedy: 'GET /top?limit=N; 10 unless given.' });
+}
+
+/** Queries that were kept. */
+async function answerQueries(
+  context: RouteContext,
+  path: string,
+  find: (context: RouteContext, limit: number) => Promise<readonly object[]>,
+): Promise<Reply> {
+  const limit = readLimit(context.query, 20, 64);
+  if (typeof limit === 'number') return json(200, { queries: await find(context, limit) });
+  return json(400, { error: limit.error, remedy: `GET ${path}?limit=N; 20 unless given.` });
 }
 
 /** A scope that the server cannot use is the asker's mistake. */

@@ -31,6 +31,8 @@ const PATHS = [
   '/upstreams',
   '/loops',
   '/top',
+  '/queries/slow',
+  '/queries/failed',
   '/cache/entries',
   '/metrics',
   '/config',

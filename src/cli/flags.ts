@@ -133,6 +133,11 @@ export interface QueryFlags extends RunFlags {
   readonly json: boolean;
   readonly dryRun: boolean;
   readonly client: string | null;
+  /** Lists what was kept instead; null: explains a name. */
+  readonly list: 'slow' | 'failed' | null;
+  /** --slow and --failed. */
+  readonly isTwofold: boolean;
+  readonly limit: string | null;
 }
 
 /** Arguments of `unloop query`. Throws UnloopError UNLOOP_USAGE. */
@@ -140,14 +145,19 @@ export function parseQueryFlags(
   args: readonly string[],
   environment: NodeJS.ProcessEnv = process.env,
 ): QueryFlags {
-  const known = { switches: ['json', 'dry-run'], values: [...ADMIN_VALUES, 'client'], words: 2 };
+  const switches = ['json', 'dry-run', 'slow', 'failed'];
+  const known = { switches, values: [...ADMIN_VALUES, 'client', 'limit'], words: 2 };
   const given = parseFlags('query', args, known);
+  const list = (['slow', 'failed'] as const).find((name) => given.switches.has(name)) ?? null;
   return {
     ...toRunFlags(given, environment),
     words: given.words,
     json: given.switches.has('json'),
     dryRun: given.switches.has('dry-run'),
     client: given.texts.get('client')?.at(-1) ?? null,
+    list,
+    isTwofold: given.switches.has('slow') && given.switches.has('failed'),
+    limit: given.texts.get('limit')?.at(-1) ?? null,
   };
 }
 

@@ -1,11 +1,11 @@
-// `unloop query`: asks the running unloop a question and says what each step did. Imported by
-// dispatch.
+// `unloop query`: asks the running unloop a question and says what each step did, or lists the slow
+// and the failed ones. Imported by dispatch.
 
-import type { Explanation } from '../admin/admin-source.ts';
+import type { Explanation, KeptQuery } from '../admin/admin-source.ts';
 import { UnloopError } from '../base/errors.ts';
 import { printable } from '../base/printable.ts';
 import { askAdmin } from './ask-admin.ts';
-import { parseQueryFlags } from './flags.ts';
+import { parseQueryFlags, type QueryFlags } from './flags.ts';
 import { alignColumns } from './status-text.ts';
 
 /** Longer than queries may take: forward.deadline. */
@@ -15,6 +15,7 @@ const USABLE = ['NOERROR', 'NXDOMAIN'];
 /** Resolves to 0 where the client gets an answer, or would; to 1 where it does not. */
 export async function main(args: string[]): Promise<number> {
   const flags = parseQueryFlags(args);
+  if (flags.list !== null) return listKept(flags, flags.list);
   const [name, type] = flags.words;
   if (name === undefined) {
     throw new UnloopError('UNLOOP_USAGE', 'the name is missing', '`unloop help query` shows what it takes.');
@@ -25,6 +26,42 @@ export async function main(args: string[]): Promise<number> {
   const told = (await askAdmin(flags, 'POST', `/explain?${query}`, TIMEOUT_MS)) as Explanation;
   process.stdout.write(flags.json ? `${JSON.stringify(told)}\n` : renderExplanation(told));
   return isWell(told, flags.dryRun) ? 0 : 1;
+}
+
+async function listKept(flags: QueryFlags, kind: 'slow' | 'failed'): Promise<number> {
+  if (flags.words.length > 0 || flags.dryRun || flags.client !== null || flags.isTwofold) {
+    const remedy = '`unloop help query` shows what it takes.';
+    throw new UnloopError(
+      'UNLOOP_USAGE',
+      `--${kind} takes no name, and no other flag than --limit and --json`,
+      remedy,
+    );
+  }
+  const query = flags.limit === null ? '' : `?${new URLSearchParams({ limit: flags.limit })}`;
+  const told = (await askAdmin(flags, 'GET', `/queries/${kind}${query}`)) as {
+    queries: readonly KeptQuery[];
+  };
+  process.stdout.write(flags.json ? `${JSON.stringify(told)}\n` : renderKept(told.queries));
+  return 0;
+}
+
+function renderKept(queries: readonly KeptQuery[]): string {
+  if (queries.length === 0) return 'none\n';
+  const lines = queries.flatMap((query) => {
+    const { at, client, proto, name, type, rcode, durationMs, cache, upstream, ede, attempts } = query;
+    const from = cache === 'none' ? (upstream ?? 'nobody') : `the cache (${cache})`;
+    return [
+      `${at} ${name} ${type}: ${rcode} in ${durationMs} ms, from ${from}`,
+      `  client ${client} over ${proto}`,
+      ...ede.map(({ code, text }) => `  EDE ${code}${text === '' ? '' : `: ${text}`}`),
+      ...alignColumns(attempts.map(attemptRow)).map((line) => `  ${line}`),
+    ];
+  });
+  return `${lines.map(printable).join('\n')}\n`;
+}
+
+function attemptRow({ upstream, transport, startMs, durationMs, outcome }: KeptQuery['attempts'][number]) {
+  return [`at ${startMs} ms`, upstream, transport, `${durationMs} ms`, outcome];
 }
 
 function isWell({ client, cache, upstreams, reply }: Explanation, dryRun: boolean): boolean {
@@ -47,16 +84,7 @@ function renderExplanation(told: Explanation): string {
       'Upstreams',
       upstreams.map(({ upstream, condition, reason }) => [upstream, condition, reason]),
     ),
-    ...section(
-      'Attempts',
-      attempts.map(({ upstream, transport, startMs, durationMs, outcome }) => [
-        `at ${startMs} ms`,
-        upstream,
-        transport,
-        `${durationMs} ms`,
-        outcome,
-      ]),
-    ),
+    ...section('Attempts', attempts.map(attemptRow)),
     ...describeReply(told),
   ];
   return `${lines.map(printable).join('\n')}\n`;

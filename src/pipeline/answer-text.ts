@@ -1,13 +1,14 @@
 // What an answer that we are about to send says, read back from its bytes: for the explanation of
 // one query and the rings of slow and failed ones. Not for the hot path.
 import { readUint16 } from '../wire/bytes.ts';
-import { typeName } from '../wire/codes.ts';
+import { Rcode, typeName } from '../wire/codes.ts';
 import { describeMessage } from '../wire/describe.ts';
 import { OPT_LENGTH, OPTION_HEADER_LENGTH } from '../wire/edns.ts';
-import { FLAG_TC, HEADER_LENGTH, readFlags, readQuestionCount } from '../wire/header.ts';
+import { FLAG_TC, HEADER_LENGTH, readAnswerCount, readFlags, readQuestionCount } from '../wire/header.ts';
 import { skipName } from '../wire/name.ts';
 import { ScannedResponse, ScanVerdict, scanResponse } from '../wire/response.ts';
 import { nameToText } from '../wire/text.ts';
+import { type AnswerRecord, CacheState } from './answer-record.ts';
 
 const EDE_OPTION = 15;
 const SECTION = ';; ';
@@ -54,4 +55,18 @@ export function recordsOf(answer: Uint8Array, length: number): string[] {
 
 export function isTruncated(answer: Uint8Array): boolean {
   return (readFlags(answer) & FLAG_TC) !== 0;
+}
+
+/** Where its data comes from, in a word: fresh, negative, stale, failure; none: an upstream. */
+export function cacheStateName({ cache, rcode }: AnswerRecord, answer: Uint8Array): string {
+  switch (cache) {
+    case CacheState.fresh:
+      return rcode === Rcode.NXDOMAIN || readAnswerCount(answer) === 0 ? 'negative' : 'fresh';
+    case CacheState.stale:
+      return 'stale';
+    case CacheState.failure:
+      return 'failure';
+    default:
+      return 'none';
+  }
 }

@@ -25,6 +25,7 @@ import { restoreForClient } from '../wire/restore.ts';
 import { appendKeepalive } from '../wire/tcp-keepalive.ts';
 import { AnswerRecord, CacheState } from './answer-record.ts';
 import type { ClientQuery } from './client-query.ts';
+import { KeptQueries } from './kept-queries.ts';
 import type { Flight } from './pending/flight.ts';
 import type { QueryLog } from './query-log.ts';
 import type { Recipient } from './reply-sink.ts';
@@ -53,6 +54,8 @@ export class Answers {
   readonly #cachedError = { code: EdeCode.cachedError, text: null, also: -1 };
   /** Of the answer that leaves. */
   readonly record = new AnswerRecord();
+  /** The slowest and the last failed queries. */
+  readonly kept: KeptQueries;
   /** Header and question of a made-up answer to a flight; stale data for one. */
   readonly #scratch = WordBytes.ofLength(MAX_MESSAGE_BYTES);
 
@@ -62,6 +65,7 @@ export class Answers {
     this.#waiters = waiters;
     this.#clock = clock;
     this.#top = top;
+    this.kept = new KeptQueries(clock);
   }
 
   /** Answers a query with an error at once. */
@@ -251,6 +255,7 @@ export class Answers {
   #sendAsIs(to: Recipient, out: Uint8Array, length: number, rcode: number): void {
     this.record.rcode = rcode;
     if (this.queryLog !== null) this.queryLog.note(to, out, length, this.record);
+    if (this.record.flight !== null) this.kept.note(to, out, length, this.record);
     if (rcode === Rcode.NXDOMAIN && this.#top.nxdomains.isDue())
       this.#top.noteNxdomain(to.peers, to.peerOffset);
     if (this.tap !== null) this.tap.clientResponse(to, out, length, this.record.durationMs);

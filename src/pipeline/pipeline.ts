@@ -24,6 +24,7 @@ import { Coalescer } from './coalescer.ts';
 import { Explainer, type ExplainQuestion, type Explanation } from './explain.ts';
 import { ForwardPath } from './forward-path.ts';
 import type { ForwardTimes } from './forward-times.ts';
+import type { KeptReport } from './kept-queries.ts';
 import type { LocalData } from './local-path.ts';
 import { LoopGuard, type LoopReporter } from './loop-guard.ts';
 import { MarkLessons, type StumbleReporter } from './mark-lessons.ts';
@@ -220,6 +221,7 @@ export class Pipeline implements QueryHandler {
   tick(): void {
     this.#top.tick(this.#clock.nowMs);
     this.#answers.queryLog?.tick();
+    this.#answers.kept.tick();
   }
 
   /** What happens to one query. Throws RangeError if its name is none. */
@@ -230,6 +232,11 @@ export class Pipeline implements QueryHandler {
   /** Who asks most, for what, and what fails most. */
   reportTop(): TopReport {
     return this.#top.report();
+  }
+
+  /** The slowest and the last failed queries. */
+  reportKept(): KeptReport {
+    return this.#answers.kept.report();
   }
 
   /** Questions on their way to upstreams. */

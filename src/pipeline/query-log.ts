@@ -10,11 +10,11 @@ import { Counter, type Counters } from '../metrics/counters.ts';
 import { readUint16 } from '../wire/bytes.ts';
 import { className, Rcode, rcodeName, typeName } from '../wire/codes.ts';
 import { describeMessage } from '../wire/describe.ts';
-import { HEADER_LENGTH, readAnswerCount } from '../wire/header.ts';
+import { HEADER_LENGTH } from '../wire/header.ts';
 import { skipName } from '../wire/name.ts';
 import { nameToText } from '../wire/text.ts';
-import { type AnswerRecord, CacheState } from './answer-record.ts';
-import { edesOf, isTruncated } from './answer-text.ts';
+import type { AnswerRecord } from './answer-record.ts';
+import { cacheStateName, edesOf, isTruncated } from './answer-text.ts';
 import { attemptLines } from './attempt-text.ts';
 import type { QueryFilter } from './query-filter.ts';
 import type { Recipient } from './reply-sink.ts';
@@ -107,17 +107,4 @@ export class QueryLog {
 /** Whether the answer is neither data nor a denial of it. */
 function isFailure(rcode: number): boolean {
   return rcode !== Rcode.NOERROR && rcode !== Rcode.NXDOMAIN;
-}
-
-function cacheStateName({ cache, rcode }: AnswerRecord, answer: Uint8Array): string {
-  switch (cache) {
-    case CacheState.fresh:
-      return rcode === Rcode.NXDOMAIN || readAnswerCount(answer) === 0 ? 'negative' : 'fresh';
-    case CacheState.stale:
-      return 'stale';
-    case CacheState.failure:
-      return 'failure';
-    default:
-      return 'none';
-  }
 }

@@ -20,6 +20,8 @@ it('shows private pages only with a token, and changes nothing by GET', () => {
     'GET /health probe',
     'GET /loops private',
     'GET /metrics metrics',
+    'GET /queries/failed private',
+    'GET /queries/slow private',
     'GET /ready probe',
     'GET /serving probe',
     'GET /status private',
@@ -92,4 +94,16 @@ it('answers 400 for a flush that cannot be, and passes any other error on', asyn
   const other = new UnloopError('UNLOOP_LISTEN_FAILED', 'not open', 'Wait.');
   for (const error of [new Error('broken'), other])
     await expect(answer('/cache/flush', failing(error))).rejects.toBe(error);
+});
+
+it('lists the queries that were kept, up to a limit', async () => {
+  const queries = async (limit: number) => [{ name: `at most ${limit}` }];
+  const source = { slowQueries: queries, failedQueries: queries };
+  expect((await answer('/queries/slow', source)).body).toBe('{"queries":[{"name":"at most 20"}]}\n');
+  expect((await answer('/queries/failed', source, 'limit=64')).body).toContain('at most 64');
+  const refused = await answer('/queries/failed', source, 'limit=65');
+  expect([refused.status, refused.body]).toEqual([
+    400,
+    expect.stringContaining('GET /queries/failed?limit=N'),
+  ]);
 });

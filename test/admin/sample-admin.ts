@@ -17,6 +17,7 @@ import type {
 import type { Config } from '../../src/config/config.ts';
 import { Counters, CounterTotals, createCounterBlock } from '../../src/metrics/counters.ts';
 import type { Explanation } from '../../src/pipeline/explain.ts';
+import type { KeptQuery } from '../../src/pipeline/kept-queries.ts';
 
 export const UPSTREAM: UpstreamStatus = {
   slot: 0,
@@ -121,6 +122,18 @@ export class SampleAdmin implements AdminSource {
   async top(limit: number) {
     this.topLimits.push(limit);
     return this.topNow;
+  }
+
+  keptNow: readonly KeptQuery[] = [];
+  readonly keptLimits: [kind: string, limit: number][] = [];
+  async slowQueries(limit: number) {
+    this.keptLimits.push(['slow', limit]);
+    return this.keptNow;
+  }
+
+  async failedQueries(limit: number) {
+    this.keptLimits.push(['failed', limit]);
+    return this.keptNow;
   }
 
   async listCache(scope: EntriesScope) {

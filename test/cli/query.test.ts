@@ -1,6 +1,6 @@
 // `unloop query` against an admin listener that explains what the test says.
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import type { Explanation } from '../../src/admin/admin-source.ts';
+import type { Explanation, KeptQuery } from '../../src/admin/admin-source.ts';
 import { type AdminServer, startAdmin } from '../../src/admin/http.ts';
 import { SampleAdmin } from '../admin/sample-admin.ts';
 import { unloop } from './run-command.ts';
@@ -105,4 +105,51 @@ it('says when the server explains as many as it may', async () => {
   const { code, err } = await query('www.example');
   expect(code).toBe(2);
   expect(err).toContain('Ask again in a moment.');
+});
+
+const KEPT: KeptQuery = {
+  at: '2026-12-01T03:00:00.000Z',
+  client: '10.1.2.3:40123',
+  proto: 'udp',
+  name: 'www.example.',
+  type: 'A',
+  zone: '.',
+  rcode: 'SERVFAIL',
+  durationMs: 1800,
+  cache: 'none',
+  upstream: null,
+  ede: [{ code: 22, text: '10.0.0.2: no answer over UDP\u001b' }],
+  attempts: [
+    { upstream: '10.0.0.2:53', transport: 'udp', startMs: 0, durationMs: 1800, outcome: 'no answer' },
+  ],
+};
+
+it('lists the queries that failed, with each attempt', async () => {
+  source.keptNow = [KEPT];
+  const { code, out } = await query('--failed', '--limit', '5');
+  expect(code).toBe(0);
+  expect(source.keptLimits).toEqual([['failed', 5]]);
+  expect(out).toBe(`2026-12-01T03:00:00.000Z www.example. A: SERVFAIL in 1800 ms, from nobody
+  client 10.1.2.3:40123 over udp
+  EDE 22: 10.0.0.2: no answer over UDP?
+  at 0 ms  10.0.0.2:53  udp  1800 ms  no answer
+`);
+});
+
+it('lists the slow ones as JSON, or says that there are none', async () => {
+  source.keptNow = [KEPT];
+  expect(JSON.parse((await query('--slow', '--json')).out)).toEqual({ queries: [KEPT] });
+  source.keptNow = [];
+  expect((await query('--slow')).out).toBe('none\n');
+});
+
+it.each([
+  ['--slow', 'www.example'],
+  ['--failed', '--dry-run'],
+  ['--slow', '--failed'],
+])('does not take %s with %s', async (...args) => {
+  const { code, err } = await query(...args);
+  expect(code).toBe(2);
+  expect(err).toContain('takes no name, and no other flag');
+  expect(source.keptLimits).toEqual([]);
 });

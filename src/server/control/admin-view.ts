@@ -16,6 +16,7 @@ import type { CachedEntry } from '../../cache/cache-listing.ts';
 import type { CounterTotals } from '../../metrics/counters.ts';
 import type { Exposition, MetricsText } from '../../metrics/exposition.ts';
 import type { ExplainQuestion, Explanation } from '../../pipeline/explain.ts';
+import type { KeptQuery, KeptReport } from '../../pipeline/kept-queries.ts';
 import { Type } from '../../wire/codes.ts';
 import { textToName } from '../../wire/text.ts';
 import type { WorkerAnswer } from '../worker/worker-channel.ts';
@@ -118,6 +119,21 @@ export class AdminView implements AdminSource {
     );
     const { upstreams } = this.#plane.registry;
     return mergeTop(reports, new Map(upstreams.map(({ spec }) => [spec.slot, spec.text])), limit);
+  }
+
+  async slowQueries(limit: number): Promise<KeptQuery[]> {
+    const slow = (await this.#keptQueries()).flatMap((report) => report.slow);
+    return slow.sort((a, b) => b.durationMs - a.durationMs).slice(0, limit);
+  }
+
+  async failedQueries(limit: number): Promise<KeptQuery[]> {
+    const failed = (await this.#keptQueries()).flatMap((report) => report.failed);
+    return failed.sort((a, b) => Date.parse(b.at) - Date.parse(a.at)).slice(0, limit);
+  }
+
+  async #keptQueries(): Promise<KeptReport[]> {
+    const answers = await this.#plane.supervisor.broadcast({ type: 'kept-queries' });
+    return answers.flatMap((answer) => (typeof answer === 'object' && 'slow' in answer ? answer : []));
   }
 
   #checkScope({ name, zone }: FlushScope): void {

@@ -157,6 +157,8 @@ export class DataPlane {
         return this.#pipeline.listCache(message.wanted);
       case 'top':
         return this.#pipeline.reportTop();
+      case 'kept-queries':
+        return this.#pipeline.reportKept();
       case 'explain':
         return this.#pipeline.explain(message.question);
       case 'leave-route':

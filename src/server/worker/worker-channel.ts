@@ -5,6 +5,7 @@ import type { Config } from '../../config/config.ts';
 import type { LoopKeyMaterial } from '../../loop/keys.ts';
 import type { LoopSighting } from '../../loop/sightings.ts';
 import type { ExplainQuestion, Explanation } from '../../pipeline/explain.ts';
+import type { KeptReport } from '../../pipeline/kept-queries.ts';
 import type { WantedEntries } from '../../pipeline/pipeline.ts';
 import type { TopReport } from '../../top/top-counts.ts';
 import type { FailureReason } from '../../upstream/exchange.ts';
@@ -59,6 +60,8 @@ export type ToWorker =
   | { readonly type: 'list-cache'; readonly id: number; readonly wanted: WantedEntries }
   /** Who asks most, and for what; answered with a report. */
   | { readonly type: 'top'; readonly id: number }
+  /** The slowest and the last failed queries; answered with a report. */
+  | { readonly type: 'kept-queries'; readonly id: number }
   /** What happens to one query; answered with an explanation, when that is over. */
   | { readonly type: 'explain'; readonly id: number; readonly question: ExplainQuestion }
   | { readonly type: 'leave-route'; readonly id: number; readonly routeSlot: number }
@@ -82,8 +85,8 @@ export type ToWorker =
 export type WorkerOrder = WithoutId<ToWorker>;
 type WithoutId<Message> = Message extends unknown ? Omit<Message, 'id'> : never;
 
-/** A number, the entries of list-cache, the report of top, or an explanation. */
-export type WorkerAnswer = number | readonly CachedEntry[] | TopReport | Explanation;
+/** A number, the entries of list-cache, a report, or an explanation. */
+export type WorkerAnswer = number | readonly CachedEntry[] | TopReport | KeptReport | Explanation;
 
 /** Worker → main thread. */
 export type FromWorker =
