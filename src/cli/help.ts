@@ -61,7 +61,8 @@ function runFlagsHelp(): string[] {
     'https://HOST/PATH; an IPv6 address is written in brackets if a port follows.',
     '',
     'Environment: UNLOOP_CONFIG (the file), UNLOOP_CLUSTER_KEY (loop.clusterKey), UNLOOP_TAKE_OVER (takeOver),',
-    'UNLOOP_NATIVE=0 (plain Node sockets), UNLOOP_FALLBACK_CONFIG (YAML for a start with a faulty file), UNLOOP_LAST_GOOD (where the last good file is kept).',
+    'UNLOOP_NATIVE=0 (plain Node sockets), UNLOOP_FALLBACK_CONFIG (YAML for a start with a faulty file),',
+    'UNLOOP_LAST_GOOD (where the last good file is kept).',
     '`unloop help config` lists every setting of the file.',
   ];
 }
