@@ -26,6 +26,11 @@ describe.each(files)('%s', (path) => {
     expect(Object.values(workflow.permissions).filter((right) => right !== 'read')).toEqual([]);
   });
 
+  it('lets git read the checkout, which belongs to another user, in its container', () => {
+    expect(text).toMatch(/^ {4}container:$/m);
+    expect(text).toContain('git config --global --add safe.directory "$PWD"');
+  });
+
   it('needs no secret', () => {
     expect(text).not.toMatch(/\bsecrets\./);
   });
