@@ -15,7 +15,7 @@ import {
   symlinkSync,
 } from 'node:fs';
 import { homedir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { findRootFolder } from '../../src/base/root-folder.ts';
 import { nodeFor, putNode } from '../tools.ts';
 import { type DebianPackage, layOutDebian } from './debian-base.ts';
@@ -61,7 +61,20 @@ function mounts(root: string, node: string): string {
 function layOutNode(folder: string): void {
   cpSync(nodeFor('amd64'), folder, { recursive: true });
   const npm = execFileSync('sh', ['-c', 'readlink -f "$(command -v npm)"'], { encoding: 'utf8' }).trim();
-  symlinkSync(npm, join(folder, 'bin/npm'));
+  symlinkSync(isSeenInside(npm) ? npm : copyNpm(npm, folder), join(folder, 'bin/npm'));
+}
+
+/** Whether the build stage has that file: it has this machine's /usr, but for /usr/local. */
+function isSeenInside(path: string): boolean {
+  return path.startsWith('/usr/') && !path.startsWith('/usr/local/');
+}
+
+/** Copies npm beside Node.js, where that has its own. Returns the program, from bin. */
+function copyNpm(program: string, folder: string): string {
+  const target = join(folder, 'lib/node_modules/npm');
+  rmSync(target, { recursive: true, force: true });
+  cpSync(dirname(dirname(program)), target, { recursive: true });
+  return '../lib/node_modules/npm/bin/npm-cli.js';
 }
 
 function runStage(stage: Stage, root: string, node: string, others: ReadonlyMap<string, string>): void {
