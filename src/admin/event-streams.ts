@@ -93,6 +93,8 @@ export class EventStreams {
 
 function send(stream: Stream, message: string): void {
   const { response } = stream;
+  // It has not taken all of it yet. A write after the end is an error that nobody catches.
+  if (response.writableEnded) return;
   // The last message has not left yet: the next one would only grow the queue.
   if (response.writableNeedDrain) {
     if (++stream.missed >= MISSED_AT_MOST) response.destroy();

@@ -124,6 +124,18 @@ it('ends all at the stop, and what comes later at once', async () => {
   expect(vi.getTimerCount()).toBe(0);
 });
 
+it('writes nothing to a reader that still takes what came before the end', async () => {
+  const slow = open();
+  slow.isReading = false;
+  const errors: Error[] = [];
+  slow.on('error', (error) => errors.push(error));
+  await vi.advanceTimersByTimeAsync(1000);
+  streams.close();
+  await vi.advanceTimersByTimeAsync(2000);
+  expect(slow.events).toHaveLength(1);
+  expect(errors).toEqual([]);
+});
+
 it('reports a message that cannot be made, and ends the streams', async () => {
   streams = new EventStreams({
     makers: {
