@@ -159,6 +159,8 @@ async function handle(
       route.method === 'POST' ? `Send POST ${path}: it does more than to read.` : `Send GET ${path}.`;
     return json(405, { error: `${path} takes ${allow}`, remedy }, { Allow: allow });
   }
+  // For this answer only: Node.js sets it back for the next request.
+  if (route.takesMs !== undefined) request.socket.setTimeout(route.takesMs);
   try {
     const query = new URLSearchParams(target.slice(path!.length + 1));
     return await route.answer({ ...context, query, nowMs: performance.now() });

@@ -41,8 +41,13 @@ export interface Route {
   /** GET includes HEAD. Nothing that GET does may change anything. */
   readonly method: 'GET' | 'POST';
   readonly openness: Openness;
+  /** It may take so long, ms: longer than a connection may be idle. */
+  readonly takesMs?: number;
   answer(context: RouteContext): Reply | Promise<Reply>;
 }
+
+/** An explained query ends by forward.deadline, which is 30 s at most. */
+const EXPLAIN_MS = 35_000;
 
 /** An answer in JSON. */
 export function json(status: number, value: unknown, headers: Headers = {}): Reply {
@@ -105,7 +110,7 @@ export const ROUTES: ReadonlyMap<string, Route> = new Map<string, Route>([
         answerQueries(context, '/queries/failed', ({ source }, limit) => source.failedQueries(limit)),
     },
   ],
-  ['/explain', { method: 'POST', openness: 'private', answer: answerExplain }],
+  ['/explain', { method: 'POST', openness: 'private', takesMs: EXPLAIN_MS, answer: answerExplain }],
   ['/cache/flush', { method: 'POST', openness: 'private', answer: answerFlush }],
   ['/events', { method: 'GET', openness: 'private', answer: answerEvents }],
   ['/', { method: 'GET', openness: 'private', answer: answerPage }],

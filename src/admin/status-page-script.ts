@@ -111,7 +111,7 @@ export const SCRIPT = `
     output.textContent = 'Asking…';
     form.elements.submit.disabled = true;
     try {
-      const response = await fetch('/explain?' + query, { method: 'POST', signal: AbortSignal.timeout(20000) });
+      const response = await fetch('/explain?' + query, { method: 'POST', signal: AbortSignal.timeout(40000) });
       const answer = await response.json();
       if (response.ok) output.textContent = told(answer);
       else if (response.status === 404) output.textContent = 'This server does not explain names.';

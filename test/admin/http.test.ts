@@ -1,3 +1,4 @@
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { on, once } from 'node:events';
 import { createConnection, type Socket } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -69,6 +70,21 @@ describe('/explain', () => {
     ]);
     expect(source.explained).toEqual([]);
     expect((await ask(server, 'POST', '/explain?name=www.example')).status).toBe(429);
+  });
+
+  it('waits for one that takes as long as forward.deadline may be', async () => {
+    const sockets: Socket[] = [];
+    const note = (message: unknown) => void sockets.push((message as { socket: Socket }).socket);
+    subscribe('http.server.request.start', note);
+    let idleMs: number | undefined;
+    source.explain = async () => {
+      idleMs = sockets.at(-1)?.timeout;
+      return { summary: 'SERVFAIL' } as Explanation;
+    };
+    const { status } = await ask(server, 'POST', '/explain?name=www.example');
+    unsubscribe('http.server.request.start', note);
+    expect(status).toBe(200);
+    expect(idleMs).toBeGreaterThan(30_000);
   });
 
   it('refuses what it cannot explain', async () => {
