@@ -218,5 +218,8 @@ int main(int count, char **texts) {
   for (int i = 0; i < own; i++)
     if (ways[i].detour.own.family != ways[i].detour.service.family)
       return fail_usage("--to and --service must be of the same family");
+  // Their rules would share a table, and all answers would come from the first.
+  if (own == 2 && ways[0].detour.own.family == ways[1].detour.own.family)
+    return fail_usage("one --to and --service for each family");
   return run(ways, own, &question, socket_path);
 }

@@ -252,6 +252,8 @@ describe('the detour', () => {
     expect(template('nodeLocal', services).err).toContain('unloop would ask itself');
     const none = ['nodeLocal.clusterDns=10.96.0.11', 'nodeLocal.detour.addresses={169.254.20.11}'];
     expect(template('nodeLocal', services, ...none).err).toContain('none of the family of fd10:96::a');
+    const two = ['nodeLocal.clusterDns=10.96.0.11', 'nodeLocal.detour.services={10.96.0.10,10.96.0.12}'];
+    expect(template('nodeLocal', ...two).err).toContain('has 10.96.0.10 and 10.96.0.12: one of a family');
   });
 });
 

@@ -63,6 +63,11 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- if not $own -}}
 {{- fail (printf "nodeLocal.detour.addresses has none of the family of %s" $service) -}}
 {{- end -}}
+{{- range $ways -}}
+{{- if eq .own $own -}}
+{{- fail (printf "nodeLocal.detour.services has %s and %s: one of a family, as answers come from one" .service $service) -}}
+{{- end -}}
+{{- end -}}
 {{- $ways = append $ways (dict "service" $service "own" $own) -}}
 {{- end -}}
 {{- $ways | toJson -}}
