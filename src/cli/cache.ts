@@ -2,7 +2,7 @@
 import type { CacheEntries } from '../admin/admin-source.ts';
 import { formatCount, formatDuration } from '../admin/readable.ts';
 import { UnloopError } from '../base/errors.ts';
-import { printable } from '../base/printable.ts';
+import { printable, printableJson } from '../base/printable.ts';
 import { suggest } from '../config/suggest.ts';
 import { askAdmin } from './ask-admin.ts';
 import { type CacheFlags, parseCacheFlags } from './flags.ts';
@@ -26,7 +26,7 @@ async function get(flags: CacheFlags): Promise<number> {
   if (name === undefined) throw usage('get needs a name');
   if (flags.name !== null) throw usage('get takes the name without --name');
   const found = await askEntries(flags, name, type ?? null);
-  if (flags.json) process.stdout.write(`${JSON.stringify(found)}\n`);
+  if (flags.json) process.stdout.write(`${printableJson(found)}\n`);
   else if (found.entries.length === 0) process.stdout.write(`nothing is cached for ${name}\n`);
   else process.stdout.write(`${found.entries.map(describeEntry).join('\n\n')}\n`);
   return found.entries.length === 0 ? 1 : 0;
@@ -36,7 +36,7 @@ async function list(flags: CacheFlags): Promise<number> {
   refuseWords(flags);
   const { entries, more } = await askEntries(flags, flags.name, null);
   if (flags.json) {
-    process.stdout.write(`${JSON.stringify({ entries, more })}\n`);
+    process.stdout.write(`${printableJson({ entries, more })}\n`);
     return 0;
   }
   const rows = entries.map((entry) => [
@@ -59,7 +59,7 @@ async function flush(flags: CacheFlags): Promise<number> {
   const query = queryOf({ name: flags.name, zone: flags.zone });
   const { flushed } = (await askAdmin(flags, 'POST', `/cache/flush${query}`)) as { flushed: number };
   const removed = flushed === 1 ? '1 entry' : `${formatCount(flushed)} entries`;
-  process.stdout.write(flags.json ? `${JSON.stringify({ flushed })}\n` : `removed ${removed}\n`);
+  process.stdout.write(flags.json ? `${printableJson({ flushed })}\n` : `removed ${removed}\n`);
   return 0;
 }
 

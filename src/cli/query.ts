@@ -3,7 +3,7 @@
 
 import type { Explanation, KeptQuery } from '../admin/admin-source.ts';
 import { UnloopError } from '../base/errors.ts';
-import { printable } from '../base/printable.ts';
+import { printable, printableJson } from '../base/printable.ts';
 import { askAdmin } from './ask-admin.ts';
 import { parseQueryFlags, type QueryFlags } from './flags.ts';
 import { alignColumns } from './status-text.ts';
@@ -24,7 +24,7 @@ export async function main(args: string[]): Promise<number> {
   if (flags.client !== null) query.set('client', flags.client);
   if (flags.dryRun) query.set('dryRun', 'true');
   const told = (await askAdmin(flags, 'POST', `/explain?${query}`, TIMEOUT_MS)) as Explanation;
-  process.stdout.write(flags.json ? `${JSON.stringify(told)}\n` : renderExplanation(told));
+  process.stdout.write(flags.json ? `${printableJson(told)}\n` : renderExplanation(told));
   return isWell(told, flags.dryRun) ? 0 : 1;
 }
 
@@ -41,7 +41,7 @@ async function listKept(flags: QueryFlags, kind: 'slow' | 'failed'): Promise<num
   const told = (await askAdmin(flags, 'GET', `/queries/${kind}${query}`)) as {
     queries: readonly KeptQuery[];
   };
-  process.stdout.write(flags.json ? `${JSON.stringify(told)}\n` : renderKept(told.queries));
+  process.stdout.write(flags.json ? `${printableJson(told)}\n` : renderKept(told.queries));
   return 0;
 }
 

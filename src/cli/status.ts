@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { StatusReport } from '../admin/status-report.ts';
 import { UnloopError } from '../base/errors.ts';
-import { printable } from '../base/printable.ts';
+import { printable, printableJson } from '../base/printable.ts';
 import { askAdmin } from './ask-admin.ts';
 import { describeDetour } from './detour-state.ts';
 import { parseStatusFlags } from './flags.ts';
@@ -20,7 +20,7 @@ export async function main(args: string[]): Promise<number> {
   const flags = parseStatusFlags(args);
   const look = async () => (await askAdmin(flags, 'GET', '/status')) as StatusReport;
   const print = async (report: StatusReport) =>
-    flags.json ? `${JSON.stringify(report)}\n` : `${renderStatus(report)}${await renderDetour()}`;
+    flags.json ? `${printableJson(report)}\n` : `${renderStatus(report)}${await renderDetour()}`;
   if (!flags.watch) {
     const report = await look();
     process.stdout.write(await print(report));
@@ -31,7 +31,7 @@ export async function main(args: string[]): Promise<number> {
     // A server that restarts is waited for; what is wrong with the call is not.
     const text = await look().then(print, (error: unknown) => {
       if (!(error instanceof UnloopError) || error.code !== 'UNLOOP_ADMIN_UNREACHABLE') throw error;
-      return flags.json ? `${JSON.stringify({ error: error.message })}\n` : describeError(error);
+      return flags.json ? `${printableJson({ error: error.message })}\n` : describeError(error);
     });
     process.stdout.write(`${clear}${text}`);
     await sleep(WATCH_MS);

@@ -1,7 +1,7 @@
 // `unloop top`: who asks the running unloop most, for what, and what fails. Imported by dispatch.
 import type { TopLists } from '../admin/admin-source.ts';
 import { formatCount, formatTime } from '../admin/readable.ts';
-import { printable } from '../base/printable.ts';
+import { printable, printableJson } from '../base/printable.ts';
 import { askAdmin } from './ask-admin.ts';
 import { parseTopFlags } from './flags.ts';
 import { alignColumns } from './status-text.ts';
@@ -11,7 +11,7 @@ export async function main(args: string[]): Promise<number> {
   const flags = parseTopFlags(args);
   const query = flags.limit === null ? '' : `?${new URLSearchParams({ limit: flags.limit })}`;
   const lists = (await askAdmin(flags, 'GET', `/top${query}`)) as TopLists;
-  process.stdout.write(flags.json ? `${JSON.stringify(lists)}\n` : renderTop(lists));
+  process.stdout.write(flags.json ? `${printableJson(lists)}\n` : renderTop(lists));
   return 0;
 }
 

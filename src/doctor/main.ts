@@ -5,6 +5,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { UnloopError } from '../base/errors.ts';
+import { printableJson } from '../base/printable.ts';
 import { loadConfig } from '../config/load.ts';
 import { readTextFile } from '../config/read-text-file.ts';
 import { isLoopback } from '../discovery/loopback.ts';
@@ -26,7 +27,7 @@ export async function main(args: string[]): Promise<number> {
   checkRoot(flags.root);
   const report = await examine(flags, process.env);
   const useColor = process.stdout.isTTY === true && !process.env.NO_COLOR && process.env.TERM !== 'dumb';
-  process.stdout.write(flags.json ? `${JSON.stringify(report, null, 2)}\n` : renderText(report, useColor));
+  process.stdout.write(flags.json ? `${printableJson(report, 2)}\n` : renderText(report, useColor));
   return report.exitCode;
 }
 

@@ -1,8 +1,16 @@
 import { expect, it } from 'vitest';
-import { printable } from '../../src/base/printable.ts';
+import { printable, printableJson } from '../../src/base/printable.ts';
 
 it.each([
   ['plain text, ü and 名', 'plain text, ü and 名'],
   ['\u001b[2J\u0007\u009bx', '?[2J??x'],
   ['a\u007fb\nc\t', 'a?b?c?'],
 ])('%j becomes %j', (text, expected) => expect(printable(text)).toBe(expected));
+
+it('writes JSON without control characters that says the same', () => {
+  const value = { text: 'ü\u001b[2J\u007f\u009b2J\u0080' };
+  const text = printableJson(value);
+  expect(text).toBe('{"text":"ü\\u001b[2J\\u007f\\u009b2J\\u0080"}');
+  expect(JSON.parse(text)).toEqual(value);
+  expect(printableJson(value, 2)).toBe(text.replace('{', '{\n  ').replace(':', ': ').replace(/\}$/, '\n}'));
+});
