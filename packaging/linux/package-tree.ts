@@ -12,11 +12,7 @@ export type Format = 'deb' | 'rpm';
 
 const ROOT = findRootFolder();
 export const MAINTAINER = 'The unloop maintainers <maintainers@unloop.invalid>';
-const PROGRAMS = [
-  'usr/bin/unloop',
-  'usr/lib/unloop/node',
-  'usr/lib/unloop/upgrade',
-];
+const PROGRAMS = ['usr/bin/unloop', 'usr/lib/unloop/node', 'usr/lib/unloop/upgrade'];
 const COMPLETIONS = {
   'unloop.bash': { deb: 'bash-completion/completions/unloop', rpm: 'bash-completion/completions/unloop' },
   _unloop: { deb: 'zsh/vendor-completions/_unloop', rpm: 'zsh/site-functions/_unloop' },
