@@ -10,7 +10,7 @@ import { type SharedUpstreamState, UpstreamState } from '../upstream/shared-stat
 import { writeQuestion } from '../wire/build-query.ts';
 import { Class, rcodeName, typeName } from '../wire/codes.ts';
 import { SERVER_UDP_SIZE, writeOpt } from '../wire/edns.ts';
-import { FLAG_RD, HEADER_LENGTH, RCODE_MASK, readFlags } from '../wire/header.ts';
+import { FLAG_RD, HEADER_LENGTH } from '../wire/header.ts';
 import { parseQuery } from '../wire/query.ts';
 import { nameToText, textToName } from '../wire/text.ts';
 import { CacheState } from './answer-record.ts';
@@ -121,11 +121,8 @@ export class Explainer {
     const zone = this.#path.zones.find(query);
     const cache = this.#describeCache(query, zone);
     const allowed = this.#path.gate.serves(client);
-    const outcome = dryRun
-      ? foresee(allowed ? this.#path.local.find(query, zone) : null)
-      : await this.#run(query, sink);
-    const wouldAsk = dryRun && outcome === null && cache.state === 'none';
-    const upstreams = outcome?.choices ?? this.#choices(zone, null, wouldAsk);
+    const outcome = dryRun ? null : await this.#run(query, sink);
+    const upstreams = outcome?.choices ?? this.#choices(zone, null, dryRun && cache.state === 'none');
     const loop = this.#loopOf(zone, outcome);
     return {
       name: nameToText(message, HEADER_LENGTH, length),
@@ -240,20 +237,6 @@ class OneAnswer implements ReplySink {
   send(length: number): void {
     this.onSend(this.#memory.slice(0, length));
   }
-}
-
-/** Of a dry run: what would be answered here; null: nothing would. */
-function foresee(answer: Uint8Array | null): Outcome | null {
-  if (answer === null) return null;
-  const reply = {
-    rcode: rcodeName(readFlags(answer) & RCODE_MASK),
-    ede: [],
-    bytes: answer.length,
-    truncated: false,
-    durationMs: 0,
-    records: recordsOf(answer, answer.length),
-  };
-  return { reply, cache: CacheState.none, attempts: [], sent: null, choices: null, upstream: null };
 }
 
 function isAsked(timeline: Timeline | null, index: number): boolean {

@@ -46,13 +46,6 @@ export class LocalPath {
     return answer !== null && this.#made(query, answer, SPECIAL_NAME_EDE);
   }
 
-  /** What answer() says to a question of class IN, and nothing is sent; null: nothing. */
-  find({ message, parsed }: ClientQuery, zone: Zone): Uint8Array | null {
-    const record = this.data.records?.find(message, parsed) ?? null;
-    if (record !== null || zone.suffix !== '.' || !hasSpecialTop(message, parsed)) return record;
-    return this.data.special?.find(message, parsed, zone.isPublic) ?? null;
-  }
-
   /** A question about this server itself: never forwarded. REFUSED if it is not to be told. */
   #tellIdentity(query: ClientQuery): true {
     const answer = this.data.identity?.find(query.message, query.parsed) ?? null;

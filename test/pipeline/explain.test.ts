@@ -1,8 +1,5 @@
 // One query explained: who is asked, who failed and how, and what the client gets.
 import { beforeEach, describe, expect, it } from 'vitest';
-import { parseLocalRecord } from '../../src/config/local-record.ts';
-import { LocalRecords } from '../../src/local/local-records.ts';
-import { SpecialNames } from '../../src/local/special-names.ts';
 import type { ExplainQuestion, Explanation } from '../../src/pipeline/explain.ts';
 import { FailureReason } from '../../src/upstream/exchange.ts';
 import { UpstreamState } from '../../src/upstream/shared-state.ts';
@@ -123,19 +120,6 @@ describe('a dry run', () => {
       ],
       summary: '192.0.2.2:53 would be asked first.',
     });
-  });
-
-  it('says what would be answered here', async () => {
-    const records = new LocalRecords([parseLocalRecord('db.internal A 10.0.0.9')], 60);
-    f.configure({ local: { identity: null, records, special: new SpecialNames() } });
-    const told = await explain({ name: 'db.internal', dryRun: true });
-    expect(told).toMatchObject({
-      reply: { rcode: 'NOERROR', records: [expect.stringContaining('10.0.0.9')] },
-      summary: 'NOERROR in 0 ms, answered here.',
-    });
-    expect(told.upstreams.filter(({ taken }) => taken)).toEqual([]);
-    const special = await explain({ name: 'x.invalid', dryRun: true });
-    expect(special.reply).toMatchObject({ rcode: 'NXDOMAIN' });
   });
 });
 
