@@ -1,13 +1,19 @@
-// Answers from the records of the configuration (local.records). Loaded only where there are any:
-// dns2 makes the messages, and costs memory in every thread.
-import dns2 from 'dns2';
+// Answers from the records of the configuration (local.records), written once per question and
+// kept. Names come from clients: any byte may be in a label. Loaded only where there are records.
+//
+//   12
+//   │ QNAME QTYPE QCLASS │ C00C TYPE IN TTL RDLENGTH RDATA │ the next record …
 import { parseIp } from '../base/ip-address.ts';
 import type { LocalRecord } from '../config/local-record.ts';
-import { Type } from '../wire/codes.ts';
-import { HEADER_LENGTH } from '../wire/header.ts';
+import { writeUint16, writeUint32 } from '../wire/bytes.ts';
+import { Class, Type } from '../wire/codes.ts';
+import { FLAG_AA, FLAG_QR, HEADER_LENGTH, writeCounts, writeFlags } from '../wire/header.ts';
 import type { ParsedQuery } from '../wire/query.ts';
-import { nameToText } from '../wire/text.ts';
+import { RR_FIXED_LENGTH } from '../wire/rr.ts';
+import { nameToText, textToName } from '../wire/text.ts';
 
+/** The owner of a record that has QNAME: a pointer to it. */
+const QNAME_POINTER = Uint8Array.of(0xc0, HEADER_LENGTH);
 /** Answers kept; further names that a wildcard makes are made again each time. */
 const MAX_MESSAGES = 1000;
 /** An alias that leads further than this is left where it stands. */
@@ -44,7 +50,7 @@ export class LocalRecords {
     const key = `${name} ${q.qtype}`;
     const known = this.#messages.get(key);
     if (known !== undefined) return known;
-    const message = this.#encode(name, q.qtype, records);
+    const message = this.#encode(bytes, q, records);
     if (this.#messages.size < MAX_MESSAGES) this.#messages.set(key, message);
     return message;
   }
@@ -53,7 +59,7 @@ export class LocalRecords {
     const own = this.#records.get(name);
     if (own !== undefined || !this.#hasWildcards) return own;
     // The closest wildcard (RFC 4592 §3.3.1); a name with records of its own in between ends it.
-    for (let dot = name.indexOf('.'); dot >= 0; dot = name.indexOf('.', dot + 1)) {
+    for (let dot = nextDot(name, 0); dot >= 0; dot = nextDot(name, dot + 1)) {
       const above = name.slice(dot + 1);
       const wildcard = this.#records.get(`*.${above}`);
       if (wildcard !== undefined) return wildcard;
@@ -62,50 +68,76 @@ export class LocalRecords {
     return undefined;
   }
 
-  #encode(name: string, qtype: number, records: readonly LocalRecord[]): Uint8Array {
-    const { Packet } = dns2;
-    const packet = new Packet(new Packet.Header({ qr: 1, aa: 1 }));
-    packet.questions.push(new Packet.Question({ name, type: qtype, class: Packet.CLASS.IN }));
-    let owner = name;
+  #encode(bytes: Uint8Array, q: ParsedQuery, records: readonly LocalRecord[]): Uint8Array {
+    const { qtype, questionEnd } = q;
+    const parts: Uint8Array[] = [];
+    let owner: Uint8Array = QNAME_POINTER;
     let found: readonly LocalRecord[] | undefined = records;
     for (let aliases = 0; found !== undefined && aliases <= MAX_ALIASES; aliases++) {
       for (const record of found) {
         const isWanted = Type[record.type] === qtype || qtype === Type.ANY || record.type === 'CNAME';
-        if (isWanted) packet.answers.push(this.#resource(owner, record));
+        if (isWanted) parts.push(this.#encodeRecord(owner, record));
       }
       const alias: LocalRecord | undefined = found.find(({ type }) => type === 'CNAME');
       if (alias?.type !== 'CNAME' || qtype === Type.CNAME || qtype === Type.ANY) break;
-      owner = alias.target;
-      found = this.#recordsOf(owner);
+      owner = textToName(alias.target);
+      found = this.#recordsOf(alias.target);
     }
-    return new Uint8Array(packet.toBuffer());
+    const message = new Uint8Array(parts.reduce((end, part) => end + part.length, questionEnd));
+    writeFlags(message, FLAG_QR | FLAG_AA);
+    writeCounts(message, 1, parts.length, 0, 0);
+    message.set(bytes.subarray(HEADER_LENGTH, questionEnd), HEADER_LENGTH);
+    let at = questionEnd;
+    for (const part of parts) {
+      message.set(part, at);
+      at += part.length;
+    }
+    return message;
   }
 
-  #resource(name: string, record: LocalRecord): InstanceType<typeof dns2.Packet.Resource> {
-    const { Packet } = dns2;
-    const common = { name, type: Type[record.type], class: Packet.CLASS.IN, ttl: this.#ttlSeconds };
-    switch (record.type) {
-      case 'A':
-        return new Packet.Resource({ ...common, address: record.address });
-      case 'AAAA':
-        return new Packet.Resource({ ...common, address: wordsOf(record.address) });
-      case 'CNAME':
-      case 'PTR':
-        return new Packet.Resource({ ...common, domain: record.target });
-      case 'SRV': {
-        const { priority, weight, port, target } = record;
-        return new Packet.Resource({ ...common, priority, weight, port, target });
-      }
-      case 'TXT':
-        return new Packet.Resource({ ...common, data: record.text });
+  #encodeRecord(owner: Uint8Array, record: LocalRecord): Uint8Array {
+    const rdata = rdataOf(record);
+    const at = owner.length;
+    const bytes = new Uint8Array(at + RR_FIXED_LENGTH + rdata.length);
+    bytes.set(owner);
+    writeUint16(bytes, at, Type[record.type]);
+    writeUint16(bytes, at + 2, Class.IN);
+    writeUint32(bytes, at + 4, this.#ttlSeconds);
+    writeUint16(bytes, at + 8, rdata.length);
+    bytes.set(rdata, at + RR_FIXED_LENGTH);
+    return bytes;
+  }
+}
+
+function rdataOf(record: LocalRecord): Uint8Array {
+  switch (record.type) {
+    case 'A':
+    case 'AAAA':
+      return parseIp(record.address)!.bytes;
+    case 'CNAME':
+    case 'PTR':
+      return textToName(record.target);
+    case 'SRV': {
+      const target = textToName(record.target);
+      const rdata = new Uint8Array(6 + target.length);
+      writeUint16(rdata, 0, record.priority);
+      writeUint16(rdata, 2, record.weight);
+      writeUint16(rdata, 4, record.port);
+      rdata.set(target, 6);
+      return rdata;
+    }
+    case 'TXT': {
+      const text = new TextEncoder().encode(record.text);
+      return Uint8Array.of(text.length, ...text);
     }
   }
 }
 
-/** An IPv6 address as eight groups: dns2 reads "::1" wrongly. */
-function wordsOf(address: string): string {
-  const { bytes } = parseIp(address)!;
-  return Array.from({ length: 8 }, (_, i) => ((bytes[2 * i]! << 8) | bytes[2 * i + 1]!).toString(16)).join(
-    ':',
-  );
+/** The next dot that ends a label; one within a label is written with a backslash. −1: none. */
+function nextDot(name: string, from: number): number {
+  for (let at = from; at < name.length; at++) {
+    if (name[at] === '\\') at++;
+    else if (name[at] === '.') return at;
+  }
+  return -1;
 }

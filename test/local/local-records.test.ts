@@ -2,7 +2,11 @@ import dnsPacket from 'dns-packet';
 import { expect, it } from 'vitest';
 import { parseLocalRecord } from '../../src/config/local-record.ts';
 import { LocalRecords } from '../../src/local/local-records.ts';
+import { writeQuestion } from '../../src/wire/build-query.ts';
+import { Class, Type } from '../../src/wire/codes.ts';
+import { FLAG_RD, HEADER_LENGTH } from '../../src/wire/header.ts';
 import { ParsedQuery, parseQuery } from '../../src/wire/query.ts';
+import { textToName } from '../../src/wire/text.ts';
 import { queryBytes } from '../kit/dns-client.ts';
 
 const LINES = [
@@ -29,6 +33,15 @@ function ask(name: string, type = 'A') {
   if (message === null) return null;
   const { answers, rcode } = dnsPacket.decode(Buffer.from(message)) as { answers?: object[]; rcode?: string };
   return { answers, rcode };
+}
+
+/** The answer to a question for a name as text, escapes and all. */
+function askText(text: string) {
+  const bytes = new Uint8Array(512);
+  const length = writeQuestion(bytes, textToName(text), Type.A, Class.IN, FLAG_RD);
+  const parsed = new ParsedQuery();
+  parseQuery(bytes, length, parsed);
+  return { bytes, questionEnd: parsed.questionEnd, message: local.find(bytes, parsed) };
 }
 
 it.each([
@@ -67,6 +80,22 @@ it('gives a wildcard’s records to the names below it that have none', () => {
   expect(ask('own.apps.internal')?.answers).toEqual([]);
   expect(ask('x.own.apps.internal')).toBeNull();
   expect(ask('apps.internal')).toBeNull();
+});
+
+it.each([
+  ['a dot', 'a\\.b.apps.internal'],
+  ['a backslash', 'a\\\\.apps.internal'],
+  ['63 bytes that are written as 252', `${'\\001'.repeat(63)}.apps.internal`],
+])('answers a name of a wildcard that has %s in a label', (_, text) => {
+  const { bytes, questionEnd, message } = askText(text);
+  expect(message!.subarray(HEADER_LENGTH, questionEnd)).toEqual(bytes.subarray(HEADER_LENGTH, questionEnd));
+  // The record follows the question: its owner is QNAME.
+  expect([...message!.subarray(questionEnd, questionEnd + 2)]).toEqual([0xc0, HEADER_LENGTH]);
+  expect([...message!.subarray(questionEnd + 12)]).toEqual([10, 0, 0, 11]);
+});
+
+it('does not take a dot within a label for the end of one', () => {
+  expect(askText('a\\.apps.internal').message).toBeNull();
 });
 
 it('answers more names of a wildcard than it keeps', () => {
