@@ -215,6 +215,9 @@ function zoneName(index: number): string {
 
 /** Index of the interface of this name (or number); 0 when there is none. */
 function zoneIndex(zone: string): number {
-  for (const address of networkInterfaces()[zone] ?? []) if (address.scopeid) return address.scopeid;
+  const interfaces = networkInterfaces();
+  // Only its own: the text may be "constructor".
+  const addresses = Object.hasOwn(interfaces, zone) ? interfaces[zone] : undefined;
+  for (const address of addresses ?? []) if (address.scopeid) return address.scopeid;
   return /^\d{1,9}$/.test(zone) ? Number(zone) : 0;
 }

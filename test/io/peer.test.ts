@@ -44,6 +44,10 @@ describe('peer records', () => {
     expect(formatPeerAddress(words, 0)).toBe(`fe80::1%${name}`);
   });
 
+  it('takes no part of an object for an interface', () => {
+    for (const zone of ['constructor', 'toString']) expect(parsePeer(`fe80::1%${zone}`, 53)![5]).toBe(0);
+  });
+
   it('rejects what is not an IP literal', () => {
     for (const text of ['', 'localhost', '1.2.3', '1.2.3.4.5', '[::1]', ':::', '1.2.3.4:53'])
       expect(parsePeer(text, 53)).toBeNull();
