@@ -64,9 +64,10 @@ function attemptRow({ upstream, transport, startMs, durationMs, outcome }: KeptQ
   return [`at ${startMs} ms`, upstream, transport, `${durationMs} ms`, outcome];
 }
 
-function isWell({ client, cache, upstreams, reply }: Explanation, dryRun: boolean): boolean {
+function isWell({ client, local, cache, upstreams, reply }: Explanation, dryRun: boolean): boolean {
   if (reply !== null) return USABLE.includes(reply.rcode);
   if (!dryRun || !client.allowed) return false;
+  if (local) return true;
   return cache.state !== 'failure' && (cache.state !== 'none' || upstreams.some(({ taken }) => taken));
 }
 
@@ -75,7 +76,7 @@ function renderExplanation(told: Explanation): string {
   const lines = [
     `${name} ${type}: ${summary}`,
     '',
-    `client     ${client.address}, ${client.allowed ? 'allowed' : 'not allowed (limits.allow)'}`,
+    `client     ${client.address}, ${client.allowed ? 'allowed' : 'not allowed (limits.allow, limits.deny)'}`,
     `zone       ${zone}${zone === '.' ? ' (everything else)' : ''}`,
     `cache      ${describeCache(told)}`,
     `loop       ${loop === '' ? 'none seen' : loop}`,

@@ -73,7 +73,8 @@ export class ClientGate {
   /** Whether a client's network is served. */
   serves(client: string): boolean {
     const peer = parsePeer(client, 0);
-    return this.allow.length === 0 || (peer !== null && isIn(this.allow, peer, 0));
+    if (peer === null) return this.allow.length === 0;
+    return !isIn(this.#deny, peer, 0) && (this.allow.length === 0 || isIn(this.allow, peer, 0));
   }
 
   /**

@@ -42,6 +42,8 @@ export interface Explanation {
   readonly type: string;
   readonly client: { readonly address: string; readonly allowed: boolean };
   readonly zone: string;
+  /** It is answered without cache and upstreams: a local record or a special-use name. */
+  readonly local: boolean;
   readonly cache: {
     readonly state: 'fresh' | 'stale' | 'negative' | 'failure' | 'none';
     readonly ttlSeconds: number;
@@ -121,21 +123,24 @@ export class Explainer {
     const zone = this.#path.zones.find(query);
     const cache = this.#describeCache(query, zone);
     const allowed = this.#path.gate.serves(client);
+    const local = this.#path.local.wouldAnswer(query, zone);
     const outcome = dryRun ? null : await this.#run(query, sink);
-    const upstreams = outcome?.choices ?? this.#choices(zone, null, dryRun && cache.state === 'none');
+    const wouldAsk = dryRun && !local && cache.state === 'none';
+    const upstreams = outcome?.choices ?? this.#choices(zone, null, wouldAsk);
     const loop = this.#loopOf(zone, outcome);
     return {
       name: nameToText(message, HEADER_LENGTH, length),
       type: typeName(qtype),
       client: { address: client, allowed },
       zone: zone.suffix,
+      local,
       cache,
       upstreams,
       sent: outcome?.sent ?? null,
       attempts: outcome?.attempts ?? [],
       loop,
       reply: outcome?.reply ?? null,
-      summary: summarize({ dryRun, allowed, cache, upstreams, loop, outcome }),
+      summary: summarize({ dryRun, allowed, local, cache, upstreams, loop, outcome }),
     };
   }
 
@@ -273,17 +278,19 @@ function describeMarks(marks: number): NonNullable<Explanation['sent']> {
 }
 
 /** What decides on the summary. */
-interface SummaryFacts extends Pick<Explanation, 'cache' | 'upstreams' | 'loop'> {
+interface SummaryFacts extends Pick<Explanation, 'local' | 'cache' | 'upstreams' | 'loop'> {
   readonly dryRun: boolean;
   readonly allowed: boolean;
   readonly outcome: Outcome | null;
 }
 
 /** One line: what happened and, if bad, what cures it. */
-function summarize({ dryRun, allowed, cache, upstreams, loop, outcome }: SummaryFacts): string {
-  if (!allowed) return 'The client is not served: add its network to limits.allow.';
+function summarize(facts: SummaryFacts): string {
+  const { dryRun, allowed, local, cache, upstreams, loop, outcome } = facts;
+  if (!allowed) return 'The client is not served: see limits.allow and limits.deny.';
   if (outcome === null) {
     if (!dryRun) return 'The query was dropped: see unloop_dropped_total in /metrics.';
+    if (local) return 'It would be answered here: it is a local record or a special-use name.';
     if (cache.state === 'fresh' || cache.state === 'negative') return 'The cache would answer.';
     if (cache.state === 'failure')
       return 'The cache knows that the servers failed a moment ago: it would say so.';
@@ -296,6 +303,7 @@ function summarize({ dryRun, allowed, cache, upstreams, loop, outcome }: Summary
     return `${took}, with expired data: the servers did not answer in time.`;
   if (outcome.cache === CacheState.fresh) return `${took}, from the cache.`;
   if (upstream !== null) return `${took}, from ${upstream}.`;
+  if (local) return `${took}, answered here.`;
   if (loop !== '') return `${took}: ${loop}. \`unloop status\` says what cures it.`;
   if (outcome.cache === CacheState.failure)
     return `${took}, from the cache: ${whyOf(reply)}. It is asked again when that expires.`;

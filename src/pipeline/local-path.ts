@@ -34,16 +34,27 @@ export class LocalPath {
   /** Answers a query that is none of an upstream's business; false: it is one of an upstream's. */
   answer(query: ClientQuery, zone: Zone): boolean {
     const { message, parsed } = query;
-    const { records } = this.data;
     if (parsed.qclass !== Class.IN) return isIdentityQuestion(message, parsed) && this.#tellIdentity(query);
     if (parsed.opaque) return false;
-    if (records !== null) {
-      const answer = records.find(message, parsed);
-      if (answer !== null) return this.#made(query, answer, NO_EDE);
-    }
-    if (zone.suffix !== '.' || !hasSpecialTop(message, parsed)) return false;
-    const answer = this.data.special?.find(message, parsed, zone.isPublic) ?? null;
-    return answer !== null && this.#made(query, answer, SPECIAL_NAME_EDE);
+    const record = this.#findRecord(query);
+    if (record !== null) return this.#made(query, record, NO_EDE);
+    const special = this.#findSpecial(query, zone);
+    return special !== null && this.#made(query, special, SPECIAL_NAME_EDE);
+  }
+
+  /** Whether it would answer a question of class IN: for the explanation of a query. */
+  wouldAnswer(query: ClientQuery, zone: Zone): boolean {
+    return this.#findRecord(query) !== null || this.#findSpecial(query, zone) !== null;
+  }
+
+  #findRecord({ message, parsed }: ClientQuery): Uint8Array | null {
+    const { records } = this.data;
+    return records === null ? null : records.find(message, parsed);
+  }
+
+  #findSpecial({ message, parsed }: ClientQuery, zone: Zone): Uint8Array | null {
+    if (zone.suffix !== '.' || !hasSpecialTop(message, parsed)) return null;
+    return this.data.special?.find(message, parsed, zone.isPublic) ?? null;
   }
 
   /** A question about this server itself: never forwarded. REFUSED if it is not to be told. */

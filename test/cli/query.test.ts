@@ -10,6 +10,7 @@ const FAILED: Explanation = {
   type: 'A',
   client: { address: '127.0.0.1', allowed: true },
   zone: '.',
+  local: false,
   cache: { state: 'none', ttlSeconds: 0, storedAt: null, upstream: null },
   upstreams: [
     {
@@ -84,6 +85,8 @@ it('--dry-run asks no server, and ends by what would happen', async () => {
   expect(source.explained).toEqual([{ name: 'www.example', type: 'A', client: '10.0.0.7', dryRun: true }]);
   source.explanationNow = { ...source.explanationNow, client: { address: '10.0.0.7', allowed: false } };
   expect((await query('www.example', '--dry-run')).code).toBe(1);
+  source.explanationNow = { ...FAILED, local: true, upstreams: [], reply: null, attempts: [], sent: null };
+  expect((await query('db.internal', '--dry-run')).code).toBe(0);
 });
 
 it('is JSON with --json', async () => {

@@ -28,6 +28,13 @@ describe('client-gate', () => {
     expect(judge(gate, '2001:db8::1')).toBeNull();
   });
 
+  it('tells of a client that is denied that it is not served', () => {
+    for (const allow of [[], networks('10.0.0.0/8')]) {
+      const gate = new ClientGate(allow, networks('10.1.0.0/16'), 0, new ClientRates(createClientRates()));
+      expect([gate.serves('10.2.0.1'), gate.serves('10.1.0.1')]).toEqual([true, false]);
+    }
+  });
+
   it('serves exactly the allowed networks, to the bit', () => {
     const gate = new ClientGate(
       networks('10.32.0.0/11', '192.0.2.7', 'fd00:1:2::/47', '::1'),

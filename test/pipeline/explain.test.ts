@@ -1,5 +1,8 @@
 // One query explained: who is asked, who failed and how, and what the client gets.
 import { beforeEach, describe, expect, it } from 'vitest';
+import { parseLocalRecord } from '../../src/config/local-record.ts';
+import { LocalRecords } from '../../src/local/local-records.ts';
+import { SpecialNames } from '../../src/local/special-names.ts';
 import type { ExplainQuestion, Explanation } from '../../src/pipeline/explain.ts';
 import { FailureReason } from '../../src/upstream/exchange.ts';
 import { UpstreamState } from '../../src/upstream/shared-state.ts';
@@ -120,6 +123,19 @@ describe('a dry run', () => {
       ],
       summary: '192.0.2.2:53 would be asked first.',
     });
+  });
+
+  it('says so if the name is answered here', async () => {
+    const records = new LocalRecords([parseLocalRecord('db.internal A 10.0.0.9')], 60);
+    f.configure({ local: { identity: null, records, special: new SpecialNames() } });
+    for (const name of ['db.internal', 'x.invalid']) {
+      const told = await explain({ name, dryRun: true });
+      expect(told.local).toBe(true);
+      expect(told.upstreams.map(({ taken }) => taken)).toEqual([false, false]);
+      expect(told.summary).toMatch(/^It would be answered here/);
+    }
+    f.state.setQuarantined(1, true);
+    expect((await explain({ name: 'db.internal' })).summary).toMatch(/answered here\.$/);
   });
 });
 
