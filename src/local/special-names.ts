@@ -55,6 +55,9 @@ export class SpecialNames {
       .slice(0, -1);
     const first = firstLabelOf(name, q.labelCount);
     if (first === null || (first.suffix.mayBePrivate && !isPublic)) return null;
+    // DS is the parent's (RFC 4035 §3.1.4.1). It proves to clients which validate that what is
+    // answered here need not be signed (RFC 8375 §4).
+    if (first.label === 0 && first.suffix.mayBePrivate && q.qtype === Type.DS) return null;
     return this.#answer(bytes, q, first.label, first.suffix);
   }
 

@@ -36,6 +36,7 @@ const REVERSE_ZONES: readonly string[] = [
   'd.f.ip6.arpa',
   ...['8', '9', 'a', 'b'].map((nibble) => `${nibble}.e.f.ip6.arpa`),
   '8.b.d.0.1.0.0.2.ip6.arpa',
+  '0.f.f.f.3.ip6.arpa',
 ];
 
 /** By suffix: lower case, no trailing dot. */

@@ -74,6 +74,7 @@ describe('a name that does not exist', () => {
     '1.1.64.100.in-addr.arpa',
     '1.2.168.192.in-addr.arpa',
     `${'1.'.repeat(29)}d.f.ip6.arpa`,
+    `${'1.'.repeat(27)}0.f.f.f.3.ip6.arpa`,
     'box.home.arpa',
     'www.test',
   ])('%s, where only public servers would be asked', (name) => {
@@ -103,6 +104,13 @@ describe('the name of a zone itself', () => {
       authorities: [],
     });
     expect(ask('invalid', 'NS')).toMatchObject({ answers: [{ type: 'NS', data: 'invalid' }] });
+  });
+
+  it('has its DS in the zone above, which proves that ours needs no signatures', () => {
+    expect(ask('home.arpa', 'DS')).toBeNull();
+    expect(ask('10.in-addr.arpa', 'DS')).toBeNull();
+    expect(ask('1.10.in-addr.arpa', 'DS')).toMatchObject({ rcode: 'NXDOMAIN' });
+    expect(ask('onion', 'DS')).toMatchObject({ rcode: 'NOERROR', answers: [] });
   });
 });
 
