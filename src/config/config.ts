@@ -14,9 +14,9 @@ export interface ListenAddress {
   readonly port: number;
 }
 
-/** Types that a health check may ask for. */
 /** Whether slow upstreams are overtaken. */
 export type Hedge = 'auto' | 'off';
+/** Types that a health check may ask for. */
 export type CheckType = 'A' | 'AAAA' | 'CNAME' | 'HINFO' | 'MX' | 'NS' | 'PTR' | 'SOA' | 'SRV' | 'TXT';
 
 /** What an upstream in doubt is asked. */
