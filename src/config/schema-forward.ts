@@ -75,7 +75,7 @@ export const FORWARD_SETTINGS: readonly Setting[] = [
     reload: 'live',
     default: 'auto',
     description:
-      'When an answer takes longer than 95 % of the answers of its upstream (at least 10 ms, at most 1 s), another upstream of the zone that is up is asked too, and the first good answer is used. At most 5 % of the questions are asked twice. off: another upstream is asked only after the first one was silent for its time-out.',
+      'When an answer takes longer than 95 % of the answers of its upstream (at least 10 ms, at most 1 s), another upstream of the zone that is up is asked too, and the first good answer is used. At most 5 % of the questions are asked twice. off: another upstream is asked only after the first one was silent for its time-out. The policy sequential is never hedged: there one upstream stands in for another.',
     example: 'off',
   },
   {

@@ -23,9 +23,10 @@ export class Hedges {
 
   /** A first message has left: when another upstream is asked too; Infinity: never. */
   dueMs(flight: Flight, upstreamIndex: number, nowMs: number): number {
-    const { upstreams } = flight.zone!;
-    // With one upstream there is nobody to hedge with, and nothing to save up for.
-    if (!this.isOn || upstreams.length === 1) return Number.POSITIVE_INFINITY;
+    const { upstreams, isRanked } = flight.zone!;
+    // With one upstream there is nobody to hedge with, and nothing to save up for. One that stands
+    // in for another may not know its names: "no such name" would be the first good answer.
+    if (!this.isOn || upstreams.length === 1 || isRanked) return Number.POSITIVE_INFINITY;
     if (this.#saved < QUESTIONS_PER_HEDGE * MAX_SAVED) this.#saved++;
     const slowMs = this.#state.slowMs(upstreams[upstreamIndex]!.slot);
     return slowMs === 0 || flight.opaque ? Number.POSITIVE_INFINITY : nowMs + slowMs;

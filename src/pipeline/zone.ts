@@ -66,6 +66,8 @@ export interface ZoneParts {
   /** Slots of this zone's use of each upstream in the shared state. */
   readonly routeSlots: readonly number[];
   readonly selection: Selection;
+  /** The policy `sequential`: one upstream stands in for those before it. Absent: no. */
+  readonly isRanked?: boolean;
   /** The load of the zone that this one replaces: what is in flight for that one still counts. */
   readonly load?: ZoneLoad | undefined;
 }
@@ -82,6 +84,7 @@ export class Zone implements ZoneParts {
   readonly routeSlots: readonly number[];
   readonly selection: Selection;
   readonly load: ZoneLoad;
+  readonly isRanked: boolean;
   /** No upstream may know names of a private network. */
   readonly isPublic: boolean;
   /** For each upstream, the EDE text of an answer to a query that came back. */
@@ -96,6 +99,7 @@ export class Zone implements ZoneParts {
     this.upstreams = upstreams;
     this.routeSlots = parts.routeSlots;
     this.selection = parts.selection;
+    this.isRanked = parts.isRanked ?? false;
     this.load = parts.load ?? new ZoneLoad();
     this.isPublic = upstreams.length > 0 && upstreams.every((upstream) => !upstream.mayKnowPrivateNames);
     const encoder = new TextEncoder();

@@ -11,8 +11,8 @@ const SERVFAIL = 2;
 const QUESTIONS_PER_HEDGE = 20;
 
 /** Two upstreams; the first is always asked first and usually answers within a tick. */
-function start(upstreams = [new FakeUpstream(1), new FakeUpstream(2)]) {
-  const f = new PipelineFixture({ zones: [['.', upstreams]] });
+function start(upstreams = [new FakeUpstream(1), new FakeUpstream(2)], isRanked = false) {
+  const f = new PipelineFixture({ zones: [['.', upstreams]], isRanked });
   const [first, second] = upstreams as [FakeUpstream, FakeUpstream];
   let asked = 0;
   /** Questions that are answered at once: they pay for hedges. */
@@ -126,6 +126,15 @@ describe('no hedge is sent', () => {
     change(f);
     f.ask(testQuery('slow.example').bytes);
     f.pass(60);
+    expect(hedges()).toEqual({ sent: 0, won: 0, withheld: 0 });
+  });
+
+  it('where an upstream stands in for those before it', () => {
+    const { f, second, askQuick, hedges } = start(undefined, true);
+    askQuick(QUESTIONS_PER_HEDGE);
+    f.ask(testQuery('slow.example').bytes);
+    f.pass(60);
+    expect(second.sent).toHaveLength(0);
     expect(hedges()).toEqual({ sent: 0, won: 0, withheld: 0 });
   });
 

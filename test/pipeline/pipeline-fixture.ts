@@ -158,6 +158,8 @@ export interface FixtureOptions {
   readonly zones?: readonly (readonly [suffix: string, upstreams: readonly FakeUpstream[]])[];
   /** How each zone chooses among its upstreams. Default: sequential. */
   readonly policy?: Policy;
+  /** As the policy sequential makes zones; the fixture's own need not be. */
+  readonly isRanked?: boolean;
   readonly keys?: LoopKeyMaterial;
   readonly tap?: DnstapTap;
   /** Another worker of the same process. */
@@ -194,11 +196,13 @@ export class PipelineFixture {
   /** In force since route(). */
   zones = NO_ZONES;
   readonly #policy: Policy;
+  readonly #isRanked: boolean;
   readonly #peers = new Int32Array(PEER_WORDS);
 
   constructor(options: FixtureOptions = {}) {
     const { clock, wheel, counters, cache, state } = this;
     this.#policy = options.policy ?? 'sequential';
+    this.#isRanked = options.isRanked ?? false;
     this.keys = options.keys ?? options.sharesWith?.keys ?? createKeyMaterial('', 'default');
     this.sentQuestions = new SentQuestions(options.sharesWith?.sentQuestions.buffer);
     const { keys: material, sentQuestions } = this;
@@ -244,6 +248,7 @@ export class PipelineFixture {
           upstreams: all,
           routeSlots,
           selection,
+          isRanked: this.#isRanked,
         });
       }),
     );

@@ -65,6 +65,7 @@ export class Routing {
       upstreams: upstreamSlots.map((slot) => this.#upstreams.get(slot)!),
       routeSlots,
       selection: new Selection(spec.policy, upstreamSlots, routeSlots, state, random),
+      isRanked: spec.policy === 'sequential',
       load: previous?.load,
     });
   }

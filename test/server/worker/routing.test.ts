@@ -4,6 +4,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { Clock } from '../../../src/base/clock.ts';
 import { FROM_CONFIGURATION, plainEndpoint } from '../../../src/base/endpoint.ts';
 import { RandomPool } from '../../../src/base/random.ts';
+import type { Policy } from '../../../src/config/config.ts';
 import { Counters, createCounterBlock } from '../../../src/metrics/counters.ts';
 import { Routing } from '../../../src/server/worker/routing.ts';
 import type { RoutingSpec } from '../../../src/server/worker/routing-spec.ts';
@@ -71,6 +72,16 @@ describe('routing', () => {
     const before = await routing.apply(spec([upstream(0, 1)], ['.', 1, [0]]));
     await routing.apply(spec([upstream(1, 2)], ['.', 2, [1]]));
     expect(before.root.upstreams[0]!.text).toBe('tcp://127.0.0.1:1');
+  });
+
+  it('takes the order of upstreams for a rank by one policy only', async () => {
+    const routing = create();
+    const { upstreams, zones } = spec([upstream(0, 1)], ['.', 1, [0]]);
+    const isRanked = async (policy: Policy) => {
+      const table = await routing.apply({ upstreams, zones: zones.map((zone) => ({ ...zone, policy })) });
+      return table.root.isRanked;
+    };
+    expect([await isRanked('sequential'), await isRanked('fastest')]).toEqual([true, false]);
   });
 
   it('has no upstream until it is given one', async () => {
