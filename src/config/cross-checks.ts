@@ -91,6 +91,10 @@ export function collectWarnings(config: Config, settings: Settings, configPath: 
       'cache.serveStale.after is not below forward.deadline; stale answers come only at the deadline',
     );
   }
+  for (const { name, target } of aliasesAway(config)) {
+    const message = `local.records: ${name} is an alias of ${target}, which has no record here; most clients do not look it up`;
+    warn('local.records', message);
+  }
   // A stub's address is replaced by the servers behind it (discovery.rewriteLoopback), so it is no
   // loop yet.
   warnings.push(...ownUpstreams(config, settings, (upstream) => isRewritten(config, upstream)));
@@ -150,4 +154,16 @@ function isWorldReadable(file: string): boolean {
     // The file was there a moment ago; without it there is nothing to warn about.
     return false;
   }
+}
+
+/** Aliases that lead to a name without a record of ours: they are answered alone. */
+function aliasesAway({ local }: Config): { name: string; target: string }[] {
+  const records = [...local.records, ...local.hosts.flatMap((file) => file.records)];
+  const names = new Set(records.map(({ name }) => name));
+  const isHere = (name: string): boolean =>
+    names.has(name) ||
+    name.split('.').some((_, i, labels) => names.has(`*.${labels.slice(i + 1).join('.')}`));
+  return records.flatMap((record) =>
+    record.type === 'CNAME' && !isHere(record.target) ? [{ name: record.name, target: record.target }] : [],
+  );
 }

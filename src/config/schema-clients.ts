@@ -92,7 +92,7 @@ export const CLIENT_SETTINGS: readonly Setting[] = [
     reload: 'live',
     default: [],
     description:
-      'Records that are answered here: `NAME TYPE DATA`, with A, AAAA, CNAME, PTR, SRV and TXT. They come before cache and upstreams. A name that has one is not asked of an upstream, whatever the type. `*.NAME` is every name below that has no record of its own.',
+      'Records that are answered here: `NAME TYPE DATA`, with A, AAAA, CNAME, PTR, SRV and TXT. They come before cache and upstreams. A name that has one is not asked of an upstream, whatever the type. `*.NAME` is every name below that has no record of its own. A CNAME is followed to other records here only.',
     example: ['db.internal A 10.0.0.9', '*.apps.internal CNAME db.internal'],
   },
   {
@@ -101,7 +101,7 @@ export const CLIENT_SETTINGS: readonly Setting[] = [
     reload: 'live',
     default: [],
     description:
-      'Hosts files: their names are answered here, and their addresses with the first name (PTR). Read again when they change. Relative paths start at the directory of the configuration file. `local.records` comes first.',
+      'Hosts files: their names are answered here, and their addresses with the first name (PTR). Read again when they change. Relative paths start at the directory of the configuration file. A name that is in `local.records` too has the records of both.',
     example: ['/etc/hosts'],
   },
   {

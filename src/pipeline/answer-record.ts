@@ -25,6 +25,8 @@ export class AnswerRecord {
   durationMs = 0;
   /** All 12 bits. */
   rcode = 0;
+  /** Nobody else who waited for the flight has got it yet. */
+  isFirst = false;
 
   /** The upstream whose reply it is; null: none's, or one's of earlier. */
   get upstream(): Upstream | null {
@@ -43,5 +45,6 @@ export class AnswerRecord {
   ofFlight(flight: Flight, cache: CacheState): void {
     this.cache = cache;
     this.flight = flight;
+    this.isFirst = true;
   }
 }

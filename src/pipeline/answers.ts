@@ -255,7 +255,8 @@ export class Answers {
   #sendAsIs(to: Recipient, out: Uint8Array, length: number, rcode: number): void {
     this.record.rcode = rcode;
     if (this.queryLog !== null) this.queryLog.note(to, out, length, this.record);
-    if (this.record.flight !== null) this.kept.note(to, out, length, this.record);
+    if (this.record.flight !== null && this.record.isFirst) this.kept.note(to, out, length, this.record);
+    this.record.isFirst = false;
     if (rcode === Rcode.NXDOMAIN && this.#top.nxdomains.isDue())
       this.#top.noteNxdomain(to.peers, to.peerOffset);
     if (this.tap !== null) this.tap.clientResponse(to, out, length, this.record.durationMs);

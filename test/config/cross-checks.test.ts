@@ -26,6 +26,10 @@ describe('a configuration that is allowed but seldom meant', () => {
       'cache: { serveStale: { after: 1800ms } }',
       '1:31: cache.serveStale.after is not below forward.deadline',
     ],
+    [
+      'local: { records: [www.corp CNAME db.away, a.corp CNAME b.apps.corp, "*.apps.corp A 10.0.0.9"] }',
+      '1:19: local.records: www.corp is an alias of db.away, which has no record here',
+    ],
     ['listen: ["[::1]:53"]\nupstreams: ["::1"]', '2:12: upstreams: [::1]:53 is our own listen address'],
     [
       'listen: ["0.0.0.0:53"]\nzones: { a.b: { upstreams: ["127.0.0.1"] } }',

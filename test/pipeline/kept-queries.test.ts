@@ -36,6 +36,14 @@ describe('the slowest queries', () => {
     expect(failed).toEqual([]);
   });
 
+  it('are one for all clients that waited for the same answer', () => {
+    const { f, take, report } = fixture();
+    for (let i = 0; i < 3; i++) f.ask(testQuery('shared.example').bytes);
+    take('shared.example', 50);
+    expect(f.client.answers).toHaveLength(4);
+    expect(report().slow).toHaveLength(1);
+  });
+
   it('are none that the cache answered', () => {
     const { f, take, report } = fixture();
     take('kept.example', 5);
