@@ -260,8 +260,9 @@ export class Answers {
     if (rcode === Rcode.NXDOMAIN && this.#top.nxdomains.isDue())
       this.#top.noteNxdomain(to.peers, to.peerOffset);
     if (this.tap !== null) this.tap.clientResponse(to, out, length, this.record.durationMs);
-    to.replyTo.send(length, to.peers, to.peerOffset);
+    // Counted first: whoever has an answer finds it in the metrics.
     this.#counters.response(rcode);
+    to.replyTo.send(length, to.peers, to.peerOffset);
   }
 
   #settle(waiter: Waiter): void {
