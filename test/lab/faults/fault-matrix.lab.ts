@@ -8,8 +8,6 @@ import { writeTable } from './table.ts';
 
 const [UNLOOP] = SYSTEMS;
 const PATIENCE = { questions: 100, perSecond: 50, patienceMs: 8000, askAgainMs: 5000 };
-/** Rows at a time: they mostly wait. */
-const AT_ONCE = 12;
 /** A worker's buffers and code, warmed up; what a fault may not make of it is hundreds. */
 const MAX_GROWTH_MIB = 48;
 
@@ -47,10 +45,7 @@ const DEMANDS: Readonly<Record<string, (fault: Fault, row: RowFigures) => void>>
   },
 };
 
-/**
- * What a row falls short of; '': nothing. Answers are timed: a machine with other work holds a
- * process up now and then, and a fault of ours is there in every run.
- */
+/** What a row falls short of; '': nothing. */
 function shortfallOf(fault: Fault, row: RowFigures): string {
   for (const [title, demand] of Object.entries(DEMANDS)) {
     try {
@@ -64,7 +59,7 @@ function shortfallOf(fault: Fault, row: RowFigures): string {
 
 let matrix: Matrix;
 beforeAll(async () => {
-  matrix = await runMatrix(FAULTS, SYSTEMS, PATIENCE, AT_ONCE, shortfallOf);
+  matrix = await runMatrix(FAULTS, SYSTEMS, PATIENCE, shortfallOf);
   writeTable(matrix, SYSTEMS);
 }, 300_000);
 
