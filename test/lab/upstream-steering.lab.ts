@@ -33,7 +33,7 @@ const unreadable = (i: number) => {
 
 /**
  * Honest questions lost while the attacker asks; without an attack: what this machine loses by
- * itself.
+ * itself at the same time.
  */
 async function lost(upstreams: readonly string[], attack: ((i: number) => Uint8Array) | null) {
   const unloop = await startUnloop({
@@ -63,11 +63,11 @@ async function lost(upstreams: readonly string[], attack: ((i: number) => Uint8A
 describe('an attacker beside an honest client', () => {
   it('that asks dnsdist for what it drops, over TLS and HTTPS, takes no upstream out of use', async () => {
     const dnsdist = await servers.startDnsdist('addAction("drop.example.", DropAction())');
-    for (const upstreams of [[dnsdist.tls], [dnsdist.https], [dnsdist.tls, dnsdist.https]]) {
-      const calm = await lost(upstreams, null);
-      const attacked = await lost(upstreams, dropped);
-      expect(attacked.down, upstreams.join()).toEqual([]);
-      expect(attacked.honestLost, upstreams.join()).toBeLessThanOrEqual(calm.honestLost);
+    const ways = [[dnsdist.tls], [dnsdist.https], [dnsdist.tls, dnsdist.https]];
+    const runs = ways.map((upstreams) => Promise.all([lost(upstreams, null), lost(upstreams, dropped)]));
+    for (const [i, [calm, attacked]] of (await Promise.all(runs)).entries()) {
+      expect(attacked.down, ways[i]!.join()).toEqual([]);
+      expect(attacked.honestLost, ways[i]!.join()).toBeLessThanOrEqual(calm.honestLost);
       expect(attacked.asked).toBeGreaterThan(5);
     }
     await dnsdist.stop();
@@ -76,8 +76,7 @@ describe('an attacker beside an honest client', () => {
   it('that sends CoreDNS unreadable messages over HTTPS takes no upstream out of use', async () => {
     const coredns = await servers.startCoredns();
     const upstreams = [coredns.https];
-    const calm = await lost(upstreams, null);
-    const attacked = await lost(upstreams, unreadable);
+    const [calm, attacked] = await Promise.all([lost(upstreams, null), lost(upstreams, unreadable)]);
     expect(attacked.down).toEqual([]);
     expect(attacked.honestLost).toBeLessThanOrEqual(calm.honestLost);
     expect(attacked.asked).toBeGreaterThan(50);
