@@ -19,8 +19,11 @@ export interface Asking {
   partition?: number;
   /** Header flags; RD alone by default. */
   flags?: number;
-  /** Of a failure: why it was one. */
+  /** Of a failure: why it was one, and whether no upstream could be asked. */
   ede?: number;
+  isOutage?: boolean;
+  /** Of an answer: which upstream gave it. */
+  answererSlot?: number;
 }
 
 /** A cache under test. Failures and answers are given and asked for by name. */
@@ -50,7 +53,9 @@ export class CacheFixture {
     const taken = this.#takesWords() ? asWords(reply) : reply;
     expect(scanResponse(taken, taken.length, this.#scanned)).toBe(ScanVerdict.ok);
     stripOpt(taken, taken.length, this.#scanned);
-    this.cache.store({ ...this.#q, query }, asking.partition ?? 0, taken, this.#scanned, this.nowMs);
+    const { partition = 0, answererSlot } = asking;
+    const question = { ...this.#q, query, ...(answererSlot === undefined ? {} : { answererSlot }) };
+    this.cache.store(question, partition, taken, this.#scanned, this.nowMs);
     reply.set(taken);
   }
 
@@ -59,7 +64,7 @@ export class CacheFixture {
     this.cache.storeFailure(
       { ...this.#q, query },
       asking.partition ?? 0,
-      { rcode, ede: asking.ede ?? -1, isOutage: false },
+      { rcode, ede: asking.ede ?? -1, isOutage: asking.isOutage ?? false },
       this.nowMs,
     );
   }
@@ -75,6 +80,11 @@ export class CacheFixture {
     const query = this.#parse(name, asking);
     const outcome = this.cache.findUsable(query, this.#q, asking.partition ?? 0, this.nowMs, this.hit);
     return LOOKUP_NAMES.find((key) => Lookup[key] === outcome)!;
+  }
+
+  /** What the cache tells people of a question. */
+  peek(name: string, asking: Asking = {}): ReturnType<MessageCache['peek']> {
+    return this.cache.peek(this.#parse(name, asking), this.#q, asking.partition ?? 0, this.nowMs);
   }
 
   /** The message that the last look-up found. */

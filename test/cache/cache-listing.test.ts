@@ -3,7 +3,7 @@ import { expect, it } from 'vitest';
 import type { CachedEntry } from '../../src/cache/cache-listing.ts';
 import { textToName } from '../../src/wire/text.ts';
 import { CacheFixture } from './cache-fixture.ts';
-import { TYPE_AAAA } from './messages.ts';
+import { soa, TYPE_AAAA } from './messages.ts';
 
 const ZONES = new Map([
   [0, '.'],
@@ -63,4 +63,41 @@ it('is bounded, and knows one zone alone', () => {
   const corp = list(fixture, { zones: new Map([[1, 'corp.example']]) });
   expect(corp).toHaveLength(10);
   expect(new Set(corp.map(({ zone }) => zone))).toEqual(new Set(['corp.example']));
+});
+
+it('says when each entry was stored', () => {
+  const fixture = new CacheFixture();
+  fixture.store('www.example');
+  fixture.advanceSeconds(100);
+  const agoMs = Date.now() - Date.parse(list(fixture)[0]!.storedAt);
+  expect(Math.round(agoMs / 1000 / 10)).toBe(10);
+});
+
+it('knows negative answers; an NXDOMAIN is one of every type, and is shown with the type asked for', () => {
+  const fixture = new CacheFixture();
+  fixture.store('none.example', { rcode: 3, authorities: [soa(60, 60)] });
+  fixture.store('empty.example', { authorities: [soa(60, 60)] });
+  expect(names(list(fixture))).toEqual(['empty.example. A', 'none.example. any']);
+  for (const entry of list(fixture)) expect(entry.kind).toBe('negative');
+  expect(list(fixture, { qtype: TYPE_AAAA }).map(({ name }) => name)).toEqual(['none.example.']);
+  const [asAsked] = list(fixture, { name: 'none.example', qtype: TYPE_AAAA });
+  expect(asAsked!.message).toMatch(/none\.example\.\s+IN\s+AAAA/);
+  const [asStored] = list(fixture, { name: 'none.example' });
+  expect(asStored!.message).toMatch(/none\.example\.\s+IN\s+A\b/);
+});
+
+it('has no message of a failure, and none where no name was asked for', () => {
+  const fixture = new CacheFixture();
+  fixture.storeFailure('broken.example');
+  fixture.store('www.example');
+  expect(list(fixture, { name: 'broken.example' })[0]!.message).toBe('');
+  expect(list(fixture).map(({ message }) => message)).toEqual(['', '']);
+});
+
+it('finds no name of another length, nor another name of the same length', () => {
+  const fixture = new CacheFixture();
+  fixture.store('www.example');
+  expect(list(fixture, { name: 'example' })).toEqual([]);
+  expect(list(fixture, { name: 'a.www.example' })).toEqual([]);
+  expect(list(fixture, { name: 'wwx.example' })).toEqual([]);
 });

@@ -352,6 +352,30 @@ describe('NODATA (RFC 2308 §5: for ⟨QNAME, QTYPE, QCLASS⟩)', () => {
 });
 
 describe('failures (RFC 9520 §3.2)', () => {
+  it('because nobody could be asked are kept for a second, again and again', () => {
+    const fixture = new CacheFixture({ failureTtlSeconds: 5 });
+    for (let i = 0; i < 4; i++) {
+      fixture.storeFailure('www.example.com', 2, { isOutage: true });
+      expect(fixture.peek('www.example.com')).toMatchObject({ state: 'failure', ttlSeconds: 1 });
+      fixture.advanceSeconds(1);
+      expect(fixture.lookup('www.example.com')).toBe('miss');
+    }
+  });
+
+  it('because nobody could be asked do not keep stale data from being refreshed', () => {
+    for (const [isOutage, outcome] of [
+      [true, 'stale'],
+      [false, 'staleNow'],
+    ] as const) {
+      const fixture = new CacheFixture({ failureTtlSeconds: 1 });
+      fixture.store('www.example.com', { answers: [address(10)] });
+      fixture.advanceSeconds(11);
+      fixture.storeFailure('www.example.com', 2, { isOutage });
+      fixture.advanceSeconds(2);
+      expect(fixture.lookup('www.example.com'), String(isOutage)).toBe(outcome);
+    }
+  });
+
   it('are answered from the cache for failureTtl, then asked again', () => {
     const fixture = new CacheFixture({ failureTtlSeconds: 5 });
     fixture.storeFailure('www.example.com', 5);
