@@ -127,6 +127,9 @@ export interface TopLists {
   readonly clients: readonly ClientCount[];
   /** Those that get NXDOMAIN. */
   readonly nxdomainClients: readonly ClientCount[];
+  /** Those that ask for what only a search list makes, and below which domains (zones.*.search). */
+  readonly searchClients: readonly ClientCount[];
+  readonly searchDomains: readonly { readonly domain: string; readonly queries: number }[];
   /** Names on which an upstream failed. */
   readonly failingNames: readonly {
     readonly name: string;

@@ -28,6 +28,8 @@ export const Lookup = {
    * §5).
    */
   staleNow: 5,
+  /** A name above it does not exist, so it does not exist either: an answer (RFC 8020). */
+  cut: 6,
 } as const;
 export type Lookup = (typeof Lookup)[keyof typeof Lookup];
 
@@ -37,6 +39,8 @@ export class CacheHit {
   ref = NONE;
   /** Its extended RCODE; 0 if nothing was found. */
   rcode = 0;
+  /** Of a cut: how much longer QNAME is than the name that does not exist, bytes; else 0. */
+  addedLength = 0;
   /** Of a failure: why it was one, an INFO-CODE (RFC 8914); −1: not known. */
   ede = -1;
   /** The QTYPE that was asked, and where it stands in the message. */

@@ -150,6 +150,15 @@ export class EntryMessages {
     }
   }
 
+  /** Whether its only record is one in the authority section. */
+  isBareDenial(ref: number): boolean {
+    const counts = (ref << SEGMENT_SHIFT) + MESSAGE_OFFSET;
+    const { bytes } = this.#arena;
+    // ANCOUNT, NSCOUNT, ARCOUNT.
+    for (let at = 6; at < HEADER_LENGTH; at++) if (bytes[counts + at] !== (at === 9 ? 1 : 0)) return false;
+    return true;
+  }
+
   /** Copies QNAME into out and returns its length. For the flush, which compares names. */
   copyQname(ref: number, out: Uint8Array): number {
     const { bytes, links } = this.#arena;

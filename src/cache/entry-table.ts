@@ -107,17 +107,17 @@ export class EntryTable {
     if (words[word + WORD_TYPE_CLASS] !== key.typeAndClass) return false;
     if (words[word + WORD_NAME_FLAGS] !== key.nameAndFlags) return false;
     if (words[word + WORD_PARTITION] !== key.partition) return false;
-    return this.#hasName(ref, key.query, HEADER_LENGTH + key.qnameLength);
+    return this.#hasName(ref, key);
   }
 
-  /** Whether the entry's QNAME equals the query's, ignoring case. Both have the same length. */
-  #hasName(ref: number, query: Uint8Array, nameEnd: number): boolean {
+  /** Whether the entry's QNAME equals the key's, ignoring case. Both have the same length. */
+  #hasName(ref: number, { query, nameOffset, qnameLength }: EntryKey): boolean {
     const { bytes, links } = this.arena;
     let segment = ref;
     let at = (ref << SEGMENT_SHIFT) + MESSAGE_OFFSET + HEADER_LENGTH;
-    for (let compared = HEADER_LENGTH; compared < nameEnd; ) {
-      const run = Math.min(SEGMENT_BYTES - (at & (SEGMENT_BYTES - 1)), nameEnd - compared);
-      if (!equalNamesFolded(bytes, at, query, compared, run)) return false;
+    for (let compared = 0; compared < qnameLength; ) {
+      const run = Math.min(SEGMENT_BYTES - (at & (SEGMENT_BYTES - 1)), qnameLength - compared);
+      if (!equalNamesFolded(bytes, at, query, nameOffset + compared, run)) return false;
       compared += run;
       segment = links[segment]!;
       at = segment << SEGMENT_SHIFT;

@@ -3,7 +3,9 @@
 // storeFailure). RFC 2308, RFC 8767, RFC 9520.
 import { Counter, type Counters } from '../metrics/counters.ts';
 import { writeUint16 } from '../wire/bytes.ts';
-import { HEADER_LENGTH } from '../wire/header.ts';
+import { Rcode } from '../wire/codes.ts';
+import { FLAG_AD, HEADER_LENGTH, readFlags, writeFlags } from '../wire/header.ts';
+import { lengthenQuestion } from '../wire/longer-question.ts';
 import { equalNamesFolded } from '../wire/name.ts';
 import { equalQuestions } from '../wire/query.ts';
 import type { ScannedResponse } from '../wire/response.ts';
@@ -26,12 +28,15 @@ import { EntryKey } from './entry-key.ts';
 import { EntryMessages } from './entry-message.ts';
 import type { EntryStore } from './entry-store.ts';
 import { type EntryTable, segmentsFor } from './entry-table.ts';
+import { type CutZone, NxdomainCut } from './nxdomain-cut.ts';
+import type { Peeked, PeekedCut } from './peeked.ts';
 import type { QuestionKey } from './question-key.ts';
 import { NONE } from './segment-arena.ts';
 
 // What the pipeline needs besides.
 export { CacheHit, Lookup } from './cache-hit.ts';
 export type { CacheOptions } from './cache-options.ts';
+export type { CutZone } from './nxdomain-cut.ts';
 
 /** RFC 8767 §5: how long after a failure stale data is used without another query. */
 const RECHECK_SECONDS = 30;
@@ -45,17 +50,6 @@ export interface AskedQuestion extends QuestionKey {
   readonly query: Uint8Array;
   /** Slot of the upstream that answered; absent or −1: not known. */
   readonly answererSlot?: number;
-}
-
-/** What the cache knows of a question. */
-export interface Peeked {
-  readonly state: 'fresh' | 'stale' | 'negative' | 'failure' | 'none';
-  /** Negative: it expired so long ago. */
-  readonly ttlSeconds: number;
-  /** Clock ms. */
-  readonly storedAtMs: number;
-  /** Slot of the upstream that answered; −1: not known. */
-  readonly answererSlot: number;
 }
 
 /** A failure of the upstreams on a question. */
@@ -80,6 +74,7 @@ export class MessageCache {
   readonly #positives: EntryStore;
   readonly #negatives: EntryStore;
   readonly #failures: EntryStore;
+  readonly #cut: NxdomainCut;
   /** The question that is looked up or stored, and its name alone. */
   readonly #key = new EntryKey();
   readonly #nameKey = new EntryKey();
@@ -93,6 +88,7 @@ export class MessageCache {
     this.#positives = this.#classes.positives;
     this.#negatives = this.#classes.negatives;
     this.#failures = this.#classes.failures;
+    this.#cut = new NxdomainCut(this.#table, this.#messages, this.#negatives);
   }
 
   /** Entries held, expired ones included. */
@@ -107,7 +103,45 @@ export class MessageCache {
 
   /** Looks for an answer to the query, whose question starts at 12 in `query`. */
   lookup(query: Uint8Array, q: QuestionKey, partition: number, nowMs: number, hit: CacheHit): Lookup {
-    let outcome = this.findUsable(query, q, partition, nowMs, hit);
+    return this.#judge(this.findUsable(query, q, partition, nowMs, hit), nowMs, hit);
+  }
+
+  /** The same in a zone where a denied name ends the names below it (RFC 8020). */
+  lookupCut(query: Uint8Array, q: QuestionKey, zone: CutZone, nowMs: number, hit: CacheHit): Lookup {
+    const outcome = this.findUsable(query, q, zone.partition, nowMs, hit);
+    if (outcome === Lookup.fresh || !this.findCut(query, q, zone, nowMs, hit))
+      return this.#judge(outcome, nowMs, hit);
+    this.#counters.increment(Counter.cacheHits);
+    return Lookup.cut;
+  }
+
+  /** Looks for the denial of a name above. Counts nothing. */
+  findCut(query: Uint8Array, q: QuestionKey, zone: CutZone, nowMs: number, hit: CacheHit): boolean {
+    return this.#cut.find(query, q, zone, nowMs, hit);
+  }
+
+  /** What it knows of the names above, for people; null: none of them is denied. */
+  peekCut(query: Uint8Array, q: QuestionKey, zone: CutZone, nowMs: number): PeekedCut | null {
+    const hit = new CacheHit();
+    if (!this.findCut(query, q, zone, nowMs, hit)) return null;
+    const table = this.#table;
+    return {
+      state: 'cut',
+      ttlSeconds: Math.ceil(table.remainingMs(hit.ref, nowMs) / 1000),
+      storedAtMs: table.storedAtMs(hit.ref),
+      answererSlot: table.sourceOf(hit.ref),
+      nameOffset: HEADER_LENGTH + hit.addedLength,
+    };
+  }
+
+  /** A name of the zone exists: what denies a name above it is forgotten. */
+  forgetDenialsAbove(question: AskedQuestion, zone: CutZone): void {
+    this.#cut.forget(question.query, question, zone);
+  }
+
+  /** Counts what findUsable() found, and looks for a failure where that is no answer. */
+  #judge(found: Lookup, nowMs: number, hit: CacheHit): Lookup {
+    let outcome = found;
     if (outcome === Lookup.fresh) {
       this.#counters.increment(Counter.cacheHits);
       return this.#countHit(hit.ref, nowMs);
@@ -131,6 +165,7 @@ export class MessageCache {
    * takes too long. Counts nothing. Returns fresh, stale or miss.
    */
   findUsable(query: Uint8Array, q: QuestionKey, partition: number, nowMs: number, hit: CacheHit): Lookup {
+    hit.addedLength = 0;
     hit.qtype = q.qtype;
     hit.typeOffset = HEADER_LENGTH + q.qnameLength;
     const table = this.#table;
@@ -201,7 +236,12 @@ export class MessageCache {
    * beginning is copied. Only for a hit with data, right after the look-up.
    */
   copy(hit: CacheHit, out: Uint8Array, nowMs: number): number {
-    const length = this.#messages.copy(hit.ref, out, nowMs, this.#options.serveStale.ttlSeconds);
+    let length = this.#messages.copy(hit.ref, out, nowMs, this.#options.serveStale.ttlSeconds);
+    if (hit.addedLength !== 0) {
+      length = lengthenQuestion(out, length, hit.addedLength);
+      // The servers have proved another name's absence, not this one's.
+      writeFlags(out, readFlags(out) & ~FLAG_AD);
+    }
     // An NXDOMAIN answers questions of every type, but was stored with one type.
     writeUint16(out, hit.typeOffset, hit.qtype);
     return length;
@@ -313,7 +353,11 @@ export class MessageCache {
     const qname = new Uint8Array(MAX_NAME_LENGTH);
     const drops = (ref: number): boolean => {
       if (partition !== undefined && this.#table.partitionOf(ref) !== partition) return false;
-      return suffix === null || isAtOrBelow(qname, this.#messages.copyQname(ref, qname), suffix);
+      if (suffix === null) return true;
+      const length = this.#messages.copyQname(ref, qname);
+      if (isAtOrBelow(qname, length, suffix, suffix.length)) return true;
+      // What denies a name above denies this one as well (RFC 8020).
+      return isDenial(this.#table, ref) && isAtOrBelow(suffix, suffix.length, qname, length);
     };
     const everything = suffix === null && partition === undefined;
     let dropped = 0;
@@ -337,9 +381,13 @@ function forget(store: EntryStore, key: EntryKey): void {
   if (ref !== NONE) store.remove(ref);
 }
 
-/** Whether the name in qname[0 … length−1] is `suffix` or below it. */
-function isAtOrBelow(qname: Uint8Array, length: number, suffix: Uint8Array): boolean {
+function isDenial(table: EntryTable, ref: number): boolean {
+  return table.qtypeOf(ref) === 0 && table.rcodeOf(ref) === Rcode.NXDOMAIN;
+}
+
+/** Whether the name in name[0 … length−1] is the one in above[0 … aboveLength−1] or below it. */
+function isAtOrBelow(name: Uint8Array, length: number, above: Uint8Array, aboveLength: number): boolean {
   let offset = 0;
-  while (length - offset > suffix.length) offset += qname[offset]! + 1;
-  return length - offset === suffix.length && equalNamesFolded(qname, offset, suffix, 0, suffix.length);
+  while (length - offset > aboveLength) offset += name[offset]! + 1;
+  return length - offset === aboveLength && equalNamesFolded(name, offset, above, 0, aboveLength);
 }

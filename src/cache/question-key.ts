@@ -23,6 +23,6 @@ export interface QuestionKey {
  * Signed 32-bit hash of name (folded), class and keyFlags: an NXDOMAIN is filed under it, for every
  * type.
  */
-export function hashNameAndClass(q: QuestionKey): number {
+export function hashNameAndClass(q: Pick<QuestionKey, 'nameHash' | 'qclass' | 'keyFlags'>): number {
   return avalanche(q.nameHash, (q.qclass << 8) ^ q.keyFlags);
 }

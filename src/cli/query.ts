@@ -91,10 +91,11 @@ function renderExplanation(told: Explanation): string {
   return `${lines.map(printable).join('\n')}\n`;
 }
 
-function describeCache({ cache: { state, ttlSeconds, storedAt, upstream } }: Explanation): string {
+function describeCache({ cache: { state, ttlSeconds, storedAt, upstream, below } }: Explanation): string {
   if (state === 'none') return 'nothing';
   const left = ttlSeconds > 0 ? `${ttlSeconds} s left` : `expired ${-ttlSeconds} s ago`;
-  return `${state}, ${left}, stored ${storedAt}${upstream === null ? '' : `, from ${upstream}`}`;
+  const what = below === undefined ? state : `below NXDOMAIN of ${below}`;
+  return `${what}, ${left}, stored ${storedAt}${upstream === null ? '' : `, from ${upstream}`}`;
 }
 
 function describeSent({ sent }: Explanation): string[] {

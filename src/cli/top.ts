@@ -15,10 +15,11 @@ export async function main(args: string[]): Promise<number> {
   return 0;
 }
 
-function renderTop({ since, names, clients, nxdomainClients, failingNames }: TopLists): string {
+function renderTop(lists: TopLists): string {
+  const { since, names, clients, nxdomainClients, failingNames, searchClients, searchDomains } = lists;
   const clientRows = (of: TopLists['clients']) =>
     of.map(({ client, queries }) => [formatCount(queries), client]);
-  const lines = [
+  const lines: string[] = [
     `since ${formatTime(since)}`,
     ...section(
       'Names, by queries',
@@ -30,6 +31,15 @@ function renderTop({ since, names, clients, nxdomainClients, failingNames }: Top
       'Names, by failures of an upstream',
       failingNames.map(({ name, upstream, failures }) => [formatCount(failures), name, upstream]),
     ),
+    ...(searchClients.length === 0
+      ? []
+      : [
+          ...section('Clients, by NXDOMAIN of search lists', clientRows(searchClients)),
+          ...section(
+            'Search domains, by NXDOMAIN',
+            searchDomains.map(({ domain, queries }) => [formatCount(queries), domain]),
+          ),
+        ]),
   ];
   return `${lines.map(printable).join('\n')}\n`;
 }

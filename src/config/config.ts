@@ -16,6 +16,8 @@ export interface ListenAddress {
 
 /** Whether slow upstreams are overtaken. */
 export type Hedge = 'auto' | 'off';
+/** What is done about names that search lists make. */
+export type Search = 'off' | 'report' | 'on';
 /** Types that a health check may ask for. */
 export type CheckType = 'A' | 'AAAA' | 'CNAME' | 'HINFO' | 'MX' | 'NS' | 'PTR' | 'SOA' | 'SRV' | 'TXT';
 
@@ -30,6 +32,9 @@ export interface ZoneConfig {
   readonly upstreams: 'auto' | readonly Endpoint[];
   readonly policy: Policy;
   readonly healthCheck: CheckQuestion;
+  /** A denied name ends the names below it (RFC 8020). */
+  readonly nxdomainCut: boolean;
+  readonly search: Search;
 }
 
 export interface Config {

@@ -28,8 +28,22 @@ export function checkTogether(settings: Settings, badPaths: ReadonlySet<string>)
     const place = min.place.file === 'default' ? max.place : min.place;
     faults.push(faultAt(place, minPath, `${minPath} (${show(min)}) is above ${maxPath} (${show(max)})`));
   }
+  checkSearch(settings, faults);
   if (!badPaths.has('listen') && !badPaths.has('admin.listen')) checkAdminListen(settings, faults);
   return faults;
+}
+
+/** A shorter name is asked for only to end the names below it. */
+function checkSearch(settings: Settings, faults: Fault[]): void {
+  for (const { setting, keys, value, place } of settings.values()) {
+    if (setting.path !== 'zones.*.search' || value !== 'on') continue;
+    const suffix = keys[1]!;
+    if (settings.get(['zones', suffix, 'nxdomainCut'].join('\n'))?.value === true) continue;
+    const path = `zones.${suffix}.search`;
+    faults.push(
+      faultAt(place, path, `${path}: on needs nxdomainCut: true in the same zone; add it, or write report`),
+    );
+  }
 }
 
 function checkAdminListen(settings: Settings, faults: Fault[]): void {

@@ -208,7 +208,7 @@ function buildConfig(settings: Settings): Config {
   // Object.fromEntries defines properties, so that even a zone named __proto__ is only a zone.
   const entries = [...zones].map(([suffix, zone]) => {
     const check = { name: suffix, type: healthCheck.type, ...(zone.healthCheck as object) };
-    return [suffix, { policy, ...zone, healthCheck: check }] as const;
+    return [suffix, { policy, nxdomainCut: false, search: 'off', ...zone, healthCheck: check }] as const;
   });
   return { ...root, zones: Object.fromEntries(entries) } as unknown as Config;
 }

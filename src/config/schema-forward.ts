@@ -1,10 +1,11 @@
 // The part of the table of settings about zones and forwarding. See schema.
-import type { CheckType, Hedge, Policy } from './config.ts';
+import type { CheckType, Hedge, Policy, Search } from './config.ts';
 import type { Setting } from './setting.ts';
-import { choice, durationMs, integer, text, upstreams } from './setting-type.ts';
+import { choice, durationMs, flag, integer, text, upstreams } from './setting-type.ts';
 
 const POLICIES = ['random', 'roundRobin', 'sequential', 'fastest'] as const satisfies readonly Policy[];
 const HEDGES = ['auto', 'off'] as const satisfies readonly Hedge[];
+const SEARCH = ['off', 'report', 'on'] as const satisfies readonly Search[];
 const CHECK_TYPES = [
   'A',
   'AAAA',
@@ -56,6 +57,26 @@ export const ZONE_SETTINGS: readonly Setting[] = [
     sameAs: 'forward.healthCheck.type',
     description: 'The type to ask for in these health checks.',
     example: 'A',
+  },
+  {
+    path: 'zones.*.nxdomainCut',
+    type: flag(),
+    reload: 'live',
+    default: undefined,
+    defaultText: '`false`',
+    description:
+      'While the cache holds the NXDOMAIN of a name, every name below it is answered NXDOMAIN too (RFC 8020), with the TTL that is left. Not for queries with DO, and not below a name that starts with `_`. Right for servers that keep to RFC 8020: a zone in which a.b exists although b is denied must not have it.',
+    example: true,
+  },
+  {
+    path: 'zones.*.search',
+    type: choice(SEARCH),
+    reload: 'live',
+    default: undefined,
+    defaultText: '`off`',
+    description:
+      'What is done about names that only the search list of a client makes (ndots), such as www.example.com.default.svc.cluster.local. `report`: those answered NXDOMAIN are counted, by client and search domain, for `unloop top` and `unloop_search_waste_total`. `on`: that too, and of an unknown name the shorter ones are asked for first (com.default.svc.cluster.local), so that one NXDOMAIN answers all names below; needs `nxdomainCut: true`.',
+    example: 'report',
   },
 ];
 

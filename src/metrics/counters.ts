@@ -48,6 +48,10 @@ export const Counter = {
   hedgesSent: 27,
   hedgesWon: 28,
   hedgesWithheld: 29,
+  /** Answers made from the denial of a name above (cache/nxdomain-cut.ts). */
+  nxdomainCuts: 30,
+  /** NXDOMAINs given to search lists (pipeline/search-waste.ts). */
+  searchWaste: 31,
   /** Keys of top/top-counts.ts that lost their count to another one, by table. */
   topNamesEvicted: 32,
   topClientsEvicted: 33,
@@ -59,9 +63,11 @@ export const Counter = {
   dnstapSent: 37,
   dnstapDropped: 38,
   dnstapConnected: 39,
+  /** Shorter names asked first (pipeline/search-first.ts). */
+  searchShorter: 40,
 } as const;
 export type Counter = (typeof Counter)[keyof typeof Counter];
-const COUNTERS = 40;
+const COUNTERS = 41;
 
 /** unloop_hedges_total{event}: the counters from hedgesSent on. */
 export const HEDGE_EVENTS = ['sent', 'won', 'withheld'] as const;

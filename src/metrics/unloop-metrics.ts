@@ -89,6 +89,21 @@ export const UNLOOP_METRICS: readonly Metric[] = [
   counted('unloop_coalesced_total', 'Queries that waited for an identical one in flight.', Counter.coalesced),
   counted('unloop_cache_hits_total', 'Queries answered from the cache.', Counter.cacheHits),
   counted('unloop_cache_misses_total', 'Queries that the cache could not answer.', Counter.cacheMisses),
+  counted(
+    'unloop_nxdomain_cuts_total',
+    'Queries answered from the denial of a name above theirs (zones.*.nxdomainCut, RFC 8020).',
+    Counter.nxdomainCuts,
+  ),
+  counted(
+    'unloop_search_waste_total',
+    'NXDOMAIN answers for names that only a search list makes (zones.*.search: report or on).',
+    Counter.searchWaste,
+  ),
+  counted(
+    'unloop_search_shorter_total',
+    'Shorter names asked first, so that one answer may end all names below (zones.*.search: on).',
+    Counter.searchShorter,
+  ),
   counted('unloop_cache_stale_total', 'Queries answered with expired data (RFC 8767).', Counter.cacheStale),
   counted('unloop_cache_prefetches_total', 'Entries refreshed before they expired.', Counter.cachePrefetches),
   counted(

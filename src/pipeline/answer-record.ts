@@ -3,6 +3,7 @@
 // answer; answers hands it to whoever watches (log, rings). Nothing of it outlives the call.
 import type { Upstream } from '../upstream/upstream.ts';
 import type { Flight } from './pending/flight.ts';
+import type { Zone } from './zone.ts';
 
 /** Where an answer's data comes from. */
 export const CacheState = {
@@ -14,6 +15,8 @@ export const CacheState = {
   stale: 2,
   /** The cache knows that the upstreams failed a moment ago. */
   failure: 3,
+  /** From the denial of a name above (RFC 8020). */
+  cut: 4,
 } as const;
 export type CacheState = (typeof CacheState)[keyof typeof CacheState];
 
@@ -21,6 +24,8 @@ export class AnswerRecord {
   cache: CacheState = CacheState.none;
   /** The client waited for it: its timeline and its zone. Null: it was answered at once. */
   flight: Flight | null = null;
+  /** The query's zone: a flight's, or the last one that the way in has found. */
+  zone: Zone | null = null;
   /** From the query to its answer, ms; 0 when it was answered at once. */
   durationMs = 0;
   /** All 12 bits. */
@@ -45,6 +50,7 @@ export class AnswerRecord {
   ofFlight(flight: Flight, cache: CacheState): void {
     this.cache = cache;
     this.flight = flight;
+    this.zone = flight.zone;
     this.isFirst = true;
   }
 }

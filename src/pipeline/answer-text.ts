@@ -57,7 +57,7 @@ export function isTruncated(answer: Uint8Array): boolean {
   return (readFlags(answer) & FLAG_TC) !== 0;
 }
 
-/** Where its data comes from, in a word: fresh, negative, stale, failure; none: an upstream. */
+/** Where its data comes from: fresh, negative, cut, stale, failure; none: an upstream. */
 export function cacheStateName({ cache, rcode }: AnswerRecord, answer: Uint8Array): string {
   switch (cache) {
     case CacheState.fresh:
@@ -66,6 +66,8 @@ export function cacheStateName({ cache, rcode }: AnswerRecord, answer: Uint8Arra
       return 'stale';
     case CacheState.failure:
       return 'failure';
+    case CacheState.cut:
+      return 'cut';
     default:
       return 'none';
   }

@@ -29,6 +29,7 @@ import { KeptQueries } from './kept-queries.ts';
 import type { Flight } from './pending/flight.ts';
 import type { QueryLog } from './query-log.ts';
 import type { Recipient } from './reply-sink.ts';
+import type { SearchWaste } from './search-waste.ts';
 import type { Waiter, WaiterPool } from './waiter.ts';
 
 const MAX_MESSAGE_BYTES = 65_535;
@@ -38,10 +39,14 @@ const STALE = ede(EdeCode.staleAnswer);
 const STALE_NXDOMAIN = ede(EdeCode.staleNxdomainAnswer);
 const SLOT_LOST = ede(EdeCode.other);
 const NOT_WHOLE = ede(EdeCode.noReachableAuthority);
+/** Made from the denial of a name above (IANA's registry). */
+export const SYNTHESIZED: Ede = ede(EdeCode.synthesized);
 
 export class Answers {
   /** Set while log.queries is on. */
   queryLog: QueryLog | null = null;
+  /** Counts what search lists cost. Set before the first query. */
+  waste: SearchWaste | null = null;
   /** Set while dnstap is on. */
   tap: DnstapTap | null = null;
   readonly #counters: Counters;
@@ -124,6 +129,13 @@ export class Answers {
   reply(flight: Flight, message: Uint8Array, length: number, rcode: number, reason: Ede): void {
     this.record.ofFlight(flight, CacheState.none);
     this.#giveAll(flight, message, length, rcode, reason);
+  }
+
+  /** Gives the waiters of a flight what the denial of a name above says. */
+  cut(flight: Flight, hit: CacheHit): void {
+    const length = this.#cache.copy(hit, this.#scratch, this.#clock.nowMs);
+    this.record.ofFlight(flight, CacheState.cut);
+    this.#giveAll(flight, this.#scratch, length, hit.rcode, SYNTHESIZED);
   }
 
   #giveAll(flight: Flight, message: Uint8Array, length: number, rcode: number, reason: Ede): void {
@@ -259,6 +271,8 @@ export class Answers {
     this.record.isFirst = false;
     if (rcode === Rcode.NXDOMAIN && this.#top.nxdomains.isDue())
       this.#top.noteNxdomain(to.peers, to.peerOffset);
+    const { zone } = this.record;
+    if (rcode === Rcode.NXDOMAIN && zone !== null && zone.search !== 'off') this.waste!.note(to, out, zone);
     if (this.tap !== null) this.tap.clientResponse(to, out, length, this.record.durationMs);
     // Counted first: whoever has an answer finds it in the metrics.
     this.#counters.response(rcode);

@@ -8,6 +8,7 @@ import type { ClientQuery } from './client-query.ts';
 import type { ForwardPath } from './forward-path.ts';
 import type { LoopGuard } from './loop-guard.ts';
 import type { Flight } from './pending/flight.ts';
+import type { SearchFirst } from './search-first.ts';
 import type { WaiterPool } from './waiter.ts';
 import type { Zone } from './zone.ts';
 
@@ -28,6 +29,7 @@ export interface CoalescerParts {
   /** Takes the replies to what is sent. */
   readonly replies: ReplyOwner;
   readonly waiters: WaiterPool;
+  readonly searchFirst: SearchFirst;
   /** Drawn at random: nobody can choose which clients share a bucket (client-shares.ts). */
   readonly clientSeed: number;
 }
@@ -39,15 +41,18 @@ export class Coalescer {
   readonly #forward: ForwardPath;
   readonly #replies: ReplyOwner;
   readonly #waiters: WaiterPool;
+  readonly #searchFirst: SearchFirst;
   readonly #clientSeed: number;
 
-  constructor({ clock, counters, loopGuard, forward, replies, waiters, clientSeed }: CoalescerParts) {
+  constructor(parts: CoalescerParts) {
+    const { clock, counters, loopGuard, forward, replies, waiters, searchFirst, clientSeed } = parts;
     this.#clock = clock;
     this.#counters = counters;
     this.#loopGuard = loopGuard;
     this.#forward = forward;
     this.#replies = replies;
     this.#waiters = waiters;
+    this.#searchFirst = searchFirst;
     this.#clientSeed = clientSeed;
   }
 
@@ -105,6 +110,7 @@ export class Coalescer {
     flight.forwardTags(query, this.#loopGuard.finding);
     waiter.named = flight.query;
     flight.addWaiter(waiter);
+    if (zone.search === 'on' && !hasStale && this.#searchFirst.waitsForShorter(flight)) return;
     this.#forward.sendFirst(flight);
     this.#loopGuard.afterSending(flight, zone, query);
   }

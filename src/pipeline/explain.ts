@@ -45,7 +45,9 @@ export interface Explanation {
   /** It is answered without cache and upstreams: a local record or a special-use name. */
   readonly local: boolean;
   readonly cache: {
-    readonly state: 'fresh' | 'stale' | 'negative' | 'failure' | 'none';
+    readonly state: 'fresh' | 'stale' | 'negative' | 'cut' | 'failure' | 'none';
+    /** Of a cut: the name that does not exist, and so nothing below it (RFC 8020). */
+    readonly below?: string;
     readonly ttlSeconds: number;
     /** ISO 8601, wall clock. */
     readonly storedAt: string | null;
@@ -147,18 +149,17 @@ export class Explainer {
   #describeCache(query: ClientQuery, zone: Zone): Explanation['cache'] {
     const { nowMs } = this.#clock;
     const { message, parsed } = query;
-    const { state, ttlSeconds, storedAtMs, answererSlot } = this.#cache.peek(
-      message,
-      parsed,
-      zone.partition,
-      nowMs,
-    );
+    const peeked = this.#cache.peek(message, parsed, zone.partition, nowMs);
+    const isAnswer = peeked.state === 'fresh' || peeked.state === 'negative';
+    const cut = isAnswer || !zone.nxdomainCut ? null : this.#cache.peekCut(message, parsed, zone, nowMs);
+    const { state, ttlSeconds, storedAtMs, answererSlot } = cut ?? peeked;
     const source = zone.upstreams.find(({ slot }) => slot === answererSlot);
     return {
       state,
       ttlSeconds,
       storedAt: state === 'none' ? null : new Date(Date.now() - (nowMs - storedAtMs)).toISOString(),
       upstream: source?.text ?? null,
+      ...(cut === null ? {} : { below: nameToText(message, cut.nameOffset) }),
     };
   }
 
@@ -292,6 +293,7 @@ function summarize(facts: SummaryFacts): string {
     if (!dryRun) return 'The query was dropped: see unloop_dropped_total in /metrics.';
     if (local) return 'It would be answered here: it is a local record or a special-use name.';
     if (cache.state === 'fresh' || cache.state === 'negative') return 'The cache would answer.';
+    if (cache.state === 'cut') return `The cache would answer NXDOMAIN: ${cache.below} does not exist.`;
     if (cache.state === 'failure')
       return 'The cache knows that the servers failed a moment ago: it would say so.';
     const first = upstreams.find(({ taken }) => taken);
@@ -301,6 +303,7 @@ function summarize(facts: SummaryFacts): string {
   const took = `${reply.rcode} in ${reply.durationMs} ms`;
   if (outcome.cache === CacheState.stale)
     return `${took}, with expired data: the servers did not answer in time.`;
+  if (outcome.cache === CacheState.cut) return `${took}, from the cache: below NXDOMAIN of ${cache.below}`;
   if (outcome.cache === CacheState.fresh) return `${took}, from the cache.`;
   if (upstream !== null) return `${took}, from ${upstream}.`;
   if (local) return `${took}, answered here.`;

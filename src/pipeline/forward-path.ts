@@ -29,6 +29,7 @@ import type { Attempt } from './pending/attempt.ts';
 import { type Flight, FlightState } from './pending/flight.ts';
 import { FlightPool } from './pending/flight-pool.ts';
 import { FlightTable } from './pending/flight-table.ts';
+import { leaveLeader } from './pending/followers.ts';
 import { decide } from './retry-policy.ts';
 import { Action, Outcome, Step } from './situation.ts';
 import { lessonKeyOf, SituationReader } from './situation-reader.ts';
@@ -49,10 +50,17 @@ export interface ForwardPathParts {
   readonly top: TopCounts;
 }
 
+/** Takes up a flight that waited for the answer to a shorter name. */
+export interface LeaderWatch {
+  onLeaderDone(flight: Flight, isAnswered: boolean): void;
+}
+
 export class ForwardPath {
   readonly table = new FlightTable();
   readonly pool: FlightPool;
   readonly displacement: Displacement;
+  /** Set before the first query. */
+  leaderWatch: LeaderWatch | null = null;
   /**
    * Set when the thread is about to exit: nothing more is asked, and failures say nothing about a
    * server.
@@ -136,6 +144,22 @@ export class ForwardPath {
   /** If all upstreams are down and there is stale data, nobody waits for an upstream. */
   #staleAfterMs(zone: Zone): number {
     return zone.selection.allDown() ? 0 : this.times.staleAfterMs;
+  }
+
+  /** Nothing is sent for a flight until then, unless sendFirst() comes before. */
+  wakeAt(flight: Flight, untilMs: number): void {
+    flight.retryMs = untilMs;
+    this.#arm(flight);
+  }
+
+  /** Those that waited for the answer to this one's shorter name go on. */
+  #resumeFollowers(leader: Flight): void {
+    const isAnswered = leader.timeline.answeredBy >= 0;
+    for (let flight = leader.followers; flight !== null; flight = leader.followers) {
+      leaveLeader(flight);
+      flight.retryMs = Number.POSITIVE_INFINITY;
+      this.leaderWatch!.onLeaderDone(flight, isAnswered);
+    }
   }
 
   /** Sends the first message of a flight, or fails it if there is nobody to ask. */
@@ -275,6 +299,10 @@ export class ForwardPath {
       this.release(flight);
     } else if (nowMs >= flight.deadlineMs) {
       this.#onDeadline(flight);
+    } else if (nowMs >= flight.retryMs && flight.leader !== null) {
+      leaveLeader(flight);
+      flight.retryMs = Number.POSITIVE_INFINITY;
+      this.sendFirst(flight);
     } else if (nowMs >= flight.retryMs) {
       this.#sender.countTimeouts(flight, false);
       this.proceed(flight, null, Outcome.silent);
@@ -307,6 +335,7 @@ export class ForwardPath {
     this.#leaveTable(flight);
     this.pool.awaitLateReply(flight);
     this.#arm(flight);
+    this.#resumeFollowers(flight);
   }
 
   /**
@@ -351,6 +380,8 @@ export class ForwardPath {
     this.#sender.dropAll(flight);
     this.#wheel.cancel(flight);
     if (flight.state === FlightState.active) this.#leaveTable(flight);
+    leaveLeader(flight);
+    this.#resumeFollowers(flight);
     this.pool.release(flight);
   }
 }

@@ -36,6 +36,8 @@ import { QueryPath } from './query-path.ts';
 import { RebindGuard } from './rebind-guard.ts';
 import type { QueryHandler, ReplySink } from './reply-sink.ts';
 import { ResponsePath } from './response-path.ts';
+import { SearchFirst } from './search-first.ts';
+import { SearchWaste } from './search-waste.ts';
 import { WaiterPool } from './waiter.ts';
 import type { ZoneTable } from './zone.ts';
 
@@ -142,6 +144,10 @@ export class Pipeline implements QueryHandler {
       loopGuard,
       top,
     });
+    const searchFirst = new SearchFirst({ clock, counters, cache, answers, forward, replies: responses });
+    forward.leaderWatch = searchFirst;
+    responses.searchFirst = searchFirst;
+    answers.waste = new SearchWaste(counters, top, searchFirst.known);
     const coalescer = new Coalescer({
       clock,
       counters,
@@ -149,6 +155,7 @@ export class Pipeline implements QueryHandler {
       forward,
       replies: responses,
       waiters,
+      searchFirst,
       clientSeed,
     });
     const { gate } = settings;

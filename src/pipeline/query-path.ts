@@ -17,7 +17,7 @@ import { ede, NO_EDE } from '../wire/ede.ts';
 import { parseQuery, QueryVerdict } from '../wire/query.ts';
 import { asksForKeepalive } from '../wire/tcp-keepalive.ts';
 import { CacheState } from './answer-record.ts';
-import { type Answers, staleEde } from './answers.ts';
+import { type Answers, SYNTHESIZED, staleEde } from './answers.ts';
 import { type ClientGate, isLimitOfDatagrams } from './client-gate.ts';
 import type { ClientQuery } from './client-query.ts';
 import type { Coalescer } from './coalescer.ts';
@@ -96,19 +96,24 @@ export class QueryPath {
     if (refusal !== null) return this.#refuse(query, refusal);
 
     const zone = this.zones.find(query);
+    this.#answers.record.zone = zone;
     if (this.local.answer(query, zone)) return this.#answered();
     return parsed.opaque ? this.#forward(query, zone, false) : this.#answerFromCache(query, zone);
   }
 
   #answerFromCache(query: ClientQuery, zone: Zone): boolean {
     const hit = this.#hit;
-    switch (this.#cache.lookup(query.message, query.parsed, zone.partition, this.#clock.nowMs, hit)) {
+    switch (this.#lookup(query, zone)) {
       case Lookup.fresh:
         this.#answers.found(query, hit, NO_EDE, CacheState.fresh);
         return this.#answered();
       case Lookup.prefetch:
         this.#answers.found(query, hit, NO_EDE, CacheState.fresh);
         this.#coalescer.refresh(query, zone);
+        return this.#answered();
+      case Lookup.cut:
+        this.#counters.increment(Counter.nxdomainCuts);
+        this.#answers.found(query, hit, SYNTHESIZED, CacheState.cut);
         return this.#answered();
       case Lookup.failure:
         this.#answers.cachedFailure(query, hit);
@@ -124,6 +129,13 @@ export class QueryPath {
       default:
         return this.#forward(query, zone, false);
     }
+  }
+
+  #lookup({ message, parsed }: ClientQuery, zone: Zone): Lookup {
+    const { nowMs } = this.#clock;
+    return zone.nxdomainCut
+      ? this.#cache.lookupCut(message, parsed, zone, nowMs, this.#hit)
+      : this.#cache.lookup(message, parsed, zone.partition, nowMs, this.#hit);
   }
 
   /** The answer must come from an upstream, or from stale data if that is slow. */

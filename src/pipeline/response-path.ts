@@ -24,6 +24,7 @@ import { type Flight, FlightState } from './pending/flight.ts';
 import { AttemptEnd } from './pending/timeline.ts';
 import type { RebindGuard } from './rebind-guard.ts';
 import { mayRepeat } from './retry-policy.ts';
+import type { SearchFirst } from './search-first.ts';
 import { Action, Outcome } from './situation.ts';
 import { edeOf, isError, outcomeOf, saysThatWeLoop, trimReply } from './upstream-reply.ts';
 
@@ -52,6 +53,8 @@ export interface ResponsePathParts {
 export class ResponsePath implements ReplyOwner {
   /** Null: private addresses pass. Swapped when the configuration changes. */
   rebindGuard: RebindGuard | null = null;
+  /** Set before the first query. */
+  searchFirst: SearchFirst | null = null;
   /** Set while dnstap is on. */
   tap: DnstapTap | null = null;
   readonly #forward: ForwardPath;
@@ -208,7 +211,15 @@ export class ResponsePath implements ReplyOwner {
     if (!uncacheable) {
       this.#cache.store(flight, flight.zone!.partition, bytes, scanned, this.#clock.nowMs);
     }
+    if (scanned.rcode === Rcode.NOERROR) this.#noteExisting(flight);
     this.#answers.reply(flight, bytes, bareLength, scanned.rcode, reason);
+  }
+
+  /** It exists, and so do the names above it, whatever was said of them before. */
+  #noteExisting(flight: Flight): void {
+    const zone = flight.zone!;
+    if (zone.nxdomainCut) this.#cache.forgetDenialsAbove(flight, zone);
+    if (zone.search !== 'off') this.searchFirst!.noteExisting(flight);
   }
 
   /** The transport gave up the attempt. */

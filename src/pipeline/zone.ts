@@ -1,6 +1,7 @@
 // A zone: a name suffix, its upstreams, how one of them is chosen, and what is in flight for it.
 // Also the table that finds the zone of a name. Zone 0 is the root: everything else.
 import { formatHostAndPort } from '../base/host-and-port.ts';
+import type { Search } from '../config/config.ts';
 import type { Selection } from '../upstream/selection.ts';
 import type { Upstream } from '../upstream/upstream.ts';
 import { EdeCode } from '../wire/codes.ts';
@@ -66,6 +67,10 @@ export interface ZoneParts {
   /** Slots of this zone's use of each upstream in the shared state. */
   readonly routeSlots: readonly number[];
   readonly selection: Selection;
+  /** A denied name ends the names below it (RFC 8020). Absent: no. */
+  readonly nxdomainCut?: boolean | undefined;
+  /** How names that search lists make are treated. Absent: as all others. */
+  readonly search?: Search | undefined;
   /** The policy `sequential`: one upstream stands in for those before it. Absent: no. */
   readonly isRanked?: boolean;
   /** The load of the zone that this one replaces: what is in flight for that one still counts. */
@@ -85,6 +90,8 @@ export class Zone implements ZoneParts {
   readonly selection: Selection;
   readonly load: ZoneLoad;
   readonly isRanked: boolean;
+  readonly nxdomainCut: boolean;
+  readonly search: Search;
   /** No upstream may know names of a private network. */
   readonly isPublic: boolean;
   /** For each upstream, the EDE text of an answer to a query that came back. */
@@ -100,6 +107,8 @@ export class Zone implements ZoneParts {
     this.routeSlots = parts.routeSlots;
     this.selection = parts.selection;
     this.isRanked = parts.isRanked ?? false;
+    this.nxdomainCut = parts.nxdomainCut ?? false;
+    this.search = parts.search ?? 'off';
     this.load = parts.load ?? new ZoneLoad();
     this.isPublic = upstreams.length > 0 && upstreams.every((upstream) => !upstream.mayKnowPrivateNames);
     const encoder = new TextEncoder();

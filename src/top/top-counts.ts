@@ -29,6 +29,9 @@ export interface TopReport {
   readonly clients: readonly TopEntry[];
   readonly nxdomainClients: readonly TopEntry[];
   readonly failingNames: readonly TopEntry[];
+  /** Who asks for what only a search list makes, and below which domains. */
+  readonly searchClients: readonly TopEntry[];
+  readonly searchDomains: readonly TopEntry[];
 }
 
 /** How long a window is filled before it is the one before. */
@@ -36,6 +39,10 @@ const WINDOW_MS = 300_000;
 /** Keys of all workers together, per window. */
 const NAMES = 2048;
 const FAILING_NAMES = 512;
+/** Of search lists: few clients make the most of them, below few domains. */
+const SEARCH_CLIENTS = 1024;
+const SEARCH_DOMAINS = 256;
+const LEAST_DOMAINS = 32;
 const CLIENTS = 4096;
 /** Of one worker, so that many workers take more memory than few: 3 MiB if there are 16. */
 const LEAST = 128;
@@ -48,6 +55,12 @@ const MAX_NAME_BYTES = 255;
 /** In front of a name that fails: the upstream's slot. */
 const SLOT_BYTES = 2;
 
+/** Who asks. */
+interface Client {
+  readonly peers: Int32Array;
+  readonly peerOffset: number;
+}
+
 /** The tables of one window. */
 class TopWindow {
   /** Wall clock; 0: it was not begun yet. */
@@ -56,6 +69,8 @@ class TopWindow {
   readonly clients: HeavyHitters;
   readonly nxdomainClients: HeavyHitters;
   readonly failingNames: HeavyHitters;
+  readonly searchClients: HeavyHitters;
+  readonly searchDomains: HeavyHitters;
 
   constructor(workers: number) {
     const share = (keys: number) => Math.max(LEAST, Math.ceil(keys / workers));
@@ -63,6 +78,9 @@ class TopWindow {
     this.clients = new HeavyHitters(share(CLIENTS), CLIENT_WORDS * 4);
     this.nxdomainClients = new HeavyHitters(share(CLIENTS), CLIENT_WORDS * 4);
     this.failingNames = new HeavyHitters(share(FAILING_NAMES), SLOT_BYTES + MAX_NAME_BYTES);
+    this.searchClients = new HeavyHitters(share(SEARCH_CLIENTS), CLIENT_WORDS * 4);
+    const domains = Math.max(LEAST_DOMAINS, Math.ceil(SEARCH_DOMAINS / workers));
+    this.searchDomains = new HeavyHitters(domains, MAX_NAME_BYTES);
   }
 
   begin(): void {
@@ -71,10 +89,13 @@ class TopWindow {
     this.clients.clear();
     this.nxdomainClients.clear();
     this.failingNames.clear();
+    this.searchClients.clear();
+    this.searchDomains.clear();
   }
 
   get bytes(): number {
-    return this.names.bytes + this.clients.bytes + this.nxdomainClients.bytes + this.failingNames.bytes;
+    const clients = this.clients.bytes + this.nxdomainClients.bytes + this.searchClients.bytes;
+    return clients + this.names.bytes + this.failingNames.bytes + this.searchDomains.bytes;
   }
 }
 
@@ -83,6 +104,7 @@ export class TopCounts {
   readonly queries: Sampler = new Sampler(randomInt(2 ** 31));
   readonly nxdomains: Sampler = new Sampler(randomInt(2 ** 31));
   readonly failures: Sampler = new Sampler(randomInt(2 ** 31));
+  readonly wastes: Sampler = new Sampler(randomInt(2 ** 31));
   readonly #counters: Counters;
   #now: TopWindow;
   #before: TopWindow;
@@ -137,6 +159,21 @@ export class TopCounts {
       this.#counters.increment(Counter.topFailingNamesEvicted);
   }
 
+  /** An NXDOMAIN for a search list that `wastes` has said is due: the domain, and who gets it. */
+  noteWaste(message: Uint8Array, domainOffset: number, { peers, peerOffset }: Client): void {
+    const { weight } = this.wastes;
+    let end = domainOffset;
+    while (message[end] !== 0) end += message[end]! + 1;
+    const length = end + 1 - domainOffset;
+    let hash = this.#seed;
+    for (let i = 0; i < length; i++) {
+      this.#name[i] = FOLD[message[domainOffset + i]!]!;
+      hash = avalanche(hash, this.#name[i]!);
+    }
+    this.#now.searchDomains.add(this.#name, length, hash, weight);
+    this.#addClient(this.#now.searchClients, peers, peerOffset, weight);
+  }
+
   #copyName(message: Uint8Array, length: number, to: number): void {
     for (let i = 0; i < length; i++) this.#name[to + i] = FOLD[message[12 + i]!]!;
   }
@@ -158,6 +195,7 @@ export class TopCounts {
     this.queries.tick();
     this.nxdomains.tick();
     this.failures.tick();
+    this.wastes.tick();
     if (this.#endsMs === 0) this.#endsMs = nowMs + WINDOW_MS;
     if (nowMs < this.#endsMs) return;
     this.#endsMs = nowMs + WINDOW_MS;
@@ -183,6 +221,8 @@ export class TopCounts {
       clients: most((window) => window.clients, readClient),
       nxdomainClients: most((window) => window.nxdomainClients, readClient),
       failingNames: most((window) => window.failingNames, readFailingName),
+      searchClients: most((window) => window.searchClients, readClient),
+      searchDomains: most((window) => window.searchDomains, readName),
     };
   }
 }

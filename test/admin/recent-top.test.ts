@@ -3,7 +3,15 @@ import { expect, it } from 'vitest';
 import type { AdminSource, TopLists } from '../../src/admin/admin-source.ts';
 import { RecentTop } from '../../src/admin/recent-top.ts';
 
-const LISTS: TopLists = { since: '', names: [], clients: [], nxdomainClients: [], failingNames: [] };
+const LISTS: TopLists = {
+  since: '',
+  names: [],
+  clients: [],
+  nxdomainClients: [],
+  failingNames: [],
+  searchClients: [],
+  searchDomains: [],
+};
 
 function recent(answer: (asked: number) => Promise<TopLists>) {
   let asked = 0;

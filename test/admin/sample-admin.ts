@@ -70,6 +70,8 @@ export class SampleAdmin implements AdminSource {
     names: [],
     clients: [],
     nxdomainClients: [],
+    searchClients: [],
+    searchDomains: [],
     failingNames: [],
   };
   readonly listed: EntriesScope[] = [];

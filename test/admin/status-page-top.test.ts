@@ -11,6 +11,8 @@ const TOP: TopLists = {
   ],
   clients: [{ client: 'kube-system/coredns-1', queries: 5000 }],
   nxdomainClients: [],
+  searchClients: [],
+  searchDomains: [],
   failingNames: [{ name: 'broken.example.', upstream: '10.0.0.2:53', failures: 7 }],
 };
 

@@ -125,6 +125,8 @@ describe('the status page', () => {
       since: evil,
       names: [{ name: evil, queries: 3 }],
       clients: [{ client: evil, queries: 3 }],
+      searchClients: [],
+      searchDomains: [],
       nxdomainClients: [{ client: evil, queries: 3 }],
       failingNames: [{ name: evil, upstream: evil, failures: 3 }],
     };

@@ -8,6 +8,7 @@ import { CacheHit, type CacheOptions, Lookup, MessageCache } from '../../src/cac
 import { type Counter, Counters, createCounterBlock } from '../../src/metrics/counters.ts';
 import { ParsedQuery, parseQuery, QueryVerdict } from '../../src/wire/query.ts';
 import { ScannedResponse, ScanVerdict, scanResponse, stripOpt } from '../../src/wire/response.ts';
+import { textToName } from '../../src/wire/text.ts';
 import { asWords } from '../kit/as-words.ts';
 import { answerTo, cacheOptions, queryFor, TYPE_A } from './messages.ts';
 
@@ -19,11 +20,20 @@ export interface Asking {
   partition?: number;
   /** Header flags; RD alone by default. */
   flags?: number;
+  /** With an OPT that has DO. */
+  dnssecOk?: boolean;
   /** Of a failure: why it was one, and whether no upstream could be asked. */
   ede?: number;
   isOutage?: boolean;
   /** Of an answer: which upstream gave it. */
   answererSlot?: number;
+}
+
+/** The query with an OPT record: 1232 bytes, DO. */
+function withDo(query: Uint8Array): Uint8Array {
+  const whole = Uint8Array.of(...query, 0, 0, 41, 0x04, 0xd0, 0, 0, 0x80, 0, 0, 0);
+  whole[11] = 1;
+  return whole;
 }
 
 /** A cache under test. Failures and answers are given and asked for by name. */
@@ -76,6 +86,22 @@ export class CacheFixture {
     return LOOKUP_NAMES.find((key) => Lookup[key] === outcome)!;
   }
 
+  /** The same in the zone example.com, where a denied name ends the names below it. */
+  lookupCut(name: string, asking: Asking = {}): keyof typeof Lookup {
+    const query = this.#parse(name, asking);
+    const zone = { partition: asking.partition ?? 0, wireSuffix: textToName('example.com') };
+    const outcome = this.cache.lookupCut(query, this.#q, zone, this.nowMs, this.hit);
+    return LOOKUP_NAMES.find((key) => Lookup[key] === outcome)!;
+  }
+
+  forgetDenialsAbove(name: string): void {
+    const query = this.#parse(name, {});
+    this.cache.forgetDenialsAbove(
+      { ...this.#q, query },
+      { partition: 0, wireSuffix: textToName('example.com') },
+    );
+  }
+
   findUsable(name: string, asking: Asking = {}): keyof typeof Lookup {
     const query = this.#parse(name, asking);
     const outcome = this.cache.findUsable(query, this.#q, asking.partition ?? 0, this.nowMs, this.hit);
@@ -116,7 +142,8 @@ export class CacheFixture {
   }
 
   #parse(name: string, asking: Asking): Uint8Array {
-    const query = queryFor(name, asking.type ?? TYPE_A, asking.flags);
+    const bare = queryFor(name, asking.type ?? TYPE_A, asking.flags);
+    const query = asking.dnssecOk === true ? withDo(bare) : bare;
     expect(parseQuery(query, query.length, this.#q)).toBe(QueryVerdict.ok);
     return this.#takesWords() ? asWords(query) : query;
   }

@@ -58,7 +58,11 @@ class Model {
   flush(name: string): void {
     for (const map of [this.data, this.failures]) {
       for (const key of map.keys()) {
-        if (`.${key.split(' ')[0]}`.endsWith(`.${name}`)) map.delete(key);
+        const [cached, type] = key.split(' ') as [string, string];
+        const isAtOrBelow = `.${cached}`.endsWith(`.${name}`);
+        // What denies a name above denies this one as well.
+        const deniesAbove = type === '*' && `.${name}`.endsWith(`.${cached}`);
+        if (isAtOrBelow || deniesAbove) map.delete(key);
       }
     }
   }

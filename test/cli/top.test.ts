@@ -16,6 +16,8 @@ beforeEach(async () => {
     ],
     clients: [{ client: '192.0.2.1', queries: 12352 }],
     nxdomainClients: [],
+    searchClients: [],
+    searchDomains: [],
     failingNames: [{ name: 'bad.example.', upstream: '10.0.0.2:53', failures: 3 }],
   };
   server = await startAdmin({ listen: { host: '127.0.0.1', port: 0 }, token: '', report: () => {} }, source);

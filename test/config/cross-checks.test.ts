@@ -73,6 +73,10 @@ describe('settings that contradict each other', () => {
       'loop: { quarantine: { min: 2s, max: 1s } }',
       'loop.quarantine.min (2s) is above loop.quarantine.max (1s)',
     ],
+    [
+      'zones: { corp: { upstreams: ["10.0.0.2"], search: "on" } }',
+      'zones.corp.search: on needs nxdomainCut: true',
+    ],
     ['admin: { listen: "127.0.0.1:5300" }', 'admin.listen: 127.0.0.1:5300 is taken by listen'],
   ])('refuses %j', (text, message) => {
     const faults = faultsOf(text);
@@ -84,6 +88,8 @@ describe('settings that contradict each other', () => {
     'cache: { minTtl: 1h, maxTtl: 1h }',
     'listen: ["127.0.0.1:0"]\nadmin: { listen: "127.0.0.1:0" }',
     'admin: { listen: "off" }',
+    'zones: { corp: { upstreams: ["10.0.0.2"], nxdomainCut: true, search: on } }',
+    'zones: { corp: { upstreams: ["10.0.0.2"], search: report } }',
   ])('takes %j', (text) => {
     expect(faultsOf(text)).toEqual([]);
   });

@@ -7,6 +7,7 @@ import type { ExplainQuestion, Explanation } from '../../src/pipeline/explain.ts
 import { FailureReason } from '../../src/upstream/exchange.ts';
 import { UpstreamState } from '../../src/upstream/shared-state.ts';
 import { Rcode } from '../../src/wire/codes.ts';
+import { bytesOf, record, uint32 } from '../wire/build-message.ts';
 import { FakeUpstream, PipelineFixture } from './pipeline-fixture.ts';
 
 let first: FakeUpstream;
@@ -67,6 +68,36 @@ describe('a query that is answered', () => {
     expect(told.cache.storedAt).toMatch(/^\d{4}-/);
     expect(told).toMatchObject({ attempts: [], sent: null });
     expect(told.summary).toMatch(/from the cache\.$/);
+  });
+});
+
+describe('a query below a name that does not exist', () => {
+  /** NXDOMAIN with an SOA of the root that is good for a minute. */
+  const deny = (message: Uint8Array) => {
+    const soa = record(Uint8Array.of(0), 6, 60, bytesOf(0, 0, new Uint8Array(16), uint32(60)));
+    const whole = bytesOf(message, soa);
+    whole[3] = Rcode.NXDOMAIN;
+    whole[9] = 1;
+    return whole;
+  };
+
+  it('is told by which denial it is answered', async () => {
+    f = new PipelineFixture({
+      zoneParts: { nxdomainCut: true },
+      zones: [
+        ['.', [second]],
+        ['local', [first]],
+      ],
+    });
+    await explain({ name: 'com.local' }, () => {
+      while (first.waiting.size > 0) first.reply(deny);
+    });
+    const told = await explain({ name: 'www.com.local' });
+    expect(told.cache).toMatchObject({ state: 'cut', below: 'com.local.', upstream: '192.0.2.1:53' });
+    expect(told.reply).toMatchObject({ rcode: 'NXDOMAIN', ede: [{ code: 29 }] });
+    expect(told.summary).toMatch(/from the cache: below NXDOMAIN of com\.local\.$/);
+    const { summary } = await explain({ name: 'www.com.local', dryRun: true });
+    expect(summary).toBe('The cache would answer NXDOMAIN: com.local. does not exist.');
   });
 });
 

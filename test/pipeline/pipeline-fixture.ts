@@ -19,7 +19,7 @@ import { ClientRates, createClientRates } from '../../src/pipeline/client-rates.
 import { Pipeline, type PipelineSettings } from '../../src/pipeline/pipeline.ts';
 import { QueryFilter } from '../../src/pipeline/query-filter.ts';
 import type { ReplySink } from '../../src/pipeline/reply-sink.ts';
-import { NO_ZONES, Zone, ZoneTable } from '../../src/pipeline/zone.ts';
+import { NO_ZONES, Zone, type ZoneParts, ZoneTable } from '../../src/pipeline/zone.ts';
 import type { Exchange, FailureReason, UpstreamQuery } from '../../src/upstream/exchange.ts';
 import { Selection } from '../../src/upstream/selection.ts';
 import { SharedUpstreamState } from '../../src/upstream/shared-state.ts';
@@ -158,6 +158,8 @@ export interface FixtureOptions {
   readonly zones?: readonly (readonly [suffix: string, upstreams: readonly FakeUpstream[]])[];
   /** How each zone chooses among its upstreams. Default: sequential. */
   readonly policy?: Policy;
+  /** What else is set for every zone but the root. */
+  readonly zoneParts?: Pick<ZoneParts, 'nxdomainCut' | 'search'>;
   /** As the policy sequential makes zones; the fixture's own need not be. */
   readonly isRanked?: boolean;
   readonly keys?: LoopKeyMaterial;
@@ -197,12 +199,14 @@ export class PipelineFixture {
   zones = NO_ZONES;
   readonly #policy: Policy;
   readonly #isRanked: boolean;
+  readonly #zoneParts: FixtureOptions['zoneParts'];
   readonly #peers = new Int32Array(PEER_WORDS);
 
   constructor(options: FixtureOptions = {}) {
     const { clock, wheel, counters, cache, state } = this;
     this.#policy = options.policy ?? 'sequential';
     this.#isRanked = options.isRanked ?? false;
+    this.#zoneParts = options.zoneParts;
     this.keys = options.keys ?? options.sharesWith?.keys ?? createKeyMaterial('', 'default');
     this.sentQuestions = new SentQuestions(options.sharesWith?.sentQuestions.buffer);
     const { keys: material, sentQuestions } = this;
@@ -249,6 +253,7 @@ export class PipelineFixture {
           routeSlots,
           selection,
           isRanked: this.#isRanked,
+          ...(suffix === '.' ? {} : this.#zoneParts),
         });
       }),
     );

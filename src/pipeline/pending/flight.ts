@@ -112,6 +112,15 @@ export class Flight extends Question implements WheelTimer, Awaited {
   truncatedReply: Uint8Array | null = null;
   /** Why there is no whole answer so far. */
   readonly failure = new Failure();
+  /** The flight that asks for a shorter name and whose end this one waits for; null: for none. */
+  leader: Flight | null = null;
+  /** Those that wait for this one, and this one's neighbors among them (followers.ts). */
+  followers: Flight | null = null;
+  previousFollower: Flight | null = null;
+  nextFollower: Flight | null = null;
+  /** Shorter names that it has waited for, and where the last one starts in QNAME. */
+  shorterAsked = 0;
+  shorterOffset = 0;
   /** What became of each message. */
   readonly timeline = new Timeline();
 
@@ -149,6 +158,7 @@ export class Flight extends Question implements WheelTimer, Awaited {
     this.sawTruncation = false;
     this.truncatedReply = null;
     this.failure.reset();
+    this.shorterAsked = 0;
     this.next = null;
   }
 

@@ -81,6 +81,15 @@ export class Question {
     }
   }
 
+  /** The tags of earlier hops go along with this question too. */
+  takeTagsOf(other: Question): void {
+    this.hops = other.hops;
+    this.forwardedCount = other.forwardedCount;
+    if (this.forwardedCount === 0) return;
+    this.forwardedTags ??= new Uint8Array(MAX_FORWARDED_TAGS * TAG_LENGTH);
+    this.forwardedTags.set(other.forwardedTags!);
+  }
+
   /**
    * Whether a failure may be due to tags of earlier hops, and so to the client that started the
    * flight.

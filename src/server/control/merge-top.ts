@@ -20,6 +20,11 @@ export function mergeTop(
     names: most(({ names }) => names).map(({ key, count }) => ({ name: key, queries: count })),
     clients: clients((report) => report.clients),
     nxdomainClients: clients(({ nxdomainClients }) => nxdomainClients),
+    searchClients: clients(({ searchClients }) => searchClients),
+    searchDomains: most(({ searchDomains }) => searchDomains).map(({ key, count }) => ({
+      domain: key,
+      queries: count,
+    })),
     failingNames: most(({ failingNames }) => failingNames.filter(({ slot }) => upstreams.has(slot))).map(
       ({ key, slot, count }) => ({ name: key, upstream: upstreams.get(slot)!, failures: count }),
     ),

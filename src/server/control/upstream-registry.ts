@@ -3,7 +3,7 @@
 // and its counters. Main thread.
 import { endpointKey, type FoundUpstream, type Origin } from '../../base/endpoint.ts';
 import { MAX_ROUTES, MAX_UPSTREAMS } from '../../base/slots.ts';
-import type { CheckQuestion, Policy } from '../../config/config.ts';
+import type { CheckQuestion, Policy, Search } from '../../config/config.ts';
 import type { CounterTotals } from '../../metrics/counters.ts';
 import { MAX_CANDIDATES } from '../../upstream/selection.ts';
 import type { SharedUpstreamState } from '../../upstream/shared-state.ts';
@@ -14,6 +14,9 @@ export interface PlannedZone {
   /** Lower case, no trailing dot; '.' for the root. */
   readonly suffix: string;
   readonly policy: Policy;
+  /** As in the configuration; absent: off. */
+  readonly nxdomainCut?: boolean;
+  readonly search?: Search;
   /** What its upstreams are asked when in doubt. */
   readonly check: CheckQuestion;
   readonly upstreams: readonly FoundUpstream[];
@@ -131,6 +134,8 @@ export class UpstreamRegistry {
         suffix: zone.suffix,
         partition: this.#partitionOf(zone.suffix, keys),
         policy: zone.policy,
+        nxdomainCut: zone.nxdomainCut,
+        search: zone.search,
         routes: own.map((route) => ({ upstreamSlot: route.upstream.spec.slot, routeSlot: route.slot })),
       };
     });

@@ -108,6 +108,8 @@ export class UpstreamSources {
       zones.push({
         suffix,
         policy: zone.policy,
+        nxdomainCut: zone.nxdomainCut,
+        search: zone.search,
         check: zone.healthCheck,
         upstreams: this.#upstreamsOf(suffix),
       });

@@ -1,6 +1,6 @@
 // What the main thread tells workers about zones and upstreams: plain data that crosses threads.
 // upstream-registry makes it, routing builds zones from it, in the worker.
-import type { Policy } from '../../config/config.ts';
+import type { Policy, Search } from '../../config/config.ts';
 import type { UpstreamSpec } from '../../upstream/upstream.ts';
 
 export interface RouteSpec {
@@ -14,6 +14,9 @@ export interface ZoneSpec {
   /** Changes when the zone's servers do (pipeline/zone.ts). */
   readonly partition: number;
   readonly policy: Policy;
+  /** As in the configuration; absent: off. */
+  readonly nxdomainCut?: boolean | undefined;
+  readonly search?: Search | undefined;
   readonly routes: readonly RouteSpec[];
 }
 

@@ -66,6 +66,8 @@ export class Routing {
       routeSlots,
       selection: new Selection(spec.policy, upstreamSlots, routeSlots, state, random),
       isRanked: spec.policy === 'sequential',
+      nxdomainCut: spec.nxdomainCut,
+      search: spec.search,
       load: previous?.load,
     });
   }

@@ -3,7 +3,15 @@ import { expect, it } from 'vitest';
 import { mergeTop } from '../../../src/server/control/merge-top.ts';
 import type { TopReport } from '../../../src/top/top-counts.ts';
 
-const NOTHING: TopReport = { sinceMs: 0, names: [], clients: [], nxdomainClients: [], failingNames: [] };
+const NOTHING: TopReport = {
+  sinceMs: 0,
+  names: [],
+  clients: [],
+  nxdomainClients: [],
+  failingNames: [],
+  searchClients: [],
+  searchDomains: [],
+};
 const entry = (key: string, count: number, slot = -1) => ({ key, slot, count });
 
 it('adds up what is the same, and shows the most frequent', () => {
@@ -14,6 +22,8 @@ it('adds up what is the same, and shows the most frequent', () => {
       names: [entry('a.', 5), entry('b.', 4)],
       clients: [entry('192.0.2.1', 3), entry('192.0.2.2', 2), entry('192.0.2.2', 2)],
       nxdomainClients: [entry('192.0.2.3', 1)],
+      searchClients: [entry('192.0.2.3', 1)],
+      searchDomains: [entry('svc.local.', 1)],
     },
     { ...NOTHING, sinceMs: 4000, names: [entry('c.', 6)], clients: [entry('192.0.2.1', 3)] },
   ];
@@ -28,6 +38,8 @@ it('adds up what is the same, and shows the most frequent', () => {
       { client: '192.0.2.2', queries: 4 },
     ],
     nxdomainClients: [{ client: '192.0.2.3', queries: 1 }],
+    searchClients: [{ client: '192.0.2.3', queries: 1 }],
+    searchDomains: [{ domain: 'svc.local.', queries: 1 }],
     failingNames: [],
   });
 });

@@ -58,6 +58,17 @@ describe('routing', () => {
     expect(table.zones[1]!.partition).toBe(2);
   });
 
+  it('hands on what a zone does about names that do not exist', async () => {
+    const asked = spec([upstream(0, 1)], ['.', 1, [0]], ['local', 2, [0]]);
+    const [root, local] = asked.zones;
+    const zones = [root!, { ...local!, nxdomainCut: true, search: 'on' } as const];
+    const table = await create().apply({ ...asked, zones });
+    expect(table.zones.map(({ nxdomainCut, search }) => [nxdomainCut, search])).toEqual([
+      [false, 'off'],
+      [true, 'on'],
+    ]);
+  });
+
   it('keeps an upstream that stays, with its sockets, and replaces one whose slot was given to another', async () => {
     const routing = create();
     const before = await routing.apply(spec([upstream(0, 1), upstream(1, 2)], ['.', 1, [0, 1]]));
