@@ -11,7 +11,7 @@ it('says that nothing is known', () => {
   expect(new CacheFixture().peek('www.example')).toEqual(NOTHING);
 });
 
-it('says what is left of a fresh answer, when it came and from whom', () => {
+it('says what is left of a fresh answer, when it came and who gave it', () => {
   const fixture = new CacheFixture();
   fixture.store('www.example', { answers: [address(300)] }, { answererSlot: 4 });
   const storedAtMs = fixture.nowMs;

@@ -33,6 +33,8 @@ it('names a zone that came or went', () => {
     'zones.corp.example.policy: unset → random',
     'zones.corp.example.healthCheck.name: unset → corp.example',
     'zones.corp.example.healthCheck.type: unset → NS',
+    'zones.corp.example.nxdomainCut: unset → false',
+    'zones.corp.example.search: unset → off',
   ]);
 });
 
@@ -47,7 +49,7 @@ it('counts what is too much for a line', () => {
   const zones = Array.from({ length: 30 }, (_, i) => `  z${i}.example: { upstreams: ["192.0.2.1"] }`);
   const changes = describe(configOf(''), configOf(`zones:\n${zones.join('\n')}\n`));
   expect(changes).toHaveLength(21);
-  expect(changes.at(-1)).toBe('and 100 more');
+  expect(changes.at(-1)).toBe('and 160 more');
 });
 
 it('says what waits for the next start', () => {

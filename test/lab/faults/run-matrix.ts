@@ -74,7 +74,7 @@ export async function runMatrix(
   return matrix;
 }
 
-/** All are started before the first question: a start takes the processor from those that are timed. */
+/** All are started before the first question: a start takes time from those that are timed. */
 async function startRows(faults: readonly Fault[], systems: readonly System[]): Promise<Row[]> {
   const rows: Row[] = [];
   for (let i = 0; i < faults.length; i += STARTS_AT_ONCE) {
