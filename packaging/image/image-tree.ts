@@ -156,7 +156,8 @@ export function layOutArm64(work: string, amd64: ImageTree): ImageTree {
   cpSync(join(REPOSITORY, addon), join(root, 'app', addon));
   const [node, detour] = ['node', 'unloop-detour'].map((name) => join(root, 'usr/local/bin', name));
   putNode('arm64', node!);
-  sh(`aarch64-linux-gnu-gcc -std=c11 -O2 -s -o ${detour} ${join(REPOSITORY, 'src/detour')}/*.c`);
+  const source = join(REPOSITORY, 'src/detour');
+  sh(`aarch64-linux-gnu-gcc -std=c11 -O2 -s @${source}/compiler-flags -o ${detour} ${source}/*.c`);
   sh(
     `chmod -R a=rX,u+w ${root}/app && chmod 755 ${node} ${detour} && setcap cap_net_bind_service=+p ${node}`,
   );

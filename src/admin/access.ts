@@ -77,7 +77,7 @@ export class AccessPolicy {
     }
     if (this.#loopback || openness === 'metrics') return null;
     // Who is on this machine, or in this pod, sees all; but no web page may borrow that.
-    if (isFromLoopback(request)) return this.#refuseName(request);
+    if (isFromThisMachine(request)) return this.#refuseName(request);
     return {
       status: 403,
       error: 'without a token, only /health, /ready, /serving and /metrics are served beyond loopback',
@@ -92,10 +92,16 @@ const LOOPBACK_CLIENTS = new Set(['127.0.0.1', '::ffff:127.0.0.1', '::1']);
 /**
  * Whether the client is on this machine, and not a proxy here that speaks for another one. The
  * proxy of a service mesh names nobody, but asks from an address of its own (Istio's: 127.0.0.6).
+ *
+ * Who asks a machine at one of its addresses from that same address is on it: this is how its own
+ * programs reach a listener that is not on loopback. No other machine can complete a handshake from
+ * there, as our half of it never leaves the machine.
  */
-function isFromLoopback({ socket, headers }: IncomingMessage): boolean {
+function isFromThisMachine({ socket, headers }: IncomingMessage): boolean {
   if (headers.forwarded !== undefined || headers['x-forwarded-for'] !== undefined) return false;
-  return LOOPBACK_CLIENTS.has(socket.remoteAddress ?? '');
+  const { remoteAddress, localAddress } = socket;
+  if (remoteAddress === undefined) return false;
+  return LOOPBACK_CLIENTS.has(remoteAddress) || remoteAddress === localAddress;
 }
 
 /** Whether a listen host can be reached from this machine only. */

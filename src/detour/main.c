@@ -152,6 +152,10 @@ static int run(Way *ways, int count, const Question *question, const char *socke
     clear_probes(&way->probes);
     way->since_ms = wall_ms();
     int error = make_rules(netlink, &way->detour);
+    if (error == -EBUSY) {
+      say("error", "four of these already run on this node, and this kernel (before 5.12) has no place for more: end them");
+      return 1;
+    }
     if (error != 0) {
       say("error", "cannot make the rules of nf_tables for %s: %s; the container needs NET_ADMIN, and the kernel nf_tables",
           way->detour.service.text, strerror(-error));

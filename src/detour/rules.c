@@ -10,16 +10,21 @@
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nfnetlink.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
 
-#ifndef NFT_TABLE_F_OWNER
-#define NFT_TABLE_F_OWNER 2
+// NFT_TABLE_F_OWNER, which older headers lack. A test builds with a flag that no kernel knows, and
+// so meets what a kernel before 5.12 does.
+#ifndef TABLE_OWNER
+#define TABLE_OWNER 2
 #endif
 
 // Before connection tracking (-200) and kube-proxy's raw table (-300).
-enum { PRIORITY = -310, DNS_PORT = 53, IPV4_ADDR = 7, IPV6_ADDR = 8, SET_NAME_ID = 1 };
+enum { PRIORITY = -310, DNS_PORT = 53, IPV4_ADDR = 7, IPV6_ADDR = 8, SET_NAME_ID = 1, MAX_NUMBERS = 4 };
 static const char *const ALIVE = "alive", *const STEER = "steer";
 
 static Messages messages;
@@ -259,20 +264,42 @@ static int try_rules(int netlink, const Detour *detour, uint32_t table_flags) {
   return send_batch(netlink);
 }
 
+// A number of this node's network that no other living process has, for the names of tables without
+// an owner: held by a socket of a name in the abstract namespace, which goes with the process.
+// -EBUSY where others hold all.
+static int take_number(void) {
+  static int taken = -1;
+  for (int number = 0; taken < 0 && number < MAX_NUMBERS; number++) {
+    struct sockaddr_un name = {.sun_family = AF_UNIX};
+    // The first byte is 0: no file.
+    int length = snprintf(name.sun_path + 1, sizeof name.sun_path - 1, "unloop-detour-%d", number);
+    int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    if (fd < 0) return -errno;
+    // It stays open until the process ends.
+    if (bind(fd, (struct sockaddr *)&name, (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + (size_t)length)) == 0)
+      taken = number;
+    else close(fd);
+  }
+  return taken < 0 ? -EBUSY : taken;
+}
+
 // The name is the socket's: the detours of two pods, one of which is about to go, stand beside each
 // other. With an owner (Linux 5.12) the table is the socket's as well: it goes when the process
 // ends, however it ends, and nobody else can change it (`nft flush ruleset` leaves it alone).
-// Without one it stays under a fixed name, without effect once the element is gone.
+// Without one it stays after a SIGKILL, without effect once the element is gone, and the next
+// process that gets its number takes it away.
 int make_rules(int netlink, Detour *detour) {
   struct sockaddr_nl own;
   socklen_t size = sizeof own;
   if (getsockname(netlink, (struct sockaddr *)&own, &size) != 0) return -errno;
   snprintf(detour->table, sizeof detour->table, "unloop-detour-%x", own.nl_pid);
-  uint32_t flags = NFT_TABLE_F_OWNER;
+  uint32_t flags = TABLE_OWNER;
   int error = try_rules(netlink, detour, flags);
   if (error == -EOPNOTSUPP || error == -EINVAL) {
     flags = 0;
-    snprintf(detour->table, sizeof detour->table, "unloop-detour");
+    int number = take_number();
+    if (number < 0) return number;
+    snprintf(detour->table, sizeof detour->table, "unloop-detour-old-%d", number);
     remove_rules(netlink, detour);
     error = try_rules(netlink, detour, flags);
   }

@@ -23,7 +23,7 @@ typedef struct {
 } Detour;
 
 // Makes the rules in place of what there was under the same name; nothing is steered yet. Returns
-// 0 or -errno.
+// 0 or -errno: -EBUSY where too many of these processes run already (before Linux 5.12).
 int make_rules(int netlink, Detour *detour);
 
 // Renews the element; `is_there`: it must be there still. Returns 0 or -errno: -ENOENT when it is

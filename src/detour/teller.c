@@ -18,8 +18,14 @@ int open_teller(const char *path) {
   int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (fd < 0) return -errno;
   unlink(path);
-  if (bind(fd, (struct sockaddr *)&own, sizeof own) == 0 && chmod(path, 0666) == 0 && listen(fd, 8) == 0) return fd;
+  // Open to every user from the start. chmod() by the path would follow a symbolic link that
+  // somebody puts there in between.
+  mode_t before = umask(0111);
+  int failed = bind(fd, (struct sockaddr *)&own, sizeof own);
   int error = errno;
+  umask(before);
+  if (failed == 0 && listen(fd, 8) == 0) return fd;
+  if (failed == 0) error = errno;
   close(fd);
   return -error;
 }

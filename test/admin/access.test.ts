@@ -11,6 +11,8 @@ interface Asked {
   headers?: IncomingHttpHeaders;
   /** The client's address. */
   peer?: string;
+  /** The address that it asked. */
+  local?: string;
 }
 
 /** The status of the refusal; null when the request may be served. */
@@ -18,7 +20,7 @@ function refuse(asked: Asked): number | null {
   const { listenHost = '127.0.0.1', token = '', hosts = [], method = 'GET', openness = 'private' } = asked;
   const headers = { host: '127.0.0.1:9530', ...asked.headers };
   const policy = new AccessPolicy({ listenHost, token, hosts });
-  const socket = { remoteAddress: asked.peer ?? '192.0.2.7' };
+  const socket = { remoteAddress: asked.peer ?? '192.0.2.7', localAddress: asked.local ?? '192.0.2.1' };
   return policy.refuse({ method, headers, socket } as unknown as IncomingMessage, openness)?.status ?? null;
 }
 
@@ -111,6 +113,19 @@ describe('beyond loopback without a token, a client', () => {
 
   it.each(['127.0.0.1', '::1', '::ffff:127.0.0.1'])('on loopback (%s) sees all', (peer) => {
     expect(refuse({ listenHost, peer })).toBeNull();
+  });
+
+  it.each([
+    ['192.0.2.1', '192.0.2.1'],
+    ['::ffff:192.0.2.1', '::ffff:192.0.2.1'],
+    ['2001:db8::1', '2001:db8::1'],
+  ])('that asks %s from that very address sees all', (peer, local) => {
+    expect(refuse({ listenHost, peer, local })).toBeNull();
+    expect(refuse({ listenHost: '192.0.2.1', peer, local })).toBeNull();
+    const headers = { 'x-forwarded-for': '192.0.2.7' };
+    expect(refuse({ listenHost, peer, local, headers })).toBe(403);
+    expect(refuse({ listenHost, peer, local, headers: { host: 'attacker.example' } })).toBe(403);
+    expect(refuse({ listenHost, peer, local, token: 't' })).toBe(401);
   });
 
   it.each([

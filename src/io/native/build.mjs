@@ -12,7 +12,10 @@ const root = fileURLToPath(new URL('../../../', import.meta.url));
 const FLAGS = ['-std=c11', '-O2', '-Wall', '-Wextra'];
 const ADDON_FLAGS = ['-fPIC', '-shared', '-fvisibility=hidden'];
 
-/** The program that steers pods to the unloop of their node. */
+/**
+ * The program that steers pods to the unloop of their node. Its file of flags hardens it, as it has
+ * NET_ADMIN; compilers read such a file.
+ */
 const detour = join(root, 'src/detour');
 
 /**
@@ -86,7 +89,9 @@ function build() {
   if (reason) console.log(`unloop: batched UDP addon not built, node:dgram will be used: ${reason}`);
   if (process.platform !== 'linux' || !existsSync(detour)) return;
   const program = inBuild(`unloop-detour-${process.arch}`);
-  const missing = reasonOf(() => compile(compilers, detour, program, flags));
+  const missing = reasonOf(() =>
+    compile(compilers, detour, program, [`@${join(detour, 'compiler-flags')}`, ...flags]),
+  );
   if (missing) console.log(`unloop: unloop-detour, for Kubernetes, not built: ${missing}`);
 }
 

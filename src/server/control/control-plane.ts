@@ -19,7 +19,7 @@ import type { BoundAddress, FromWorker } from '../worker/worker-channel.ts';
 import { AdminListener } from './admin-listener.ts';
 import { NoticeLog, reportRefusedClient, reportReloadFailure } from './control-log.ts';
 import { Dealing } from './dealing.ts';
-import { claimed, listenOf, takeInherited } from './listen-addresses.ts';
+import { claimed, listenOf, reportLeftOut, takeInherited } from './listen-addresses.ts';
 import { LoopControl } from './loop-control.ts';
 import { MainUpstreams } from './main-upstreams.ts';
 import type { ServerFacts } from './server-facts.ts';
@@ -144,6 +144,7 @@ export class ControlPlane implements ServerFacts {
   static async start(config: Config, log: Log): Promise<ControlPlane> {
     const inherited = takeInherited(log);
     const fitting = withinLimits(config, log);
+    reportLeftOut(fitting, inherited, log);
     const plane = new ControlPlane(fitting, inherited, log);
     try {
       await plane.#start();
@@ -307,6 +308,7 @@ export class ControlPlane implements ServerFacts {
     loopKeys: LoopKeyMaterial | null,
   ): Promise<void> {
     const listenChanged = this.#inherited.length === 0 && touches(changes, 'listen');
+    if (listenChanged) reportLeftOut(config, [], this.#log);
     this.registry.update(sources.plan().zones);
     const { routing } = this.registry;
     const workers = workersFor(config, this.#log);

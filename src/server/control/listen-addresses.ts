@@ -1,6 +1,7 @@
 // Where to listen: on the sockets that a supervisor of services opened for us, else as configured.
 // Main thread, at start and for every reload.
 import { existsSync } from 'node:fs';
+import { formatHostAndPort } from '../../base/host-and-port.ts';
 import type { Log } from '../../base/log.ts';
 import type { Config } from '../../config/config.ts';
 import { findInheritedSockets } from '../../io/inherited-sockets.ts';
@@ -9,14 +10,15 @@ import { listenError } from '../listen/listen-error.ts';
 import type { BoundAddress } from '../worker/worker-channel.ts';
 
 /** A kernel without IPv6 (ipv6.disable=1) has no such file. */
-const HAS_IPV6 = process.platform !== 'linux' || existsSync('/proc/net/if_inet6');
+const IF_INET6 = '/proc/net/if_inet6';
+const HAS_IPV6 = process.platform !== 'linux' || existsSync(IF_INET6);
 
 /**
  * Where to listen: on what was inherited, else as configured. "All IPv6 addresses" is none where
  * the kernel has no IPv6, so the same configuration works there if it names another address too.
  */
 export function listenOf(
-  { listen }: Config,
+  { listen }: Pick<Config, 'listen'>,
   inherited: readonly BoundAddress[],
   hasIpv6 = HAS_IPV6,
 ): readonly BoundAddress[] {
@@ -24,6 +26,21 @@ export function listenOf(
   if (hasIpv6) return listen;
   const others = listen.filter(({ host }) => host !== '::');
   return others.length === 0 ? listen : others;
+}
+
+/** Says which addresses listenOf() leaves out; without this line nobody would know. */
+export function reportLeftOut(
+  { listen }: Pick<Config, 'listen'>,
+  inherited: readonly BoundAddress[],
+  log: Log,
+  hasIpv6 = HAS_IPV6,
+): void {
+  const left = listenOf({ listen }, inherited, hasIpv6);
+  if (inherited.length > 0 || left.length === listen.length) return;
+  const leftOut = listen
+    .filter((address) => !left.includes(address))
+    .map(({ host, port }) => formatHostAndPort(host, port));
+  log.info({ code: 'no-ipv6', leftOut }, `not listened on, as this kernel has no IPv6 (no ${IF_INET6})`);
 }
 
 /**

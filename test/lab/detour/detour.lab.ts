@@ -1,11 +1,13 @@
 // The detour from kube-dns's Service to the unloop of the node (docs/kubernetes/node-local.md): it
 // is there while unloop answers, and lets go by itself when unloop or the detour dies or hangs.
 // Needs root, for network namespaces.
+import { lstatSync, symlinkSync, unlinkSync, writeFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Child } from '../../../src/base/child-process.ts';
 import { describeDetour } from '../../../src/cli/detour-state.ts';
-import { type Asked, type By, type SteadyClient, World } from './world.ts';
+import { run } from '../support/namespace.ts';
+import { type Asked, type By, buildForOldKernel, PROGRAM, type SteadyClient, World } from './world.ts';
 
 const PROOF_MS = 1500;
 /** For a machine on which the detour gets to run late. */
@@ -50,10 +52,25 @@ function tell(what: string, asked: readonly Asked[], atMs: number): void {
 }
 
 describe('the detour', () => {
+  it('is a program that is hardened', () => {
+    const said = run('readelf', ['--wide', '--file-header', '--dynamic', '--dyn-syms', PROGRAM]);
+    expect(said).toMatch(/Type: +DYN/);
+    expect(said).toContain('BIND_NOW');
+    for (const symbol of ['__stack_chk_fail', '_chk@']) expect(said).toContain(symbol);
+  });
+
   it('is off while nobody answers: kube-dns does', async () => {
+    // Somebody who may write there cannot have it open another file to all.
+    const secret = `${world.detourSocket}-secret`;
+    writeFileSync(secret, '', { mode: 0o600 });
+    symlinkSync(secret, world.detourSocket);
     detour = world.startDetour();
     await expect.poll(() => world.detourTables()).toHaveLength(2);
     await expect.poll(told).toEqual([expect.stringMatching(/^off for/), expect.stringMatching(/^off for/)]);
+    expect(lstatSync(secret).mode & 0o777).toBe(0o600);
+    unlinkSync(secret);
+    const socket = lstatSync(world.detourSocket);
+    expect([socket.isSocket(), socket.mode & 0o777]).toEqual([true, 0o666]);
     await sleep(PROOF_MS);
     expect(answering()).toEqual([...ALL('kube-dns'), ...ALL('kube-dns')]);
   });
@@ -161,5 +178,39 @@ describe('the detour', () => {
     tell('detour, SIGTERM', asked, stopMs);
     expect(by(asked, 'nobody')).toEqual([]);
     expect(world.tables()).toEqual(['table ip kube-proxy', 'table ip6 kube-proxy']);
+  });
+});
+
+describe('on a kernel before 5.12', () => {
+  it('two pods of an update have rules of their own', async () => {
+    const program = buildForOldKernel();
+    const old = world.startDetour(program);
+    await untilAnswering('unloop');
+    expect(world.detourTables()).toHaveLength(2);
+    client = world.startClient();
+    await untilAnswered('unloop', 100);
+    const next = world.startDetour(program, `${world.detourSocket}-next`);
+    await expect
+      .poll(() => describeDetour(`${world.detourSocket}-next`, Date.now()), { timeout: 60_000 })
+      .toEqual([expect.stringMatching(/^on for/), expect.stringMatching(/^on for/)]);
+    expect(world.detourTables()).toHaveLength(4);
+    expect(await old.stop()).toBe(0);
+    await untilAnswered('unloop', 250);
+    const asked = await client.end();
+    tell('the first of two ends', asked, asked[0]!.sentMs);
+    expect(by(asked, 'unloop')).toEqual(asked);
+    expect(world.detourTables()).toHaveLength(2);
+    await next.kill();
+    await untilAnswering('kube-dns');
+  });
+
+  it('a fifth is refused, and says why', async () => {
+    const program = buildForOldKernel();
+    const four = [1, 2, 3, 4].map((i) => world.startDetour(program, `${world.detourSocket}-${i}`));
+    await expect.poll(() => world.detourTables(), { timeout: 60_000 }).toHaveLength(8);
+    const fifth = world.startDetour(program, `${world.detourSocket}-5`);
+    expect(await fifth.ended).toBe(1);
+    expect(fifth.stdout).toContain('four of these already run on this node');
+    await Promise.all(four.map((one) => one.kill()));
   });
 });

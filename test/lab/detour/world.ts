@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Child } from '../../../src/base/child-process.ts';
 import { labDirectory, removeLabDirectories } from '../support/lab-directory.ts';
-import { Namespace, removeOldNamespaces } from '../support/namespace.ts';
+import { Namespace, removeOldNamespaces, run } from '../support/namespace.ts';
 import { untilListening } from '../support/real-servers.ts';
 
 export const SERVICES = ['10.96.0.10', 'fd10:96::a'] as const;
@@ -19,7 +19,10 @@ const RESOLVER = '10.244.1.3';
 export const BY = { '1.1.1.1': 'kube-dns', '2.2.2.2': 'unloop', nobody: 'nobody' } as const;
 export type By = (typeof BY)[keyof typeof BY];
 
-const PROGRAM = fileURLToPath(new URL(`../../../build/unloop-detour-${process.arch}`, import.meta.url));
+export const PROGRAM = fileURLToPath(
+  new URL(`../../../build/unloop-detour-${process.arch}`, import.meta.url),
+);
+const SOURCE = fileURLToPath(new URL('../../../src/detour', import.meta.url));
 const UNLOOP = fileURLToPath(new URL('../../../dist/unloop/main.js', import.meta.url));
 const CLIENT = join(import.meta.dirname, 'ask-steadily.mjs');
 
@@ -29,6 +32,14 @@ export interface Asked {
   readonly sentMs: number;
   readonly tookMs: number;
   readonly by: By;
+}
+
+/** The program, to which this kernel is one before 5.12: it refuses the flag that it sends. */
+export function buildForOldKernel(): string {
+  const program = join(labDirectory(), 'unloop-detour-old');
+  const script = `cc -std=c11 -O2 -DTABLE_OWNER=0x40000000 @${SOURCE}/compiler-flags -o ${program} ${SOURCE}/*.c`;
+  run('sh', ['-c', script]);
+  return program;
 }
 
 /** The rules of kube-proxy for kube-dns, in place of what there was. */
@@ -144,11 +155,11 @@ export class World {
     return this.node.spawn(process.execPath, [UNLOOP, 'run', '--config', file]);
   }
 
-  startDetour(): Child {
+  startDetour(program = PROGRAM, socket = this.detourSocket): Child {
     const ways = SERVICES.flatMap((service, i) => [`--to=${OWN[i]}`, `--service=${service}`]);
     const question = '--question=kubernetes.default.svc.cluster.local';
     // It waits for the last answers when it is told to end.
-    return this.node.spawn(PROGRAM, ['run', question, ...ways, `--socket=${this.detourSocket}`], {
+    return this.node.spawn(program, ['run', question, ...ways, `--socket=${socket}`], {
       stopWithinMs: 10_000,
     });
   }

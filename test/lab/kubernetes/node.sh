@@ -9,14 +9,7 @@
 set -eu
 hostname node1
 mount -t sysfs sysfs /sys
-mount -t tmpfs -o mode=755 tmpfs /sys/fs/cgroup
-for hierarchy in cpu cpuacct cpuset memory devices freezer blkio pids; do
-  mkdir /sys/fs/cgroup/$hierarchy
-  mount -t cgroup -o $hierarchy cgroup /sys/fs/cgroup/$hierarchy
-done
-mkdir /sys/fs/cgroup/systemd /sys/fs/cgroup/unified
-mount -t cgroup -o none,name=systemd cgroup /sys/fs/cgroup/systemd
-mount -t cgroup2 cgroup2 /sys/fs/cgroup/unified
+. "$(dirname "$0")/../support/mount-cgroups.sh"
 
 # What the node writes goes to memory: it sees the machine's /etc, /var and /opt below.
 mount -t tmpfs -o mode=755 tmpfs /run

@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest';
+import type { Log } from '../../../src/base/log.ts';
 import type { Config } from '../../../src/config/config.ts';
-import { claimed, listenOf } from '../../../src/server/control/listen-addresses.ts';
+import { claimed, listenOf, reportLeftOut } from '../../../src/server/control/listen-addresses.ts';
+import type { BoundAddress } from '../../../src/server/worker/worker-channel.ts';
 
 const LISTEN = [{ host: '127.0.0.1', port: 53 }];
 const INHERITED = [{ host: '0.0.0.0', port: 53, udpFd: 3 }];
@@ -29,6 +31,31 @@ describe('listenOf', () => {
         .map(({ host }) => host)
         .join(' '),
     ).toBe(left);
+  });
+});
+
+describe('reportLeftOut', () => {
+  const leftOut = (listen: BoundAddress[], inherited: BoundAddress[], hasIpv6: boolean) => {
+    const lines: unknown[] = [];
+    const log = { info: (...line: unknown[]) => lines.push(line) } as unknown as Log;
+    reportLeftOut({ listen }, inherited, log, hasIpv6);
+    return lines;
+  };
+  const BOTH = [...LISTEN, { host: '::', port: 53 }];
+
+  it('says in one line what is not listened on, and why', () => {
+    expect(leftOut(BOTH, [], false)).toEqual([
+      [
+        { code: 'no-ipv6', leftOut: ['[::]:53'] },
+        'not listened on, as this kernel has no IPv6 (no /proc/net/if_inet6)',
+      ],
+    ]);
+  });
+
+  it('says nothing where nothing is left out', () => {
+    expect(leftOut(BOTH, [], true)).toEqual([]);
+    expect(leftOut(LISTEN, [], false)).toEqual([]);
+    expect(leftOut(BOTH, INHERITED, false)).toEqual([]);
   });
 });
 

@@ -54,7 +54,7 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- $detour := .Values.nodeLocal.detour -}}
 {{- range $service := $detour.services -}}
 {{- if eq $service $.Values.nodeLocal.clusterDns -}}
-{{- fail "nodeLocal.clusterDns must not be one of nodeLocal.detour.services: unloop would ask itself. It is the address of kube-dns-upstream (docs/kubernetes/node-local.md)" -}}
+{{- fail "nodeLocal.clusterDns must not be one of nodeLocal.detour.services: unloop would ask itself. It is the address of kube-dns-for-unloop (docs/kubernetes/node-local.md)" -}}
 {{- end -}}
 {{- $own := "" -}}
 {{- range $detour.addresses -}}
