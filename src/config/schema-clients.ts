@@ -125,7 +125,7 @@ export const CLIENT_SETTINGS: readonly Setting[] = [
     reload: 'live',
     default: '',
     description:
-      'The answer to `id.server` and `hostname.bind` (class CHAOS), which tells clients which replica answers. Empty: REFUSED.',
+      'Tells clients that ask which replica answers: by `id.server` and `hostname.bind` (class CHAOS), and by NSID (RFC 5001) in the OPT of any answer. Empty: REFUSED, and no NSID.',
     example: 'node-7',
   },
 ];

@@ -20,15 +20,15 @@ import {
   writeFlags,
   writeId,
 } from '../wire/header.ts';
+import { appendKeepalive, appendNsid } from '../wire/own-options.ts';
 import { writeErrorReply, writeTruncatedReply } from '../wire/reply.ts';
 import { restoreForClient } from '../wire/restore.ts';
-import { appendKeepalive } from '../wire/tcp-keepalive.ts';
 import { AnswerRecord, CacheState } from './answer-record.ts';
 import type { ClientQuery } from './client-query.ts';
 import { KeptQueries } from './kept-queries.ts';
 import type { Flight } from './pending/flight.ts';
 import type { QueryLog } from './query-log.ts';
-import type { Recipient } from './reply-sink.ts';
+import type { Asker, Recipient } from './reply-sink.ts';
 import type { SearchWaste } from './search-waste.ts';
 import type { Waiter, WaiterPool } from './waiter.ts';
 
@@ -47,6 +47,8 @@ export class Answers {
   queryLog: QueryLog | null = null;
   /** Counts what search lists cost. Set before the first query. */
   waste: SearchWaste | null = null;
+  /** What clients that ask are told of this replica (RFC 5001); null: nothing. */
+  nsid: Uint8Array | null = null;
   /** Set while dnstap is on. */
   tap: DnstapTap | null = null;
   readonly #counters: Counters;
@@ -254,12 +256,12 @@ export class Answers {
   }
 
   /** Every answer that was created here leaves here. */
-  #send(to: Recipient, out: Uint8Array, length: number, rcode: number): void {
+  #send(to: Asker, out: Uint8Array, length: number, rcode: number): void {
     const { replyTo } = to;
-    const end =
-      replyTo.stream && replyTo.keepaliveAsked === true
-        ? appendKeepalive(out, length, replyTo.keepaliveTenths!)
-        : length;
+    let end = length;
+    if (replyTo.stream && replyTo.keepaliveAsked === true)
+      end = appendKeepalive(out, end, replyTo.keepaliveTenths!);
+    if (to.nsidAsked && this.nsid !== null) end = appendNsid(out, end, to.sizeLimit, this.nsid);
     this.#sendAsIs(to, out, end, rcode);
   }
 

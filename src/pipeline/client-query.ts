@@ -4,13 +4,13 @@
 import { SERVER_UDP_SIZE } from '../wire/edns.ts';
 import { ParsedQuery } from '../wire/query.ts';
 import type { AnsweredClient, ClientQuestion } from '../wire/restore.ts';
-import { NO_SINK, type Recipient, type ReplySink } from './reply-sink.ts';
+import { type Asker, NO_SINK, type ReplySink } from './reply-sink.ts';
 
 const MAX_STREAM_BYTES = 65_535;
 const NO_MESSAGE = new Uint8Array(0);
 const NO_PEERS = new Int32Array(0);
 
-export class ClientQuery implements Recipient, AnsweredClient {
+export class ClientQuery implements Asker, AnsweredClient {
   /** The receive buffer; the message is its first `length` bytes. */
   message: Uint8Array = NO_MESSAGE;
   length = 0;
@@ -22,6 +22,8 @@ export class ClientQuery implements Recipient, AnsweredClient {
   /** The client's address and ours: peer words from peerOffset (io/datagram-socket.ts). */
   peers: Int32Array = NO_PEERS;
   peerOffset = 0;
+  /** Its OPT has the NSID option; set by QueryPath. */
+  nsidAsked = false;
   /** The client as a number (client-hash.ts); set when the cache has no answer. */
   clientHash = 0;
 
@@ -32,6 +34,7 @@ export class ClientQuery implements Recipient, AnsweredClient {
     this.replyTo = replyTo;
     this.peers = peers;
     this.peerOffset = peerOffset;
+    this.nsidAsked = false;
   }
 
   /** QNAME as the client spells it is in its own message. */

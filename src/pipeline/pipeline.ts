@@ -52,6 +52,8 @@ export interface PipelineSettings {
   readonly rebindExceptions: readonly string[] | null;
   /** What is answered here. */
   readonly local: LocalData;
+  /** What clients that ask are told of this replica (RFC 5001); null: nothing. */
+  readonly nsid: Uint8Array | null;
   /** Gets a line per answer; null: there is no such log. */
   readonly queryLog: QueryLines | null;
   /** Which answers get one. */
@@ -208,6 +210,7 @@ export class Pipeline implements QueryHandler {
     this.#outgoing.policy = settings.marks;
     this.#queryPath.gate = settings.gate;
     this.#queryPath.local.data = settings.local;
+    this.#answers.nsid = settings.nsid;
     this.#waiters.perClientLimit = settings.perClientWaiting;
     this.#answers.queryLog =
       queryLog === null ? null : new QueryLog(queryLog, queryFilter, this.#clock, this.#counters);

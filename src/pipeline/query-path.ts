@@ -14,8 +14,8 @@ import { Counter, type Counters, Drop } from '../metrics/counters.ts';
 import type { TopCounts } from '../top/top-counts.ts';
 import { EdeCode, Rcode } from '../wire/codes.ts';
 import { ede, NO_EDE } from '../wire/ede.ts';
+import { asksForKeepalive, asksForNsid } from '../wire/own-options.ts';
 import { parseQuery, QueryVerdict } from '../wire/query.ts';
-import { asksForKeepalive } from '../wire/tcp-keepalive.ts';
 import { CacheState } from './answer-record.ts';
 import { type Answers, SYNTHESIZED, staleEde } from './answers.ts';
 import { type ClientGate, isLimitOfDatagrams } from './client-gate.ts';
@@ -84,7 +84,10 @@ export class QueryPath {
     if (verdict !== QueryVerdict.ok) return this.#rejectMalformed(query, verdict);
     if (this.tap !== null) this.tap.clientQuery(query, message, query.length);
 
-    if (replyTo.stream && asksForKeepalive(message, parsed)) replyTo.keepaliveAsked = true;
+    if (parsed.optionsLength !== 0) {
+      if (replyTo.stream && asksForKeepalive(message, parsed)) replyTo.keepaliveAsked = true;
+      query.nsidAsked = asksForNsid(message, parsed);
+    }
     // Is it one of our own queries, come back? Checked first, so that a storm of them costs next to
     // nothing.
     if (this.#loopGuard.check(query)) return this.#answered();

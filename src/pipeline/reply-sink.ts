@@ -50,5 +50,13 @@ export interface Recipient {
   readonly peerOffset: number;
 }
 
+/** One that may get an answer that is created here. */
+export interface Asker extends Recipient {
+  /** It wants to know which replica answers (RFC 5001). */
+  readonly nsidAsked: boolean;
+  /** The longest answer that it takes, bytes. */
+  readonly sizeLimit: number;
+}
+
 /** In place of null, so that a reused object always has a sink of its own type. Never sent to. */
 export const NO_SINK: ReplySink = { stream: false, reserve: () => new Uint8Array(0), send() {} };

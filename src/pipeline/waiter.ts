@@ -8,7 +8,7 @@ import { MAX_NAME_LENGTH } from '../wire/query.ts';
 import type { AnsweredClient, ClientQuestion } from '../wire/restore.ts';
 import type { ClientQuery } from './client-query.ts';
 import type { ClientShare, SlotHolder } from './client-shares.ts';
-import { NO_SINK, type Recipient, type ReplySink } from './reply-sink.ts';
+import { type Asker, NO_SINK, type ReplySink } from './reply-sink.ts';
 
 const NO_MESSAGE = new Uint8Array(0);
 
@@ -18,7 +18,7 @@ export interface Awaited {
 }
 
 /** One waiting client. */
-export class Waiter implements Recipient, AnsweredClient, ClientQuestion, SlotHolder<Waiter> {
+export class Waiter implements Asker, AnsweredClient, ClientQuestion, SlotHolder<Waiter> {
   /** What its answer depends on: the waiter holds a copy in its own fields. */
   readonly question: ClientQuestion = this;
   id = 0;
@@ -26,6 +26,7 @@ export class Waiter implements Recipient, AnsweredClient, ClientQuestion, SlotHo
   qnameLength = 0;
   hasOpt = false;
   dnssecOk = false;
+  nsidAsked = false;
   /** The longest answer this client takes, bytes. */
   sizeLimit = 0;
   /** When its query was handled (clock ms), for the latency histogram. */
@@ -111,6 +112,7 @@ export class WaiterPool {
     waiter.qnameLength = q.qnameLength;
     waiter.hasOpt = q.hasOpt;
     waiter.dnssecOk = q.dnssecOk;
+    waiter.nsidAsked = query.nsidAsked;
     waiter.clientHash = clientHash;
     waiter.sizeLimit = query.sizeLimit;
     waiter.receivedMs = nowMs;

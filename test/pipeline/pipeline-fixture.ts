@@ -176,6 +176,7 @@ const SETTINGS: PipelineSettings = {
   perClientWaiting: 0,
   rebindExceptions: null,
   local: { identity: null, records: null, special: null },
+  nsid: null,
   queryLog: null,
   queryFilter: new QueryFilter({ zones: [], clients: [], rcodes: [], slowerThanMs: 0, sample: 1 }),
 };

@@ -36,6 +36,7 @@ export async function settingsFor(
     perClientWaiting: shareOf(perClientWaiting, workers),
     rebindExceptions: rebindProtection ? rebindExceptions : null,
     local: await localDataOf(config),
+    nsid: config.identity.name === '' ? null : Buffer.from(config.identity.name),
     queryLog: config.log.queries ? (queryLog ?? (await openQueryLog(config))) : null,
     queryFilter: queryFilterOf(config),
   };

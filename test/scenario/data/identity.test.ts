@@ -1,8 +1,9 @@
 // Questions for the server itself (class CHAOS): never forwarded, REFUSED unless configured
 // otherwise.
 import { readFileSync } from 'node:fs';
+import dnsPacket from 'dns-packet';
 import { describe, expect, it } from 'vitest';
-import { queryBytes, readAnswer, TcpClient, UdpClient } from '../../kit/dns-client.ts';
+import { type Answer, queryBytes, readAnswer, TcpClient, UdpClient } from '../../kit/dns-client.ts';
 import { startForwarder } from './forwarder.ts';
 
 const CHAOS = 3;
@@ -79,6 +80,35 @@ describe('version.bind and its like', () => {
       client.close();
     }
     expect(ASKED.flatMap((name) => f.asked(name))).toEqual([]);
+    await f.close();
+  });
+});
+
+describe('NSID (RFC 5001)', () => {
+  const NSID = 3;
+  const asking = { options: [{ code: NSID, data: Buffer.alloc(0) }] };
+
+  it('names the replica in answers of every kind to clients that ask, and is not sent on', async () => {
+    const f = await startForwarder({ config: { identity: { name: 'node-7' } } });
+    const nsidOf = ({ opt }: Answer) =>
+      opt?.options.filter(({ code }) => code === NSID).map(({ data }) => Buffer.from(data).toString());
+    for (const ask of [f.udp.bind(f), f.tcp.bind(f)]) {
+      // Forwarded, from the cache, and made here.
+      for (const name of ['www.example', 'www.example', 'invalid'])
+        expect(nsidOf(await ask({ name, ...asking })), name).toEqual(['node-7']);
+      expect(nsidOf(await ask({ name: 'www.example' }))).toEqual([]);
+      expect(nsidOf(await ask({ name: 'www.example', edns: false }))).toBeUndefined();
+    }
+    const { additionals } = dnsPacket.decode(f.asked('www.example')[0]!.bytes);
+    const { options } = additionals!.find(({ type }) => type === 'OPT') as dnsPacket.OptAnswer;
+    expect(options.map(({ code }) => code)).not.toContain(NSID);
+    await f.close();
+  });
+
+  it('is not told without a name', async () => {
+    const f = await startForwarder();
+    const { opt } = await f.udp({ name: 'www.example', ...asking });
+    expect(opt!.options).toEqual([]);
     await f.close();
   });
 });

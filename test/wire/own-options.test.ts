@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
+import { appendKeepalive, appendNsid, asksForKeepalive, asksForNsid } from '../../src/wire/own-options.ts';
 import { ParsedQuery, parseQuery } from '../../src/wire/query.ts';
-import { appendKeepalive, asksForKeepalive } from '../../src/wire/tcp-keepalive.ts';
 import { bytesOf, header, inSlot, opt, option, QNAME_POINTER, question, record } from './build-message.ts';
 
 const KEEPALIVE = 11;
@@ -70,5 +70,35 @@ describe('appendKeepalive', () => {
       expect(appended(answer)).toEqual(answer);
     }
     expect(appended(bytesOf(head(1), opt(1232)), 5)).toEqual(bytesOf(head(1), opt(1232)));
+  });
+});
+
+describe('NSID (RFC 5001)', () => {
+  const NSID = bytesOf('6e6f64652d37');
+  const head = bytesOf(header(0x8180, 1, 1, 0, 1), question('www.example'), ADDRESS);
+  const answer = bytesOf(head, opt(1232));
+  const whole = bytesOf(head, opt(1232, { options: option(3, NSID) }));
+  const appended = (limit: number) => {
+    const slot = inSlot(answer, 64, 0xee);
+    return slot.subarray(0, appendNsid(slot, answer.length, limit, NSID));
+  };
+
+  it('is found in a query, empty as it must be there or not', () => {
+    const asks = (options: Uint8Array) => {
+      const bytes = bytesOf(header(0x0100, 1, 0, 0, 1), question('www.example'), opt(1232, { options }));
+      const q = new ParsedQuery();
+      parseQuery(bytes, bytes.length, q);
+      return asksForNsid(bytes, q);
+    };
+    expect(asks(NOTHING)).toBe(false);
+    expect(asks(option(KEEPALIVE, NOTHING))).toBe(false);
+    expect(asks(bytesOf(option(KEEPALIVE, NOTHING), option(3, NOTHING)))).toBe(true);
+    expect(asks(option(3, NSID))).toBe(true);
+  });
+
+  it('is added to OPT, within what the client takes', () => {
+    expect(appended(1232)).toEqual(whole);
+    expect(appended(whole.length)).toEqual(whole);
+    expect(appended(whole.length - 1)).toEqual(answer);
   });
 });
