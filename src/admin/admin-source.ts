@@ -1,5 +1,6 @@
-// What the admin listener asks the running server for. The server (main thread) implements it;
-// every method is called per request and, but for flushCache, only reads.
+// What the admin listener asks the running server for. The server (main thread) implements it.
+// Every method is called per request. All only read, but for flushCache() and explain(), which may
+// ask upstreams.
 import type { CachedEntry } from '../cache/cache-listing.ts';
 import type { Config } from '../config/config.ts';
 import type { CounterTotals } from '../metrics/counters.ts';
@@ -17,7 +18,7 @@ export const DRAINING = 'draining';
  */
 export interface Readiness {
   readonly ready: boolean;
-  /** One clause, empty when ready: DRAINING, `no upstream has answered yet`. */
+  /** One clause, empty when ready: DRAINING, `no upstream is known`. */
   readonly reason: string;
 }
 

@@ -26,7 +26,7 @@ export function judge(
   if (dead.length > 0) return judgeDeadZones(dead, upstreams, open);
   if (open.length > 0) return judgeContainedLoops(open, upstreams);
   if (!readiness.ready) {
-    return { level: 'warning', headline: 'Not ready', detail: `${capitalise(readiness.reason)}.`, cure: '' };
+    return { level: 'warning', headline: 'Not ready', detail: `${capitalize(readiness.reason)}.`, cure: '' };
   }
   const bad = upstreams.filter((upstream) => upstream.state !== 'up' || upstream.condition === 'degraded');
   if (bad.length > 0) return judgeDegraded(bad, upstreams);
@@ -177,6 +177,6 @@ function describeRest(good: readonly UpstreamStatus[]): string {
   return `Of the ${good.length} others ${answering} ${answering === 1 ? 'answers' : 'answer'}`;
 }
 
-function capitalise(text: string): string {
+function capitalize(text: string): string {
   return text.charAt(0).toUpperCase() + text.slice(1);
 }

@@ -1,13 +1,13 @@
-// A program that this one starts: what it prints is kept, what it prints last is in the error when
-// it does not get ready, and it ends with this process at the latest, however this one ends.
+// A child process: keeps what it prints, puts its output into the error when it does not get ready,
+// and is killed at the latest when this process ends, whatever ends it.
 import { type ChildProcess, type StdioOptions, spawn } from 'node:child_process';
 import type { Readable } from 'node:stream';
 import { StringDecoder } from 'node:string_decoder';
 
 const STOP_WITHIN_MS = 5000;
-/** Of each stream the last so many characters are kept. */
+/** Characters kept of each stream, the last ones; up to twice as many between two cuts. */
 const KEPT_CHARACTERS = 256 * 1024;
-/** What a program printed last may come after its end; so long it is waited for. */
+/** How long to wait after the exit for output that is still in the pipes. */
 const LAST_WORDS_MS = 1000;
 
 export interface ChildOptions {
@@ -19,7 +19,7 @@ export interface ChildOptions {
   readonly ipc?: boolean;
   /** It gets them as 3, 4 … */
   readonly descriptors?: readonly number[];
-  /** SIGKILL follows when stop() has taken so long. */
+  /** Time that stop() gives after SIGTERM; then comes SIGKILL. Default: 5 s. */
   readonly stopWithinMs?: number;
   /** Each line of standard output, when it comes. */
   readonly onLine?: (line: string) => void;
@@ -28,9 +28,9 @@ export interface ChildOptions {
 export class Child {
   /** For streams, messages and signals. */
   readonly process: ChildProcess;
-  /** Standard output, the last 256 Ki characters. */
+  /** Standard output: at least its last KEPT_CHARACTERS. */
   stdout = '';
-  /** Standard error, the last 256 Ki characters. */
+  /** Standard error: at least its last KEPT_CHARACTERS. */
   stderr = '';
   /** Null while it runs; −1: ended by a signal, or never started. */
   exitCode: number | null = null;

@@ -24,7 +24,7 @@ function formatValue(value: unknown): string {
   return escapeControls(JSON.stringify(value));
 }
 
-/** An error as pino writes it: the message if there is no useful stack. */
+/** Message and code of an error as pino writes it; its stack is left out of a line for people. */
 function describeError(err: unknown): unknown {
   if (typeof err !== 'object' || err === null) return err;
   const { code, message } = err as { code?: unknown; message?: unknown };

@@ -14,9 +14,9 @@
 const LOOP_LIMIT_BYTES = 256;
 
 /**
- * A symbol, as V8's optimizing compiler passes by a property that a typed array does not have only
- * then: where the key is a string, which could be an index, it leaves each access to the inline
- * cache, a call of some fifty instructions.
+ * A symbol, not a string, for the sake of the arrays that lack it: a string might be an index, so
+ * for a missing one V8's optimizing compiler leaves each access to the inline cache, a call of some
+ * fifty instructions. A missing symbol costs nothing.
  */
 const WORDS = Symbol('words');
 

@@ -27,7 +27,7 @@ const SEVEN_DAYS_SECONDS = 7 * 86_400;
 /** RFC 9520 §3.2: a failure is kept for at least a second and at most five minutes. */
 export const MIN_FAILURE_SECONDS = 1;
 const MAX_FAILURE_SECONDS = 300;
-/** More failures in a row double nothing more: the time has long reached its limit. */
+/** Doublings that matter: after this many the limit has long been reached. */
 const MAX_FAILURES_COUNTED = 16;
 const NOERROR = 0;
 const NXDOMAIN = 3;
@@ -57,9 +57,9 @@ export function lifetimeSeconds(scanned: ScannedResponse, kind: CacheKind, limit
 }
 
 /**
- * How many failures in a row came before this one, for failureSeconds(), if `count` were noted and
- * the last of them expired `expiredForMs` ago. A question that failed long ago and was not asked
- * since starts again at the shortest time.
+ * Failures in a row before a new one, for failureSeconds(). `count`: those noted so far, the last
+ * of which expired `expiredForMs` ago. If that was long ago, the row is over, and the new one is
+ * the first.
  */
 export function failuresBefore(count: number, expiredForMs: number): number {
   return expiredForMs < MAX_FAILURE_SECONDS * 1000 ? Math.min(count, MAX_FAILURES_COUNTED) : 0;

@@ -14,7 +14,7 @@
 //         9    number of TTLs << 16 | message length
 //        10    source << 16 | RCODE (extended); source: of a failure its EDE, else
 //              the upstream's slot; plus 1
-//        11    hits; of a failure: how often in a row
+//        11    hits; of a failure: failures in a row before this one
 //        12…   the message (no OPT), padded to whole words; then the offsets of its TTLs, 16 bits each
 //
 // An entry continues in the segments linked to its first one; words and 16-bit numbers never
@@ -186,7 +186,7 @@ export class EntryTable {
     this.#words[word] = (this.#words[word]! & RCODE_MASK) | (((source + 1) & 0xffff) << SOURCE_SHIFT);
   }
 
-  /** Hits since the entry was stored; for a failure: how many times in a row it failed. */
+  /** Hits since the entry was stored; of a failure: failures in a row before this one. */
   hitsOf(ref: number): number {
     return this.#words[(ref << SEGMENT_WORD_SHIFT) + WORD_HITS]!;
   }

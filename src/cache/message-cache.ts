@@ -75,7 +75,7 @@ export class MessageCache {
   readonly #negatives: EntryStore;
   readonly #failures: EntryStore;
   readonly #cut: NxdomainCut;
-  /** The question that is looked up or stored, and its name alone. */
+  /** The question that is looked up or stored, and its name alone; valid within one call. */
   readonly #key = new EntryKey();
   readonly #nameKey = new EntryKey();
 
@@ -146,6 +146,7 @@ export class MessageCache {
       this.#counters.increment(Counter.cacheHits);
       return this.#countHit(hit.ref, nowMs);
     }
+    // findUsable() has left the question's key in #key.
     const failure = this.#failures.find(this.#key);
     const failing = failure !== NONE && !this.#table.isExpired(failure, nowMs);
     if (outcome === Lookup.stale) {
@@ -300,8 +301,8 @@ export class MessageCache {
 
   /**
    * Notes that the upstreams failed on this question (SERVFAIL, REFUSED, no reply …): it is not
-   * asked again for failureTtl, twice as long after each failure in a row (RFC 9520 §3.2). Data
-   * that is there stays, and is not refreshed for 30 s.
+   * asked again for failureTtl, twice as long after each failure in a row (RFC 9520 §3.2), or for a
+   * second in an outage. Cached data stays; except in an outage it is not refreshed for 30 s.
    */
   storeFailure(
     question: AskedQuestion,

@@ -43,7 +43,7 @@ export function commandHelp(command: Command): string {
   const text = [
     `Usage: unloop ${command.name} ${command.usage}`,
     '',
-    `${capitalise(command.summary)}.`,
+    `${capitalize(command.summary)}.`,
     ...command.details,
   ];
   if (command.takesRunFlags) text.push('', ...runFlagsHelp());
@@ -130,7 +130,7 @@ function plain(text: string): string {
   return text.replaceAll('`', '');
 }
 
-function capitalise(text: string): string {
+function capitalize(text: string): string {
   return text[0]!.toUpperCase() + text.slice(1);
 }
 

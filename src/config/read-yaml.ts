@@ -115,7 +115,7 @@ class YamlReading {
     }
     const faultsBefore = this.#reading.faults.length;
     this.#readLevel(zone, tree, keys, place);
-    // A fault in the zone may be the very key, misspelt.
+    // A fault in the zone may be this very key, misspelled.
     if (this.#reading.faults.length > faultsBefore) return;
     if (isEmpty(zone) || (isMap(zone) && !zone.items.some((pair) => keyText(pair) === 'upstreams'))) {
       this.#add(place, 'zones', `${showKeys(keys)}: upstreams is missing; write for example ["10.96.0.10"]`);

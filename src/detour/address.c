@@ -30,7 +30,7 @@ int add_to_loopback(const Address *address) {
   struct ifaddrmsg header = {
       .ifa_family = address->family,
       .ifa_prefixlen = (uint8_t)(8 * address_bytes(address)),
-      // Nobody else can have it: not worth the second that the kernel looks for him.
+      // Nobody else can have it: duplicate address detection would only cost a second.
       .ifa_flags = address->family == AF_INET6 ? IFA_F_NODAD : 0,
       .ifa_index = if_nametoindex("lo"),
   };

@@ -53,7 +53,8 @@ static int64_t wall_ms(void) {
   return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
-// One line of JSON, as unloop writes them. Texts hold nothing that would need escapes.
+// One line of JSON with the fields of unloop's log, but `time` as ms since 1970. Texts hold nothing
+// that would need escapes.
 __attribute__((format(printf, 2, 3))) static void say(const char *level, const char *format, ...) {
   printf("{\"level\":\"%s\",\"time\":%lld,\"msg\":\"", level, (long long)wall_ms());
   va_list values;

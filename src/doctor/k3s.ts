@@ -21,10 +21,10 @@ interface Setting {
 
 /** What k3s or RKE2 has kubelet use. */
 export async function readK3s(files: NodeFiles, distribution: Distribution): Promise<KubeletFacts> {
-  const flavour = distribution.rancher as 'k3s' | 'rke2';
-  const etc = `/etc/rancher/${flavour}`;
-  const agentEtc = `/var/lib/rancher/${flavour}/agent/etc`;
-  const units = [`${flavour}.service`, `${flavour}-agent.service`, `${flavour}-server.service`].flatMap(
+  const variant = distribution.rancher as 'k3s' | 'rke2';
+  const etc = `/etc/rancher/${variant}`;
+  const agentEtc = `/var/lib/rancher/${variant}/agent/etc`;
+  const units = [`${variant}.service`, `${variant}-agent.service`, `${variant}-server.service`].flatMap(
     (unit) => [
       ...UNIT_DIRECTORIES.map((directory) => `${directory}/${unit}`),
       `/etc/systemd/system/${unit}.env`,
@@ -46,7 +46,7 @@ export async function readK3s(files: NodeFiles, distribution: Distribution): Pro
     const keys = readYamlKeys(reading.text);
     if (keys === null) {
       faults.push(`${file}: is no YAML mapping`);
-      broken = `${flavour}'s configuration ${file} is no YAML mapping`;
+      broken = `${variant}'s configuration ${file} is no YAML mapping`;
       continue;
     }
     const setting = keys.get('resolv-conf');
@@ -63,7 +63,7 @@ export async function readK3s(files: NodeFiles, distribution: Distribution): Pro
     const text = (await files.text(file)).replaceAll(/['"]/g, ' ');
     const flag = findFlag(splitCommand(text, file, 1), 'resolv-conf');
     if (flag !== null && flag.value !== '') own = flag;
-    const variable = new RegExp(`^[ \\t]*${flavour.toUpperCase()}_RESOLV_CONF=\\s*(\\S+)`, 'm').exec(
+    const variable = new RegExp(`^[ \\t]*${variant.toUpperCase()}_RESOLV_CONF=\\s*(\\S+)`, 'm').exec(
       text,
     )?.[1];
     if (variable !== undefined) own = { value: variable, setBy: file };
@@ -84,7 +84,7 @@ export async function readK3s(files: NodeFiles, distribution: Distribution): Pro
   const base = {
     distribution,
     unknown: '',
-    unit: await findUnit(files, flavour),
+    unit: await findUnit(files, variant),
     configFile: distribution.configs[0]!,
     flagFile: '',
     flagsOnly: false,
@@ -111,11 +111,11 @@ export async function readK3s(files: NodeFiles, distribution: Distribution): Pro
 }
 
 /** The agent's unit where it is installed, else the server's. */
-async function findUnit(files: NodeFiles, flavour: 'k3s' | 'rke2'): Promise<string> {
+async function findUnit(files: NodeFiles, variant: 'k3s' | 'rke2'): Promise<string> {
   for (const directory of UNIT_DIRECTORIES) {
-    if ((await files.list(directory)).includes(`${flavour}-agent.service`)) return `${flavour}-agent`;
+    if ((await files.list(directory)).includes(`${variant}-agent.service`)) return `${variant}-agent`;
   }
-  return flavour === 'k3s' ? 'k3s' : 'rke2-server';
+  return variant === 'k3s' ? 'k3s' : 'rke2-server';
 }
 
 /**

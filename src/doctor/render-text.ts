@@ -41,7 +41,7 @@ type Paint = (text: string, ...codes: number[]) => string;
 
 function renderFinding({ severity, message, cures }: Finding, indent: string, paint: Paint): string[] {
   const label = LABELS[severity].padEnd(LABEL_WIDTH);
-  const [first, ...rest] = wrap(`${capitalise(message)}.`, WIDTH - LABEL_WIDTH);
+  const [first, ...rest] = wrap(`${capitalize(message)}.`, WIDTH - LABEL_WIDTH);
   const code = { loop: RED, risk: YELLOW, unknown: YELLOW, info: DIM }[severity];
   const lines = [paint(label, BOLD, code) + first, ...rest.map((line) => indent + line)];
   for (const cure of cures) lines.push(...renderCure(cure, indent, paint));
@@ -63,7 +63,7 @@ function renderCure(
 }
 
 /** Names of programs stay as they are. */
-function capitalise(message: string): string {
+function capitalize(message: string): string {
   return /^(unloop|musl|kubelet|k3s|rke2)\b/.test(message)
     ? message
     : message[0]!.toUpperCase() + message.slice(1);

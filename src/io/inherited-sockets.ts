@@ -1,4 +1,4 @@
-// The listening sockets that a supervisor of services opened for us (sd_listen_fds(3), systemd's
+// The listening sockets that the service manager opened for us (sd_listen_fds(3), systemd's
 // socket activation): their descriptors, kinds and addresses, read from /proc. Called once by the
 // control plane, before anything is opened.
 import { readFileSync, readlinkSync } from 'node:fs';

@@ -72,13 +72,13 @@ export class CasePattern {
     for (let i = 0; i < count; i++) {
       const letters = this.#spell(nameLength, i);
       if (letters < 2) return 0;
-      if (this.#isSpelt(bytes, nameOffset, nameLength)) return letters;
+      if (this.#isSpelled(bytes, nameOffset, nameLength)) return letters;
     }
     return 0;
   }
 
   /** Whether the name has the case of #spelling, except for letters that are not covered. */
-  #isSpelt(bytes: Uint8Array, nameOffset: number, nameLength: number): boolean {
+  #isSpelled(bytes: Uint8Array, nameOffset: number, nameLength: number): boolean {
     const spelling = this.#spelling;
     const count = Math.min(nameLength, MAX_PATTERN_BYTES);
     let same = samePrefix(bytes, nameOffset, spelling, 0, count);

@@ -20,8 +20,8 @@ export { LoopFinding, LoopVerdict, MAX_FORWARDED_TAGS } from './finding.ts';
 export { FILLED_TAG_OFFSET, MAX_FILLER_LENGTH, TAG_LENGTH, TAG_OPTION } from './tag.ts';
 
 /**
- * With fewer letters than this, our pattern proves no more than the question itself: if a client
- * draws case at random, every 1024th query has ten of them right.
+ * Letters that must be in our pattern before it counts as evidence: fewer are right by chance. Of
+ * clients that draw case at random, every 1024th query has ten of them right.
  */
 export const SUSPECT_LETTERS = 16;
 /** What identifies a question, beside its QNAME at byte 12 of the message. */
@@ -31,10 +31,10 @@ export interface QuestionShape {
 }
 
 /**
- * Own tags of one batch that are compared with what was sent: a few prove the loop. The rest of a
- * storm needs only its answer, which must cost less than one from the cache.
+ * Own tags of one batch that are looked up in `sent`: a few prove the loop. The rest of a storm is
+ * only answered, which must cost less than an answer from the cache.
  */
-const MAX_TIED_PER_INSTANT = 8;
+const MAX_LOOKED_UP = 8;
 
 export interface DetectorOptions {
   readonly material: LoopKeyMaterial;
@@ -47,9 +47,9 @@ export interface DetectorOptions {
 }
 
 export class LoopDetector {
-  /** Own tags that were compared with what was sent, at this reading of the clock. */
-  #tied = 0;
-  #tiedAtMs = -1;
+  /** Own tags that were looked up in `sent` at this reading of the clock: in this batch. */
+  #lookedUp = 0;
+  #lookedUpAtMs = -1;
 
   readonly keys: KeyRing;
   readonly tags: TagReader;
@@ -166,11 +166,11 @@ export class LoopDetector {
   #ownTagSeen(bytes: Uint8Array, q: ParsedQuery, nowMs: number, found: LoopFinding): LoopVerdict {
     found.evidence = Evidence.edns;
     found.routeSlot = this.#tag.routeSlot;
-    if (nowMs !== this.#tiedAtMs) {
-      this.#tiedAtMs = nowMs;
-      this.#tied = 0;
+    if (nowMs !== this.#lookedUpAtMs) {
+      this.#lookedUpAtMs = nowMs;
+      this.#lookedUp = 0;
     }
-    if (this.#tied++ >= MAX_TIED_PER_INSTANT) return LoopVerdict.loop;
+    if (this.#lookedUp++ >= MAX_LOOKED_UP) return LoopVerdict.loop;
     this.#pattern.identify(bytes, HEADER_LENGTH, q.qnameLength, q.qtype);
     found.certain = this.sent.has(this.#pattern.hash, found.routeSlot, nowMs);
     return LoopVerdict.loop;

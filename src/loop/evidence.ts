@@ -1,6 +1,6 @@
 // How a loop was noticed. Shared by the workers' detector and the main thread's episodes.
 
-/** As the metrics and the logs show it; Evidence holds the positions. */
+/** Names in metrics and logs; the numbers of Evidence are positions in it. */
 export const EVIDENCE_NAMES = ['edns', 'case', 'probe', 'hops'] as const;
 
 export const Evidence = {

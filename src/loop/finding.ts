@@ -6,7 +6,7 @@ import { Evidence } from './evidence.ts';
 export const LoopVerdict = {
   /** There is no evidence of a loop. */
   pass: 0,
-  /** Handle it like any other, and have `routeSlot` probed (−1: every route of its zone). */
+  /** Handle it like any other, and have `routeSlot` probed (−1: every route). */
   suspect: 1,
   /**
    * It is ours: SERVFAIL with EDE 14, neither cached nor coalesced. `certain` says whether this is

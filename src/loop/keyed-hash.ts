@@ -9,8 +9,8 @@ const ROUNDS = 12;
 const BLOCK_LENGTH = 16;
 
 /**
- * The key's words, and the two words-of-four derived from it for the last block: 12 words. Bytes
- * are read little-endian, the order of all common machines.
+ * Twelve words: the key, and its two subkeys for the last block (a whole one, a padded one), four
+ * words each. Bytes are read little-endian, the order of all common machines.
  */
 export function expandHashKey(key: Uint8Array): Int32Array {
   const schedule = new Int32Array(12);

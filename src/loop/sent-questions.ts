@@ -11,8 +11,8 @@ const BUCKET_WORDS = WAYS * ENTRY_WORDS;
 const WORDS = BUCKETS * BUCKET_WORDS;
 
 /**
- * Longer than any of our deadlines: what comes back later than this proves nothing at once (but is
- * probed).
+ * How long a question that left can prove a loop. One that comes back later, as forward.deadline
+ * may allow, proves nothing by itself: it has the route probed.
  */
 export const SENT_WINDOW_MS = 4000;
 const TICK_MS = 64;
@@ -24,7 +24,7 @@ const WINDOW_TICKS = Math.ceil(SENT_WINDOW_MS / TICK_MS);
 const ANSWERED = 0x80000000 | 0;
 const ROUTE_BITS = 0x7fff;
 
-/** No route, and more than one: of findRoute(), and of SentNote. */
+/** In place of a route, in findRoute() and SentNote: none, and more than one. */
 export const NO_ROUTE = -1;
 export const SEVERAL_ROUTES = -2;
 

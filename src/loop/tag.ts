@@ -1,6 +1,6 @@
-// The loop tag: an EDNS option on outgoing queries that says who sent them, by which route, and
-// how many hops of our kind they passed. detector.ts reads it on incoming queries; the pipeline
-// appends it (RFC 6891 §6.1.2, local use: §9).
+// The loop tag: an EDNS option on outgoing queries that says which process sent them, by which
+// route, and how many unloops of other rings they passed before. detector.ts reads it on incoming
+// queries; the pipeline appends it (RFC 6891 §6.1.2, local use: §9).
 import { createHmac, timingSafeEqual } from 'node:crypto';
 import { MAX_ROUTES } from '../base/slots.ts';
 import { WordBytes } from '../base/word-bytes.ts';
@@ -21,7 +21,7 @@ export const TAG_OPTION = 65353;
  *    +--+--+--+--+--+--+--+--+--+--+--+--+--+--+--+--+
  *    |                   filler                      |   0 to 15 bytes of 0: the message ends at a multiple of 16
  *    +--+--+--+--+--+--+--+--+--+--+--+--+--+--+--+--+
- *  0 |      VERSION (1)      |          HOPS         |   HOPS: tiers of other rings passed so far
+ *  0 |      VERSION (1)      |          HOPS         |   HOPS: unloops of other rings passed
  *    +--+--+--+--+--+--+--+--+--+--+--+--+--+--+--+--+
  *  2 |                     ROUTE                     |   slot of (upstream, zone) in the sender
  *    +--+--+--+--+--+--+--+--+--+--+--+--+--+--+--+--+
@@ -78,7 +78,7 @@ export const TagVerdict = {
   own: 1,
   /** Authentic: another process of this ring sent it. */
   ring: 2,
-  /** Authentic: another ring's. The query passes, one hop older. */
+  /** Authentic: another ring's. The query is forwarded with HOPS one higher. */
   hop: 3,
   /**
    * A tag that we cannot judge: another key's, or no budget left to check it. It proves nothing; it

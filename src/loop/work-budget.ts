@@ -2,7 +2,7 @@
 // burst. tag.ts and probe.ts spend one per HMAC, so that a flood of forged tags costs a fixed share
 // of a core and no more.
 
-/** A token bucket in numbers, one per thread and purpose. */
+/** A token bucket, one per thread and purpose. It fills by the clock, without a timer. */
 export class WorkBudget {
   /** How often no unit was left. */
   refused = 0;

@@ -22,6 +22,7 @@ export const Counter = {
   cacheBytes: 10,
   inFlight: 11,
   tcpConnections: 12,
+  // Counters again.
   loopProbes: 13,
   loopSuspicions: 14,
   /**

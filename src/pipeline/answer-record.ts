@@ -33,7 +33,7 @@ export class AnswerRecord {
   /** Nobody else who waited for the flight has got it yet. */
   isFirst = false;
 
-  /** The upstream whose reply it is; null: none's, or one's of earlier. */
+  /** The upstream whose reply it is; null: the answer was made here, or comes from the cache. */
   get upstream(): Upstream | null {
     if (this.flight === null || this.cache !== CacheState.none) return null;
     return this.flight.zone!.upstreams[this.flight.timeline.answeredBy] ?? null;

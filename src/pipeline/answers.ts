@@ -34,7 +34,7 @@ import type { Waiter, WaiterPool } from './waiter.ts';
 
 const MAX_MESSAGE_BYTES = 65_535;
 
-/** EDE of stale data (RFC 8914 §4.4, §4.20), of a slot lost, and of no whole answer. */
+/** Reasons: stale data (RFC 8914 §4.4, §4.20), a slot lost to another client, no whole answer. */
 const STALE = ede(EdeCode.staleAnswer);
 const STALE_NXDOMAIN = ede(EdeCode.staleNxdomainAnswer);
 const SLOT_LOST = ede(EdeCode.other);

@@ -78,11 +78,10 @@ export class ClientShares<Holder extends SlotHolder<Holder>> {
   }
 
   /**
-   * The waiter whose slot a new query may take: the oldest of the client with the largest share, as
-   * it has waited longest. Null unless that client still has at least as many as the new one after
-   * that. Otherwise the two would only take turns, which helps neither; with many floods at once,
-   * each query would push out another before it is answered. (A client without a slot is refused
-   * only if no client has two.)
+   * The waiter whose slot a new query may take: the oldest of the client with the most slots, as it
+   * has waited longest. Null if that would leave it fewer than the new query's client then has:
+   * the two would only take turns, and with many floods at once each query would push out another
+   * before it is answered. (A client without a slot is refused only if no client has two.)
    */
   findSurplus(clientHash: number): Holder | null {
     const held = this.#find(clientHash)?.held ?? 0;

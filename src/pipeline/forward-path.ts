@@ -339,8 +339,8 @@ export class ForwardPath {
   }
 
   /**
-   * The waiters have their answer. The reply that a hedge has overtaken is still taken: it is a
-   * sign of life and a measurement, and no stray.
+   * The waiters have their answer. After a hedge, the reply of the slower upstream is still taken:
+   * as a sign of life and a measurement, and so that it does not count as a stray.
    */
   settle(flight: Flight): void {
     if (!flight.wasHedged || flight.state !== FlightState.active) {

@@ -4,7 +4,7 @@
 import type { SharedUpstreamState } from '../upstream/shared-state.ts';
 import type { Flight } from './pending/flight.ts';
 
-/** Questions that pay for one hedge: at most 5 % more messages, at any time since the start. */
+/** Questions that pay for one hedge: at most 5 % of them, at any time since the start. */
 const QUESTIONS_PER_HEDGE = 20;
 /** Hedges that may be saved up. */
 const MAX_SAVED = 32;
@@ -13,7 +13,7 @@ export class Hedges {
   /** Set when the configuration changes. */
   isOn: boolean;
   readonly #state: SharedUpstreamState;
-  /** In questions. */
+  /** Questions that count toward hedges and are not spent yet. */
   #saved = 0;
 
   constructor(state: SharedUpstreamState, isOn: boolean) {
@@ -21,7 +21,10 @@ export class Hedges {
     this.isOn = isOn;
   }
 
-  /** A first message has left: when another upstream is asked too; Infinity: never. */
+  /**
+   * To be called once for each first message, which counts toward the budget. When another upstream
+   * is asked too; Infinity: never.
+   */
   dueMs(flight: Flight, upstreamIndex: number, nowMs: number): number {
     const { upstreams, isRanked } = flight.zone!;
     // With one upstream there is nobody to hedge with, and nothing to save up for. One that stands

@@ -14,11 +14,11 @@ import type { Recipient } from './reply-sink.ts';
 
 /** Of each kind, per worker. */
 export const KEPT = 64;
-/** How long a window is filled before it is the one before. */
+/** How long a window lasts; then it becomes the previous one. */
 const WINDOW_MS = 300_000;
-/** Put into words per second: an outage, where all fail, must not make it worse. */
+/** Of each kind, described per second: in an outage, where all fail, this must cost little. */
 const MAX_PER_SECOND = 50;
-/** An upstream may send longer and more. */
+/** What is kept of an answer's Extended DNS Errors: an upstream may send more, and longer texts. */
 const MAX_EDES = 4;
 const MAX_EDE_CHARACTERS = 256;
 

@@ -83,7 +83,7 @@ export class MarkLessons {
    * asked without them.
    */
   #stumbled(attempt: Attempt<Flight>, slot: number, marks: number): void {
-    if (!this.#domains.learn(attempt.lessonKey, firstToGive(marks), this.#clock.nowMs)) return;
+    if (!this.#domains.learn(attempt.lessonKey, firstToGiveUp(marks), this.#clock.nowMs)) return;
     this.#report(attempt.flight!, slot, marks);
   }
 
@@ -100,10 +100,10 @@ export class MarkLessons {
 }
 
 /**
- * Of an option and letters given up in one step, the option alone: if it was the letters, the next
- * question shows it.
+ * The marks to learn. Where an option and the letter case were left off in one step, the option
+ * alone: if it was the case, the next question shows it.
  */
-function firstToGive(marks: number): number {
+function firstToGiveUp(marks: number): number {
   return (marks & Mark.options) === 0 ? marks : marks & ~Mark.case;
 }
 

@@ -218,7 +218,7 @@ export class Pipeline implements QueryHandler {
     if (exceptions === this.#rebindExceptions) return;
     this.#rebindExceptions = exceptions;
     this.#responses.rebindGuard = rebindExceptions === null ? null : new RebindGuard(rebindExceptions);
-    // What was let pass before may be in it.
+    // It may hold answers that the new guard would withhold.
     this.#cache.flush();
   }
 

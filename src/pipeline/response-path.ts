@@ -240,9 +240,9 @@ export class ResponsePath implements ReplyOwner {
     const lacksRoom = reason === FailureReason.overload;
     this.#counters.upstreamFailure(slot, reason);
     if (!lacksRoom) this.#countTop(flight, slot);
-    // A UDP server without TCP is not unreachable.
-    const isAside = attempt.overStream && transport === 'udp';
-    if (!isAside && !flight.opaque) this.#judge(slot, reason);
+    // TCP was used in place of datagrams: a UDP server that does not offer it can still be reached.
+    const replacedUdp = attempt.overStream && transport === 'udp';
+    if (!replacedUdp && !flight.opaque) this.#judge(slot, reason);
     if (attempt.isTrialAlongside) return;
     flight.failure.noteTransport(lacksRoom);
     // Nothing was sent if there was no room for it, or no connection.

@@ -89,7 +89,7 @@ function afterTruncation(s: Situation, step: Step): void {
 
 /** FORMERR, SERVFAIL, REFUSED and the like. */
 function afterError(s: Situation, step: Step): void {
-  if (isAside(s)) {
+  if (isBesideAnother(s)) {
     sendUnlessAwaited(s, step);
   } else if (s.carriesTags && s.mayAsk) {
     // Perhaps it rejected tags that the first client sent: that is no answer to the question.
@@ -116,7 +116,7 @@ function afterMismatch(s: Situation, step: Step): void {
 function afterFailure(s: Situation, step: Step): void {
   const { server, marks } = s;
   const replacedUdp = s.overStream && server.isUdp && !s.isOpaque && !s.sawTruncation;
-  if (isAside(s)) {
+  if (isBesideAnother(s)) {
     sendUnlessAwaited(s, step);
   } else if (!replacedUdp || s.streamRefused || !s.isWaitedFor || !s.mayAsk) {
     sendAnother(s, step);
@@ -193,8 +193,11 @@ export function stepDown(marks: number, outcome: Outcome, proven: number, knowsE
   }
 }
 
-/** Whether the outcome of the message changes nothing while another one is awaited. */
-function isAside(s: Situation): boolean {
+/**
+ * Whether the message was only sent beside another one, a trial or a hedge that is not the last one
+ * awaited: that it failed decides nothing.
+ */
+function isBesideAnother(s: Situation): boolean {
   return s.isTrialAlongside || (s.isHedge && s.outstanding > 0);
 }
 

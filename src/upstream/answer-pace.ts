@@ -10,13 +10,13 @@ const SUSPECT_PER_ANSWER = 4;
 const MIN_SUSPECT_MS = 250;
 const MAX_SUSPECT_MS = 1000;
 /**
- * Where connections bring answers, another one is opened for a query that has waited for so long,
+ * How long a query waits for room on connections that bring answers before another one is opened,
  * ms …
  */
 const MIN_PATIENCE_MS = 30;
-/** … or for so many times the best answer. */
+/** … or this many times the best answer, if that is longer. */
 const PATIENCE_PER_ANSWER = 1.5;
-/** How fast a slower answer raises what is taken for the best: one part in so many. */
+/** A slower answer raises the best one by one part in this many of the difference. */
 const INERTIA = 32;
 
 export class AnswerPace {

@@ -17,21 +17,21 @@ const LEARNED_UNTIL = 2;
 /** Marks that a good answer came with, and until when that counts, s. */
 const PROVEN = 3;
 const PROVEN_UNTIL = 4;
-/** Answers in a row that came without a mark only, after silence with it. */
+/** Answers in a row that came only without a mark, after silence with it. */
 const AFTER_SILENCE = 5;
 /** What may be sent after silence: Repeat. */
 const REPEAT = 6;
 
-/** As many show that it is not loss of datagrams. */
+/** This many show that the cause is not loss of datagrams. */
 const ENOUGH_AFTER_SILENCE = 3;
 /**
- * Checks of doubtful answers (NXDOMAIN, SERVFAIL …) for one client by one domain in a row; one more
- * a second.
+ * Checks of doubtful answers (NXDOMAIN, SERVFAIL …) that one client has for one domain; each second
+ * adds one.
  */
 const DOMAIN_CHECKS = 10;
-/** … in all, a second: a flood of bad names costs no more than this. */
+/** Checks in a second, of all clients: a flood of bad names costs no more than this. */
 const CHECKS_PER_SECOND = 100;
-/** Counts of checks by client and domain, a power of two. Who shares one, shares its checks. */
+/** Counts of checks by client and domain, a power of two. Those that collide share their checks. */
 const CHECK_ENTRIES = 4096;
 
 /** What a question was last answered with after silence. */
@@ -135,8 +135,8 @@ export class DomainLessons {
   }
 
   /**
-   * A message with these marks was answered after silence with more. One may come of a lost
-   * datagram; returns the marks to give up once it is shown, 0 before.
+   * A message with these marks was answered after one with `silentMarks` was not. Once may be a
+   * lost datagram: returns the marks to give up when it has happened often enough, 0 before.
    */
   answeredAfterSilence(key: number, marks: number, silentMarks: number): number {
     const at = this.#entry(key);
@@ -155,9 +155,9 @@ export class DomainLessons {
   }
 
   /**
-   * Whether a doubtful answer may be checked by one message more, for a client. So many in time,
-   * and no client has more than it leaves to others: bad names of one do not use up what another
-   * needs.
+   * Whether a doubtful answer may be checked by one more message for a client. Bounded by client
+   * and domain, and by second: of a second no client gets more than it leaves to others, so that
+   * bad names of one do not use up what another needs.
    */
   mayCheck(key: number, clientHash: number, nowMs: number): boolean {
     const second = this.#beginSecond(nowMs);

@@ -17,10 +17,10 @@ export class HealthCheck implements ReplyOwner {
   readonly #onOutcome: CheckOutcome;
   #upstream: Upstream | null = null;
   #ended = false;
-  /** The check went over TCP, as the replies by datagram were not to be believed … */
-  #aside = false;
-  /** … and there was none. */
-  #asideFailed = false;
+  /** The check was repeated over TCP, as a reply by datagram could not be believed … */
+  #overTcp = false;
+  /** … and TCP failed. */
+  #tcpFailed = false;
 
   /** `message`: a query with ID 0 and a question, nothing else. */
   constructor(message: Uint8Array, sentAtMs: number, onOutcome: CheckOutcome) {
@@ -64,22 +64,22 @@ export class HealthCheck implements ReplyOwner {
 
   onFailure(query: UpstreamQuery, reason: FailureReason): void {
     if (this.#ended) return;
-    if (this.#aside) {
-      // No TCP is no fault of a server of datagrams: one of them may still be a good answer.
-      this.#aside = false;
-      this.#asideFailed = true;
+    if (this.#overTcp) {
+      // A UDP server need not offer TCP, and may still answer by datagram.
+      this.#overTcp = false;
+      this.#tcpFailed = true;
       this.#upstream!.send(query, false);
       return;
     }
-    // Want of sockets here says nothing of the server.
+    // There is no room or socket here: that says nothing about the server.
     if (reason === FailureReason.overload) this.#finish(null);
     else this.#finish(describe(reason, this.#upstream!.lastError));
   }
 
-  /** Perhaps it answers with a bare header, which a datagram is not believed. */
+  /** It may answer with a bare header, which is not believed of a datagram. */
   onSuspicious(query: UpstreamQuery): void {
-    if (this.#asideFailed || this.#aside) return;
-    this.#aside = true;
+    if (this.#tcpFailed || this.#overTcp) return;
+    this.#overTcp = true;
     this.#upstream!.send(query, true);
   }
 

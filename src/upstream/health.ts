@@ -24,13 +24,13 @@ const CHECK_TIMEOUT_MS = 2500;
 /** How often doubts are looked for, at most. */
 const LOOK_MS = 100;
 /**
- * With less than this between two looks, silence counts: else the thread was stopped, and answers
- * may wait unread.
+ * A look this much later than the one before: the thread stood still, and answers may wait unread.
+ * Silence is not judged then.
  */
 const STANDSTILL_MS = 1000;
 /**
- * Silence to a check for so many round trips, as the estimate has the quick ones, makes a server
- * suspect, within these bounds.
+ * A server is suspect when a check has been unanswered for this many of its round trips
+ * (shared-state.ts estimates the quick ones), within these bounds.
  */
 const SUSPECT_ROUND_TRIPS = 6;
 const SUSPECT_MIN_MS = 200;

@@ -19,7 +19,10 @@ import type { Upstream } from './upstream.ts';
  * other.
  */
 export const OWN_NAMES: readonly string[] = ['a.root-servers.net', 'example.com', 'one.one.one.one'];
-/** An option of the range for local use (RFC 6891 §9) that says nothing. */
+/**
+ * An option of the range for local use (RFC 6891 §9): the code and length of the loop tag, as that
+ * is what the server would get. All zero, it has no valid VERSION (loop/tag.ts) and is no tag.
+ */
 const UNKNOWN_OPTION = 65353;
 const OPTION_LENGTH = 28;
 /**

@@ -11,9 +11,9 @@ const MAX_TIMEOUT_MS = 700;
 const UNKNOWN_TIMEOUT_MS = 400;
 
 /**
- * Round trips, as the estimate has them (shared-state.ts: the quick ones), that an answer may take
- * before it is taken for lost. A resolver that has to ask others is slower than that; what is asked
- * again meanwhile costs a message, and waiting for it would cost the client time.
+ * Round trips after which an answer is taken for lost. The estimate (shared-state.ts) follows the
+ * quick answers; a resolver that has to ask others takes longer. To ask again meanwhile costs a
+ * message, to wait for it would cost the client time.
  */
 const ROUND_TRIPS = 3;
 

@@ -55,9 +55,9 @@ export class Selection {
 
   /**
    * The upstream to ask next, or −1 when none is usable: not down, not quarantined, not tried yet
-   * (bit i of triedMask). The caller sets the bit. A suspect one is asked only when there is no
-   * other: an answer clears it within moments. That a question came to nothing says nothing here:
-   * whoever owns a name could steer everybody's queries by it. Nobody's turn passes by this alone.
+   * (bit i of triedMask, set by the caller). A suspect one is asked only when there is no other:
+   * an answer clears it within moments. Unanswered questions do not count here: otherwise whoever
+   * owns a name could steer everybody's queries. By roundRobin only passTurn() ends a turn.
    */
   pick(triedMask: number): number {
     this.#survey();
@@ -73,8 +73,8 @@ export class Selection {
   }
 
   /**
-   * When every upstream is down: one to try all the same, or −1 when there is none left or as many
-   * trials are under way as may be. A quarantined one is none: it loops.
+   * When every upstream is down: one to try all the same, or −1 when none is left, or when no more
+   * trials may be under way. Not a quarantined one: it loops.
    */
   pickTrial(triedMask: number, trials: Trials, clientHash: number): number {
     if (!this.allDown()) return -1;
@@ -87,9 +87,9 @@ export class Selection {
   }
 
   /**
-   * One that is suspect or down, to be asked along with `index`, whose answer counts; −1: none is
-   * due. So one that is silent to its check alone comes back, and no client waits for it. Right
-   * after pick(): it judges by the same survey.
+   * One that is suspect or down, to be asked beside `index`, whose answer is the one that counts;
+   * −1: none is due. So a server that answers questions but not its check comes back, and no client
+   * waits for it. To be called right after pick(), whose survey it uses.
    */
   pickTrialAlongside(index: number, trials: Trials, clientHash: number, nowMs: number): number {
     if ((this.#down | this.#suspect) === 0) return -1;

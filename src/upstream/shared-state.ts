@@ -41,13 +41,10 @@ const LEARNED_UNTIL = 7;
 /** A slow answer raises the round-trip time once in this time, ms. */
 const RAISE_MS = 500;
 
-/**
- * What is taken for slow: the time that one answer in 20 (p95) takes longer than, within these
- * bounds, µs.
- */
+/** Bounds of what counts as slow, µs: longer than 19 of 20 answers take (p95). */
 const MIN_SLOW_US = 10_000;
 const MAX_SLOW_US = 1_000_000;
-/** A slower answer raises it by so many parts in 512; a quicker one lowers it by one. */
+/** Parts in 512 by which a slower answer raises the estimate; a quicker one lowers it by one. */
 const SLOWER_PARTS = 19;
 
 /** A view of the shared state; any thread may hold one. */
@@ -97,7 +94,7 @@ export class SharedUpstreamState {
     Atomics.compareExchange(this.#words, at, UpstreamState.up, UpstreamState.suspect);
   }
 
-  /** A question came to nothing. That says nothing of the server; it is a reason to check it. */
+  /** A question got no answer. That says nothing about the server; it is a reason to check it. */
   doubt(slot: number): void {
     this.#words[slot * UPSTREAM_WORDS + DOUBTS]!++;
   }

@@ -1,12 +1,12 @@
 // Whether a thread stood still between two ticks of a timer. Called by exchanges that judge a
 // server by how long it takes.
 
-/** A tick so much later than the one before, ms. */
+/** A tick this much after the one before is late, ms. */
 const LATE_MS = 500;
 
 /**
- * The event loop runs timers before it reads: after a standstill a server would be taken for silent
- * whose answers wait in the socket. They get one tick.
+ * The event loop runs timers before it reads sockets: after a standstill answers may wait unread,
+ * and their server would be taken for silent. One tick is left to read them.
  */
 export class Standstill {
   #tickedMs = 0;

@@ -1,4 +1,4 @@
-// What a stream-exchange is given, and its bounds.
+// The options of a stream-exchange, and its bounds.
 import type { Clock } from '../base/clock.ts';
 import type { FaultListener } from './fault-teller.ts';
 import type { LinkHandler, StreamLink } from './stream-link.ts';
@@ -16,11 +16,11 @@ export const MAX_RETRIES = 2;
 
 export const TICK_MS = 100;
 /**
- * A silent connection is given up after so long whatever waits: a connection may die without a word
- * (RFC 1122 §4.2.3.5 waits minutes).
+ * A connection that is silent for this long is given up, whatever waits on it: one that is dead may
+ * never say so (RFC 1122 §4.2.3.5 waits minutes).
  */
 export const DEAD_SILENCE_MS = 3000;
-/** For a query that has waited for so long the owner is asked to make room. */
+/** The owner of a query that has waited this long is asked to make room. */
 export const CROWDED_MS = 100;
 
 export interface StreamExchangeOptions {

@@ -137,7 +137,7 @@ export abstract class StreamLink {
   abstract entries(): StreamEntry[];
   /** TCP, and TLS, are up. */
   protected abstract onTransport(): void;
-  /** Finds out whether a server that owes answers is still there, where the protocol can. */
+  /** Asks a server that owes answers for a sign of life, where the protocol can (HTTP/2: PING). */
   protected sound(): void {}
 
   /** How many queries it may have at a time. */

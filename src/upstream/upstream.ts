@@ -63,8 +63,8 @@ interface UpstreamExchange extends Exchange {
 const SHARED_ADDRESSES = new Set(['127.0.0.1', '::1']);
 
 /**
- * A udp:// server's TCP connection is kept for so long after its last answer, ms: enough for a
- * burst of truncated answers. A server that serves one connection at a time (dnsmasq --no-daemon)
+ * How long a udp:// server's TCP connection is kept after its last answer, ms: enough for a burst
+ * of truncated answers. A server that serves one connection at a time (dnsmasq --no-daemon)
  * answers nobody else meanwhile, not even over UDP.
  */
 const ASIDE_IDLE_MS = 50;

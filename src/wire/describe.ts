@@ -1,6 +1,6 @@
-// A message as text, roughly as dig prints it. Called by the query log for answers that are
-// failures. Safe for hostile input: it never throws, and its output is bounded. Not for the hot
-// path (RFC 1035 §5; RFC 3597 §5 for unknown types).
+// A message as text, roughly as dig prints it: for the query log (failures only), the listing of
+// the cache and explained queries. Safe for hostile input: it never throws, and its output is
+// bounded. Not for the hot path (RFC 1035 §5; RFC 3597 §5 for unknown types).
 
 import { readUint16, readUint32 } from './bytes.ts';
 import { className, edeName, OptionCode, opcodeName, rcodeName, Type, typeName } from './codes.ts';

@@ -1,17 +1,16 @@
-// Which part of a name identifies its owner: an answer from one owner's server says nothing about
+// The part of a name that stands for its owner: what one owner's servers do teaches nothing about
 // other owners' names. There is no list of public suffixes here, so this is a guess, and rather too
-// narrow: then the same thing is learned once more. If it were too wide, one owner could speak for
-// another.
+// narrow: then the same lesson is learned twice. Too wide, one owner could speak for another.
 import { hashLabel, ROOT_HASH } from './name-hash.ts';
 import type { ParsedQuery } from './query.ts';
 
 /**
- * Two labels name an owner, or three below a short one (co.uk, com.au, eu.org): one of 2 letters,
- * or of 3 below a country's.
+ * An owner's name has two labels, or three where the second to last is short (co.uk, com.au,
+ * eu.org): 2 letters, or 3 before the two letters of a country.
  */
 const LABELS = 2;
 const COUNTRY_LENGTH = 2;
-/** 2.0.192.in-addr.arpa has one owner. */
+/** 2.0.192.in-addr.arpa, a /24, has one owner. In ip6.arpa five labels are a /12: too wide. */
 const ARPA_LABELS = 5;
 
 /** Position in labelOffsets of the first label of the part of QNAME that identifies its owner. */

@@ -1,9 +1,10 @@
-// Records of a reply for names other than the one asked: a resolver would not believe such data
-// from this server either (RFC 2181 §5.4.1, RFC 3833 §2.3). Called once per reply, before it is
-// stored and sent out.
+// Records of a reply that are not about the name asked. A resolver would not take them from this
+// server (RFC 2181 §5.4.1, RFC 3833 §2.3), so clients do not get them from us. Called once per
+// reply, before it is stored and sent out.
 //
-//   answer section:     QNAME ──CNAME──▶ target ──CNAME──▶ target …     owners are one of these, of a DNAME or its signature above them
-//   authority section:  NS, SOA, DS of these or of their ancestors; no addresses
+//   answer section:     the owner is QNAME or a target of its CNAMEs; of a DNAME or an RRSIG it may
+//                       also be an ancestor of one
+//   authority section:  NS, SOA and DS of these names or of their ancestors; no A, AAAA or CNAME
 
 import { readUint16 } from './bytes.ts';
 import { Type } from './codes.ts';
@@ -18,9 +19,7 @@ const RDLENGTH_BEHIND_TTL = 4;
 const RDATA_BEHIND_TTL = 6;
 /** QTYPE and QCLASS. */
 const TYPE_AND_CLASS_LENGTH = 4;
-/**
- * Replies with longer chains, or with more owners to compare byte by byte, are left as they are.
- */
+/** A reply with more targets, or with more owners to compare byte by byte, is not cut. */
 const MAX_TARGETS = 16;
 const MAX_COMPARED = 64;
 /** C0 0C: the owner that nearly all answers have. */
@@ -86,9 +85,8 @@ const chain = new AliasChain();
 
 /**
  * Cuts the scanned reply after its last good answer if a later answer or authority record is about
- * another name: counts and offsets in `scanned` then say so, and stripOpt() does the rest. A reply
- * that has no answer of the asked type before such a record is left as it is: the cut would remove
- * what may be all there is.
+ * another name: counts and offsets in `scanned` then say so, and stripOpt() does the rest. Without
+ * an answer of the asked type before such a record nothing is cut: what would be left is no answer.
  */
 export function cutForeignRecords(bytes: Uint8Array, length: number, scanned: ScannedResponse): void {
   const { answerCount, ttlCount, ttlOffsets, questionEnd } = scanned;

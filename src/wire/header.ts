@@ -1,4 +1,4 @@
-// The twelve bytes at the start of every message (RFC 1035 §4.1.1, AD and CD: RFC 2535 §6.1). Read
+// The twelve bytes at the start of every message (RFC 1035 §4.1.1, AD and CD: RFC 4035 §3.2). Read
 // and patched in place by everything that handles a message; the message starts at offset 0.
 //
 //                                  1  1  1  1  1  1

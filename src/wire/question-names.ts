@@ -1,7 +1,8 @@
-// Makes names in a reply that repeat QNAME, or its end, pointers to the question. Each client's
-// answer has its own letters there, whereas we sent ours (loop/case-pattern.ts): servers that do
-// not compress (CoreDNS), or build names from QNAME (DNAME), repeat those. Called once per reply,
-// before it is stored and sent out (RFC 1035 §4.1.4; RFC 3597 §4 on where RDATA may be compressed).
+// Replaces copies of QNAME in a reply, or of its end, by compression pointers to the question. We
+// ask in a letter case of our own (loop/case-pattern.ts). Servers that do not compress (CoreDNS),
+// or that build names from QNAME (DNAME), copy it, but each client must see its own spelling only.
+// Called once per reply, before it is stored and sent out (RFC 1035 §4.1.4; RFC 3597 §4 on where
+// RDATA may be compressed).
 //
 //   3 w W w 7 E x A m p l e 0     all of QNAME, or the end of it    ─▶  C0 0C
 //   3 f o o 7 E x A m p l e 0                                       ─▶  3 f o o C0 10
@@ -190,7 +191,8 @@ class QuestionNames {
   }
 
   /**
-   * Reads the name at #from, which ends by `limit`; if it does not, returns false and does nothing.
+   * Rewrites the name at #from: folds our letters, and ends it with a pointer to the question where
+   * it ends like QNAME. False, and nothing is changed, if it does not end by `limit`.
    */
   #name(limit: number): boolean {
     const end = this.#readLabels(this.#from, limit);

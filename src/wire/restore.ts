@@ -45,10 +45,10 @@ export interface AnsweredClient {
 }
 
 /**
- * Flags of the message that the client does not get: they are its own, set here, or must be zero
- * (Z: RFC 1035 §4.1.1).
+ * Header bits of the stored message that are not passed on: set here (QR, RA), taken from the
+ * client's query (RD, CD), or zero in every answer (the opcode of QUERY; Z: RFC 1035 §4.1.1).
  */
-const FOREIGN_FLAGS = FLAG_QR | OPCODE_MASK | FLAG_RD | FLAG_RA | FLAG_Z | FLAG_CD;
+const REPLACED_FLAGS = FLAG_QR | OPCODE_MASK | FLAG_RD | FLAG_RA | FLAG_Z | FLAG_CD;
 
 /**
  * Turns the message in out[0 … length−1] (one question, uncompressed, at 12; no OPT) into a
@@ -71,7 +71,7 @@ export function restoreForClient(
   const wantsAd = q.dnssecOk || (q.flags & FLAG_AD) !== 0;
   const wholeRcode = (rcode & ~RCODE_MASK) | (stored & RCODE_MASK);
   let flags =
-    (stored & ~(FOREIGN_FLAGS | RCODE_MASK | (wantsAd ? 0 : FLAG_AD))) |
+    (stored & ~(REPLACED_FLAGS | RCODE_MASK | (wantsAd ? 0 : FLAG_AD))) |
     FLAG_QR |
     FLAG_RA |
     (q.flags & (FLAG_RD | FLAG_CD)) |

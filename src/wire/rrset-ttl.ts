@@ -46,7 +46,8 @@ function level(bytes: Uint8Array, scanned: ScannedResponse, i: number, next: num
   if (readUint16(bytes, fixedOffset) === Type.RRSIG) return;
   const ownerOffset = i === 0 ? scanned.questionEnd : recordEnd(bytes, scanned.ttlOffsets[i - 1]!);
   const nextOwnerOffset = recordEnd(bytes, ttlOffset);
-  // A name ends where its bytes say: one that starts with all of another is no longer than that.
+  // It is enough to compare the bytes of the first owner: they contain its end (root or pointer),
+  // so a second one that begins with all of them ends there too.
   if (!equalBytes(bytes, ownerOffset, bytes, nextOwnerOffset, fixedOffset - ownerOffset)) return;
   writeUint32(bytes, ttl < nextTtl ? nextTtlOffset : ttlOffset, Math.min(ttl, nextTtl));
 }

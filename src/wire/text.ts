@@ -3,7 +3,7 @@
 import { expandName, MAX_NAME_LENGTH } from './name.ts';
 
 const MAX_LABEL_LENGTH = 63;
-/** What nameToText() returns for a name that is cut off, too long or compressed into a circle. */
+/** What nameToText() returns for a name that is cut off, too long, or has pointers in a circle. */
 export const UNREADABLE_NAME = '<unreadable>';
 /** Bytes with a meaning in a zone file: " $ ( ) . ; @ \ */
 const SPECIAL = new Set([0x22, 0x24, 0x28, 0x29, 0x2e, 0x3b, 0x40, 0x5c]);

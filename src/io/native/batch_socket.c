@@ -336,9 +336,8 @@ static int receive(Thread *thread, int fd, int first) {
 
 // Lets a batch grow (docs/adr/0014-batches-that-grow.md): where datagrams keep coming while others
 // are dealt with, yet too few for long batches, it pays to wait a moment. Clients are woken less
-// often then, and more answers go to one client at a time. Whoever asks little never meets this,
-// nor whoever waits for all his answers before he asks again: nothing has come while he was
-// answered.
+// often then, and more answers go to one client at a time. A client that asks little never meets
+// this, nor does one that waits for all its answers before it asks again: nothing has come by then.
 static int gather(Thread *thread, Socket *socket, int taken) {
   struct timespec pause = {0, GATHER_NS};
   nanosleep(&pause, NULL);

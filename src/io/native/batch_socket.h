@@ -13,8 +13,8 @@
 
 // Batches taken from one socket before the others have their turn.
 #define MAX_ROUNDS 4
-// A listening socket that gives so many at a time is busy: it is looked at again at once, without
-// asking epoll.
+// A listening socket whose batch has this many datagrams is busy: it is looked at again at once,
+// without asking epoll.
 #define BUSY_FROM 8
 // A busy socket's batches that are shorter than this are given a moment to grow (gather). The
 // kernel adds up to 50 µs to it, its timer slack (prctl(2)).
@@ -54,7 +54,7 @@ typedef struct {
   bool busy;  // a listening socket whose last batch was of BUSY_FROM or more
   bool closing;
   bool segments;   // the kernel may be given several datagrams as one, to be cut by it (UDP_SEGMENT)
-  bool inherited;  // a supervisor of services holds it too, and will hand it to our successor
+  bool inherited;  // the service manager holds it too, and will hand it to our successor
   int pending_error;  // errno that a send ran into, to be reported by on_prepare; 0 none
   uint64_t received, sent, oversized, source_port_zero, send_failures;
 } Socket;

@@ -278,7 +278,7 @@ static napi_value adopt_tcp(napi_env env, napi_callback_info info) {
   return to_number(env, adopt(to_int(env, arguments[0]), SOCK_STREAM));
 }
 
-// notify(path, text) → 0 or -errno: tells the supervisor of services (sd_notify(3)). A leading @ is
+// notify(path, text) → 0 or -errno: tells the service manager (sd_notify(3)). A leading @ is
 // an abstract name.
 static napi_value notify(napi_env env, napi_callback_info info) {
   napi_value arguments[2];

@@ -1,4 +1,4 @@
-// Tells the supervisor of services how we are (sd_notify(3)): plain POSIX, no Node.js. Called by
+// Tells the service manager how we are (sd_notify(3)): plain POSIX, no Node.js. Called by
 // module.c.
 #ifndef UNLOOP_NOTIFICATION_H
 #define UNLOOP_NOTIFICATION_H

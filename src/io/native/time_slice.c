@@ -27,7 +27,7 @@ typedef struct {
 int shorten_time_slice(void) {
   Attributes attributes = {0};
   if (syscall(SYS_sched_getattr, 0, &attributes, sizeof attributes, 0) != 0) return -errno;
-  // Somebody has given it a policy of his own.
+  // It was given another policy on purpose.
   if (attributes.policy != SCHED_OTHER) return -EPERM;
   attributes.size = sizeof attributes;
   attributes.runtime = SLICE_NS;

@@ -46,7 +46,7 @@ export class FlightPool implements FlightCounts {
     return flight;
   }
 
-  /** Its deadline has passed; it goes on to wait for a late reply. */
+  /** Its waiters have their answer; it takes no slot while it awaits late replies. */
   awaitLateReply(flight: Flight): void {
     flight.awaitLateReply();
     this.awaitingLateReply++;

@@ -21,8 +21,8 @@ export class FlightTable {
   readonly #buckets: (Flight | null)[] = new Array<Flight | null>(BUCKETS).fill(null);
 
   /**
-   * The flight that asks exactly this (name without case, type, class, DO, CD, RD, servers); null
-   * if there is none.
+   * The flight that asks exactly this (name without case, type, class, DO, CD, RD, Z, servers);
+   * null if there is none.
    */
   find(query: ClientQuery, zone: Zone): Flight | null {
     let flight = this.#buckets[query.parsed.keyHash & (BUCKETS - 1)] ?? null;

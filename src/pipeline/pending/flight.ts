@@ -41,7 +41,7 @@ export const FlightState = {
   free: 0,
   /** In the flight table: others may join. It counts against the zone's share. */
   active: 1,
-  /** The waiters were answered at the deadline; only a late reply is still awaited. */
+  /** The waiters were answered, at the deadline or by a hedge; only late replies are awaited. */
   awaitingLateReply: 2,
 } as const;
 export type FlightState = (typeof FlightState)[keyof typeof FlightState];

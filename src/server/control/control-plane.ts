@@ -65,7 +65,7 @@ export class ControlPlane implements ServerFacts {
   readonly #upstreams = new MainUpstreams(this.#clock);
   readonly #notices: NoticeLog;
   /**
-   * Sockets that a supervisor of services opened for us; where there are any, listen: is not used.
+   * Sockets that the service manager opened for us; where there are any, listen: is not used.
    */
   readonly #inherited: readonly BoundAddress[];
   /** Set before anything else is done with the control plane. */

@@ -1,6 +1,6 @@
-// Which servers are asked without a mark (upstream/marks.ts), for all names. Workers tell of
-// stumbles; here the server is asked questions of our own, and only if these show the same, and
-// unrelated names do, is anything given up. Main thread.
+// Which servers are asked without a mark (upstream/marks.ts), for all names. Workers report
+// stumbles. Here the server is asked questions of our own; a mark is given up only if these show
+// the same, and unrelated names do. Main thread.
 import type { Clock } from '../../base/clock.ts';
 import type { Log } from '../../base/log.ts';
 import { LESSON_SECONDS, MARK_NAMES } from '../../upstream/marks.ts';
@@ -10,9 +10,7 @@ import type { SharedUpstreamState } from '../../upstream/shared-state.ts';
 import type { UpstreamSpec } from '../../upstream/upstream.ts';
 import type { MainUpstreams } from './main-upstreams.ts';
 
-/**
- * Between two inquiries at one server, doubled for each that showed nothing, up to the second, ms.
- */
+/** Pause between two inquiries at one server, ms; doubled after each that showed nothing. */
 const PAUSE_MS = 10_000;
 const MAX_PAUSE_MS = 600_000;
 
@@ -31,7 +29,7 @@ export interface Lesson {
 }
 
 /** What is known of one server. */
-class Student {
+class KnownServer {
   readonly evidence = new ServerEvidence();
   /** By mark: since when and until when it is given up, wall clock, ms. */
   readonly lessons = new Map<number, { sinceMs: number; untilMs: number }>();
@@ -55,7 +53,7 @@ export interface LessonControlOptions {
 
 export class LessonControl {
   readonly #options: LessonControlOptions;
-  readonly #students = new Map<number, Student>();
+  readonly #servers = new Map<number, KnownServer>();
 
   constructor(options: LessonControlOptions) {
     this.#options = options;
@@ -64,23 +62,23 @@ export class LessonControl {
   /** A worker's question for a name of `domain` met with a stumble. */
   async stumbled(spec: UpstreamSpec, marks: number, domain: string): Promise<void> {
     const { clock, state } = this.#options;
-    const student = this.#studentOf(spec);
+    const server = this.#serverOf(spec);
     const nowMs = clock.refresh();
     const unknown = marks & ~state.learned(spec.slot, nowMs);
-    student.evidence.note(unknown, domain, nowMs);
-    if (unknown === 0 || student.asking || nowMs < student.nextMs) return;
-    student.asking = true;
-    student.nextMs = nowMs + student.pauseMs;
-    const learned = await this.#inquire(spec, student);
-    student.asking = false;
-    student.pauseMs = learned ? PAUSE_MS : Math.min(MAX_PAUSE_MS, student.pauseMs * 2);
+    server.evidence.note(unknown, domain, nowMs);
+    if (unknown === 0 || server.asking || nowMs < server.nextMs) return;
+    server.asking = true;
+    server.nextMs = nowMs + server.pauseMs;
+    const learned = await this.#inquire(spec, server);
+    server.asking = false;
+    server.pauseMs = learned ? PAUSE_MS : Math.min(MAX_PAUSE_MS, server.pauseMs * 2);
   }
 
   /** What is given up for a server now. */
   lessons(spec: UpstreamSpec): Lesson[] {
-    const student = this.#students.get(spec.slot);
-    if (student === undefined || student.key !== spec.key) return [];
-    return [...student.lessons]
+    const server = this.#servers.get(spec.slot);
+    if (server === undefined || server.key !== spec.key) return [];
+    return [...server.lessons]
       .filter(([, { untilMs }]) => untilMs > Date.now())
       .map(([bit, { sinceMs, untilMs }]) => ({
         what: MARK_NAMES[bit]!,
@@ -89,39 +87,39 @@ export class LessonControl {
       }));
   }
 
-  #studentOf(spec: UpstreamSpec): Student {
-    let student = this.#students.get(spec.slot);
-    if (student?.key !== spec.key) {
-      student = new Student(spec.key);
-      this.#students.set(spec.slot, student);
+  #serverOf(spec: UpstreamSpec): KnownServer {
+    let server = this.#servers.get(spec.slot);
+    if (server?.key !== spec.key) {
+      server = new KnownServer(spec.key);
+      this.#servers.set(spec.slot, server);
     }
-    return student;
+    return server;
   }
 
   /** Asks our own questions; returns whether anything was learned from them. */
-  async #inquire(spec: UpstreamSpec, student: Student): Promise<boolean> {
+  async #inquire(spec: UpstreamSpec, server: KnownServer): Promise<boolean> {
     const { clock, state, upstreams } = this.#options;
     const upstream = await upstreams.get(spec).catch(() => null);
     if (upstream === null) return false;
     const replies = await Promise.all(OWN_NAMES.map((name) => askOwnQuestions(upstream, name)));
     const nowMs = clock.refresh();
     // The slot may be another server's by now.
-    if (this.#students.get(spec.slot) !== student) return false;
+    if (this.#servers.get(spec.slot) !== server) return false;
     let learned = 0;
     for (const bit of MARK_NAMES.keys()) {
-      const domains = student.evidence.count(bit, nowMs);
+      const domains = server.evidence.count(bit, nowMs);
       const own = replies.map((reply) => findingOf((1 << bit) as 1 | 2 | 4, reply));
       if (domains > 0 && isShown(domains, own)) learned |= 1 << bit;
     }
     if (learned !== 0) state.learn(spec.slot, learned, nowMs);
-    for (const bit of MARK_NAMES.keys()) if ((learned & (1 << bit)) !== 0) this.#note(spec, student, bit);
+    for (const bit of MARK_NAMES.keys()) if ((learned & (1 << bit)) !== 0) this.#note(spec, server, bit);
     return learned !== 0;
   }
 
-  #note(spec: UpstreamSpec, student: Student, bit: number): void {
+  #note(spec: UpstreamSpec, server: KnownServer, bit: number): void {
     const nowMs = Date.now();
-    const known = student.lessons.get(bit);
-    student.lessons.set(bit, { sinceMs: known?.sinceMs ?? nowMs, untilMs: nowMs + LESSON_SECONDS * 1000 });
+    const known = server.lessons.get(bit);
+    server.lessons.set(bit, { sinceMs: known?.sinceMs ?? nowMs, untilMs: nowMs + LESSON_SECONDS * 1000 });
     // Once for each server and mark: when it expires and is learned again, that is not worth a
     // line.
     if (known !== undefined) return;

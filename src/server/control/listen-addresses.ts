@@ -1,4 +1,4 @@
-// Where to listen: on the sockets that a supervisor of services opened for us, else as configured.
+// Where to listen: on the sockets that the service manager opened for us, else as configured.
 // Main thread, at start and for every reload.
 import { existsSync } from 'node:fs';
 import { formatHostAndPort } from '../../base/host-and-port.ts';

@@ -12,8 +12,8 @@ const BASE_BYTES = 96 * MIB;
 /** Resident per worker, cache apart: its heap, its slots and flights under load. */
 const WORKER_BYTES = 24 * MIB;
 /**
- * Each name lives in one worker, so more workers do not spread one cache thinner. One answers more
- * than a node asks, two go on when one dies, and from 16 CPUs on up to four serve.
+ * One worker for every 4 CPUs, from two to four. One alone answers more than a node asks; two, so
+ * that one goes on when the other dies. More do not thin out the cache: each name lives in one.
  */
 const LEAST_WORKERS = 2;
 const MOST_WORKERS = 4;
@@ -28,7 +28,7 @@ export function boundWorkers(
   { cpus, memoryBytes }: CgroupLimits,
 ): number {
   if (workers !== 'auto') return workers;
-  // Half a CPU's quota more would throttle all threads for the rest of each period: rounded down.
+  // Rounded down: beyond the quota, all threads are throttled until the end of each period.
   const granted = Math.min(parallelism, Math.floor(cpus));
   const useful = Math.min(MOST_WORKERS, Math.max(LEAST_WORKERS, Math.floor(granted / CPUS_PER_WORKER)));
   // A worker without room for as much cache again is not worth having.

@@ -1,4 +1,5 @@
-// What server-snapshot reads to describe the running server. The control plane provides it.
+// What the admin listener, snapshots and statistics read of the running server. The control plane
+// provides it.
 import type { Config, ListenAddress } from '../../config/config.ts';
 import type { CounterTotals } from '../../metrics/counters.ts';
 import type { ReloadCounts } from '../../metrics/metrics-snapshot.ts';

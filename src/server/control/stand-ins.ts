@@ -13,7 +13,7 @@ export interface Reader {
 
 /** A worker that does not read. */
 interface Absent {
-  /** Of its sockets; none: it has ended. Its numbers may stand for anything by now. */
+  /** The descriptors of its sockets; none once it has ended: the numbers may be others' by now. */
   descriptors: readonly number[];
   standIn: Reader | null;
 }

@@ -18,10 +18,10 @@ import { dismissSpares, prepareWorkers, WorkerHandle, WorkerHangs } from '../wor
 import { logUndealt } from './dealing.ts';
 import { StandIns } from './stand-ins.ts';
 
-/** Pause before a dead worker is replaced: the first at once, then doubling. */
+/** Pause before a dead worker is replaced: doubled each time that one dies soon after its start. */
 const FIRST_PAUSE_MS = 50;
 const LONGEST_PAUSE_MS = 5000;
-/** A worker that lived this long died of something new. */
+/** After a worker that lived this long, the pause is the first one again. */
 const STABLE_MS = 60_000;
 /** What one worker may take to start, or to retire, before the next one has its turn. */
 const TURN_MS = 1000;

@@ -13,7 +13,7 @@ export interface TcpListenerOptions {
   readonly port: number;
   readonly reusePort: boolean;
   readonly claim: boolean;
-  /** A listening socket inherited from a supervisor of services, or −1. */
+  /** A listening socket inherited from the service manager, or −1. */
   readonly fd: number;
   /** Connections open at a time; further ones are closed at once. */
   readonly maxConnections: number;

@@ -31,8 +31,8 @@ import type { FromWorker, ToWorker, WorkerAnswer, WorkerStart } from './worker-c
  */
 const TICK_MS = 10;
 /**
- * A tick so much later than the one before: the thread stood still, and what came meanwhile still
- * waits in the sockets.
+ * A tick this much after the one before is late: the thread stood still, and what came meanwhile
+ * still waits in the sockets.
  */
 const LATE_TICK_MS = 100;
 /**

@@ -5,9 +5,9 @@
 /** How often the main thread looks. */
 export const LOOK_MS = 250;
 /**
- * A worker whose event loop was blocked for this long hangs: no query, no collection of garbage
- * takes that. Far more than a machine with many times more to do than it has processors keeps a
- * thread waiting, as ending a sound worker costs what it has in flight.
+ * A worker whose event loop was blocked for this long hangs: no query and no garbage collection
+ * takes that long, nor does a thread wait that long for a processor on a crowded machine. Generous,
+ * as ending a sound worker costs what it has in flight.
  */
 export const HANG_MS = 5000;
 /**

@@ -17,9 +17,9 @@ import { textToName } from '../../wire/text.ts';
 import { parseNetwork, servedNetworks } from '../listen/client-networks.ts';
 
 /**
- * The settings of one of so many workers' pipeline. What only few want is loaded by those only: the
- * answers about this server, and its query log, which workers write themselves, past the main
- * thread.
+ * The settings of the pipeline of one of `workers` workers. Modules that few configurations need
+ * are loaded for those alone: the answers about this server, and the query log, which workers write
+ * themselves, not through the main thread.
  * @param queryLog the log that is open already; null: none
  */
 export async function settingsFor(

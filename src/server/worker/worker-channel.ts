@@ -14,7 +14,7 @@ import type { RoutingSpec } from './routing-spec.ts';
 export interface BoundAddress {
   readonly host: string;
   readonly port: number;
-  /** Descriptors inherited from a supervisor of services; −1 or absent: the address is bound. */
+  /** Descriptors inherited from the service manager; −1 or absent: the address is bound. */
   readonly udpFd?: number;
   readonly tcpFd?: number;
   /**

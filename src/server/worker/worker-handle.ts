@@ -18,7 +18,7 @@ import type {
 
 /** What the owner of a worker is told. */
 export interface WorkerEvents {
-  /** Sightings of loops. */
+  /** What it reports unasked: sightings, suspicions, stumbles, refused clients, faults. */
   onReport(message: FromWorker): void;
   /** It has given no sign of life for SILENT_MS, or gives one again. */
   onSilence(isSilent: boolean): void;
@@ -34,11 +34,11 @@ export interface Started {
   readonly undealt: string | null;
 }
 
-/** A worker that has not finished this long after its time hangs. */
+/** A worker that has not ended this long after its grace period hangs. */
 const DRAIN_PATIENCE_MS = 1000;
 const ENTRY = new URL(`./worker${import.meta.url.slice(-3)}`, import.meta.url);
 
-/** What a worker died of that the main thread ended, as its event loop stood still. */
+/** What a worker died of whose event loop stood still, so that the main thread ended it. */
 export class WorkerHangs extends Error {
   constructor() {
     super(`its event loop stood still for ${HANG_MS} ms, so it was ended`);
@@ -46,12 +46,12 @@ export class WorkerHangs extends Error {
   }
 }
 
-/** Threads that load their code; the next workers to be started are they. */
+/** Threads that load their code already, for the next workers to be started. */
 const spares: Worker[] = [];
 
 /**
- * Starts threads ahead of need, until so many are ready or will be: half of a start is loading
- * code, and there is more than one CPU. They do not keep the process.
+ * Starts threads ahead of need until there are `count`: half of a start is loading code, and there
+ * is more than one CPU. They do not keep the process alive.
  */
 export function prepareWorkers(count: number): void {
   while (spares.length < count) {
