@@ -3,7 +3,7 @@
 /** What the cache knows of a question. */
 export interface Peeked {
   readonly state: 'fresh' | 'stale' | 'negative' | 'cut' | 'failure' | 'none';
-  /** Negative: it expired so long ago. */
+  /** Below 0: it expired that long ago. */
   readonly ttlSeconds: number;
   /** Clock ms. */
   readonly storedAtMs: number;

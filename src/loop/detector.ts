@@ -20,7 +20,7 @@ export { LoopFinding, LoopVerdict, MAX_FORWARDED_TAGS } from './finding.ts';
 export { FILLED_TAG_OFFSET, MAX_FILLER_LENGTH, TAG_LENGTH, TAG_OPTION } from './tag.ts';
 
 /**
- * Letters that must be in our pattern before it counts as evidence: fewer are right by chance. Of
+ * Letters that must be in our pattern before it counts as evidence: fewer can be so by accident. Of
  * clients that draw case at random, every 1024th query has ten of them right.
  */
 export const SUSPECT_LETTERS = 16;
