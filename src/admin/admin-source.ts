@@ -141,6 +141,8 @@ export interface TopLists {
 
 export interface ClientCount {
   readonly client: string;
+  /** `namespace/pod`, where pods are watched and one has this address. */
+  readonly pod?: string;
   readonly queries: number;
 }
 

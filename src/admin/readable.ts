@@ -64,3 +64,8 @@ export function formatDuration(ms: number): string {
 export function formatTime(iso: string): string {
   return iso.replace(/^(.{10})T(.{8}).*$/, '$1 $2 UTC');
 }
+
+/** `10.1.2.3 (shop/cart-1)`, where the pod of a client's address is known. */
+export function formatClient(client: string, pod: string | undefined): string {
+  return pod === undefined ? client : `${client} (${pod})`;
+}

@@ -85,7 +85,7 @@ export const SCRIPT = `
       rows('', records, (record) => record);
     }
     lines.push('');
-    row('client', answer.client.address + (answer.client.allowed ? ', allowed' : ', not allowed'));
+    row('client', answer.client.address + (answer.client.pod ? ' (' + answer.client.pod + ')' : '') + (answer.client.allowed ? ', allowed' : ', not allowed'));
     row('zone', answer.zone === '.' ? '. (everything else)' : answer.zone);
     const { state, ttlSeconds, storedAt, upstream } = answer.cache;
     const age = ttlSeconds < 0 ? 'expired ' + -ttlSeconds + ' s ago' : ttlSeconds + ' s left';

@@ -1,7 +1,7 @@
 // The top lists of the status page: who asks most, for what, and what fails.
 import type { ClientCount, TopLists } from './admin-source.ts';
 import { type Html, html } from './html.ts';
-import { formatCount, formatTime } from './readable.ts';
+import { formatClient, formatCount, formatTime } from './readable.ts';
 
 /** Rows of each list. */
 export const TOP_SHOWN = 8;
@@ -24,7 +24,7 @@ ${renderList(
 }
 
 function clientRows(clients: readonly ClientCount[]): (readonly [string, number])[] {
-  return clients.map(({ client, queries }) => [client, queries]);
+  return clients.map(({ client, pod, queries }) => [formatClient(client, pod), queries]);
 }
 
 function renderList(title: string, rows: readonly (readonly [string, number])[]): Html | string {

@@ -4,5 +4,6 @@
 // heap, and 17 MiB resident; loaded like this it is 0.7 and 3.
 
 export const nodeHttp = () => process.getBuiltinModule('node:http');
+export const nodeHttps = () => process.getBuiltinModule('node:https');
 export const nodeHttp2 = () => process.getBuiltinModule('node:http2');
 export const nodeTls = () => process.getBuiltinModule('node:tls');

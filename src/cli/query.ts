@@ -2,6 +2,7 @@
 // and the failed ones. Imported by dispatch.
 
 import type { Explanation, KeptQuery } from '../admin/admin-source.ts';
+import { formatClient } from '../admin/readable.ts';
 import { UnloopError } from '../base/errors.ts';
 import { printable, printableJson } from '../base/printable.ts';
 import { askAdmin } from './ask-admin.ts';
@@ -48,11 +49,11 @@ async function listKept(flags: QueryFlags, kind: 'slow' | 'failed'): Promise<num
 function renderKept(queries: readonly KeptQuery[]): string {
   if (queries.length === 0) return 'none\n';
   const lines = queries.flatMap((query) => {
-    const { at, client, proto, name, type, rcode, durationMs, cache, upstream, ede, attempts } = query;
+    const { at, client, pod, proto, name, type, rcode, durationMs, cache, upstream, ede, attempts } = query;
     const from = cache === 'none' ? (upstream ?? 'nobody') : `the cache (${cache})`;
     return [
       `${at} ${name} ${type}: ${rcode} in ${durationMs} ms, from ${from}`,
-      `  client ${client} over ${proto}`,
+      `  client ${formatClient(client, pod)} over ${proto}`,
       ...ede.map(({ code, text }) => `  EDE ${code}${text === '' ? '' : `: ${text}`}`),
       ...alignColumns(attempts.map(attemptRow)).map((line) => `  ${line}`),
     ];
@@ -76,7 +77,7 @@ function renderExplanation(told: Explanation): string {
   const lines = [
     `${name} ${type}: ${summary}`,
     '',
-    `client     ${client.address}, ${client.allowed ? 'allowed' : 'not allowed (limits.allow, limits.deny)'}`,
+    `client     ${formatClient(client.address, client.pod)}, ${client.allowed ? 'allowed' : 'not allowed (limits.allow, limits.deny)'}`,
     `zone       ${zone}${zone === '.' ? ' (everything else)' : ''}`,
     `cache      ${describeCache(told)}`,
     `loop       ${loop === '' ? 'none seen' : loop}`,

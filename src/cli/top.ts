@@ -1,6 +1,6 @@
 // `unloop top`: who asks the running unloop most, for what, and what fails. Imported by dispatch.
 import type { TopLists } from '../admin/admin-source.ts';
-import { formatCount, formatTime } from '../admin/readable.ts';
+import { formatClient, formatCount, formatTime } from '../admin/readable.ts';
 import { printable, printableJson } from '../base/printable.ts';
 import { askAdmin } from './ask-admin.ts';
 import { parseTopFlags } from './flags.ts';
@@ -18,7 +18,7 @@ export async function main(args: string[]): Promise<number> {
 function renderTop(lists: TopLists): string {
   const { since, names, clients, nxdomainClients, failingNames, searchClients, searchDomains } = lists;
   const clientRows = (of: TopLists['clients']) =>
-    of.map(({ client, queries }) => [formatCount(queries), client]);
+    of.map(({ client, pod, queries }) => [formatCount(queries), formatClient(client, pod)]);
   const lines: string[] = [
     `since ${formatTime(since)}`,
     ...section(

@@ -134,6 +134,14 @@ export interface Config {
     readonly messages: readonly ('client' | 'forwarder')[];
     readonly identity: string;
   };
+  readonly kubernetes: {
+    /** Clients are shown with the pods that have their addresses. */
+    readonly pods: boolean;
+    /** Only pods of this node; empty: all. */
+    readonly node: string;
+    /** The folder with the token and the CA. */
+    readonly serviceAccount: string;
+  };
   /** How long new queries are still answered after SIGTERM, ms. */
   readonly lameduckMs: number;
   /** Start even if another process has the listen addresses open, and share them until it exits. */

@@ -281,6 +281,30 @@ export const SETTINGS: readonly Setting[] = [
   },
   ...LOG_SETTINGS,
   {
+    path: 'kubernetes.pods',
+    type: flag(),
+    reload: 'live',
+    default: false,
+    description:
+      'Follow the pods of the cluster, and show clients with the pod that has their address, as `namespace/pod`, in the diagnostics. The service account must be allowed to list and watch pods (chart: `pods.enabled`).',
+  },
+  {
+    path: 'kubernetes.node',
+    type: text('the name of a node', /^([a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?)?$/),
+    reload: 'live',
+    default: '',
+    description: 'Follow only the pods of this node. Empty: those of all nodes.',
+    environment: 'UNLOOP_NODE_NAME',
+    example: 'node-7',
+  },
+  {
+    path: 'kubernetes.serviceAccount',
+    type: text('an absolute directory path', /^\/\P{Cc}*$/u),
+    reload: 'live',
+    default: '/var/run/secrets/kubernetes.io/serviceaccount',
+    description: 'The directory with `token` and `ca.crt`, as kubelet mounts it.',
+  },
+  {
     path: 'lameduck',
     type: durationMs('0s', '5m'),
     reload: 'live',

@@ -38,6 +38,16 @@ export interface ReloadCounts {
   readonly lastOkMs: number;
 }
 
+/** The watch of pods (kubernetes.pods). */
+export interface PodCounts {
+  /** Pods that are known now. */
+  readonly known: number;
+  /** Times that reading them failed. */
+  readonly failures: number;
+  /** When the API server last said something about them: wall clock, ms since 1970; 0: never. */
+  readonly lastOkMs: number;
+}
+
 /** Which program this is. */
 export interface BuildInfo {
   readonly version: string;
@@ -75,6 +85,8 @@ export interface MetricsSnapshot {
   readonly reloads: ReloadCounts;
   /** The process runs with another configuration than the one that was asked for. */
   readonly isOnFallback: boolean;
+  /** Null: pods are not watched. */
+  readonly pods: PodCounts | null;
   /** Loopback stubs replaced by the servers behind them, now. */
   readonly rewrittenUpstreams: number;
 }

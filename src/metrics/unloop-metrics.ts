@@ -3,7 +3,12 @@
 import type { CounterTotals } from './counters.ts';
 import { Counter, DROP_REASONS, DURATION_BUCKETS_SECONDS, HEDGE_EVENTS } from './counters.ts';
 import { labeled, type Metric, type Sample, single } from './metric.ts';
-import { type MetricsSnapshot, type MetricsUpstream, UPSTREAM_STATE_NAMES } from './metrics-snapshot.ts';
+import {
+  type MetricsSnapshot,
+  type MetricsUpstream,
+  type PodCounts,
+  UPSTREAM_STATE_NAMES,
+} from './metrics-snapshot.ts';
 import { responseSamples } from './response-samples.ts';
 
 /** A counter without labels that the workers keep. */
@@ -50,6 +55,18 @@ function lessons(source: MetricsSnapshot): Sample[] {
 function rtts(upstreams: readonly MetricsUpstream[]): Sample[] {
   return upstreams.flatMap(({ address, rttMs }) =>
     rttMs === null ? [] : [{ labels: { upstream: address }, value: rttMs / 1000 }],
+  );
+}
+
+/** A number of the watch of pods; absent while there is none. */
+function ofPods(
+  type: 'counter' | 'gauge',
+  name: string,
+  help: string,
+  read: (pods: PodCounts) => number,
+): Metric {
+  return labeled(type, name, [], help, ({ pods }) =>
+    pods === null ? [] : [{ labels: {}, value: read(pods) }],
   );
 }
 
@@ -321,6 +338,19 @@ export const UNLOOP_METRICS: readonly Metric[] = [
     Counter.dnstapDropped,
   ),
   gauged('unloop_dnstap_connections', 'Workers that have a reader of dnstap now.', Counter.dnstapConnected),
+  ofPods('gauge', 'unloop_pods_known', 'Pods whose names are known (kubernetes.pods).', ({ known }) => known),
+  ofPods(
+    'counter',
+    'unloop_pod_watch_failures_total',
+    'Times that the pods could not be read, or the connection to the API server was lost.',
+    ({ failures }) => failures,
+  ),
+  ofPods(
+    'gauge',
+    'unloop_pod_watch_last_success_timestamp_seconds',
+    'When the API server last said something about pods: seconds since 1970; 0: never.',
+    ({ lastOkMs }) => lastOkMs / 1000,
+  ),
   single('gauge', 'unloop_workers', 'Worker threads running.', (source) => source.workers),
   single(
     'gauge',

@@ -40,7 +40,8 @@ export interface ExplainQuestion {
 export interface Explanation {
   readonly name: string;
   readonly type: string;
-  readonly client: { readonly address: string; readonly allowed: boolean };
+  /** `pod`: `namespace/pod`, added by the main thread where pods are watched. */
+  readonly client: { readonly address: string; readonly allowed: boolean; readonly pod?: string };
   readonly zone: string;
   /** It is answered without cache and upstreams: a local record or a special-use name. */
   readonly local: boolean;

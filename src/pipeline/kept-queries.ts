@@ -28,6 +28,8 @@ export interface KeptQuery {
   readonly at: string;
   /** Address and port. */
   readonly client: string;
+  /** `namespace/pod`: added by the main thread, where pods are watched. */
+  readonly pod?: string;
   readonly proto: 'udp' | 'tcp';
   /** Absolute: `www.example.` */
   readonly name: string;

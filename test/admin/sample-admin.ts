@@ -102,6 +102,7 @@ export class SampleAdmin implements AdminSource {
       isOnFallback: false,
       routes: [],
       zones: [],
+      pods: null,
       rewrittenUpstreams: 1,
       failureReasons: [],
       evidenceNames: [],

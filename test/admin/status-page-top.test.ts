@@ -9,7 +9,7 @@ const TOP: TopLists = {
     { name: 'www.example.', queries: 4000 },
     { name: 'mail.example.', queries: 1000 },
   ],
-  clients: [{ client: 'kube-system/coredns-1', queries: 5000 }],
+  clients: [{ client: '10.1.2.3', pod: 'kube-system/coredns-1', queries: 5000 }],
   nxdomainClients: [],
   searchClients: [],
   searchDomains: [],
@@ -25,7 +25,7 @@ it('has a list for each question, the most first, with bars by their share', () 
   const section = render(TOP);
   expect(section).toContain('Most queries since 2026-11-23 10:00:00 UTC');
   expect(section).toMatch(/www\.example\.<.*>4,000<.*width="100".*mail\.example\.<.*>1,000<.*width="25"/s);
-  expect(section).toContain('<code>kube-system/coredns-1</code>');
+  expect(section).toContain('<code>10.1.2.3 (kube-system/coredns-1)</code>');
   expect(section).toContain('<code>broken.example. (10.0.0.2:53)</code>');
   expect(section).not.toContain('NXDOMAIN');
 });

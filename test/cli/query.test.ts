@@ -128,12 +128,12 @@ const KEPT: KeptQuery = {
 };
 
 it('lists the queries that failed, with each attempt', async () => {
-  source.keptNow = [KEPT];
+  source.keptNow = [{ ...KEPT, pod: 'shop/cart-1' }];
   const { code, out } = await query('--failed', '--limit', '5');
   expect(code).toBe(0);
   expect(source.keptLimits).toEqual([['failed', 5]]);
   expect(out).toBe(`2026-12-01T03:00:00.000Z www.example. A: SERVFAIL in 1800 ms, from nobody
-  client 10.1.2.3:40123 over udp
+  client 10.1.2.3:40123 (shop/cart-1) over udp
   EDE 22: 10.0.0.2: no answer over UDP?
   at 0 ms  10.0.0.2:53  udp  1800 ms  no answer
 `);

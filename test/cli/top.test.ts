@@ -14,7 +14,10 @@ beforeEach(async () => {
       { name: 'www.example.', queries: 12345 },
       { name: 'a\u001b.example.', queries: 7 },
     ],
-    clients: [{ client: '192.0.2.1', queries: 12352 }],
+    clients: [
+      { client: '192.0.2.1', queries: 12352 },
+      { client: '10.1.2.3', pod: 'shop/cart-1', queries: 9 },
+    ],
     nxdomainClients: [],
     searchClients: [],
     searchDomains: [],
@@ -33,7 +36,7 @@ it('shows each list, the most frequent first, without control characters', async
   expect(code).toBe(0);
   expect(out).toContain('Names, by queries\n  12,345  www.example.\n  7       a');
   expect(out).not.toContain('\u001b');
-  expect(out).toContain('Clients, by queries\n  12,352  192.0.2.1\n');
+  expect(out).toContain('Clients, by queries\n  12,352  192.0.2.1\n  9       10.1.2.3 (shop/cart-1)\n');
   expect(out).toContain('Clients, by NXDOMAIN\n  none\n');
   expect(out).toContain('Names, by failures of an upstream\n  3  bad.example.  10.0.0.2:53\n');
   expect(source.topLimits).toEqual([10]);

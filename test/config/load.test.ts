@@ -60,6 +60,7 @@ const DEFAULTS: Config = {
     queries: false,
     queryFilter: { zones: [], clients: [], rcodes: [], slowerThanMs: 0, sample: 1 },
   },
+  kubernetes: { pods: false, node: '', serviceAccount: '/var/run/secrets/kubernetes.io/serviceaccount' },
   dnstap: { output: '', messages: ['client', 'forwarder'], identity: '' },
   lameduckMs: 0,
   takeOver: false,

@@ -22,6 +22,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   local: ['wire', 'base', 'types:config'],
   dnstap: ['io', 'wire', 'metrics', 'base'],
   top: ['io', 'wire', 'metrics', 'base'],
+  kubernetes: ['base'],
   pipeline: [
     'top',
     'types:dnstap',
@@ -38,6 +39,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   admin: ['types:pipeline', 'types:cache', 'metrics', 'config', 'base'],
   server: [
     'admin',
+    'kubernetes',
     'pipeline',
     'top',
     'dnstap',

@@ -11,9 +11,9 @@ const layers = new Set(repositoryFiles(['src'], ['.ts']).map((path) => path.spli
 const FILE = /(?<![\w./@<{$*-])((?:\.\.\/|[\w.-]+\/)*[\w-][\w.-]*\.(?:ts|mjs|c|h|md))(?![\w/-])/g;
 /** "pipeline/query-path": a file or folder of src without an ending. */
 const MODULE = new RegExp(`(?<![\\w./'@-])((?:${[...layers].join('|')})/[a-z0-9-]+)(?![\\w./*-])`, 'g');
-/** Named, and not ours: the kernel's headers, CoreDNS's page, patterns. */
+/** Named, and not ours: the kernel's headers, CoreDNS's page, Kubernetes' repository, patterns. */
 const ELSEWHERE =
-  /^(linux|netinet|sys)\/|^plugin\/cache\/README\.md$|^DATE-compare\.md$|^soak\.md$|^a\.b\.c$|^config\/systemd$/;
+  /^(linux|netinet|sys)\/|^plugin\/cache\/README\.md$|^kubernetes\/release$|^DATE-compare\.md$|^soak\.md$|^a\.b\.c$|^config\/systemd$/;
 
 /** A document's text, or what stands in the comments of a source file. */
 function prose(path: string): string {

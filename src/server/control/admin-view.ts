@@ -93,7 +93,9 @@ export class AdminView implements AdminSource {
     if (this.#explaining >= MAX_EXPLAINING) return null;
     this.#explaining++;
     try {
-      return await this.#explain(question);
+      const { client: asker, ...rest } = await this.#explain(question);
+      const pod = this.#plane.pods.podOf(asker.address);
+      return { ...rest, client: pod === null ? asker : { ...asker, pod } };
     } finally {
       this.#explaining--;
     }
@@ -118,17 +120,24 @@ export class AdminView implements AdminSource {
       typeof answer === 'object' && 'names' in answer ? answer : [],
     );
     const { upstreams } = this.#plane.registry;
-    return mergeTop(reports, new Map(upstreams.map(({ spec }) => [spec.slot, spec.text])), limit);
+    const lists = mergeTop(reports, new Map(upstreams.map(({ spec }) => [spec.slot, spec.text])), limit);
+    const { pods } = this.#plane;
+    return {
+      ...lists,
+      clients: pods.named(lists.clients),
+      nxdomainClients: pods.named(lists.nxdomainClients),
+      searchClients: pods.named(lists.searchClients),
+    };
   }
 
   async slowQueries(limit: number): Promise<KeptQuery[]> {
     const slow = (await this.#keptQueries()).flatMap((report) => report.slow);
-    return slow.sort((a, b) => b.durationMs - a.durationMs).slice(0, limit);
+    return this.#plane.pods.named(slow.sort((a, b) => b.durationMs - a.durationMs).slice(0, limit));
   }
 
   async failedQueries(limit: number): Promise<KeptQuery[]> {
     const failed = (await this.#keptQueries()).flatMap((report) => report.failed);
-    return failed.sort((a, b) => Date.parse(b.at) - Date.parse(a.at)).slice(0, limit);
+    return this.#plane.pods.named(failed.sort((a, b) => Date.parse(b.at) - Date.parse(a.at)).slice(0, limit));
   }
 
   async #keptQueries(): Promise<KeptReport[]> {

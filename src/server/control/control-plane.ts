@@ -22,6 +22,7 @@ import { Dealing } from './dealing.ts';
 import { claimed, listenOf, reportLeftOut, takeInherited } from './listen-addresses.ts';
 import { LoopControl } from './loop-control.ts';
 import { MainUpstreams } from './main-upstreams.ts';
+import { PodNames } from './pod-names.ts';
 import type { ServerFacts } from './server-facts.ts';
 import { Supervisor } from './supervisor.ts';
 import { UpstreamRegistry } from './upstream-registry.ts';
@@ -58,6 +59,7 @@ export class ControlPlane implements ServerFacts {
   readonly states = new UpstreamStates(this.registry, this.state);
   readonly supervisor: Supervisor;
   readonly watch: UpstreamWatch;
+  readonly pods: PodNames;
   loop: LoopControl;
   readonly #log: Log;
   readonly #clock = new Clock();
@@ -84,6 +86,7 @@ export class ControlPlane implements ServerFacts {
     this.#inherited = inherited;
     this.#log = log;
     this.#notices = new NoticeLog(log);
+    this.pods = new PodNames(log);
     this.#limiter = new RepeatLimiter(log, this.#clock);
     this.#loopKeys = createKeyMaterial(config.loop.clusterKey, config.loop.ring);
     // The first block: what workers counted that are gone is added to it.
@@ -180,6 +183,7 @@ export class ControlPlane implements ServerFacts {
       },
       'unloop is ready',
     );
+    await this.pods.follow(this.config.kubernetes);
   }
 
   #adminText(): string {
@@ -298,6 +302,7 @@ export class ControlPlane implements ServerFacts {
     await this.#usePlan(sources.plan());
     sources.follow();
     await admin.commit();
+    await this.pods.follow(config.kubernetes);
     return changes;
   }
 
@@ -364,6 +369,7 @@ export class ControlPlane implements ServerFacts {
     if (this.#timer !== null) clearInterval(this.#timer);
     this.loop.close();
     this.watch.health.stop();
+    this.pods.close();
     await this.#upstreams.close();
     await this.#admin.close();
   }

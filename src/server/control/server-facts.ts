@@ -5,6 +5,7 @@ import type { CounterTotals } from '../../metrics/counters.ts';
 import type { ReloadCounts } from '../../metrics/metrics-snapshot.ts';
 import type { SharedUpstreamState } from '../../upstream/shared-state.ts';
 import type { LoopControl } from './loop-control.ts';
+import type { PodNames } from './pod-names.ts';
 import type { Supervisor } from './supervisor.ts';
 import type { UpstreamRegistry } from './upstream-registry.ts';
 import type { UpstreamStates } from './upstream-states.ts';
@@ -28,4 +29,5 @@ export interface ServerFacts {
   readonly supervisor: Supervisor;
   readonly loop: LoopControl;
   readonly watch: UpstreamWatch;
+  readonly pods: PodNames;
 }

@@ -49,6 +49,7 @@ export function takeSnapshot(facts: ServerFacts): ServerSnapshot {
     workerRestarts: supervisor.restarts,
     reloads: facts.reloads,
     isOnFallback: facts.isOnFallback,
+    pods: facts.pods.counts,
     rewrittenUpstreams: new Set(stubs).size,
     failureReasons: FAILURE_REASON_NAMES,
     evidenceNames: EVIDENCE_NAMES,

@@ -125,6 +125,60 @@ describe.each(MODES)('the chart as %s', (mode) => {
   });
 });
 
+describe('the names of pods', () => {
+  it('are not read unless asked for, and never in a sidecar', () => {
+    for (const mode of MODES) {
+      const { out } = template(mode);
+      expect(kinds(out).filter((kind) => /Role|Account/.test(kind))).toEqual([]);
+      expect(out).not.toMatch(/automountServiceAccountToken: true|UNLOOP_NODE_NAME|kubernetes:|6443/);
+    }
+    const { status, err } = template('sidecar', 'pods.enabled=true');
+    expect(status).not.toBe(0);
+    expect(err).toContain('a sidecar is asked by CoreDNS alone');
+    expect(template('nodeLocal', 'pods.enabled=maybe').err).toContain('pods.enabled');
+  });
+
+  it.each(['nodeLocal', 'clusterWide'])('are read by %s with a right to list and watch pods', (mode) => {
+    for (const release of RELEASES) {
+      const { out, err } = templateFor(release, mode, 'pods.enabled=true');
+      expect(err).toBe('');
+      expect(validate(out, release)).toEqual({ faults: [], unknown: [] });
+    }
+    // biome-ignore lint/suspicious/noExplicitAny: manifests of many kinds.
+    const read = (...values: string[]): any[] =>
+      parseAllDocuments(template(mode, 'pods.enabled=true', ...values).out)
+        .map((document) => document.toJS())
+        .filter((manifest) => manifest !== null);
+    const all = read();
+    const find = (kind: string) => all.find((manifest) => manifest.kind === kind);
+    const { spec } = find(mode === 'nodeLocal' ? 'DaemonSet' : 'Deployment').spec.template;
+    expect(spec).toMatchObject({ automountServiceAccountToken: true, serviceAccountName: 'unloop' });
+    expect(find('ServiceAccount')).toMatchObject({ metadata: { name: 'unloop', namespace: 'kube-system' } });
+    expect(find('ClusterRole').rules).toEqual([
+      { apiGroups: [''], resources: ['pods'], verbs: ['list', 'watch'] },
+    ]);
+    const binding = find('ClusterRoleBinding');
+    expect(binding.roleRef.name).toBe(find('ClusterRole').metadata.name);
+    expect(binding.subjects).toEqual([{ kind: 'ServiceAccount', name: 'unloop', namespace: 'kube-system' }]);
+    const map = all.find((manifest) => manifest.data?.['config.yaml'] !== undefined);
+    expect(parseAllDocuments(map.data['config.yaml'])[0]!.toJS().kubernetes).toEqual({ pods: true });
+    const unloop = spec.containers.find(({ name }: { name: string }) => name === 'unloop');
+    const node = unloop.env.find(({ name }: { name: string }) => name === 'UNLOOP_NODE_NAME');
+    if (mode === 'nodeLocal') expect(node.valueFrom.fieldRef.fieldPath).toBe('spec.nodeName');
+    else {
+      expect(node).toBeUndefined();
+      const ports = find('NetworkPolicy').spec.egress.flatMap(
+        (rule: { ports: { port: number }[] }) => rule.ports,
+      );
+      expect(ports).toContainEqual({ port: 6443, protocol: 'TCP' });
+    }
+    // An account of the user's is bound, and none is made.
+    const theirs = read('serviceAccountName=dns');
+    expect(theirs.filter(({ kind }) => kind === 'ServiceAccount')).toEqual([]);
+    expect(theirs.find(({ kind }) => kind === 'ClusterRoleBinding').subjects[0].name).toBe('dns');
+  });
+});
+
 describe('the patches of CoreDNS’s Deployment', () => {
   // biome-ignore lint/suspicious/noExplicitAny: manifests.
   const patches = (release: string, ...values: string[]): { patch: any; remove: any } => {

@@ -9,6 +9,7 @@ import { Child } from '../../../src/base/child-process.ts';
 import { askUdp } from '../../kit/dns-client.ts';
 import { freePort } from '../../kit/free-port.ts';
 import { runCli } from '../../kit/run-cli.ts';
+import { ScriptedApiServer } from '../../kit/scripted-api-server.ts';
 import { startUnloop } from '../../kit/unloop-process.ts';
 import { StandIn } from '../../lab/support/stand-in.ts';
 import { QUIET_LOOP, until, upstreamDoing, upstreamSaying } from './scene.ts';
@@ -185,5 +186,36 @@ describe('an admin listener beyond loopback', () => {
     expect((await runCli('status', '--config', unloop.configPath)).code).toBe(0);
     const withoutToken = await runCli('status', '--admin', `127.0.0.1:${port}`);
     expect(withoutToken).toMatchObject({ code: 2, stderr: expect.stringContaining('admin.tokenFile') });
+  });
+});
+
+describe('pods that ask', () => {
+  it('are named where clients are shown, as the API server says, and without it DNS goes on', {
+    timeout: SLOW_MS,
+  }, async () => {
+    const api = await ScriptedApiServer.start();
+    api.put('shop', 'cart-7d9f', { ips: ['127.0.0.1'], node: 'node-7' });
+    api.faults.push({ kind: 'status', code: 403, message: 'pods is forbidden' });
+    const upstream = await upstreamSaying('192.0.2.1');
+    const kubernetes = { pods: true, serviceAccount: api.folder };
+    const config = { workers: 1, upstreams: [upstream.text], loop: QUIET_LOOP, kubernetes };
+    const unloop = await startUnloop({ config, env: { ...api.env, UNLOOP_NODE_NAME: 'node-7' } });
+    const refused = await unloop.waitForLog(({ code }) => code === 'pods-unknown');
+    expect(refused).toMatchObject({ level: 'warn', remedy: expect.stringContaining('ClusterRole') });
+    await askUdp(unloop.port, { name: 'www.example' });
+    await unloop.waitForLog(({ msg }) => msg === 'pods can be read again');
+
+    const admin = ['--admin', `127.0.0.1:${unloop.adminPort}`];
+    expect((await runCli('top', ...admin)).stdout).toMatch(/^ {2}1 +127\.0\.0\.1 \(shop\/cart-7d9f\)$/m);
+    expect(await unloop.adminJson('/queries/slow')).toMatchObject({ queries: [{ pod: 'shop/cart-7d9f' }] });
+    expect(await (await unloop.admin('/')).text()).toContain('127.0.0.1 (shop/cart-7d9f)');
+    const metrics = await unloop.metrics();
+    expect(metrics.value('unloop_pods_known')).toBe(1);
+    expect(metrics.value('unloop_pod_watch_failures_total')).toBe(1);
+    expect(metrics.value('unloop_pod_watch_last_success_timestamp_seconds')).toBeGreaterThan(1.7e9);
+    expect(await (await unloop.admin('/metrics')).text()).not.toContain('cart-7d9f');
+    for (const { query } of api.requests) expect(query.get('fieldSelector')).toBe('spec.nodeName=node-7');
+    // A watch that is open does not hold up the end.
+    expect(await unloop.stop()).toBe(0);
   });
 });

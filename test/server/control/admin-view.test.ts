@@ -5,6 +5,7 @@ import { FROM_CONFIGURATION, plainEndpoint } from '../../../src/base/endpoint.ts
 import { loadConfig } from '../../../src/config/load.ts';
 import { Counters, CounterTotals, createCounterBlock } from '../../../src/metrics/counters.ts';
 import { AdminView } from '../../../src/server/control/admin-view.ts';
+import { PodNames } from '../../../src/server/control/pod-names.ts';
 import type { ServerFacts } from '../../../src/server/control/server-facts.ts';
 import { UpstreamConduct } from '../../../src/server/control/upstream-conduct.ts';
 import { UpstreamRegistry } from '../../../src/server/control/upstream-registry.ts';
@@ -44,6 +45,11 @@ function view() {
     startedAtMs: 0,
     loop: { list: () => [], quarantinedUntilMs: () => null },
     states: new UpstreamStates(registry, state),
+    pods: {
+      counts: null,
+      podOf: (client: string) => (client.startsWith('10.1.2.3') ? 'shop/cart' : null),
+      named: PodNames.prototype.named,
+    },
     watch: {
       conduct: new UpstreamConduct(totals),
       lessons: { lessons: () => [] },
@@ -155,5 +161,41 @@ describe('a listing', () => {
     const { admin, orders } = view();
     await expect(admin.listCache({ ...scope, ...wrong })).rejects.toMatchObject({ code: 'UNLOOP_USAGE' });
     expect(orders).toEqual([]);
+  });
+});
+
+describe('clients that are pods', () => {
+  it('are shown with their names, others without', async () => {
+    const { admin, answersNow } = view();
+    const counted = ['10.1.2.3', '10.1.2.4'].map((key, i) => ({ key, slot: -1, count: 9 - i }));
+    const lists = { names: [], searchDomains: [], failingNames: [] };
+    const report = {
+      sinceMs: 1,
+      ...lists,
+      clients: counted,
+      nxdomainClients: counted,
+      searchClients: counted,
+    };
+    answersNow.value = [report];
+    const shown = [
+      { client: '10.1.2.3', queries: 9, pod: 'shop/cart' },
+      { client: '10.1.2.4', queries: 8 },
+    ];
+    expect(await admin.top(10)).toMatchObject({
+      names: [],
+      clients: shown,
+      nxdomainClients: shown,
+      searchClients: shown,
+    });
+
+    const kept = { client: '10.1.2.3:40123', durationMs: 5, at: '2026-12-01T03:00:00.000Z' };
+    answersNow.value = [{ slow: [kept], failed: [kept] }];
+    const named = [{ ...kept, pod: 'shop/cart' }];
+    expect([await admin.slowQueries(10), await admin.failedQueries(10)]).toEqual([named, named]);
+
+    const client = { address: '10.1.2.3', allowed: true };
+    answersNow.value = [{ summary: 'well', client, cache: { state: 'fresh' } }];
+    const question = { name: 'a.example', type: 'A', client: '10.1.2.3', dryRun: true };
+    expect(await admin.explain(question)).toMatchObject({ client: { ...client, pod: 'shop/cart' } });
   });
 });

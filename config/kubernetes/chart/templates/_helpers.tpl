@@ -122,6 +122,12 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- if .Values.admin.existingSecret -}}
 {{- $_ := set $config.admin "tokenFile" "secrets/admin-token" -}}
 {{- end -}}
+{{- if .Values.pods.enabled -}}
+{{- if eq .Values.mode "sidecar" -}}
+{{- fail "pods.enabled: a sidecar is asked by CoreDNS alone, over loopback, so there are no pods to name (use nodeLocal or clusterWide)" -}}
+{{- end -}}
+{{- $_ := set $config "kubernetes" (dict "pods" true) -}}
+{{- end -}}
 {{- mergeOverwrite $config (deepCopy .Values.config) | toYaml -}}
 {{- end -}}
 
@@ -175,6 +181,11 @@ capabilities: { drop: [ALL], add: [NET_ADMIN] }
     # Where `unloop status` asks for the detour's state.
     - name: UNLOOP_DETOUR
       value: /var/lib/unloop/detour
+    {{- end }}
+    {{- if and (eq .Values.mode "nodeLocal") .Values.pods.enabled }}
+    # Only the pods of its own node ask it.
+    - name: UNLOOP_NODE_NAME
+      valueFrom: { fieldRef: { fieldPath: spec.nodeName } }
     {{- end }}
     {{- with .Values.extraEnv }}
     {{- toYaml . | nindent 4 }}
@@ -295,13 +306,18 @@ there for the pod to start. Directories, not files: a file would be the one that
 {{- include "unloop.portOf" (include "unloop.config" . | fromYaml).admin.listen -}}
 {{- end -}}
 
+{{/* Empty: the namespace's default. To read pods, one of its own. */}}
+{{- define "unloop.serviceAccount" -}}
+{{- .Values.serviceAccountName | default (ternary (include "unloop.name" .) "" .Values.pods.enabled) -}}
+{{- end -}}
+
 {{/* What the pods of the DaemonSet and the Deployment have in common. */}}
 {{- define "unloop.podSettings" -}}
-automountServiceAccountToken: false
+automountServiceAccountToken: {{ .Values.pods.enabled }}
 enableServiceLinks: false
 dnsPolicy: Default
 terminationGracePeriodSeconds: {{ include "unloop.graceSeconds" . }}
-{{- with .Values.serviceAccountName }}
+{{- with include "unloop.serviceAccount" . }}
 serviceAccountName: {{ . }}
 {{- end }}
 {{- with .Values.priorityClassName }}
