@@ -5,7 +5,7 @@
 // time.
 //
 //   NAMES=1000 npx vitest run --config vitest.lab.config.ts test/lab/search-storm.lab.ts
-import { execFileSync, spawn } from 'node:child_process';
+import { execFileSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -120,16 +120,14 @@ interface Resolved {
 
 /** Resolves names one after the other, as a program of that libc in a pod does. */
 async function resolve(libc: Libc, names: readonly string[]): Promise<Map<string, Resolved>> {
-  const mount = `mount --bind ${join(folder, 'resolv.conf')} /etc/resolv.conf`;
-  const command = ['--mount', 'sh', '-euc', `${mount}; exec ${join(folder, libc)}`];
-  const client = spawn('unshare', command, { stdio: ['pipe', 'pipe', 'inherit'] });
-  client.stdin.end(`${names.join('\n')}\n`);
-  let said = '';
-  for await (const text of client.stdout) said += text;
-  const lines = said
-    .trim()
-    .split('\n')
-    .map((line) => line.split(' '));
+  const list = join(folder, 'names');
+  writeFileSync(list, `${names.join('\n')}\n`);
+  const script = `mount --bind ${join(folder, 'resolv.conf')} /etc/resolv.conf; exec ${join(folder, libc)} < ${list}`;
+  const lines: string[][] = [];
+  const client = new Child(['unshare', '--mount', 'sh', '-euc', script], {
+    onLine: (line) => lines.push(line.split(' ')),
+  });
+  expect(await client.ended, client.stderr).toBe(0);
   return new Map(lines.map(([name, address, us]) => [name!, { address: address!, ms: Number(us) / 1000 }]));
 }
 
