@@ -14,6 +14,11 @@ import { nameToText, textToName } from '../wire/text.ts';
 import { SPECIAL_SUFFIXES, SPECIAL_TOPS, type SpecialSuffix } from './special-suffixes.ts';
 
 const TOPS = SPECIAL_TOPS.map((top) => textToName(top));
+/** By the last bits of a label's length (4) and first letter (5): which of TOPS it may be, plus 1. */
+const TOP_OF = new Uint8Array(512);
+TOPS.forEach((top, i) => {
+  TOP_OF[((top[0]! & 0xf) << 5) | (top[1]! & 0x1f)] = i + 1;
+});
 
 /** TTL of what is answered here, and how long its absence may be cached (RFC 6303 §3). Seconds. */
 const TTL_SECONDS = 10_800;
@@ -33,11 +38,10 @@ export const SPECIAL_NAME_EDE: Ede = ede(
 export function hasSpecialTop(bytes: Uint8Array, q: ParsedQuery): boolean {
   if (q.labelCount === 0) return false;
   const label = q.labelCount - 1;
-  // Few names have a last label of one of these lengths, and most end here.
-  const length = bytes[q.labelOffsets[label]!]!;
-  if (length !== 4 && length !== 5 && length !== 7 && length !== 9) return false;
-  for (const top of TOPS) if (top[0] === length && matchesSuffix(bytes, q, label, top)) return true;
-  return false;
+  const at = q.labelOffsets[label]!;
+  // Most names end here: no top has such a length and first letter. Lower case by one bit.
+  const top = TOP_OF[((bytes[at]! & 0xf) << 5) | (bytes[at + 1]! & 0x1f)]!;
+  return top !== 0 && matchesSuffix(bytes, q, label, TOPS[top - 1]!);
 }
 
 export class SpecialNames {

@@ -26,11 +26,11 @@ export class AnswerRecord {
   flight: Flight | null = null;
   /** The query's zone: a flight's, or the last one that the way in has found. */
   zone: Zone | null = null;
-  /** From the query to its answer, ms; 0 when it was answered at once. */
-  durationMs = 0;
   /** All 12 bits. */
   rcode = 0;
-  /** Nobody else who waited for the flight has got it yet. */
+  /** From the query to its answer, ms; 0 when it was answered at once. */
+  durationMs = 0;
+  /** Of an answer to a flight: nobody else who waited for it has got it yet. */
   isFirst = false;
 
   /** The upstream whose reply it is; null: the answer was made here, or comes from the cache. */

@@ -161,7 +161,7 @@ export class Answers {
     // What is longer than the sink can carry need not be copied: it is truncated anyway.
     copyBytes(message, 0, out, 0, Math.min(length, out.length));
     const end = restoreForClient(out, length, waiter, rcode, reason);
-    this.record.durationMs = this.#clock.nowMs - waiter.receivedMs;
+    this.#noteWait(waiter, out, end, rcode);
     this.#send(waiter, out, end, rcode);
     this.#settle(waiter);
   }
@@ -182,7 +182,7 @@ export class Answers {
         copyBytes(message, 0, out, 0, length);
       }
       writeId(out, waiter.id);
-      this.record.durationMs = this.#clock.nowMs - waiter.receivedMs;
+      this.#noteWait(waiter, out, end, rcode);
       this.#sendAsIs(waiter, out, end, rcode);
       this.#settle(waiter);
       waiter = next;
@@ -247,6 +247,16 @@ export class Answers {
     }
   }
 
+  /** An answer to a flight's waiter is about to be sent. */
+  #noteWait(waiter: Waiter, out: Uint8Array, length: number, rcode: number): void {
+    const { record } = this;
+    record.durationMs = this.#clock.nowMs - waiter.receivedMs;
+    if (!record.isFirst) return;
+    record.isFirst = false;
+    record.rcode = rcode;
+    this.kept.note(waiter, out, length, record);
+  }
+
   /** An error without records to a flight's question, into #scratch. */
   #writeError(flight: Flight, rcode: number): void {
     const scratch = this.#scratch;
@@ -269,16 +279,17 @@ export class Answers {
   #sendAsIs(to: Recipient, out: Uint8Array, length: number, rcode: number): void {
     this.record.rcode = rcode;
     if (this.queryLog !== null) this.queryLog.note(to, out, length, this.record);
-    if (this.record.flight !== null && this.record.isFirst) this.kept.note(to, out, length, this.record);
-    this.record.isFirst = false;
-    if (rcode === Rcode.NXDOMAIN && this.#top.nxdomains.isDue())
-      this.#top.noteNxdomain(to.peers, to.peerOffset);
-    const { zone } = this.record;
-    if (rcode === Rcode.NXDOMAIN && zone !== null && zone.search !== 'off') this.waste!.note(to, out, zone);
+    if (rcode === Rcode.NXDOMAIN) this.#noteNxdomain(to, out);
     if (this.tap !== null) this.tap.clientResponse(to, out, length, this.record.durationMs);
     // Counted first: whoever has an answer finds it in the metrics.
     this.#counters.response(rcode);
     to.replyTo.send(length, to.peers, to.peerOffset);
+  }
+
+  #noteNxdomain(to: Recipient, out: Uint8Array): void {
+    if (this.#top.nxdomains.isDue()) this.#top.noteNxdomain(to.peers, to.peerOffset);
+    const { zone } = this.record;
+    if (zone !== null && zone.search !== 'off') this.waste!.note(to, out, zone);
   }
 
   #settle(waiter: Waiter): void {

@@ -61,6 +61,8 @@ export class KeptQueries {
   /** A ring. */
   readonly #failed: KeptQuery[] = [];
   #nextFailed = 0;
+  /** The least of #slow, ms; what takes no longer is not kept. Below 0: there is room. */
+  #leastMs = -1;
   #windowEndsMs: number;
   /** Left of this second's budget, one for each kind. */
   #slowLeft = MAX_PER_SECOND;
@@ -74,7 +76,8 @@ export class KeptQueries {
   /** Looks at an answer of `length` bytes that is about to be sent to a client that waited. */
   note(to: Recipient, answer: Uint8Array, length: number, record: AnswerRecord): void {
     const isFailed = record.rcode !== Rcode.NOERROR && record.rcode !== Rcode.NXDOMAIN;
-    const isSlow = this.#slow.length < KEPT || record.durationMs > this.#slow[KEPT - 1]!.durationMs;
+    const isSlow = record.durationMs > this.#leastMs;
+    if (!isFailed && !isSlow) return;
     const keepFailed = isFailed && this.#failedLeft > 0;
     const keepSlow = isSlow && this.#slowLeft > 0;
     if (!keepFailed && !keepSlow) return;
@@ -90,6 +93,7 @@ export class KeptQueries {
       const place = this.#slow.findIndex(({ durationMs }) => durationMs < query.durationMs);
       this.#slow.splice(place < 0 ? this.#slow.length : place, 0, query);
       if (this.#slow.length > KEPT) this.#slow.length = KEPT;
+      if (this.#slow.length === KEPT) this.#leastMs = this.#slow[KEPT - 1]!.durationMs;
     }
   }
 
@@ -124,6 +128,7 @@ export class KeptQueries {
     this.#windowEndsMs = this.#clock.nowMs + WINDOW_MS;
     this.#slowBefore = this.#slow;
     this.#slow = [];
+    this.#leastMs = -1;
   }
 
   report(): KeptReport {

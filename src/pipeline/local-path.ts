@@ -31,6 +31,14 @@ export class LocalPath {
     this.#answers = answers;
   }
 
+  /**
+   * Whether answer() has to look at a query at all: most end here. Called for each, so it is short
+   * enough to be compiled into its caller.
+   */
+  looksAt({ message, parsed }: ClientQuery): boolean {
+    return parsed.qclass !== Class.IN || this.data.records !== null || hasSpecialTop(message, parsed);
+  }
+
   /** Answers a query that is none of an upstream's business; false: it is one of an upstream's. */
   answer(query: ClientQuery, zone: Zone): boolean {
     const { message, parsed } = query;

@@ -100,7 +100,7 @@ export class QueryPath {
 
     const zone = this.zones.find(query);
     this.#answers.record.zone = zone;
-    if (this.local.answer(query, zone)) return this.#answered();
+    if (this.local.looksAt(query) && this.local.answer(query, zone)) return this.#answered();
     return parsed.opaque ? this.#forward(query, zone, false) : this.#answerFromCache(query, zone);
   }
 

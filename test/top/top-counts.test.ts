@@ -143,7 +143,7 @@ describe('of 1,000,000 names by Zipf, from 100,000 clients', () => {
       names[rank]!++;
       clients[client]!++;
       askAs(rank, client);
-      if (i % 5000 === 0) top.tick(i / 30);
+      if (i % 2500 === 0) top.tick(i / 30);
     }
     const report = top.report();
     const most = (counts: Int32Array) =>
