@@ -25,6 +25,12 @@ it.each([
   ['www.ibm.com', 'ibm.com.'],
   ['1.2.0.192.in-addr.arpa', '2.0.192.in-addr.arpa.'],
   ['1.2.0.192.IN-ADDR.ARPA', '2.0.192.IN-ADDR.ARPA.'],
+  // Nearly "arpa".
+  ['1.2.0.192.in-addr.xrpa', 'in-addr.xrpa.'],
+  ['1.2.0.192.in-addr.axpa', 'in-addr.axpa.'],
+  ['1.2.0.192.in-addr.arxa', 'in-addr.arxa.'],
+  ['1.2.0.192.in-addr.arpx', 'in-addr.arpx.'],
+  ['1.2.0.192.in-addr.arpanet', 'in-addr.arpanet.'],
 ])('%s: the part that stands for its owner is %s', (name, domain) => {
   const { bytes, q, label } = parse(name);
   expect(nameToText(bytes, q.labelOffsets[label]!)).toBe(domain);
@@ -37,4 +43,6 @@ it('hashes that part alone, letters’ case aside', () => {
   };
   expect(hash('www.Example.com')).toBe(hash('a.b.example.COM'));
   expect(hash('www.example.com')).not.toBe(hash('www.example.net'));
+  expect(hash('www.example.com')).not.toBe(hash('www.another.com'));
+  expect(hash('db')).not.toBe(hash('mail'));
 });

@@ -51,6 +51,13 @@ describe('private addresses', () => {
     ['2001:db8::1', false],
     ['2606:4700::1111', false],
     ['1::a00:1', false],
+    ['64:1::a00:1', false],
+    ['65:ff9b::a00:1', false],
+    ['0:5::a00:1', false],
+    ['0:0:5::a00:1', false],
+    ['0:0:0:5::a00:1', false],
+    ['::1234:0:a00:1', false],
+    ['::1234:a00:1', false],
   ])('%s: %s', (text, isPrivate) => {
     const bytes = new Uint8Array(20);
     // Not at the beginning, as in a message.
@@ -72,7 +79,11 @@ describe('private addresses', () => {
     expect(isIn(message(2, 0, 0, outer, outer))).toBe(false);
     expect(isIn(message(1, 0, 0, outer, inner))).toBe(false);
     expect(isIn(message(1, 0, 0, record(QNAME_POINTER, 16, 60, bytesOf('0a000001'))))).toBe(false);
+    const aaaa = (rdata: string) => message(1, 0, 0, record(QNAME_POINTER, 28, 60, bytesOf(rdata)));
+    expect(isIn(aaaa('fd'.repeat(16)))).toBe(true);
+    expect(isIn(aaaa('20'.repeat(16)))).toBe(false);
     // RDATA of another length is no address.
+    for (const length of [4, 15, 17]) expect(isIn(aaaa('fd'.repeat(length)))).toBe(false);
     expect(isIn(message(1, 0, 0, record(QNAME_POINTER, 1, 60, bytesOf('0a0000'))))).toBe(false);
   });
 
@@ -95,6 +106,8 @@ describe('private addresses', () => {
       expect(isIn(type, alpn)).toBe(false);
       // Another parameter that holds the same bytes; one that is cut off.
       expect(isIn(type, '0005 0004 0a000001')).toBe(false);
+      expect(isIn(type, '0005 0010', 'fd'.repeat(16))).toBe(false);
+      expect(isIn(type, '0005 0000', '0006 0010', 'fd'.repeat(16))).toBe(true);
       expect(isIn(type, '0004 0008 0a000001')).toBe(false);
     }
     expect(isIn(16, '0004 0004 0a000001')).toBe(false);

@@ -28,6 +28,10 @@ const soaNumbers = bytesOf(...[1, 2, 3, 4, 60].map(uint32));
 const label = (text: string) => name(text).slice(0, -1);
 const pointer = (offset: number) => uint16(0xc000 | offset);
 
+/** Labels in lower case; their lengths are no letters. */
+const lowerCased = (labels: Uint8Array) =>
+  labels.map((byte) => (byte >= 65 && byte <= 90 ? byte + 32 : byte));
+
 /** The answer to QNAME with these records, after our letters were hidden. */
 function hidden(
   answers: readonly Uint8Array[],
@@ -230,7 +234,147 @@ describe('names that are the question’s', () => {
   });
 });
 
+describe('names that end in a pointer', () => {
+  const EXAMPLE_AT = SHOP_AT + 5;
+  const ROOT_AT = EXAMPLE_AT + 8;
+
+  it.each([
+    ['to the rest of QNAME', bytesOf(label('sHoP'), pointer(EXAMPLE_AT)), pointer(SHOP_AT)],
+    ['to all but the first label', bytesOf(label('wWw'), pointer(SHOP_AT)), bytesOf(QNAME_POINTER)],
+    ['to its root', bytesOf(label('eXaMpLe'), pointer(ROOT_AT)), pointer(EXAMPLE_AT)],
+    [
+      'behind a label of their own',
+      bytesOf(label('x.wWw'), pointer(SHOP_AT)),
+      bytesOf(label('x'), QNAME_POINTER),
+    ],
+  ])('%s become shorter', (_where, owner, shorter) => {
+    expect(records(hidden([record(owner, A, 60, ADDRESS)]))).toBe(hex(record(shorter, A, 60, ADDRESS)));
+    // Not where something stands behind them that must not move: then our letters go.
+    const last = record(QNAME_POINTER, NAPTR, 60, bytesOf('0001 0001 00 00 00', pointer(QNAME_AT)));
+    const own = owner.slice(0, -2);
+    expect(records(hidden([record(owner, A, 60, ADDRESS), last]))).toBe(
+      hex(record(bytesOf(lowerCased(own), owner.slice(-2)), A, 60, ADDRESS), last),
+    );
+  });
+
+  it('to the start of a name that became a pointer lead to the question', () => {
+    const ownerAt = 12 + name(QNAME).length + 4;
+    expect(
+      records(hidden([record(name(QNAME), A, 60, ADDRESS), record(pointer(ownerAt), A, 60, ADDRESS)])),
+    ).toBe(hex(record(QNAME_POINTER, A, 60, ADDRESS), record(QNAME_POINTER, A, 60, ADDRESS)));
+  });
+
+  it('elsewhere are not taken for QNAME', () => {
+    const ownerAt = 12 + name(QNAME).length + 4;
+    const first = record(name('Foo.Other'), A, 60, ADDRESS);
+    for (const own of ['wWw', 'sHoP', 'eXaMpLe']) {
+      const second = record(bytesOf(label(own), pointer(ownerAt)), A, 60, ADDRESS);
+      const shown = own === 'wWw' ? 'www' : own;
+      expect(records(hidden([first, second]))).toBe(
+        hex(first, record(bytesOf(label(shown), pointer(ownerAt)), A, 60, ADDRESS)),
+      );
+    }
+  });
+});
+
+describe('names that only look like QNAME', () => {
+  it.each([
+    'sHoP.eXaMpLa',
+    'xHoP.eXaMpLa',
+    'wWq.Other.Net',
+    'wW.Other.Net',
+    'eXaMpL',
+  ])('stay: %s', (other) => {
+    const answers = [record(QNAME_POINTER, CNAME, 60, name(other)), record(name(other), A, 60, ADDRESS)];
+    expect(records(hidden(answers))).toBe(hex(...answers));
+  });
+
+  it('stay in RDATA that is broken, or no name', () => {
+    // The length of this text, 259, ends in the byte of a label of three bytes, which follow.
+    const text = bytesOf(
+      ...[...'wWw'].map((letter) => letter.charCodeAt(0)),
+      ...new Array<number>(256).fill(0),
+    );
+    const manyLabels = bytesOf(name(QNAME).slice(0, -1), '0161'.repeat(130), 0);
+    for (const rdata of [
+      [TXT, text],
+      [CNAME, bytesOf(63, 'aa')],
+      [CNAME, bytesOf(label(QNAME))],
+      [CNAME, bytesOf(label('wWw'), 0xc0)],
+      [CNAME, bytesOf()],
+      [CNAME, manyLabels],
+      [MX, bytesOf(1)],
+      [SRV, bytesOf('0001 0001 0001', label('sHoP.eXaMpLe'))],
+    ] as const) {
+      const odd = record(QNAME_POINTER, rdata[0], 60, rdata[1]);
+      const behind = record(QNAME_POINTER, A, 60, ADDRESS);
+      const isSrv = rdata[0] === SRV;
+      expect(records(hidden([record(name(QNAME), A, 60, ADDRESS), odd, behind]))).toBe(
+        hex(record(isSrv ? name(QNAME.toLowerCase()) : QNAME_POINTER, A, 60, ADDRESS), odd, behind),
+      );
+    }
+  });
+});
+
+describe('what stands behind a name', () => {
+  const shortened = hex(record(QNAME_POINTER, A, 60, ADDRESS));
+  const srv = (target: Uint8Array) => record(QNAME_POINTER, SRV, 60, bytesOf('0001 0002 0003', target));
+
+  it('may be an SRV record with its name written out', () => {
+    const behind = srv(name('Host.Other.Net'));
+    expect(records(hidden([record(name(QNAME), A, 60, ADDRESS), behind]))).toBe(shortened + hex(behind));
+  });
+
+  it('keeps it from being shortened if it is an SRV record with a pointer', () => {
+    const behind = srv(bytesOf(label('Host'), pointer(QNAME_AT)));
+    expect(records(hidden([record(name(QNAME), A, 60, ADDRESS), behind]))).toBe(
+      hex(record(name(QNAME.toLowerCase()), A, 60, ADDRESS), behind),
+    );
+  });
+
+  it('does not matter where it stands in front', () => {
+    const first = record(QNAME_POINTER, NAPTR, 60, bytesOf('0001 0001 00 00 00', pointer(QNAME_AT)));
+    expect(records(hidden([first, record(name(QNAME), A, 60, ADDRESS)]))).toBe(hex(first) + shortened);
+  });
+
+  it('keeps both names of an SOA record, in lower case', () => {
+    const soa = (first: string, second: string) =>
+      record(QNAME_POINTER, SOA, 60, bytesOf(name(first), name(second), soaNumbers));
+    const naptr = record(QNAME_POINTER, NAPTR, 60, bytesOf('0001 0001 00 00 00', pointer(QNAME_AT)));
+    expect(records(hidden([soa('ns.sHoP.eXaMpLe', 'host.eXaMpLe'), naptr]))).toBe(
+      hex(soa('ns.shop.example', 'host.example'), naptr),
+    );
+  });
+
+  it('is an OPT record without an error, which moves as a whole', () => {
+    expect(records(hidden([record(name(QNAME), A, 60, ADDRESS)], [], [opt(1232)]))).toBe(
+      shortened + hex(opt(1232)),
+    );
+  });
+});
+
+it('finds the second name of SOA behind a pointer, and the target of DNAME', () => {
+  const soa = (second: Uint8Array) =>
+    record(QNAME_POINTER, SOA, 60, bytesOf(pointer(SHOP_AT), second, soaNumbers));
+  expect(records(hidden([], [soa(name('host.eXaMpLe'))]))).toBe(
+    hex(soa(bytesOf(label('host'), pointer(SHOP_AT + 5)))),
+  );
+  expect(records(hidden([record(QNAME_POINTER, DNAME, 60, name('x.sHoP.eXaMpLe'))]))).toBe(
+    hex(record(QNAME_POINTER, DNAME, 60, name('x.shop.example'))),
+  );
+});
+
 describe('text that names the question', () => {
+  it.each([
+    ['at its end: eXaMpLe', 'at its end: example'],
+    ['wWwX sHoPP', 'wwwX shopP'],
+  ])('%s', (given, expected) => {
+    const text = Buffer.from(given);
+    const bytes = bytesOf(header(0x8180, 1, 0, 0, 0), question(QNAME), text, 0x58);
+    hideOurLettersInText(bytes, bytes.length - 1 - text.length, bytes.length - 1);
+    expect(Buffer.from(bytes.subarray(-1 - text.length)).toString()).toBe(`${expected}X`);
+  });
+
   it('has its labels in lower case', () => {
     const text = Buffer.from('no answer for wWw.sHoP.eXaMpLe. A, Said Example');
     const bytes = bytesOf(header(0x8180, 1, 0, 0, 0), question(QNAME), text);

@@ -47,8 +47,14 @@ describe('dropAdditional', () => {
 
 describe('keepWholeAnswers', () => {
   it.each([
+    [RECORD_LENGTH, 3],
     [0, 3],
     [-1, 2],
+    // Up to the RDATA, in the fixed part, in the name.
+    [-4, 2],
+    [-5, 2],
+    [-RECORD_LENGTH + 12, 2],
+    [-RECORD_LENGTH + 5, 2],
     [-RECORD_LENGTH, 2],
     [-RECORD_LENGTH - 1, 1],
     [-3 * RECORD_LENGTH, 0],
