@@ -14,7 +14,7 @@ import { nameToText, textToName } from '../wire/text.ts';
 import { SPECIAL_SUFFIXES, SPECIAL_TOPS, type SpecialSuffix } from './special-suffixes.ts';
 
 const TOPS = SPECIAL_TOPS.map((top) => textToName(top));
-/** By the last bits of a label's length (4) and first letter (5): which of TOPS it may be, plus 1. */
+/** By the last bits of a label's length (4) and first letter (5): which of TOPS, plus 1. */
 const TOP_OF = new Uint8Array(512);
 TOPS.forEach((top, i) => {
   TOP_OF[((top[0]! & 0xf) << 5) | (top[1]! & 0x1f)] = i + 1;

@@ -1,7 +1,7 @@
 // Says which events are counted: all of them while there are few, one of N (which then counts N
 // times) while there are many. So counting costs the same at any load.
 
-/** Events counted per second, about: with a microsecond or two each, one or two thousandths of it. */
+/** Events counted per second, about: a microsecond or two each, so a thousandth of it or two. */
 export const BUDGET = 1024;
 
 export class Sampler {
