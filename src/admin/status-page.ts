@@ -19,7 +19,7 @@ import { renderCharts } from './status-page-charts.ts';
 import { renderLoopPicture } from './status-page-loop.ts';
 import { SCRIPT } from './status-page-script.ts';
 import { renderTop } from './status-page-top.ts';
-import { judge, type Verdict } from './verdict.ts';
+import { isSlow, judge, type Verdict } from './verdict.ts';
 
 const ICON_COLORS = { good: '1a7f4b', warning: 'e0a030', bad: 'c02b2b' } as const;
 /** Closed episodes shown; /loops has them all. */
@@ -170,9 +170,12 @@ function renderFailures({ failures }: UpstreamStatus): Html | string {
 }
 
 /** What the state alone does not say. */
-function renderCondition({ state, condition, lastError }: UpstreamStatus): Html | string {
+function renderCondition(upstream: UpstreamStatus): Html | string {
+  const { state, condition, lastError } = upstream;
   const notes = { unasked: 'not asked yet', unheard: 'no answer yet', degraded: 'errors only', answers: '' };
-  const note = state === 'up' ? notes[condition] : lastError;
+  const named = isSlow(upstream) ? 'slow' : notes[condition];
+  const error = condition === 'degraded' && lastError !== '' ? `: ${lastError}` : '';
+  const note = state === 'up' ? `${named}${error}` : lastError;
   return note === '' ? '' : html`<br><span class="quiet">${note}</span>`;
 }
 

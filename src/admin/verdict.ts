@@ -1,5 +1,18 @@
 // The state of the server in one line and its cure, for the top of the status page.
 import type { LoopEpisodeStatus, Readiness, UpstreamStatus } from './admin-source.ts';
+import { formatMs } from './readable.ts';
+
+/** An upstream that takes so long is slow: clients of it wait as long for a new name. */
+export const SLOW_RTT_MS = 1000;
+
+/** Whether it answers, but slowly. */
+export function isSlow({
+  state,
+  condition,
+  rttMs,
+}: Pick<UpstreamStatus, 'state' | 'condition' | 'rttMs'>): boolean {
+  return state === 'up' && condition === 'answers' && rttMs !== null && rttMs >= SLOW_RTT_MS;
+}
 
 export interface Verdict {
   readonly level: 'good' | 'warning' | 'bad';
@@ -28,7 +41,9 @@ export function judge(
   if (!readiness.ready) {
     return { level: 'warning', headline: 'Not ready', detail: `${capitalize(readiness.reason)}.`, cure: '' };
   }
-  const bad = upstreams.filter((upstream) => upstream.state !== 'up' || upstream.condition === 'degraded');
+  const bad = upstreams.filter(
+    (upstream) => upstream.state !== 'up' || upstream.condition === 'degraded' || isSlow(upstream),
+  );
   if (bad.length > 0) return judgeDegraded(bad, upstreams);
   return { level: 'good', headline: 'Healthy', detail: `${describeAnswers(upstreams)}; no loop.`, cure: '' };
 }
@@ -159,14 +174,23 @@ function judgeDegraded(bad: readonly UpstreamStatus[], all: readonly UpstreamSta
     level: 'warning',
     headline: 'Degraded',
     detail: `${names}.${rest}`,
-    cure: bad.every((upstream) => upstream.condition === 'degraded' && upstream.state === 'up')
-      ? 'Ask it yourself for a name that it should know, and see in its log why it fails.'
-      : 'Check that it can be reached from here, or take it out of the configuration if it is gone for good.',
+    cure: cureOf(bad),
   };
 }
 
-function describeTrouble({ state, condition, lastError }: UpstreamStatus): string {
-  if (state === 'up' && condition === 'degraded') return 'answers with errors only';
+/** For the worst of what is wrong with any of them. */
+function cureOf(bad: readonly UpstreamStatus[]): string {
+  if (bad.every(isSlow)) return 'Find out what makes it slow, or the way to it; or name one that is nearer.';
+  return bad.every((upstream) => upstream.state === 'up')
+    ? 'Ask it yourself for a name that it should know, and see in its log why it fails.'
+    : 'Check that it can be reached from here, or take it out of the configuration if it is gone for good.';
+}
+
+function describeTrouble(upstream: UpstreamStatus): string {
+  const { state, condition, lastError, rttMs } = upstream;
+  if (isSlow(upstream)) return `is slow (it takes ${formatMs(rttMs)} to answer)`;
+  if (state === 'up' && condition === 'degraded')
+    return `answers with errors only${lastError === '' ? '' : ` (${lastError})`}`;
   return lastError === '' ? `is ${state}` : `is ${state} (${lastError})`;
 }
 

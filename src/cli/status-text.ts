@@ -10,6 +10,7 @@ import {
   formatTime,
 } from '../admin/readable.ts';
 import type { PublicUpstream, StatusReport } from '../admin/status-report.ts';
+import { isSlow } from '../admin/verdict.ts';
 import { printable } from '../base/printable.ts';
 
 /** Closed loops shown; GET /loops has them all. */
@@ -77,9 +78,10 @@ function renderUpstreams(upstreams: readonly PublicUpstream[], nowMs: number): s
 }
 
 /** An upstream that is up is not always one that answers. */
-function nameOf({ condition }: PublicUpstream): string {
+function nameOf(upstream: PublicUpstream): string {
+  if (isSlow(upstream)) return 'slow';
   const names = { unasked: 'not asked', unheard: 'no answer', degraded: 'errors only', answers: 'up' };
-  return names[condition];
+  return names[upstream.condition];
 }
 
 function notesOf({ lastError, quarantinedUntil, learned }: PublicUpstream, nowMs: number): string[] {

@@ -61,6 +61,13 @@ export function causesOf(timeline: Timeline, index: number, upstream: Upstream):
   return [...tries].map(([cause, count]) => (count === 1 ? cause : `${cause}, ${count} tries`)).join('; ');
 }
 
+/** Whether one of the messages to this upstream brought an answer. */
+export function hasAnswered(timeline: Timeline, index: number): boolean {
+  for (let i = 0; i < timeline.count; i++)
+    if (timeline.upstreamOf(i) === index && isAnswered(timeline, i)) return true;
+  return false;
+}
+
 /** "10.0.0.2", "10.0.0.2:5353": no path, and no port that goes without saying. */
 export function shortName({ spec, transport }: Upstream): string {
   const { host, port } = spec.endpoint;

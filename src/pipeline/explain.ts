@@ -16,7 +16,7 @@ import { nameToText, textToName } from '../wire/text.ts';
 import { CacheState } from './answer-record.ts';
 import { type EdeText, edesOf, isTruncated, recordsOf } from './answer-text.ts';
 import type { Answers } from './answers.ts';
-import { type AttemptLine, attemptLines, causesOf } from './attempt-text.ts';
+import { type AttemptLine, attemptLines, causesOf, hasAnswered } from './attempt-text.ts';
 import { ClientQuery } from './client-query.ts';
 import type { Timeline } from './pending/timeline.ts';
 import type { QueryPath } from './query-path.ts';
@@ -25,6 +25,9 @@ import type { Zone } from './zone.ts';
 
 /** Room for any question, and any answer over UDP. */
 const MESSAGE_BYTES = 65_535;
+
+/** A server that takes so long for an answer is slow. */
+const SLOW_ATTEMPT_MS = 1000;
 
 /** What is to be explained. */
 export interface ExplainQuestion {
@@ -209,6 +212,7 @@ export class Explainer {
         reason: reasonFor(condition, {
           isFirst: index === first,
           isAsked: isAsked(timeline, index),
+          hasAnswered: timeline !== null && hasAnswered(timeline, index),
           causes: timeline === null ? '' : causesOf(timeline, index, upstream),
           isSkipped: timeline !== null || wouldAsk,
         }),
@@ -256,13 +260,16 @@ function isAsked(timeline: Timeline | null, index: number): boolean {
 interface ChoiceFacts {
   readonly isFirst: boolean;
   readonly isAsked: boolean;
+  /** One of its messages brought an answer. */
+  readonly hasAnswered: boolean;
   readonly causes: string;
   /** Another one was asked, or would be. */
   readonly isSkipped: boolean;
 }
 
 function reasonFor(condition: UpstreamChoice['condition'], facts: ChoiceFacts): string {
-  if (facts.isAsked) return facts.causes === '' ? 'asked: it answered' : `asked: ${facts.causes}`;
+  if (facts.hasAnswered) return 'asked: it answered';
+  if (facts.isAsked) return `asked: ${facts.causes}`;
   if (facts.isFirst) return 'would be asked first, by the policy of its zone';
   if (condition === 'looping') return 'skipped: queries through it come back';
   if (condition === 'down') return 'skipped: it is down';
@@ -306,16 +313,27 @@ function summarize(facts: SummaryFacts): string {
     return `${took}, with expired data: the servers did not answer in time.`;
   if (outcome.cache === CacheState.cut) return `${took}, from the cache: below NXDOMAIN of ${cache.below}`;
   if (outcome.cache === CacheState.fresh) return `${took}, from the cache.`;
-  if (upstream !== null) return `${took}, from ${upstream}.`;
+  if (upstream !== null) return `${took}, from ${upstream}${slowness(upstream, outcome.attempts)}.`;
   if (local) return `${took}, answered here.`;
   if (loop !== '') return `${took}: ${loop}. \`unloop status\` says what cures it.`;
   if (outcome.cache === CacheState.failure)
-    return `${took}, from the cache: ${whyOf(reply)}. It is asked again when that expires.`;
+    return `${took}, from the cache: ${whyOf(reply, [])}. It is asked again when that expires.`;
   if (outcome.attempts.length === 0) return `${took}, answered here.`;
-  return `${took}: ${whyOf(reply)}. Look at these servers, and the way to them.`;
+  return `${took}: ${whyOf(reply, upstreams)}. Look at these servers, and the way to them.`;
 }
 
-/** The first reason in words. */
-function whyOf({ ede, rcode }: ExplainedReply): string {
-  return ede.find(({ text }) => text !== '')?.text ?? `the servers failed (${rcode})`;
+/** The first reason in words, or what each server did. */
+function whyOf({ ede, rcode }: ExplainedReply, upstreams: readonly UpstreamChoice[]): string {
+  const told = ede.find(({ text }) => text !== '')?.text;
+  if (told !== undefined) return told;
+  const asked = upstreams.filter(({ taken }) => taken);
+  if (asked.length === 0) return `the servers failed (${rcode})`;
+  return asked.map(({ upstream, reason }) => `${upstream}: ${reason.replace('asked: ', '')}`).join('; ');
+}
+
+/** Of the server that gave the answer; '' if it did so soon. */
+function slowness(upstream: string, attempts: readonly AttemptLine[]): string {
+  const answered = attempts.find((one) => one.upstream === upstream && one.outcome === 'answered');
+  if (answered === undefined || answered.durationMs < SLOW_ATTEMPT_MS) return '';
+  return `, which is slow: it took ${answered.durationMs} ms`;
 }

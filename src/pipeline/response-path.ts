@@ -167,7 +167,9 @@ export class ResponsePath implements ReplyOwner {
     const { upstreamIndex } = attempt;
     const { zone, failure } = flight;
     const routeSlot = zone!.routeSlots[upstreamIndex]!;
+    const rcode = scanned.truncated ? Rcode.SERVFAIL : scanned.rcode;
     this.#counters.upstreamFailure(slot, FailureReason.rcode);
+    this.#state.erred(slot, rcode);
     this.#countTop(flight, slot);
     if (this.#state.isQuarantined(routeSlot)) {
       // What another worker was told about the loop has come back to us: it says nothing about the
@@ -180,7 +182,6 @@ export class ResponsePath implements ReplyOwner {
       failure.isAboutRoute = true;
       this.#loopGuard.onToldOfLoop(routeSlot);
     }
-    const rcode = scanned.truncated ? Rcode.SERVFAIL : scanned.rcode;
     failure.noteRcode(rcode, edeOf(bytes, scanned));
     if (outcomeOf(scanned) === Outcome.rejected) flight.rejectedBy = upstreamIndex;
   }

@@ -3,7 +3,7 @@
 // writes it, everybody sees it at once.
 //
 //   slot of an upstream:  [ state | doubts | RTT µs | RTT raised | answeredEdns | answers | slow µs |
-//                           without case until s | without options until s | without EDNS until s ]
+//                           RCODE of the last error | without case until s | without options until s | without EDNS until s ]
 //   slot of a route:      [ quarantined | – ]
 import { MAX_ROUTES, MAX_UPSTREAMS } from '../base/slots.ts';
 import { LESSON_SECONDS, MARK_COUNT } from './marks.ts';
@@ -22,7 +22,7 @@ export const UpstreamState = {
 } as const;
 export type UpstreamState = (typeof UpstreamState)[keyof typeof UpstreamState];
 
-const UPSTREAM_WORDS = 7 + MARK_COUNT;
+const UPSTREAM_WORDS = 8 + MARK_COUNT;
 const ROUTE_WORDS = 2;
 const ROUTES_AT = MAX_UPSTREAMS * UPSTREAM_WORDS;
 const WORDS = ROUTES_AT + MAX_ROUTES * ROUTE_WORDS;
@@ -35,8 +35,9 @@ const RTT_RAISED = 3;
 const ANSWERED_EDNS = 4;
 const ANSWERS = 5;
 const SLOW = 6;
+const ERROR_RCODE = 7;
 /** One word for each mark, in the order of their bits. */
-const LEARNED_UNTIL = 7;
+const LEARNED_UNTIL = 8;
 
 /** A slow answer raises the round-trip time once in this time, ms. */
 const RAISE_MS = 500;
@@ -162,6 +163,16 @@ export class SharedUpstreamState {
    */
   answers(slot: number): number {
     return this.#words[slot * UPSTREAM_WORDS + ANSWERS]!;
+  }
+
+  /** It answered with an error: SERVFAIL, REFUSED or the like. */
+  erred(slot: number, rcode: number): void {
+    this.#words[slot * UPSTREAM_WORDS + ERROR_RCODE] = rcode;
+  }
+
+  /** The RCODE of its last error; 0 (NOERROR) for none. */
+  errorRcode(slot: number): number {
+    return this.#words[slot * UPSTREAM_WORDS + ERROR_RCODE]!;
   }
 
   /** Round-trip time, ms; 0 while nothing was measured. */

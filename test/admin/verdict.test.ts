@@ -42,6 +42,17 @@ describe('the verdict', () => {
     );
   });
 
+  it('names the error, and one that is slow', () => {
+    const erring = { ...OTHER, condition: 'degraded' as const, lastError: 'REFUSED' };
+    const slow = { ...UPSTREAM, rttMs: 1209.7 };
+    expect(judge(READY, [erring], []).detail).toBe('10.0.0.3:53 answers with errors only (REFUSED).');
+    const verdict = judge(READY, [slow], []);
+    expect(verdict).toMatchObject({ level: 'warning', headline: 'Degraded' });
+    expect(verdict.detail).toBe('10.0.0.2:53 is slow (it takes 1.2 s to answer).');
+    expect(verdict.cure).toContain('makes it slow');
+    expect(judge(READY, [{ ...UPSTREAM, rttMs: 900 }], []).headline).toBe('Healthy');
+  });
+
   it('is healthy again once a loop is over', () => {
     expect(judge(READY, [UPSTREAM], [{ ...EPISODE, state: 'closed' }]).headline).toBe('Healthy');
   });

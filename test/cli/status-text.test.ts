@@ -36,13 +36,21 @@ it('says of an upstream what the state does not', () => {
   const admin = new SampleAdmin();
   admin.upstreamList = [
     { ...UPSTREAM, condition: 'unasked' },
-    { ...UPSTREAM, condition: 'degraded' },
+    { ...UPSTREAM, condition: 'degraded', lastError: 'REFUSED' },
+    { ...UPSTREAM, rttMs: 1200 },
     { ...UPSTREAM, state: 'quarantined', quarantinedUntil: '2026-11-23T10:01:30.000Z' },
     { ...UPSTREAM, learned: [{ what: 'case', since: NOW, until: NOW }] },
   ];
   admin.episodes = [{ ...EPISODE, state: 'closed' }];
   const text = rendered(admin);
-  for (const part of ['not asked', 'errors only', 'out of use for 30 s more', 'asked without case until'])
+  for (const part of [
+    'not asked',
+    'errors only',
+    'last error: REFUSED',
+    'slow ',
+    'out of use for 30 s more',
+    'asked without case until',
+  ])
     expect(text).toContain(part);
   expect(text).toContain('  closed: through 127.0.0.1:5398 for ., 3 came back (edns), last 55 s ago\n');
   expect(text).not.toContain(`cure: ${EPISODE.cure}`);

@@ -65,6 +65,18 @@ describe('the state of an upstream', () => {
   });
 });
 
+describe('the last error of a server', () => {
+  it('is kept until another server has its slot', () => {
+    const state = new SharedUpstreamState();
+    expect(state.errorRcode(SLOT)).toBe(0);
+    state.erred(SLOT, 5);
+    expect(state.errorRcode(SLOT)).toBe(5);
+    expect(state.learned(SLOT, 0)).toBe(0);
+    state.resetUpstream(SLOT);
+    expect(state.errorRcode(SLOT)).toBe(0);
+  });
+});
+
 describe('the marks that a server is asked without', () => {
   it('come back after 15 minutes, each for itself', () => {
     const state = new SharedUpstreamState();

@@ -11,6 +11,7 @@ import type { CounterTotals } from '../../metrics/counters.ts';
 import type { MetricsRoute } from '../../metrics/metrics-snapshot.ts';
 import { FAILURE_REASON_NAMES } from '../../upstream/exchange.ts';
 import { MARK_NAMES } from '../../upstream/marks.ts';
+import { Rcode, rcodeName } from '../../wire/codes.ts';
 import type { ServerFacts } from './server-facts.ts';
 import type { RegisteredUpstream } from './upstream-registry.ts';
 
@@ -62,6 +63,7 @@ function statusOf(upstream: RegisteredUpstream, facts: ServerFacts): UpstreamSta
   const { registry, state, watch, totals } = facts;
   const { state: name, sinceMs } = facts.states.of(upstream);
   const rttMs = state.rttMs(spec.slot);
+  const condition = conditionOf(name, watch.conduct.conditionOf(spec.slot));
   return {
     slot: spec.slot,
     address: spec.text,
@@ -69,8 +71,8 @@ function statusOf(upstream: RegisteredUpstream, facts: ServerFacts): UpstreamSta
     zones: registry.routes.filter((route) => route.upstream === upstream).map((route) => route.zone),
     state: name,
     since: new Date(sinceMs).toISOString(),
-    condition: conditionOf(name, watch.conduct.conditionOf(spec.slot)),
-    lastError: watch.health.reasonOf(spec.slot),
+    condition,
+    lastError: watch.health.reasonOf(spec.slot) || errorOf(condition, state.errorRcode(spec.slot)),
     source: origin.source,
     replaces: origin.replaces,
     rttMs: rttMs === 0 ? null : Math.round(rttMs * 1000) / 1000,
@@ -87,6 +89,11 @@ function conditionOf(
   lately: UpstreamStatus['condition'],
 ): UpstreamStatus['condition'] {
   return state === 'down' && lately !== 'unasked' ? 'unheard' : lately;
+}
+
+/** Which error it is that one answers with and with nothing else. */
+function errorOf(condition: UpstreamStatus['condition'], rcode: number): string {
+  return condition === 'degraded' && rcode !== Rcode.NOERROR ? rcodeName(rcode) : '';
 }
 
 /** Queries that brought no usable answer, by reason. */

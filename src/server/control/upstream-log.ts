@@ -5,6 +5,9 @@ import type { RepeatLimiter } from '../../base/repeat-limiter.ts';
 import type { CounterTotals } from '../../metrics/counters.ts';
 import { FAILURE_REASON_NAMES, FailureReason } from '../../upstream/exchange.ts';
 import type { HealthChange } from '../../upstream/health.ts';
+import type { SharedUpstreamState } from '../../upstream/shared-state.ts';
+import { rcodeName } from '../../wire/codes.ts';
+import type { SlowUpstreams } from './slow-upstreams.ts';
 import type { UpstreamConduct } from './upstream-conduct.ts';
 import type { UpstreamFaults } from './upstream-faults.ts';
 import type { RegisteredUpstream } from './upstream-registry.ts';
@@ -56,14 +59,35 @@ export class UpstreamLog {
   }
 }
 
-/** Says that all that an upstream answers are errors, and that it is over. */
-export function logConduct(log: Log, conduct: ReturnType<UpstreamConduct['look']>): void {
+/** Says that all that an upstream answers are errors, and which; and that it is over. */
+export function logConduct(
+  log: Log,
+  conduct: ReturnType<UpstreamConduct['look']>,
+  state: SharedUpstreamState,
+): void {
   for (const { spec, origin } of conduct.worse) {
-    const fields = { upstream: spec.text, reason: 'rcode', source: origin.source };
-    log.warn(fields, `upstream ${spec.text} answers, but with errors only (SERVFAIL, REFUSED or the like)`);
+    const rcode = rcodeName(state.errorRcode(spec.slot));
+    const fields = { upstream: spec.text, reason: 'rcode', rcode, source: origin.source };
+    log.warn(fields, `upstream ${spec.text} answers, but with errors only (${rcode})`);
   }
   for (const { spec } of conduct.better) {
     log.info({ upstream: spec.text }, `upstream ${spec.text} gives answers again`);
+  }
+}
+
+/** Says that an upstream takes long to answer, and that it is over. */
+export function logPace(
+  log: Log,
+  { slower, quicker }: ReturnType<SlowUpstreams['look']>,
+  state: SharedUpstreamState,
+): void {
+  for (const { spec, origin } of slower) {
+    const rttMs = Math.round(state.rttMs(spec.slot));
+    const text = `upstream ${spec.text} is slow: it takes ${rttMs} ms to answer`;
+    log.warn({ upstream: spec.text, reason: 'slow', rttMs, source: origin.source }, text);
+  }
+  for (const { spec } of quicker) {
+    log.info({ upstream: spec.text }, `upstream ${spec.text} is no longer slow`);
   }
 }
 

@@ -10,9 +10,10 @@ import { HealthChecker, type HealthSettings } from '../../upstream/health.ts';
 import type { SharedUpstreamState } from '../../upstream/shared-state.ts';
 import { LessonControl } from './lesson-control.ts';
 import type { MainUpstreams } from './main-upstreams.ts';
+import { SlowUpstreams } from './slow-upstreams.ts';
 import { UpstreamConduct } from './upstream-conduct.ts';
 import { UpstreamFaults } from './upstream-faults.ts';
-import { logConduct, logHealthChange, UpstreamLog } from './upstream-log.ts';
+import { logConduct, logHealthChange, logPace, UpstreamLog } from './upstream-log.ts';
 import type { RegisteredUpstream, UpstreamRegistry } from './upstream-registry.ts';
 
 export interface UpstreamWatchOptions {
@@ -31,6 +32,7 @@ export class UpstreamWatch {
   readonly conduct: UpstreamConduct;
   readonly lessons: LessonControl;
   readonly #options: UpstreamWatchOptions;
+  readonly #slow: SlowUpstreams;
   readonly #faults = new UpstreamFaults();
   readonly #upstreamLog: UpstreamLog;
 
@@ -38,6 +40,7 @@ export class UpstreamWatch {
     const { clock, log, limiter, state, totals, upstreams, settings } = options;
     this.#options = options;
     this.conduct = new UpstreamConduct(totals);
+    this.#slow = new SlowUpstreams(state);
     this.lessons = new LessonControl({ clock, log, state, upstreams });
     this.health = new HealthChecker({
       settings,
@@ -60,9 +63,10 @@ export class UpstreamWatch {
 
   /** Compares the workers' counters with the last time's, once a second. */
   look(): void {
-    const { log, registry } = this.#options;
+    const { log, registry, state } = this.#options;
     this.#upstreamLog.look(registry.upstreams);
-    logConduct(log, this.conduct.look(registry.upstreams));
+    logConduct(log, this.conduct.look(registry.upstreams), state);
+    logPace(log, this.#slow.look(registry.upstreams), state);
   }
 
   /** A worker's connection toward an upstream, or a query over it, failed: in words. */

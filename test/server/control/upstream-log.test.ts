@@ -4,10 +4,17 @@ import type { Log } from '../../../src/base/log.ts';
 import { RepeatLimiter } from '../../../src/base/repeat-limiter.ts';
 import { Counters, CounterTotals, createCounterBlock } from '../../../src/metrics/counters.ts';
 import { UpstreamFaults } from '../../../src/server/control/upstream-faults.ts';
-import { logConduct, logHealthChange, UpstreamLog } from '../../../src/server/control/upstream-log.ts';
+import {
+  logConduct,
+  logHealthChange,
+  logPace,
+  UpstreamLog,
+} from '../../../src/server/control/upstream-log.ts';
 import type { RegisteredUpstream } from '../../../src/server/control/upstream-registry.ts';
 import { FailureReason } from '../../../src/upstream/exchange.ts';
 import type { HealthChange } from '../../../src/upstream/health.ts';
+import { SharedUpstreamState } from '../../../src/upstream/shared-state.ts';
+import { Rcode } from '../../../src/wire/codes.ts';
 
 const upstream = {
   spec: { slot: 4, text: '10.0.0.1:53', key: 'udp 10.0.0.1:53' },
@@ -63,12 +70,26 @@ describe('UpstreamLog', () => {
   });
 });
 
-it('says that an upstream answers with errors only, and that it is over', () => {
-  logConduct(log, { worse: [upstream], better: [] });
-  logConduct(log, { worse: [], better: [upstream] });
-  expect(lines.map((line) => line.replace(/ \(.*/, ''))).toEqual([
-    'warn upstream 10.0.0.1:53 answers, but with errors only',
+it('says with which errors an upstream answers, and that it is over', () => {
+  const state = new SharedUpstreamState();
+  state.erred(4, Rcode.REFUSED);
+  logConduct(log, { worse: [upstream], better: [] }, state);
+  logConduct(log, { worse: [], better: [upstream] }, state);
+  expect(fields[0]).toMatchObject({ rcode: 'REFUSED' });
+  expect(lines).toEqual([
+    'warn upstream 10.0.0.1:53 answers, but with errors only (REFUSED)',
     'info upstream 10.0.0.1:53 gives answers again',
+  ]);
+});
+
+it('says that an upstream is slow, and that it is over', () => {
+  const state = new SharedUpstreamState();
+  state.measured(4, 1200, 0);
+  logPace(log, { slower: [upstream], quicker: [] }, state);
+  logPace(log, { slower: [], quicker: [upstream] }, state);
+  expect(lines).toEqual([
+    'warn upstream 10.0.0.1:53 is slow: it takes 1200 ms to answer',
+    'info upstream 10.0.0.1:53 is no longer slow',
   ]);
 });
 
