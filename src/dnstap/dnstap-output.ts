@@ -1,5 +1,6 @@
 // The connection of one worker to the reader of its dnstap events: connects, greets, writes, and
-// connects again. Nobody waits for it: what the reader does not take is dropped and counted.
+// connects again. Nobody waits for it: what the reader does not take is dropped and counted; that
+// there is none is reported.
 import { createConnection, type Socket } from 'node:net';
 import { Counter, type Counters } from '../metrics/counters.ts';
 import { Control, ControlReader, controlFrame, dataHeader } from './frame-stream.ts';
@@ -17,12 +18,18 @@ const GREETING_MS = 5000;
 /** For what waits, and the reader's FINISH, at the end. */
 const FINISH_MS = 500;
 
+/** Told of each connection that comes to nothing, why; null: the reader is there again. */
+export type ReaderReport = (fault: string | null) => void;
+
 export class DnstapOutput {
   readonly #target: DnstapTarget;
   readonly #counters: Counters;
+  readonly #report: ReaderReport;
   #socket: Socket | null = null;
   /** The reader has said that it takes our events. */
   #isAccepted = false;
+  /** The last connection came to nothing. */
+  #isMissed = false;
   #closing = false;
   #gathered: Uint8Array[] = [];
   #gatheredBytes = 0;
@@ -30,9 +37,10 @@ export class DnstapOutput {
   #retryTimer: NodeJS.Timeout | null = null;
   #finished: () => void = () => {};
 
-  constructor(target: DnstapTarget, counters: Counters) {
+  constructor(target: DnstapTarget, counters: Counters, report: ReaderReport) {
     this.#target = target;
     this.#counters = counters;
+    this.#report = report;
     this.#connect();
   }
 
@@ -68,6 +76,7 @@ export class DnstapOutput {
   #connect(): void {
     const socket = createConnection(this.#target);
     const reader = new ControlReader();
+    let fault = 'it does not take our events: no ACCEPT of protobuf:dnstap.Dnstap';
     this.#socket = socket;
     socket.setTimeout(GREETING_MS, () => {
       if (!this.#isAccepted) socket.destroy();
@@ -75,8 +84,10 @@ export class DnstapOutput {
     socket.on('connect', () => socket.write(controlFrame(Control.ready)));
     socket.on('data', (chunk) => this.#onControl(socket, reader.push(chunk)));
     // 'close' follows.
-    socket.on('error', () => {});
-    socket.on('close', () => this.#onClose());
+    socket.on('error', (error) => {
+      fault = error.message;
+    });
+    socket.on('close', () => this.#onClose(fault));
   }
 
   #onControl(socket: Socket, controls: Control[] | null): void {
@@ -85,6 +96,8 @@ export class DnstapOutput {
       if (control === Control.accept && !this.#isAccepted) {
         this.#isAccepted = true;
         this.#counters.values[Counter.dnstapConnected] = 1;
+        if (this.#isMissed) this.#report(null);
+        this.#isMissed = false;
         socket.write(controlFrame(Control.start));
         this.#flush();
       } else if (control === Control.finish) {
@@ -94,7 +107,11 @@ export class DnstapOutput {
     }
   }
 
-  #onClose(): void {
+  #onClose(fault: string): void {
+    if (!this.#isAccepted && !this.#closing) {
+      this.#isMissed = true;
+      this.#report(fault);
+    }
     this.#isAccepted = false;
     this.#counters.values[Counter.dnstapConnected] = 0;
     this.#finished();
@@ -105,8 +122,11 @@ export class DnstapOutput {
     clearTimeout(this.#flushTimer ?? undefined);
     this.#flushTimer = null;
     if (!this.#isAccepted || this.#gathered.length === 0) return;
-    this.#counters.values[Counter.dnstapSent]! += this.#gathered.length / 2;
-    this.#socket!.write(Buffer.concat(this.#gathered));
+    const events = this.#gathered.length / 2;
+    this.#socket!.write(Buffer.concat(this.#gathered), (error) => {
+      // The kernel has it, or the connection is gone.
+      this.#counters.values[error ? Counter.dnstapDropped : Counter.dnstapSent]! += events;
+    });
     this.#gathered = [];
     this.#gatheredBytes = 0;
   }

@@ -170,8 +170,15 @@ export class Explainer {
   /** Null: it was dropped, or its client is not to hear anything. */
   #run(query: ClientQuery, sink: OneAnswer): Promise<Outcome | null> {
     const startMs = performance.now();
-    return new Promise((resolve) => {
-      sink.onSend = (answer) => resolve(this.#outcomeOf(answer, performance.now() - startMs));
+    return new Promise((resolve, reject) => {
+      sink.onSend = (answer) => {
+        // Called where the answer leaves: what is wrong here must not end the worker.
+        try {
+          resolve(this.#outcomeOf(answer, performance.now() - startMs));
+        } catch (error) {
+          reject(error);
+        }
+      };
       if (!this.#path.handle(query)) resolve(null);
       this.#path.endBatch(this.#clock.nowMs);
     });

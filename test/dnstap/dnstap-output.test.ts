@@ -16,11 +16,13 @@ let path: string;
 let counters: Counters;
 let reader: TestReader;
 let output: DnstapOutput;
+let faults: (string | null)[];
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), 'dnstap-'));
   path = join(folder, 'socket');
   counters = new Counters(createCounterBlock());
   reader = new TestReader();
+  faults = [];
 });
 afterEach(async () => {
   await output.close();
@@ -33,7 +35,7 @@ const connected = () => expect.poll(() => counters.values[Counter.dnstapConnecte
 
 it('greets, sends in order what came before and after, and says goodbye', async () => {
   await reader.listen(path);
-  output = new DnstapOutput({ path }, counters);
+  output = new DnstapOutput({ path }, counters, (fault) => faults.push(fault));
   output.send(event(1));
   await connected().toBe(1);
   output.send(event(2));
@@ -46,12 +48,16 @@ it('greets, sends in order what came before and after, and says goodbye', async 
 });
 
 it('drops and counts what there is no room for while the reader is away, and connects again', async () => {
-  output = new DnstapOutput({ path }, counters);
+  output = new DnstapOutput({ path }, counters, (fault) => faults.push(fault));
   const large = new Uint8Array(MAX_WAITING_BYTES / 4);
   for (let i = 0; i < 6; i++) output.send(large);
   expect(counters.values[Counter.dnstapDropped]).toBe(2);
+  // What is kept for it is not sent yet, and it is said why.
+  expect(counters.values[Counter.dnstapSent]).toBe(0);
+  await expect.poll(() => faults[0], { timeout: 20_000 }).toMatch(/ENOENT/);
   await reader.listen(path);
   await connected().toBe(1);
+  expect(faults.at(-1)).toBeNull();
   await expect.poll(() => reader.events.length, { timeout: 20_000 }).toBe(4);
 
   for (const socket of reader.sockets) socket.destroy();
@@ -64,7 +70,7 @@ it('drops and counts what there is no room for while the reader is away, and con
 it('keeps no more than its limit for a reader that is stuck', async () => {
   reader.isStuck = true;
   await reader.listen(path);
-  output = new DnstapOutput({ path }, counters);
+  output = new DnstapOutput({ path }, counters, (fault) => faults.push(fault));
   await connected().toBe(1);
   const large = new Uint8Array(MAX_WAITING_BYTES / 4);
   // What the kernel holds for it is not ours.
@@ -73,15 +79,23 @@ it('keeps no more than its limit for a reader that is stuck', async () => {
     await new Promise((resolve) => setTimeout(resolve, 5));
   }
   expect(counters.values[Counter.dnstapDropped]).toBeGreaterThan(0);
+  // What waits here was not taken by its socket; with the connection it is lost.
+  const written = counters.values[Counter.dnstapSent]! + counters.values[Counter.dnstapDropped]!;
+  for (const socket of reader.sockets) socket.destroy();
+  await expect
+    .poll(() => counters.values[Counter.dnstapSent]! + counters.values[Counter.dnstapDropped]!)
+    .toBeGreaterThan(written);
 });
 
 it('sends nothing to a reader that does not accept', async () => {
   reader.accepts = false;
   await reader.listen(path);
-  output = new DnstapOutput({ path }, counters);
+  output = new DnstapOutput({ path }, counters, (fault) => faults.push(fault));
   output.send(event(1));
   await expect.poll(() => reader.controls, { timeout: 20_000 }).toEqual([READY]);
   await output.close();
   expect(reader.events).toEqual([]);
   expect(counters.values[Counter.dnstapConnected]).toBe(0);
+  // We ended it ourselves.
+  expect(faults).toEqual([]);
 });

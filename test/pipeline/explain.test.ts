@@ -9,6 +9,7 @@ import { UpstreamState } from '../../src/upstream/shared-state.ts';
 import { Rcode } from '../../src/wire/codes.ts';
 import { bytesOf, record, uint32 } from '../wire/build-message.ts';
 import { FakeUpstream, PipelineFixture } from './pipeline-fixture.ts';
+import { testQuery } from './queries.ts';
 
 let first: FakeUpstream;
 let second: FakeUpstream;
@@ -156,6 +157,16 @@ describe('a dry run', () => {
     });
   });
 
+  it('takes no turn of roundRobin', async () => {
+    f = new PipelineFixture({ zones: [['.', [first, second]]], policy: 'roundRobin' });
+    for (let i = 0; i < 3; i++)
+      expect((await explain({ dryRun: true })).summary).toBe('192.0.2.1:53 would be asked first.');
+    f.ask(testQuery('a.example').bytes);
+    expect((await explain({ dryRun: true })).summary).toBe('192.0.2.2:53 would be asked first.');
+    f.ask(testQuery('b.example').bytes);
+    expect([first.sent.length, second.sent.length]).toEqual([1, 1]);
+  });
+
   it('says so if the name is answered here', async () => {
     const records = new LocalRecords([parseLocalRecord('db.internal A 10.0.0.9')], 60);
     f.configure({ local: { identity: null, records, special: new SpecialNames() } });
@@ -172,4 +183,16 @@ describe('a dry run', () => {
 
 it('refuses a text that is no name', async () => {
   await expect(explain({ name: `${'a'.repeat(64)}.example` })).rejects.toThrow(RangeError);
+});
+
+it('rejects if its answer cannot be read: the query path goes on', async () => {
+  const broken = explain({}, () => {
+    Object.defineProperty(first, 'text', {
+      get: () => {
+        throw new Error('a defect');
+      },
+    });
+    first.reply();
+  });
+  await expect(broken).rejects.toThrow('a defect');
 });

@@ -111,6 +111,9 @@ export class AdminView implements AdminSource {
     if (question.dryRun && look !== undefined && isExplanation(look)) return look;
     const answer = await supervisor.order(index, { type: 'explain', question });
     if (isExplanation(answer)) return answer;
+    // Logged by the admin listener, and answered 500.
+    if (typeof answer === 'object' && 'failure' in answer)
+      throw new Error(`${question.name} could not be explained: ${answer.failure}`);
     throw new UnloopError('UNLOOP_USAGE', 'the worker of this name is being replaced', 'Ask again.');
   }
 

@@ -40,6 +40,17 @@ export function reportRefusedClient(limiter: RepeatLimiter, client: string, hasA
   limiter.report('refused', 'warn', { code: 'client-refused', client, remedy }, text);
 }
 
+/** The reader of dnstap is not there (`fault` says why), or, null, there again. */
+export function reportDnstapReader(limiter: RepeatLimiter, output: string, fault: string | null): void {
+  if (fault === null) {
+    limiter.recovered('dnstap', { code: 'dnstap-reader', output }, 'the reader of dnstap is there again');
+    return;
+  }
+  const remedy = 'Start the reader, or correct dnstap.output. Queries are answered all the same.';
+  const text = 'the reader of dnstap cannot be reached: its events are dropped';
+  limiter.report('dnstap', 'warn', { code: 'dnstap-unreachable', output, reason: fault, remedy }, text);
+}
+
 /** Another mistake in the next try is another line. */
 export function reportReloadFailure(limiter: RepeatLimiter, error: unknown): void {
   const text = 'the new configuration cannot be used; the running one stays';

@@ -17,7 +17,7 @@ import { createClientRates } from '../../pipeline/client-rates.ts';
 import { SharedUpstreamState } from '../../upstream/shared-state.ts';
 import type { BoundAddress, FromWorker } from '../worker/worker-channel.ts';
 import { AdminListener } from './admin-listener.ts';
-import { NoticeLog, reportRefusedClient, reportReloadFailure } from './control-log.ts';
+import { NoticeLog, reportDnstapReader, reportRefusedClient, reportReloadFailure } from './control-log.ts';
 import { Dealing } from './dealing.ts';
 import { claimed, listenOf, reportLeftOut, takeInherited } from './listen-addresses.ts';
 import { LoopControl } from './loop-control.ts';
@@ -231,6 +231,8 @@ export class ControlPlane implements ServerFacts {
     else if (message.type === 'suspected') this.loop.suspected(message.routeSlot, message.isWeak);
     else if (message.type === 'stumbled') this.watch.stumbled(message.slot, message.marks, message.domain);
     else if (message.type === 'refused') this.#reportRefused(message.client);
+    else if (message.type === 'dnstap-reader')
+      reportDnstapReader(this.#limiter, this.config.dnstap.output, message.fault);
     else if (message.type === 'upstream-fault') this.watch.failed(message.key, message.reason, message.text);
   }
 

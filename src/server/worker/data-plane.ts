@@ -11,8 +11,9 @@ import type { Config } from '../../config/config.ts';
 import type { DnstapTap } from '../../dnstap/dnstap-tap.ts';
 import { LoopDetector } from '../../loop/detector.ts';
 import { SentQuestions } from '../../loop/sent-questions.ts';
-import { Counter, Counters } from '../../metrics/counters.ts';
+import { Counter, Counters, Drop } from '../../metrics/counters.ts';
 import { ClientRates } from '../../pipeline/client-rates.ts';
+import type { ExplainQuestion } from '../../pipeline/explain.ts';
 import { Pipeline, type PipelineSettings } from '../../pipeline/pipeline.ts';
 import { SharedUpstreamState } from '../../upstream/shared-state.ts';
 import { servedNetworks } from '../listen/client-networks.ts';
@@ -129,7 +130,9 @@ export class DataPlane {
   static async open(start: WorkerStart, tell: (message: FromWorker) => void): Promise<DataPlane> {
     const rates = new ClientRates(start.clientRates);
     const settings = await settingsFor(start.config, start.workers, rates, null);
-    const tap = await openTap(start.config, new Counters(start.counterBlock));
+    const tap = await openTap(start.config, new Counters(start.counterBlock), (fault) =>
+      tell({ type: 'dnstap-reader', fault }),
+    );
     const plane = new DataPlane(start, settings, tap, tell);
     await plane.#useRouting(start.routing);
     try {
@@ -160,7 +163,7 @@ export class DataPlane {
       case 'kept-queries':
         return this.#pipeline.reportKept();
       case 'explain':
-        return this.#pipeline.explain(message.question);
+        return this.#explain(message.question);
       case 'leave-route':
         this.#pipeline.leaveRoute(message.routeSlot);
         return 0;
@@ -178,6 +181,16 @@ export class DataPlane {
       case 'drain':
         await this.#drain(message.graceMs);
         return 0;
+    }
+  }
+
+  /** The only order that takes part in queries and may fail: queries go on. */
+  async #explain(question: ExplainQuestion): Promise<WorkerAnswer> {
+    try {
+      return await this.#pipeline.explain(question);
+    } catch (error) {
+      this.#counters.drop(Drop.internal_error);
+      return { failure: error instanceof Error ? (error.stack ?? error.message) : String(error) };
     }
   }
 

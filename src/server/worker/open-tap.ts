@@ -2,18 +2,22 @@
 // only. Called by data-plane, at start.
 import { readVersion } from '../../base/version.ts';
 import type { Config } from '../../config/config.ts';
-import type { DnstapTarget } from '../../dnstap/dnstap-output.ts';
+import type { DnstapTarget, ReaderReport } from '../../dnstap/dnstap-output.ts';
 import type { DnstapTap } from '../../dnstap/dnstap-tap.ts';
 import type { Counters } from '../../metrics/counters.ts';
 
 /** Null: it is off. */
-export async function openTap({ dnstap }: Config, counters: Counters): Promise<DnstapTap | null> {
+export async function openTap(
+  { dnstap }: Config,
+  counters: Counters,
+  report: ReaderReport,
+): Promise<DnstapTap | null> {
   const { output, messages, identity } = dnstap;
   if (output === '') return null;
   const { DnstapOutput } = await import('../../dnstap/dnstap-output.ts');
   const { DnstapTap } = await import('../../dnstap/dnstap-tap.ts');
   return new DnstapTap({
-    output: new DnstapOutput(targetOf(output), counters),
+    output: new DnstapOutput(targetOf(output), counters, report),
     clients: messages.includes('client'),
     forwarder: messages.includes('forwarder'),
     identity,

@@ -85,8 +85,19 @@ export type ToWorker =
 export type WorkerOrder = WithoutId<ToWorker>;
 type WithoutId<Message> = Message extends unknown ? Omit<Message, 'id'> : never;
 
+/** Why a query could not be explained: a bug in unloop. */
+export interface ExplainFailure {
+  readonly failure: string;
+}
+
 /** A number, the entries of list-cache, a report, or an explanation. */
-export type WorkerAnswer = number | readonly CachedEntry[] | TopReport | KeptReport | Explanation;
+export type WorkerAnswer =
+  | number
+  | readonly CachedEntry[]
+  | TopReport
+  | KeptReport
+  | Explanation
+  | ExplainFailure;
 
 /** Worker → main thread. */
 export type FromWorker =
@@ -103,6 +114,8 @@ export type FromWorker =
   | { readonly type: 'sighted'; readonly sightings: readonly LoopSighting[] }
   /** A client that is REFUSED because its network is not served. */
   | { readonly type: 'refused'; readonly client: string }
+  /** Why there is no reader of dnstap; null: there is one again. Once a second at most. */
+  | { readonly type: 'dnstap-reader'; readonly fault: string | null }
   /** Why a connection toward an upstream, or a query over one, failed. */
   | {
       readonly type: 'upstream-fault';

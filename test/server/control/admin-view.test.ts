@@ -31,6 +31,8 @@ function view() {
       orders.push(order);
       return Promise.resolve(answersNow.value);
     },
+    ownerOf: () => 0,
+    order: () => Promise.resolve(answersNow.value[0]),
   };
   const facts = {
     config,
@@ -198,4 +200,13 @@ describe('clients that are pods', () => {
     const question = { name: 'a.example', type: 'A', client: '10.1.2.3', dryRun: true };
     expect(await admin.explain(question)).toMatchObject({ client: { ...client, pod: 'shop/cart' } });
   });
+});
+
+it('rejects when a worker cannot explain a query, with what the worker says', async () => {
+  const { admin, answersNow } = view();
+  answersNow.value = [{ failure: 'TypeError: a defect' }];
+  const question = { name: 'a.example', type: 'A', client: '127.0.0.1', dryRun: true };
+  await expect(admin.explain(question)).rejects.toThrow(
+    'a.example could not be explained: TypeError: a defect',
+  );
 });

@@ -6,6 +6,7 @@ import { RepeatLimiter } from '../../../src/base/repeat-limiter.ts';
 import type { Notice } from '../../../src/discovery/discovery.ts';
 import {
   NoticeLog,
+  reportDnstapReader,
   reportFallback,
   reportRefusedClient,
   reportReloadFailure,
@@ -91,4 +92,15 @@ describe('a configuration that cannot be used', () => {
     expect(lines[0]).toMatchObject({ level: 'error', fields: { err: error } });
     expect(lines[0]!.message).toContain('starting with the last good one');
   });
+});
+
+it('says once that the reader of dnstap is away, and once that it is there again', () => {
+  reportDnstapReader(limiter, 'unix:/run/dnstap.sock', null);
+  for (let i = 0; i < 3; i++) reportDnstapReader(limiter, 'unix:/run/dnstap.sock', 'connect ENOENT');
+  reportDnstapReader(limiter, 'unix:/run/dnstap.sock', null);
+  expect(lines.map(({ level, message }) => [level, message])).toEqual([
+    ['warn', 'the reader of dnstap cannot be reached: its events are dropped'],
+    ['info', 'the reader of dnstap is there again'],
+  ]);
+  expect(lines[0]!.fields).toMatchObject({ reason: 'connect ENOENT', output: 'unix:/run/dnstap.sock' });
 });

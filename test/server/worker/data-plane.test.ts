@@ -4,7 +4,7 @@ import { FROM_CONFIGURATION, plainEndpoint } from '../../../src/base/endpoint.ts
 import { loadConfig } from '../../../src/config/load.ts';
 import { createKeyMaterial } from '../../../src/loop/keys.ts';
 import { SentQuestions } from '../../../src/loop/sent-questions.ts';
-import { Counter, Counters, createCounterBlock } from '../../../src/metrics/counters.ts';
+import { Counter, Counters, CounterTotals, createCounterBlock, Drop } from '../../../src/metrics/counters.ts';
 import { createClientRates } from '../../../src/pipeline/client-rates.ts';
 import { DataPlane } from '../../../src/server/worker/data-plane.ts';
 import type { FromWorker, ToWorker, WorkerStart } from '../../../src/server/worker/worker-channel.ts';
@@ -153,4 +153,16 @@ it.each([
 it('answers a ping', async () => {
   const { order } = await open();
   expect(await order({ type: 'ping' })).toBe(0);
+});
+
+it('answers why a query cannot be explained, counts it, and goes on', async () => {
+  const { order, port } = await open();
+  const question = { name: `${'a'.repeat(64)}.example`, qtype: 1, client: '127.0.0.1', dryRun: false };
+  expect(await order({ type: 'explain', question })).toEqual({
+    failure: expect.stringContaining('RangeError'),
+  });
+  const totals = new CounterTotals();
+  totals.add(counterBlock);
+  expect(totals.dropped(Drop.internal_error)).toBe(1);
+  expect((await askUdp(port, { name: 'a.example' })).rcode).toBe(0);
 });

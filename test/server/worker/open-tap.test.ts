@@ -9,12 +9,12 @@ const counters = new Counters(createCounterBlock());
 
 it('is off unless it has somewhere to go', async () => {
   const { config } = loadConfig({ path: null, environment: {} });
-  expect(await openTap(config, counters)).toBeNull();
+  expect(await openTap(config, counters, () => {})).toBeNull();
 });
 
 it('is opened where the configuration says', async () => {
   const { config } = load('dnstap: { output: "unix:/nowhere/dnstap.sock" }');
-  const tap = await openTap(config, counters);
+  const tap = await openTap(config, counters, () => {});
   expect(tap).not.toBeNull();
   await tap!.output.close();
 });
