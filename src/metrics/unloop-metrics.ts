@@ -331,7 +331,11 @@ export const UNLOOP_METRICS: readonly Metric[] = [
     'Lines of the query log that were not written: more than 1000 a second, or a reader that is slow.',
     Counter.queryLogDropped,
   ),
-  counted('unloop_dnstap_sent_total', 'Events that the socket of the reader of dnstap took.', Counter.dnstapSent),
+  counted(
+    'unloop_dnstap_sent_total',
+    'Events that the socket of the reader of dnstap took.',
+    Counter.dnstapSent,
+  ),
   counted(
     'unloop_dnstap_dropped_total',
     'Events of dnstap that were dropped: there is no reader, or it is slow.',

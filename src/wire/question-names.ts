@@ -259,8 +259,15 @@ const rewriter = new QuestionNames();
  * names, this costs a look at each record.
  */
 export function hideOurLetters(bytes: Uint8Array, length: number, scanned: ScannedResponse): number {
-  if (scanned.ttlCount === 0 || !hasUpperCase(bytes, scanned.questionEnd)) return length;
-  return hasWrittenName(bytes, scanned) ? rewriter.rewrite(bytes, length, scanned) : length;
+  return mayHoldOurLetters(bytes, scanned) ? rewriter.rewrite(bytes, length, scanned) : length;
+}
+
+/**
+ * Whether there may be something to hide in the scanned reply: QNAME has a letter in upper case,
+ * and some name starts with a label and not with a pointer. A wrong yes would cost time only.
+ */
+export function mayHoldOurLetters(bytes: Uint8Array, scanned: ScannedResponse): boolean {
+  return scanned.ttlCount !== 0 && hasUpperCase(bytes, scanned.questionEnd) && hasWrittenName(bytes, scanned);
 }
 
 function hasUpperCase(bytes: Uint8Array, questionEnd: number): boolean {

@@ -108,6 +108,13 @@ export class CacheFixture {
     return LOOKUP_NAMES.find((key) => Lookup[key] === outcome)!;
   }
 
+  /** What the cache tells people of the names above one. */
+  peekCut(name: string, asking: Asking = {}): ReturnType<MessageCache['peekCut']> {
+    const query = this.#parse(name, asking);
+    const zone = { partition: asking.partition ?? 0, wireSuffix: textToName('example.com') };
+    return this.cache.peekCut(query, this.#q, zone, this.nowMs);
+  }
+
   /** What the cache tells people of a question. */
   peek(name: string, asking: Asking = {}): ReturnType<MessageCache['peek']> {
     return this.cache.peek(this.#parse(name, asking), this.#q, asking.partition ?? 0, this.nowMs);

@@ -171,3 +171,26 @@ describe('a denial is forgotten', () => {
     expect(cut()).toBe('cut');
   });
 });
+
+it('shows people which name is denied, since when and for how long', () => {
+  cache.store('net.default.example.com', DENIED, { answererSlot: 5 });
+  const storedAtMs = cache.nowMs;
+  cache.advanceSeconds(12);
+  expect(cache.peekCut('www.net.default.example.com')).toEqual({
+    state: 'cut',
+    ttlSeconds: 18,
+    storedAtMs,
+    answererSlot: 5,
+    nameOffset: 12 + 4,
+  });
+  expect(cache.peekCut('www.org.default.example.com')).toBeNull();
+  expect(cache.count(Counter.cacheHits)).toBe(0);
+});
+
+it('does not end a name that only looks as if it stood below, nor a flush one beside it', () => {
+  expect(cut('www.xcom.default.example.com')).toBe('miss');
+  cache.storeFailure('bad.com.default.example.com');
+  // A failure is no denial: it does not go with a name below it.
+  expect(cache.cache.flush('a.bad.com.default.example.com')).toBe(1);
+  expect(cache.lookup('bad.com.default.example.com')).toBe('failure');
+});

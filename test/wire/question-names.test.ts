@@ -1,7 +1,7 @@
 import { decode } from 'dns-packet';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { hideOurLetters, hideOurLettersInText } from '../../src/wire/question-names.ts';
+import { hideOurLetters, hideOurLettersInText, mayHoldOurLetters } from '../../src/wire/question-names.ts';
 import { ScannedResponse, ScanVerdict, scanResponse } from '../../src/wire/response.ts';
 import { asWords } from '../kit/as-words.ts';
 import {
@@ -231,6 +231,56 @@ describe('names that are the question’s', () => {
       }),
       { numRuns: 2000 },
     );
+  });
+});
+
+describe('a reply', () => {
+  const mayHold = (qname: string, ...answers: readonly Uint8Array[]) => {
+    const bytes = bytesOf(header(0x8180, 1, answers.length, 0, 0), question(qname, 0x4141), ...answers);
+    const scanned = new ScannedResponse();
+    expect(scanResponse(bytes, bytes.length, scanned)).toBe(ScanVerdict.ok);
+    return mayHoldOurLetters(bytes, scanned);
+  };
+  const address = record(QNAME_POINTER, A, 60, ADDRESS);
+  const other = name('a.other');
+
+  it('may hold our letters where a name is written out, as owner or in RDATA', () => {
+    expect(mayHold(QNAME, record(other, A, 60, ADDRESS))).toBe(true);
+    expect(mayHold(QNAME, address, record(other, A, 60, ADDRESS))).toBe(true);
+    for (const [type, before] of [
+      [CNAME, bytesOf()],
+      [NS, bytesOf()],
+      [MX, uint16(5)],
+      [SRV, bytesOf('0001 0001 0001')],
+      [DNAME, bytesOf()],
+    ] as const) {
+      expect(mayHold(QNAME, address, record(QNAME_POINTER, type, 60, bytesOf(before, other)))).toBe(true);
+    }
+    const soa = bytesOf(pointer(QNAME_AT), pointer(QNAME_AT), soaNumbers);
+    expect(mayHold(QNAME, record(QNAME_POINTER, SOA, 60, soa))).toBe(true);
+  });
+
+  it('holds none where all names are pointers or the root, or there are none', () => {
+    expect(mayHold(QNAME)).toBe(false);
+    expect(mayHold(QNAME, address, address, record(bytesOf(0), A, 60, ADDRESS))).toBe(false);
+    expect(mayHold(QNAME, address, record(QNAME_POINTER, CNAME, 60, pointer(SHOP_AT)), address)).toBe(false);
+    expect(mayHold(QNAME, record(QNAME_POINTER, CNAME, 60, bytesOf(0)), address)).toBe(false);
+    expect(mayHold(QNAME, record(QNAME_POINTER, MX, 60, bytesOf(uint16(0x0505), pointer(SHOP_AT))))).toBe(
+      false,
+    );
+    const text = bytesOf(3, 0x77, 0x57, 0x77);
+    expect(mayHold(QNAME, record(QNAME_POINTER, TXT, 60, text), address)).toBe(false);
+    // RDATA that ends before its name; what follows it is no name.
+    expect(mayHold(QNAME, record(bytesOf(0), CNAME, 60, bytesOf()), record(bytesOf(0), A, 60, ADDRESS))).toBe(
+      false,
+    );
+  });
+
+  it('holds none where QNAME has no letter in upper case, whatever its type', () => {
+    expect(mayHold(QNAME.toLowerCase(), record(other, A, 60, ADDRESS))).toBe(false);
+    expect(mayHold('a.b.c', record(name('A.Other'), A, 60, ADDRESS))).toBe(false);
+    expect(mayHold('a.b.C', record(other, A, 60, ADDRESS))).toBe(true);
+    expect(mayHold('', record(other, A, 60, ADDRESS))).toBe(false);
   });
 });
 
