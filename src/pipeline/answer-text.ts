@@ -11,6 +11,7 @@ import { nameToText } from '../wire/text.ts';
 import { type AnswerRecord, CacheState } from './answer-record.ts';
 
 const EDE_OPTION = 15;
+const MAX_TEXT_BYTES = 65_535;
 const SECTION = ';; ';
 
 /** An Extended DNS Error, as people see it. */
@@ -26,8 +27,11 @@ export function questionOf(answer: Uint8Array, length: number): { name: string; 
   return { name: nameToText(answer, HEADER_LENGTH, length), type: typeName(readUint16(answer, nameEnd)) };
 }
 
-/** Its Extended DNS Errors. */
-export function edesOf(answer: Uint8Array, length: number): EdeText[] {
+/**
+ * Its Extended DNS Errors.
+ * @param maxTextBytes of each text; the rest is left out
+ */
+export function edesOf(answer: Uint8Array, length: number, maxTextBytes = MAX_TEXT_BYTES): EdeText[] {
   const scanned = new ScannedResponse();
   if (scanResponse(answer, length, scanned) === ScanVerdict.malformed || !scanned.hasOpt) return [];
   const found: EdeText[] = [];
@@ -35,7 +39,11 @@ export function edesOf(answer: Uint8Array, length: number): EdeText[] {
     const size = readUint16(answer, at + 2);
     const data = at + OPTION_HEADER_LENGTH;
     if (readUint16(answer, at) === EDE_OPTION && size >= 2) {
-      const text = new TextDecoder().decode(answer.subarray(data + 2, data + size));
+      const textEnd = Math.min(data + size, data + 2 + maxTextBytes);
+      // As of a stream: a character that is cut in two is left out.
+      const text = new TextDecoder().decode(answer.subarray(data + 2, textEnd), {
+        stream: textEnd < data + size,
+      });
       found.push({ code: readUint16(answer, data), text });
     }
     at = data + size;

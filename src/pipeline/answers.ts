@@ -25,7 +25,7 @@ import { writeErrorReply, writeTruncatedReply } from '../wire/reply.ts';
 import { restoreForClient } from '../wire/restore.ts';
 import { AnswerRecord, CacheState } from './answer-record.ts';
 import type { ClientQuery } from './client-query.ts';
-import { KeptQueries } from './kept-queries.ts';
+import type { KeptQueries } from './kept-queries.ts';
 import type { Flight } from './pending/flight.ts';
 import type { QueryLog } from './query-log.ts';
 import type { Asker, Recipient } from './reply-sink.ts';
@@ -41,6 +41,12 @@ const SLOT_LOST = ede(EdeCode.other);
 const NOT_WHOLE = ede(EdeCode.noReachableAuthority);
 /** Made from the denial of a name above (IANA's registry). */
 export const SYNTHESIZED: Ede = ede(EdeCode.synthesized);
+
+/** Who counts and keeps what is answered. */
+export interface Watchers {
+  readonly top: TopCounts;
+  readonly kept: KeptQueries;
+}
 
 export class Answers {
   /** Set while log.queries is on. */
@@ -66,13 +72,19 @@ export class Answers {
   /** Header and question of a made-up answer to a flight; stale data for one. */
   readonly #scratch = WordBytes.ofLength(MAX_MESSAGE_BYTES);
 
-  constructor(counters: Counters, cache: MessageCache, waiters: WaiterPool, clock: Clock, top: TopCounts) {
+  constructor(
+    counters: Counters,
+    cache: MessageCache,
+    waiters: WaiterPool,
+    clock: Clock,
+    { top, kept }: Watchers,
+  ) {
     this.#counters = counters;
     this.#cache = cache;
     this.#waiters = waiters;
     this.#clock = clock;
     this.#top = top;
-    this.kept = new KeptQueries(clock);
+    this.kept = kept;
   }
 
   /** Answers a query with an error at once. */

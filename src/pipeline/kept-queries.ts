@@ -12,15 +12,17 @@ import { cacheStateName, type EdeText, edesOf, questionOf } from './answer-text.
 import { type AttemptLine, attemptLines } from './attempt-text.ts';
 import type { Recipient } from './reply-sink.ts';
 
-/** Of each kind, per worker. */
+/** Of each kind, per worker, … */
 export const KEPT = 64;
+/** … while there are few: many keep fewer, so that all together keep some 4 MiB. */
+const KEPT_IN_ALL = 4 * KEPT;
 /** How long a window lasts; then it becomes the previous one. */
 const WINDOW_MS = 300_000;
 /** Of each kind, described per second: in an outage, where all fail, this must cost little. */
 const MAX_PER_SECOND = 50;
 /** What is kept of an answer's Extended DNS Errors: an upstream may send more, and longer texts. */
 const MAX_EDES = 4;
-const MAX_EDE_CHARACTERS = 256;
+const MAX_EDE_BYTES = 256;
 
 /** One query, as `GET /queries/slow` and `/queries/failed` show it. */
 export interface KeptQuery {
@@ -55,6 +57,7 @@ export interface KeptReport {
 
 export class KeptQueries {
   readonly #clock: Clock;
+  readonly #most: number;
   /** The slowest first, of this window and of the one before. */
   #slow: KeptQuery[] = [];
   #slowBefore: KeptQuery[] = [];
@@ -68,8 +71,10 @@ export class KeptQueries {
   #slowLeft = MAX_PER_SECOND;
   #failedLeft = MAX_PER_SECOND;
 
-  constructor(clock: Clock) {
+  /** @param workers in all */
+  constructor(clock: Clock, workers: number) {
     this.#clock = clock;
+    this.#most = Math.min(KEPT, Math.ceil(KEPT_IN_ALL / workers));
     this.#windowEndsMs = clock.nowMs + WINDOW_MS;
   }
 
@@ -86,14 +91,14 @@ export class KeptQueries {
     if (keepFailed) {
       this.#failedLeft--;
       this.#failed[this.#nextFailed] = query;
-      this.#nextFailed = (this.#nextFailed + 1) % KEPT;
+      this.#nextFailed = (this.#nextFailed + 1) % this.#most;
     }
     if (keepSlow) {
       this.#slowLeft--;
       const place = this.#slow.findIndex(({ durationMs }) => durationMs < query.durationMs);
       this.#slow.splice(place < 0 ? this.#slow.length : place, 0, query);
-      if (this.#slow.length > KEPT) this.#slow.length = KEPT;
-      if (this.#slow.length === KEPT) this.#leastMs = this.#slow[KEPT - 1]!.durationMs;
+      if (this.#slow.length > this.#most) this.#slow.length = this.#most;
+      if (this.#slow.length === this.#most) this.#leastMs = this.#slow[this.#most - 1]!.durationMs;
     }
   }
 
@@ -113,9 +118,8 @@ export class KeptQueries {
       durationMs: Math.round(record.durationMs * 100) / 100,
       cache: cacheStateName(record, answer),
       upstream: upstream?.text ?? null,
-      ede: edesOf(answer, length)
-        .slice(0, MAX_EDES)
-        .map(({ code, text }) => ({ code, text: text.slice(0, MAX_EDE_CHARACTERS) })),
+      // Cut before it becomes a string: a part of a string keeps the whole of it in memory.
+      ede: edesOf(answer, length, MAX_EDE_BYTES).slice(0, MAX_EDES),
       attempts: attemptLines(flight, this.#clock.nowMs),
     };
   }
@@ -134,6 +138,6 @@ export class KeptQueries {
   report(): KeptReport {
     const slow = [...this.#slow, ...this.#slowBefore].sort((a, b) => b.durationMs - a.durationMs);
     const failed = [...this.#failed.slice(this.#nextFailed), ...this.#failed.slice(0, this.#nextFailed)];
-    return { slow: slow.slice(0, KEPT), failed: failed.reverse() };
+    return { slow: slow.slice(0, this.#most), failed: failed.reverse() };
   }
 }

@@ -24,7 +24,7 @@ import { Coalescer } from './coalescer.ts';
 import { Explainer, type ExplainQuestion, type Explanation } from './explain.ts';
 import { ForwardPath } from './forward-path.ts';
 import type { ForwardTimes } from './forward-times.ts';
-import type { KeptReport } from './kept-queries.ts';
+import { KeptQueries, type KeptReport } from './kept-queries.ts';
 import type { LocalData } from './local-path.ts';
 import { LoopGuard, type LoopReporter } from './loop-guard.ts';
 import { MarkLessons, type StumbleReporter } from './mark-lessons.ts';
@@ -119,7 +119,8 @@ export class Pipeline implements QueryHandler {
     const { clock, wheel, counters, cache, state, detector, reporter, settings, clientSeed } = options;
     const top = new TopCounts(options.workers, counters);
     const waiters = new WaiterPool(options.maxInFlight);
-    const answers = new Answers(counters, cache, waiters, clock, top);
+    const kept = new KeptQueries(clock, options.workers);
+    const answers = new Answers(counters, cache, waiters, clock, { top, kept });
     const outgoing = new OutgoingQuery(settings.marks, detector, state, clock);
     const forward = new ForwardPath({
       maxFlights: options.maxInFlight,

@@ -49,13 +49,6 @@ export class HeavyHitters {
     this.#next = new Uint16Array(capacity);
   }
 
-  /** Bytes of memory. */
-  get bytes(): number {
-    const arrays = [this.#keys, this.#lengths, this.#hashes, this.#counts, this.#inherited];
-    const links = [this.#heap, this.#heapAt, this.#buckets, this.#next];
-    return [...arrays, ...links].reduce((sum, { byteLength }) => sum + byteLength, 0);
-  }
-
   /**
    * Counts the key in key[0 … length−1] `weight` times. Returns whether another key lost its count.
    */

@@ -92,11 +92,6 @@ class TopWindow {
     this.searchClients.clear();
     this.searchDomains.clear();
   }
-
-  get bytes(): number {
-    const clients = this.clients.bytes + this.nxdomainClients.bytes + this.searchClients.bytes;
-    return clients + this.names.bytes + this.failingNames.bytes + this.searchDomains.bytes;
-  }
 }
 
 export class TopCounts {
@@ -119,11 +114,6 @@ export class TopCounts {
     this.#now = new TopWindow(workers);
     this.#before = new TopWindow(workers);
     this.#now.begin();
-  }
-
-  /** Bytes of the tables. */
-  get bytes(): number {
-    return this.#now.bytes + this.#before.bytes;
   }
 
   /** A query that `queries` has said is due: its QNAME at 12, and who sent it. */

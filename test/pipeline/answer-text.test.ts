@@ -29,6 +29,16 @@ describe('an answer', () => {
     expect(isTruncated(whole)).toBe(true);
   });
 
+  it('tells so much of a long reason, in whole characters', () => {
+    const long = bytesOf(
+      header(0x8182, 1, 0, 0, 1),
+      question('a'),
+      opt(1232, { options: bytesOf(option(15, bytesOf('0016', new TextEncoder().encode('für ä…')))) }),
+    );
+    const texts = [3, 7, 8, 100].map((most) => edesOf(long, long.length, most)[0]!.text);
+    expect(texts).toEqual(['fü', 'für ä', 'für ä', 'für ä…']);
+  });
+
   it('of a header only tells nothing', () => {
     const bare = bytesOf(header(0x8180, 0, 0, 0, 0));
     expect(questionOf(bare, bare.length)).toBeNull();

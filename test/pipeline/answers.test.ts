@@ -7,6 +7,7 @@ import { MessageCache } from '../../src/cache/message-cache.ts';
 import { Counter, Counters, CounterTotals, createCounterBlock } from '../../src/metrics/counters.ts';
 import { type AnswerRecord, CacheState } from '../../src/pipeline/answer-record.ts';
 import { Answers, staleEde } from '../../src/pipeline/answers.ts';
+import { KeptQueries } from '../../src/pipeline/kept-queries.ts';
 import type { Flight } from '../../src/pipeline/pending/flight.ts';
 import { WaiterPool } from '../../src/pipeline/waiter.ts';
 import { TopCounts } from '../../src/top/top-counts.ts';
@@ -38,7 +39,8 @@ beforeEach(() => {
   totals.add(block);
   cache = new MessageCache(cacheOptions(), new Counters(block));
   waiters = new WaiterPool(10);
-  answers = new Answers(new Counters(block), cache, waiters, clock, new TopCounts(1, new Counters(block)));
+  const watchers = { top: new TopCounts(1, new Counters(block)), kept: new KeptQueries(clock, 1) };
+  answers = new Answers(new Counters(block), cache, waiters, clock, watchers);
   client = new FakeClient();
 });
 

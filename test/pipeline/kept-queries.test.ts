@@ -105,5 +105,5 @@ describe('the failed queries', () => {
 });
 
 it('starts with nothing', () => {
-  expect(new KeptQueries(new PipelineFixture().clock).report()).toEqual({ slow: [], failed: [] });
+  expect(new KeptQueries(new PipelineFixture().clock, 1).report()).toEqual({ slow: [], failed: [] });
 });
