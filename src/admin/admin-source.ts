@@ -82,6 +82,13 @@ export interface LoopEpisodeStatus {
   readonly cure: string;
 }
 
+/** A client that was REFUSED for its network. */
+export interface RefusedClient {
+  readonly client: string;
+  /** ISO 8601, wall clock. */
+  readonly at: string;
+}
+
 /** Which cache entries to forget. Both null: all of them. */
 export interface FlushScope {
   /** A name and everything below it: lower case, no trailing dot, `.` for the root. */
@@ -156,6 +163,8 @@ export interface ServerSnapshot extends MetricsSnapshot {
   readonly readiness: Readiness;
   readonly upstreams: readonly UpstreamStatus[];
   readonly loops: readonly LoopEpisodeStatus[];
+  /** The last client outside the networks that are served; null for none. */
+  readonly refusedClient: RefusedClient | null;
   readonly config: Config;
 }
 

@@ -1,7 +1,7 @@
 // `GET /status`: how the server is, in one JSON object. `unloop status` prints it. Exactly the
 // public fields, whatever else the server's objects carry.
-import { Counter } from '../metrics/counters.ts';
-import type { LoopEpisodeStatus, ServerSnapshot, UpstreamStatus } from './admin-source.ts';
+import { Counter, Drop } from '../metrics/counters.ts';
+import type { LoopEpisodeStatus, RefusedClient, ServerSnapshot, UpstreamStatus } from './admin-source.ts';
 import type { RateHistory } from './rate-history.ts';
 import { judge, type Verdict } from './verdict.ts';
 
@@ -23,6 +23,10 @@ export interface StatusReport {
     readonly queriesPerSecond: number;
     /** Of all responses in the last minute; null when there was none. */
     readonly servfailRatio: number | null;
+    /** Queries of clients that are not served (limits.allow, limits.deny), since the start. */
+    readonly refused: number;
+    /** The last one outside the networks that are served; null for none. */
+    readonly lastRefused: RefusedClient | null;
   };
   readonly upstreams: readonly PublicUpstream[];
   /** Loopback stubs, and the servers behind them that are asked instead. */
@@ -76,6 +80,8 @@ export function reportStatus(
       inFlight: count(Counter.inFlight),
       queriesPerSecond,
       servfailRatio,
+      refused: totals.dropped(Drop.not_allowed),
+      lastRefused: snapshot.refusedClient,
     },
     upstreams: upstreams.map(upstreamJson),
     rewrites: upstreams.flatMap(({ address, replaces, source }) =>

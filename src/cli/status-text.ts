@@ -26,6 +26,7 @@ export function renderStatus(report: StatusReport): string {
     '',
     `unloop ${report.version} on ${report.listen.join(', ')}, up ${ago(report.startedAt, nowMs)}${report.ready ? '' : ', not ready'}`,
     `  clients   ${formatCount(clients.queries)} queries, ${formatRate(clients.queriesPerSecond)}/s now, ${formatPercent(clients.servfailRatio)} SERVFAIL, ${formatCount(clients.inFlight)} in flight`,
+    ...renderRefused(clients, nowMs),
     `  cache     ${formatCount(cache.entries)} entries, ${formatBytes(cache.bytes)}; ${formatCount(cache.hits)} hits, ${formatCount(cache.misses)} misses, ${formatCount(cache.stale)} stale, ${formatCount(cache.evictions)} evicted`,
     `  workers   ${describeWorkers(report.workers)}`,
     `  config    ${describeReload(report, nowMs)}`,
@@ -40,6 +41,17 @@ export function renderStatus(report: StatusReport): string {
     ...renderLoops(report.loops, nowMs),
   ];
   return `${lines.map(printable).join('\n')}\n`;
+}
+
+/** Who asks and is not served: nothing where nobody is. */
+function renderRefused({ refused, lastRefused }: StatusReport['clients'], nowMs: number): string[] {
+  if (refused === 0) return [];
+  const last =
+    lastRefused === null
+      ? ''
+      : `, the last ${lastRefused.client}, ${ago(lastRefused.at, nowMs)} ago: outside limits.allow`;
+  const queries = refused === 1 ? 'query' : 'queries';
+  return [`  refused   ${formatCount(refused)} ${queries} of clients that are not served${last}`];
 }
 
 function describeWorkers({ running, dealtByName, restarts, queries }: StatusReport['workers']): string {

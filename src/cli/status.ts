@@ -12,6 +12,8 @@ import { renderStatus } from './status-text.ts';
 /** 2 is for what cannot be told, as everywhere. */
 const EXIT_CODES = { good: 0, warning: 1, bad: 3 } as const;
 const WATCH_MS = 2000;
+/** A client refused longer ago is history. */
+const RECENT_MS = 10 * 60_000;
 /** Clears a terminal. */
 const CLEAR = '\x1b[H\x1b[2J\x1b[3J';
 
@@ -20,7 +22,7 @@ export async function main(args: string[]): Promise<number> {
   const flags = parseStatusFlags(args);
   const look = async () => (await askAdmin(flags, 'GET', '/status')) as StatusReport;
   const print = async (report: StatusReport) =>
-    flags.json ? `${printableJson(report)}\n` : `${renderStatus(report)}${await renderDetour()}`;
+    flags.json ? `${printableJson(report)}\n` : `${renderStatus(report)}${await renderDetour(report)}`;
   if (!flags.watch) {
     const report = await look();
     process.stdout.write(await print(report));
@@ -39,9 +41,21 @@ export async function main(args: string[]): Promise<number> {
 }
 
 /** In Kubernetes (UNLOOP_DETOUR, set by the chart): whether pods are led here. */
-async function renderDetour(): Promise<string> {
+async function renderDetour(report: StatusReport): Promise<string> {
   const path = process.env.UNLOOP_DETOUR ?? '';
   if (path === '') return '';
-  const lines = await describeDetour(path, Date.now());
+  const lines = [...(await describeDetour(path, Date.now())), ...warnOfRefused(report)];
   return `\nDetour\n${lines.map((line) => `  ${printable(line)}\n`).join('')}`;
+}
+
+/**
+ * unloop-detour asks from the node, so it goes on steering pods that are refused. Nothing where
+ * nobody was lately: after the cure the warning has to end.
+ */
+function warnOfRefused({ clients: { lastRefused }, now }: StatusReport): string[] {
+  if (lastRefused === null || Date.parse(now) - Date.parse(lastRefused.at) > RECENT_MS) return [];
+  return [
+    `warning: ${lastRefused.client} was REFUSED: pods of its network that are led here have no DNS`,
+    '  cure: add their network to limits.allow (in the chart: podNetworks)',
+  ];
 }

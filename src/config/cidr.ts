@@ -37,6 +37,25 @@ export function parseCidr(text: string): Cidr {
   return block;
 }
 
+/**
+ * Loopback, private (RFC 1918, RFC 4193), shared (RFC 6598) and link-local networks, and those that
+ * clusters use though they were set aside: 198.18.0.0/15 (RFC 2544) and 240.0.0.0/4 (RFC 1112 §4),
+ * not globally reachable either (RFC 6890). Served where limits.allow is empty.
+ */
+export const NON_PUBLIC_NETWORKS = [
+  '127.0.0.0/8',
+  '10.0.0.0/8',
+  '172.16.0.0/12',
+  '192.168.0.0/16',
+  '100.64.0.0/10',
+  '169.254.0.0/16',
+  '198.18.0.0/15',
+  '240.0.0.0/4',
+  '::1/128',
+  'fc00::/7',
+  'fe80::/10',
+];
+
 /** The canonical text, always with the prefix length. */
 export function formatCidr(block: Cidr): string {
   return `${formatIp({ family: block.family, bytes: block.bytes, zone: '' })}/${block.prefix}`;

@@ -7,6 +7,7 @@ import { finding } from './finding.ts';
 import { TAILSCALE_ROLE } from './host-dns.ts';
 import { type Facts, MAX_NAMESERVERS } from './inspect.ts';
 import { describePaths } from './path-findings.ts';
+import { refusedBy } from './pod-unloops.ts';
 import type { Cure, Finding, FindingCode, Hop, Probe, QueryPath, Severity } from './report.ts';
 import { allHops, leavesOf } from './walk.ts';
 
@@ -114,6 +115,7 @@ function describeFiles(facts: Facts): Finding[] {
     const message = `a pod's unloop has a faulty configuration, and runs on with another one: ${fault}`;
     findings.push(finding('unknown', 'unloop-config-faulty', `${message} (${path})`));
   }
+  findings.push(...describeRefusedPods(facts));
   for (const { message } of facts.detached.map(describeDetached)) {
     findings.push(finding('unknown', 'mount-detached', message));
   }
@@ -125,6 +127,27 @@ function describeFiles(facts: Facts): Finding[] {
   }
   findings.push(...describeSearch(facts));
   return findings;
+}
+
+/** An unloop in the node's network may be asked by each pod of the node, by the detour or else. */
+function describeRefusedPods({ podUnloops, podAddresses }: Facts): Finding[] {
+  return podUnloops.flatMap(({ place, config, path }) => {
+    if (place !== 'node' || config === null) return [];
+    const refused = refusedBy(config, podAddresses);
+    if (refused.length === 0) return [];
+    const isListed = config.limits.allow.length > 0;
+    const unless = isListed ? '' : ', unless their network is on a link of the node';
+    const message = `unloop in the node's network REFUSES ${refused.length} of this node's pod addresses, such as ${refused[0]}${unless} (${path})`;
+    const lines = ['limits: { allow: [<the networks that you serve, and those of the pods>] }'];
+    const cure: Cure = {
+      what: 'unloop (in the chart: podNetworks)',
+      where: path,
+      lines,
+      commands: [],
+      isAlternative: false,
+    };
+    return [finding('info', 'pods-refused', message, [cure])];
+  });
 }
 
 /** Search domains and ndots, which cost queries and are cut off. */

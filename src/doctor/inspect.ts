@@ -16,7 +16,7 @@ import { DEFAULT_RESOLV_CONF, readKubelet } from './kubelet.ts';
 import type { KubeletFacts } from './kubelet-facts.ts';
 import { findCleanFile, findRealServers, type LocalServers, readLocalServers } from './local-servers.ts';
 import type { PodConf } from './pod-conf.ts';
-import { findPodUnloops, type PodUnloop, readPodConfig } from './pod-unloops.ts';
+import { findPodAddresses, findPodUnloops, type PodUnloop, readPodConfig } from './pod-unloops.ts';
 import { hostOf, listensOn, type Service, type Target, toTarget } from './service.ts';
 import { readUnloop, type UnloopServer } from './unloop-server.ts';
 
@@ -65,6 +65,8 @@ export interface Facts {
   readonly unloop: UnloopServer | null;
   /** The unloops of this node's pods, with what is wrong with their configurations. */
   readonly podUnloops: readonly PodUnloop[];
+  /** Addresses of this node's pods that have a network of their own. */
+  readonly podAddresses: readonly string[];
   /** This process is in one of our own pods. */
   readonly isOwnPod: boolean;
   /** Mounts of what the node has replaced or removed. */
@@ -146,6 +148,7 @@ export async function inspect(options: InspectOptions): Promise<Facts> {
     services,
     unloop,
     podUnloops,
+    podAddresses: await findPodAddresses(files, kubelet.distribution.root),
     isOwnPod: ownPod !== null,
     detached: files.detached,
     realServers: (await findRealServers(context, isUsable))?.upstreams ?? [],

@@ -71,6 +71,7 @@ export type FindingCode =
   | 'tailscale'
   | 'own-notice'
   | 'unloop-config-faulty'
+  | 'pods-refused'
   | 'mount-detached';
 
 /** One way to fix it. */

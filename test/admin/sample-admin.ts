@@ -10,6 +10,7 @@ import type {
   FlushScope,
   LoopEpisodeStatus,
   Readiness,
+  RefusedClient,
   ServerSnapshot,
   TopLists,
   UpstreamStatus,
@@ -58,6 +59,7 @@ export class SampleAdmin implements AdminSource {
   upstreamList: UpstreamStatus[] = [UPSTREAM];
   listenNow = ['127.0.0.1:5300'];
   episodes: LoopEpisodeStatus[] = [];
+  refusedNow: RefusedClient | null = null;
   configNow: unknown = {};
   metricsNow: () => Promise<{ contentType: string; text: string }> = async () => ({
     contentType: 'text/plain; version=0.0.4; charset=utf-8',
@@ -92,6 +94,7 @@ export class SampleAdmin implements AdminSource {
       readiness: this.readinessNow,
       upstreams: this.upstreamList,
       loops: this.episodes,
+      refusedClient: this.refusedNow,
       config: this.configNow as Config,
       listen: this.listenNow,
       workers: 2,

@@ -3,6 +3,7 @@ import { expect, it } from 'vitest';
 import { RateHistory } from '../../src/admin/rate-history.ts';
 import { reportStatus } from '../../src/admin/status-report.ts';
 import { alignColumns, renderStatus } from '../../src/cli/status-text.ts';
+import { Drop } from '../../src/metrics/counters.ts';
 import { EPISODE, SampleAdmin, UPSTREAM } from '../admin/sample-admin.ts';
 
 const NOW = '2026-11-23T10:01:00.000Z';
@@ -54,6 +55,15 @@ it('says of an upstream what the state does not', () => {
     expect(text).toContain(part);
   expect(text).toContain('  closed: through 127.0.0.1:5398 for ., 3 came back (edns), last 55 s ago\n');
   expect(text).not.toContain(`cure: ${EPISODE.cure}`);
+});
+
+it('says who is refused', () => {
+  const admin = new SampleAdmin();
+  admin.counters.drop(Drop.not_allowed);
+  admin.refusedNow = { client: '203.0.113.7', at: '2026-11-23T10:00:48.000Z' };
+  expect(rendered(admin)).toContain(
+    '  refused   1 query of clients that are not served, the last 203.0.113.7, 12 s ago: outside limits.allow\n',
+  );
 });
 
 it('lets no control character through', () => {

@@ -1,7 +1,10 @@
 // `unloop status` against an admin listener with made-up facts.
-import { afterEach, beforeEach, expect, it } from 'vitest';
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, it, onTestFinished } from 'vitest';
 import { type AdminServer, startAdmin } from '../../src/admin/http.ts';
 import { EPISODE, SampleAdmin, UPSTREAM } from '../admin/sample-admin.ts';
+import { scratchDirectory } from '../kit/scratch-directory.ts';
 import { unloop } from './run-command.ts';
 
 let source: SampleAdmin;
@@ -61,4 +64,24 @@ it('ends with 2 for a flag that it does not take', async () => {
   const { code, err } = await status('--upstream', '192.0.2.1');
   expect(code).toBe(2);
   expect(err).toContain('unknown flag --upstream');
+});
+
+it('warns that pods are refused while the detour leads them here, and not for ever', async () => {
+  const path = join(scratchDirectory(), 'detour');
+  const detour = createServer((socket) => socket.end(`on 10.96.0.10 169.254.20.11 ${Date.now()}\n`));
+  await new Promise<void>((resolve) => detour.listen(path, resolve));
+  process.env.UNLOOP_DETOUR = path;
+  onTestFinished(() => {
+    delete process.env.UNLOOP_DETOUR;
+    detour.close();
+  });
+  expect((await status()).out).not.toContain('REFUSED');
+  source.refusedNow = { client: '2001:db8::7', at: new Date().toISOString() };
+  const { out } = await status();
+  expect(out).toContain(
+    '  warning: 2001:db8::7 was REFUSED: pods of its network that are led here have no DNS\n',
+  );
+  expect(out).toContain('cure: add their network to limits.allow (in the chart: podNetworks)');
+  source.refusedNow = { client: '2001:db8::7', at: new Date(Date.now() - 3_600_000).toISOString() };
+  expect((await status()).out).not.toContain('REFUSED');
 });

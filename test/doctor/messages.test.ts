@@ -91,6 +91,25 @@ describe('the doctor says', () => {
     expect(said.map((text) => text.replace(`${root}/`, ''))).toContain(message);
   });
 
+  const UNLOOP_POD = '/var/lib/kubelet/pods/1';
+  it.each([
+    ['limits: { allow: ["10.0.0.0/8", "2001:db8:1::/48"] }', ''],
+    ['limits: { allow: ["10.0.0.0/8"] }', "REFUSES 1 of this node's pod addresses, such as 2001:db8:1::7 ("],
+    ['', 'such as 2001:db8:1::7, unless their network is on a link of the node ('],
+    ['limits: { allow: ["::/0", "0.0.0.0/0"], deny: ["10.1.0.0/16"] }', 'such as 10.1.0.7 ('],
+  ])('pods-refused of an unloop with %j', async (limits, message) => {
+    const root = await makeTree({
+      ...CLEAN,
+      [`${UNLOOP_POD}/volumes/kubernetes.io~configmap/unloop-config/config.yaml`]: `listen: ["169.254.20.11:53"]\n${limits}\n`,
+      [`${UNLOOP_POD}/etc-hosts`]: '# Kubernetes-managed hosts file (host network).\n203.0.113.1 node1\n',
+      '/var/lib/kubelet/pods/2/etc-hosts':
+        '127.0.0.1\tlocalhost\nfe00::0\tip6-localnet\nff02::1\tip6-allnodes\n10.1.0.7\tpod\n2001:db8:1::7\tpod\n',
+    });
+    const { findings } = await examine(parseDoctorFlags(['--root', root]), {});
+    const said = findings.filter(({ code }) => code === 'pods-refused').map(({ message }) => message);
+    expect(said).toEqual(message === '' ? [] : [expect.stringContaining(message)]);
+  });
+
   it('corefile-incomplete', async () => {
     const root = await makeTree({ ...CLEAN, '/Corefile': '. {\n import custom/*.override\n' });
     const args = ['--root', root, '--corefile', join(root, 'Corefile')];

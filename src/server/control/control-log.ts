@@ -28,16 +28,23 @@ export class NoticeLog {
  * A refused client may be a pod in a network that we cannot know. Without this line, a counter
  * would be the only sign of it.
  *
- * @param hasAllowList whether limits.allow is set
+ * @param facts.hasAllowList whether limits.allow is set
+ * @param facts.isDetoured whether unloop-detour leads the node's pods here: it cannot see that one
+ *     of them is refused, as its own questions come from the node
  */
-export function reportRefusedClient(limiter: RepeatLimiter, client: string, hasAllowList: boolean): void {
+export function reportRefusedClient(
+  limiter: RepeatLimiter,
+  client: string,
+  { hasAllowList, isDetoured }: { hasAllowList: boolean; isDetoured: boolean },
+): void {
   const remedy = hasAllowList
     ? 'If it is one of yours, add its network to limits.allow.'
     : 'If it is one of yours, set limits.allow to the networks that you serve, its own and the private ones.';
   const text = hasAllowList
     ? 'a client is REFUSED: its address is in none of the networks of limits.allow'
     : 'a client is REFUSED: its address is neither private nor on one of our own links';
-  limiter.report('refused', 'warn', { code: 'client-refused', client, remedy }, text);
+  const effect = isDetoured ? '; if it is a pod, it has no DNS, as the detour leads it here' : '';
+  limiter.report('refused', 'warn', { code: 'client-refused', client, remedy }, `${text}${effect}`);
 }
 
 /** The reader of dnstap is not there (`fault` says why), or, null, there again. */

@@ -2,6 +2,7 @@
 // drains. cli/serve.ts starts it and passes signals on. Nothing here can delay a query: workers do
 // not wait for it.
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { RefusedClient } from '../../admin/admin-source.ts';
 import { Clock } from '../../base/clock.ts';
 import { formatHostAndPort } from '../../base/host-and-port.ts';
 import type { Log } from '../../base/log.ts';
@@ -51,6 +52,7 @@ export class ControlPlane implements ServerFacts {
   draining = false;
   /** Runs with another configuration than the one that was asked for, until a reload succeeds. */
   isOnFallback = false;
+  refusedClient: RefusedClient | null = null;
   readonly startedAtMs = Date.now();
   readonly reloads = { ok: 0, failed: 0, isLastOk: true, lastOkMs: this.startedAtMs };
   readonly totals = new CounterTotals();
@@ -238,7 +240,10 @@ export class ControlPlane implements ServerFacts {
 
   #reportRefused(client: string): void {
     this.#clock.refresh();
-    reportRefusedClient(this.#limiter, client, this.config.limits.allow.length > 0);
+    this.refusedClient = { client, at: new Date().toISOString() };
+    const hasAllowList = this.config.limits.allow.length > 0;
+    const isDetoured = (process.env.UNLOOP_DETOUR ?? '') !== '';
+    reportRefusedClient(this.#limiter, client, { hasAllowList, isDetoured });
   }
 
   #look(): void {

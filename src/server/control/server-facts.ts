@@ -1,5 +1,6 @@
 // What the admin listener, snapshots and statistics read of the running server. The control plane
 // provides it.
+import type { RefusedClient } from '../../admin/admin-source.ts';
 import type { Config, ListenAddress } from '../../config/config.ts';
 import type { CounterTotals } from '../../metrics/counters.ts';
 import type { ReloadCounts } from '../../metrics/metrics-snapshot.ts';
@@ -20,6 +21,8 @@ export interface ServerFacts {
   readonly reloads: ReloadCounts;
   /** Runs with another configuration than the one that was asked for. */
   readonly isOnFallback: boolean;
+  /** The last client outside the networks that are served; null for none. */
+  readonly refusedClient: RefusedClient | null;
   /** Wall clock, ms since 1970. */
   readonly startedAtMs: number;
   readonly totals: CounterTotals;

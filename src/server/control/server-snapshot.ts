@@ -44,6 +44,7 @@ export function takeSnapshot(facts: ServerFacts): ServerSnapshot {
     routes,
     zones: registry.routing.zones.map(({ suffix }) => suffix),
     loops: facts.loop.list(),
+    refusedClient: facts.refusedClient,
     workers: supervisor.running,
     workersDealtByName: supervisor.dealtByName,
     workerQueries: supervisor.queriesByWorker(),

@@ -3,28 +3,9 @@
 // what lies behind a gateway. An open resolver is a weapon against others (RFC 5358, RFC 5625 §6).
 import { networkInterfaces } from 'node:os';
 import { parseIp } from '../../base/ip-address.ts';
-import { parseCidr } from '../../config/cidr.ts';
+import { NON_PUBLIC_NETWORKS, parseCidr } from '../../config/cidr.ts';
 import { type NetworkWords, networkWords } from '../../pipeline/client-gate.ts';
 import { type LinkNetwork, readLinkNetworks } from './link-networks.ts';
-
-/**
- * Loopback, private (RFC 1918, RFC 4193), shared (RFC 6598) and link-local networks, and those that
- * clusters use though they were set aside: 198.18.0.0/15 (RFC 2544) and 240.0.0.0/4 (RFC 1112 §4),
- * not globally reachable either (RFC 6890).
- */
-export const NON_PUBLIC_NETWORKS = [
-  '127.0.0.0/8',
-  '10.0.0.0/8',
-  '172.16.0.0/12',
-  '192.168.0.0/16',
-  '100.64.0.0/10',
-  '169.254.0.0/16',
-  '198.18.0.0/15',
-  '240.0.0.0/4',
-  '::1/128',
-  'fc00::/7',
-  'fe80::/10',
-];
 
 /** Each query from a client outside these networks is compared with all of them. */
 const MAX_NETWORKS = 256;

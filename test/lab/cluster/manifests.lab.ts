@@ -10,8 +10,8 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parseAllDocuments } from 'yaml';
 import { goTool, pythonTool } from '../../../packaging/tools.ts';
+import { NON_PUBLIC_NETWORKS } from '../../../src/config/cidr.ts';
 import { loadConfig } from '../../../src/config/load.ts';
-import { NON_PUBLIC_NETWORKS } from '../../../src/server/listen/client-networks.ts';
 import { operatorReader } from './tools.ts';
 
 const KUBERNETES = fileURLToPath(new URL('../../../config/kubernetes/', import.meta.url));

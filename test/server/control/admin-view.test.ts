@@ -44,6 +44,7 @@ function view() {
     draining: false,
     reloads: { ok: 0, failed: 0, isLastOk: true, lastOkMs: 0 },
     isOnFallback: false,
+    refusedClient: null,
     startedAtMs: 0,
     loop: { list: () => [], quarantinedUntilMs: () => null },
     states: new UpstreamStates(registry, state),

@@ -54,7 +54,8 @@ describe('notices of discovery', () => {
 
 describe('a refused client', () => {
   it('is reported once, with what to change', () => {
-    for (let i = 0; i < 5; i++) reportRefusedClient(limiter, '203.0.113.9', false);
+    for (let i = 0; i < 5; i++)
+      reportRefusedClient(limiter, '203.0.113.9', { hasAllowList: false, isDetoured: false });
     expect(lines).toHaveLength(1);
     expect(lines[0]!.fields).toMatchObject({ code: 'client-refused', client: '203.0.113.9' });
     expect(lines[0]!.fields.remedy).toContain('set limits.allow');
@@ -62,8 +63,15 @@ describe('a refused client', () => {
   });
 
   it('asks to be added to the list when there is one', () => {
-    reportRefusedClient(limiter, '203.0.113.9', true);
+    reportRefusedClient(limiter, '203.0.113.9', { hasAllowList: true, isDetoured: true });
     expect(lines[0]!.fields.remedy).toContain('add its network to limits.allow');
+  });
+});
+
+describe('a refused client of a node with a detour', () => {
+  it('is said to have no DNS, if it is a pod', () => {
+    reportRefusedClient(limiter, '203.0.113.9', { hasAllowList: true, isDetoured: true });
+    expect(lines[0]!.message).toMatch(/limits\.allow; if it is a pod, it has no DNS, as the detour leads/);
   });
 });
 

@@ -1,11 +1,7 @@
 import { networkInterfaces } from 'node:os';
 import { expect, it } from 'vitest';
-import { parseCidr } from '../../../src/config/cidr.ts';
-import {
-  NON_PUBLIC_NETWORKS,
-  parseNetwork,
-  servedNetworks,
-} from '../../../src/server/listen/client-networks.ts';
+import { NON_PUBLIC_NETWORKS, parseCidr } from '../../../src/config/cidr.ts';
+import { parseNetwork, servedNetworks } from '../../../src/server/listen/client-networks.ts';
 import type { LinkNetwork } from '../../../src/server/listen/link-networks.ts';
 
 const link = (cidr: string): LinkNetwork => parseCidr(cidr);
