@@ -6,6 +6,7 @@
 import { chmodSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { rolldown } from 'rolldown';
+import { escapeBeyondLatin1 } from './escape-beyond-latin1.mjs';
 
 const FOLDER = 'dist/unloop';
 
@@ -41,19 +42,6 @@ async function bundle(name, input, target = 'node20') {
   const names = output.map(({ fileName }) => fileName);
   for (const fileName of names) if (fileName.endsWith('.js')) escapeBeyondLatin1(join(FOLDER, fileName));
   return { names, modules: output.flatMap(({ moduleIds }) => moduleIds ?? []) };
-}
-
-/**
- * V8 keeps a source at two bytes a character when a single one is beyond Latin-1: these are written
- * as escapes.
- */
-function escapeBeyondLatin1(path) {
-  const source = readFileSync(path, 'utf8');
-  const escaped = source.replace(
-    /[^\0-\xff]/g,
-    (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`,
-  );
-  if (escaped !== source) writeFileSync(path, escaped);
 }
 
 /** The folders of the packages that modules come from, as the lockfile names them. */

@@ -9,19 +9,21 @@ interface Bom {
   readonly components: readonly object[];
 }
 
+/** The Node.js that is inside what we pack. */
+export const nodeComponent = () => ({
+  type: 'platform',
+  'bom-ref': 'node',
+  name: 'node',
+  version: NODE_VERSION,
+  purl: `pkg:generic/node@${NODE_VERSION}`,
+  licenses: [{ license: { id: 'MIT' } }],
+});
+
 export function imageSbom({ root, packages }: ImageTree): string {
   const bom = JSON.parse(readFileSync(join(root, 'app/sbom.cdx.json'), 'utf8')) as Bom;
-  const node = {
-    type: 'platform',
-    'bom-ref': 'node',
-    name: 'node',
-    version: NODE_VERSION,
-    purl: `pkg:generic/node@${NODE_VERSION}`,
-    licenses: [{ license: { id: 'MIT' } }],
-  };
   const debian = packages.map(({ name, version, architecture }) => {
     const purl = `pkg:deb/debian/${name}@${encodeURIComponent(version)}?arch=${architecture}&distro=debian-12`;
     return { type: 'library', 'bom-ref': purl, name, version, purl };
   });
-  return `${JSON.stringify({ ...bom, components: [...bom.components, node, ...debian] }, null, 2)}\n`;
+  return `${JSON.stringify({ ...bom, components: [...bom.components, nodeComponent(), ...debian] }, null, 2)}\n`;
 }

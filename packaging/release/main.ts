@@ -7,6 +7,7 @@ import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { findRootFolder } from '../../src/base/root-folder.ts';
+import { buildExecutable, writeExecutableNotices } from '../executable/build.ts';
 import { writeImageFiles } from '../image/image-files.ts';
 import { buildPackage } from '../linux/build.ts';
 import { canPack } from '../linux/package-tree.ts';
@@ -40,11 +41,14 @@ const npm = (...args: string[]) =>
   execFileSync('npm', args, { cwd: ROOT, stdio: ['ignore', 'pipe', 'inherit'] });
 npm('run', '--silent', 'prebuilds');
 npm('pack', '--silent', '--pack-destination', FOLDER);
-writeFileSync(join(FOLDER, `unloop-${VERSION}.cdx.json`), npm('run', '--silent', 'sbom'));
+const bom = npm('run', '--silent', 'sbom').toString();
+writeFileSync(join(FOLDER, `unloop-${VERSION}.cdx.json`), bom);
 for (const architecture of ['amd64', 'arm64'] as const) {
   if (!canPack(architecture)) throw new Error(`no addon for ${architecture}: npm run prebuilds says why`);
   for (const format of ['deb', 'rpm'] as const) buildPackage(FOLDER, format, architecture);
+  buildExecutable(FOLDER, architecture);
 }
+writeExecutableNotices(FOLDER, VERSION, bom);
 await writeImageFiles(FOLDER);
 packChart(FOLDER);
 const { homepage } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as { homepage: string };

@@ -34,6 +34,8 @@ export function verifyRelease(folder: string, version: string): string[] {
       );
     } else if (name.endsWith('.oci.tar')) {
       verifyImage(path, readFileSync(path.replace('.oci.tar', '.digest'), 'utf8').trim());
+    } else if (name === `unloop-linux-${process.arch}`) {
+      expectEqual(name, run(path, '--version').trim(), `unloop ${version}`);
     } else if (name.endsWith('.cdx.json')) {
       const bom = JSON.parse(readFileSync(path, 'utf8')) as { bomFormat: string };
       expectEqual(name, bom.bomFormat, 'CycloneDX');

@@ -3,7 +3,9 @@
 import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
+import { isOneFile } from '../base/own-files.ts';
 import { findRootFolder } from '../base/root-folder.ts';
+import { embeddedAddon, openAddon } from './embedded-addon.ts';
 
 /** As ABI in native/module.c: an addon built from different sources is not used. */
 const ABI = 8;
@@ -75,15 +77,25 @@ export function nativeStatus(): NativeStatus {
   return { available: loaded.addon !== null, reason: loaded.reason };
 }
 
+function load(): { addon: NativeAddon | null; reason: string } {
+  if (process.env.UNLOOP_NATIVE === '0') return { addon: null, reason: 'UNLOOP_NATIVE=0' };
+  if (process.platform !== 'linux')
+    return { addon: null, reason: `needs Linux, this is ${process.platform}` };
+  return isOneFile ? loadEmbedded() : loadFromFolder();
+}
+
+/** The executable has the one addon that was built with it. */
+function loadEmbedded(): { addon: NativeAddon | null; reason: string } {
+  const { path, reason } = embeddedAddon();
+  return { addon: path === null ? null : (openAddon(path) as NativeAddon), reason };
+}
+
 /**
  * What was compiled on this machine comes first, then what the package brings. Either works with
  * every release of Node.js that has this interface; `build` has the release in its name, since it
  * was compiled with that one's headers.
  */
-function load(): { addon: NativeAddon | null; reason: string } {
-  if (process.env.UNLOOP_NATIVE === '0') return { addon: null, reason: 'UNLOOP_NATIVE=0' };
-  if (process.platform !== 'linux')
-    return { addon: null, reason: `needs Linux, this is ${process.platform}` };
+function loadFromFolder(): { addon: NativeAddon | null; reason: string } {
   const root = findRootFolder();
   const remedy = `compile one here, which needs a C compiler: node ${join(root, 'src/io/native/build.mjs')}`;
   const paths = [

@@ -1,6 +1,7 @@
 // The machine, and the state of the sources: without them a figure means nothing.
 import { execFileSync } from 'node:child_process';
 import { availableParallelism, cpus, loadavg, release, totalmem } from 'node:os';
+import { isOneFile } from '../base/own-files.ts';
 import { findRootFolder } from '../base/root-folder.ts';
 
 export interface Machine {
@@ -39,6 +40,8 @@ export function describeMachine(): Machine {
 }
 
 function git(...args: string[]): string {
+  // What it was built of is not where it stands.
+  if (isOneFile) return '';
   try {
     return execFileSync('git', ['-C', findRootFolder(), ...args], {
       encoding: 'utf8',

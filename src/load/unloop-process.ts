@@ -1,8 +1,7 @@
 // Starts the unloop next to this tool as a process of its own, for scenarios that need a server in
 // a given place.
-import { join } from 'node:path';
 import { Child } from '../base/child-process.ts';
-import { findRootFolder } from '../base/root-folder.ts';
+import { ownCommand } from '../base/own-files.ts';
 
 const START_TIMEOUT_MS = 10_000;
 
@@ -23,9 +22,6 @@ export interface ReadyLine {
   readonly admin: string;
 }
 
-/** The built program of this copy of unloop. */
-const PROGRAM = join(findRootFolder(), 'dist/unloop/main.js');
-
 /**
  * Starts `unloop run` on a free port of loopback with these flags; rejects with what it said when
  * it does not get ready. `onLine` gets each line of its log.
@@ -36,7 +32,7 @@ export async function startUnloop(
 ): Promise<UnloopProcess> {
   let ready: ReadyLine | null = null;
   const fixed = ['run', '--listen', '127.0.0.1:0', '--admin', 'off'];
-  const child = new Child([process.execPath, PROGRAM, ...fixed, ...flags], {
+  const child = new Child([...ownCommand(), ...fixed, ...flags], {
     // Only the flags may configure it.
     env: { ...process.env, UNLOOP_CONFIG: '' },
     onLine: (line) => {

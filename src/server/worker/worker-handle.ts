@@ -4,6 +4,8 @@ import { setFlagsFromString } from 'node:v8';
 import { Worker } from 'node:worker_threads';
 import { UnloopError } from '../../base/errors.ts';
 import { nameTooFewOpenFiles } from '../../base/open-files.ts';
+import { isOneFile, readWorkerScript } from '../../base/own-files.ts';
+import { embeddedAddon } from '../../io/embedded-addon.ts';
 import { listenError } from '../listen/listen-error.ts';
 import { HEAP_LIMIT_MIB } from './heap-limit.ts';
 import { HANG_MS, HeartbeatWatch, LOOK_MS, SILENT_MS } from './heartbeat.ts';
@@ -83,7 +85,9 @@ function forget(thread: Worker): void {
 setFlagsFromString('--no-memory-reducer');
 
 function createThread(): Worker {
-  return new Worker(ENTRY, { resourceLimits: { maxOldGenerationSizeMb: HEAP_LIMIT_MIB } });
+  const options = { resourceLimits: { maxOldGenerationSizeMb: HEAP_LIMIT_MIB } };
+  if (!isOneFile) return new Worker(ENTRY, options);
+  return new Worker(readWorkerScript(), { ...options, eval: true, workerData: embeddedAddon() });
 }
 
 function takeThread(): Worker {

@@ -52,8 +52,15 @@ export interface EmptyMachine {
   remove(): void;
 }
 
-/** A machine with this Node.js; each of `folders` is seen at its path inside, read-only. */
-export function emptyMachine(node: string, folders: Readonly<Record<string, string>>): EmptyMachine {
+/**
+ * A machine with this Node.js; each of `folders` is seen at its path inside, read-only. `mountMore`
+ * gives the shell's commands that come last before it starts.
+ */
+export function emptyMachine(
+  node: string,
+  folders: Readonly<Record<string, string>>,
+  mountMore: (root: string) => string = () => '',
+): EmptyMachine {
   const root = debianRoot(PACKAGES);
   const home = mkdtempSync(join(tmpdir(), 'unloop-empty-'));
   chownSync(home, USER, USER);
@@ -68,6 +75,7 @@ mount --bind ${home} ${root}/home
 mount --rbind /proc ${root}/proc
 mount --rbind /dev ${root}/dev
 ${mounts.join('\n')}
+${mountMore(root)}
 ip link set lo up
 exec chroot --userspec=${USER}:${USER} ${root} env -i HOME=/home PATH=/usr/local/bin:/usr/bin:/bin "$@"`;
   return {
