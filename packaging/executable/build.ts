@@ -16,7 +16,7 @@ const ROOT = findRootFolder();
 export const executableName = (architecture: Architecture): string =>
   `unloop-linux-${NODE_ARCH[architecture]}`;
 
-/** Writes one executable into a folder, and returns its path. The same sources give the same bytes. */
+/** Writes one into a folder, and returns its path. The same sources give the same file. */
 export function buildExecutable(folder: string, architecture: Architecture): string {
   const work = mkdtempSync(join(tmpdir(), 'unloop-executable-'));
   try {
@@ -50,7 +50,7 @@ export function buildExecutable(folder: string, architecture: Architecture): str
   }
 }
 
-/** What the executables' licenses ask for, and their bill of materials: both of all architectures. */
+/** What the executables' licenses ask for, and their bill of materials: for all architectures. */
 export function writeExecutableNotices(folder: string, version: string, bom: string): void {
   const { components, ...rest } = JSON.parse(bom) as { components: readonly object[] };
   const whole = { ...rest, components: [...components, nodeComponent()] };

@@ -1,6 +1,7 @@
-// Loads the addon of the one executable. dlopen(3) takes a file and no bytes: the main thread writes
-// one, unlinks it and keeps it open. Then /proc/self/fd/N names it for all threads, and nothing is
-// left on the disk, however the process ends. Called by native-addon; worker-handle tells threads.
+// Loads the addon of the one executable. dlopen(3) takes a file and no bytes: the main thread
+// writes one, unlinks it and keeps it open. Then /proc/self/fd/N names it for all threads, and
+// nothing is left on the disk, however the process ends. Called by native-addon; worker-handle
+// tells threads.
 import { closeSync, mkdtempSync, openSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -16,7 +17,7 @@ export interface EmbeddedAddon {
 
 let placed: EmbeddedAddon | undefined;
 
-/** Where it is. The main thread looks for a place the first time; others are told by `workerData`. */
+/** Where it is. The main thread looks for a place once; others are told by `workerData`. */
 export function embeddedAddon(): EmbeddedAddon {
   placed ??= isMainThread ? place() : (workerData as EmbeddedAddon);
   return placed;
