@@ -134,6 +134,28 @@ describe('a denied name does not end', () => {
     expect(cut('a.odd.example.com')).toBe('miss');
   });
 
+  it('names below a denial that is too long to go with a longer name into a datagram', () => {
+    const query = queryFor('long.example.com');
+    const base = answerTo(query, DENIED).length;
+    for (const [length, outcome] of [
+      [256, 'cut'],
+      [257, 'miss'],
+    ] as const) {
+      let more = '';
+      for (let left = length - base; left > 0; left -= 21) more += `${'x'.repeat(Math.min(left, 21) - 1)}.`;
+      const server = textToName('ns.example.com').length;
+      const { rdata, ...others } = soa(60, 30);
+      const longer = {
+        ...others,
+        rdata: Uint8Array.of(...textToName(`${more}ns.example.com`), ...rdata.slice(server)),
+      };
+      const reply = answerTo(query, { ...DENIED, authorities: [longer] });
+      expect(reply.length).toBe(length);
+      cache.storeReply('long.example.com', reply);
+      expect(cut('a.long.example.com')).toBe(outcome);
+    }
+  });
+
   it('deep names at any price: only the ten names below the zone are looked for', () => {
     cache.store('1.2.3.4.5.6.7.8.9.10.11.example.com', DENIED);
     expect(cut('0.1.2.3.4.5.6.7.8.9.10.11.example.com')).toBe('miss');
@@ -143,6 +165,13 @@ describe('a denied name does not end', () => {
 });
 
 describe('a denial is forgotten', () => {
+  it('but not that of the zone itself, or of what stands above it', () => {
+    cache.store('example.com', DENIED);
+    cache.store('com', DENIED);
+    cache.forgetDenialsAbove(BELOW);
+    expect([cache.lookup('example.com'), cache.lookup('com')]).toEqual(['fresh', 'fresh']);
+  });
+
   it('when a name below it turns out to exist', () => {
     cache.forgetDenialsAbove(BELOW);
     expect(cut('other.com.default.example.com')).toBe('miss');
