@@ -6,9 +6,9 @@ import type { Clock } from '../base/clock.ts';
 import type { TimerWheel } from '../base/timer-wheel.ts';
 import type { MessageCache } from '../cache/message-cache.ts';
 import type { DnstapTap } from '../dnstap/dnstap-tap.ts';
-import { Counter, type Counters } from '../metrics/counters.ts';
+import type { Counters } from '../metrics/counters.ts';
 import type { TopCounts } from '../top/top-counts.ts';
-import { type ReplyOwner, UNSENT_ID } from '../upstream/exchange.ts';
+import type { ReplyOwner } from '../upstream/exchange.ts';
 import type { SharedUpstreamState } from '../upstream/shared-state.ts';
 import type { Answers } from './answers.ts';
 import { AttemptSender } from './attempt-sender.ts';
@@ -68,8 +68,6 @@ export class ForwardPath {
   closing = false;
   readonly #clock: Clock;
   readonly #wheel: TimerWheel;
-  readonly #counters: Counters;
-  readonly #state: SharedUpstreamState;
   readonly #hedges: Hedges;
   #times: ForwardTimes;
   readonly #answers: Answers;
@@ -82,9 +80,7 @@ export class ForwardPath {
   constructor(parts: ForwardPathParts) {
     const { clock, cache, counters, state, answers, outgoing, top } = parts;
     this.pool = new FlightPool(parts.maxFlights, this);
-    this.#counters = counters;
-    this.#state = state;
-    this.#hedges = new Hedges(state, parts.times.hedge);
+    this.#hedges = new Hedges(state, counters, parts.times.hedge);
     this.#times = parts.times;
     this.#clock = clock;
     this.#wheel = parts.wheel;
@@ -133,7 +129,7 @@ export class ForwardPath {
     flight.replyOwner = replyOwner;
     if (flight.opaque) this.pool.opaqueBytes += query.length;
     flight.retryMs = Number.POSITIVE_INFINITY;
-    flight.hedgeMs = Number.POSITIVE_INFINITY;
+    this.#hedges.none(flight);
     flight.staleMs = hasStale ? nowMs + this.#staleAfterMs(zone) : Number.POSITIVE_INFINITY;
     flight.deadlineMs = nowMs + this.times.deadlineMs;
     zone.load.flights++;
@@ -210,43 +206,20 @@ export class ForwardPath {
   }
 
   #send(flight: Flight, step: Step): void {
-    const { upstream: index } = step;
     const isFirst = flight.attemptCount === 0;
     this.#sender.send(flight, step);
-    flight.hedgeMs = isFirst
-      ? this.#hedges.dueMs(flight, index, this.#clock.nowMs)
-      : Number.POSITIVE_INFINITY;
+    if (isFirst) this.#hedges.firstSent(flight, step.upstream, this.#clock.nowMs);
+    else this.#hedges.none(flight);
   }
 
   /** The first message is slow: another upstream is asked too, if the budget allows. */
   #hedge(flight: Flight): void {
-    flight.hedgeMs = Number.POSITIVE_INFINITY;
-    const attempt = flight.attempts[flight.attemptCount - 1] ?? null;
+    this.#hedges.none(flight);
+    const slow = flight.attempts[flight.attemptCount - 1] ?? null;
     // A refresh of the cache is in no hurry.
-    if (attempt === null || flight.waiters === null) return;
+    if (slow === null || flight.waiters === null) return;
     const step = this.decide(flight, null, Outcome.slow);
-    if (step.action !== Action.send) return;
-    if (!this.#hedges.take()) {
-      this.#counters.increment(Counter.hedgesWithheld);
-      return;
-    }
-    this.#noteSlow(flight, attempt);
-    this.#counters.increment(Counter.hedgesSent);
-    this.#send(flight, step);
-  }
-
-  /**
-   * The time of a message that the other may overtake is noted now. If its upstream has answered
-   * nothing since, it is no slow answer but perhaps a dead server: a reason to check it.
-   */
-  #noteSlow(flight: Flight, attempt: Attempt<Flight>): void {
-    const { slot } = flight.zone!.upstreams[attempt.upstreamIndex]!;
-    if (this.#state.answers(slot) === attempt.answersBefore) {
-      if (attempt.id !== UNSENT_ID) this.#state.doubt(slot);
-      return;
-    }
-    attempt.isSlow = true;
-    this.#state.tookLong(slot);
+    if (step.action === Action.send && this.#hedges.take(slow)) this.#send(flight, step);
   }
 
   /** When the last message leaves if everybody is silent: late enough to outlive a short outage. */
