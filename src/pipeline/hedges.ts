@@ -1,5 +1,5 @@
 // When a question that waits for a slow upstream also goes to another one, and how many may do so.
-// One per worker, kept by forward-path, which sends the messages; retry-policy says to whom
+// One per worker, kept by forward-path; retry-policy says which one is asked
 // (docs/adr/0028-hedged-questions.md).
 import { Counter, type Counters } from '../metrics/counters.ts';
 import { UNSENT_ID } from '../upstream/exchange.ts';
