@@ -1,5 +1,6 @@
 // One worker thread as the main thread sees it: starts it, sends it orders, takes its answers and
 // ends it. The supervisor keeps a list.
+import { realpathSync } from 'node:fs';
 import { setFlagsFromString } from 'node:v8';
 import { Worker } from 'node:worker_threads';
 import { UnloopError } from '../../base/errors.ts';
@@ -84,7 +85,20 @@ function forget(thread: Worker): void {
  */
 setFlagsFromString('--no-memory-reducer');
 
+/**
+ * A thread asks for the working directory as it begins, and dies where that was removed: no worker
+ * could then be replaced. Not process.cwd(): this thread has it from before.
+ */
+function leaveRemovedFolder(): void {
+  try {
+    realpathSync.native('.');
+  } catch {
+    process.chdir('/');
+  }
+}
+
 function createThread(): Worker {
+  leaveRemovedFolder();
   const options = { resourceLimits: { maxOldGenerationSizeMb: HEAP_LIMIT_MIB } };
   if (!isOneFile) return new Worker(ENTRY, options);
   return new Worker(readWorkerScript(), { ...options, eval: true, workerData: embeddedAddon() });
