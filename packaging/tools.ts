@@ -20,6 +20,7 @@ const PYTHON_PACKAGES = {
   /** The schemas of Kubernetes 1.25 to 1.37 are in it. */
   'kubernetes-validate': 'kubernetes-validate==1.37.0',
   zizmor: 'zizmor==1.32.0',
+  yamllint: 'yamllint==1.38.0',
 } as const;
 /** The Node.js that packages carry inside: of the release that is supported longest. */
 export const NODE_VERSION = '24.21.0';

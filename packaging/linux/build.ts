@@ -13,6 +13,8 @@ const DEPENDS = {
   deb: ['libc6 (>= 2.28)', 'libgcc-s1', 'libstdc++6 (>= 9)', 'init-system-helpers (>= 1.54)', 'passwd'],
   rpm: ['glibc >= 2.28', 'libgcc', 'libstdc++', 'shadow-utils'],
 } as const;
+/** Folders of our own: rpm removes those that a package names, and no other. */
+const FOLDERS = { deb: [], rpm: ['/etc/unloop'] } as const;
 const SCRIPTS_OF = {
   deb: { postinstall: 'deb-postinst', preremove: 'deb-prerm', postremove: 'deb-postrm' },
   rpm: { preinstall: 'rpm-pre', postinstall: 'rpm-post', preremove: 'rpm-preun', postremove: 'rpm-postun' },
@@ -49,6 +51,7 @@ export function buildPackage(
       umask: 0o022,
       depends: DEPENDS[format],
       contents: [
+        ...FOLDERS[format].map((dst) => ({ dst, type: 'dir', file_info: { mtime, mode: 0o755 } })),
         { src: `${root}/usr/`, dst: '/usr/', type: 'tree', file_info: { mtime } },
         {
           src: `${root}/etc/unloop/unloop.yaml`,

@@ -21,9 +21,13 @@ const ROOT = findRootFolder();
 const FOLDER = join(ROOT, 'dist/release');
 const NOTES = 'release-notes.md';
 const { values } = parseArgs({ options: { 'dry-run': { type: 'boolean' }, tag: { type: 'string' } } });
+const { homepage } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as { homepage: string };
+const home = homepage.replace(/#.*/, '');
 const git = (...args: string[]) => execFileSync('git', args, { cwd: ROOT, encoding: 'utf8' }).trim();
 
 function refuseUnlessTagged(): void {
+  if (home.includes('/OWNER/'))
+    throw new Error('package.json names no owner: RELEASING.md, "Before the first"');
   const tag = `v${VERSION}`;
   const changes = git('status', '--porcelain');
   if (changes !== '') throw new Error(`the tree has changes (--dry-run builds it all the same):\n${changes}`);
@@ -51,8 +55,7 @@ for (const architecture of ['amd64', 'arm64'] as const) {
 writeExecutableNotices(FOLDER, VERSION, bom);
 await writeImageFiles(FOLDER);
 packChart(FOLDER);
-const { homepage } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as { homepage: string };
 const changelog = readFileSync(join(ROOT, 'CHANGELOG.md'), 'utf8');
-writeFileSync(join(FOLDER, NOTES), releaseNotes(changelog, VERSION, homepage.replace(/#.*/, '')));
+writeFileSync(join(FOLDER, NOTES), releaseNotes(changelog, VERSION, home));
 writeChecksums(FOLDER, [NOTES]);
 console.log(`verified in dist/release: ${verifyRelease(FOLDER, VERSION).join(', ')}`);

@@ -7,11 +7,11 @@ import { cpSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { Child } from '../../src/base/child-process.ts';
-import { freePort } from '../kit/free-port.ts';
 import { copyIo, type IoCopy } from '../kit/sanitize-addon.ts';
+import { record } from './support/package-figures.ts';
 import { debianRoot, npmPackage } from './support/package-root.ts';
 import { type Packed, pack } from './support/packed.ts';
+import { serveQuestions } from './support/serve-questions.ts';
 
 const ALL = process.env.PACKAGES_MATRIX === 'all';
 const KIT = join(import.meta.dirname, '../kit');
@@ -55,44 +55,17 @@ describe('the addon on arm64', () => {
   });
 });
 
-function mainJob(): void {
+if (ALL) {
   it('serves: UDP and TCP, from an upstream and from the cache, by the batched socket', async () => {
-    const [port, upstreamPort] = [await freePort(), await freePort()];
-    const main = join(unpacked, 'package/dist/unloop/main.js');
-    const start = (listen: number, upstream: string) =>
-      new Child([
-        ...[...node, main, 'run', '--admin', 'off', '--workers', '1'],
-        ...['--listen', `127.0.0.1:${listen}`, '--upstream', upstream],
-      ]);
-    // The upstream is one that answers SERVFAIL at once: unloop without a server behind it.
-    const upstream = start(upstreamPort, '127.0.0.1:1');
-    const unloop = start(port, `127.0.0.1:${upstreamPort}`);
-    try {
-      for (const child of [upstream, unloop]) {
-        await child.untilSaid('unloop is ready', 60_000);
-        expect(child.stdout).toContain('"socket":"batch"');
-      }
-      for (const transport of ['+notcp', '+tcp', '+notcp']) {
-        const args = ['@127.0.0.1', '-p', `${port}`, '+tries=1', '+time=20', transport, 'name.example'];
-        expect(execFileSync('dig', args, { encoding: 'utf8' })).toContain('status: SERVFAIL');
-      }
-    } finally {
-      expect(await unloop.stop()).toBe(0);
-      await upstream.stop();
-    }
+    const served = await serveQuestions([...node, join(unpacked, 'package/dist/unloop/main.js')]);
+    record('glibc-arm64', { ...served, firstAnswerMs: null, residentKib: null });
   });
 
   it('looks at a machine', () => {
-    const args = [
-      ...node.slice(1),
-      join(unpacked, 'package/dist/unloop/main.js'),
-      'doctor',
-      '--no-probe',
-      '--json',
-    ];
-    const { stdout, stderr } = spawnSync(node[0]!, args, { encoding: 'utf8' });
+    const [program, ...args] = [...node, join(unpacked, 'package/dist/unloop/main.js')];
+    const { stdout, stderr } = spawnSync(program!, [...args, 'doctor', '--no-probe', '--json'], {
+      encoding: 'utf8',
+    });
     expect(JSON.parse(stdout), stderr).toBeTypeOf('object');
   });
 }
-
-if (ALL) mainJob();

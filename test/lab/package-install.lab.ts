@@ -5,6 +5,8 @@ import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Child } from '../../src/base/child-process.ts';
+import { firstAnswer, networkOf } from './support/first-answer.ts';
+import { record, seen, WAYS, type Way } from './support/package-figures.ts';
 import { emptyMachine, npmPackage } from './support/package-root.ts';
 import { type Packed, pack } from './support/packed.ts';
 
@@ -70,18 +72,19 @@ describe.each(CELLS)('%s, Node.js %s', (manager, node) => {
       // No manager has anything to say against it: no script that it did not run.
       expect(installed.stdout + installed.stderr).not.toMatch(/warn|script/i);
 
-      const started = performance.now();
+      const startedMs = Date.now();
       const unloop = new Child(
         machine.command(
           '/home/app/node_modules/.bin/unloop',
           ...['run', '--listen', '127.0.0.1:5300', '--admin', 'off', '--upstream', '192.0.2.1'],
         ),
       );
+      const firstMs = (await firstAnswer(await networkOf(unloop.pid), 5300)) - startedMs;
       await unloop.untilSaid('unloop is ready', 60_000);
-      const readyMs = Math.round(performance.now() - started);
-      const rss = /^VmRSS:\s+(\d+) kB/m.exec(readFileSync(`/proc/${unloop.pid}/status`, 'utf8'))?.[1];
-      console.log(`${manager} ${version}, Node.js ${node}: ready after ${readyMs} ms, ${rss} KiB`);
-      expect(unloop.stdout).toContain('"socket":"batch"');
+      const figures = seen(readFileSync(`/proc/${unloop.pid}/status`, 'utf8'), unloop.stdout, firstMs);
+      const way = `${manager}-${node}`;
+      if (way in WAYS) record(way as Way, figures);
+      expect(figures.socket).toBe('batch');
       unloop.process.kill();
       expect(await unloop.ended).toBe(0);
     } finally {

@@ -6,7 +6,13 @@ import { readRepositoryFile, repositoryFiles } from '../guard/repository-files.t
 
 interface Workflow {
   readonly permissions: Readonly<Record<string, string>>;
-  readonly jobs: Readonly<Record<string, { readonly permissions?: Readonly<Record<string, string>> }>>;
+  readonly defaults?: { readonly run: { readonly shell: string } };
+  readonly jobs: Readonly<Record<string, Job>>;
+}
+
+interface Job {
+  readonly permissions?: Readonly<Record<string, string>>;
+  readonly needs?: string | readonly string[];
 }
 
 const files = repositoryFiles(['.github/workflows'], ['.yml']);
@@ -33,6 +39,37 @@ describe.each(files)('%s', (path) => {
 
   it('needs no secret', () => {
     expect(text).not.toMatch(/\bsecrets\./);
+  });
+});
+
+describe('the release', () => {
+  const text = readRepositoryFile('.github/workflows/release.yml');
+  const { defaults, jobs } = parse(text) as Workflow;
+  const needs = (name: string): string[] => [jobs[name]!.needs ?? []].flat();
+
+  it('publishes to npm, which takes nothing back, only when image and chart are there', () => {
+    expect(needs('npm').sort()).toEqual(['build', 'image']);
+    expect(needs('image')).toEqual(['build']);
+    expect(needs('github').sort()).toEqual(['build', 'image', 'npm']);
+  });
+
+  it('runs the image before it has a name', () => {
+    const steps = ['push-by-digest=true', 'docker run ', 'imagetools create --tag'].map((word) =>
+      text.indexOf(word),
+    );
+    expect(steps).not.toContain(-1);
+    expect(steps).toEqual(steps.toSorted((a, b) => a - b));
+    expect(text).not.toMatch(/buildx build[^\n]*--push/);
+  });
+
+  it('fails when the first command of a pipe does', () => {
+    // What GitHub starts for "bash" has -o pipefail; what it starts by itself has not.
+    expect(defaults?.run.shell).toBe('bash');
+  });
+
+  it('spells the owner as registries want it', () => {
+    expect(text).toMatch(/registry=ghcr\.io\/\$\{OWNER,,\}/);
+    expect(text).not.toMatch(/ghcr\.io\/\$\{\{/);
   });
 });
 

@@ -49,13 +49,18 @@ export class Containerd {
     return new Containerd(folder, child, env);
   }
 
-  /** Runs a program where containerd runs. */
-  run(...command: string[]): Ended {
+  /** What runs a command where containerd runs. */
+  enter(): string[] {
     // unshare's only child is the script.
     const { pid } = this.#child;
     const first = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim();
-    const enter = ['-t', first, '--mount', '--net', '--pid', '--'];
-    return spawnSync('nsenter', [...enter, ...command], { encoding: 'utf8', env: this.#env });
+    return ['nsenter', '-t', first, '--mount', '--net', '--pid', '--'];
+  }
+
+  /** Runs a program there. */
+  run(...command: string[]): Ended {
+    const [program, ...args] = [...this.enter(), ...command];
+    return spawnSync(program!, args, { encoding: 'utf8', env: this.#env });
   }
 
   /** Runs ctr; throws with what it said when it fails. */

@@ -7,6 +7,8 @@ import { join } from 'node:path';
 import { LAB_CACHE } from '../../../bench/compare/lab-programs.ts';
 import { debianMirror } from '../../../bench/compare/today.ts';
 import { Child } from '../../../src/base/child-process.ts';
+import { firstAnswer } from '../support/first-answer.ts';
+import { type PackageFigures, seen } from '../support/package-figures.ts';
 
 export type Release = 'bookworm' | 'trixie';
 
@@ -17,15 +19,18 @@ export interface Ended {
 }
 
 /**
- * The smallest root that Debian calls one: made once by mmdebstrap, and only read. Half a minute.
+ * The smallest root that Debian calls one, and `packages`: made once by mmdebstrap, and only read.
+ * Half a minute.
  */
-export function ensureRoot(release: Release): string {
-  const root = join(LAB_CACHE, 'debian-roots', release);
+export function ensureRoot(release: Release, packages: readonly string[] = []): string {
+  const root = join(LAB_CACHE, 'debian-roots', [release, ...packages].join('-'));
   if (existsSync(root)) return root;
   const unfinished = `${root}.${process.pid}`;
   mkdirSync(join(LAB_CACHE, 'debian-roots'), { recursive: true });
   rmSync(unfinished, { recursive: true, force: true });
-  execFileSync('mmdebstrap', ['--variant=minbase', '--mode=root', release, unfinished, debianMirror()], {
+  const args = ['--variant=minbase', '--mode=root'];
+  if (packages.length > 0) args.push(`--include=${packages.join(',')}`);
+  execFileSync('mmdebstrap', [...args, release, unfinished, debianMirror()], {
     stdio: ['ignore', 'ignore', 'pipe'],
     timeout: 600_000,
   });
@@ -57,8 +62,8 @@ export class DebianRoot {
   }
 
   /** `files`: a folder that is /run/files inside. */
-  static async start(release: Release, files: string): Promise<DebianRoot> {
-    const env = { ...process.env, ROOT: ensureRoot(release), FILES: files };
+  static async start(release: Release, files: string, packages: readonly string[] = []): Promise<DebianRoot> {
+    const env = { ...process.env, ROOT: ensureRoot(release, packages), FILES: files };
     const namespaces = ['--mount', '--net', '--pid', '--fork', '--kill-child'];
     const child = new Child(['unshare', ...namespaces, 'sh', '-euc', SCRIPT], {
       env,
@@ -69,11 +74,15 @@ export class DebianRoot {
     return new DebianRoot(child);
   }
 
-  /** The command that runs another one inside; `beside`: with this machine's files. */
-  enter(where: 'inside' | 'beside'): string[] {
+  /**
+   * The command that runs another one inside; `beside`: with this machine's files; `network`: with
+   * its processes too.
+   */
+  enter(where: 'inside' | 'beside' | 'network'): string[] {
     // unshare's only child is the shell.
     const { pid } = this.#child;
     const first = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim();
+    if (where === 'network') return ['nsenter', '-t', first, '--net'];
     const enter = ['nsenter', '-t', first, '--net', '--pid'];
     if (where === 'beside') return enter;
     return [
@@ -100,6 +109,37 @@ export class DebianRoot {
     const { status, stdout, stderr } = this.try(script);
     if (status !== 0) throw new Error(`${script}\nexit code ${status}\n${stdout}${stderr}`);
     return stdout;
+  }
+
+  /** Lets systemctl.mjs, which is in `files`, play systemd's part. */
+  playSystemd(): void {
+    this.sh('mkdir -p /run/systemd/system; install -m 755 /run/files/systemctl /run/systemctl');
+    this.sh('ln -s /run/systemctl /usr/bin/systemctl');
+  }
+
+  /** The process that systemctl.mjs started for the service. */
+  servicePid(): string {
+    return this.sh('cat /run/units/unloop.service').trim();
+  }
+
+  /** Stops the service and starts it as its unit says; what is seen of it then. */
+  async restartService(): Promise<PackageFigures> {
+    this.sh('systemctl stop unloop.service');
+    const answered = firstAnswer(this.enter('beside'), 5300);
+    const startedMs = Date.now();
+    this.sh('systemctl start unloop.service');
+    const firstMs = (await answered) - startedMs;
+    const status = this.sh(`cat /proc/${this.servicePid()}/status`);
+    return seen(status, this.sh('cat /run/unloop.service.log'), firstMs);
+  }
+
+  /** All files, less what dpkg, rpm and the commands of the tests write themselves. */
+  files(): string {
+    const not = 'proc run dev tmp var/lib/dpkg var/lib/rpm var/log'
+      .split(' ')
+      .map((path) => `-path ./${path}`);
+    const all = `find . \\( ${not.join(' -o ')} \\) -prune -o -print`;
+    return this.sh(`${all} | sort | grep -v -e '^./etc/.*-$' -e '^./etc/.pwd.lock$'`);
   }
 
   async stop(): Promise<void> {

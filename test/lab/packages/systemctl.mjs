@@ -14,7 +14,7 @@ import {
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
-import { basename } from 'node:path';
+import { basename, dirname } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 const [verb, ...names] = process.argv.slice(2).filter((word) => !word.startsWith('-'));
@@ -66,11 +66,10 @@ async function start(unit) {
   const log = `/run/${unit}.log`;
   rmSync(log, { force: true });
   const output = openSync(log, 'w');
-  const [program, ...args] = command.split(' ');
-  const child = spawn(program, args, {
+  // As a child of the first process: rpm's scripts run in a network of their own.
+  const enter = ['-t', '1', '--net', '--', 'setpriv', `--reuid=${uid}`, `--regid=${gid}`, '--clear-groups'];
+  const child = spawn('nsenter', [...enter, ...command.split(' ')], {
     env: { PATH: '/usr/bin', ...env },
-    uid: Number(uid),
-    gid: Number(gid),
     detached: true,
     stdio: ['ignore', output, output],
   });
@@ -87,8 +86,7 @@ async function start(unit) {
 
 async function stop(unit) {
   const pid = pidOf(unit);
-  if (pid === null) return 0;
-  process.kill(pid, 'SIGTERM');
+  if (pid !== null) process.kill(pid, 'SIGTERM');
   const ended = await until(() => pidOf(unit) === null);
   rmSync(`/run/units/${unit}`, { force: true });
   return ended ? 0 : 1;
@@ -96,9 +94,27 @@ async function stop(unit) {
 
 const linkOf = (unit) => `/etc/systemd/system/multi-user.target.wants/${unit}`;
 
+const isNow = process.argv.includes('--now');
+
 function enable(unit) {
-  if (!existsSync(linkOf(unit))) symlinkSync(fragments(unit)[0], linkOf(unit));
-  return 0;
+  if (!existsSync(linkOf(unit))) {
+    mkdirSync(dirname(linkOf(unit)), { recursive: true });
+    symlinkSync(fragments(unit)[0], linkOf(unit));
+  }
+  return isNow ? start(unit) : 0;
+}
+
+/** What the distribution says of services that nobody has enabled yet: nothing is "enable". */
+function preset(unit) {
+  const folder = '/usr/lib/systemd/system-preset';
+  const files = existsSync(folder) ? readdirSync(folder) : [];
+  const isDisabled = files.some((name) => /^disable \*$/m.test(readFileSync(`${folder}/${name}`, 'utf8')));
+  return isDisabled ? 0 : enable(unit);
+}
+
+function disable(unit) {
+  rmSync(linkOf(unit), { force: true });
+  return isNow ? stop(unit) : 0;
 }
 
 const VERBS = {
@@ -112,8 +128,9 @@ const VERBS = {
     return isEnabled ? 0 : 1;
   },
   'daemon-reload': () => 0,
-  preset: enable,
-  disable: stop,
+  enable,
+  preset,
+  disable,
   cat: (unit) => {
     process.stdout.write(text(unit));
     return fragments(unit).length === 0 ? 1 : 0;

@@ -10,7 +10,6 @@ import { debianMirror } from '../../../bench/compare/today.ts';
 
 /** The user that everything runs as: Debian's "nobody". */
 export const USER = 65534;
-const SUITE = 'bookworm';
 const PACKAGES = ['libc6', 'libstdc++6', 'libatomic1', 'dash', 'coreutils', 'sed'];
 const FOLDER = join(LAB_CACHE, 'package');
 
@@ -28,14 +27,18 @@ export function npmPackage(name: string, version: string): string {
 }
 
 /** Unpacks these packages of Debian for an architecture: nothing of them runs. */
-export function debianRoot(packages: readonly string[], architecture = 'amd64'): string {
-  const root = join(FOLDER, `${SUITE}-${architecture}-${packages.join('-').replace(/[^\w-]/g, '')}`);
+export function debianRoot(
+  packages: readonly string[],
+  architecture = 'amd64',
+  release: 'bookworm' | 'trixie' = 'bookworm',
+): string {
+  const root = join(FOLDER, `${release}-${architecture}-${packages.join('-').replace(/[^\w-]/g, '')}`);
   if (existsSync(root)) return root;
   mkdirSync(FOLDER, { recursive: true });
   const unfinished = `${root}.${process.pid}`;
   const args = ['--variant=extract', '--mode=root', `--architectures=${architecture}`];
   args.push('--aptopt=Acquire::Check-Valid-Until "false"', `--include=${packages.join(',')}`);
-  const { status, stderr } = spawnSync('mmdebstrap', [...args, SUITE, unfinished, debianMirror()], {
+  const { status, stderr } = spawnSync('mmdebstrap', [...args, release, unfinished, debianMirror()], {
     encoding: 'utf8',
   });
   if (status !== 0) throw new Error(`mmdebstrap: ${stderr.slice(-2000)}`);
