@@ -1,16 +1,20 @@
-// Texts of others (servers, tenants of a node) must not reach a terminal as commands.
+// Texts of others (servers, tenants of a node) must not reach a terminal as commands, nor change
+// the order of what stands beside them.
 
-/** The text on one line, each control character (C0, DEL, C1) as `?`. */
+/** Controls (C0, DEL, C1), line and paragraph separators, and what turns the writing direction. */
+const CONTROL = /[\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}]/gu;
+
+/** The text on one line, each such character as `?`. */
 export function printable(text: string): string {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what is to be found
-  return text.replace(/[\u0000-\u001f\u007f-\u009f]/g, '?');
+  return text.replace(CONTROL, '?');
 }
 
 /**
- * The value as JSON, the same to a program: control characters that JSON leaves as they are (DEL,
- * C1) are escaped, too.
+ * The value as JSON, the same to a program: such characters that JSON leaves as they are are
+ * escaped, too.
  */
 export function printableJson(value: unknown, indent = 0): string {
-  const escaped = (character: string) => `\\u00${character.charCodeAt(0).toString(16)}`;
-  return JSON.stringify(value, null, indent).replace(/[\u007f-\u009f]/g, escaped);
+  const escaped = (character: string) =>
+    character === '\n' ? character : `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
+  return JSON.stringify(value, null, indent).replace(CONTROL, escaped);
 }

@@ -72,6 +72,8 @@ export class EpisodeBook {
   readonly #log: EpisodeLog;
   #summaryMs = -Infinity;
   #hopsLoggedMs = -Infinity;
+  /** Such queries since that line. */
+  #hopsExceeded = 0;
 
   /** `listen`: where clients reach us, for the path. */
   constructor(listen: string, wallNowMs: () => number, log: EpisodeLog) {
@@ -172,13 +174,15 @@ export class EpisodeBook {
 
   /** Queries passed too many hops: a loop that cannot be blamed on one of our routes. */
   hopsExceeded(count: number, nowMs: number): void {
+    this.#hopsExceeded += count;
     if (nowMs - this.#hopsLoggedMs < SUMMARY_INTERVAL_MS) return;
     this.#hopsLoggedMs = nowMs;
     this.#log(
       'warn',
       'DNS queries refused that passed too many forwarders: they loop somewhere among them, or loop.maxHops is too small',
-      { count },
+      { count: this.#hopsExceeded },
     );
+    this.#hopsExceeded = 0;
   }
 
   #makeRoom(): void {

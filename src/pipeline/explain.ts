@@ -131,7 +131,8 @@ export class Explainer {
     const allowed = this.#path.gate.serves(client);
     const local = this.#path.local.wouldAnswer(query, zone);
     const outcome = dryRun ? null : await this.#run(query, sink);
-    const wouldAsk = dryRun && !local && cache.state === 'none';
+    // What has expired is refreshed.
+    const wouldAsk = dryRun && !local && (cache.state === 'none' || cache.state === 'stale');
     const upstreams = outcome?.choices ?? this.#choices(zone, null, wouldAsk);
     const loop = this.#loopOf(zone, outcome);
     return {

@@ -88,8 +88,9 @@ export class QueryLog {
     );
   }
 
-  /** Once a second: counts what could not be written. */
+  /** Once a second: counts what could not be written, and says what was left out. */
   tick(): void {
+    if (this.#suppressed > 0 && this.#clock.nowMs - this.#secondMs >= 1000) this.#beginSecond();
     const dropped = this.#lines.dropped();
     this.#counters.values[Counter.queryLogDropped]! += dropped - this.#counted;
     this.#counted = dropped;

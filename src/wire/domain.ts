@@ -10,14 +10,19 @@ import type { ParsedQuery } from './query.ts';
  */
 const LABELS = 2;
 const COUNTRY_LENGTH = 2;
-/** 2.0.192.in-addr.arpa, a /24, has one owner. In ip6.arpa five labels are a /12: too wide. */
-const ARPA_LABELS = 5;
+/** 2.0.192.in-addr.arpa, a /24, has one owner; so has a /48, twelve nibbles below ip6.arpa. */
+const IN_ADDR_LABELS = 5;
+const IP6_LABELS = 14;
+const IP6_LENGTH = 3;
 
 /** Position in labelOffsets of the first label of the part of QNAME that identifies its owner. */
 export function domainLabel(bytes: Uint8Array, q: ParsedQuery): number {
   const { labelCount: count, labelOffsets } = q;
   if (count <= LABELS) return 0;
-  if (isArpa(bytes, labelOffsets[count - 1]!)) return Math.max(0, count - ARPA_LABELS);
+  if (isArpa(bytes, labelOffsets[count - 1]!)) {
+    const isIp6 = bytes[labelOffsets[count - 2]!] === IP6_LENGTH;
+    return Math.max(0, count - (isIp6 ? IP6_LABELS : IN_ADDR_LABELS));
+  }
   const isCountry = bytes[labelOffsets[count - 1]!] === COUNTRY_LENGTH;
   const isShort = bytes[labelOffsets[count - LABELS]!]! <= (isCountry ? 3 : 2);
   return count - LABELS - (isShort ? 1 : 0);

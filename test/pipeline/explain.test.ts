@@ -157,6 +157,14 @@ describe('a dry run', () => {
     });
   });
 
+  it('says who would be asked to refresh expired data', async () => {
+    await explain({}, () => first.reply());
+    f.pass(400_000);
+    const told = await explain({ dryRun: true });
+    expect(told.cache.state).toBe('stale');
+    expect(told.summary).toBe('192.0.2.1:53 would be asked first.');
+  });
+
   it('takes no turn of roundRobin', async () => {
     f = new PipelineFixture({ zones: [['.', [first, second]]], policy: 'roundRobin' });
     for (let i = 0; i < 3; i++)

@@ -160,6 +160,17 @@ describe('the query log', () => {
     expect(fixture.counters.values[Counter.queryLogDropped]).toBe(43);
   });
 
+  it('says how many lines are missing also when nobody asks any more', () => {
+    const fixture = new LogFixture();
+    for (let i = 0; i < 1007; i++) fixture.answer(testQuery('www.example.com'), Rcode.NOERROR);
+    fixture.log.tick();
+    expect(fixture.lines).toHaveLength(1000);
+    fixture.clock.advance(1000);
+    fixture.log.tick();
+    fixture.log.tick();
+    expect(fixture.lines.slice(1000)).toMatchObject([{ level: 'warn', fields: { suppressed: 7 } }]);
+  });
+
   it('writes a thousand lines a second, and then how many are missing', () => {
     const fixture = new LogFixture();
     const query = testQuery('www.example.com');

@@ -25,6 +25,11 @@ it.each([
   ['www.ibm.com', 'ibm.com.'],
   ['1.2.0.192.in-addr.arpa', '2.0.192.in-addr.arpa.'],
   ['1.2.0.192.IN-ADDR.ARPA', '2.0.192.IN-ADDR.ARPA.'],
+  [
+    '1.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.f.0.0.1.8.b.d.0.1.0.0.2.ip6.arpa',
+    'f.0.0.1.8.b.d.0.1.0.0.2.ip6.arpa.',
+  ],
+  ['8.b.d.0.1.0.0.2.IP6.arpa', '8.b.d.0.1.0.0.2.IP6.arpa.'],
   // Nearly "arpa".
   ['1.2.0.192.in-addr.xrpa', 'in-addr.xrpa.'],
   ['1.2.0.192.in-addr.axpa', 'in-addr.axpa.'],

@@ -287,12 +287,16 @@ export class ControlPlane implements ServerFacts {
     const changes = findChanges(this.config, config);
     if (changes.length === 0) return changes;
     const sources = await this.#findSources(config);
-    const admin = await this.#admin.prepare(changes, config);
+    const admin = await this.#admin.prepare(changes, config).catch((error: unknown) => {
+      sources.close();
+      throw error;
+    });
     const loopKeys = loopKeysAfter(changes, config);
     try {
       if (needsNewWorkers(changes)) await this.#replaceWorkers(changes, config, sources, loopKeys);
       else await this.supervisor.useConfig(config);
     } catch (error) {
+      sources.close();
       await admin.cancel();
       await this.#usePlan(this.#sources.plan());
       throw error;
