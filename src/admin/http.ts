@@ -156,7 +156,9 @@ async function handle(
   if (request.method !== route.method && !(route.method === 'GET' && request.method === 'HEAD')) {
     const allow = route.method === 'GET' ? 'GET, HEAD' : route.method;
     const remedy =
-      route.method === 'POST' ? `Send POST ${path}: it does more than to read.` : `Send GET ${path}.`;
+      route.method === 'POST'
+        ? `Send POST ${path}: GET only reads, and this asks servers or changes the cache.`
+        : `Send GET ${path}.`;
     return json(405, { error: `${path} takes ${allow}`, remedy }, { Allow: allow });
   }
   // For this answer only: Node.js sets it back for the next request.

@@ -83,13 +83,18 @@ function adminConfig(flags: RunFlags, environment: NodeJS.ProcessEnv): Config['a
   }
 }
 
+/** What a command asks. */
+export interface CommandQuestion {
+  /** `unloop COMMAND`: whose help is the cure for a question that is refused. */
+  readonly command: string;
+  readonly method: 'GET' | 'POST';
+  readonly path: string;
+  readonly timeoutMs?: number;
+}
+
 /** The JSON that the running unloop answers; throws what a person can read where it does not. */
-export async function askAdmin(
-  flags: RunFlags,
-  method: 'GET' | 'POST',
-  path: string,
-  timeoutMs = TIMEOUT_MS,
-): Promise<unknown> {
+export async function askAdmin(flags: RunFlags, question: CommandQuestion): Promise<unknown> {
+  const { command, method, path, timeoutMs = TIMEOUT_MS } = question;
   const { listen, token } = adminOf(flags);
   const url = adminUrl(listen, path);
   let answer: AdminAnswer;
@@ -105,7 +110,7 @@ export async function askAdmin(
   }
   const body = parseBody(answer.text);
   if (answer.status === 200 && body !== null) return body;
-  throw refusal(url, answer.status, body);
+  throw refusal(command, url, answer.status, body);
 }
 
 function parseBody(text: string): Record<string, unknown> | null {
@@ -117,13 +122,22 @@ function parseBody(text: string): Record<string, unknown> | null {
 }
 
 /** What the listener said instead, with its own remedy where it has one. */
-function refusal(url: string, status: number, body: Record<string, unknown> | null): UnloopError {
+function refusal(
+  command: string,
+  url: string,
+  status: number,
+  body: Record<string, unknown> | null,
+): UnloopError {
   const { error = 'it is no answer of unloop', remedy = 'See what listens there.' } = body ?? {};
   // Whoever listens there: it may be another program, of another user.
   const said = printable(String(error));
   const cure = printable(String(remedy));
   const text = `${url} answers ${status}: ${said}`;
-  if (status === 400) return new UnloopError('UNLOOP_USAGE', said, cure);
+  if (status === 400) {
+    // "GET /top?limit=N" is the remedy for those who ask over HTTP themselves.
+    const own = /^(GET|POST) \//.test(cure) ? `\`unloop help ${command}\` shows what it takes.` : cure;
+    return new UnloopError('UNLOOP_USAGE', said, own);
+  }
   if (status === 401) {
     const token = 'Set admin.tokenFile or admin.token, in the file named with --config, to the token it has.';
     return new UnloopError('UNLOOP_ADMIN_UNREACHABLE', text, token);

@@ -57,7 +57,11 @@ async function flush(flags: CacheFlags): Promise<number> {
   refuseWords(flags);
   if (flags.limit !== null) throw usage('flush takes no --limit');
   const query = queryOf({ name: flags.name, zone: flags.zone });
-  const { flushed } = (await askAdmin(flags, 'POST', `/cache/flush${query}`)) as { flushed: number };
+  const { flushed } = (await askAdmin(flags, {
+    command: 'cache',
+    method: 'POST',
+    path: `/cache/flush${query}`,
+  })) as { flushed: number };
   const removed = flushed === 1 ? '1 entry' : `${formatCount(flushed)} entries`;
   process.stdout.write(flags.json ? `${printableJson({ flushed })}\n` : `removed ${removed}\n`);
   return 0;
@@ -69,7 +73,11 @@ async function askEntries(
   type: string | null,
 ): Promise<CacheEntries> {
   const query = queryOf({ name, type, zone: flags.zone, limit: flags.limit });
-  return (await askAdmin(flags, 'GET', `/cache/entries${query}`)) as CacheEntries;
+  return (await askAdmin(flags, {
+    command: 'cache',
+    method: 'GET',
+    path: `/cache/entries${query}`,
+  })) as CacheEntries;
 }
 
 /** "?name=…", or '' when nothing is given. */

@@ -22,7 +22,7 @@ export async function main(args: string[]): Promise<number> {
     process.stdout.write(`${error.faults.map(formatFault).join('\n')}\n`);
     if (configPath !== null && (await isCorefile(configPath)))
       process.stderr.write(
-        `${configPath} is a Corefile: \`unloop check --from-corefile ${configPath}\` makes a configuration of it.\n`,
+        `${configPath} looks like a Corefile: \`unloop check --from-corefile ${configPath}\` makes a configuration of it.\n`,
       );
     return EXIT_FAULTS;
   }
@@ -50,11 +50,20 @@ async function printConverted(corefilePath: string): Promise<number> {
   }
 }
 
-/** Whether a file that is no configuration of ours is one of CoreDNS's. */
+/** Plugins of CoreDNS, of which nearly every Corefile has one. */
+const PLUGINS = new Set(
+  'cache dns64 errors file forward health hosts import kubernetes log loop prometheus proxy ready reload rewrite template'.split(
+    ' ',
+  ),
+);
+
+/** Whether a file that is no configuration of ours looks like one of CoreDNS's. */
 async function isCorefile(path: string): Promise<boolean> {
   const { parseCorefile } = await import('../config/corefile.ts');
   const { blocks, faults } = parseCorefile(readCorefile(path), path);
-  return faults.length === 0 && blocks.some(({ directives }) => directives.length > 0);
+  return (
+    faults.length === 0 && blocks.some(({ directives }) => directives.some(({ name }) => PLUGINS.has(name)))
+  );
 }
 
 function readCorefile(path: string): string {

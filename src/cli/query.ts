@@ -18,32 +18,36 @@ export async function main(args: string[]): Promise<number> {
   const flags = parseQueryFlags(args);
   if (flags.list !== null) return listKept(flags, flags.list);
   const [name, type] = flags.words;
-  if (name === undefined) {
-    throw new UnloopError('UNLOOP_USAGE', 'the name is missing', '`unloop help query` shows what it takes.');
-  }
+  if (name === undefined) throw usage('the name is missing');
+  if (flags.limit !== null) throw usage('--limit goes with --slow or --failed only');
   const query = new URLSearchParams({ name, ...(type === undefined ? {} : { type }) });
   if (flags.client !== null) query.set('client', flags.client);
   if (flags.dryRun) query.set('dryRun', 'true');
-  const told = (await askAdmin(flags, 'POST', `/explain?${query}`, TIMEOUT_MS)) as Explanation;
+  const path = `/explain?${query}`;
+  const asked = { command: 'query', method: 'POST', path, timeoutMs: TIMEOUT_MS } as const;
+  const told = (await askAdmin(flags, asked)) as Explanation;
   process.stdout.write(flags.json ? `${printableJson(told)}\n` : renderExplanation(told));
   return isWell(told, flags.dryRun) ? 0 : 1;
 }
 
 async function listKept(flags: QueryFlags, kind: 'slow' | 'failed'): Promise<number> {
-  if (flags.words.length > 0 || flags.dryRun || flags.client !== null || flags.isTwofold) {
-    const remedy = '`unloop help query` shows what it takes.';
-    throw new UnloopError(
-      'UNLOOP_USAGE',
-      `--${kind} takes no name, and no other flag than --limit and --json`,
-      remedy,
-    );
-  }
+  if (flags.isTwofold) throw usage('--slow and --failed exclude each other: give one of them');
+  if (flags.words.length > 0 || flags.dryRun || flags.client !== null)
+    throw usage(`--${kind} takes no name, and no other flag than --limit and --json`);
   const query = flags.limit === null ? '' : `?${new URLSearchParams({ limit: flags.limit })}`;
-  const told = (await askAdmin(flags, 'GET', `/queries/${kind}${query}`)) as {
+  const told = (await askAdmin(flags, {
+    command: 'query',
+    method: 'GET',
+    path: `/queries/${kind}${query}`,
+  })) as {
     queries: readonly KeptQuery[];
   };
   process.stdout.write(flags.json ? `${printableJson(told)}\n` : renderKept(told.queries));
   return 0;
+}
+
+function usage(problem: string): UnloopError {
+  return new UnloopError('UNLOOP_USAGE', problem, '`unloop help query` shows what it takes.');
 }
 
 function renderKept(queries: readonly KeptQuery[]): string {

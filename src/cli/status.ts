@@ -20,7 +20,8 @@ const CLEAR = '\x1b[H\x1b[2J\x1b[3J';
 /** Resolves to the exit code that the verdict means; with --watch it does not end by itself. */
 export async function main(args: string[]): Promise<number> {
   const flags = parseStatusFlags(args);
-  const look = async () => (await askAdmin(flags, 'GET', '/status')) as StatusReport;
+  const look = async () =>
+    (await askAdmin(flags, { command: 'status', method: 'GET', path: '/status' })) as StatusReport;
   const print = async (report: StatusReport) =>
     flags.json ? `${printableJson(report)}\n` : `${renderStatus(report)}${await renderDetour(report)}`;
   if (!flags.watch) {

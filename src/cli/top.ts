@@ -10,7 +10,7 @@ import { alignColumns } from './status-text.ts';
 export async function main(args: string[]): Promise<number> {
   const flags = parseTopFlags(args);
   const query = flags.limit === null ? '' : `?${new URLSearchParams({ limit: flags.limit })}`;
-  const lists = (await askAdmin(flags, 'GET', `/top${query}`)) as TopLists;
+  const lists = (await askAdmin(flags, { command: 'top', method: 'GET', path: `/top${query}` })) as TopLists;
   process.stdout.write(flags.json ? `${printableJson(lists)}\n` : renderTop(lists));
   return 0;
 }

@@ -12,6 +12,8 @@ export interface Assignment {
   /** Validated, in Config's units. */
   readonly value: unknown;
   readonly place: Place;
+  /** The place of a list's item. */
+  readonly placeOfItem: (index: number) => Place;
 }
 
 /**
@@ -31,8 +33,8 @@ export class Reading {
   readonly faults: Fault[] = [];
 
   /**
-   * Validates a raw value and adds either an assignment or faults. `placeOfItem` finds the place of
-   * a list's item; without it a fault is reported at the start of the whole value.
+   * Validates a raw value and adds either an assignment or faults. Without `placeOfItem` what there
+   * is to say of a list's item is said at the start of the whole value.
    */
   assign(
     setting: Setting,
@@ -43,7 +45,7 @@ export class Reading {
   ): void {
     const result = v.safeParse(setting.type.schema, raw);
     if (result.success) {
-      this.assignments.push({ setting, keys, value: result.output, place });
+      this.assignments.push({ setting, keys, value: result.output, place, placeOfItem });
       return;
     }
     for (const issue of result.issues) {

@@ -1,5 +1,5 @@
 // CIDR blocks of limits.allow and limits.deny: "10.0.0.0/8", "fd00::/8", or a single address.
-// Called by setting-type and by the code that compiles the lists for the data path.
+// Called by list-type and by the code that compiles the lists for the data path.
 
 import { formatIp, parseIp } from '../base/ip-address.ts';
 import { InvalidValue, showValue } from './invalid-value.ts';

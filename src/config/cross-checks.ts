@@ -4,6 +4,7 @@ import { statSync } from 'node:fs';
 import { type Endpoint, formatEndpoint } from '../base/endpoint.ts';
 import { isLoopback, isUnspecified, parseIp } from '../base/ip-address.ts';
 import type { Assignment, Settings } from './assignment.ts';
+import { checkLocal, warnOfAliasesAway } from './check-local.ts';
 import type { Config, ListenAddress } from './config.ts';
 import { type Fault, faultAt, type Place } from './fault.ts';
 import { formatListen } from './listen-address.ts';
@@ -30,6 +31,7 @@ export function checkTogether(settings: Settings, badPaths: ReadonlySet<string>)
   }
   checkSearch(settings, faults);
   if (!badPaths.has('listen') && !badPaths.has('admin.listen')) checkAdminListen(settings, faults);
+  if (!badPaths.has('local.records')) faults.push(...checkLocal(settings));
   return faults;
 }
 
@@ -105,10 +107,7 @@ export function collectWarnings(config: Config, settings: Settings, configPath: 
       'cache.serveStale.after is not below forward.deadline; stale answers come only at the deadline',
     );
   }
-  for (const { name, target } of aliasesAway(config)) {
-    const message = `local.records: ${name} is an alias of ${target}, which has no record here; most clients do not look it up`;
-    warn('local.records', message);
-  }
+  warnings.push(...warnOfAliasesAway(settings));
   // A stub's address is replaced by the servers behind it (discovery.rewriteLoopback), so it is no
   // loop yet.
   warnings.push(...ownUpstreams(config, settings, (upstream) => isRewritten(config, upstream)));
@@ -168,16 +167,4 @@ function isWorldReadable(file: string): boolean {
     // The file was there a moment ago; without it there is nothing to warn about.
     return false;
   }
-}
-
-/** Aliases that lead to a name without a record of ours: they are answered alone. */
-function aliasesAway({ local }: Config): { name: string; target: string }[] {
-  const records = [...local.records, ...local.hosts.flatMap((file) => file.records)];
-  const names = new Set(records.map(({ name }) => name));
-  const isHere = (name: string): boolean =>
-    names.has(name) ||
-    name.split('.').some((_, i, labels) => names.has(`*.${labels.slice(i + 1).join('.')}`));
-  return records.flatMap((record) =>
-    record.type === 'CNAME' && !isHere(record.target) ? [{ name: record.name, target: record.target }] : [],
-  );
 }

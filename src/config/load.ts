@@ -3,6 +3,7 @@
 import { randomBytes } from 'node:crypto';
 import { UnloopError } from '../base/errors.ts';
 import { type Assignment, Reading, type Settings } from './assignment.ts';
+import { dropBesideAliases } from './check-local.ts';
 import type { Config } from './config.ts';
 import { checkTogether, collectWarnings, findOwnUpstreams } from './cross-checks.ts';
 import { ConfigInvalid, type Fault, faultAt } from './fault.ts';
@@ -69,6 +70,7 @@ export function loadConfig(options: LoadOptions): LoadedConfig {
   const left: LeftOut = { isAllowed: options.withoutSecrets === true, files: [], warnings: [] };
   const secretFiles = readSecretFiles(settings, options.path, faults, left);
   const hostsFiles = readHosts(settings, options.path, faults, left);
+  left.warnings.push(...dropBesideAliases(settings));
   faults.push(...checkTogether(settings, new Set(faults.map((fault) => fault.path))));
   if (faults.length > 0) throw new ConfigInvalid(faults.toSorted(comparePlaces));
   const config = buildConfig(settings);
@@ -171,10 +173,10 @@ function readHosts(
   const named = assignment.value as readonly HostsFile[];
   const readings = named.map((hosts) => readHostsFile(hosts.path, configPath));
   settings.set('local\nhosts', { ...assignment, value: readings.map(({ hosts }) => hosts) });
-  for (const { file, problem, badLines } of readings) {
+  for (const [i, { file, problem, badLines }] of readings.entries()) {
     if (problem !== '') {
       if (left.isAllowed) left.files.push(file);
-      const fault = faultAt(assignment.place, path, `${path}: ${problem}`);
+      const fault = faultAt(assignment.placeOfItem(i), path, `${path}: ${problem}`);
       (left.isAllowed ? left.warnings : faults).push(fault);
     }
     if (badLines.length > 0) {

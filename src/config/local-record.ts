@@ -1,12 +1,15 @@
-// A record that is answered here, as one line: "db.internal A 10.0.0.9". Called by setting-type.
-import { parseIp } from '../base/ip-address.ts';
+// A record that is answered here, as one line: "db.internal A 10.0.0.9". Called by list-type and
+// hosts-file.
+import { formatIp, parseIp } from '../base/ip-address.ts';
+import { parseDomainName } from './domain-name.ts';
 import { InvalidValue, showValue } from './invalid-value.ts';
-import { parseZoneSuffix } from './zone-suffix.ts';
+import { formatTxtStrings, parseTxtStrings } from './txt-strings.ts';
 
 /** A record without its TTL. */
 export type LocalRecord = {
   /**
-   * Lower case, no trailing dot; "*.NAME" is every name below NAME that has no record of its own.
+   * Lower case, no trailing dot; "*.NAME" is every name below NAME, save those with records of
+   * their own and what is below those (local-owners).
    */
   readonly name: string;
 } & LocalData;
@@ -20,9 +23,11 @@ export type LocalData =
       readonly priority: number;
       readonly weight: number;
       readonly port: number;
+      /** '.': there is no such service (RFC 2782). */
       readonly target: string;
     }
-  | { readonly type: 'TXT'; readonly text: string };
+  /** A character of a string is a byte. */
+  | { readonly type: 'TXT'; readonly strings: readonly string[] };
 
 const EXAMPLES: Readonly<Record<LocalData['type'], string>> = {
   A: 'db.internal A 10.0.0.9',
@@ -30,10 +35,10 @@ const EXAMPLES: Readonly<Record<LocalData['type'], string>> = {
   CNAME: 'www.internal CNAME db.internal',
   PTR: '9.0.0.10.in-addr.arpa PTR db.internal',
   SRV: '_ldap._tcp.internal SRV 0 5 389 db.internal',
-  TXT: 'internal TXT made here',
+  TXT: 'internal TXT "made here"',
 };
-/** Bytes of a character-string (RFC 1035 §3.3). */
-const MAX_TEXT_BYTES = 255;
+/** A name as an example. */
+const NAME = 'db.internal';
 
 /** Reads one line. Throws InvalidValue. */
 export function parseLocalRecord(line: string): LocalRecord {
@@ -45,13 +50,29 @@ export function parseLocalRecord(line: string): LocalRecord {
       `${showValue(line)} is no NAME TYPE DATA with a type of ${types}; expected for example ${showValue(EXAMPLES.A)}`,
     );
   }
-  const name = owner.startsWith('*.') ? `*.${parseZoneSuffix(owner.slice(2))}` : parseZoneSuffix(owner);
-  return { name, ...parseData(type, rest) };
+  return { name: parseOwner(owner), ...parseData(type, rest) };
 }
 
 /** The same line, canonical. */
 export function formatLocalRecord(record: LocalRecord): string {
   return `${record.name} ${record.type} ${formatData(record)}`;
+}
+
+function parseOwner(text: string): string {
+  const wildcard = text.startsWith('*.') ? '*.' : '';
+  return wildcard + parseName(text.slice(wildcard.length), text);
+}
+
+/** `written`: what it is a part of. */
+function parseName(text: string, written = text): string {
+  if (text.includes('*')) {
+    throw new InvalidValue(
+      `${showValue(written)} is not the name of a record; "*" can only be the first label of a name on the left, as in *.apps.internal`,
+    );
+  }
+  if (text === '.' || text === '')
+    throw new InvalidValue(`${showValue(written)} is not the name of a record; expected for example ${NAME}`);
+  return parseDomainName(text, NAME);
 }
 
 function parseData(type: LocalData['type'], text: string): LocalData {
@@ -64,11 +85,11 @@ function parseData(type: LocalData['type'], text: string): LocalData {
     case 'AAAA': {
       const ip = parseIp(text);
       if (ip === null || ip.zone !== '' || ip.family !== (type === 'A' ? 4 : 6)) throw unlike();
-      return { type, address: text.toLowerCase() };
+      return { type, address: formatIp(ip) };
     }
     case 'CNAME':
     case 'PTR':
-      return { type, target: parseZoneSuffix(text) };
+      return { type, target: parseName(text) };
     case 'SRV': {
       const [, priority, weight, port, target = ''] = /^(\d+)\s+(\d+)\s+(\d+)\s+(\S+)$/.exec(text) ?? [];
       const numbers = [priority, weight, port].map(Number) as [number, number, number];
@@ -78,16 +99,11 @@ function parseData(type: LocalData['type'], text: string): LocalData {
         priority: numbers[0],
         weight: numbers[1],
         port: numbers[2],
-        target: parseZoneSuffix(target),
+        target: target === '.' ? target : parseName(target),
       };
     }
     case 'TXT':
-      if (text === '' || Buffer.byteLength(text) > MAX_TEXT_BYTES) {
-        throw new InvalidValue(
-          `the text of a TXT record has 1 to ${MAX_TEXT_BYTES} bytes, not ${Buffer.byteLength(text)}`,
-        );
-      }
-      return { type, text };
+      return { type, strings: parseTxtStrings(text) };
   }
 }
 
@@ -102,6 +118,6 @@ function formatData(data: LocalData): string {
     case 'SRV':
       return `${data.priority} ${data.weight} ${data.port} ${data.target}`;
     case 'TXT':
-      return data.text;
+      return formatTxtStrings(data.strings);
   }
 }

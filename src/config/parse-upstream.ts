@@ -1,5 +1,5 @@
 // The upstream syntax: [udp://]ADDR[:PORT], tcp://ADDR[:PORT], tls://ADDR[:PORT][#server-name],
-// https://HOST[:PORT]/PATH. Called by setting-type ("auto" is handled there); base/endpoint.ts
+// https://HOST[:PORT]/PATH. Called by list-type ("auto" is handled there); base/endpoint.ts
 // writes an endpoint back as text.
 import { DEFAULT_PORTS, type Endpoint, type Transport } from '../base/endpoint.ts';
 import { isLinkLocalIpv6, isMulticastOrBroadcast, isUnspecified, parseIp } from '../base/ip-address.ts';

@@ -1,17 +1,8 @@
 // The settings that say what clients get and how much: limits and identity. A part of the table of
 // settings (schema).
+import { cidrs, hostsFiles, localRecords, nameSuffixes } from './list-type.ts';
 import type { Setting } from './setting.ts';
-import {
-  cidrs,
-  durationMs,
-  durationSeconds,
-  flag,
-  hostsFiles,
-  integer,
-  localRecords,
-  nameSuffixes,
-  text,
-} from './setting-type.ts';
+import { durationMs, durationSeconds, flag, integer, text } from './setting-type.ts';
 
 /** In the order of the documentation. */
 export const CLIENT_SETTINGS: readonly Setting[] = [
@@ -92,7 +83,7 @@ export const CLIENT_SETTINGS: readonly Setting[] = [
     reload: 'live',
     default: [],
     description:
-      'Records that are answered here: `NAME TYPE DATA`, with A, AAAA, CNAME, PTR, SRV and TXT. They come before cache and upstreams. A name that has one is not asked of an upstream, whatever the type. `*.NAME` is every name below that has no record of its own. A CNAME is followed to other records here only.',
+      'Records that are answered here: `NAME TYPE DATA`, with A, AAAA, CNAME, PTR, SRV and TXT. They come before cache and upstreams. A name that has one is not asked of an upstream, whatever the type. `*.NAME` is every name below NAME, except those with records of their own and what is below those (RFC 4592). A CNAME is the only record of its name. It is followed to other records here only, and must not lead back to itself. The text of a TXT record is one string, spaces included; or several in double quotes, as in a zone file: `"one string" "another"`. In both, `\\"` is a quote, `\\\\` a backslash, and a backslash with three digits the byte of that number.',
     example: ['db.internal A 10.0.0.9', '*.apps.internal CNAME db.internal'],
   },
   {

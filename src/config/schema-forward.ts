@@ -1,7 +1,8 @@
 // The part of the table of settings about zones and forwarding. See schema.
 import type { CheckType, Hedge, Policy, Search } from './config.ts';
+import { upstreams } from './list-type.ts';
 import type { Setting } from './setting.ts';
-import { choice, durationMs, flag, integer, text, upstreams } from './setting-type.ts';
+import { choice, durationMs, flag, integer, text } from './setting-type.ts';
 
 const POLICIES = ['random', 'roundRobin', 'sequential', 'fastest'] as const satisfies readonly Policy[];
 const HEDGES = ['auto', 'off'] as const satisfies readonly Hedge[];

@@ -1,7 +1,8 @@
 // The settings that say what is logged. A part of the table of settings (schema).
 import type { LogLevel } from './config.ts';
+import { choices, cidrs, nameSuffixes } from './list-type.ts';
 import type { Setting } from './setting.ts';
-import { choice, choices, cidrs, durationMs, flag, integer, nameSuffixes, text } from './setting-type.ts';
+import { choice, durationMs, flag, integer, text } from './setting-type.ts';
 
 const LOG_LEVELS = [
   'trace',

@@ -1,6 +1,8 @@
 // The one table of settings. Validation (load), `unloop help`, docs/configuration.md (docs), the
 // editors' JSON Schema (json-schema) and `check --print` (effective) are all made from it, so none
 // of them can drift from another.
+
+import { listenAddresses, upstreams } from './list-type.ts';
 import { CLIENT_SETTINGS } from './schema-clients.ts';
 import { FORWARD_SETTINGS, ZONE_SETTINGS } from './schema-forward.ts';
 import { LOG_SETTINGS } from './schema-log.ts';
@@ -12,12 +14,10 @@ import {
   durationSeconds,
   flag,
   integer,
-  listenAddresses,
   listenAddressOrOff,
   percent,
   size,
   text,
-  upstreams,
 } from './setting-type.ts';
 
 const ANY_TEXT = /^\P{Cc}*$/u;

@@ -1,112 +1,177 @@
-// Answers from the records of the configuration (local.records), written once per question and
-// kept. Names come from clients: any byte may be in a label. Loaded only where there are records.
+// Answers from the records of the configuration (local.records, local.hosts). Names come from
+// clients: any byte may be in a label. Loaded only where there are records.
 //
 //   12
 //   │ QNAME QTYPE QCLASS │ C00C TYPE IN TTL RDLENGTH RDATA │ the next record …
+//   └─── of the query ───┘└───── the tail, written once per owner and type ────
 import { parseIp } from '../base/ip-address.ts';
+import { copyBytes, WordBytes } from '../base/word-bytes.ts';
+import type { LocalOwner } from '../config/local-owners.ts';
 import type { LocalRecord } from '../config/local-record.ts';
 import { writeUint16, writeUint32 } from '../wire/bytes.ts';
 import { Class, Type } from '../wire/codes.ts';
 import { FLAG_AA, FLAG_QR, HEADER_LENGTH, writeCounts, writeFlags } from '../wire/header.ts';
+import { equalNamesFolded, MAX_NAME_LENGTH } from '../wire/name.ts';
+import { hashName } from '../wire/name-hash.ts';
 import type { ParsedQuery } from '../wire/query.ts';
 import { RR_FIXED_LENGTH } from '../wire/rr.ts';
-import { nameToText, textToName } from '../wire/text.ts';
+import { SuffixTable } from '../wire/suffix-table.ts';
+import { textToName } from '../wire/text.ts';
 
 /** The owner of a record that has QNAME: a pointer to it. */
 const QNAME_POINTER = Uint8Array.of(0xc0, HEADER_LENGTH);
-/** Answers kept; further names that a wildcard makes are made again each time. */
-const MAX_MESSAGES = 1000;
-/** An alias that leads further than this is left where it stands. */
-const MAX_ALIASES = 8;
+/** Header, the longest QNAME, QTYPE and QCLASS. */
+const MAX_QUESTION_END = HEADER_LENGTH + MAX_NAME_LENGTH + 4;
+/** No message is longer: a tail ends with the record that passes this. The answer has TC then. */
+const MAX_TAIL_BYTES = 65_535;
+/** The types that tails differ by; NO_TYPE stands for all others. */
+const TYPES = new Set<number>([Type.A, Type.AAAA, Type.CNAME, Type.PTR, Type.SRV, Type.TXT, Type.ANY]);
+const NO_TYPE = 0;
+
+/** The records of an answer as they follow the question. */
+interface Tail {
+  readonly bytes: Uint8Array;
+  readonly count: number;
+}
+
+/** A name that is asked for, without its case. */
+interface Name {
+  /** Where it is among #names. */
+  readonly offset: number;
+  readonly length: number;
+  readonly owner: LocalOwner;
+  /** Another name with the same hash. */
+  readonly other: Name | null;
+}
 
 export class LocalRecords {
+  /** The last answer that find() made, without OPT. */
+  message: Uint8Array = WordBytes.ofLength(MAX_QUESTION_END + 512);
   readonly #ttlSeconds: number;
-  /** By name; "*.NAME" for a wildcard. */
-  readonly #records = new Map<string, LocalRecord[]>();
-  readonly #hasWildcards: boolean;
-  /** Answers by "NAME TYPE". */
-  readonly #messages = new Map<string, Uint8Array>();
+  /** By the hash that a query has of its QNAME. */
+  readonly #byHash = new Map<number, Name>();
+  /** All names on the wire, each from a multiple of 4 on: one array costs less than many. */
+  readonly #names: WordBytes;
+  /** Wildcards, by what follows "*."; and names that end one (null). Empty without wildcards. */
+  readonly #wildcards = new SuffixTable<{ readonly owner: LocalOwner | null }>();
+  readonly #tails = new Map<LocalOwner, Map<number, Tail>>();
 
-  constructor(records: readonly LocalRecord[], ttlSeconds: number) {
+  /** @param owners in step with ownersOf(): their aliases are followed as they say. */
+  constructor(owners: readonly LocalOwner[], ttlSeconds: number) {
     this.#ttlSeconds = ttlSeconds;
-    for (const record of records) {
-      const same = this.#records.get(record.name);
-      if (same === undefined) this.#records.set(record.name, [record]);
-      else same.push(record);
+    const wireNames = owners.map(({ name }) => textToName(name));
+    this.#names = WordBytes.ofLength(wireNames.reduce((sum, { length }) => sum + roundUp(length), 0));
+    const hashed = { nameHash: 0, hasUpperCase: false };
+    let offset = 0;
+    for (const [i, owner] of owners.entries()) {
+      const { length } = wireNames[i]!;
+      this.#names.set(wireNames[i]!, offset);
+      hashName(this.#names, offset, length, hashed);
+      const other = this.#byHash.get(hashed.nameHash) ?? null;
+      this.#byHash.set(hashed.nameHash, { offset, length, owner, other });
+      offset += roundUp(length);
     }
-    this.#hasWildcards = records.some(({ name }) => name.startsWith('*.'));
+    this.#addWildcards(owners);
+  }
+
+  #addWildcards(owners: readonly LocalOwner[]): void {
+    const suffixes = new Set(owners.filter(isWildcard).map(({ name }) => name.slice(2)));
+    for (const owner of owners) {
+      if (isWildcard(owner)) this.#wildcards.add(textToName(owner.name.slice(2)), { owner });
+      else if (!suffixes.has(owner.name) && isBelow(owner.name, suffixes))
+        this.#wildcards.add(textToName(owner.name), { owner: null });
+    }
   }
 
   /**
-   * The answer to a question of class IN, without OPT; null: no record has the name. A name that
-   * has records of other types only is answered with none.
+   * Writes the answer to a question of class IN to `message` and returns its length; 0: no record
+   * has the name. A name that has records of other types only is answered with none.
    */
-  find(bytes: Uint8Array, q: ParsedQuery): Uint8Array | null {
-    const name = nameToText(bytes, HEADER_LENGTH, HEADER_LENGTH + q.qnameLength)
-      .toLowerCase()
-      .slice(0, -1);
-    const records = this.#recordsOf(name);
-    if (records === undefined) return null;
-    const key = `${name} ${q.qtype}`;
-    const known = this.#messages.get(key);
-    if (known !== undefined) return known;
-    const message = this.#encode(bytes, q, records);
-    if (this.#messages.size < MAX_MESSAGES) this.#messages.set(key, message);
-    return message;
-  }
-
-  #recordsOf(name: string): readonly LocalRecord[] | undefined {
-    const own = this.#records.get(name);
-    if (own !== undefined || !this.#hasWildcards) return own;
-    // The closest wildcard (RFC 4592 §3.3.1); a name with records of its own in between ends it.
-    for (let dot = nextDot(name, 0); dot >= 0; dot = nextDot(name, dot + 1)) {
-      const above = name.slice(dot + 1);
-      const wildcard = this.#records.get(`*.${above}`);
-      if (wildcard !== undefined) return wildcard;
-      if (this.#records.has(above)) return undefined;
-    }
-    return undefined;
-  }
-
-  #encode(bytes: Uint8Array, q: ParsedQuery, records: readonly LocalRecord[]): Uint8Array {
-    const { qtype, questionEnd } = q;
-    const parts: Uint8Array[] = [];
-    let owner: Uint8Array = QNAME_POINTER;
-    let found: readonly LocalRecord[] | undefined = records;
-    for (let aliases = 0; found !== undefined && aliases <= MAX_ALIASES; aliases++) {
-      for (const record of found) {
-        const isWanted = Type[record.type] === qtype || qtype === Type.ANY || record.type === 'CNAME';
-        if (isWanted) parts.push(this.#encodeRecord(owner, record));
-      }
-      const alias: LocalRecord | undefined = found.find(({ type }) => type === 'CNAME');
-      if (alias?.type !== 'CNAME' || qtype === Type.CNAME || qtype === Type.ANY) break;
-      owner = textToName(alias.target);
-      found = this.#recordsOf(alias.target);
-    }
-    const message = new Uint8Array(parts.reduce((end, part) => end + part.length, questionEnd));
+  find(bytes: Uint8Array, q: ParsedQuery): number {
+    const owner = this.#ownerOf(bytes, q);
+    if (owner === null) return 0;
+    const tail = this.#tailOf(owner, TYPES.has(q.qtype) ? q.qtype : NO_TYPE);
+    const { message } = this;
+    copyBytes(bytes, HEADER_LENGTH, message, HEADER_LENGTH, q.questionEnd - HEADER_LENGTH);
+    copyBytes(tail.bytes, 0, message, q.questionEnd, tail.bytes.length);
     writeFlags(message, FLAG_QR | FLAG_AA);
-    writeCounts(message, 1, parts.length, 0, 0);
-    message.set(bytes.subarray(HEADER_LENGTH, questionEnd), HEADER_LENGTH);
-    let at = questionEnd;
-    for (const part of parts) {
-      message.set(part, at);
-      at += part.length;
-    }
-    return message;
+    writeCounts(message, 1, tail.count, 0, 0);
+    return q.questionEnd + tail.bytes.length;
   }
 
-  #encodeRecord(owner: Uint8Array, record: LocalRecord): Uint8Array {
-    const rdata = rdataOf(record);
-    const at = owner.length;
-    const bytes = new Uint8Array(at + RR_FIXED_LENGTH + rdata.length);
-    bytes.set(owner);
-    writeUint16(bytes, at, Type[record.type]);
-    writeUint16(bytes, at + 2, Class.IN);
-    writeUint32(bytes, at + 4, this.#ttlSeconds);
-    writeUint16(bytes, at + 8, rdata.length);
-    bytes.set(rdata, at + RR_FIXED_LENGTH);
-    return bytes;
+  /** Whether find() has an answer. */
+  has(bytes: Uint8Array, q: ParsedQuery): boolean {
+    return this.#ownerOf(bytes, q) !== null;
   }
+
+  #ownerOf(bytes: Uint8Array, q: ParsedQuery): LocalOwner | null {
+    let name = this.#byHash.get(q.nameHash) ?? null;
+    for (; name !== null; name = name.other) {
+      const { offset, length } = name;
+      const isSame =
+        length === q.qnameLength && equalNamesFolded(bytes, HEADER_LENGTH, this.#names, offset, length);
+      if (isSame) return name.owner;
+    }
+    const wildcard = this.#wildcards.find(bytes, q, 1);
+    return wildcard === null ? null : wildcard.owner;
+  }
+
+  #tailOf(owner: LocalOwner, qtype: number): Tail {
+    let tails = this.#tails.get(owner);
+    if (tails === undefined) {
+      tails = new Map();
+      this.#tails.set(owner, tails);
+    }
+    let tail = tails.get(qtype);
+    if (tail === undefined) {
+      tail = encodeTail(owner, qtype, this.#ttlSeconds);
+      tails.set(qtype, tail);
+      const length = MAX_QUESTION_END + tail.bytes.length;
+      if (this.message.length < length) this.message = WordBytes.ofLength(length);
+    }
+    return tail;
+  }
+}
+
+/** The records for a type, and those that its aliases lead to. */
+function encodeTail(owner: LocalOwner, qtype: number, ttlSeconds: number): Tail {
+  const records: Uint8Array[] = [];
+  let length = 0;
+  let name: Uint8Array = QNAME_POINTER;
+  // The configuration has no circles. Here an answer would repeat its records.
+  const passed = new Set<LocalOwner>();
+  for (let at: LocalOwner | null = owner; at !== null && !passed.has(at); at = at.next) {
+    passed.add(at);
+    for (const record of at.records) {
+      const isWanted = Type[record.type] === qtype || qtype === Type.ANY || record === at.alias;
+      if (!isWanted || length > MAX_TAIL_BYTES) continue;
+      const encoded = encodeRecord(name, record, ttlSeconds);
+      records.push(encoded);
+      length += encoded.length;
+    }
+    if (at.alias === null || qtype === Type.CNAME || qtype === Type.ANY) break;
+    name = textToName(at.alias.target);
+  }
+  const bytes = WordBytes.ofLength(length);
+  let end = 0;
+  for (const record of records) {
+    bytes.set(record, end);
+    end += record.length;
+  }
+  return { bytes, count: records.length };
+}
+
+function encodeRecord(owner: Uint8Array, record: LocalRecord, ttlSeconds: number): Uint8Array {
+  const rdata = rdataOf(record);
+  const at = owner.length;
+  const bytes = new Uint8Array(at + RR_FIXED_LENGTH + rdata.length);
+  bytes.set(owner);
+  writeUint16(bytes, at, Type[record.type]);
+  writeUint16(bytes, at + 2, Class.IN);
+  writeUint32(bytes, at + 4, ttlSeconds);
+  writeUint16(bytes, at + 8, rdata.length);
+  bytes.set(rdata, at + RR_FIXED_LENGTH);
+  return bytes;
 }
 
 function rdataOf(record: LocalRecord): Uint8Array {
@@ -126,18 +191,22 @@ function rdataOf(record: LocalRecord): Uint8Array {
       rdata.set(target, 6);
       return rdata;
     }
-    case 'TXT': {
-      const text = new TextEncoder().encode(record.text);
-      return Uint8Array.of(text.length, ...text);
-    }
+    case 'TXT':
+      return Uint8Array.from(record.strings.flatMap((text) => [text.length, ...Buffer.from(text, 'latin1')]));
   }
 }
 
-/** The next dot that ends a label; one within a label is written with a backslash. −1: none. */
-function nextDot(name: string, from: number): number {
-  for (let at = from; at < name.length; at++) {
-    if (name[at] === '\\') at++;
-    else if (name[at] === '.') return at;
-  }
-  return -1;
+function isWildcard({ name }: LocalOwner): boolean {
+  return name.startsWith('*.');
+}
+
+/** Whether a name of the configuration is below one of these. */
+function isBelow(name: string, suffixes: ReadonlySet<string>): boolean {
+  for (let dot = name.indexOf('.'); dot >= 0; dot = name.indexOf('.', dot + 1))
+    if (suffixes.has(name.slice(dot + 1))) return true;
+  return false;
+}
+
+function roundUp(length: number): number {
+  return (length + 3) & ~3;
 }

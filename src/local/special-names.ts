@@ -5,12 +5,14 @@
 //   12                     at the suffix
 //   │  3 w w w 4 t e s t 0 │ QTYPE QCLASS │ C0 of the suffix, SOA …
 //   └──── QNAME ────────────┘
+import { copyBytes, WordBytes } from '../base/word-bytes.ts';
 import { writeUint16, writeUint32 } from '../wire/bytes.ts';
 import { Class, EdeCode, Rcode, Type } from '../wire/codes.ts';
 import { type Ede, ede } from '../wire/ede.ts';
 import { FLAG_AA, FLAG_QR, HEADER_LENGTH, writeCounts, writeFlags } from '../wire/header.ts';
 import { matchesSuffix, type ParsedQuery } from '../wire/query.ts';
-import { nameToText, textToName } from '../wire/text.ts';
+import { SuffixTable } from '../wire/suffix-table.ts';
+import { textToName } from '../wire/text.ts';
 import { SPECIAL_SUFFIXES, SPECIAL_TOPS, type SpecialSuffix } from './special-suffixes.ts';
 
 const TOPS = SPECIAL_TOPS.map((top) => textToName(top));
@@ -19,6 +21,8 @@ const TOP_OF = new Uint8Array(512);
 TOPS.forEach((top, i) => {
   TOP_OF[((top[0]! & 0xf) << 5) | (top[1]! & 0x1f)] = i + 1;
 });
+const SUFFIXES = new SuffixTable<SpecialSuffix>();
+for (const [suffix, special] of SPECIAL_SUFFIXES) SUFFIXES.add(textToName(suffix), special);
 
 /** TTL of what is answered here, and how long its absence may be cached (RFC 6303 §3). Seconds. */
 const TTL_SECONDS = 10_800;
@@ -45,30 +49,29 @@ export function hasSpecialTop(bytes: Uint8Array, q: ParsedQuery): boolean {
 }
 
 export class SpecialNames {
-  /** The longest question, and a record. */
-  readonly #message = new Uint8Array(512);
+  /** The last answer that find() made, without OPT: room for the longest question and a record. */
+  readonly message = WordBytes.ofLength(512);
   #end = 0;
 
   /**
-   * The answer to the question, without OPT, valid until the next call; null: an upstream's matter.
+   * Writes the answer to the question to `message` and returns its length; 0: an upstream's matter.
    * `isPublic`: the servers that would be asked are all on the public Internet.
    */
-  find(bytes: Uint8Array, q: ParsedQuery, isPublic: boolean): Uint8Array | null {
-    const name = nameToText(bytes, HEADER_LENGTH, HEADER_LENGTH + q.qnameLength)
-      .toLowerCase()
-      .slice(0, -1);
-    const first = firstLabelOf(name, q.labelCount);
-    if (first === null || (first.suffix.mayBePrivate && !isPublic)) return null;
+  find(bytes: Uint8Array, q: ParsedQuery, isPublic: boolean): number {
+    const suffix = SUFFIXES.find(bytes, q, 0);
+    if (suffix === null || (suffix.mayBePrivate && !isPublic)) return 0;
+    const { label } = SUFFIXES;
     // DS is the parent's (RFC 4035 §3.1.4.1). It proves to clients which validate that what is
     // answered here need not be signed (RFC 8375 §4).
-    if (first.label === 0 && first.suffix.mayBePrivate && q.qtype === Type.DS) return null;
-    return this.#answer(bytes, q, first.label, first.suffix);
+    if (label === 0 && suffix.mayBePrivate && q.qtype === Type.DS) return 0;
+    this.#answer(bytes, q, label, suffix);
+    return this.#end;
   }
 
   /** `label`: which label of QNAME the suffix starts with. */
-  #answer(bytes: Uint8Array, q: ParsedQuery, label: number, { kind }: SpecialSuffix): Uint8Array {
-    const message = this.#message;
-    message.set(bytes.subarray(HEADER_LENGTH, q.questionEnd), HEADER_LENGTH);
+  #answer(bytes: Uint8Array, q: ParsedQuery, label: number, { kind }: SpecialSuffix): void {
+    const { message } = this;
+    copyBytes(bytes, HEADER_LENGTH, message, HEADER_LENGTH, q.questionEnd - HEADER_LENGTH);
     this.#end = q.questionEnd;
     const apex = q.labelOffsets[label]!;
     const isApex = label === 0;
@@ -85,12 +88,11 @@ export class SpecialNames {
     const isMissing = kind === 'missing' && !isApex;
     writeFlags(message, FLAG_QR | FLAG_AA | (isMissing ? Rcode.NXDOMAIN : Rcode.NOERROR));
     writeCounts(message, 1, answers, 1 - answers, 0);
-    return message.subarray(0, this.#end);
   }
 
   /** Appends a record whose owner starts at an offset within the question. */
   #record(owner: number, type: number, rdata: Uint8Array): void {
-    const message = this.#message;
+    const { message } = this;
     const at = this.#end;
     message.set(pointerTo(owner), at);
     writeUint16(message, at + 2, type);
@@ -100,20 +102,6 @@ export class SpecialNames {
     message.set(rdata, at + 12);
     this.#end = at + 12 + rdata.length;
   }
-}
-
-/** Which label of the name its special suffix starts with; null: it has none. */
-function firstLabelOf(name: string, labels: number): { label: number; suffix: SpecialSuffix } | null {
-  let rest = name;
-  for (let label = 0; label < labels; label++) {
-    const suffix = SPECIAL_SUFFIXES.get(rest);
-    if (suffix !== undefined) return { label, suffix };
-    // A dot within a label is written with a backslash: it ends no label.
-    const dot = /(?<!\\)(?:\\\\)*\./.exec(rest);
-    if (dot === null) return null;
-    rest = rest.slice(dot.index + dot[0].length);
-  }
-  return null;
 }
 
 function pointerTo(offset: number): Uint8Array {

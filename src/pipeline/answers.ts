@@ -112,15 +112,15 @@ export class Answers {
   }
 
   /**
-   * Answers a query with a message that was created here, without OPT, for its question in any
-   * letter case; `reason` says why.
+   * Answers a query with message[0 … length−1] that was created here, without OPT, for its question
+   * in any letter case; `reason` says why.
    */
-  made(query: ClientQuery, message: Uint8Array, reason: Ede): void {
+  made(query: ClientQuery, message: Uint8Array, length: number, reason: Ede): void {
     const out = query.replyTo.reserve();
-    copyBytes(message, 0, out, 0, Math.min(message.length, out.length));
+    copyBytes(message, 0, out, 0, Math.min(length, out.length));
     const rcode = readFlags(message) & RCODE_MASK;
     this.record.atOnce(CacheState.none);
-    this.#send(query, out, restoreForClient(out, message.length, query, rcode, reason), rcode);
+    this.#send(query, out, restoreForClient(out, length, query, rcode, reason), rcode);
   }
 
   /** Answers another replica's probe: its query came to our ring (loop/probe.ts). */

@@ -6,7 +6,7 @@ import { isIdentityQuestion } from '../local/identity-question.ts';
 import type { LocalRecords } from '../local/local-records.ts';
 import { hasSpecialTop, SPECIAL_NAME_EDE, type SpecialNames } from '../local/special-names.ts';
 import { Class, EdeCode, Rcode } from '../wire/codes.ts';
-import { ede, NO_EDE } from '../wire/ede.ts';
+import { type Ede, ede, NO_EDE } from '../wire/ede.ts';
 import type { Answers } from './answers.ts';
 import type { ClientQuery } from './client-query.ts';
 import type { Zone } from './zone.ts';
@@ -44,37 +44,39 @@ export class LocalPath {
     const { message, parsed } = query;
     if (parsed.qclass !== Class.IN) return isIdentityQuestion(message, parsed) && this.#tellIdentity(query);
     if (parsed.opaque) return false;
-    const record = this.#findRecord(query);
-    if (record !== null) return this.#made(query, record, NO_EDE);
-    const special = this.#findSpecial(query, zone);
-    return special !== null && this.#made(query, special, SPECIAL_NAME_EDE);
+    const { records, special } = this.data;
+    if (records !== null) {
+      const length = records.find(message, parsed);
+      if (length > 0) return this.#made(query, records.message, length, NO_EDE);
+    }
+    if (special === null || !mayBeSpecial(query, zone)) return false;
+    const length = special.find(message, parsed, zone.isPublic);
+    return length > 0 && this.#made(query, special.message, length, SPECIAL_NAME_EDE);
   }
 
   /** Whether it would answer a question of class IN: for the explanation of a query. */
   wouldAnswer(query: ClientQuery, zone: Zone): boolean {
-    return this.#findRecord(query) !== null || this.#findSpecial(query, zone) !== null;
-  }
-
-  #findRecord({ message, parsed }: ClientQuery): Uint8Array | null {
-    const { records } = this.data;
-    return records === null ? null : records.find(message, parsed);
-  }
-
-  #findSpecial({ message, parsed }: ClientQuery, zone: Zone): Uint8Array | null {
-    if (zone.suffix !== '.' || !hasSpecialTop(message, parsed)) return null;
-    return this.data.special?.find(message, parsed, zone.isPublic) ?? null;
+    const { message, parsed } = query;
+    const { records, special } = this.data;
+    if (records?.has(message, parsed)) return true;
+    return special !== null && mayBeSpecial(query, zone) && special.find(message, parsed, zone.isPublic) > 0;
   }
 
   /** A question about this server itself: never forwarded. REFUSED if it is not to be told. */
   #tellIdentity(query: ClientQuery): true {
     const answer = this.data.identity?.find(query.message, query.parsed) ?? null;
-    if (answer !== null) return this.#made(query, answer, NO_EDE);
+    if (answer !== null) return this.#made(query, answer, answer.length, NO_EDE);
     this.#answers.error(query, Rcode.REFUSED, NOT_TOLD);
     return true;
   }
 
-  #made(query: ClientQuery, answer: Uint8Array, reason: typeof NO_EDE): true {
-    this.#answers.made(query, answer, reason);
+  #made(query: ClientQuery, answer: Uint8Array, length: number, reason: Ede): true {
+    this.#answers.made(query, answer, length, reason);
     return true;
   }
+}
+
+/** A configured zone takes its names back. */
+function mayBeSpecial({ message, parsed }: ClientQuery, zone: Zone): boolean {
+  return zone.suffix === '.' && hasSpecialTop(message, parsed);
 }

@@ -6,8 +6,7 @@ import type { Selection } from '../upstream/selection.ts';
 import type { Upstream } from '../upstream/upstream.ts';
 import { EdeCode } from '../wire/codes.ts';
 import { type Ede, ede } from '../wire/ede.ts';
-import { hashLabel, ROOT_HASH } from '../wire/name-hash.ts';
-import { matchesSuffix } from '../wire/query.ts';
+import { SuffixTable } from '../wire/suffix-table.ts';
 import type { ClientQuery } from './client-query.ts';
 import { ClientShares } from './client-shares.ts';
 import type { Waiter } from './waiter.ts';
@@ -144,9 +143,7 @@ export class ZoneTable {
   readonly zones: readonly Zone[];
   /** Each zone's use of each upstream, by route slot. */
   readonly routes: ReadonlyMap<number, Route>;
-  readonly #bySuffixHash = new Map<number, Zone[]>();
-  /** Labels of the longest suffix. */
-  #mostLabels = 0;
+  readonly #suffixes = new SuffixTable<Zone>();
 
   /** `zones[0]` is the root zone. */
   constructor(zones: readonly Zone[]) {
@@ -161,38 +158,13 @@ export class ZoneTable {
         ]),
       ),
     );
-    for (const zone of zones.slice(1)) {
-      const labelOffsets = labelOffsetsOf(zone.wireSuffix);
-      let hash = ROOT_HASH;
-      for (let label = labelOffsets.length - 2; label >= 0; label--)
-        hash = hashLabel(hash, zone.wireSuffix, labelOffsets[label]!, labelOffsets[label + 1]!);
-      this.#mostLabels = Math.max(this.#mostLabels, labelOffsets.length - 1);
-      const chain = this.#bySuffixHash.get(hash);
-      if (chain === undefined) this.#bySuffixHash.set(hash, [zone]);
-      else chain.push(zone);
-    }
+    for (const zone of zones.slice(1)) this.#suffixes.add(zone.wireSuffix, zone);
   }
 
   /** The zone of a query's QNAME. Costs nothing while the root zone is the only one. */
   find({ message, parsed }: ClientQuery): Zone {
-    let found = this.root;
-    let hash = ROOT_HASH;
-    const last = Math.max(0, parsed.labelCount - this.#mostLabels);
-    for (let label = parsed.labelCount - 1; label >= last; label--) {
-      hash = hashLabel(hash, message, parsed.labelOffsets[label]!, parsed.labelOffsets[label + 1]!);
-      const chain = this.#bySuffixHash.get(hash);
-      if (chain === undefined) continue;
-      for (const zone of chain) if (matchesSuffix(message, parsed, label, zone.wireSuffix)) found = zone;
-    }
-    return found;
+    return this.#suffixes.find(message, parsed, 0) ?? this.root;
   }
-}
-
-/** The offsets of the labels of an uncompressed name, the root's zero byte last. */
-function labelOffsetsOf(wireName: Uint8Array): number[] {
-  const offsets = [0];
-  for (let at = 0; wireName[at] !== 0; offsets.push(at)) at += wireName[at]! + 1;
-  return offsets;
 }
 
 /** The table before any routing is known: no query may use it. */

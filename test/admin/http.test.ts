@@ -66,7 +66,7 @@ describe('/explain', () => {
     const get = await ask(server, 'GET', '/explain?name=www.example');
     expect([get.status, JSON.parse(get.text).remedy]).toEqual([
       405,
-      'Send POST /explain: it does more than to read.',
+      'Send POST /explain: GET only reads, and this asks servers or changes the cache.',
     ]);
     expect(source.explained).toEqual([]);
     expect((await ask(server, 'POST', '/explain?name=www.example')).status).toBe(429);

@@ -28,8 +28,16 @@ const flagsFor = (admin: string) => ({
   overrides: [{ flag: 'admin', texts: [admin] }] as const,
 });
 
+const STATUS = { command: 'status', method: 'GET', path: '/status' } as const;
+
 it('resolves to what a 200 says', async () => {
-  expect(await askAdmin(await answering(200, '{"asked":"METHOD"}'), 'POST', '/x?name=a')).toEqual({
+  expect(
+    await askAdmin(await answering(200, '{"asked":"METHOD"}'), {
+      command: 'query',
+      method: 'POST',
+      path: '/x?name=a',
+    }),
+  ).toEqual({
     asked: 'POST /x?name=a',
   });
 });
@@ -45,11 +53,12 @@ it.each([
   [401, '{"error":"a token is needed"}', 'UNLOOP_ADMIN_UNREACHABLE', 'a token is needed', 'admin.tokenFile'],
   [404, '{"error":"no such path"}', 'UNLOOP_ADMIN_UNREACHABLE', 'no such path', 'older than this program'],
   [400, '{"error":"no name","remedy":"Name one."}', 'UNLOOP_USAGE', 'no name', 'Name one.'],
+  [400, '{"error":"no name","remedy":"GET /x?name=N."}', 'UNLOOP_USAGE', 'no name', '`unloop help status`'],
   [403, '{"error":"\\u001b[2J","remedy":"\\u009b"}', 'UNLOOP_ADMIN_UNREACHABLE', '403: ?[2J', '?'],
   [200, '<html>', 'UNLOOP_ADMIN_UNREACHABLE', 'it is no answer of unloop', 'See what listens there.'],
 ])('says why for %i %s', async (status, body, code, message, remedy) => {
   const flags = await answering(status, body);
-  await expect(askAdmin(flags, 'GET', '/status')).rejects.toMatchObject({
+  await expect(askAdmin(flags, STATUS)).rejects.toMatchObject({
     code,
     message: expect.stringContaining(message),
     remedy: expect.stringContaining(remedy),
@@ -59,7 +68,7 @@ it.each([
 it('says that nobody is there', async () => {
   const flags = await answering(200, '{}');
   await new Promise((resolve) => server!.close(resolve));
-  await expect(askAdmin(flags, 'GET', '/status')).rejects.toMatchObject({
+  await expect(askAdmin(flags, STATUS)).rejects.toMatchObject({
     code: 'UNLOOP_ADMIN_UNREACHABLE',
     message: expect.stringContaining('ECONNREFUSED'),
     remedy: expect.stringContaining('--config FILE'),

@@ -69,7 +69,19 @@ describe('check', () => {
     const { code, err } = await unloop('check', '--config', corefile);
     expect(code).toBe(2);
     expect(err).toContain(`\`unloop check --from-corefile ${corefile}\``);
-    expect((await unloop('check', '--config', file('typo.yaml', 'forward: { deadlin: 2s }\n'))).err).toBe('');
+    const bare = file('Corefile.bare', '.:53\nforward . /etc/resolv.conf\n');
+    expect((await unloop('check', '--config', bare)).err).toContain('looks like a Corefile');
+  });
+
+  it.each([
+    ['a key that is none', 'forward: { deadlin: 2s }\n'],
+    ['a list', '- forward\n- cache\n'],
+    ['several documents', 'workers: 2\n---\nforward:\n  deadline: 2s\n'],
+    ['a list of mappings', '- listen: ["127.0.0.1:53"]\n  upstreams: [auto]\n'],
+    ['words', 'this is\nno configuration\n'],
+  ])('of %s in YAML does not speak of a Corefile', async (_, text) => {
+    const { code, err } = await unloop('check', '--config', file('no-corefile.yaml', text));
+    expect({ code, err }).toEqual({ code: 2, err: '' });
   });
 
   it('warns, and still says ok', async () => {

@@ -97,10 +97,17 @@ it.each([
   [[], 'the name is missing'],
   [['a..b'], 'name is not a domain name: "a..b"'],
   [['a', 'A', 'B'], '"B" is not expected here'],
-])('refuses %j', async (args, problem) => {
+  [['--slow', '--limit', '65'], 'limit is not a number from 1 to 64'],
+  [['a.example', '--limit', '5'], '--limit goes with --slow or --failed only'],
+  [['--slow', '--failed'], '--slow and --failed exclude each other: give one of them'],
+])('refuses %j, with the help of the command as the cure', async (args, problem) => {
   const { code, err } = await query(...args);
   expect(code).toBe(2);
   expect(err).toContain(problem);
+  expect(err).toContain('`unloop help query`');
+  expect(err).not.toMatch(/GET|POST/);
+  expect(source.explained).toEqual([]);
+  expect(source.keptLimits).toEqual([]);
 });
 
 it('says when the server explains as many as it may', async () => {
@@ -149,7 +156,6 @@ it('lists the slow ones as JSON, or says that there are none', async () => {
 it.each([
   ['--slow', 'www.example'],
   ['--failed', '--dry-run'],
-  ['--slow', '--failed'],
 ])('does not take %s with %s', async (...args) => {
   const { code, err } = await query(...args);
   expect(code).toBe(2);

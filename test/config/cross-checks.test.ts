@@ -28,7 +28,7 @@ describe('a configuration that is allowed but seldom meant', () => {
     ],
     [
       'local: { records: [www.corp CNAME db.away, a.corp CNAME b.apps.corp, "*.apps.corp A 10.0.0.9"] }',
-      '1:19: local.records: www.corp is an alias of db.away, which has no record here',
+      '1:20: local.records: www.corp is an alias of db.away, which has no record here',
     ],
     ['listen: ["[::1]:53"]\nupstreams: ["::1"]', '2:12: upstreams: [::1]:53 is our own listen address'],
     [

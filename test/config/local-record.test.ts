@@ -8,7 +8,10 @@ it.each([
   ['*.apps.internal CNAME DB.internal.', '*.apps.internal CNAME db.internal'],
   ['9.0.0.10.in-addr.arpa PTR db.internal', '9.0.0.10.in-addr.arpa PTR db.internal'],
   ['_ldap._tcp.internal SRV 0 5 389 db.internal', '_ldap._tcp.internal SRV 0 5 389 db.internal'],
-  ['internal TXT made  here', 'internal TXT made  here'],
+  ['internal TXT made  here', 'internal TXT "made  here"'],
+  ['internal TXT "a b"  "c"', 'internal TXT "a b" "c"'],
+  ['db.internal AAAA 0:0:0:0:0:0:0:1', 'db.internal AAAA ::1'],
+  ['_ldap._tcp.internal SRV 0 0 0 .', '_ldap._tcp.internal SRV 0 0 0 .'],
 ])('%j is read', (line, canonical) => {
   const record = parseLocalRecord(line);
   expect(formatLocalRecord(record)).toBe(canonical);
@@ -22,10 +25,14 @@ it.each([
   ['db.internal A fd00::9', 'expected for example "db.internal A 10.0.0.9"'],
   ['db.internal AAAA fe80::1%eth0', 'is no data of AAAA'],
   ['db.internal A 010.0.0.1', 'is no data of A'],
-  ['a..b A 10.0.0.9', 'has an empty label'],
-  ['*.*.b A 10.0.0.9', 'is not'],
+  ['a..b A 10.0.0.9', '"a..b" has an empty label; expected for example db.internal'],
+  ['*.*.b A 10.0.0.9', '"*.*.b" is not the name of a record; "*" can only be the first label'],
+  ['a.b CNAME *.b', '"*.b" is not the name of a record'],
+  ['. A 10.0.0.9', '"." is not the name of a record; expected for example db.internal'],
+  ['*. A 10.0.0.9', '"*." is not the name of a record'],
+  ['.b A 10.0.0.9', '".b" has an empty label'],
   ['a.b SRV 0 70000 1 c.d', 'is no data of SRV'],
-  [`a.b TXT ${'x'.repeat(256)}`, '1 to 255 bytes, not 256'],
+  [`a.b TXT ${'x'.repeat(256)}`, 'up to 255 bytes, not 256'],
 ])('%j is refused, and says why', (line, message) => {
   expect(() => parseLocalRecord(line)).toThrow(message);
 });

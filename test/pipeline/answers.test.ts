@@ -104,7 +104,8 @@ it('tells a client to come by TCP with TC and no records', () => {
 
 it('gives a made-up answer in the spelling of the client', () => {
   const { bytes } = testQuery('version.bind');
-  answers.made(from(client, 'VERSION.bind').query, asWords(answerTo(bytes)), NO_EDE);
+  const made = asWords(answerTo(bytes));
+  answers.made(from(client, 'VERSION.bind').query, made, made.length, NO_EDE);
   expect(got()).toMatchObject({ name: 'VERSION.bind', rcode: Rcode.NOERROR });
   expect(got().answers).toHaveLength(1);
 });

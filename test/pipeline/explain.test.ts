@@ -1,5 +1,6 @@
 // One query explained: who is asked, who failed and how, and what the client gets.
 import { beforeEach, describe, expect, it } from 'vitest';
+import { ownersOf } from '../../src/config/local-owners.ts';
 import { parseLocalRecord } from '../../src/config/local-record.ts';
 import { LocalRecords } from '../../src/local/local-records.ts';
 import { SpecialNames } from '../../src/local/special-names.ts';
@@ -176,7 +177,7 @@ describe('a dry run', () => {
   });
 
   it('says so if the name is answered here', async () => {
-    const records = new LocalRecords([parseLocalRecord('db.internal A 10.0.0.9')], 60);
+    const records = new LocalRecords(ownersOf([parseLocalRecord('db.internal A 10.0.0.9')]), 60);
     f.configure({ local: { identity: null, records, special: new SpecialNames() } });
     for (const name of ['db.internal', 'x.invalid']) {
       const told = await explain({ name, dryRun: true });

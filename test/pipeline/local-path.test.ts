@@ -1,5 +1,6 @@
 // What is answered before cache and upstreams, in which order.
 import { expect, it } from 'vitest';
+import { ownersOf } from '../../src/config/local-owners.ts';
 import { parseLocalRecord } from '../../src/config/local-record.ts';
 import { LocalRecords } from '../../src/local/local-records.ts';
 import { SpecialNames } from '../../src/local/special-names.ts';
@@ -9,7 +10,7 @@ import { testQuery } from './queries.ts';
 const NXDOMAIN = 3;
 const local = {
   identity: null,
-  records: new LocalRecords([parseLocalRecord('kept.invalid A 10.0.0.9')], 60),
+  records: new LocalRecords(ownersOf([parseLocalRecord('kept.invalid A 10.0.0.9')]), 60),
   special: new SpecialNames(),
 };
 

@@ -55,7 +55,8 @@ async function recordsOf({ local }: Config): Promise<LocalRecords | null> {
   const records = [...local.records, ...local.hosts.flatMap((file) => file.records)];
   if (records.length === 0) return null;
   const { LocalRecords } = await import('../../local/local-records.ts');
-  return new LocalRecords(records, local.ttlSeconds);
+  const { ownersOf } = await import('../../config/local-owners.ts');
+  return new LocalRecords(ownersOf(records), local.ttlSeconds);
 }
 
 async function identityOf({ identity }: Config): Promise<IdentityAnswers | null> {
