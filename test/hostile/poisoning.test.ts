@@ -219,20 +219,27 @@ describe('a birthday needs many queries for one name in flight', () => {
     const waiting: (() => void)[] = [];
     const upstream = await startUpstream((query, reply) => {
       const truth = trueAnswer(query)!;
-      waiting.push(() => reply.say(truth));
+      // A server that is slow is asked a question of unloop's own, too.
+      const isBirthday = query.subarray(13, 21).toString().toLowerCase() === 'birthday';
+      if (isBirthday) waiting.push(() => reply.say(truth));
+      else reply.say(truth);
     });
     const unloop = await startUnloop({
       // A busy machine may take long to show the metrics that the answer waits for.
       config: { ...ALONE, upstreams: [`127.0.0.1:${upstream.port}`], forward: { deadline: '15s' } },
     });
     const client = await UdpClient.open(unloop.port);
+    const coalesced = (count: number) =>
+      unloop.waitForMetrics((metrics) => metrics.value('unloop_coalesced_total') >= count);
     for (let i = 0; i < CLIENTS; i++) {
       client.send(
         queryBytes({ name: i % 2 === 0 ? 'BirthDay.example' : 'birthday.Example', id: i, edns: i % 3 === 0 }),
       );
+      // A socket's receive buffer has room for some 270 such datagrams.
+      if (i % 100 === 99) await coalesced(i);
     }
     const overTcp = askTcp(unloop.port, { name: 'birthday.example' });
-    await unloop.waitForMetrics((metrics) => metrics.value('unloop_coalesced_total') >= CLIENTS);
+    await coalesced(CLIENTS);
     // However many clients: one flight, and its attempts.
     expect(waiting.length).toBeLessThanOrEqual(MAX_ATTEMPTS);
     waiting[0]!();

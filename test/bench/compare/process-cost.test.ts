@@ -21,10 +21,12 @@ describe('processor time', () => {
   });
 
   it('includes children, running or gone', async () => {
-    // A shell that works in a child of its own, and then waits for its standard input to end.
-    const script = '(i=0; while [ $i -lt 200000 ]; do i=$((i+1)); done); echo done; read line';
+    // A shell that works in a child of its own once it is told to, and then waits for its standard
+    // input to end.
+    const script = 'read go; (i=0; while [ $i -lt 200000 ]; do i=$((i+1)); done); echo done; read line';
     const shell = new Child(['sh', '-c', script], { stdin: 'pipe' });
     const before = processorTimeNs(shell.pid);
+    shell.process.stdin!.write('go\n');
     await shell.untilSaid('done', 40_000);
     expect(processorTimeNs(shell.pid) - before).toBeGreaterThan(10e6);
     shell.process.stdin!.end();
