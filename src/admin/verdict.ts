@@ -59,7 +59,7 @@ function describeAnswers(upstreams: readonly UpstreamStatus[]): string {
     return count === 1 ? `${subject} was not asked yet` : `${subject} was asked yet`;
   }
   if (answering < count) {
-    return `${answering} of ${count} upstreams ${answering === 1 ? 'answers' : 'answer'}, the rest was not heard yet`;
+    return `${answering} of ${count} upstreams ${answering === 1 ? 'answers' : 'answer'}, the others have not answered yet`;
   }
   return count === 1 ? 'The upstream answers' : `All ${count} upstreams answer`;
 }
@@ -163,7 +163,7 @@ function describeOthers(others: readonly UpstreamStatus[]): string {
   const isAny = (condition: UpstreamStatus['condition']) =>
     others.some((upstream) => upstream.condition === condition);
   if (isAny('answers')) return 'other upstreams answer';
-  return isAny('degraded') ? 'the others answer with errors only' : 'the others were not heard yet';
+  return isAny('degraded') ? 'the others answer with errors only' : 'the others have not answered yet';
 }
 
 function judgeDegraded(bad: readonly UpstreamStatus[], all: readonly UpstreamStatus[]): Verdict {
@@ -197,7 +197,7 @@ function describeTrouble(upstream: UpstreamStatus): string {
 /** "The other one answers", "Of the 3 others 2 answer". */
 function describeRest(good: readonly UpstreamStatus[]): string {
   const answering = good.filter((upstream) => upstream.condition === 'answers').length;
-  if (good.length === 1) return `The other one ${answering === 1 ? 'answers' : 'was not heard yet'}`;
+  if (good.length === 1) return `The other one ${answering === 1 ? 'answers' : 'has not answered yet'}`;
   return `Of the ${good.length} others ${answering} ${answering === 1 ? 'answers' : 'answer'}`;
 }
 

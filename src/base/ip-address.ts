@@ -108,7 +108,7 @@ export function isLoopback(address: IpAddress): boolean {
 
 /**
  * One spelling per address, to compare addresses by: as formatIp writes it, but IPv4-mapped as
- * IPv4. Text that is no address comes back as it is.
+ * IPv4. Text that is not an address comes back as it is.
  */
 export function canonicalAddress(text: string): string {
   const address = parseIp(text);

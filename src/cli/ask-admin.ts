@@ -128,7 +128,7 @@ function refusal(
   status: number,
   body: Record<string, unknown> | null,
 ): UnloopError {
-  const { error = 'it is no answer of unloop', remedy = 'See what listens there.' } = body ?? {};
+  const { error = 'it is not an answer of unloop', remedy = 'See what listens there.' } = body ?? {};
   // Whoever listens there: it may be another program, of another user.
   const said = printable(String(error));
   const cure = printable(String(remedy));

@@ -78,7 +78,7 @@ function parseName(text: string, written = text): string {
 function parseData(type: LocalData['type'], text: string): LocalData {
   const unlike = () =>
     new InvalidValue(
-      `${showValue(text)} is no data of ${type}; expected for example ${showValue(EXAMPLES[type])}`,
+      `${showValue(text)} is not valid data for ${type}; expected for example ${showValue(EXAMPLES[type])}`,
     );
   switch (type) {
     case 'A':

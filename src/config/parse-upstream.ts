@@ -85,7 +85,7 @@ function parseHttps(text: string, rest: string): Endpoint {
 function checkHost(host: string, text: string): void {
   const address = parseIp(host);
   if (address === null) return;
-  if (isUnspecified(address)) throw new InvalidValue(`${showValue(text)}: ${host} is no server's address`);
+  if (isUnspecified(address)) throw new InvalidValue(`${showValue(text)}: ${host} is not a server's address`);
   if (isMulticastOrBroadcast(address)) {
     throw new InvalidValue(`${showValue(text)}: ${host} is a multicast or broadcast address`);
   }

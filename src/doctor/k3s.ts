@@ -45,8 +45,8 @@ export async function readK3s(files: NodeFiles, distribution: Distribution): Pro
     if (reading.kind !== 'text') continue;
     const keys = readYamlKeys(reading.text);
     if (keys === null) {
-      faults.push(`${file}: is no YAML mapping`);
-      broken = `${variant}'s configuration ${file} is no YAML mapping`;
+      faults.push(`${file}: is not a YAML mapping`);
+      broken = `${variant}'s configuration ${file} is not a YAML mapping`;
       continue;
     }
     const setting = keys.get('resolv-conf');
@@ -129,7 +129,7 @@ async function isUsable(files: NodeFiles, path: string): Promise<boolean> {
 }
 
 function isGlobalUnicast(address: string): boolean {
-  // A zone (fe80::1%eth0) is no address to k3s.
+  // A zone (fe80::1%eth0) is not an address to k3s.
   if (address.includes('%')) return false;
   const canonical = canonicalAddress(address);
   if (isIP(canonical) === 4)

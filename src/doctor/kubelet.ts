@@ -44,7 +44,7 @@ interface Configuration {
   readonly isMissing: boolean;
   /** Why the file could not be read: "may not be read"; ''. */
   readonly detail: string;
-  /** A file that is there and says nothing that can be relied on: "FILE is no YAML mapping"; ''. */
+  /** A file that is there and says nothing that can be relied on: "FILE is not a YAML mapping"; ''. */
   readonly broken: string;
   readonly faults: readonly string[];
 }
@@ -202,8 +202,8 @@ async function readConfiguration(files: NodeFiles, file: string, directory: stri
     isPresent = true;
     const found = readYamlKeys(reading.text);
     if (found === null) {
-      faults.push(`${path}: is no YAML mapping`);
-      broken = `${path} is no YAML mapping`;
+      faults.push(`${path}: is not a YAML mapping`);
+      broken = `${path} is not a YAML mapping`;
     } else for (const [key, value] of found) keys.set(key, { ...value, file: path });
   }
   return { keys, isPresent, isMissing, detail, broken, faults };

@@ -40,12 +40,12 @@ export function findInheritedSockets(
   const { LISTEN_FDS = '0', LISTEN_PID = '' } = environment;
   if (Number(LISTEN_PID) !== pid) return [];
   const count = Number(LISTEN_FDS);
-  if (!Number.isSafeInteger(count) || count < 0) throw new Error(`LISTEN_FDS=${LISTEN_FDS} is no number`);
+  if (!Number.isSafeInteger(count) || count < 0) throw new Error(`LISTEN_FDS=${LISTEN_FDS} is not a number`);
   const sockets = readSocketTables(procRoot);
   const addresses = new Map<string, { host: string; port: number; udpFd: number; tcpFd: number }>();
   for (let fd = FIRST_FD; fd < FIRST_FD + count; fd++) {
     const socket = sockets.get(inodeOf(procRoot, fd));
-    if (socket === undefined) throw new Error(`descriptor ${fd} is no UDP socket and no TCP listener`);
+    if (socket === undefined) throw new Error(`descriptor ${fd} is neither a UDP socket nor a TCP listener`);
     if (!socket.isOpenToAll)
       throw new Error(`descriptor ${fd} is connected: only one client could ask by it`);
     const key = `${socket.host} ${socket.port}`;

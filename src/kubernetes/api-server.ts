@@ -30,7 +30,7 @@ export class ApiServer {
     const { KUBERNETES_SERVICE_HOST: host = '', KUBERNETES_SERVICE_PORT: port = '443' } = environment;
     if (host === '') {
       throw new WatchFailure(
-        'this is no pod of a cluster: KUBERNETES_SERVICE_HOST is not set',
+        'this is not a pod of a cluster: KUBERNETES_SERVICE_HOST is not set',
         'Set kubernetes.pods: false, or run as a pod.',
       );
     }

@@ -102,7 +102,7 @@ export class ClusterQueries implements QuerySource {
   #newHosts = 0;
   #isSecond = false;
 
-  /** Throws RangeError when a suffix is no name. */
+  /** Throws RangeError when a suffix is not a name. */
   constructor(options: ClusterOptions) {
     this.#seed = options.seed >>> 0;
     this.#random = new FastRandom(this.#seed);

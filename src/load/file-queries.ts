@@ -41,7 +41,7 @@ export class FileQueries implements QuerySource {
         new UnloopError('UNLOOP_USAGE', `${path}:${i + 1}: ${problem}`, REMEDY);
       if (words.length !== 2) throw fail('expected a name and a type');
       const qtype = parseQtype(words[1]!);
-      if (qtype === null) throw fail(`"${words[1]}" is no type`);
+      if (qtype === null) throw fail(`"${words[1]}" is not a type`);
       names.push(readName(words[0]!, fail));
       qtypes.push(qtype);
     });

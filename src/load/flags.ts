@@ -339,7 +339,7 @@ function timeout(text: string): number {
 function types(text: string): number[] {
   return text.split(',').map((name) => {
     const qtype = parseQtype(name);
-    if (qtype === null) throw new Error(`"${name}" is no type`);
+    if (qtype === null) throw new Error(`"${name}" is not a type`);
     return qtype;
   });
 }

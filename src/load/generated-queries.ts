@@ -47,7 +47,7 @@ export class GeneratedQueries implements QuerySource {
   #unique = 0;
   #turn = 0;
 
-  /** Throws RangeError when a suffix is no name. */
+  /** Throws RangeError when a suffix is not a name. */
   constructor(options: GeneratedOptions) {
     this.#seed = options.seed >>> 0;
     this.#random = new FastRandom(this.#seed);

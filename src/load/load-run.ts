@@ -53,8 +53,8 @@ export interface LoadResult {
 const HOUSEKEEPING_MS = 10;
 const OPEN_LOOP_HOUSEKEEPING_MS = 50;
 /**
- * A look that comes so much later than it should: the tool stood still, and nothing is given up at
- * this look. So many in a row at most: a tool that is always late must end too.
+ * A look this late, ms, means that the tool stood still: nothing is given up at it. MOST_LATE_LOOKS
+ * in a row at most, as a tool that is always late must end too.
  */
 const LATE_LOOK_MS = 40;
 const MOST_LATE_LOOKS = 10;

@@ -172,7 +172,7 @@ function endOf(flag: string, text: string | null): End {
   }
   throw new UnloopError(
     'UNLOOP_USAGE',
-    `--${flag}: "${text}" is no address with a port`,
+    `--${flag}: "${text}" is not an address with a port`,
     `Write --${flag} 127.0.0.1:5399.`,
   );
 }

@@ -148,7 +148,7 @@ function readReport(path: string): LoadReport {
   }
   throw new UnloopError(
     'UNLOOP_USAGE',
-    `${path} is no report of this tool`,
+    `${path} is not a report of this tool`,
     'Make one with `unloop bench --json`.',
   );
 }

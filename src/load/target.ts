@@ -40,7 +40,7 @@ const DEFAULT_PORT: Readonly<Record<Proto, number>> = { udp: 53, tcp: 53, tls: 8
 /** Resolves a target. Throws UnloopError UNLOOP_USAGE if it is invalid, or must not be loaded. */
 export async function resolveTarget(given: TargetText): Promise<Target> {
   const match = /^(?:(udp|tcp|tls):\/\/)?([^#]+)(?:#(.+))?$/i.exec(given.text);
-  if (match === null) throw badTarget(`"${given.text}" is no target`);
+  if (match === null) throw badTarget(`"${given.text}" is not a target`);
   const scheme = match[1]?.toLowerCase() as Proto | undefined;
   if (scheme !== undefined && given.proto !== null && scheme !== given.proto)
     throw badTarget(`--proto ${given.proto} and ${scheme}:// contradict each other`);
@@ -86,7 +86,7 @@ async function lookUp(host: string): Promise<string> {
 function refuse(address: string, allowPublic: boolean): void {
   const ip = parseIp(address)!;
   if (isMulticastOrBroadcast(ip)) throw badTarget(`${address} is a multicast or broadcast address`);
-  if (isUnspecified(ip)) throw badTarget(`${address} is no server's address`);
+  if (isUnspecified(ip)) throw badTarget(`${address} is not a server's address`);
   if (allowPublic || !isPublicAddress(address)) return;
   throw new UnloopError(
     'UNLOOP_USAGE',

@@ -14,8 +14,8 @@ export interface Ticker {
 }
 
 /**
- * Each tick wakes the tool, which costs more than the queries of the tick: no more ticks than
- * queries, and two queries in each where that makes it no longer than a millisecond.
+ * Each tick wakes the tool, which costs more than the queries of the tick: two queries per tick,
+ * unless that makes a tick longer than 1 ms.
  */
 const FINE_TICK_MS = 0.5;
 const COARSE_TICK_MS = 1;

@@ -179,7 +179,7 @@ export class EpisodeBook {
     this.#hopsLoggedMs = nowMs;
     this.#log(
       'warn',
-      'DNS queries refused that passed too many forwarders: they loop somewhere among them, or loop.maxHops is too small',
+      'refused DNS queries that had passed too many forwarders: they loop somewhere among them, or loop.maxHops is too small',
       { count: this.#hopsExceeded },
     );
     this.#hopsExceeded = 0;

@@ -203,7 +203,7 @@ export const UNLOOP_METRICS: readonly Metric[] = [
     'counter',
     'unloop_hedges_total',
     ['event'],
-    'Questions that a second upstream was asked because the first was slow: sent; won: its answer was the first good one; withheld: over the budget of 5 %. An overtaken message that is never answered is no failure of its upstream; health checks find a dead one.',
+    'Questions also put to a second upstream because the first was slow: sent; won: its answer was the first good one; withheld: over the budget of 5 %. An overtaken message that is never answered is no failure of its upstream; health checks find a dead one.',
     ({ totals }) =>
       HEDGE_EVENTS.map((event, i) => ({
         labels: { event },

@@ -105,7 +105,7 @@ export class Answers {
   }
 
   /** Answers a query with TC and no records: the client may repeat it over TCP. */
-  comeByTcp(query: ClientQuery): void {
+  sendToTcp(query: ClientQuery): void {
     const out = query.replyTo.reserve();
     this.record.atOnce(CacheState.none);
     this.#send(query, out, writeTruncatedReply(query.message, query.parsed, out), Rcode.NOERROR);
@@ -115,7 +115,7 @@ export class Answers {
    * Answers a query with message[0 … length−1] that was created here, without OPT, for its question
    * in any letter case; `reason` says why.
    */
-  made(query: ClientQuery, message: Uint8Array, length: number, reason: Ede): void {
+  prepared(query: ClientQuery, message: Uint8Array, length: number, reason: Ede): void {
     const out = query.replyTo.reserve();
     copyBytes(message, 0, out, 0, Math.min(length, out.length));
     const rcode = readFlags(message) & RCODE_MASK;
@@ -131,7 +131,7 @@ export class Answers {
   }
 
   /** Answers a query with what the cache has just found. */
-  found(query: ClientQuery, hit: CacheHit, reason: Ede, state: CacheState): void {
+  cached(query: ClientQuery, hit: CacheHit, reason: Ede, state: CacheState): void {
     const out = query.replyTo.reserve();
     const copied = this.#cache.copy(hit, out, this.#clock.nowMs);
     const { rcode } = hit;

@@ -71,7 +71,7 @@ export class LocalPath {
   }
 
   #made(query: ClientQuery, answer: Uint8Array, length: number, reason: Ede): true {
-    this.#answers.made(query, answer, length, reason);
+    this.#answers.prepared(query, answer, length, reason);
     return true;
   }
 }

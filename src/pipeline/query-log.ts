@@ -98,7 +98,7 @@ export class QueryLog {
 
   #beginSecond(): void {
     if (this.#suppressed > 0)
-      this.#lines.log.warn({ suppressed: this.#suppressed }, 'queries were not logged: too many');
+      this.#lines.log.warn({ suppressed: this.#suppressed }, 'too many queries to log: some were left out');
     this.#secondMs = this.#clock.nowMs;
     this.#written = 0;
     this.#suppressed = 0;

@@ -108,15 +108,15 @@ export class QueryPath {
     const hit = this.#hit;
     switch (this.#lookup(query, zone)) {
       case Lookup.fresh:
-        this.#answers.found(query, hit, NO_EDE, CacheState.fresh);
+        this.#answers.cached(query, hit, NO_EDE, CacheState.fresh);
         return this.#answered();
       case Lookup.prefetch:
-        this.#answers.found(query, hit, NO_EDE, CacheState.fresh);
+        this.#answers.cached(query, hit, NO_EDE, CacheState.fresh);
         this.#coalescer.refresh(query, zone);
         return this.#answered();
       case Lookup.cut:
         this.#counters.increment(Counter.nxdomainCuts);
-        this.#answers.found(query, hit, SYNTHESIZED, CacheState.cut);
+        this.#answers.cached(query, hit, SYNTHESIZED, CacheState.cut);
         return this.#answered();
       case Lookup.failure:
         this.#answers.cachedFailure(query, hit);
@@ -125,7 +125,7 @@ export class QueryPath {
         // The upstreams failed a moment ago: stale data at once, without asking again (RFC 8767
         // §5).
         this.#counters.increment(Counter.cacheStale);
-        this.#answers.found(query, hit, staleEde(hit.rcode), CacheState.stale);
+        this.#answers.cached(query, hit, staleEde(hit.rcode), CacheState.stale);
         return this.#answered();
       case Lookup.stale:
         return this.#forward(query, zone, true);
@@ -165,7 +165,7 @@ export class QueryPath {
   #refuse(query: ClientQuery, reason: number): boolean {
     this.#counters.drop(reason);
     // Its address may be forged: over TCP the real owner of the address can prove itself.
-    if (!query.overStream && isLimitOfDatagrams(reason)) this.#answers.comeByTcp(query);
+    if (!query.overStream && isLimitOfDatagrams(reason)) this.#answers.sendToTcp(query);
     else this.#answers.error(query, Rcode.REFUSED, reason === Drop.not_allowed ? NOT_ALLOWED : OVER_LIMIT);
     return this.#answered();
   }

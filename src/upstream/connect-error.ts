@@ -48,8 +48,8 @@ export function describeConnectError(error: NodeJS.ErrnoException, connector: St
   if (alert !== undefined) return describeAlert(alert);
   if (code === 'ECONNRESET' || code === 'EPIPE') {
     return connector.encrypted
-      ? `it broke the connection during the TLS handshake (${code}): ${connector.portRemedy}`
-      : `it broke the connection (${code})`;
+      ? `it closed the connection during the TLS handshake (${code}): ${connector.portRemedy}`
+      : `it closed the connection (${code})`;
   }
   const system = describeSystemCode(code);
   if (system !== null) return system;

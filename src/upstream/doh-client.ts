@@ -42,7 +42,7 @@ export interface DohClient {
   /** Posts a message; returns what cancels the request. */
   post(body: Buffer, handler: ResponseHandler): () => void;
   /** Asks the server for a sign of life, where that is possible. */
-  sound(): void;
+  ping(): void;
 }
 
 const MOVED = 'it sends us to another URL: ask it with curl -I, and configure that one';

@@ -92,8 +92,8 @@ export class DohConnection extends StreamLink {
     if (this.#client.limit > 0) this.opened();
   }
 
-  protected override sound(): void {
-    this.#client?.sound();
+  protected override ping(): void {
+    this.#client?.ping();
   }
 
   #handlerOf(query: UpstreamQuery, entry: StreamEntry): ResponseHandler {

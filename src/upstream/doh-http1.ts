@@ -82,5 +82,5 @@ export class Http1Client implements DohClient {
     };
   }
 
-  sound(): void {}
+  ping(): void {}
 }

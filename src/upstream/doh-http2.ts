@@ -98,7 +98,7 @@ export class Http2Client implements DohClient {
     return () => stream.close(CANCEL);
   }
 
-  sound(): void {
+  ping(): void {
     if (this.#sounding || this.#session.destroyed || this.#session.closed) return;
     this.#sounding = this.#session.ping((error) => {
       this.#sounding = false;

@@ -138,7 +138,7 @@ export abstract class StreamLink {
   /** TCP, and TLS, are up. */
   protected abstract onTransport(): void;
   /** Asks a server that owes answers for a sign of life, where the protocol can (HTTP/2: PING). */
-  protected sound(): void {}
+  protected ping(): void {}
 
   /** How many queries it may have at a time. */
   get limit(): number {
@@ -175,7 +175,7 @@ export abstract class StreamLink {
     } else if (this.live === 0 && nowMs - this.#usedMs >= this.#idleMs) {
       this.retire();
     } else if (this.live > 0) {
-      this.sound();
+      this.ping();
     }
   }
 

@@ -33,7 +33,7 @@ export function byteToText(byte: number, special: boolean): string {
 
 /**
  * The wire form of a name written as text, with or without the final dot; case is kept. Throws
- * RangeError, saying what is wrong, if it is no name: empty or too long labels, a broken escape,
+ * RangeError, saying what is wrong, if it is not a name: empty or too long labels, a broken escape,
  * characters beyond ASCII.
  */
 export function textToName(text: string): Uint8Array {

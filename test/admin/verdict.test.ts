@@ -24,8 +24,8 @@ describe('the verdict', () => {
     [['unheard'], 'The upstream has not answered yet'],
     [['unasked', 'unasked'], 'No upstream was asked yet'],
     [['unasked', 'unheard'], 'No upstream has answered yet'],
-    [['answers', 'unasked'], '1 of 2 upstreams answers, the rest was not heard yet'],
-    [['answers', 'unheard', 'answers'], '2 of 3 upstreams answer, the rest was not heard yet'],
+    [['answers', 'unasked'], '1 of 2 upstreams answers, the others have not answered yet'],
+    [['answers', 'unheard', 'answers'], '2 of 3 upstreams answer, the others have not answered yet'],
   ] as const)('says "answers" of those alone that were asked: %j', (conditions, detail) => {
     const upstreams = conditions.map((condition) => ({ ...UPSTREAM, condition }));
     expect(judge(READY, upstreams, [])).toMatchObject({ headline: 'Healthy', detail: `${detail}; no loop.` });
@@ -65,7 +65,7 @@ describe('the verdict', () => {
 
   it.each([
     [['answers', 'unasked'], 'other upstreams answer.'],
-    [['unasked'], 'the others were not heard yet.'],
+    [['unasked'], 'the others have not answered yet.'],
     [['unheard', 'degraded'], 'the others answer with errors only.'],
   ] as const)('says beside a loop what the others did: %j', (conditions, text) => {
     const others = conditions.map((condition) => ({ ...UPSTREAM, condition }));
@@ -75,7 +75,7 @@ describe('the verdict', () => {
   it('does not count those of other zones among them', () => {
     const unasked: UpstreamStatus = { ...OTHER, condition: 'unasked' };
     const { detail } = judge(READY, [LOOPED, unasked, CORP], [EPISODE]);
-    expect(detail).toContain('the others were not heard yet.');
+    expect(detail).toContain('the others have not answered yet.');
   });
 
   it('is a loop, with its cure, when no other upstream is left', () => {

@@ -697,7 +697,7 @@ describe('flush', () => {
     expect(filled().cache.flush('example.com', 1)).toBe(0);
   });
 
-  it('rejects a text that is no name', () => {
+  it('rejects a text that is not a name', () => {
     expect(() => filled().cache.flush('a..b')).toThrow(RangeError);
   });
 });

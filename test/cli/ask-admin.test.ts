@@ -55,7 +55,7 @@ it.each([
   [400, '{"error":"no name","remedy":"Name one."}', 'UNLOOP_USAGE', 'no name', 'Name one.'],
   [400, '{"error":"no name","remedy":"GET /x?name=N."}', 'UNLOOP_USAGE', 'no name', '`unloop help status`'],
   [403, '{"error":"\\u001b[2J","remedy":"\\u009b"}', 'UNLOOP_ADMIN_UNREACHABLE', '403: ?[2J', '?'],
-  [200, '<html>', 'UNLOOP_ADMIN_UNREACHABLE', 'it is no answer of unloop', 'See what listens there.'],
+  [200, '<html>', 'UNLOOP_ADMIN_UNREACHABLE', 'it is not an answer of unloop', 'See what listens there.'],
 ])('says why for %i %s', async (status, body, code, message, remedy) => {
   const flags = await answering(status, body);
   await expect(askAdmin(flags, STATUS)).rejects.toMatchObject({

@@ -14,7 +14,7 @@ describe('k3s', () => {
   it('with a file that is not a YAML mapping is unknown', async () => {
     const file = '/etc/rancher/k3s/config.yaml';
     const facts = await kubeletOf({ [file]: 'kubelet-arg: [\n', '/etc/resolv.conf': REAL });
-    expect(facts.unknown).toBe(`k3s's configuration ${file} is no YAML mapping`);
+    expect(facts.unknown).toBe(`k3s's configuration ${file} is not a YAML mapping`);
   });
 
   const K3S = { '/etc/rancher/k3s/config.yaml': 'a: b\n' };

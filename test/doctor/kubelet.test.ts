@@ -137,10 +137,10 @@ describe('kubelet', () => {
     '- a\n',
     'a: *b\n',
     'a\n',
-  ])('with a file that is no YAML mapping says so: %j', async (text) => {
+  ])('with a file that is not a YAML mapping says so: %j', async (text) => {
     const { faults, unknown } = await kubeletOf({ '/var/lib/kubelet/config.yaml': text });
     expect(faults).toEqual([expect.stringContaining('/var/lib/kubelet/config.yaml')]);
-    expect(unknown).toBe("kubelet's configuration /var/lib/kubelet/config.yaml is no YAML mapping");
+    expect(unknown).toBe("kubelet's configuration /var/lib/kubelet/config.yaml is not a YAML mapping");
   });
 
   it.each([

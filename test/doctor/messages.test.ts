@@ -57,7 +57,7 @@ const CASES: readonly [FindingCode, Tree, string, string][] = [
     'file-unreadable',
     { ...CLEAN, '/var/lib/kubelet/config.yaml': 'a: [\n' },
     '',
-    '/var/lib/kubelet/config.yaml: is no YAML mapping',
+    '/var/lib/kubelet/config.yaml: is not a YAML mapping',
   ],
   [
     'stub-unknown',

@@ -69,10 +69,15 @@ describe('inherited sockets', () => {
     );
   });
 
-  it.each(['two', '-1', '1.5', '3 '])('whose number is %j are refused, if it is no number', (LISTEN_FDS) => {
+  it.each([
+    'two',
+    '-1',
+    '1.5',
+    '3 ',
+  ])('whose number is %j are refused, if it is not a number', (LISTEN_FDS) => {
     const root = proc({ 3: 'socket:[101]', 4: 'socket:[102]', 5: 'socket:[104]' });
     const find = () => findInheritedSockets({ LISTEN_PID: '7', LISTEN_FDS }, 7, root);
     if (Number(LISTEN_FDS) === 3) expect(find()).toHaveLength(2);
-    else expect(find).toThrow(`LISTEN_FDS=${LISTEN_FDS} is no number`);
+    else expect(find).toThrow(`LISTEN_FDS=${LISTEN_FDS} is not a number`);
   });
 });

@@ -202,7 +202,7 @@ describe('without what it needs it says so once, and tries on', () => {
     [
       'outside of a cluster',
       () => ({ environment: {} }),
-      /^this is no pod of a cluster/,
+      /^this is not a pod of a cluster/,
       /kubernetes\.pods: false/,
     ],
     [

@@ -226,13 +226,13 @@ describe('the form for one name', () => {
 
   it('says why it has no answer', async () => {
     const page = await open();
-    await answerWith(page, 400, { error: 'a..b is no name', remedy: 'Write it as dig shows it.' });
+    await answerWith(page, 400, { error: 'a..b is not a name', remedy: 'Write it as dig shows it.' });
     await page.fill('#ask input[name=name]', 'a..b');
     await page.click('#ask button');
     const output = page.locator('#ask pre');
     await expect
       .poll(() => output.textContent(), { timeout: PATIENCE_MS })
-      .toBe('a..b is no name\nWrite it as dig shows it.');
+      .toBe('a..b is not a name\nWrite it as dig shows it.');
   });
 });
 

@@ -18,7 +18,7 @@ describe("a file in dnsperf's format", () => {
   it('says which line cannot be asked', () => {
     const parse = (text: string) => () => new FileQueries('names', text, PLAIN, 1);
     expect(parse('a.example A\nb.example')).toThrow('names:2: expected a name and a type');
-    expect(parse('a.example WHAT')).toThrow('names:1: "WHAT" is no type');
+    expect(parse('a.example WHAT')).toThrow('names:1: "WHAT" is not a type');
     expect(parse('a..example A')).toThrow(/names:1: .*empty label/);
     expect(parse('a.example A IN')).toThrow('names:1: expected');
     expect(parse('\n# nothing\n')).toThrow('names: no questions');

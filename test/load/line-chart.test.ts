@@ -48,7 +48,7 @@ describe('a chart', () => {
     expect(ticks(svg, 'end')).toEqual(['1', '10', '100']);
   });
 
-  it('leaves out what a logarithm does not have, and what is no number', () => {
+  it('leaves out what a logarithm does not have, and what is not a number', () => {
     const points: Point[] = [
       [0, 1],
       [-1, 1],

@@ -55,9 +55,9 @@ describe('the command', () => {
   });
 
   it.each([
-    ['--reflector', '127.0.0.1', 'is no address with a port'],
-    ['--responder', 'localhost:53', 'is no address with a port'],
-    ['--responder', '127.0.0.1:x', 'is no address with a port'],
+    ['--reflector', '127.0.0.1', 'is not an address with a port'],
+    ['--responder', 'localhost:53', 'is not an address with a port'],
+    ['--responder', '127.0.0.1:x', 'is not an address with a port'],
   ])('refuses %s %s', async (flag, value, problem) => {
     const refused = expect.objectContaining({
       code: 'UNLOOP_USAGE',

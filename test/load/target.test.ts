@@ -28,8 +28,8 @@ describe('the target', () => {
   });
 
   it.each([
-    ['', '"" is no target'],
-    ['#name', '"#name" is no target'],
+    ['', '"" is not a target'],
+    ['#name', '"#name" is not a target'],
     ['udp://', 'the port must be a number'],
     ['127.0.0.1:65536', 'the port must be a number'],
   ])('may not be %j', async (text, message) => {

@@ -98,14 +98,14 @@ describe('an error to a query', () => {
 });
 
 it('tells a client to come by TCP with TC and no records', () => {
-  answers.comeByTcp(from(client, 'www.example').query);
+  answers.sendToTcp(from(client, 'www.example').query);
   expect(got()).toMatchObject({ truncated: true, rcode: Rcode.NOERROR, answers: [] });
 });
 
 it('gives a made-up answer in the spelling of the client', () => {
   const { bytes } = testQuery('version.bind');
   const made = asWords(answerTo(bytes));
-  answers.made(from(client, 'VERSION.bind').query, made, made.length, NO_EDE);
+  answers.prepared(from(client, 'VERSION.bind').query, made, made.length, NO_EDE);
   expect(got()).toMatchObject({ name: 'VERSION.bind', rcode: Rcode.NOERROR });
   expect(got().answers).toHaveLength(1);
 });

@@ -190,7 +190,7 @@ describe('a dry run', () => {
   });
 });
 
-it('refuses a text that is no name', async () => {
+it('refuses a text that is not a name', async () => {
   await expect(explain({ name: `${'a'.repeat(64)}.example` })).rejects.toThrow(RangeError);
 });
 

@@ -179,7 +179,7 @@ describe('the query log', () => {
     fixture.clock.advance(1000);
     fixture.answer(query, Rcode.NOERROR);
     expect(fixture.lines.slice(1000)).toEqual([
-      { level: 'warn', fields: { suppressed: 7 }, message: 'queries were not logged: too many' },
+      { level: 'warn', fields: { suppressed: 7 }, message: 'too many queries to log: some were left out' },
       { level: 'info', fields: expect.anything(), message: 'query' },
     ]);
   });

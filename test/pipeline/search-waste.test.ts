@@ -61,7 +61,7 @@ it('is counted when the cache answers, too', () => {
   expect(counters.values[Counter.nxdomainCuts]).toBe(0);
 });
 
-it('is no name of one label, no answer, and no name of another zone', () => {
+it('is not a name of one label, no answer, and no name of another zone', () => {
   denied('tpyo.cluster.local');
   denied('www.example.com');
   exists('www.example.cluster.local');

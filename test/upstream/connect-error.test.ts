@@ -35,7 +35,7 @@ describe('an error before the connection is usable', () => {
   });
 
   it('speaks of no handshake where there is no TLS', () => {
-    expect(describeConnectError(errorOf('ECONNRESET'), TCP)).toBe('it broke the connection (ECONNRESET)');
+    expect(describeConnectError(errorOf('ECONNRESET'), TCP)).toBe('it closed the connection (ECONNRESET)');
   });
 
   it('names every protocol of HTTPS', () => {

@@ -82,7 +82,7 @@ describe('private addresses', () => {
     const aaaa = (rdata: string) => message(1, 0, 0, record(QNAME_POINTER, 28, 60, bytesOf(rdata)));
     expect(isIn(aaaa('fd'.repeat(16)))).toBe(true);
     expect(isIn(aaaa('20'.repeat(16)))).toBe(false);
-    // RDATA of another length is no address.
+    // RDATA of another length is not an address.
     for (const length of [4, 15, 17]) expect(isIn(aaaa('fd'.repeat(length)))).toBe(false);
     expect(isIn(message(1, 0, 0, record(QNAME_POINTER, 1, 60, bytesOf('0a0000'))))).toBe(false);
   });

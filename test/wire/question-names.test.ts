@@ -270,7 +270,7 @@ describe('a reply', () => {
     );
     const text = bytesOf(3, 0x77, 0x57, 0x77);
     expect(mayHold(QNAME, record(QNAME_POINTER, TXT, 60, text), address)).toBe(false);
-    // RDATA that ends before its name; what follows it is no name.
+    // RDATA that ends before its name; what follows it is not a name.
     expect(mayHold(QNAME, record(bytesOf(0), CNAME, 60, bytesOf()), record(bytesOf(0), A, 60, ADDRESS))).toBe(
       false,
     );

@@ -90,7 +90,7 @@ export class Flight extends Question implements WheelTimer, Awaited {
   isAnswered = false;
   /** Rounds through the upstreams: each waits longer than the one before. */
   round = 0;
-  /** Bit i: zone.upstreams[i] was tried in this round. */
+  /** Bit i: zone.upstreams[i] was tried in this round. See MAX_CANDIDATES. */
   triedMask = 0;
   /**
    * Bit i: zone.upstreams[i], a UDP server, was asked over TCP: once is enough, as TCP repeats what

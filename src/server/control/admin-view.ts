@@ -88,7 +88,7 @@ export class AdminView implements AdminSource {
   async explain({ name, type, client, dryRun }: ExplainScope): Promise<Explanation | null> {
     this.#checkScope({ name, zone: null });
     if (isIP(client) === 0)
-      throw new UnloopError('UNLOOP_USAGE', `${client} is no address`, 'Write one address: 10.0.0.7.');
+      throw new UnloopError('UNLOOP_USAGE', `${client} is not an address`, 'Write one address: 10.0.0.7.');
     const question = { name, qtype: typeOf(type), client, dryRun };
     if (this.#explaining >= MAX_EXPLAINING) return null;
     this.#explaining++;
@@ -158,7 +158,7 @@ export class AdminView implements AdminSource {
       );
     }
     if (name !== null && !isName(name))
-      throw new UnloopError('UNLOOP_USAGE', `${name} is no name`, 'Write it as dig shows it.');
+      throw new UnloopError('UNLOOP_USAGE', `${name} is not a name`, 'Write it as dig shows it.');
   }
 }
 
@@ -171,7 +171,11 @@ function typeOf(text: string): number {
   const name = text.toUpperCase();
   const number = Number(/^TYPE(\d{1,5})$/.exec(name)?.[1] ?? Type[name as keyof typeof Type] ?? 0);
   if (number > 0 && number < 65_536) return number;
-  throw new UnloopError('UNLOOP_USAGE', `${text} is no type`, 'Write it as dig shows it: A, AAAA, TYPE65.');
+  throw new UnloopError(
+    'UNLOOP_USAGE',
+    `${text} is not a type`,
+    'Write it as dig shows it: A, AAAA, TYPE65.',
+  );
 }
 
 /**

@@ -17,7 +17,7 @@ const MAX_PAUSE_MS = 600_000;
 const EXPLANATIONS: Readonly<Record<(typeof MARK_NAMES)[number], string>> = {
   case: 'does not handle upper-case letters in names: it is asked in lower case, which makes forging easier',
   options: 'does not handle EDNS options that it does not know: it is asked without the loop tag',
-  edns: 'does not handle EDNS: it is asked without, so there is no DNSSEC by it',
+  edns: 'does not handle EDNS: it is asked without, so DNSSEC does not work through it',
 };
 
 /** What was learned about a server, as /upstreams shows it. */

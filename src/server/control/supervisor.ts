@@ -48,8 +48,8 @@ interface Generation {
   /** For each worker that is starting: routes to leave that it has not been told of. */
   readonly starting: Set<WorkerOrder[]>;
   /**
-   * Workers open their sockets one after the other, so that they stand in the same order in the
-   * group of every address: the kernel deals names to places in that order.
+   * Workers open their sockets one after the other, so that each has the same index in the
+   * SO_REUSEPORT group of every address: the kernel deals names by that index.
    */
   turn: Promise<unknown>;
   /**

@@ -114,13 +114,13 @@ describe.runIf(nativeStatus().available)('socket activation', () => {
       'a Unix stream',
       async () => [await unixListener()],
       1,
-      'descriptor 3 is no UDP socket and no TCP listener',
+      'descriptor 3 is neither a UDP socket nor a TCP listener',
     ],
     [
       'an accepted connection (Accept=yes)',
       connection,
       1,
-      'descriptor 3 is no UDP socket and no TCP listener',
+      'descriptor 3 is neither a UDP socket nor a TCP listener',
     ],
     [
       'a connected datagram socket',
@@ -132,9 +132,9 @@ describe.runIf(nativeStatus().available)('socket activation', () => {
       'more than there are',
       async () => [(await udpSocket('127.0.0.1')).fd],
       9,
-      'is no UDP socket and no TCP listener',
+      'is neither a UDP socket nor a TCP listener',
     ],
-    ['no number', async () => [(await udpSocket('127.0.0.1')).fd], 'two', 'LISTEN_FDS=two is no number'],
+    ['no number', async () => [(await udpSocket('127.0.0.1')).fd], 'two', 'LISTEN_FDS=two is not a number'],
   ] as const)('says in a line what is wrong: %s', async (_, make, count, message) => {
     const started = start(await make(), '127.0.0.1:9', count);
     expect(await started.ended).toBe(1);

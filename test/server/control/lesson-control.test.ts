@@ -42,7 +42,7 @@ it('drops EDNS for a server that answers nothing with it', async () => {
   expect(state.learned(2, new Clock().nowMs)).toBe(Mark.edns);
   expect(lessons.lessons(spec).map(({ what }) => what)).toEqual(['edns']);
   expect(lines).toEqual([
-    `upstream ${spec.text} does not handle EDNS: it is asked without, so there is no DNSSEC by it`,
+    `upstream ${spec.text} does not handle EDNS: it is asked without, so DNSSEC does not work through it`,
   ]);
 });
 
