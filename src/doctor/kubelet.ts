@@ -44,7 +44,7 @@ interface Configuration {
   readonly isMissing: boolean;
   /** Why the file could not be read: "may not be read"; ''. */
   readonly detail: string;
-  /** A file that is there and says nothing that can be relied on: "FILE is not a YAML mapping"; ''. */
+  /** A file that is there and cannot be relied on: "FILE is not a YAML mapping"; ''. */
   readonly broken: string;
   readonly faults: readonly string[];
 }

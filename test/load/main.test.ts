@@ -156,9 +156,11 @@ describe('unloop bench', () => {
     expect(html.split(`Node ${process.versions.node}`)).toHaveLength(3);
   });
 
-  it('refuses what is no report of its own', async () => {
+  it('refuses what is not a report of its own', async () => {
     const path = join(folder, 'other.json');
     writeFileSync(path, '{"format":99}');
-    await expect(main(['--html', join(folder, 'x.html'), '--compare', path])).rejects.toThrow(/is no report/);
+    await expect(main(['--html', join(folder, 'x.html'), '--compare', path])).rejects.toThrow(
+      /is not a report/,
+    );
   });
 });
