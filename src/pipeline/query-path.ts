@@ -5,8 +5,7 @@
 //               │FORMERR  │+ EDE 14    │+ EDE 18        ▼         ▼            ▼SERVFAIL + EDE 23
 //   client ◀────┴─────────┴────────────┴─────────── answers ◀──────────── response-path ◀─── reply
 //
-// Called by Pipeline for each message, on its bytes in the receive buffer: no decode, no promise,
-// no throw.
+// Called by Pipeline for each message, on its bytes: no decode, no promise, no throw.
 import type { Clock } from '../base/clock.ts';
 import { CacheHit, Lookup, type MessageCache } from '../cache/message-cache.ts';
 import type { DnstapTap } from '../dnstap/dnstap-tap.ts';
@@ -88,8 +87,7 @@ export class QueryPath {
       if (replyTo.stream && asksForKeepalive(message, parsed)) replyTo.keepaliveAsked = true;
       query.nsidAsked = asksForNsid(message, parsed);
     }
-    // Is it one of our own queries, come back? Checked first, so that a storm of them costs next to
-    // nothing.
+    // Is it one of our own, come back? Checked first: a storm of them must cost next to nothing.
     if (this.#loopGuard.check(query)) return this.#answered();
     // Also those that are refused: who asks too much is one of them.
     if (this.#top.queries.isDue())
@@ -122,8 +120,7 @@ export class QueryPath {
         this.#answers.cachedFailure(query, hit);
         return this.#answered();
       case Lookup.staleNow:
-        // The upstreams failed a moment ago: stale data at once, without asking again (RFC 8767
-        // §5).
+        // The upstreams failed a moment ago: stale data without asking again (RFC 8767 §5).
         this.#counters.increment(Counter.cacheStale);
         this.#answers.cached(query, hit, staleEde(hit.rcode), CacheState.stale);
         return this.#answered();
@@ -147,15 +144,11 @@ export class QueryPath {
     return refusal === null || this.#refuse(query, refusal);
   }
 
-  /**
-   * A message that is no valid query: an error if the RFCs ask for one, else silence. Counted,
-   * never logged.
-   */
+  /** No valid query: an error if the RFCs ask for one, else silence. Counted, never logged. */
   #rejectMalformed(query: ClientQuery, verdict: Malformed): boolean {
     const { drop, rcode } = ruleForMalformed(verdict);
     this.#counters.drop(drop);
-    // Clients outside limits.allow, or over their rate, do not even get an error for such a
-    // message.
+    // Clients outside limits.allow, or over their rate, do not even get an error.
     if (rcode < 0 || this.gate.refuses(query, this.#clock.nowMs) !== null) return false;
     this.#answers.error(query, rcode, NO_EDE);
     return this.#answered();
