@@ -281,6 +281,8 @@ export class Answers {
   #send(to: Asker, out: Uint8Array, length: number, rcode: number): void {
     const { replyTo } = to;
     let end = length;
+    // Its question is the client's: what leaves as it came may have none.
+    if (rcode === Rcode.NXDOMAIN) this.#noteWaste(to, out);
     if (replyTo.stream && replyTo.keepaliveAsked === true)
       end = appendKeepalive(out, end, replyTo.keepaliveTenths!);
     if (to.nsidAsked && this.nsid !== null) end = appendNsid(out, end, to.sizeLimit, this.nsid);
@@ -291,15 +293,15 @@ export class Answers {
   #sendAsIs(to: Recipient, out: Uint8Array, length: number, rcode: number): void {
     this.record.rcode = rcode;
     if (this.queryLog !== null) this.queryLog.note(to, out, length, this.record);
-    if (rcode === Rcode.NXDOMAIN) this.#noteNxdomain(to, out);
+    if (rcode === Rcode.NXDOMAIN && this.#top.nxdomains.isDue())
+      this.#top.noteNxdomain(to.peers, to.peerOffset);
     if (this.tap !== null) this.tap.clientResponse(to, out, length, this.record.durationMs);
     // Counted first: whoever has an answer finds it in the metrics.
     this.#counters.response(rcode);
     to.replyTo.send(length, to.peers, to.peerOffset);
   }
 
-  #noteNxdomain(to: Recipient, out: Uint8Array): void {
-    if (this.#top.nxdomains.isDue()) this.#top.noteNxdomain(to.peers, to.peerOffset);
+  #noteWaste(to: Recipient, out: Uint8Array): void {
     const { zone } = this.record;
     if (zone !== null && zone.search !== 'off') this.waste!.note(to, out, zone);
   }

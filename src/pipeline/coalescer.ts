@@ -112,7 +112,7 @@ export class Coalescer {
     flight.addWaiter(waiter);
     if (zone.search === 'on' && !hasStale && this.#searchFirst.waitsForShorter(flight)) return;
     this.#forward.sendFirst(flight);
-    this.#loopGuard.afterSending(flight, zone, query);
+    this.#loopGuard.afterSending(flight, query);
   }
 
   /** Asks again for an answer that is popular and about to expire; nobody waits for it. */

@@ -53,6 +53,8 @@ export interface ForwardPathParts {
 /** Takes up a flight that waited for the answer to a shorter name. */
 export interface LeaderWatch {
   onLeaderDone(flight: Flight, isAnswered: boolean): void;
+  /** It has waited long enough. */
+  onLeaderLate(flight: Flight): void;
 }
 
 export class ForwardPath {
@@ -129,7 +131,7 @@ export class ForwardPath {
     flight.replyOwner = replyOwner;
     if (flight.opaque) this.pool.opaqueBytes += query.length;
     flight.retryMs = Number.POSITIVE_INFINITY;
-    this.#hedges.none(flight);
+    this.#hedges.cancel(flight);
     flight.staleMs = hasStale ? nowMs + this.#staleAfterMs(zone) : Number.POSITIVE_INFINITY;
     flight.deadlineMs = nowMs + this.times.deadlineMs;
     zone.load.flights++;
@@ -209,12 +211,12 @@ export class ForwardPath {
     const isFirst = flight.attemptCount === 0;
     this.#sender.send(flight, step);
     if (isFirst) this.#hedges.firstSent(flight, step.upstream, this.#clock.nowMs);
-    else this.#hedges.none(flight);
+    else this.#hedges.cancel(flight);
   }
 
   /** The first message is slow: another upstream is asked too, if the budget allows. */
   #hedge(flight: Flight): void {
-    this.#hedges.none(flight);
+    this.#hedges.cancel(flight);
     const slow = flight.attempts[flight.attemptCount - 1] ?? null;
     // A refresh of the cache is in no hurry.
     if (slow === null || flight.waiters === null) return;
@@ -275,7 +277,7 @@ export class ForwardPath {
     } else if (nowMs >= flight.retryMs && flight.leader !== null) {
       leaveLeader(flight);
       flight.retryMs = Number.POSITIVE_INFINITY;
-      this.sendFirst(flight);
+      this.leaderWatch!.onLeaderLate(flight);
     } else if (nowMs >= flight.retryMs) {
       this.#sender.countTimeouts(flight, false);
       this.proceed(flight, null, Outcome.silent);

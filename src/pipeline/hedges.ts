@@ -27,13 +27,13 @@ export class Hedges {
   }
 
   /** No other upstream is asked because the flight's last message is slow. */
-  none(flight: Flight): void {
+  cancel(flight: Flight): void {
     flight.hedgeMs = Number.POSITIVE_INFINITY;
   }
 
   /** A flight's first message has left: sets when another upstream is asked too. */
   firstSent(flight: Flight, upstreamIndex: number, nowMs: number): void {
-    this.none(flight);
+    this.cancel(flight);
     const { upstreams, isRanked } = flight.zone!;
     // With one upstream there is nobody to hedge with, and nothing to save up for. One that stands
     // in for another may not know its names: "no such name" would be the first good answer.

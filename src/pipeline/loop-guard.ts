@@ -178,10 +178,12 @@ export class LoopGuard implements WheelTimer, DoubtOwner {
    * A flight's first message has been sent. Another worker may already have sent the question, or
    * this one with other flags (CD, DO): then it is suspect like one that joins a flight. Noting the
    * message as sent has shown that, without extra cost.
+   * @param query the client's query, if the message left while it was handled
    */
-  afterSending(flight: Flight, zone: Zone, query: ClientQuery): void {
+  afterSending(flight: Flight, query: ClientQuery | null): void {
     const first = flight.attempts[0] ?? null;
     if (first === null) return;
+    const zone = flight.zone!;
     const { earlierRoute, earlierSlot, mark } = first.sent;
     if (earlierRoute === NO_ROUTE) return;
     if (earlierRoute === SEVERAL_ROUTES) {
@@ -191,7 +193,7 @@ export class LoopGuard implements WheelTimer, DoubtOwner {
     const index = zone.routeSlots.indexOf(earlierRoute);
     if (index < 0) return;
     this.#doubt(zone, index, earlierSlot, mark);
-    this.#suspectSender(zone, index, query);
+    if (query !== null) this.#suspectSender(zone, index, query);
   }
 
   /** A reply to an attempt has come, whatever it contains. */

@@ -147,7 +147,15 @@ export class Pipeline implements QueryHandler {
       loopGuard,
       top,
     });
-    const searchFirst = new SearchFirst({ clock, counters, cache, answers, forward, replies: responses });
+    const searchFirst = new SearchFirst({
+      clock,
+      counters,
+      cache,
+      answers,
+      forward,
+      replies: responses,
+      loopGuard,
+    });
     forward.leaderWatch = searchFirst;
     responses.searchFirst = searchFirst;
     answers.waste = new SearchWaste(counters, top, searchFirst.known);

@@ -85,7 +85,7 @@ export class QueryPath {
 
     if (parsed.optionsLength !== 0) {
       if (replyTo.stream && asksForKeepalive(message, parsed)) replyTo.keepaliveAsked = true;
-      query.nsidAsked = asksForNsid(message, parsed);
+      if (this.#answers.nsid !== null) query.nsidAsked = asksForNsid(message, parsed);
     }
     // Is it one of our own, come back? Checked first: a storm of them must cost next to nothing.
     if (this.#loopGuard.check(query)) return this.#answered();

@@ -21,6 +21,7 @@ import type { Answers } from './answers.ts';
 import { ClientQuery } from './client-query.ts';
 import type { ForwardPath } from './forward-path.ts';
 import { KnownNames } from './known-names.ts';
+import type { LoopGuard } from './loop-guard.ts';
 import { MAX_NAMES, NamesAbove } from './names-above.ts';
 import type { Flight } from './pending/flight.ts';
 import { follow } from './pending/followers.ts';
@@ -40,6 +41,7 @@ export interface SearchFirstParts {
   readonly answers: Answers;
   readonly forward: ForwardPath;
   readonly replies: ReplyOwner;
+  readonly loopGuard: LoopGuard;
 }
 
 export class SearchFirst {
@@ -122,7 +124,7 @@ export class SearchFirst {
     if (asked === null) {
       counters.increment(Counter.searchShorter);
       leader.takeTagsOf(flight);
-      forward.sendFirst(leader);
+      this.#send(leader);
     }
     return true;
   }
@@ -138,7 +140,19 @@ export class SearchFirst {
       return;
     }
     this.#noteAt(flight, flight.shorterOffset, isAnswered ? EXISTS_MS : NO_ANSWER_MS);
-    if (!this.waitsForShorter(flight)) forward.sendFirst(flight);
+    if (!this.waitsForShorter(flight)) this.#send(flight);
+  }
+
+  /** The flight has waited for the shorter name's answer for PATIENCE_MS. */
+  onLeaderLate(flight: Flight): void {
+    this.#send(flight);
+  }
+
+  /** Nobody's query is being handled: the loop guard has only the note of what was sent. */
+  #send(flight: Flight): void {
+    const { forward, loopGuard } = this.#parts;
+    forward.sendFirst(flight);
+    loopGuard.afterSending(flight, null);
   }
 
   /** Notes the name that starts there; false: it is none of those that are asked for. */

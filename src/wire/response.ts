@@ -133,11 +133,11 @@ export function scanResponse(bytes: Uint8Array, length: number, out: ScannedResp
   out.endOffset = questionEnd;
   const qtype = questions === 1 ? readUint16(bytes, questionEnd - 4) : 0;
 
-  const verdict = scanRecords(bytes, length, qtype, out);
+  let verdict = scanRecords(bytes, length, qtype, out);
   if (verdict === ScanVerdict.malformed && out.truncated) {
     // Cut off within a record, as old servers do. The data is useless, but TC is valid.
     forgetRecords(out);
-    return ScanVerdict.ok;
+    verdict = ScanVerdict.ok;
   }
   // NOERROR and NXDOMAIN are about a name: without one they say nothing.
   if (questions === 0 && (out.rcode === Rcode.NOERROR || out.rcode === Rcode.NXDOMAIN)) {

@@ -21,10 +21,11 @@ beforeEach(() => {
   f = scene('on');
 });
 
-function scene(search: 'on' | 'report' | 'off'): PipelineFixture {
+function scene(search: 'on' | 'report' | 'off', sharesWith?: PipelineFixture): PipelineFixture {
   const zoneParts = { nxdomainCut: search === 'on', search };
   return new PipelineFixture({
     maxInFlight: 1000,
+    ...(sharesWith === undefined ? {} : { sharesWith }),
     zoneParts,
     zones: [
       ['.', [new FakeUpstream(9)]],
@@ -215,6 +216,29 @@ describe('the whole name is asked for', () => {
     expect(f.client.rcodes).toEqual([2]);
     f.pass(5000);
     expect(f.pipeline.flights.inUse).toBe(0);
+  });
+});
+
+describe('a question that another worker has sent already makes its route suspect', () => {
+  const ROUTE = 11;
+  let other: PipelineFixture;
+
+  beforeEach(() => {
+    other = scene('on', f);
+  });
+
+  it('if it is that for the shorter name', () => {
+    f.ask(testQuery('a.com.cluster.local').bytes);
+    other.ask(testQuery('b.com.cluster.local').bytes);
+    expect([f.weaklySuspected, other.weaklySuspected]).toEqual([[], [ROUTE]]);
+  });
+
+  it('if it has waited for the shorter name', () => {
+    f.ask(testQuery('a.com.cluster.local').bytes);
+    f.pass(250);
+    other.ask(testQuery('a.com.cluster.local').bytes);
+    other.pass(250);
+    expect([f.weaklySuspected, other.weaklySuspected]).toEqual([[], [ROUTE, ROUTE]]);
   });
 });
 

@@ -1,6 +1,7 @@
 // What search lists cost, by client and search domain: counted where the zone says so.
 import { beforeEach, expect, it } from 'vitest';
 import { Counter } from '../../src/metrics/counters.ts';
+import { bytesOf, header, question, record } from '../wire/build-message.ts';
 import { FakeUpstream, PipelineFixture } from './pipeline-fixture.ts';
 import { testQuery } from './queries.ts';
 
@@ -73,4 +74,13 @@ it('is not counted where the zone does not say so', () => {
   denied('www.example.com.cluster.local');
   expect(waste()).toBe(0);
   expect(f.pipeline.reportTop().searchDomains).toEqual([]);
+});
+
+it('is not looked for in an answer that passes as it came', () => {
+  const TSIG = 250;
+  const signature = record(Uint8Array.of(0), TSIG, 0, new Uint8Array(40).fill(7), 255);
+  f.ask(bytesOf(header(0x0100, 1, 0, 0, 1), question('a.example.cluster.local'), signature));
+  upstream.refuse(NXDOMAIN);
+  expect(f.client.rcodes).toEqual([NXDOMAIN]);
+  expect(waste()).toBe(0);
 });

@@ -229,6 +229,7 @@ describe('scanResponse: what is not sound', () => {
       bytesOf(header(0x8182, 0, 1, 1, 0), record('00', 1, 1, A), record('00', 2, 1, name('ns'))),
     ],
     ['NOERROR without a question', bytesOf(header(RESPONSE, 0, 0, 0, 0))],
+    ['TC without a question, cut off within a record', bytesOf(header(0x8303, 0, 0, 0, 1), '00 0029')],
     ['NXDOMAIN without a question', bytesOf(header(RESPONSE | 3, 0, 0, 0, 1), opt(1232))],
     ['a compressed question', bytesOf(header(RESPONSE, 1, 0, 0, 0), 'c00c 0001 0001')],
     ['two OPTs', bytesOf(header(RESPONSE, 1, 0, 0, 2), q, opt(512), opt(512))],
