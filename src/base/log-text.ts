@@ -1,9 +1,9 @@
 // A JSON log line as one line for people. Called by log. Values come from the network: control
 // characters are escaped, so that a name cannot forge a line or drive the terminal.
+import { escapeControls } from './printable.ts';
 
 const LEVEL_WIDTH = 5;
 const PLAIN_VALUE = /^[^\s"=\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}]+$/u;
-const CONTROL = /[\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}]/gu;
 
 /** `{"level":"info","time":"…","msg":"listening","port":53}` → `… INFO  listening port=53`. */
 export function formatTextLine(line: string): string {
@@ -29,8 +29,4 @@ function describeError(err: unknown): unknown {
   if (typeof err !== 'object' || err === null) return err;
   const { code, message } = err as { code?: unknown; message?: unknown };
   return code === undefined ? message : `${message} (${code})`;
-}
-
-function escapeControls(text: string): string {
-  return text.replace(CONTROL, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`);
 }

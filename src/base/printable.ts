@@ -14,7 +14,10 @@ export function printable(text: string): string {
  * escaped, too.
  */
 export function printableJson(value: unknown, indent = 0): string {
-  const escaped = (character: string) =>
-    character === '\n' ? character : `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
-  return JSON.stringify(value, null, indent).replace(CONTROL, escaped);
+  return JSON.stringify(value, null, indent).split('\n').map(escapeControls).join('\n');
+}
+
+/** The text on one line, each such character as JSON escapes it. */
+export function escapeControls(text: string): string {
+  return text.replace(CONTROL, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`);
 }

@@ -28,7 +28,7 @@ export class EntryKey {
     this.hash = q.keyHash;
     this.typeAndClass = (q.qtype << 16) | q.qclass;
     this.nameAndFlags = (q.qnameLength << 8) | q.keyFlags;
-    return this.#of(query, q, partition);
+    return this.#of(query, HEADER_LENGTH, q.qnameLength, partition);
   }
 
   /** The key of an NXDOMAIN for the question's name. */
@@ -36,7 +36,7 @@ export class EntryKey {
     this.hash = hashNameAndClass(q);
     this.typeAndClass = q.qclass;
     this.nameAndFlags = NXDOMAIN_FLAG | (q.qnameLength << 8) | q.keyFlags;
-    return this.#of(query, q, partition);
+    return this.#of(query, HEADER_LENGTH, q.qnameLength, partition);
   }
 
   /** The key of an NXDOMAIN for a name above QNAME: the one that starts at `offset`. */
@@ -49,17 +49,13 @@ export class EntryKey {
     this.hash = hashNameAndClass(above);
     this.typeAndClass = q.qclass;
     this.nameAndFlags = NXDOMAIN_FLAG | (length << 8) | q.keyFlags;
-    this.query = query;
-    this.nameOffset = offset;
-    this.qnameLength = length;
-    this.partition = partition;
-    return this;
+    return this.#of(query, offset, length, partition);
   }
 
-  #of(query: Uint8Array, q: QuestionKey, partition: number): this {
+  #of(query: Uint8Array, nameOffset: number, qnameLength: number, partition: number): this {
     this.query = query;
-    this.nameOffset = HEADER_LENGTH;
-    this.qnameLength = q.qnameLength;
+    this.nameOffset = nameOffset;
+    this.qnameLength = qnameLength;
     this.partition = partition;
     return this;
   }

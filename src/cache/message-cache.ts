@@ -3,14 +3,13 @@
 // storeFailure). RFC 2308, RFC 8767, RFC 9520.
 import { Counter, type Counters } from '../metrics/counters.ts';
 import { writeUint16 } from '../wire/bytes.ts';
-import { Rcode } from '../wire/codes.ts';
 import { FLAG_AD, HEADER_LENGTH, readFlags, writeFlags } from '../wire/header.ts';
 import { lengthenQuestion } from '../wire/longer-question.ts';
-import { equalNamesFolded } from '../wire/name.ts';
 import { equalQuestions } from '../wire/query.ts';
 import type { ScannedResponse } from '../wire/response.ts';
 import { textToName } from '../wire/text.ts';
 import { capTtls } from '../wire/ttl.ts';
+import { flushEntries } from './cache-flush.ts';
 import { CacheHit, Lookup } from './cache-hit.ts';
 import { type CachedEntry, CacheListing, type ListingOf } from './cache-listing.ts';
 import type { CacheOptions } from './cache-options.ts';
@@ -42,7 +41,6 @@ export type { CutZone } from './nxdomain-cut.ts';
 const RECHECK_SECONDS = 30;
 /** If no answer to an announced refresh was stored, it is announced again after this time. */
 const REFRESH_GRACE_SECONDS = 5;
-const MAX_NAME_LENGTH = 255;
 const NO_OFFSETS = new Uint16Array(0);
 
 /** A question that was forwarded, with the message that holds its name at byte 12: a Flight. */
@@ -346,27 +344,11 @@ export class MessageCache {
 
   /**
    * Drops everything, or what belongs to a name (and names below it), to a partition, or to both.
-   * Returns how many entries that were. Throws RangeError if the text is not a name. Visits every
-   * entry: for operators, not for queries.
+   * Returns how many entries that were. Throws RangeError if the text is not a name.
    */
   flush(nameText?: string, partition?: number): number {
-    const suffix = nameText === undefined ? null : textToName(nameText);
-    const qname = new Uint8Array(MAX_NAME_LENGTH);
-    const drops = (ref: number): boolean => {
-      if (partition !== undefined && this.#table.partitionOf(ref) !== partition) return false;
-      if (suffix === null) return true;
-      const length = this.#messages.copyQname(ref, qname);
-      if (isAtOrBelow(qname, length, suffix, suffix.length)) return true;
-      // What denies a name above denies this one as well (RFC 8020).
-      return isDenial(this.#table, ref) && isAtOrBelow(suffix, suffix.length, qname, length);
-    };
-    const everything = suffix === null && partition === undefined;
-    let dropped = 0;
-    for (const store of [this.#positives, this.#negatives, this.#failures]) {
-      dropped += everything ? store.clear() : store.removeWhere(drops);
-    }
-    this.#classes.publish();
-    return dropped;
+    const name = nameText === undefined ? null : textToName(nameText);
+    return flushEntries(this.#classes, this.#messages, { name, partition });
   }
 
   /** What it holds, for operators. */
@@ -380,15 +362,4 @@ function forget(store: EntryStore, key: EntryKey): void {
   if (store.entries === 0) return;
   const ref = store.find(key);
   if (ref !== NONE) store.remove(ref);
-}
-
-function isDenial(table: EntryTable, ref: number): boolean {
-  return table.qtypeOf(ref) === 0 && table.rcodeOf(ref) === Rcode.NXDOMAIN;
-}
-
-/** Whether the name in name[0 … length−1] is the one in above[0 … aboveLength−1] or below it. */
-function isAtOrBelow(name: Uint8Array, length: number, above: Uint8Array, aboveLength: number): boolean {
-  let offset = 0;
-  while (length - offset > aboveLength) offset += name[offset]! + 1;
-  return length - offset === aboveLength && equalNamesFolded(name, offset, above, 0, aboveLength);
 }
