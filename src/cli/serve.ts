@@ -2,7 +2,6 @@
 // turns signals and file changes into reloads and a clean end.
 import { UnloopError } from '../base/errors.ts';
 import { type Log, type OpenLog, openLog } from '../base/log.ts';
-import type { Config } from '../config/config.ts';
 import { formatFault } from '../config/fault.ts';
 import type { LoadedConfig } from '../config/load.ts';
 import { digestFiles, watchFiles } from '../config/watch-files.ts';
@@ -33,27 +32,26 @@ export async function serve(args: string[], signals: SignalInbox): Promise<numbe
   if (notifier.lastError !== '')
     log.warn({ reason: notifier.lastError }, 'systemd could not be told that the service is ready');
   const watchdog = startWatchdog(notifier, plane);
-  let latest: Pick<Started, 'loaded' | 'loadedText'> = { loaded: first, loadedText };
   const reload = async () => {
     notifier.reloading();
-    const isGood = await plane.reload((): Config => {
+    const inForce = await plane.reload(() => {
       const loaded = reader.load();
       if (loaded.setsNothing && !setsNothing) throw emptied(flags.configPath);
-      latest = { loaded, loadedText: digestFiles(loaded) };
+      return { config: loaded.config, loaded, loadedText: digestFiles(loaded) };
+    });
+    if (inForce !== null) {
+      const { loaded } = inForce;
       ({ setsNothing } = loaded);
       setLevel(loaded.config.log.level);
-      return loaded.config;
-    });
-    if (isGood) {
-      keepGood(reader, latest.loaded, log);
+      keepGood(reader, loaded, log);
       // It may name other files for its secrets.
       watch.close();
-      watch = watchLatest();
+      watch = follow(inForce);
     }
     sayReady();
   };
-  const watchLatest = () => watchFiles(latest.loaded, latest.loadedText, () => void reload());
-  let watch = watchLatest();
+  const follow = (now: FollowedConfig) => watchFiles(now.loaded, now.loadedText, () => void reload());
+  let watch = follow({ loaded: first, loadedText });
   const retry = retryAsked(plane, reader, reload);
   const code = await new Promise<number>((resolve) => {
     let stopping = false;
@@ -89,12 +87,15 @@ export async function serve(args: string[], signals: SignalInbox): Promise<numbe
   return code;
 }
 
-interface Started {
-  readonly plane: ControlPlane;
-  readonly openedLog: OpenLog;
+interface FollowedConfig {
   readonly loaded: LoadedConfig;
   /** The files' contents when they were loaded. */
   readonly loadedText: string | null;
+}
+
+interface Started extends FollowedConfig {
+  readonly plane: ControlPlane;
+  readonly openedLog: OpenLog;
 }
 
 /**

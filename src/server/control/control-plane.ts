@@ -256,20 +256,21 @@ export class ControlPlane implements ServerFacts {
 
   /**
    * Takes over a new configuration; `load` throws when it has faults: then everything stays as it
-   * is. Resolves to whether it is in force.
+   * is. Resolves to what `load` returned once that is in force, else to null.
    */
-  async reload(load: () => Config): Promise<boolean> {
-    let isInForce = false;
+  async reload<T extends { readonly config: Config }>(load: () => T): Promise<T | null> {
+    let inForce: T | null = null;
     this.#enqueue(async () => {
       try {
-        const changes = await this.#useConfig(load());
+        const loaded = load();
+        const changes = await this.#useConfig(loaded.config);
         // The operator who reloads may have fixed the way to a server.
         this.watch.health.checkNow();
         this.reloads.ok++;
         this.reloads.isLastOk = true;
         this.reloads.lastOkMs = Date.now();
         this.isOnFallback = false;
-        isInForce = true;
+        inForce = loaded;
         this.#log.info({ changes: describeChanges(changes) }, 'the configuration was reloaded');
       } catch (error) {
         this.reloads.failed++;
@@ -278,7 +279,7 @@ export class ControlPlane implements ServerFacts {
       }
     });
     await this.#work;
-    return isInForce;
+    return inForce;
   }
 
   /** Rejects before anything has changed, or after everything is again as it was. */

@@ -136,6 +136,32 @@ describe('a faulty configuration at the start', () => {
     expect(unloop.log.find(({ level }) => level === 'error')!.msg).toContain('the last good configuration');
   });
 
+  it('keeps for a pod what is in force, not what comes after it and fails', async () => {
+    const upstream = await upstreamSaying('192.0.2.1');
+    const settings = { loop: QUIET_LOOP, upstreams: [upstream.text], listen: ['127.0.0.1:0'] };
+    const kept = await temporaryFile('last-good.yaml', '');
+    const unloop = await startUnloop({
+      config: settings,
+      env: { UNLOOP_FALLBACK_CONFIG: JSON.stringify(settings), UNLOOP_LAST_GOOD: kept },
+    });
+    const port = await freePort();
+    const good = JSON.stringify({ ...settings, workers: 4, listen: [`127.0.0.1:${port}`] });
+    await writeFile(unloop.configPath, good);
+    unloop.signal('SIGHUP');
+    // The first of the new workers serves, the others still start: this reload is not over.
+    await until(
+      () => sendOnce(port),
+      (outcome) => outcome === 'answered',
+    );
+    await writeFile(unloop.configPath, JSON.stringify({ ...settings, listen: ['192.0.2.77:53'] }));
+    unloop.signal('SIGHUP');
+    await until(
+      () => unloop.log,
+      (log) => log.some(({ msg }) => msg.startsWith('the new configuration cannot be used')),
+    );
+    expect(await readFile(kept, 'utf8')).toBe(good);
+  });
+
   it('takes a pod’s file again as soon as its port is free', async () => {
     const [fallback, wanted] = [await upstreamSaying('192.0.2.1'), await upstreamSaying('192.0.2.2')];
     const holder = dgram.createSocket('udp4');
