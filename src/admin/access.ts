@@ -1,5 +1,5 @@
 // Who may ask the admin listener what. Against web pages that reach for loopback (DNS rebinding,
-// cross-site requests) the Host and Origin headers are checked. Whoever asks from beyond loopback
+// cross-site requests) the Host and Origin headers are checked. A client from beyond loopback
 // needs a token; where one is set, everybody does. Called by http.ts for every request.
 import { createHash, timingSafeEqual } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';

@@ -1,11 +1,11 @@
 // `GET /events`: what the server says of itself once a second, as server-sent events (the HTML
-// standard, §9.2), to whoever keeps the stream open. Bounded: so many streams, and for each of them
-// what its socket takes and one message. Opened by routes.ts, ended by http.ts at the stop.
+// standard, §9.2), to each client that keeps its stream open. Bounded: the streams, and for each
+// one what its socket takes and one message. Opened by routes.ts, ended by http.ts at the stop.
 import type { ServerResponse } from 'node:http';
 
 export const MAX_STREAMS = 16;
 const INTERVAL_MS = 1000;
-/** A reader that took nothing for so many messages is let go; it gets none of them meanwhile. */
+/** A reader that took nothing while this many messages passed is let go; it gets none of them. */
 const MISSED_AT_MOST = 5;
 /** Told to the reader: after how many ms it connects again. */
 const OPENING = 'retry: 1000\n\n';

@@ -10,7 +10,7 @@ import { reportStatus } from './status-report.ts';
 /** The last few seconds. */
 export interface LiveRates {
   readonly queriesPerSecond: number;
-  /** So many ms sufficed for half, and for 99 %, of the answers; null when there was none. */
+  /** Half, and 99 %, of the answers took at most this long, ms; null when there was none. */
   readonly p50Ms: number | null;
   readonly p99Ms: number | null;
   /** Of the look-ups in the cache; null when there was none. */

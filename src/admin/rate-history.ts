@@ -28,7 +28,7 @@ export interface Rates {
   /** Of all responses; null when there was none. */
   readonly servfailRatio: number | null;
   /**
-   * So many ms sufficed for half, and for 99 %, of the requests; Infinity past the last bucket;
+   * Half, and 99 %, of the requests took at most this long, ms; Infinity past the last bucket;
    * null when there was none.
    */
   readonly medianMs: number | null;

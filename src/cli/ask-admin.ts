@@ -129,7 +129,7 @@ function refusal(
   body: Record<string, unknown> | null,
 ): UnloopError {
   const { error = 'it is not an answer of unloop', remedy = 'See what listens there.' } = body ?? {};
-  // Whoever listens there: it may be another program, of another user.
+  // It may be another program that listens there, of another user.
   const said = printable(String(error));
   const cure = printable(String(remedy));
   const text = `${url} answers ${status}: ${said}`;

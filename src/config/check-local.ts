@@ -9,7 +9,7 @@ import { formatLocalRecord, type LocalRecord } from './local-record.ts';
 const RECORDS = 'local.records';
 /** A client follows an alias so far and not much further. */
 const MAX_ALIASES = 8;
-/** Of a circle, a message names so many. */
+/** A message names at most this many names of a circle. */
 const MAX_NAMED = 4;
 
 /** Faults of the records, each at the line of its own. */

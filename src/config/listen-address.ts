@@ -1,5 +1,5 @@
-// Addresses to listen on: ADDR:PORT, [IPv6]:PORT. Called by setting-type; formatListen by whoever
-// names a listener.
+// Addresses to listen on: ADDR:PORT, [IPv6]:PORT. Called by setting-type; formatListen by code
+// that names a listener.
 
 import { formatHostAndPort } from '../base/host-and-port.ts';
 import { isLinkLocalIpv6, isMulticastOrBroadcast, parseIp } from '../base/ip-address.ts';

@@ -1,5 +1,5 @@
-// Reads a UTF-8 file, bounded: a small one unless the caller says more. Called by whoever reads a
-// file that a person named.
+// Reads a UTF-8 file, bounded: a small one unless the caller says more. Called by code that
+// reads a file that a person named.
 import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
 
 const MAX_BYTES = 1024 * 1024;

@@ -83,7 +83,7 @@ export const LOG_SETTINGS: readonly Setting[] = [
     type: integer(1, 1_000_000),
     reload: 'live',
     default: 1,
-    description: 'Log one of so many queries that meet the other filters.',
+    description: 'Log one in this many of the queries that meet the other filters.',
     example: 100,
   },
   {

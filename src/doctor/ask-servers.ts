@@ -58,7 +58,7 @@ async function askServer(endpoint: Endpoint, server: string, options: AskOptions
     outcome: fresh?.outcome === 'answered' ? 'answered' : known.outcome,
     rttMs: known.outcome === 'answered' ? known.rttMs : (fresh?.rttMs ?? 0),
     rcode: known.rcode,
-    // An error tells no more than silence: whoever asked the server gets it in the end.
+    // An error tells no more than silence: the one who asked the server gets it in the end.
     answersNewNames: fresh === null ? null : fresh.outcome === 'answered' && fresh.rcode !== 'SERVFAIL',
     extendedError: fresh?.extendedError || known.extendedError,
   };

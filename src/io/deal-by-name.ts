@@ -47,8 +47,8 @@ const RETURN = 0x06;
 const RETURN_A = 0x16;
 
 /**
- * Sockets leave their group before they close (descriptor.c) since Linux 5.7; before that, whoever
- * drains would still be dealt queries.
+ * Sockets leave their group before they close (descriptor.c) since Linux 5.7; before that, a worker
+ * that drains would still be dealt queries.
  */
 const LEAST_KERNEL = [5, 7] as const;
 
@@ -60,7 +60,7 @@ export function whyKernelCannotDeal(kernelRelease = release()): string {
 }
 
 /**
- * The instructions for a group of so many sockets. The seed (32 bits) must be secret: whoever knows
+ * The instructions for a group of this many sockets. The seed (32 bits) must be secret: who knows
  * it can find names that all fall on one worker. A message that ends within QNAME is dealt by
  * address.
  */

@@ -2,7 +2,7 @@
 // Main thread. Bounded.
 import { canonicalAddress } from '../base/ip-address.ts';
 
-/** Further ones stay without a name: 10 MiB for so many with an address of each family. */
+/** Further ones stay without a name: this many take 10 MiB with an address of each family. */
 export const MAX_PODS = 20_000;
 /** A pod has one of each family; more are no pod's. */
 const MAX_ADDRESSES = 4;

@@ -33,7 +33,7 @@ export interface ClusterOptions extends QueryShape {
 
 export const CLUSTER_PODS = 200;
 export const CLUSTER_NAMESPACES = 20;
-/** A deployment starts each time that so many look-ups have begun. */
+/** A deployment starts after every this many look-ups. */
 export const LOOKUPS_PER_DEPLOYMENT = 4000;
 export const DEPLOYMENT_PODS = 20;
 /** What each of its pods looks up at its start. */
@@ -217,7 +217,7 @@ export class ClusterQueries implements QuerySource {
   }
 }
 
-/** Appends a name, less so many bytes at its end. */
+/** Appends a name without its last `less` bytes. */
 function append(name: Uint8Array, out: Uint8Array, at: number, less = 0): number {
   const length = name.length - less;
   copyBytes(name, 0, out, at, length);

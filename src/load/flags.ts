@@ -94,8 +94,8 @@ const FLAGS: readonly (Flag | string)[] = [
     value: 'TIME',
     text: 'send for so long, for example 30s (default 10s; 2s for each step of --find-max)',
   },
-  { name: 'queries', value: 'N', text: 'send so many' },
-  { name: 'warmup', value: 'TIME', text: 'load for so long before measuring (default 0s)' },
+  { name: 'queries', value: 'N', text: 'send this many' },
+  { name: 'warmup', value: 'TIME', text: 'load for this long before measuring (default 0s)' },
   {
     name: 'timeout',
     value: 'TIME',

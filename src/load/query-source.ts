@@ -9,7 +9,7 @@ export const LONGEST_QUERY = 512;
 export interface QuerySource {
   /** For reports: what is asked. */
   readonly description: string;
-  /** So many queries, one after the other, leave at once and from one socket or connection. */
+  /** This many queries in a row leave at once, from one socket or connection. */
   readonly together: number;
   /**
    * Writes the next query at `offset`, its ID 0, and returns its length (at most LONGEST_QUERY).

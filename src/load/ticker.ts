@@ -21,7 +21,7 @@ const FINE_TICK_MS = 0.5;
 const COARSE_TICK_MS = 1;
 const QUERIES_PER_TICK = 2;
 
-/** Starts to call `onTick` with the time between ticks, for a run of so many queries a second. */
+/** Starts to call `onTick` with the time between ticks, for a run at this rate (per second). */
 export function startTicker(qps: number, onTick: (tickMs: number) => void): Ticker {
   const addon = nativeAddon();
   return addon === null ? startTimer(onTick) : startKernelTicks(addon, qps, onTick);

@@ -21,7 +21,7 @@ export const DISTRUST_MS = 60_000;
 const PROBE_ALL_INTERVAL_MS = 5000;
 /**
  * Probes of one route only because a question came again while it was in flight: this many at a
- * time, and this many per second in the long run. So many clients that want the same names do not
+ * time, and this many per second in the long run. Many clients that want the same names do not
  * cause a stream of probes, and a loop that starts later still gets some.
  */
 const WEAK_PROBES = 5;

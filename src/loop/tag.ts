@@ -38,7 +38,7 @@ export const TAG_OPTION = 65353;
  *  … |                                               |   HOPS, its first 96 bits
  *    +--+--+--+--+--+--+--+--+--+--+--+--+--+--+--+--+
  * ```
- * HOPS changes on the way, like a TTL, and like a TTL it is not covered by the MAC: whoever can
+ * HOPS changes on the way, like a TTL, and like a TTL it is not covered by the MAC: who can
  * change it can remove the option as well. The filler has no meaning and is ignored. It comes first
  * so that the tag starts on a word.
  */

@@ -318,7 +318,7 @@ export const UNLOOP_METRICS: readonly Metric[] = [
     'counter',
     'unloop_top_evictions_total',
     ['table'],
-    'Names and clients that lost their count in `/top` to others, as there is room for so many only.',
+    'Names and clients that lost their count in `/top` to others, as its room is limited.',
     ({ totals }) => [
       { labels: { table: 'names' }, value: totals.counter(Counter.topNamesEvicted) },
       { labels: { table: 'clients' }, value: totals.counter(Counter.topClientsEvicted) },

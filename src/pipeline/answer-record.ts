@@ -1,6 +1,6 @@
 // What is known of a query when its answer leaves: where the answer comes from, how long it took,
 // and, by way of its flight, which upstreams were asked. One per pipeline, filled again for each
-// answer; answers hands it to whoever watches (log, rings). Nothing of it outlives the call.
+// answer; answers hands it to the log and the rings. Nothing of it outlives the call.
 import type { Upstream } from '../upstream/upstream.ts';
 import type { Flight } from './pending/flight.ts';
 import type { Zone } from './zone.ts';

@@ -296,7 +296,7 @@ export class Answers {
     if (rcode === Rcode.NXDOMAIN && this.#top.nxdomains.isDue())
       this.#top.noteNxdomain(to.peers, to.peerOffset);
     if (this.tap !== null) this.tap.clientResponse(to, out, length, this.record.durationMs);
-    // Counted first: whoever has an answer finds it in the metrics.
+    // Counted first: a client that has its answer finds it in the metrics.
     this.#counters.response(rcode);
     to.replyTo.send(length, to.peers, to.peerOffset);
   }

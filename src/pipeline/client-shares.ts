@@ -8,8 +8,8 @@
 //     A ─ C                  2:
 //     B ─ D                  3: A ⇄ B      ← #most: A's oldest waiter goes first
 //
-// Only clients that wait have a share, so that there are never more than waiters, whoever invents
-// addresses.
+// Only clients that wait have a share, so that there are never more than waiters, however many
+// addresses somebody invents.
 
 /** Size of the table: a power of two. */
 const BUCKETS = 1024;

@@ -2,7 +2,7 @@
 // at first. One per worker, bounded; fed by answers for each answer that somebody waited for, read
 // when an operator asks (GET /queries/slow, /queries/failed).
 //
-//   answer ─▶ failed? ────────────────▶ failed: the last so many
+//   answer ─▶ failed? ────────────────▶ failed: the last ones
 //          └▶ slower than the least? ─▶ slowest: of this window, and of the one before
 import type { Clock } from '../base/clock.ts';
 import { formatPeer } from '../io/peer.ts';

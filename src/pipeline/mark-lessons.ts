@@ -13,7 +13,7 @@ import type { Flight } from './pending/flight.ts';
 import { Outcome } from './situation.ts';
 
 /**
- * The main thread is told of at most so many failures with marks per second: it needs few, and
+ * The main thread is told of at most this many failures with marks per second: it needs few, and
  * there may be thousands.
  */
 const MAX_REPORTS_PER_SECOND = 5;

@@ -14,7 +14,7 @@ export interface QueryConditions {
   readonly rcodes: readonly number[];
   /** At least so long; 0: all. */
   readonly slowerThanMs: number;
-  /** One of so many that meet the rest. */
+  /** One in this many of those that meet the rest. */
   readonly sample: number;
 }
 

@@ -1,6 +1,6 @@
 // One line per answer with log.queries: true: who asked what, what came of it, how long it took,
 // and which upstreams were asked. A failure's line has the whole answer. Built from the answer's
-// bytes and its record, only while switched on. At most so many lines per second, so that a flood
+// bytes and its record, only while switched on. The lines per second are limited, so that a flood
 // cannot fill a disk; they are written asynchronously (base/log.ts), and what is not written is
 // counted. Called by answers.
 import type { Clock } from '../base/clock.ts';

@@ -175,7 +175,7 @@ export class Step {
   marksBefore = 0;
   /** Marks left off because of an answer; 0: none were. */
   leftOff = 0;
-  /** It checks a doubtful answer, of which a client may have only so many. */
+  /** It checks a doubtful answer; a client may have only a few such checks. */
   isCheck = false;
   /** The same question as before, without the tags of earlier hops. */
   withoutTags = false;

@@ -7,7 +7,7 @@ export const BUDGET = 1024;
 export class Sampler {
   /** How many events the one that is due stands for. */
   weight = 1;
-  /** One of so many is counted, from the next one on. */
+  /** One query in this many is counted, from the next one on. */
   #stride = 1;
   #left = 1;
   /** Counted since the last tick, or since the stride was doubled. */

@@ -1,6 +1,6 @@
 // How fast a server answers at its best, and what follows from that: when its silence is suspect,
 // and how long a query waits for room before another connection is opened. Kept by stream-exchange.
-// Slow names hardly move it: whoever owns one does not decide what is taken for slow.
+// Slow names hardly move it: the owner of one does not decide what is taken for slow.
 
 /**
  * A connection whose server owes answers is suspect when silent for four times the best answer,

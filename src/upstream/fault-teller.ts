@@ -1,5 +1,5 @@
-// What went wrong with connections toward one upstream, in words: the last of it, told to whoever
-// listens once a second at most while it is the same kind. Used by stream-exchange.
+// What went wrong with connections toward one upstream, in words: the last of it. Told to the
+// listener at most once a second while it is of the same kind. Used by stream-exchange.
 import type { FailureReason } from './exchange.ts';
 
 /** Hears why connecting, or a query, failed. */

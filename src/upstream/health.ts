@@ -130,7 +130,7 @@ export class HealthChecker {
     }
   }
 
-  /** Checks at once whoever is in doubt, whenever the next check would be due. */
+  /** Checks all upstreams in doubt at once, whenever their next check would be due. */
   checkNow(): void {
     for (const upstream of this.#watched.values()) upstream.hurry();
     this.look();

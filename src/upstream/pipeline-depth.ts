@@ -10,7 +10,7 @@ const LEAST_DEPTH = 4;
 const MOST_DEPTH = 64;
 /** A server that works on one query after the other is given what it answers in this time, ms. */
 const SERIAL_WORK_MS = 100;
-/** How fast a gap between answers changes what is taken for the usual one: one part in so many. */
+/** How slowly a new gap between answers changes the usual one: its weight is 1 in this many. */
 const GAP_INERTIA = 4;
 /**
  * Times that a server has to pass over a query it is silent about before it is taken for one that

@@ -56,8 +56,8 @@ export class Selection {
   /**
    * The upstream to ask next, or −1 when none is usable: not down, not quarantined, not tried yet
    * (bit i of triedMask, set by the caller). A suspect one is asked only when there is no other:
-   * an answer clears it within moments. Unanswered questions do not count here: otherwise whoever
-   * owns a name could steer everybody's queries. By roundRobin only passTurn() ends a turn.
+   * an answer clears it within moments. Unanswered questions do not count here: otherwise the
+   * owner of a name could steer everybody's queries. By roundRobin only passTurn() ends a turn.
    */
   pick(triedMask: number): number {
     this.#survey();

@@ -1,4 +1,4 @@
-// When a server as a whole is asked without a mark (marks.ts). Whoever owns a name decides what a
+// When a server as a whole is asked without a mark (marks.ts). The owner of a name decides what a
 // resolver answers for it, so the evidence is several unrelated names, some of them our own
 // questions', and none of ours to the contrary. Pure: the main thread feeds it and carries out what
 // it says.

@@ -1,6 +1,6 @@
 // What all threads know about each upstream and each route (a zone's use of an upstream): up, down,
-// quarantined, its round-trip time. One Int32Array in shared memory; whoever learns something
-// writes it, everybody sees it at once.
+// quarantined, its round-trip time. One Int32Array in shared memory; a thread that learns
+// something writes it, and all others see it at once.
 //
 //   slot of an upstream:  [ state | doubts | RTT µs | RTT raised | answeredEdns | answers | slow µs |
 //                           RCODE of the last error | without case until s | without options until s | without EDNS until s ]

@@ -20,8 +20,8 @@ export class Trials {
 
   /**
    * Whether a client may have one more. It gets no more than it leaves to others: one alone has
-   * half of the slots. Whoever asks for names that are never answered does not keep the server out
-   * for all.
+   * half of the slots. A client that asks for names that are never answered does not keep the
+   * server out for all.
    */
   hasRoom(slot: number, clientHash: number): boolean {
     const own = this.#byClient.get(keyOf(slot, clientHash)) ?? 0;

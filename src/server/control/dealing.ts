@@ -21,7 +21,7 @@ export class Dealing {
     this.#log = log;
   }
 
-  /** The program for so many workers; null: the kernel spreads queries by address and port. */
+  /** The program for this many workers; null: the kernel spreads queries by address and port. */
   programFor(workers: number): Uint8Array | null {
     if (workers === 1) return null;
     if (this.#obstacle === '') return dealByName(workers, this.#seed);

@@ -1,5 +1,5 @@
 // The names of the pods that ask, where kubernetes.pods has them watched. Owned by the control
-// plane, asked by whoever shows clients to people.
+// plane, asked by what shows clients to people.
 import type { Log } from '../../base/log.ts';
 import type { Config } from '../../config/config.ts';
 import type { PodWatch } from '../../kubernetes/pod-watch.ts';

@@ -55,7 +55,7 @@ export class Listeners {
         }
       }
     }
-    // Whoever claims an address is alone on it yet: the next worker forms the group, and does this.
+    // Who claims an address is alone on it yet: the next worker forms the group, and does this.
     if (!this.#start.listen.some(({ claim }) => claim)) this.dealAgain();
   }
 

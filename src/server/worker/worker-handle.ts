@@ -158,7 +158,7 @@ export class WorkerHandle {
       thread.on('exit', () => {
         handle.#hasEnded = true;
         handle.#stopWatching();
-        // Whoever waits for an answer gets none better than this.
+        // A caller that waits for an answer gets none better than this.
         for (const id of [...handle.#pending.keys()]) handle.#answer(id, 0);
         if (!started) {
           reject(deathAtStart(handle.#death));
