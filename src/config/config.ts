@@ -31,6 +31,8 @@ export interface CheckQuestion {
 export interface ZoneConfig {
   readonly upstreams: 'auto' | readonly Endpoint[];
   readonly policy: Policy;
+  /** Upstreams asked at once. */
+  readonly race: number;
   readonly healthCheck: CheckQuestion;
   /** A denied name ends the names below it (RFC 8020). */
   readonly nxdomainCut: boolean;
@@ -50,6 +52,8 @@ export interface Config {
   };
   readonly forward: {
     readonly policy: Policy;
+    /** Upstreams asked at once. */
+    readonly race: number;
     /** Whether another upstream is asked too where one is slower than usual. */
     readonly hedge: Hedge;
     readonly deadlineMs: number;

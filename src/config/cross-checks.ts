@@ -30,6 +30,7 @@ export function checkTogether(settings: Settings, badPaths: ReadonlySet<string>)
     faults.push(faultAt(place, minPath, `${minPath} (${show(min)}) is above ${maxPath} (${show(max)})`));
   }
   checkSearch(settings, faults);
+  checkRace(settings, faults);
   if (!badPaths.has('listen') && !badPaths.has('admin.listen')) checkAdminListen(settings, faults);
   if (!badPaths.has('local.records')) faults.push(...checkLocal(settings));
   return faults;
@@ -45,6 +46,22 @@ function checkSearch(settings: Settings, faults: Fault[]): void {
     faults.push(
       faultAt(place, path, `${path}: on needs nxdomainCut: true in the same zone; add it, or write report`),
     );
+  }
+}
+
+/** Where one upstream stands in for another, the others need not know its names. */
+function checkRace(settings: Settings, faults: Fault[]): void {
+  const read = (...keys: string[]) => settings.get(keys.join('\n'))?.value;
+  const policyOf = (suffix: string) => read('zones', suffix, 'policy') ?? read('forward', 'policy');
+  for (const { setting, keys, value, place } of settings.values()) {
+    if (value === 1) continue;
+    const isRanked =
+      setting.path === 'forward.race'
+        ? read('forward', 'policy') === 'sequential'
+        : setting.path === 'zones.*.race' && policyOf(keys[1]!) === 'sequential';
+    if (!isRanked) continue;
+    const path = keys.join('.');
+    faults.push(faultAt(place, path, `${path}: not with the policy sequential; choose another, or write 1`));
   }
 }
 

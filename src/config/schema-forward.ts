@@ -19,6 +19,8 @@ const CHECK_TYPES = [
   'SRV',
   'TXT',
 ] as const satisfies readonly CheckType[];
+/** More would leave servers with many times the load for little gain. */
+const MAX_RACE = 4;
 /** As textToName() reads it, without escapes. */
 const DOMAIN_NAME = /^(?=.{1,253}$)(?:\.|(?:[A-Za-z0-9_/-]{1,63}\.)*[A-Za-z0-9_/-]{1,63}\.?)$/;
 export const ZONE_SETTINGS: readonly Setting[] = [
@@ -39,6 +41,15 @@ export const ZONE_SETTINGS: readonly Setting[] = [
     sameAs: 'forward.policy',
     description: 'How an upstream of this zone is chosen for a query.',
     example: 'sequential',
+  },
+  {
+    path: 'zones.*.race',
+    type: integer(1, MAX_RACE),
+    reload: 'live',
+    default: undefined,
+    sameAs: 'forward.race',
+    description: 'How many upstreams of this zone are asked at once.',
+    example: 2,
   },
   {
     path: 'zones.*.healthCheck.name',
@@ -99,6 +110,15 @@ export const FORWARD_SETTINGS: readonly Setting[] = [
     description:
       'When an answer takes longer than 95 % of the answers of its upstream (at least 10 ms, at most 1 s), another upstream of the zone that is up is asked too, and the first good answer is used. At most 5 % of the questions are asked twice. off: another upstream is asked only after the first one was silent for its time-out. The policy sequential is never hedged: there one upstream stands in for another.',
     example: 'off',
+  },
+  {
+    path: 'forward.race',
+    type: integer(1, MAX_RACE),
+    reload: 'live',
+    default: 1,
+    description:
+      'How many upstreams of a zone are asked at once: the one that the policy chooses, and others that are not down. The first good answer is used, and NXDOMAIN is one. 1: one at a time. Each further one costs a message per question. Not with the policy sequential: there one upstream stands in for another.',
+    example: 2,
   },
   {
     path: 'forward.deadline',

@@ -154,6 +154,16 @@ export class AttemptSender {
     }
   }
 
+  /** The others of a race that were not heard of: nobody waited for them, but they may be dead. */
+  doubtSilent(flight: Flight): void {
+    for (let i = 0; i < flight.attemptCount; i++) {
+      const attempt = flight.attempts[i]!;
+      if (attempt === null || attempt.timedOut || attempt.id === UNSENT_ID) continue;
+      const { slot } = flight.zone!.upstreams[attempt.upstreamIndex]!;
+      if (this.#state.answers(slot) === attempt.answersBefore) this.#state.doubt(slot);
+    }
+  }
+
   /** Takes an attempt off its flight and returns it to the pool; its exchange forgets it. */
   drop(attempt: Attempt<Flight>): void {
     const flight = attempt.flight!;

@@ -210,8 +210,20 @@ export class ForwardPath {
   #send(flight: Flight, step: Step): void {
     const isFirst = flight.attemptCount === 0;
     this.#sender.send(flight, step);
-    if (isFirst) this.#hedges.firstSent(flight, step.upstream, this.#clock.nowMs);
-    else this.#hedges.cancel(flight);
+    if (!isFirst) this.#hedges.cancel(flight);
+    else if (flight.zone!.race > 1 && !flight.opaque) this.#race(flight);
+    else this.#hedges.firstSent(flight, step.upstream, this.#clock.nowMs);
+  }
+
+  /** The first message has left: the other upstreams of the race are asked, too. */
+  #race(flight: Flight): void {
+    const { race } = flight.zone!;
+    while (flight.raced < race - 1) {
+      const step = this.decide(flight, null, Outcome.racing);
+      if (step.action !== Action.send) return;
+      this.#sender.send(flight, step);
+      flight.raced++;
+    }
   }
 
   /** The first message is slow: another upstream is asked too, if the budget allows. */
@@ -352,6 +364,7 @@ export class ForwardPath {
 
   /** Ends a flight: its other attempts are forgotten, and its slot is free. */
   release(flight: Flight): void {
+    if (flight.raced > 0) this.#sender.doubtSilent(flight);
     this.#sender.dropAll(flight);
     this.#wheel.cancel(flight);
     if (flight.state === FlightState.active) this.#leaveTable(flight);

@@ -116,7 +116,7 @@ export class ResponsePath implements ReplyOwner {
     const step = this.#forward.decide(flight, attempt, isCut ? Outcome.truncated : outcome);
     if (step.action === Action.accept) {
       flight.timeline.answeredBy = attempt.upstreamIndex;
-      if (attempt.isHedge) this.#counters.increment(Counter.hedgesWon);
+      if (attempt.isHedge && flight.raced === 0) this.#counters.increment(Counter.hedgesWon);
       this.#complete(flight, bytes, length, verdict === ScanVerdict.tooManyRecords);
       return true;
     }

@@ -7,6 +7,7 @@
 //   an error ────────────▶ same upstream with fewer marks, else another upstream
 //   mismatched replies ──▶ same upstream, over TCP
 //   slow ────────────────▶ another upstream too, if it is known to answer (hedges.ts)
+//   racing ──────────────▶ another upstream too, unless it is down
 //   no connection ───────▶ same upstream over UDP, if TCP was to replace it, else another
 //   silence ─────────────▶ another upstream; when all were asked, again: other marks, then TCP
 //   nothing left ────────▶ await what is outstanding, else fail
@@ -50,6 +51,9 @@ export function decide(s: Situation, step: Step): void {
     case Outcome.slow:
       hedge(s, step);
       return;
+    case Outcome.racing:
+      race(s, step);
+      return;
     case Outcome.routeLeft:
       if (s.outstanding > 0) step.action = Action.keep;
       else sendAnother(s, step);
@@ -72,6 +76,14 @@ export function mayRepeat(messagesLeft: number, hasUntried: boolean, replacesUdp
 function hedge(s: Situation, step: Step): void {
   step.action = Action.keep;
   if (!s.mayAsk || s.messagesLeft === 1 || !s.isWaitedFor || !s.isUntriedUp) return;
+  step.send(s.untried, ALL_MARKS, false);
+  step.isHedge = true;
+}
+
+/** Another upstream in the race: one that may answer. */
+function race(s: Situation, step: Step): void {
+  step.action = Action.keep;
+  if (!s.mayAsk || !s.isWaitedFor || s.untried < 0 || s.isUntriedDown) return;
   step.send(s.untried, ALL_MARKS, false);
   step.isHedge = true;
 }

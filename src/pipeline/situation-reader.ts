@@ -79,7 +79,7 @@ export class SituationReader {
     s.overStream = attempt.overStream;
     s.carriesTags = attempt.carriesTags;
     s.isTrialAlongside = attempt.isTrialAlongside;
-    s.isHedge = attempt.isHedge;
+    s.isHedge = attempt.isHedge || flight.raced > 0;
     s.wasMissed = attempt.missed;
     this.#readServer(s.server, flight, attempt.upstreamIndex, key, nowMs);
     const hasDoubt = (marks & ~s.server.provenMarks) !== 0;

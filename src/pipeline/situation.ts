@@ -36,6 +36,8 @@ export const Outcome = {
   routeLeft: 12,
   /** No reply yet, and the upstream is usually faster: it is not given up. */
   slow: 13,
+  /** Sent a moment ago, as the first message of a race. */
+  racing: 14,
 } as const;
 export type Outcome = (typeof Outcome)[keyof typeof Outcome];
 
@@ -81,7 +83,7 @@ export class Situation {
   outcome: Outcome = Outcome.none;
   nowMs = 0;
 
-  // The message that the outcome is about (not for `none`, `silent`, `routeLeft` and `slow`).
+  // The message that the outcome is about; read where there is one.
   readonly server = new ServerFacts();
   marks = 0;
   overStream = false;
@@ -89,7 +91,7 @@ export class Situation {
   carriesTags = false;
   /** It was sent along with another one, to see whether its upstream is back. */
   isTrialAlongside = false;
-  /** It was sent because another one is slow (hedges.ts). */
+  /** It was sent because another one is slow (hedges.ts), or takes part in a race. */
   isHedge = false;
   /** A mismatched or malformed reply came before this one. */
   wasMissed = false;

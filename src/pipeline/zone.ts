@@ -72,6 +72,8 @@ export interface ZoneParts {
   readonly search?: Search | undefined;
   /** The policy `sequential`: one upstream stands in for those before it. Absent: no. */
   readonly isRanked?: boolean;
+  /** Upstreams asked at once. Absent: 1. */
+  readonly race?: number | undefined;
   /** The load of the zone that this one replaces: what is in flight for that one still counts. */
   readonly load?: ZoneLoad | undefined;
 }
@@ -89,6 +91,7 @@ export class Zone implements ZoneParts {
   readonly selection: Selection;
   readonly load: ZoneLoad;
   readonly isRanked: boolean;
+  readonly race: number;
   readonly nxdomainCut: boolean;
   readonly search: Search;
   /** No upstream may know names of a private network. */
@@ -106,6 +109,8 @@ export class Zone implements ZoneParts {
     this.routeSlots = parts.routeSlots;
     this.selection = parts.selection;
     this.isRanked = parts.isRanked ?? false;
+    // The configuration has been checked for this.
+    this.race = this.isRanked ? 1 : (parts.race ?? 1);
     this.nxdomainCut = parts.nxdomainCut ?? false;
     this.search = parts.search ?? 'off';
     this.load = parts.load ?? new ZoneLoad();

@@ -5,6 +5,7 @@ import { expect, it, onTestFinished } from 'vitest';
 import { describeChanges, findChanges, touches } from '../../src/config/changes.ts';
 import type { Config } from '../../src/config/config.ts';
 import { loadConfig } from '../../src/config/load.ts';
+import { ZONE_SETTINGS } from '../../src/config/schema-forward.ts';
 
 function configOf(text: string): Config {
   const folder = mkdtempSync(join(tmpdir(), 'unloop-changes-'));
@@ -31,6 +32,7 @@ it('names a zone that came or went', () => {
   expect(describe(configOf(''), after)).toEqual([
     'zones.corp.example.upstreams: unset → ["192.0.2.1:53"]',
     'zones.corp.example.policy: unset → random',
+    'zones.corp.example.race: unset → 1',
     'zones.corp.example.healthCheck.name: unset → corp.example',
     'zones.corp.example.healthCheck.type: unset → NS',
     'zones.corp.example.nxdomainCut: unset → false',
@@ -49,7 +51,7 @@ it('counts what is too much for a line', () => {
   const zones = Array.from({ length: 30 }, (_, i) => `  z${i}.example: { upstreams: ["192.0.2.1"] }`);
   const changes = describe(configOf(''), configOf(`zones:\n${zones.join('\n')}\n`));
   expect(changes).toHaveLength(21);
-  expect(changes.at(-1)).toBe('and 160 more');
+  expect(changes.at(-1)).toBe(`and ${30 * ZONE_SETTINGS.length - 20} more`);
 });
 
 it('says what waits for the next start', () => {

@@ -77,6 +77,15 @@ describe('settings that contradict each other', () => {
       'zones: { corp: { upstreams: ["10.0.0.2"], search: "on" } }',
       'zones.corp.search: on needs nxdomainCut: true',
     ],
+    ['forward: { policy: sequential, race: 2 }', 'forward.race: not with the policy sequential'],
+    [
+      'zones: { corp: { upstreams: ["10.0.0.2"], policy: sequential, race: 2 } }',
+      'zones.corp.race: not with the policy sequential',
+    ],
+    [
+      'forward: { policy: sequential }\nzones: { corp: { upstreams: ["10.0.0.2"], race: 3 } }',
+      'zones.corp.race: not with the policy sequential',
+    ],
     ['admin: { listen: "127.0.0.1:5300" }', 'admin.listen: 127.0.0.1:5300 is taken by listen'],
   ])('refuses %j', (text, message) => {
     const faults = faultsOf(text);
@@ -90,6 +99,7 @@ describe('settings that contradict each other', () => {
     'admin: { listen: "off" }',
     'zones: { corp: { upstreams: ["10.0.0.2"], nxdomainCut: true, search: on } }',
     'zones: { corp: { upstreams: ["10.0.0.2"], search: report } }',
+    'forward: { policy: sequential }\nzones: { corp: { upstreams: ["10.0.0.2"], policy: fastest, race: 3 } }',
   ])('takes %j', (text) => {
     expect(faultsOf(text)).toEqual([]);
   });

@@ -17,6 +17,7 @@ const DEFAULTS: Config = {
   discovery: { resolvConf: '/etc/resolv.conf', root: '/', rewriteLoopback: 'auto' },
   forward: {
     policy: 'random',
+    race: 1,
     hedge: 'auto',
     deadlineMs: 1800,
     maxInFlight: 10_000,

@@ -160,6 +160,8 @@ export interface FixtureOptions {
   readonly policy?: Policy;
   /** What else is set for every zone but the root. */
   readonly zoneParts?: Pick<ZoneParts, 'nxdomainCut' | 'search'>;
+  /** Upstreams asked at once. */
+  readonly race?: number;
   /** As the policy sequential makes zones; the fixture's own need not be. */
   readonly isRanked?: boolean;
   readonly keys?: LoopKeyMaterial;
@@ -200,6 +202,7 @@ export class PipelineFixture {
   zones = NO_ZONES;
   readonly #policy: Policy;
   readonly #isRanked: boolean;
+  readonly #race: number;
   readonly #zoneParts: FixtureOptions['zoneParts'];
   readonly #peers = new Int32Array(PEER_WORDS);
 
@@ -207,6 +210,7 @@ export class PipelineFixture {
     const { clock, wheel, counters, cache, state } = this;
     this.#policy = options.policy ?? 'sequential';
     this.#isRanked = options.isRanked ?? false;
+    this.#race = options.race ?? 1;
     this.#zoneParts = options.zoneParts;
     this.keys = options.keys ?? options.sharesWith?.keys ?? createKeyMaterial('', 'default');
     this.sentQuestions = new SentQuestions(options.sharesWith?.sentQuestions.buffer);
@@ -254,6 +258,7 @@ export class PipelineFixture {
           routeSlots,
           selection,
           isRanked: this.#isRanked,
+          race: this.#race,
           ...(suffix === '.' ? {} : this.#zoneParts),
         });
       }),

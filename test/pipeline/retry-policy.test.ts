@@ -116,6 +116,19 @@ describe('while an answer is slow', () => {
   });
 });
 
+describe('in a race', () => {
+  it.each<[string, Facts, string]>([
+    ['another upstream is asked at once', { outstanding: 1 }, 'send 1 all udp, a hedge'],
+    ['also one that has not answered yet', { isUntriedUp: false, outstanding: 1 }, 'send 1 all udp, a hedge'],
+    ['not if there is no other', { ...alone, outstanding: 1 }, 'keep'],
+    ['not one that is down', { isUntriedUp: false, isUntriedDown: true, outstanding: 1 }, 'keep'],
+    ['not while nobody waits', { isWaitedFor: false, outstanding: 1 }, 'keep'],
+    ['not with no message left', { messagesLeft: 0, mayAsk: false, outstanding: 1 }, 'keep'],
+  ])('%s', (_, facts, expected) => {
+    expect(decided('racing', facts)).toBe(expected);
+  });
+});
+
 describe('after an answer', () => {
   it.each<[string, string, keyof typeof Outcome, Facts, string]>([
     ['with records: it is given', 'ADR 5', 'answered', {}, 'accept'],

@@ -78,13 +78,18 @@ export class Flight extends Question implements WheelTimer, Awaited {
   deadlineMs = 0;
 
   readonly attempts: (Attempt<Flight> | null)[] = [null];
-  /** Messages sent or about to be sent: never more than MAX_MESSAGES or MAX_MESSAGES_AFTER_TC. */
+  /**
+   * Messages sent or about to be sent: never more than MAX_MESSAGES or MAX_MESSAGES_AFTER_TC, and
+   * those that only raced.
+   */
   messages = 0;
+  /** Messages that left beside the first one, in a race. */
+  raced = 0;
   /** Attempts made; `attempts` has null for those that are over. */
   attemptCount = 0;
   /** Attempts whose reply is still awaited. */
   outstanding = 0;
-  /** It was asked of two upstreams at once. */
+  /** It was asked of several upstreams at once. */
   wasHedged = false;
   /** The waiters have an answer of an upstream: later replies are measured and no more. */
   isAnswered = false;
@@ -145,6 +150,7 @@ export class Flight extends Question implements WheelTimer, Awaited {
     this.waiters = null;
     this.waiterCount = 0;
     this.messages = 0;
+    this.raced = 0;
     this.attemptCount = 0;
     this.outstanding = 0;
     this.wasHedged = false;
@@ -195,7 +201,7 @@ export class Flight extends Question implements WheelTimer, Awaited {
   /** Messages that may still be sent. */
   get messagesLeft(): number {
     if (this.isAnswered) return 0;
-    return (this.sawTruncation ? MAX_MESSAGES_AFTER_TC : MAX_MESSAGES) - this.messages;
+    return (this.sawTruncation ? MAX_MESSAGES_AFTER_TC : MAX_MESSAGES) + this.raced - this.messages;
   }
 
   /** Whether one more message may be sent. */

@@ -14,7 +14,8 @@ export interface PlannedZone {
   /** Lower case, no trailing dot; '.' for the root. */
   readonly suffix: string;
   readonly policy: Policy;
-  /** As in the configuration; absent: off. */
+  /** As in the configuration; absent: off, and one upstream is asked at a time. */
+  readonly race?: number;
   readonly nxdomainCut?: boolean;
   readonly search?: Search;
   /** What its upstreams are asked when in doubt. */
@@ -134,6 +135,7 @@ export class UpstreamRegistry {
         suffix: zone.suffix,
         partition: this.#partitionOf(zone.suffix, keys),
         policy: zone.policy,
+        race: zone.race,
         nxdomainCut: zone.nxdomainCut,
         search: zone.search,
         routes: own.map((route) => ({ upstreamSlot: route.upstream.spec.slot, routeSlot: route.slot })),

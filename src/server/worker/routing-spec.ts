@@ -14,7 +14,8 @@ export interface ZoneSpec {
   /** Changes when the zone's servers do (pipeline/zone.ts). */
   readonly partition: number;
   readonly policy: Policy;
-  /** As in the configuration; absent: off. */
+  /** As in the configuration; absent: off, and one upstream is asked at a time. */
+  readonly race?: number | undefined;
   readonly nxdomainCut?: boolean | undefined;
   readonly search?: Search | undefined;
   readonly routes: readonly RouteSpec[];

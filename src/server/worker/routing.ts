@@ -66,6 +66,7 @@ export class Routing {
       routeSlots,
       selection: new Selection(spec.policy, upstreamSlots, routeSlots, state, random),
       isRanked: spec.policy === 'sequential',
+      race: spec.race,
       nxdomainCut: spec.nxdomainCut,
       search: spec.search,
       load: previous?.load,
