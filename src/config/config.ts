@@ -22,6 +22,9 @@ export type Search = 'off' | 'report' | 'on';
 export type CheckType = 'A' | 'AAAA' | 'CNAME' | 'HINFO' | 'MX' | 'NS' | 'PTR' | 'SOA' | 'SRV' | 'TXT';
 
 /** What an upstream in doubt is asked. */
+/** Answers after which another upstream may know more. */
+export type NextAfter = 'NXDOMAIN' | 'NODATA' | 'SERVFAIL' | 'REFUSED';
+
 export interface CheckQuestion {
   /** Without trailing dot; '.' for the root. */
   readonly name: string;
@@ -33,6 +36,8 @@ export interface ZoneConfig {
   readonly policy: Policy;
   /** Upstreams asked at once. */
   readonly race: number;
+  /** Answers after which the next upstream is asked. */
+  readonly next: readonly NextAfter[];
   readonly healthCheck: CheckQuestion;
   /** A denied name ends the names below it (RFC 8020). */
   readonly nxdomainCut: boolean;
@@ -54,6 +59,8 @@ export interface Config {
     readonly policy: Policy;
     /** Upstreams asked at once. */
     readonly race: number;
+    /** Answers after which the next upstream is asked. */
+    readonly next: readonly NextAfter[];
     /** Whether another upstream is asked too where one is slower than usual. */
     readonly hedge: Hedge;
     readonly deadlineMs: number;

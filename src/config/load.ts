@@ -206,13 +206,13 @@ function buildConfig(settings: Settings): Config {
     }
     level[below.at(-1)! + setting.type.unitSuffix] = value;
   }
-  const { policy, race, healthCheck } = root.forward as Config['forward'];
+  const { policy, race, next, healthCheck } = root.forward as Config['forward'];
   // Object.fromEntries defines properties, so that even a zone named __proto__ is only a zone.
   const entries = [...zones].map(([suffix, zone]) => {
     const check = { name: suffix, type: healthCheck.type, ...(zone.healthCheck as object) };
     return [
       suffix,
-      { policy, race, nxdomainCut: false, search: 'off', ...zone, healthCheck: check },
+      { policy, race, next, nxdomainCut: false, search: 'off', ...zone, healthCheck: check },
     ] as const;
   });
   return { ...root, zones: Object.fromEntries(entries) } as unknown as Config;

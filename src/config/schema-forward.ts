@@ -1,11 +1,12 @@
 // The part of the table of settings about zones and forwarding. See schema.
-import type { CheckType, Hedge, Policy, Search } from './config.ts';
-import { upstreams } from './list-type.ts';
+import type { CheckType, Hedge, NextAfter, Policy, Search } from './config.ts';
+import { choices, upstreams } from './list-type.ts';
 import type { Setting } from './setting.ts';
 import { choice, durationMs, flag, integer, text } from './setting-type.ts';
 
 const POLICIES = ['random', 'roundRobin', 'sequential', 'fastest'] as const satisfies readonly Policy[];
 const HEDGES = ['auto', 'off'] as const satisfies readonly Hedge[];
+const NEXT_AFTER = ['NXDOMAIN', 'NODATA', 'SERVFAIL', 'REFUSED'] as const satisfies readonly NextAfter[];
 const SEARCH = ['off', 'report', 'on'] as const satisfies readonly Search[];
 const CHECK_TYPES = [
   'A',
@@ -50,6 +51,15 @@ export const ZONE_SETTINGS: readonly Setting[] = [
     sameAs: 'forward.race',
     description: 'How many upstreams of this zone are asked at once.',
     example: 2,
+  },
+  {
+    path: 'zones.*.next',
+    type: choices(NEXT_AFTER),
+    reload: 'live',
+    default: undefined,
+    sameAs: 'forward.next',
+    description: 'Answers after which the next upstream of this zone is asked.',
+    example: ['NXDOMAIN'],
   },
   {
     path: 'zones.*.healthCheck.name',
@@ -119,6 +129,15 @@ export const FORWARD_SETTINGS: readonly Setting[] = [
     description:
       'How many upstreams of a zone are asked at once: the one that the policy chooses, and others that are not down. The first good answer is used, and NXDOMAIN is one. 1: one at a time. Each further one costs a message per question. Not with the policy sequential: there one upstream stands in for another.',
     example: 2,
+  },
+  {
+    path: 'forward.next',
+    type: choices(NEXT_AFTER),
+    reload: 'live',
+    default: [],
+    description:
+      'Answers after which the next upstream of the zone is asked, for servers that do not know the same names (split horizon). NXDOMAIN, or NODATA (no records of the type), is then the answer only when every upstream of the zone (at most four) has given one; while one of them does not answer, clients get SERVFAIL or stale data. After SERVFAIL, REFUSED and other errors the next one is asked in any case.',
+    example: ['NXDOMAIN', 'NODATA'],
   },
   {
     path: 'forward.deadline',

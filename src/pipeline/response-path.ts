@@ -110,6 +110,7 @@ export class ResponsePath implements ReplyOwner {
       return true;
     }
     if (scanned.truncated && !attempt.isTrialAlongside) this.#noteTruncated(flight, attempt, bytes, length);
+    if (outcome === Outcome.negative) flight.noteNegative(attempt.upstreamIndex, scanned.rcode);
 
     // Over a stream TC changes nothing about an error.
     const isCut = scanned.truncated && !(attempt.overStream && isError(outcome));

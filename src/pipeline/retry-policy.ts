@@ -3,6 +3,7 @@
 // tested in test/pipeline/retry-policy.test.ts.
 //
 //   answered, negative ──▶ accept             (a doubtful negative answer is checked first)
+//   negative, forward.next ▶ another upstream until all have said so
 //   TC ──────────────────▶ same upstream, over TCP
 //   an error ────────────▶ same upstream with fewer marks, else another upstream
 //   mismatched replies ──▶ same upstream, over TCP
@@ -27,7 +28,10 @@ export function decide(s: Situation, step: Step): void {
       step.action = Action.accept;
       return;
     case Outcome.negative:
-      if (!sendWithFewerMarks(s, step)) step.action = Action.accept;
+      if (sendWithFewerMarks(s, step)) return;
+      if (!s.mayKnowMore) step.action = Action.accept;
+      else if (isBesideAnother(s)) sendUnlessAwaited(s, step);
+      else sendAnother(s, step);
       return;
     case Outcome.truncated:
       afterTruncation(s, step);

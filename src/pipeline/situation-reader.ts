@@ -81,6 +81,7 @@ export class SituationReader {
     s.isTrialAlongside = attempt.isTrialAlongside;
     s.isHedge = attempt.isHedge || flight.raced > 0;
     s.wasMissed = attempt.missed;
+    s.mayKnowMore = flight.mayOthersKnow(attempt.upstreamIndex);
     this.#readServer(s.server, flight, attempt.upstreamIndex, key, nowMs);
     const hasDoubt = (marks & ~s.server.provenMarks) !== 0;
     s.mayCheck = hasDoubt && this.#domains.mayCheck(key, flight.clientHash, nowMs);

@@ -95,6 +95,8 @@ export class Situation {
   isHedge = false;
   /** A mismatched or malformed reply came before this one. */
   wasMissed = false;
+  /** It says that there is nothing, and another upstream may know more (forward.next). */
+  mayKnowMore = false;
   /** The client may still have doubtful answers checked (upstream/domain-lessons.ts). */
   mayCheck = false;
 

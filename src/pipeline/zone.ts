@@ -1,7 +1,7 @@
 // A zone: a name suffix, its upstreams, how one of them is chosen, and what is in flight for it.
 // Also the table that finds the zone of a name. Zone 0 is the root: everything else.
 import { formatHostAndPort } from '../base/host-and-port.ts';
-import type { Search } from '../config/config.ts';
+import type { NextAfter, Search } from '../config/config.ts';
 import type { Selection } from '../upstream/selection.ts';
 import type { Upstream } from '../upstream/upstream.ts';
 import { EdeCode } from '../wire/codes.ts';
@@ -74,6 +74,8 @@ export interface ZoneParts {
   readonly isRanked?: boolean;
   /** Upstreams asked at once. Absent: 1. */
   readonly race?: number | undefined;
+  /** Answers after which the next upstream is asked. Absent: none but errors. */
+  readonly next?: readonly NextAfter[] | undefined;
   /** The load of the zone that this one replaces: what is in flight for that one still counts. */
   readonly load?: ZoneLoad | undefined;
 }
@@ -82,7 +84,7 @@ export interface ZoneParts {
  * One zone as a worker uses it. Replaced as a whole when routing changes; flights keep the zone
  * they started with.
  */
-export class Zone implements ZoneParts {
+export class Zone {
   readonly suffix: string;
   readonly wireSuffix: Uint8Array;
   readonly partition: number;
@@ -92,6 +94,9 @@ export class Zone implements ZoneParts {
   readonly load: ZoneLoad;
   readonly isRanked: boolean;
   readonly race: number;
+  /** After NXDOMAIN, or NODATA, the next upstream may know more. */
+  readonly nextAfterNxdomain: boolean;
+  readonly nextAfterNodata: boolean;
   readonly nxdomainCut: boolean;
   readonly search: Search;
   /** No upstream may know names of a private network. */
@@ -111,6 +116,8 @@ export class Zone implements ZoneParts {
     this.isRanked = parts.isRanked ?? false;
     // The configuration has been checked for this.
     this.race = this.isRanked ? 1 : (parts.race ?? 1);
+    this.nextAfterNxdomain = parts.next?.includes('NXDOMAIN') ?? false;
+    this.nextAfterNodata = parts.next?.includes('NODATA') ?? false;
     this.nxdomainCut = parts.nxdomainCut ?? false;
     this.search = parts.search ?? 'off';
     this.load = parts.load ?? new ZoneLoad();

@@ -18,6 +18,7 @@ const DEFAULTS: Config = {
   forward: {
     policy: 'random',
     race: 1,
+    next: [],
     hedge: 'auto',
     deadlineMs: 1800,
     maxInFlight: 10_000,

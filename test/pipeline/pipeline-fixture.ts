@@ -158,8 +158,8 @@ export interface FixtureOptions {
   readonly zones?: readonly (readonly [suffix: string, upstreams: readonly FakeUpstream[]])[];
   /** How each zone chooses among its upstreams. Default: sequential. */
   readonly policy?: Policy;
-  /** What else is set for every zone but the root. */
-  readonly zoneParts?: Pick<ZoneParts, 'nxdomainCut' | 'search'>;
+  /** What else is set for every zone; for the root only if there is no other. */
+  readonly zoneParts?: Pick<ZoneParts, 'nxdomainCut' | 'search' | 'next'>;
   /** Upstreams asked at once. */
   readonly race?: number;
   /** As the policy sequential makes zones; the fixture's own need not be. */
@@ -259,7 +259,7 @@ export class PipelineFixture {
           selection,
           isRanked: this.#isRanked,
           race: this.#race,
-          ...(suffix === '.' ? {} : this.#zoneParts),
+          ...(suffix === '.' && zones.length > 1 ? {} : this.#zoneParts),
         });
       }),
     );

@@ -19,6 +19,7 @@
 // question.
 import type { WheelTimer } from '../../base/timer-wheel.ts';
 import type { ReplyOwner } from '../../upstream/exchange.ts';
+import { Rcode } from '../../wire/codes.ts';
 import type { ClientQuery } from '../client-query.ts';
 import type { Awaited, Waiter } from '../waiter.ts';
 import type { Zone } from '../zone.ts';
@@ -79,12 +80,16 @@ export class Flight extends Question implements WheelTimer, Awaited {
 
   readonly attempts: (Attempt<Flight> | null)[] = [null];
   /**
-   * Messages sent or about to be sent: never more than MAX_MESSAGES or MAX_MESSAGES_AFTER_TC, and
-   * those that only raced.
+   * Messages sent or about to be sent: never more than MAX_MESSAGES or MAX_MESSAGES_AFTER_TC, not
+   * counting those of a race and those to upstreams that did not know the name.
    */
   messages = 0;
   /** Messages that left beside the first one, in a race. */
   raced = 0;
+  /** Bit i: zone.upstreams[i] does not know the name, but the next one may (forward.next). */
+  unknownMask = 0;
+  /** Answers that said so: they leave as many messages as there were. */
+  unknowns = 0;
   /** Attempts made; `attempts` has null for those that are over. */
   attemptCount = 0;
   /** Attempts whose reply is still awaited. */
@@ -151,6 +156,8 @@ export class Flight extends Question implements WheelTimer, Awaited {
     this.waiterCount = 0;
     this.messages = 0;
     this.raced = 0;
+    this.unknownMask = 0;
+    this.unknowns = 0;
     this.attemptCount = 0;
     this.outstanding = 0;
     this.wasHedged = false;
@@ -201,12 +208,28 @@ export class Flight extends Question implements WheelTimer, Awaited {
   /** Messages that may still be sent. */
   get messagesLeft(): number {
     if (this.isAnswered) return 0;
-    return (this.sawTruncation ? MAX_MESSAGES_AFTER_TC : MAX_MESSAGES) + this.raced - this.messages;
+    const most = this.sawTruncation ? MAX_MESSAGES_AFTER_TC : MAX_MESSAGES;
+    return most + this.raced + this.unknowns - this.messages;
   }
 
   /** Whether one more message may be sent. */
   get mayAsk(): boolean {
     return this.messagesLeft > 0 && this.attemptCount < MAX_ATTEMPTS;
+  }
+
+  /** zone.upstreams[index] says that there is nothing: perhaps the next one knows more. */
+  noteNegative(index: number, rcode: number): void {
+    const { nextAfterNxdomain, nextAfterNodata } = this.zone!;
+    // What is signed is for one server (RFC 5625 §4.5).
+    if (this.opaque || !(rcode === Rcode.NXDOMAIN ? nextAfterNxdomain : nextAfterNodata)) return;
+    this.unknownMask |= 1 << index;
+    this.unknowns++;
+  }
+
+  /** Whether zone.upstreams[index] does not know the name, and one of the others has not said so. */
+  mayOthersKnow(index: number): boolean {
+    const all = (1 << this.zone!.upstreams.length) - 1;
+    return (this.unknownMask & (1 << index)) !== 0 && this.unknownMask !== all;
   }
 
   /** Whether zone.upstreams[index] was asked over a stream and has not answered yet. */

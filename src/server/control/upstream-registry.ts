@@ -3,7 +3,7 @@
 // and its counters. Main thread.
 import { endpointKey, type FoundUpstream, type Origin } from '../../base/endpoint.ts';
 import { MAX_ROUTES, MAX_UPSTREAMS } from '../../base/slots.ts';
-import type { CheckQuestion, Policy, Search } from '../../config/config.ts';
+import type { CheckQuestion, NextAfter, Policy, Search } from '../../config/config.ts';
 import type { CounterTotals } from '../../metrics/counters.ts';
 import { MAX_CANDIDATES } from '../../upstream/selection.ts';
 import type { SharedUpstreamState } from '../../upstream/shared-state.ts';
@@ -16,6 +16,7 @@ export interface PlannedZone {
   readonly policy: Policy;
   /** As in the configuration; absent: off, and one upstream is asked at a time. */
   readonly race?: number;
+  readonly next?: readonly NextAfter[];
   readonly nxdomainCut?: boolean;
   readonly search?: Search;
   /** What its upstreams are asked when in doubt. */
@@ -133,9 +134,10 @@ export class UpstreamRegistry {
       routes.push(...own);
       return {
         suffix: zone.suffix,
-        partition: this.#partitionOf(zone.suffix, keys),
+        partition: this.#partitionOf(zone, keys),
         policy: zone.policy,
         race: zone.race,
+        next: zone.next,
         nxdomainCut: zone.nxdomainCut,
         search: zone.search,
         routes: own.map((route) => ({ upstreamSlot: route.upstream.spec.slot, routeSlot: route.slot })),
@@ -147,11 +149,11 @@ export class UpstreamRegistry {
   }
 
   /**
-   * The same number while the zone's upstreams are the same ones (in any order): their data stays
-   * good.
+   * The same number while the zone's upstreams are the same ones (in any order) and their answers
+   * count alike: their data stays good.
    */
-  #partitionOf(suffix: string, keys: readonly string[]): number {
-    const upstreams = keys.toSorted().join(' ');
+  #partitionOf({ suffix, next = [] }: PlannedZone, keys: readonly string[]): number {
+    const upstreams = [...keys.toSorted(), ...next.toSorted()].join(' ');
     const known = this.#partitions.get(suffix);
     if (known?.upstreams === upstreams) return known.partition;
     const partition = ++this.#lastPartition;

@@ -100,15 +100,18 @@ export class UpstreamSources {
 
   /** What is known now. */
   plan(): UpstreamPlan {
-    const { policy, race, healthCheck } = this.#config.forward;
+    const { policy, race, next, healthCheck } = this.#config.forward;
     const { type } = healthCheck;
     const check = { name: healthCheck.name, type };
-    const zones: PlannedZone[] = [{ suffix: '.', policy, race, check, upstreams: this.#upstreamsOf('.') }];
+    const zones: PlannedZone[] = [
+      { suffix: '.', policy, race, next, check, upstreams: this.#upstreamsOf('.') },
+    ];
     for (const [suffix, zone] of Object.entries(this.#config.zones)) {
       zones.push({
         suffix,
         policy: zone.policy,
         race: zone.race,
+        next: zone.next,
         nxdomainCut: zone.nxdomainCut,
         search: zone.search,
         check: zone.healthCheck,
@@ -119,7 +122,7 @@ export class UpstreamSources {
     const imported = this.#config.upstreams === 'auto' ? (this.#auto?.zones ?? []) : [];
     for (const { suffix, upstreams } of imported) {
       if (suffix in this.#config.zones) continue;
-      zones.push({ suffix, policy, race, check: { name: suffix, type }, upstreams });
+      zones.push({ suffix, policy, race, next, check: { name: suffix, type }, upstreams });
     }
     const notices = [this.#auto, ...[...this.#explicit.values()].map((list) => list.found)].flatMap(
       (discovery) => discovery?.notices ?? [],

@@ -1,6 +1,6 @@
 // What the main thread tells workers about zones and upstreams: plain data that crosses threads.
 // upstream-registry makes it, routing builds zones from it, in the worker.
-import type { Policy, Search } from '../../config/config.ts';
+import type { NextAfter, Policy, Search } from '../../config/config.ts';
 import type { UpstreamSpec } from '../../upstream/upstream.ts';
 
 export interface RouteSpec {
@@ -16,6 +16,7 @@ export interface ZoneSpec {
   readonly policy: Policy;
   /** As in the configuration; absent: off, and one upstream is asked at a time. */
   readonly race?: number | undefined;
+  readonly next?: readonly NextAfter[] | undefined;
   readonly nxdomainCut?: boolean | undefined;
   readonly search?: Search | undefined;
   readonly routes: readonly RouteSpec[];

@@ -67,6 +67,7 @@ export class Routing {
       selection: new Selection(spec.policy, upstreamSlots, routeSlots, state, random),
       isRanked: spec.policy === 'sequential',
       race: spec.race,
+      next: spec.next,
       nxdomainCut: spec.nxdomainCut,
       search: spec.search,
       load: previous?.load,

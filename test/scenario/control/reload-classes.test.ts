@@ -18,6 +18,7 @@ const OTHER: Readonly<Record<string, unknown>> = {
   'forward.deadline': '1700ms',
   'forward.maxInFlight': 5000,
   'forward.race': 2,
+  'forward.next': ['NXDOMAIN'],
   'forward.hedge': 'off',
   'forward.healthCheck.interval': '600ms',
   'forward.healthCheck.maxFails': 3,
