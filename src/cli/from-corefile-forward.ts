@@ -15,6 +15,10 @@ export interface ForwardSettings {
   /** The file that "auto" is read from. */
   readonly resolvConf: string | null;
   readonly policy: string | null;
+  /** Answers after which the next upstream is asked. */
+  readonly next: readonly string[];
+  /** The next one may also be of the `forward` that follows (CoreDNS's `next`). */
+  readonly goesOn: boolean;
   readonly maxInFlight: number | null;
   readonly healthInterval: string | null;
   /** The name that checks ask for; null: not said. */
@@ -25,8 +29,8 @@ export interface ForwardSettings {
 }
 
 const SERVER_WIDE = new Set(['max_concurrent', 'health_check', 'max_fails']);
-/** The rcodes after which the next upstream is asked in any case. */
-const ALWAYS_NEXT = new Set(['SERVFAIL', 'REFUSED']);
+/** The answers after which CoreDNS may go on and unloop does so only if it is set. */
+const NEXT_AFTER: Readonly<Record<string, string>> = { NXDOMAIN: 'NXDOMAIN', NOERROR: 'NODATA' };
 
 const POLICIES: Readonly<Record<string, string>> = {
   random: 'random',
@@ -75,6 +79,8 @@ export function readForward(directive: Directive, notes: Notes): ForwardSettings
     upstreams: upstreams.length > 0 ? upstreams : 'auto',
     resolvConf: upstreams.length > 0 ? null : resolvConf,
     policy: policy === undefined ? null : (POLICIES[policy] ?? 'random'),
+    next: readNext(directive.body, notes),
+    goesOn: directive.body.some(({ name }) => name === 'next' || name === 'next_on_nodata'),
     maxInFlight: readMaxConcurrent(options.get('max_concurrent'), notes),
     healthInterval:
       interval?.args[0] === undefined
@@ -140,10 +146,7 @@ function noteOption(option: Directive, notes: Notes): void {
       return;
     case 'next':
     case 'failover':
-      noteNext(option, notes);
-      return;
     case 'next_on_nodata':
-      notes.add(option, `${option.name}: lost: an answer without records is an answer here`);
       return;
     case 'except':
       notes.add(
@@ -163,12 +166,27 @@ function noteOption(option: Directive, notes: Notes): void {
   }
 }
 
-/** `next NXDOMAIN SERVFAIL`: the rcodes after which CoreDNS asks the next server. */
-function noteNext(option: Directive, notes: Notes): void {
-  const lost = option.args.filter((rcode) => !ALWAYS_NEXT.has(rcode.toUpperCase()));
-  const kept = 'after SERVFAIL or REFUSED the next upstream is asked in any case';
-  if (lost.length === 0) notes.add(option, `${quote(option)}: not needed: ${kept}`);
-  else notes.add(option, `${quote(option)}: lost for ${lost.join(', ')}, which is an answer here; ${kept}`);
+/**
+ * `next NXDOMAIN SERVFAIL`, `failover NXDOMAIN` and `next_on_nodata`: the answers after which
+ * CoreDNS asks the next server.
+ */
+function readNext(options: readonly Directive[], notes: Notes): string[] {
+  const next = new Set<string>();
+  for (const option of options) {
+    if (option.name === 'next_on_nodata') next.add('NODATA');
+    if (option.name !== 'next' && option.name !== 'failover') continue;
+    const rcodes = option.args.map((rcode) => rcode.toUpperCase());
+    for (const rcode of rcodes) if (NEXT_AFTER[rcode] !== undefined) next.add(NEXT_AFTER[rcode]);
+    const always = rcodes.filter((rcode) => NEXT_AFTER[rcode] === undefined);
+    if (always.length > 0)
+      notes.add(
+        option,
+        `${quote(option)}: not needed for ${always.join(', ')}: the next one is asked in any case`,
+      );
+    if (rcodes.includes('NOERROR'))
+      notes.add(option, `${quote(option)}: NOERROR goes on only where there are no records (NODATA)`);
+  }
+  return [...next];
 }
 
 function readMaxConcurrent(option: Directive | undefined, notes: Notes): number | null {

@@ -9,6 +9,7 @@ import { parseDuration } from '../config/units.ts';
 import { parseZoneSuffix } from '../config/zone-suffix.ts';
 import { type CacheSettings, readCache } from './from-corefile-cache.ts';
 import { type ForwardSettings, readForward } from './from-corefile-forward.ts';
+import { type LogSettings, readLog } from './from-corefile-log.ts';
 import { convertDuration, Notes, quote } from './from-corefile-notes.ts';
 
 /** Plugins whose work unloop does as well, with what to know of it. */
@@ -24,11 +25,11 @@ const BUILT_IN: Readonly<Record<string, string>> = {
 
 /** The answer: YAML with remarks. Throws ConfigInvalid when the text is no Corefile. */
 export function convertCorefile(text: string, file: string): string {
-  const { blocks, faults } = parseCorefile(text, file);
+  const { blocks, imports, faults } = parseCorefile(text, file);
   if (faults.length > 0) throw new ConfigInvalid(faults);
   if (blocks.length === 0)
     throw new ConfigInvalid([faultAt({ file, line: 1, column: 1 }, '', 'there is no server block in it')]);
-  return new Conversion(file).convert(blocks);
+  return new Conversion(file).convert(blocks, imports);
 }
 
 class Conversion {
@@ -38,13 +39,13 @@ class Conversion {
   #cache: CacheSettings | null = null;
   #lameduck: string | null = null;
   #coredns = false;
-  #queryLog = false;
+  #log: LogSettings | null = null;
 
   constructor(file: string) {
     this.#file = file;
   }
 
-  convert(blocks: readonly ServerBlock[]): string {
+  convert(blocks: readonly ServerBlock[], imports: readonly Directive[]): string {
     // Settings for all names are in the block of the root: if there are several caches, its cache
     // counts.
     const ordered = blocks.toSorted((a, b) => Number(isRoot(b)) - Number(isRoot(a)));
@@ -52,6 +53,7 @@ class Conversion {
       this.#noteListeners(block);
       for (const directive of block.directives) this.#read(block, directive);
     }
+    for (const directive of imports) this.#noteImport(directive);
     const document = new Document(this.#settings(), { aliasDuplicateObjects: false });
     visit(document, {
       Seq(_key, node) {
@@ -93,12 +95,10 @@ class Conversion {
         notes.add(directive, `${quote(directive)}: GET /metrics on admin.listen has CoreDNS's names as well`);
         return;
       case 'log':
-        this.#queryLog = true;
-        if (directive.args.length > 0 || directive.body.length > 0)
-          notes.add(directive, `${quote(directive)}: every query is logged, in a format of its own`);
+        this.#log = readLog(directive, notes);
         return;
       case 'import':
-        notes.add(directive, `${quote(directive)}: imported files are not read; convert them as well`);
+        this.#noteImport(directive);
         return;
       default:
         notes.add(
@@ -106,6 +106,10 @@ class Conversion {
           `${quote(directive)}: ${BUILT_IN[directive.name] ?? 'no equivalent: stays with CoreDNS'}`,
         );
     }
+  }
+
+  #noteImport(directive: Directive): void {
+    this.#notes.add(directive, `${quote(directive)}: imported files are not read; convert them as well`);
   }
 
   #readForward(block: ServerBlock, directive: Directive): void {
@@ -116,12 +120,34 @@ class Conversion {
       if (suffix === null) continue;
       const other = this.#zones.get(suffix);
       if (other === undefined) this.#zones.set(suffix, settings);
+      else if (other.goesOn) this.#append(suffix, other, directive, settings);
       else if (JSON.stringify(other) !== JSON.stringify(settings))
         this.#notes.add(
           directive,
           `${quote(directive)}: ${suffix} has servers already; the first ones count`,
         );
     }
+  }
+
+  /** `next` goes on with the servers of the `forward` behind it: here they are one list. */
+  #append(suffix: string, first: ForwardSettings, directive: Directive, more: ForwardSettings): void {
+    if (first.upstreams === 'auto' || more.upstreams === 'auto') {
+      this.#notes.add(
+        directive,
+        `${quote(directive)}: servers of a file cannot be joined with others; list all of ${suffix} in one`,
+      );
+      return;
+    }
+    this.#notes.add(
+      directive,
+      `${quote(directive)}: joined with the servers before it, in this order; next is for each of them`,
+    );
+    const upstreams = [
+      ...first.upstreams,
+      ...more.upstreams.filter((text) => !first.upstreams.includes(text)),
+    ];
+    const next = [...new Set([...first.next, ...more.next])];
+    this.#zones.set(suffix, { ...first, upstreams, next, policy: 'sequential', goesOn: more.goesOn });
   }
 
   #checkZone(zone: string, directive: Directive): string | null {
@@ -160,9 +186,14 @@ class Conversion {
     const zones = Object.fromEntries(
       [...this.#zones]
         .filter(([suffix]) => suffix !== '.')
-        .map(([suffix, { upstreams, policy }]) => [
+        .map(([suffix, { upstreams, policy, next }]) => [
           suffix,
-          { upstreams, ...(policy === null ? {} : { policy }) },
+          {
+            upstreams,
+            ...(policy === null ? {} : { policy }),
+            // What is set for all names would count for this zone, too.
+            ...(next.length === 0 && (root?.next.length ?? 0) === 0 ? {} : { next }),
+          },
         ]),
     );
     if (Object.keys(zones).length > 0) settings.zones = zones;
@@ -178,7 +209,7 @@ class Conversion {
     if (Object.keys(forward).length > 0) settings.forward = forward;
     settings.cache = this.#cacheSettings();
     if (this.#coredns) settings.admin = { coredns: true };
-    if (this.#queryLog) settings.log = { queries: true };
+    if (this.#log !== null) settings.log = this.#log;
     if (this.#lameduck !== null) settings.lameduck = this.#lameduck;
     return settings;
   }
@@ -193,7 +224,7 @@ class Conversion {
 
   #forwardSettings(from: ForwardSettings | undefined): Record<string, unknown> {
     if (from === undefined) return {};
-    const { policy, maxInFlight, healthInterval: interval, healthName: name, maxFails } = from;
+    const { policy, next, maxInFlight, healthInterval: interval, healthName: name, maxFails } = from;
     const healthCheck = {
       ...(interval === null ? {} : { interval }),
       ...(name === null ? {} : { name }),
@@ -201,6 +232,7 @@ class Conversion {
     };
     return {
       ...(policy === null ? {} : { policy }),
+      ...(next.length === 0 ? {} : { next }),
       ...(maxInFlight === null ? {} : { maxInFlight }),
       ...(Object.keys(healthCheck).length === 0 ? {} : { healthCheck }),
     };

@@ -30,6 +30,8 @@ export interface ServerBlock {
 
 export interface Corefile {
   readonly blocks: readonly ServerBlock[];
+  /** `import FILES` between the server blocks, which is not followed. */
+  readonly imports: readonly Directive[];
   /** What could not be read; if there is anything, do not rely on `blocks`. */
   readonly faults: readonly Fault[];
 }
@@ -43,7 +45,7 @@ const KEY_PATTERN = /^([a-z0-9]+:\/\/)?([\w.-]*|[\da-f.:]+\/\d+|\(.+\)|.*\{[$%][
 /** Never throws: errors are reported in `faults`. */
 export function parseCorefile(text: string, file: string): Corefile {
   const reader = new CorefileReader(splitTokens(text), file);
-  return { blocks: reader.readBlocks(), faults: reader.faults };
+  return { blocks: reader.readBlocks(), imports: reader.imports, faults: reader.faults };
 }
 
 /**
@@ -88,6 +90,7 @@ function splitTokens(text: string): Token[] {
 
 class CorefileReader {
   readonly faults: Fault[] = [];
+  readonly imports: Directive[] = [];
   readonly #tokens: readonly Token[];
   readonly #file: string;
   readonly #snippets = new Map<string, readonly Directive[]>();
@@ -102,6 +105,10 @@ class CorefileReader {
     const blocks: ServerBlock[] = [];
     while (this.#at < this.#tokens.length && this.faults.length === 0) {
       const first = this.#tokens[this.#at]!;
+      if (this.#isImport()) {
+        this.imports.push(this.#readDirective(1));
+        continue;
+      }
       const keys = this.#readKeys();
       if (keys.length === 0) {
         this.#fault(first, `"${first.text}" is not the start of a server block; expected for example .:53 {`);
@@ -184,6 +191,12 @@ class CorefileReader {
       if (snippet === undefined || depth > MAX_DEPTH) return [directive];
       return this.#expand(snippet, depth + 1);
     });
+  }
+
+  /** "import custom/*.server" on a line of its own, as k3s and AKS end theirs. */
+  #isImport(): boolean {
+    const [word, argument] = this.#tokens.slice(this.#at, this.#at + 2);
+    return word?.text === 'import' && !word.quoted && argument?.line === word.line && argument.text !== '{';
   }
 
   #isBrace(brace: '{' | '}'): boolean {

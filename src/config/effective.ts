@@ -18,7 +18,7 @@ export function effectiveSettings(config: Config, secrets: SecretHandling = 'mas
 
 /** The same as YAML text that load reads back. */
 export function effectiveYaml(config: Config, secrets: SecretHandling = 'mask'): string {
-  const document = new Document(effectiveSettings(config, secrets));
+  const document = new Document(effectiveSettings(config, secrets), { aliasDuplicateObjects: false });
   visit(document, {
     Seq(_key, node) {
       if (isSeq(node)) node.flow = true;

@@ -51,12 +51,11 @@ describe('a Corefile that is converted', () => {
       'hosts',
       'import',
       'cache',
-      'next NXDOMAIN SERVFAIL: lost for NXDOMAIN,',
-      'next_on_nodata: lost',
+      'next NXDOMAIN SERVFAIL: not needed for SERVFAIL',
       'health_check 5s: lost for split.example',
       'max_fails 5: lost for split.example',
       'max_concurrent 50: lost for split.example',
-      'next SERVFAIL REFUSED: not needed',
+      'next SERVFAIL REFUSED: not needed for SERVFAIL, REFUSED',
     ];
     for (const word of [...words, 'max_fails 0: lost', 'max_concurrent 0', '10.9.9.9'])
       expect(remarks).toContain(word);

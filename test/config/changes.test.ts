@@ -33,6 +33,7 @@ it('names a zone that came or went', () => {
     'zones.corp.example.upstreams: unset → ["192.0.2.1:53"]',
     'zones.corp.example.policy: unset → random',
     'zones.corp.example.race: unset → 1',
+    'zones.corp.example.next: unset → []',
     'zones.corp.example.healthCheck.name: unset → corp.example',
     'zones.corp.example.healthCheck.type: unset → NS',
     'zones.corp.example.nxdomainCut: unset → false',

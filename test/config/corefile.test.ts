@@ -84,3 +84,12 @@ describe('parseCorefile', () => {
     );
   });
 });
+
+it('reads imports between the server blocks, as k3s and AKS have them', () => {
+  const { blocks, imports, faults } = parseCorefile('. {\n  errors\n}\nimport custom/*.server\n', 'Corefile');
+  expect(faults).toEqual([]);
+  expect(blocks).toHaveLength(1);
+  expect(imports).toMatchObject([{ name: 'import', args: ['custom/*.server'], line: 4, column: 1 }]);
+  // A zone of that name is one.
+  expect(parseCorefile('import {\n  errors\n}\n', 'Corefile').blocks[0]!.keys).toEqual(['import']);
+});

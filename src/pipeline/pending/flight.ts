@@ -226,7 +226,7 @@ export class Flight extends Question implements WheelTimer, Awaited {
     this.unknowns++;
   }
 
-  /** Whether zone.upstreams[index] does not know the name, and one of the others has not said so. */
+  /** Whether zone.upstreams[index] has said so, and one of the others has not. */
   mayOthersKnow(index: number): boolean {
     const all = (1 << this.zone!.upstreams.length) - 1;
     return (this.unknownMask & (1 << index)) !== 0 && this.unknownMask !== all;
