@@ -22,6 +22,8 @@ export type Search = 'off' | 'report' | 'on';
 export type CheckType = 'A' | 'AAAA' | 'CNAME' | 'HINFO' | 'MX' | 'NS' | 'PTR' | 'SOA' | 'SRV' | 'TXT';
 
 /** What an upstream in doubt is asked. */
+export type AnyPolicy = 'forward' | 'minimal';
+
 /** Answers after which another upstream may know more. */
 export type NextAfter = 'NXDOMAIN' | 'NODATA' | 'SERVFAIL' | 'REFUSED';
 
@@ -108,6 +110,8 @@ export interface Config {
   /** What is answered here rather than by an upstream. */
   readonly local: {
     readonly specialNames: boolean;
+    /** What becomes of questions of type ANY. */
+    readonly any: AnyPolicy;
     readonly records: readonly LocalRecord[];
     readonly hosts: readonly HostsFile[];
     readonly ttlSeconds: number;

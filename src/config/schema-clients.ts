@@ -1,8 +1,11 @@
 // The settings that say what clients get and how much: limits and identity. A part of the table of
 // settings (schema).
+import type { AnyPolicy } from './config.ts';
 import { cidrs, hostsFiles, localRecords, nameSuffixes } from './list-type.ts';
 import type { Setting } from './setting.ts';
-import { durationMs, durationSeconds, flag, integer, text } from './setting-type.ts';
+import { choice, durationMs, durationSeconds, flag, integer, text } from './setting-type.ts';
+
+const ANY = ['forward', 'minimal'] as const satisfies readonly AnyPolicy[];
 
 /** In the order of the documentation. */
 export const CLIENT_SETTINGS: readonly Setting[] = [
@@ -76,6 +79,15 @@ export const CLIENT_SETTINGS: readonly Setting[] = [
     default: true,
     description:
       'Answer special-use names here: `localhost`, `invalid`, `onion` and `resolver.arpa`; and, if all default upstreams are public servers, also `test`, `home.arpa` and the reverse zones of private addresses. A zone under `zones:` takes its names back.',
+  },
+  {
+    path: 'local.any',
+    type: choice(ANY),
+    reload: 'live',
+    default: 'forward',
+    description:
+      'Questions of type ANY. `minimal`: answered here with one small HINFO record (RFC 8482), so that nobody can make large answers of them; with DO they are forwarded all the same, as a signed zone would have to sign that record.',
+    example: 'minimal',
   },
   {
     path: 'local.records',

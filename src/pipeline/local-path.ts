@@ -1,11 +1,12 @@
 // What is answered here, without the cache and without an upstream: questions for the server
-// itself, records of the configuration, special-use names. Called by the query path for each query;
-// most end at a look at the class, a null and the last label.
+// itself, records of the configuration, special-use names, and type ANY. Called by the query path
+// for each query; most end at a look at the class, two nulls and the last label.
+import type { AnyAnswer } from '../local/any-answer.ts';
 import type { IdentityAnswers } from '../local/identity-answers.ts';
 import { isIdentityQuestion } from '../local/identity-question.ts';
 import type { LocalRecords } from '../local/local-records.ts';
 import { hasSpecialTop, SPECIAL_NAME_EDE, type SpecialNames } from '../local/special-names.ts';
-import { Class, EdeCode, Rcode } from '../wire/codes.ts';
+import { Class, EdeCode, Rcode, Type } from '../wire/codes.ts';
 import { type Ede, ede, NO_EDE } from '../wire/ede.ts';
 import type { Answers } from './answers.ts';
 import type { ClientQuery } from './client-query.ts';
@@ -21,10 +22,12 @@ export interface LocalData {
   readonly records: LocalRecords | null;
   /** null: special-use names are forwarded. */
   readonly special: SpecialNames | null;
+  /** null: questions of type ANY are forwarded. */
+  readonly any: AnyAnswer | null;
 }
 
 export class LocalPath {
-  data: LocalData = { identity: null, records: null, special: null };
+  data: LocalData = { identity: null, records: null, special: null, any: null };
   readonly #answers: Answers;
 
   constructor(answers: Answers) {
@@ -36,7 +39,9 @@ export class LocalPath {
    * enough to be compiled into its caller.
    */
   looksAt({ message, parsed }: ClientQuery): boolean {
-    return parsed.qclass !== Class.IN || this.data.records !== null || hasSpecialTop(message, parsed);
+    const { records, any } = this.data;
+    if (parsed.qclass !== Class.IN || records !== null || hasSpecialTop(message, parsed)) return true;
+    return any !== null && parsed.qtype === Type.ANY;
   }
 
   /** Answers a query that is none of an upstream's business; false: it is one of an upstream's. */
@@ -49,16 +54,21 @@ export class LocalPath {
       const length = records.find(message, parsed);
       if (length > 0) return this.#made(query, records.message, length, NO_EDE);
     }
-    if (special === null || !mayBeSpecial(query, zone)) return false;
-    const length = special.find(message, parsed, zone.isPublic);
-    return length > 0 && this.#made(query, special.message, length, SPECIAL_NAME_EDE);
+    if (special !== null && mayBeSpecial(query, zone)) {
+      const length = special.find(message, parsed, zone.isPublic);
+      if (length > 0) return this.#made(query, special.message, length, SPECIAL_NAME_EDE);
+    }
+    const { any } = this.data;
+    return (
+      any !== null && isPlainAny(query) && this.#made(query, any.message, any.make(message, parsed), NO_EDE)
+    );
   }
 
   /** Whether it would answer a question of class IN: for the explanation of a query. */
   wouldAnswer(query: ClientQuery, zone: Zone): boolean {
     const { message, parsed } = query;
-    const { records, special } = this.data;
-    if (records?.has(message, parsed)) return true;
+    const { records, special, any } = this.data;
+    if (records?.has(message, parsed) || (any !== null && isPlainAny(query))) return true;
     return special !== null && mayBeSpecial(query, zone) && special.find(message, parsed, zone.isPublic) > 0;
   }
 
@@ -79,4 +89,9 @@ export class LocalPath {
 /** A configured zone takes its names back. */
 function mayBeSpecial({ message, parsed }: ClientQuery, zone: Zone): boolean {
   return zone.suffix === '.' && hasSpecialTop(message, parsed);
+}
+
+/** With DO the record would have to be signed (RFC 8482 §4.2). */
+function isPlainAny({ parsed }: ClientQuery): boolean {
+  return parsed.qtype === Type.ANY && !parsed.dnssecOk;
 }

@@ -53,7 +53,7 @@ const DEFAULTS: Config = {
     rebindProtection: false,
     rebindExceptions: [],
   },
-  local: { specialNames: true, records: [], hosts: [], ttlSeconds: 60 },
+  local: { specialNames: true, any: 'forward', records: [], hosts: [], ttlSeconds: 60 },
   identity: { version: false, name: '' },
   admin: { listen: { host: '127.0.0.1', port: 9530 }, coredns: false, token: '' },
   log: {

@@ -178,7 +178,7 @@ describe('a dry run', () => {
 
   it('says so if the name is answered here', async () => {
     const records = new LocalRecords(ownersOf([parseLocalRecord('db.internal A 10.0.0.9')]), 60);
-    f.configure({ local: { identity: null, records, special: new SpecialNames() } });
+    f.configure({ local: { identity: null, records, special: new SpecialNames(), any: null } });
     for (const name of ['db.internal', 'x.invalid']) {
       const told = await explain({ name, dryRun: true });
       expect(told.local).toBe(true);

@@ -177,7 +177,7 @@ const SETTINGS: PipelineSettings = {
   gate: new ClientGate([], [], 0, new ClientRates(createClientRates())),
   perClientWaiting: 0,
   rebindExceptions: null,
-  local: { identity: null, records: null, special: null },
+  local: { identity: null, records: null, special: null, any: null },
   nsid: null,
   queryLog: null,
   queryFilter: new QueryFilter({ zones: [], clients: [], rcodes: [], slowerThanMs: 0, sample: 1 }),

@@ -84,7 +84,7 @@ describe('configure', () => {
     const message = question.slice();
     message[2]! |= 0x80;
     const identity = { find: () => message } as unknown as IdentityAnswers;
-    f.configure({ local: { identity, records: null, special: null } });
+    f.configure({ local: { identity, records: null, special: null, any: null } });
     f.ask(question);
     expect(f.client.rcodes).toEqual([REFUSED, 0]);
     expect(upstream.sent).toHaveLength(0);

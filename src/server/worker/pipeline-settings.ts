@@ -2,6 +2,7 @@
 // workers together are divided among them. Called by data-plane, at start and at each reload.
 import { readVersion } from '../../base/version.ts';
 import type { Config } from '../../config/config.ts';
+import { AnyAnswer } from '../../local/any-answer.ts';
 import type { IdentityAnswers } from '../../local/identity-answers.ts';
 import type { LocalRecords } from '../../local/local-records.ts';
 import { SpecialNames } from '../../local/special-names.ts';
@@ -43,11 +44,12 @@ export async function settingsFor(
 }
 
 async function localDataOf(config: Config): Promise<LocalData> {
-  const { specialNames } = config.local;
+  const { specialNames, any } = config.local;
   return {
     identity: await identityOf(config),
     records: await recordsOf(config),
     special: specialNames ? new SpecialNames() : null,
+    any: any === 'minimal' ? new AnyAnswer() : null,
   };
 }
 

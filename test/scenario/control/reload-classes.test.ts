@@ -70,6 +70,7 @@ const OTHER: Readonly<Record<string, unknown>> = {
   'kubernetes.node': 'node-7',
   'kubernetes.serviceAccount': '/nowhere',
   'local.specialNames': false,
+  'local.any': 'minimal',
   'local.records': ['db.internal A 10.0.0.9'],
   'local.hosts': ['/etc/hosts'],
   'local.ttl': '61s',

@@ -43,6 +43,17 @@ describe('special-use names', () => {
   });
 });
 
+it('type ANY gets one record that is made here, over UDP and TCP (RFC 8482)', async () => {
+  const f = await startForwarder({ config: { local: { any: 'minimal' } } });
+  for (const ask of [f.udp.bind(f), f.tcp.bind(f)])
+    expect(await ask({ name: 'www.example', type: 'ANY' })).toMatchObject({
+      rcode: 0,
+      answers: [{ type: 'HINFO', data: { cpu: 'RFC8482' } }],
+    });
+  expect(f.asked('www.example')).toEqual([]);
+  await f.close();
+});
+
 it('records of the configuration are answered over UDP and TCP', async () => {
   const records = ['db.internal A 10.0.0.9', '*.apps.internal CNAME db.internal'];
   const f = await startForwarder({ config: { local: { records } } });
