@@ -16,7 +16,7 @@ const TTL_SECONDS = 3600;
 const RDATA = Uint8Array.of(7, ...new TextEncoder().encode('RFC8482'), 0);
 
 export class AnyAnswer {
-  /** The last answer that make() made, without OPT: room for the longest question and the record. */
+  /** The last answer that make() made, without OPT. It has room for the longest question. */
   readonly message = WordBytes.ofLength(512);
 
   /** Writes the answer to the question to `message`, and returns its length. */
