@@ -11,6 +11,5 @@ it('is one HINFO record of the name that was asked for, as long as a name may be
     const length = answer.make(bytes, q);
     const text = describeMessage(answer.message, length);
     expect(text).toContain(`${name === '.' ? '' : name}. 3600 IN HINFO "RFC8482" ""`);
-    expect(text).toContain('ANSWER: 1');
   }
 });
