@@ -42,6 +42,7 @@ function createSnapshot(upstreamCount: number): MetricsSnapshot {
     workersDealtByName: WORKERS,
     workerQueries: new Array<number>(WORKERS).fill(1),
     workerRestarts: 0,
+    keptCache: { restored: 0, refused: 0, saved: 0, failed: 0 },
     pods: null,
     reloads: { ok: 0, failed: 0, isLastOk: true, lastOkMs: 0 },
     isOnFallback: false,

@@ -159,6 +159,11 @@ export class EntryTable {
     return this.#words[(ref << SEGMENT_WORD_SHIFT) + WORD_PARTITION]!;
   }
 
+  /** KEY_DO and the other key flags (wire/query.ts). */
+  keyFlagsOf(ref: number): number {
+    return this.#words[(ref << SEGMENT_WORD_SHIFT) + WORD_NAME_FLAGS]! & 0xff;
+  }
+
   /** 0 for an NXDOMAIN. */
   qtypeOf(ref: number): number {
     return this.#words[(ref << SEGMENT_WORD_SHIFT) + WORD_TYPE_CLASS]! >>> 16;

@@ -9,6 +9,7 @@ import { equalQuestions } from '../wire/query.ts';
 import type { ScannedResponse } from '../wire/response.ts';
 import { textToName } from '../wire/text.ts';
 import { capTtls } from '../wire/ttl.ts';
+import { dumpRecords } from './cache-dump.ts';
 import { flushEntries } from './cache-flush.ts';
 import { CacheHit, Lookup } from './cache-hit.ts';
 import { type CachedEntry, CacheListing, type ListingOf } from './cache-listing.ts';
@@ -349,6 +350,11 @@ export class MessageCache {
   flush(nameText?: string, partition?: number): number {
     const name = nameText === undefined ? null : textToName(nameText);
     return flushEntries(this.#classes, this.#messages, { name, partition });
+  }
+
+  /** Its fresh answers as bytes, maxBytes of them at most, for restoreRecords(). */
+  dump(maxBytes: number, nowMs: number): Uint8Array {
+    return dumpRecords(this.#classes, this.#messages, nowMs, maxBytes);
   }
 
   /** What it holds, for operators. */

@@ -72,6 +72,8 @@ export interface Config {
   readonly cache: {
     readonly maxEntries: number;
     readonly maxBytes: number;
+    /** Keeps the cache over a restart; '': nothing does. */
+    readonly file: string;
     readonly minTtlSeconds: number;
     readonly maxTtlSeconds: number;
     readonly maxNegativeTtlSeconds: number;

@@ -96,6 +96,15 @@ export const SETTINGS: readonly Setting[] = [
     example: '256MiB',
   },
   {
+    path: 'cache.file',
+    type: text('an absolute file path, or nothing', /^(?:\/\P{Cc}*)?$/u),
+    reload: 'worker',
+    default: '',
+    description:
+      'Keeps the cache over a restart: written when unloop stops, read when it starts, and when another process that it takes over from has stopped. An answer keeps the TTL that is left. At most `cache.maxBytes` are written, with mode 0600. A file that is damaged, of another version or open to others is not used. Empty: every start has an empty cache.',
+    example: '/var/lib/unloop/cache',
+  },
+  {
     path: 'cache.minTtl',
     type: durationSeconds('0s', '1h'),
     reload: 'worker',

@@ -38,6 +38,18 @@ export interface ReloadCounts {
   readonly lastOkMs: number;
 }
 
+/** What became of the file that keeps the cache (cache.file). */
+export interface KeptCacheCounts {
+  /** Answers that were taken from it. */
+  restored: number;
+  /** Times that it was not used, as it was damaged, foreign or others might write it. */
+  refused: number;
+  /** Times that it was written. */
+  saved: number;
+  /** Times that it could not be written. */
+  failed: number;
+}
+
 /** The watch of pods (kubernetes.pods). */
 export interface PodCounts {
   /** Pods that are known now. */
@@ -85,6 +97,7 @@ export interface MetricsSnapshot {
   readonly reloads: ReloadCounts;
   /** The process runs with another configuration than the one that was asked for. */
   readonly isOnFallback: boolean;
+  readonly keptCache: Readonly<KeptCacheCounts>;
   /** Null: pods are not watched. */
   readonly pods: PodCounts | null;
   /** Loopback stubs replaced by the servers behind them, now. */

@@ -3,13 +3,9 @@
 import type { CounterTotals } from './counters.ts';
 import { Counter, DROP_REASONS, DURATION_BUCKETS_SECONDS, HEDGE_EVENTS } from './counters.ts';
 import { labeled, type Metric, type Sample, single } from './metric.ts';
-import {
-  type MetricsSnapshot,
-  type MetricsUpstream,
-  type PodCounts,
-  UPSTREAM_STATE_NAMES,
-} from './metrics-snapshot.ts';
+import type { PodCounts } from './metrics-snapshot.ts';
 import { responseSamples } from './response-samples.ts';
+import { lessons, rtts, states } from './upstream-samples.ts';
 
 /** A counter without labels that the workers keep. */
 function counted(name: string, help: string, counter: Counter): Metric {
@@ -23,39 +19,6 @@ function gauged(name: string, help: string, counter: Counter): Metric {
 
 function drops(totals: CounterTotals): Sample[] {
   return DROP_REASONS.map((reason, index) => ({ labels: { reason }, value: totals.dropped(index) }));
-}
-
-function states(upstreams: readonly MetricsUpstream[]): Sample[] {
-  // Two slots of one text (a server used by two zones' lists) show the worse state; a sum would
-  // show 2.
-  const worst = new Map<string, number>();
-  for (const { address, state } of upstreams) {
-    worst.set(address, Math.max(worst.get(address) ?? 0, UPSTREAM_STATE_NAMES.indexOf(state)));
-  }
-  return [...worst].flatMap(([upstream, current]) =>
-    UPSTREAM_STATE_NAMES.map((state, index) => ({
-      labels: { upstream, state },
-      value: index === current ? 1 : 0,
-    })),
-  );
-}
-
-function lessons(source: MetricsSnapshot): Sample[] {
-  // As for states: what one of two slots of one text is asked without, the text is shown with.
-  const learnedBy = new Map<string, Set<string>>();
-  for (const { address, learned } of source.upstreams) {
-    const known = learnedBy.get(address) ?? [];
-    learnedBy.set(address, new Set([...known, ...learned.map(({ what }) => what)]));
-  }
-  return [...learnedBy].flatMap(([upstream, learned]) =>
-    source.markNames.map((what) => ({ labels: { upstream, what }, value: learned.has(what) ? 1 : 0 })),
-  );
-}
-
-function rtts(upstreams: readonly MetricsUpstream[]): Sample[] {
-  return upstreams.flatMap(({ address, rttMs }) =>
-    rttMs === null ? [] : [{ labels: { upstream: address }, value: rttMs / 1000 }],
-  );
 }
 
 /** A number of the watch of pods; absent while there is none. */
@@ -313,6 +276,23 @@ export const UNLOOP_METRICS: readonly Metric[] = [
     'unloop_config_fallback',
     '1 while a faulty configuration at the start has another one in force (last good, fallback, defaults).',
     (source) => (source.isOnFallback ? 1 : 0),
+  ),
+  single(
+    'counter',
+    'unloop_cache_restored_entries_total',
+    'Answers of a former process that were taken from the file that keeps the cache (cache.file).',
+    ({ keptCache }) => keptCache.restored,
+  ),
+  labeled(
+    'counter',
+    'unloop_cache_file_total',
+    ['event'],
+    'The file that keeps the cache: refused: damaged, foreign, or open to others; saved; failed: not written.',
+    ({ keptCache: { refused, saved, failed } }) => [
+      { labels: { event: 'refused' }, value: refused },
+      { labels: { event: 'saved' }, value: saved },
+      { labels: { event: 'failed' }, value: failed },
+    ],
   ),
   labeled(
     'counter',

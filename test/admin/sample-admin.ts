@@ -105,6 +105,7 @@ export class SampleAdmin implements AdminSource {
       isOnFallback: false,
       routes: [],
       zones: [],
+      keptCache: { restored: 0, refused: 0, saved: 0, failed: 0 },
       pods: null,
       rewrittenUpstreams: 1,
       failureReasons: [],

@@ -84,6 +84,8 @@ describe('the dashboard', () => {
         'unloop_tcp_connections_refused_total',
         'unloop_top_evictions_total',
         'unloop_query_log_dropped_total',
+        'unloop_cache_file_total',
+        'unloop_cache_restored_entries_total',
         'unloop_dnstap_connections',
         'unloop_dnstap_dropped_total',
         'unloop_dnstap_sent_total',

@@ -27,6 +27,7 @@ const DEFAULTS: Config = {
   cache: {
     maxEntries: 100_000,
     maxBytes: 64 * 1024 * 1024,
+    file: '',
     minTtlSeconds: 0,
     maxTtlSeconds: 86_400,
     maxNegativeTtlSeconds: 1800,

@@ -23,6 +23,16 @@ const COVERED: readonly Covered[] = [
     because: 'fields that are filled, and bytes that are read back, by the whole cache alone',
     files: ['cache/cache-hit.ts', 'cache/entry-message.ts'],
   },
+  {
+    by: 'cache/cache-restore.test.ts',
+    because: 'what it writes is read back',
+    files: ['cache/cache-dump.ts'],
+  },
+  {
+    by: 'scenario/control/kept-cache.test.ts',
+    because: 'it deals what one process has written to the workers of another',
+    files: ['server/control/kept-cache.ts'],
+  },
   { by: 'cli/dispatch.test.ts', because: 'a table of imports', files: ['cli/commands.ts'] },
   {
     by: 'scenario/control/start.test.ts',
@@ -84,7 +94,7 @@ const COVERED: readonly Covered[] = [
   {
     by: 'metrics/naming.test.ts',
     because: 'tables of metrics: names, labels and values of all of them',
-    files: ['metrics/coredns-metrics.ts', 'metrics/unloop-metrics.ts'],
+    files: ['metrics/coredns-metrics.ts', 'metrics/unloop-metrics.ts', 'metrics/upstream-samples.ts'],
   },
   {
     by: 'pipeline/forward-path.test.ts',

@@ -65,6 +65,7 @@ export class SampleSnapshot implements MetricsSnapshot {
   }
 
   readonly isOnFallback = false;
+  readonly keptCache = { restored: 900, refused: 1, saved: 3, failed: 2 };
   readonly pods = { known: 12, failures: 1, lastOkMs: 1_700_000_000_500 };
 
   get zones(): readonly string[] {

@@ -20,6 +20,7 @@ import type { BoundAddress, FromWorker } from '../worker/worker-channel.ts';
 import { AdminListener } from './admin-listener.ts';
 import { NoticeLog, reportDnstapReader, reportRefusedClient, reportReloadFailure } from './control-log.ts';
 import { Dealing } from './dealing.ts';
+import { KeptCache } from './kept-cache.ts';
 import { claimed, listenOf, reportLeftOut, takeInherited } from './listen-addresses.ts';
 import { LoopControl } from './loop-control.ts';
 import { MainUpstreams } from './main-upstreams.ts';
@@ -62,6 +63,7 @@ export class ControlPlane implements ServerFacts {
   readonly supervisor: Supervisor;
   readonly watch: UpstreamWatch;
   readonly pods: PodNames;
+  readonly keptCache: KeptCache;
   loop: LoopControl;
   readonly #log: Log;
   readonly #clock = new Clock();
@@ -113,6 +115,7 @@ export class ControlPlane implements ServerFacts {
       log,
       (message) => this.#onReport(message),
     );
+    this.keptCache = new KeptCache(log, this.supervisor, this.registry);
     this.watch = new UpstreamWatch({
       clock: this.#clock,
       log,
@@ -186,6 +189,8 @@ export class ControlPlane implements ServerFacts {
       'unloop is ready',
     );
     await this.pods.follow(this.config.kubernetes);
+    // Beside the first queries.
+    void this.keptCache.begin(this.config);
   }
 
   #adminText(): string {
@@ -377,7 +382,10 @@ export class ControlPlane implements ServerFacts {
   async #close(graceMs: number): Promise<void> {
     // There are none where the start failed early.
     (this.#sources as UpstreamSources | undefined)?.close();
-    await this.supervisor.drain(graceMs);
+    this.keptCache.close();
+    const { file, maxBytes } = this.config.cache;
+    const kept = await this.supervisor.drain(graceMs, file === '' ? 0 : maxBytes);
+    if (this.draining) await this.keptCache.save(this.config, kept);
     if (this.#timer !== null) clearInterval(this.#timer);
     this.loop.close();
     this.watch.health.stop();

@@ -5,6 +5,7 @@ import type { Config, ListenAddress } from '../../config/config.ts';
 import type { CounterTotals } from '../../metrics/counters.ts';
 import type { ReloadCounts } from '../../metrics/metrics-snapshot.ts';
 import type { SharedUpstreamState } from '../../upstream/shared-state.ts';
+import type { KeptCache } from './kept-cache.ts';
 import type { LoopControl } from './loop-control.ts';
 import type { PodNames } from './pod-names.ts';
 import type { Supervisor } from './supervisor.ts';
@@ -33,4 +34,5 @@ export interface ServerFacts {
   readonly loop: LoopControl;
   readonly watch: UpstreamWatch;
   readonly pods: PodNames;
+  readonly keptCache: KeptCache;
 }

@@ -52,6 +52,7 @@ export function takeSnapshot(facts: ServerFacts): ServerSnapshot {
     reloads: facts.reloads,
     isOnFallback: facts.isOnFallback,
     pods: facts.pods.counts,
+    keptCache: facts.keptCache.counts,
     rewrittenUpstreams: new Set(stubs).size,
     failureReasons: FAILURE_REASON_NAMES,
     evidenceNames: EVIDENCE_NAMES,

@@ -284,7 +284,7 @@ export class Supervisor {
   async #drainGeneration(generation: Generation, graceMs: number): Promise<void> {
     generation.leaving = true;
     await this.#retireGeneration(generation);
-    await Promise.all(generation.handles.map((handle) => handle?.drain(graceMs)));
+    await Promise.all(generation.handles.map((handle) => handle?.drain(graceMs, 0)));
     for (const [index, block] of generation.blocks.splice(0).entries()) {
       this.#pastQueries[index] = (this.#pastQueries[index] ?? 0) + queriesIn(block);
       this.#totals.retire(block);
@@ -300,11 +300,17 @@ export class Supervisor {
     }
   }
 
-  /** Lets all workers finish what is in flight, then ends them. */
-  async drain(graceMs: number): Promise<void> {
+  /**
+   * Lets all workers finish what is in flight, then ends them. Resolves with what is to be kept of
+   * their caches, keepBytes in all.
+   */
+  async drain(graceMs: number, keepBytes: number): Promise<Uint8Array[]> {
     this.#current.leaving = true;
     await this.#retireGeneration(this.#current);
-    await Promise.all(this.#current.handles.map((handle) => handle?.drain(graceMs)));
+    const { handles } = this.#current;
+    const share = Math.floor(keepBytes / handles.length);
+    const kept = await Promise.all(handles.map((handle) => handle?.drain(graceMs, share) ?? null));
+    return kept.filter((records) => records !== null);
   }
 }
 

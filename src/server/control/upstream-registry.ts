@@ -148,12 +148,23 @@ export class UpstreamRegistry {
     this.routing = { upstreams: this.upstreams.map(({ spec }) => spec), zones: zoneSpecs };
   }
 
+  /** The partitions in use, by zone and servers: this names the same data in every process. */
+  partitionNames(): Map<string, number> {
+    return new Map(
+      [...this.#partitions].map(([suffix, { upstreams, partition }]) => [
+        `${suffix} ${upstreams}`,
+        partition,
+      ]),
+    );
+  }
+
   /**
    * The same number while the zone's upstreams are the same ones (in any order) and their answers
    * count alike: their data stays good.
    */
   #partitionOf({ suffix, next = [] }: PlannedZone, keys: readonly string[]): number {
-    const upstreams = [...keys.toSorted(), ...next.toSorted()].join(' ');
+    const further = next.filter((answer) => answer === 'NXDOMAIN' || answer === 'NODATA');
+    const upstreams = [...keys.toSorted(), ...further.toSorted()].join(' ');
     const known = this.#partitions.get(suffix);
     if (known?.upstreams === upstreams) return known.partition;
     const partition = ++this.#lastPartition;

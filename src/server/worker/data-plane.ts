@@ -44,6 +44,8 @@ const PUBLISH_MS = 1000;
 /** Networks of our own are read again at most this often. */
 const NETWORKS_MS = 10_000;
 
+type RestoreOrder = Extract<ToWorker, { readonly type: 'restore-cache' }>;
+
 export class DataPlane {
   readonly listeners: Listeners;
   readonly #start: WorkerStart;
@@ -54,6 +56,7 @@ export class DataPlane {
   readonly #clock = new Clock();
   readonly #wheel = new TimerWheel(this.#clock.nowMs, TICK_MS, () => this.#startTicks());
   readonly #counters: Counters;
+  readonly #cache: MessageCache;
   readonly #pipeline: Pipeline;
   /** As in force. */
   #settings: PipelineSettings;
@@ -85,20 +88,21 @@ export class DataPlane {
     this.#allow = config.limits.allow;
     this.#heartbeat = new Heartbeat(start.heartbeat);
     this.#counters = counters;
+    this.#cache = new MessageCache(
+      {
+        ...config.cache,
+        maxEntries: Math.ceil(config.cache.maxEntries / workers),
+        maxBytes: Math.ceil(config.cache.maxBytes / workers),
+      },
+      counters,
+    );
     this.#pipeline = new Pipeline({
       clock,
       wheel: this.#wheel,
       counters,
       state,
       settings,
-      cache: new MessageCache(
-        {
-          ...config.cache,
-          maxEntries: Math.ceil(config.cache.maxEntries / workers),
-          maxBytes: Math.ceil(config.cache.maxBytes / workers),
-        },
-        counters,
-      ),
+      cache: this.#cache,
       detector: new LoopDetector({
         material: start.loopKeys,
         clock,
@@ -178,9 +182,11 @@ export class DataPlane {
         return 0;
       case 'ping':
         return 0;
+      case 'restore-cache':
+        return this.#restoreCache(message);
       case 'drain':
         await this.#drain(message.graceMs);
-        return 0;
+        return message.keepBytes === 0 ? 0 : this.#cache.dump(message.keepBytes, this.#clock.nowMs);
     }
   }
 
@@ -192,6 +198,13 @@ export class DataPlane {
       this.#counters.drop(Drop.internal_error);
       return { failure: error instanceof Error ? (error.stack ?? error.message) : String(error) };
     }
+  }
+
+  /** A piece of at most some thousand answers: queries wait for it as they do for a batch. */
+  async #restoreCache({ records, pairs, ageMs }: RestoreOrder): Promise<number> {
+    const { restoreRecords } = await import('../../cache/cache-restore.ts');
+    const nowMs = this.#clock.refresh();
+    return restoreRecords(this.#cache, records, { partitions: new Map(pairs), ageMs }, nowMs);
   }
 
   async #useRouting(spec: RoutingSpec): Promise<void> {

@@ -78,8 +78,26 @@ export type ToWorker =
   | { readonly type: 'retire'; readonly id: number }
   /** Answer: you are alive. */
   | { readonly type: 'ping'; readonly id: number }
-  /** Accept nothing new, finish queries in flight (for at most graceMs), close. */
-  | { readonly type: 'drain'; readonly id: number; readonly graceMs: number };
+  /** Take in answers of a former process (cache/cache-dump.ts); answered with how many. */
+  | {
+      readonly type: 'restore-cache';
+      readonly id: number;
+      readonly records: Uint8Array;
+      /** Partitions then and now. */
+      readonly pairs: readonly (readonly [number, number])[];
+      readonly ageMs: number;
+    }
+  /**
+   * Accept nothing new, finish queries in flight (for at most graceMs), close. Answered with the
+   * cache's answers where some are to be kept.
+   */
+  | {
+      readonly type: 'drain';
+      readonly id: number;
+      readonly graceMs: number;
+      /** How much of the cache; 0: nothing. */
+      readonly keepBytes: number;
+    };
 
 /** What may be said to a worker, before it has an id. */
 export type WorkerOrder = WithoutId<ToWorker>;
@@ -90,9 +108,10 @@ export interface ExplainFailure {
   readonly failure: string;
 }
 
-/** A number, the entries of list-cache, a report, or an explanation. */
+/** A number, the entries of list-cache, records of drain, a report, or an explanation. */
 export type WorkerAnswer =
   | number
+  | Uint8Array
   | readonly CachedEntry[]
   | TopReport
   | KeptReport

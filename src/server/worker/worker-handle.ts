@@ -206,14 +206,18 @@ export class WorkerHandle {
     this.#pending.delete(id);
   }
 
-  /** Lets it finish what is in flight, then ends it; one that hangs too. */
-  async drain(graceMs: number): Promise<void> {
+  /**
+   * Lets it finish what is in flight, then ends it; one that hangs too. Resolves with at most
+   * keepBytes of its cache, for cache-restore.ts; null: there is nothing.
+   */
+  async drain(graceMs: number, keepBytes: number): Promise<Uint8Array | null> {
     this.#expectedToEnd = true;
     this.#stopWatching();
     const patience = setTimeout(() => void this.#thread.terminate(), graceMs + DRAIN_PATIENCE_MS);
-    await this.order({ type: 'drain', graceMs });
+    const kept = await this.order({ type: 'drain', graceMs, keepBytes });
     clearTimeout(patience);
     await this.#thread.terminate();
+    return kept instanceof Uint8Array ? kept : null;
   }
 
   /** Ends it at once. */

@@ -48,6 +48,7 @@ function view() {
     startedAtMs: 0,
     loop: { list: () => [], quarantinedUntilMs: () => null },
     states: new UpstreamStates(registry, state),
+    keptCache: { counts: { restored: 0, refused: 0, saved: 0, failed: 0 } },
     pods: {
       counts: null,
       podOf: (client: string) => (client.startsWith('10.1.2.3') ? 'shop/cart' : null),

@@ -63,7 +63,7 @@ describe('a change of all workers', () => {
       SILENT,
       () => {},
     );
-    closers.push(() => supervisor.drain(0));
+    closers.push(() => supervisor.drain(0, 0));
     const [bound] = await supervisor.start([{ host: '127.0.0.1', port: 0 }]);
     return { supervisor, port: bound!.port };
   }
@@ -103,7 +103,7 @@ describe('a change of all workers', () => {
     await sleep(400);
     expect(supervisor.running).toBe(WORKERS);
     expect(await rcode(port, 'www.example')).toBe(SERVFAIL);
-    await supervisor.drain(100);
+    await supervisor.drain(100, 0);
     const socket = createSocket('udp4');
     await new Promise<void>((resolve, reject) => {
       socket.once('error', reject);

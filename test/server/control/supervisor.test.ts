@@ -44,7 +44,7 @@ function recordingLog(lines: Line[]): Log {
 describe('supervisor', () => {
   const running: SupervisorType[] = [];
   afterEach(async () => {
-    await Promise.all(running.splice(0).map((supervisor) => supervisor.drain(0)));
+    await Promise.all(running.splice(0).map((supervisor) => supervisor.drain(0, 0)));
   });
 
   async function start() {
@@ -113,7 +113,7 @@ describe('supervisor', () => {
 
   it('does not take the end of a drained worker for a death', async () => {
     const { supervisor, lines } = await start();
-    await supervisor.drain(100);
+    await supervisor.drain(100, 0);
     // Ended workers take no orders, and leave nobody waiting.
     expect(await supervisor.broadcast({ type: 'flush', name: '', zone: '' })).toEqual(
       new Array(WORKERS).fill(0),

@@ -58,7 +58,7 @@ async function readings(): Promise<{ birth: Set<string>; order: Set<string> }> {
     () => {},
   );
   await plane.take({ type: 'config', id: 1, config: watched(talkative, order) });
-  await plane.take({ type: 'drain', id: 2, graceMs: 0 });
+  await plane.take({ type: 'drain', id: 2, graceMs: 0, keepBytes: 0 });
   return { birth, order };
 }
 
