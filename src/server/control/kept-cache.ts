@@ -36,7 +36,7 @@ export class KeptCache {
   /** The file that was read last; 0: none. */
   #inode = 0;
   /**
-   * Our sockets joined those of another process. When its ones leave, the kernel numbers ours anew:
+   * Our sockets joined those of another process. When its ones leave, the kernel renumbers ours:
    * it is not known which worker a name comes to.
    */
   #isShared = false;
