@@ -1,5 +1,6 @@
-// docs/kubernetes/cluster-wide.md on a cluster as kubeadm makes it, with kube-proxy's older mode.
+// docs/kubernetes/cluster-wide.md on a cluster as kubeadm makes it, in both modes of kube-proxy.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { expectClientsByName } from './clients-by-name.ts';
 import { Cluster, CURED_WITHIN_MS } from './cluster.ts';
 import { REGISTRY } from './images.ts';
 import { KubernetesNode, WORLD } from './node.ts';
@@ -7,10 +8,13 @@ import { commandsOf } from './page-commands.ts';
 
 const PAGE = 'cluster-wide.md';
 
-describe('unloop as the cluster’s upstream', () => {
+describe.each([
+  'iptables',
+  'nftables',
+] as const)('unloop as the cluster’s upstream, kube-proxy with %s', (proxy) => {
   let cluster: Cluster;
   beforeAll(async () => {
-    cluster = new Cluster(await KubernetesNode.start({ proxy: 'iptables' }));
+    cluster = new Cluster(await KubernetesNode.start({ proxy }));
     await cluster.startClient();
   });
   afterAll(() => cluster?.node.stop());
@@ -40,6 +44,10 @@ describe('unloop as the cluster’s upstream', () => {
     const pods =
       "get pods --selector app.kubernetes.io/name=unloop -o jsonpath='{.items[*].metadata.annotations}'";
     expect(await cluster.kubectl(`-n kube-system ${pods}`)).toContain('"is":"new"');
+  });
+
+  it('names CoreDNS’s pods, with the right to read pods and no other', async () => {
+    await expectClientsByName(cluster, 'deployment/unloop', /kube-system\/coredns-/);
   });
 
   it('Remove leaves nothing of it, and names resolve all the same', async () => {

@@ -1,5 +1,6 @@
 // docs/kubernetes/node-local.md on a cluster as kubeadm makes it.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { expectClientsByName } from './clients-by-name.ts';
 import { Cluster, CURED_WITHIN_MS, LOAD_PER_SECOND, SLOW } from './cluster.ts';
 import { REGISTRY } from './images.ts';
 import { KubernetesNode, WORLD } from './node.ts';
@@ -8,6 +9,8 @@ import { commandsOf } from './page-commands.ts';
 const PAGE = 'node-local.md';
 /** kube-dns. */
 const SERVICE = '10.96.0.10';
+/** The command line of its process in the pod. */
+const UNLOOP = '^/usr/local/bin/node /app/dist/unloop/main.js run';
 
 describe('unloop on every node', () => {
   let cluster: Cluster;
@@ -55,12 +58,38 @@ describe('unloop on every node', () => {
   it('kill -9 loses what is in flight, and CoreDNS answers meanwhile', async () => {
     await untilDetour();
     // Its process in the pod, not the detour's: the one that runs node.
-    const kill = `pkill -KILL -f '^/usr/local/bin/node /app/dist/unloop/main.js run'`;
+    const kill = `pkill -KILL -f '${UNLOOP}'`;
     const load = await cluster.underLoad(SERVICE, 15, kill);
     console.log('kill -9', load);
     expect(load.lost).toBeLessThanOrEqual(1.5 * LOAD_PER_SECOND);
     expect(load.failed).toBe(0);
     await cluster.untilAnsweredBy('resolver');
+  });
+
+  it('the kernel kills it for its memory: what is in flight is lost, and CoreDNS answers meanwhile', async () => {
+    await untilDetour();
+    // A process in unloop's memory cgroup fills it, and unloop is the one that the kernel prefers.
+    const load = await cluster.underLoad(
+      SERVICE,
+      15,
+      `pid=$(pgrep -o -f '${UNLOOP}')
+      for each in $(pgrep -f '${UNLOOP}'); do echo 1000 > /proc/$each/oom_score_adj; done
+      cgroup=/sys/fs/cgroup/memory$(sed -n 's/^[0-9]*:memory://p' /proc/$pid/cgroup)
+      sh -c 'echo $$ > '$cgroup'/cgroup.procs; exec tail /dev/zero' || true`,
+    );
+    console.log('OOM', load);
+    expect(load.lost).toBeLessThanOrEqual(1.5 * LOAD_PER_SECOND);
+    expect(load.failed).toBe(0);
+    const reason = '-o jsonpath=\'{.items[*].status.containerStatuses[?(@.name=="unloop")].lastState}\'';
+    const states = () =>
+      cluster.kubectl(`-n kube-system get pods --selector app.kubernetes.io/name=unloop ${reason}`);
+    await expect.poll(states, SLOW).toContain('OOMKilled');
+    await untilDetour();
+    await cluster.untilAnsweredBy('resolver');
+  });
+
+  it('names the pods that ask, with the right to read pods and no other', async () => {
+    await expectClientsByName(cluster, 'daemonset/unloop', /default\/client/);
   });
 
   it('Remove leaves nothing of it, and names resolve all the same', async () => {
