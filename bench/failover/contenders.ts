@@ -1,5 +1,5 @@
-// Who is compared when an upstream dies: unloop, and the peers that forward to several servers. Each
-// has two upstreams, and is otherwise as shipped.
+// Who is compared when an upstream dies: unloop, and the peers that forward to several servers.
+// Each has two upstreams, and is otherwise as shipped.
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Contender } from '../compare/contender.ts';
