@@ -87,8 +87,11 @@ export class Cluster {
   async metricOf(selector: string, name: string): Promise<string[]> {
     const pods = `get pods --selector ${selector} -o jsonpath='{range .items[*]}{.status.podIP}{"\\n"}{end}'`;
     const addresses = (await this.kubectl(`-n kube-system ${pods}`)).trim().split('\n');
+    // A pod may end while it is asked: nobody closes that connection.
     const read = (address: string) =>
-      this.node.sh(`curl -sg 'http://${address.includes(':') ? `[${address}]` : address}:9530/metrics'`);
+      this.node.sh(
+        `curl -sg --max-time 5 'http://${address.includes(':') ? `[${address}]` : address}:9530/metrics'`,
+      );
     const pages = await Promise.all(addresses.map(read));
     return pages.map((page) => new RegExp(`^${name} (.*)$`, 'm').exec(page)?.[1] ?? 'none');
   }
@@ -113,7 +116,8 @@ export class Cluster {
   /** After a page's Remove: the cluster's own names resolve, and nothing of the chart is left. */
   async expectNothingLeft(): Promise<void> {
     await this.expectClusterNames();
-    const left = () => this.kubectl('-n kube-system get all,configmap,secret -o name');
+    const kinds = 'all,configmap,secret,serviceaccount,clusterrole,clusterrolebinding';
+    const left = () => this.kubectl(`-n kube-system get ${kinds} -o name`);
     await expect.poll(left, SLOW).not.toContain('unloop');
   }
 

@@ -1,4 +1,4 @@
-// A cluster and a node without IPv4: the sidecar, by the same page.
+// A cluster and a node without IPv4: the sidecar and node-local, by the same pages.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Cluster, SLOW } from './cluster.ts';
 import { REGISTRY } from './images.ts';
@@ -31,5 +31,36 @@ describe('without IPv4', () => {
     const failures = 'get events --field-selector reason=Unhealthy';
     const messages = await cluster.kubectl(`-n kube-system ${failures} -o jsonpath='{.items[*].message}'`);
     expect(messages).not.toContain(':9530');
+  });
+});
+
+describe('unloop on every node of a cluster that has IPv6 alone', () => {
+  let cluster: Cluster;
+  beforeAll(async () => {
+    cluster = new Cluster(await KubernetesNode.start({ family: 6 }));
+    await cluster.startClient();
+  });
+  afterAll(() => cluster?.node.stop());
+
+  it('Install cures the cluster, and pods are answered by unloop', async () => {
+    await cluster.expectLoop();
+    const words = { REGISTRY, SERVER: WORLD.other.addresses[6] };
+    await cluster.node.sh(commandsOf('node-local.md', 'Install', words));
+    await cluster.untilAnsweredBy('resolver');
+    await cluster.expectClusterNames();
+    const top = 'exec daemonset/unloop -c unloop -- unloop top --config /etc/unloop/config.yaml';
+    expect(await cluster.kubectl(`-n kube-system ${top}`)).toMatch(/fd00:244::/);
+  });
+
+  it('the doctor says that the cluster is healthy', async () => {
+    expect(await cluster.doctor()).toMatchObject({ status: 0, out: expect.stringMatching(/^healthy/) });
+  });
+
+  it('while unloop is dead, CoreDNS answers', async () => {
+    await cluster.kubectl(
+      `-n kube-system patch daemonset unloop --patch '{"spec":{"template":{"spec":{"nodeSelector":{"no":"node"}}}}}'`,
+    );
+    await cluster.untilAnsweredBy('other', SLOW.timeout);
+    await cluster.expectClusterNames();
   });
 });

@@ -88,6 +88,21 @@ describe('unloop on every node', () => {
     await cluster.untilAnsweredBy('resolver');
   });
 
+  it('while it hangs, CoreDNS answers after 1.5 s', async () => {
+    await untilDetour();
+    // Sooner awake than kubelet's probe would end it.
+    const load = await cluster.underLoad(
+      SERVICE,
+      15,
+      `pkill -STOP -f '${UNLOOP}'; sleep 8; pkill -CONT -f '${UNLOOP}'`,
+    );
+    console.log('hang', load);
+    expect(load.lost).toBeLessThanOrEqual(2 * LOAD_PER_SECOND);
+    expect(load.failed).toBe(0);
+    await untilDetour();
+    await cluster.untilAnsweredBy('resolver');
+  });
+
   it('names the pods that ask, with the right to read pods and no other', async () => {
     await expectClientsByName(cluster, 'daemonset/unloop', /default\/client/);
   });
