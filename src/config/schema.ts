@@ -51,7 +51,7 @@ export const SETTINGS: readonly Setting[] = [
     reload: 'live',
     default: 'auto',
     description:
-      'Default upstreams, for names that match no zone. `auto`: the servers in `discovery.resolvConf`, with loopback stubs replaced by the servers behind them.',
+      'Default upstreams, for names that match no zone. `auto`: the servers in `discovery.resolvConf`, with loopback stubs replaced by the servers behind them. What systemd-resolved and Tailscale send to servers of its own becomes a zone, unless `zones` has one of that name.',
     example: ['10.0.0.2', 'tls://1.1.1.1#one.one.one.one'],
     flag: 'upstream',
   },
@@ -77,7 +77,7 @@ export const SETTINGS: readonly Setting[] = [
     reload: 'live',
     default: 'auto',
     description:
-      'What to do with a loopback server on port 53. `auto`: replace it by the servers behind it, if they are found; `always`: the same, but drop it if they are not found; `never`: keep it as written.',
+      'What to do with a loopback server on port 53. `auto`: replace it by the servers behind it, if they are found; `always`: the same, but drop it if they are not found; `never`: keep it as written. Docker’s 127.0.0.11 stays with `auto`: it alone knows the names of other containers.',
   },
   ...FORWARD_SETTINGS,
   {

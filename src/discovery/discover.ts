@@ -24,6 +24,7 @@ export async function discoverUpstreams(options: DiscoverOptions): Promise<Disco
   const search = new Search(options);
   const conf = await readResolvConf(search.files, options.resolvConf);
   search.notices.push(...say.describeResolvConf(conf));
+  await search.readTailnet(conf);
   const candidates = conf.nameservers.map(({ address }) => search.judge(plainEndpoint(address)));
   await search.lookBehind(conf.state === 'read' ? candidates : [search.libcDefault()]);
 

@@ -16,6 +16,8 @@ export type NoticeCode =
   | 'loopback-dropped'
   | 'loopback-unreachable'
   | 'own-address'
+  | 'docker-stub-kept'
+  | 'magic-dns-loops'
   | 'source-names-loopback'
   | 'source-unreadable'
   | 'mount-detached'

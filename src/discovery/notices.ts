@@ -1,12 +1,14 @@
 // The wording of what discovery tells people: each notice says what was found, what was done about
 // it and the lasting cure. Called by search, replacement and watch.
-import type { Notice } from './discovery.ts';
+import type { FoundZone, Notice } from './discovery.ts';
 import type { Unreadable, UnreadableReason } from './node-files.ts';
 import type { ResolvConf } from './resolv-conf.ts';
 import type { SourceName } from './sources/source.ts';
 
 /** Lines quoted in one notice. */
 const QUOTED_LINES = 5;
+/** Suffixes named in one notice. */
+const NAMED_SUFFIXES = 8;
 
 const KUBELET_CURE =
   'For good: point kubelet at the real file (resolvConf: /run/systemd/resolve/resolv.conf in its KubeletConfiguration), or ' +
@@ -22,6 +24,12 @@ const SOURCE_CURES: Readonly<Record<SourceName, string>> = {
   dnsmasq: 'Put the real servers in server= or resolv-file= of the dnsmasq configuration.',
   resolvconf: 'Set dns-nameservers of the interface to the real servers.',
   openwrt: "Set option dns of the interface in /etc/config/network, or use the provider's servers (peerdns).",
+  docker: 'Give the real servers to the container (docker run --dns) or to the daemon (dns in daemon.json).',
+  talos: 'Put the real servers in nameservers of the machine configuration (ResolverConfig).',
+  tailscale: 'Set global name servers in the admin console of Tailscale.',
+  netplan: 'Put the real servers in nameservers of the netplan configuration.',
+  networkd: 'Put the real servers in DNS= of the .network files.',
+  'cloud-init': 'Put the real servers in the network configuration of cloud-init.',
   connman: 'Set the real servers with connmanctl config SERVICE --nameservers.',
   dhcp: 'Have the DHCP server hand out the real DNS servers.',
 };
@@ -175,13 +183,44 @@ export function describeDetached(path: string): Notice {
   };
 }
 
-/** Routing domains taken over from the stub. */
-export function describeZones(suffixes: readonly string[], source: string): Notice {
+/** Routing domains taken over from the stub, one notice for each file that has some. */
+export function describeZones(zones: readonly FoundZone[]): Notice[] {
+  const bySource = new Map<string, string[]>();
+  for (const { suffix, upstreams } of zones) {
+    const { source } = upstreams[0]!.origin;
+    bySource.set(source, [...(bySource.get(source) ?? []), suffix]);
+  }
+  return [...bySource].map(([source, suffixes]) => {
+    const more = suffixes.length - NAMED_SUFFIXES;
+    const named = suffixes.slice(0, NAMED_SUFFIXES).join(', ') + (more > 0 ? ` and ${more} more` : '');
+    return {
+      severity: 'info',
+      code: 'split-dns-imported',
+      message: `names under ${named} go to their own servers, as ${source} has it`,
+      remedy: '',
+    };
+  });
+}
+
+/** Docker's server stays in use: it alone knows the names of other containers. */
+export function describeDockerKept(stub: string, path: string, behind: readonly string[]): Notice {
   return {
     severity: 'info',
-    code: 'split-dns-imported',
-    message: `names under ${suffixes.join(', ')} go to their own servers, as ${source} has it`,
-    remedy: '',
+    code: 'docker-stub-kept',
+    message: `${path} names Docker's server ${stub}, which stays in use for the names of containers; it forwards to ${behind.join(', ')}`,
+    remedy: 'To ask those servers and know no containers, set discovery.rewriteLoopback to always.',
+  };
+}
+
+/** Tailscale's server forwards to unloop what is not in the tailnet. */
+export function describeMagicLoop(server: string, own: string, suffixes: readonly string[]): Notice {
+  const rest = suffixes.length === 0 ? 'it is left out' : `it is asked for ${suffixes.join(', ')} only`;
+  return {
+    severity: 'warn',
+    code: 'magic-dns-loops',
+    message: `Tailscale's ${server} forwards other names to ${own}, where unloop itself listens, as /etc/resolv.pre-tailscale-backup.conf has it; ${rest}`,
+    remedy:
+      'Set global name servers in the admin console of Tailscale, or let it leave resolv.conf alone: tailscale set --accept-dns=false.',
   };
 }
 

@@ -17,9 +17,9 @@ import type { SourceContext, SourceFacts, SourceReader } from './sources/source.
 
 /**
  * own: we listen there. stub: loopback, port 53. unreachable: the node's loopback, seen from a
- * container.
+ * container. circular: it forwards to us.
  */
-export type Verdict = 'good' | 'own' | 'stub' | 'unreachable';
+export type Verdict = 'good' | 'own' | 'stub' | 'unreachable' | 'circular';
 
 /** What an address is judged against. */
 export interface Surroundings {
@@ -96,7 +96,7 @@ function usableZones(zones: readonly FoundZone[], surroundings: Surroundings): F
 }
 
 /** One entry per suffix, each upstream once. */
-function mergeZones(zones: readonly FoundZone[]): FoundZone[] {
+export function mergeZones(zones: readonly FoundZone[]): FoundZone[] {
   const merged = new Map<string, FoundUpstream[]>();
   for (const { suffix, upstreams } of zones)
     merged.set(suffix, [...(merged.get(suffix) ?? []), ...upstreams]);

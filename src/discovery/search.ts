@@ -4,7 +4,7 @@ import { type Endpoint, type FoundUpstream, formatEndpoint, plainEndpoint } from
 import { formatHostAndPort } from '../base/host-and-port.ts';
 import type { ListenAddress } from '../config/config.ts';
 import type { FoundZone, Notice } from './discovery.ts';
-import { type InterfaceAddress, readInterfaceAddresses } from './loopback.ts';
+import { type InterfaceAddress, isLoopback, readInterfaceAddresses } from './loopback.ts';
 import { NodeFiles } from './node-files.ts';
 import * as say from './notices.ts';
 import {
@@ -12,12 +12,16 @@ import {
   findReplacement,
   isSameSet,
   judgeEndpoint,
+  mergeZones,
   type Replacement,
   type Surroundings,
   type Verdict,
 } from './replacement.ts';
+import type { ResolvConf } from './resolv-conf.ts';
+import { DOCKER_STUB } from './sources/docker.ts';
 import { askServersBind } from './sources/servers-bind.ts';
 import type { SourceContext } from './sources/source.ts';
+import { isMagicDns, readMagicDns } from './sources/tailscale.ts';
 
 /** More upstreams than this do not help. */
 const MAX_UPSTREAMS = 32;
@@ -56,6 +60,9 @@ export class Search {
   readonly #options: DiscoverOptions;
   readonly #surroundings: Surroundings;
   #replacement: Replacement | null = null;
+  /** Names of a tailnet, and their server. */
+  #tailnet: readonly FoundZone[] = [];
+  #isMagicDnsCircular = false;
 
   constructor(options: DiscoverOptions) {
     this.#options = options;
@@ -69,7 +76,29 @@ export class Search {
 
   /** A server that resolv.conf names. */
   judge(endpoint: Endpoint): Candidate {
+    if (this.#isMagicDnsCircular && isMagicDns(endpoint.host)) return { endpoint, verdict: 'circular' };
     return { endpoint, verdict: judgeEndpoint(endpoint, this.#surroundings) };
+  }
+
+  /**
+   * What resolv.conf says of Tailscale, before its servers are judged: the tailnet's names become
+   * zones, and its server is no upstream for other names if it would send them to us.
+   */
+  async readTailnet(conf: ResolvConf): Promise<void> {
+    const magic = await readMagicDns(this.files, conf);
+    if (magic === null) return;
+    // A node's loopback is not ours.
+    const own = magic.behind.find(
+      ({ endpoint }) =>
+        judgeEndpoint(endpoint, this.#surroundings) === 'own' &&
+        !(this.#surroundings.isForeign && isLoopback(endpoint.host)),
+    );
+    this.#tailnet = magic.zones;
+    if (own === undefined) return;
+    this.#isMagicDnsCircular = true;
+    const { address } = conf.nameservers.find((server) => isMagicDns(server.address))!;
+    const suffixes = magic.zones.map(({ suffix }) => suffix);
+    this.notices.push(say.describeMagicLoop(address, formatEndpoint(own.endpoint), suffixes));
   }
 
   /**
@@ -96,6 +125,7 @@ export class Search {
       : toReplace.filter(({ verdict }) => verdict === 'stub').map(({ endpoint }) => endpoint.host);
     const context = {
       files: this.files,
+      resolvConf: options.resolvConf,
       stubs: [...new Set(stubs)],
       askServersBind: options.askServersBind ?? askServersBind,
       wallClockMs: options.wallClockMs ?? Date.now(),
@@ -112,11 +142,18 @@ export class Search {
     };
     if (verdict === 'good') return [asWritten];
     const stub = formatHostAndPort(endpoint.host, endpoint.port);
+    if (this.#isDockerToKeep(endpoint, verdict)) {
+      const behind = this.#replacement!.upstreams.map((upstream) => formatEndpoint(upstream.endpoint));
+      this.notices.push(say.describeDockerKept(stub, path, behind));
+      this.keptStubs.push(stub);
+      return [asWritten];
+    }
     if (this.hasReplacement) return this.replace(stub, path, verdict === 'own');
     if (verdict === 'own') {
       this.notices.push(say.describeOwn(stub, path, []));
       return [];
     }
+    if (verdict === 'circular') return [];
     const isNever = this.#options.rewriteLoopback === 'never';
     if (verdict === 'unreachable') {
       this.notices.push(say.describeUnreachable(stub, path, isNever));
@@ -131,6 +168,12 @@ export class Search {
     this.notices.push(say.describeKept(stub, path));
     this.keptStubs.push(stub);
     return [asWritten];
+  }
+
+  /** Docker's server of this container, which alone knows others, unless it forwards to us. */
+  #isDockerToKeep({ host }: Endpoint, verdict: Verdict): boolean {
+    if (host !== DOCKER_STUB || verdict !== 'stub' || this.#options.rewriteLoopback !== 'auto') return false;
+    return this.hasReplacement && !this.#replacement!.leadsToUs;
   }
 
   /** Why a stub without a replacement must not be used; '' when it may. */
@@ -178,11 +221,11 @@ export class Search {
 
   /**
    * The routing domains that bypassing the stub would lose; a stub that stays in use sees to them
-   * itself. `upstreams`: those for all other names.
+   * itself. And the names of a tailnet. `upstreams`: those for all other names.
    */
   takeZones(upstreams: readonly FoundUpstream[]): FoundZone[] {
-    if (this.#replacement === null || this.keptStubs.length > 0) return [];
-    const zones = this.#replacement.zones.map(({ suffix, upstreams: found }) => ({
+    const behind = this.keptStubs.length > 0 ? [] : (this.#replacement?.zones ?? []);
+    const zones = mergeZones([...this.#tailnet, ...behind]).map(({ suffix, upstreams: found }) => ({
       suffix,
       upstreams: found.slice(0, MAX_UPSTREAMS).map(({ endpoint, origin }) => ({
         endpoint: this.#nameInterface(endpoint),
@@ -191,10 +234,7 @@ export class Search {
     }));
     // A zone whose upstreams are those of every other name is no zone.
     const taken = zones.filter((zone) => !isSameSet(zone.upstreams, upstreams)).slice(0, MAX_ZONES);
-    if (taken.length > 0) {
-      const suffixes = taken.map((zone) => zone.suffix);
-      this.notices.push(say.describeZones(suffixes, taken[0]!.upstreams[0]!.origin.source));
-    }
+    this.notices.push(...say.describeZones(taken));
     return taken;
   }
 }

@@ -114,6 +114,7 @@ export async function inspect(options: InspectOptions): Promise<Facts> {
   const named = [...new Set([...servers, ...podConf.servers].map(hostOf))];
   const context: SourceContext = {
     files,
+    resolvConf: resolvConf.path,
     stubs: options.mayAsk && !files.isBelowRoot ? named.filter(isHere) : [],
     askServersBind,
     wallClockMs: options.wallClockMs,

@@ -14,6 +14,7 @@ describe('dnsmasq on this machine', () => {
     };
     const context = {
       files: new NodeFiles(await makeTree({})),
+      resolvConf: '/etc/resolv.conf',
       stubs: ['127.0.0.1'],
       askServersBind: async (address: string) => {
         asked.push(address);

@@ -56,6 +56,15 @@ const COVERED: readonly Covered[] = [
     files: ['discovery/sources/resolved-file.ts', 'discovery/sources/source.ts'],
   },
   {
+    by: 'discovery/sources/network-scopes.test.ts',
+    because: 'three descriptions of one network, and what they have in common',
+    files: [
+      'discovery/sources/cloud-init.ts',
+      'discovery/sources/netplan.ts',
+      'discovery/sources/networkd-files.ts',
+    ],
+  },
+  {
     by: 'doctor/golden.test.ts',
     because: 'the words of whole reports, over 60 saved trees of nodes',
     files: [

@@ -31,7 +31,12 @@ export interface ResolvedConf {
 }
 
 /** In falling priority: a file hides those of the same name further down (systemd.syntax(7)). */
-const DIRECTORIES = ['/etc/systemd', '/run/systemd', '/usr/local/lib/systemd', '/usr/lib/systemd'];
+export const SYSTEMD_DIRECTORIES = [
+  '/etc/systemd',
+  '/run/systemd',
+  '/usr/local/lib/systemd',
+  '/usr/lib/systemd',
+];
 
 /** Reads resolved.conf and every resolved.conf.d drop-in. */
 export async function readResolvedConf(files: NodeFiles): Promise<ResolvedConf> {
@@ -46,7 +51,7 @@ export async function readResolvedConf(files: NodeFiles): Promise<ResolvedConf> 
     const reading = await files.read(path);
     if (reading.kind !== 'text') continue;
     paths.push(path);
-    for (const [key, value] of resolveSection(reading.text)) {
+    for (const [key, value] of sectionAssignments(reading.text, 'Resolve')) {
       if (key === 'DNS') dns = extendServers(dns, value, path);
       else if (key === 'FallbackDNS') fallbackDns = extendServers(fallbackDns, value, path);
       else if (key === 'Domains') domains = value === '' ? [] : [...domains, ...splitWords(value)];
@@ -73,14 +78,14 @@ export async function readResolvedConf(files: NodeFiles): Promise<ResolvedConf> 
 /** The first main file there is, then the drop-ins sorted by their name alone. */
 async function configurationPaths(files: NodeFiles): Promise<string[]> {
   const paths: string[] = [];
-  for (const directory of DIRECTORIES) {
+  for (const directory of SYSTEMD_DIRECTORIES) {
     const path = posix.join(directory, 'resolved.conf');
     if ((await files.read(path)).kind !== 'text') continue;
     paths.push(path);
     break;
   }
   const dropIns = new Map<string, string>();
-  for (const directory of DIRECTORIES) {
+  for (const directory of SYSTEMD_DIRECTORIES) {
     const folder = posix.join(directory, 'resolved.conf.d');
     for (const name of await files.list(folder)) {
       if (name.endsWith('.conf') && !dropIns.has(name)) dropIns.set(name, posix.join(folder, name));
@@ -90,16 +95,15 @@ async function configurationPaths(files: NodeFiles): Promise<string[]> {
   return [...paths, ...names.map((name) => dropIns.get(name)!)];
 }
 
-/** The assignments of [Resolve], in order; a line may go on after a backslash. */
-function resolveSection(text: string): [string, string][] {
+/** The assignments of a section, in order; a line may go on after a backslash. */
+export function sectionAssignments(text: string, wanted: string): [string, string][] {
   const assignments: [string, string][] = [];
   let section = '';
   for (const line of text.replace(/\\\r?\n/g, ' ').split(/\r?\n/)) {
     const header = /^\s*\[(.*)\]\s*$/.exec(line);
     if (header !== null) section = header[1]!;
     const assignment = /^\s*([A-Za-z]+)\s*=(.*)$/.exec(line);
-    if (assignment !== null && section === 'Resolve')
-      assignments.push([assignment[1]!, assignment[2]!.trim()]);
+    if (assignment !== null && section === wanted) assignments.push([assignment[1]!, assignment[2]!.trim()]);
   }
   return assignments;
 }

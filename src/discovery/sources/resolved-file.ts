@@ -43,7 +43,8 @@ function completeServers(written: readonly FoundUpstream[], state: ResolvedState
   }
   const writtenAddresses = new Set(written.map(addressOf));
   const unwritten = state.upstreams.filter(
-    (upstream) => !hasUsualPort(upstream) && !writtenAddresses.has(addressOf(upstream)),
+    (upstream) =>
+      (state.isExclusive || !hasUsualPort(upstream)) && !writtenAddresses.has(addressOf(upstream)),
   );
   completed.push(...unwritten);
   preferred.push(...unwritten);

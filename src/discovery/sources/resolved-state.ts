@@ -1,11 +1,12 @@
 // What systemd-resolved knows of each link and its resolv.conf cannot say: ports, certificate
 // names, routing domains. Read from the state files that networkd (/run/systemd/netif/links) and
-// resolved (/run/systemd/resolve/netif) keep.
+// resolved (/run/systemd/resolve/netif) keep, and from its own configuration with the delegates.
 import { posix } from 'node:path';
 import type { FoundUpstream } from '../../base/endpoint.ts';
 import type { FoundZone } from '../discovery.ts';
 import type { NodeFiles } from '../node-files.ts';
 import { isLinkLocal } from '../server-address.ts';
+import { readDnsDelegates } from './dns-delegate.ts';
 import {
   parseBoolean,
   parseOverTls,
@@ -58,13 +59,17 @@ export async function readResolvedState(files: NodeFiles): Promise<ResolvedState
     upstreams: link.upstreams,
     isDefaultRoute: link.isDefaultRoute,
   }));
-  if (conf.dns.length > 0)
+  if (conf.dns.length > 0) {
     scopes.unshift({ domains: globalDomains, upstreams: conf.dns, isDefaultRoute: true });
+  }
+  // A delegate alone does not end the use of FallbackDNS=.
+  const hasServers = scopes.length > 0;
+  scopes.push(...(await readDnsDelegates(files, transportOf(conf.overTls))));
 
   const exclusive = scopes.filter((scope) => scope.domains.includes('.'));
   const chosen = exclusive.length > 0 ? exclusive : scopes.filter((scope) => scope.isDefaultRoute);
   let upstreams = chosen.flatMap((scope) => scope.upstreams);
-  if (scopes.length === 0) upstreams = [...conf.fallbackDns];
+  if (!hasServers) upstreams = [...upstreams, ...conf.fallbackDns];
 
   const zones = new Map<string, FoundUpstream[]>();
   for (const scope of scopes) {

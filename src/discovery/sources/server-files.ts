@@ -1,11 +1,13 @@
 // The sources that are nothing but files in resolv.conf's format: NetworkManager, resolvconf and
-// openresolv, OpenWrt, ConnMan.
+// openresolv, OpenWrt, ConnMan, Talos.
 import { posix } from 'node:path';
 import { readServerFiles, type SourceContext, type SourceFacts } from './source.ts';
 
 const NETWORK_MANAGER_FILES = ['/run/NetworkManager/no-stub-resolv.conf', '/run/NetworkManager/resolv.conf'];
 const RESOLVCONF_DIRECTORIES = ['/run/resolvconf/interface', '/run/resolvconf/interfaces'];
 const OPENWRT_FILES = ['/tmp/resolv.conf.d/resolv.conf.auto', '/tmp/resolv.conf.auto'];
+/** PodResolvConfPath in Talos's source (pkg/machinery/constants). */
+const TALOS_FILE = '/system/resolved/resolv.conf';
 const CONNMAN_FILE = '/run/connman/resolv.conf';
 
 /** NetworkManager's files: the servers without its stub, then what it would write to /etc. */
@@ -38,4 +40,13 @@ export async function readOpenWrtSource({ files }: SourceContext): Promise<Sourc
 /** ConnMan's file without its proxy. */
 export async function readConnmanSource({ files }: SourceContext): Promise<SourceFacts[]> {
   return readServerFiles(files, 'connman', [CONNMAN_FILE]);
+}
+
+/**
+ * The file that Talos gives to pods (https://docs.siderolabs.com/talos, "Host DNS"): host DNS at
+ * 169.254.116.108, which pods can reach, in place of 127.0.0.53; or the machine's own servers where
+ * kube-dns is not forwarded to host DNS.
+ */
+export async function readTalosSource({ files }: SourceContext): Promise<SourceFacts[]> {
+  return readServerFiles(files, 'talos', [TALOS_FILE]);
 }

@@ -9,10 +9,16 @@ export type SourceName =
   | 'resolved-file'
   | 'resolved-state'
   | 'NetworkManager'
+  | 'docker'
+  | 'talos'
   | 'dnsmasq'
   | 'resolvconf'
   | 'openwrt'
   | 'connman'
+  | 'tailscale'
+  | 'netplan'
+  | 'networkd'
+  | 'cloud-init'
   | 'dhcp';
 
 /** One group of upstreams that belong together. */
@@ -25,6 +31,8 @@ export interface SourceFacts {
 /** What a reader may need beyond the files. */
 export interface SourceContext {
   readonly files: NodeFiles;
+  /** The path of the resolv.conf that names the stub. */
+  readonly resolvConf: string;
   /**
    * Loopback servers on port 53 that may be dnsmasq and are not us; empty when they must not be
    * asked.

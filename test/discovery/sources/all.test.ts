@@ -8,7 +8,14 @@ const NOW = Date.UTC(2026, 10, 24);
 
 async function contextOf(tree: Tree, more: Partial<SourceContext> = {}): Promise<SourceContext> {
   const files = new NodeFiles(await makeTree(tree));
-  return { files, stubs: [], askServersBind: async () => null, wallClockMs: NOW, ...more };
+  return {
+    files,
+    resolvConf: '/etc/resolv.conf',
+    stubs: [],
+    askServersBind: async () => null,
+    wallClockMs: NOW,
+    ...more,
+  };
 }
 
 describe('the order of the sources', () => {

@@ -45,6 +45,7 @@ describe('DHCP leases', () => {
     await utimes(`${root}/var/lib/NetworkManager/internal-bbbb-eth0.lease`, 1000, 1000);
     const context = {
       files: new NodeFiles(root),
+      resolvConf: '/etc/resolv.conf',
       stubs: [],
       askServersBind: async () => null,
       wallClockMs: NOW,
