@@ -102,7 +102,7 @@ export const SETTINGS: readonly Setting[] = [
     default: '',
     description:
       'Keeps the cache over a restart: written when unloop stops, read when it starts, and when another process that it takes over from has stopped. An answer keeps the TTL that is left. At most `cache.maxBytes` are written, with mode 0600. A file that is damaged, of another version or open to others is not used. Empty: every start has an empty cache.',
-    example: '/var/lib/unloop/cache',
+    example: '/var/cache/unloop/cache',
   },
   {
     path: 'cache.minTtl',

@@ -27,7 +27,7 @@ function run(script: string, argument: string) {
 
 beforeAll(() => {
   programs = mkdtempSync(join(tmpdir(), 'unloop-scripts-'));
-  for (const name of ['rmdir', 'systemctl', 'deb-systemd-helper']) program(name, 'exit 0');
+  for (const name of ['rm', 'rmdir', 'systemctl', 'deb-systemd-helper']) program(name, 'exit 0');
 });
 afterAll(() => rmSync(programs, { recursive: true, force: true }));
 
