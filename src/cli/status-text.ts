@@ -1,4 +1,5 @@
 // The report of `unloop status` as text for a terminal. Called by status.
+
 import type { LoopEpisodeStatus } from '../admin/admin-source.ts';
 import {
   formatBytes,
@@ -11,6 +12,7 @@ import {
 } from '../admin/readable.ts';
 import type { PublicUpstream, StatusReport } from '../admin/status-report.ts';
 import { isSlow } from '../admin/verdict.ts';
+import { CONFIGURATION } from '../base/endpoint.ts';
 import { printable } from '../base/printable.ts';
 
 /** Closed loops shown; GET /loops has them all. */
@@ -36,11 +38,22 @@ export function renderStatus(report: StatusReport): string {
     ...report.rewrites.map(
       ({ from, to, source }) => `  ${to} is asked instead of ${from}, found in ${source}`,
     ),
+    ...renderFoundZones(report.upstreams),
     '',
     'Loops',
     ...renderLoops(report.loops, nowMs),
   ];
   return `${lines.map(printable).join('\n')}\n`;
+}
+
+/** Where zones come from that the configuration does not name. */
+function renderFoundZones(upstreams: StatusReport['upstreams']): string[] {
+  const found = upstreams.filter(
+    ({ source, replaces, zones }) => source !== CONFIGURATION && replaces === null && !zones.includes('.'),
+  );
+  return found.map(
+    ({ address, source, zones }) => `  ${address} is asked for ${zones.join(', ')}, found in ${source}`,
+  );
 }
 
 /** Who asks and is not served: nothing where nobody is. */

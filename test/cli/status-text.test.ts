@@ -57,6 +57,16 @@ it('says of an upstream what the state does not', () => {
   expect(text).not.toContain(`cure: ${EPISODE.cure}`);
 });
 
+it('says where a zone comes from that the configuration does not name', () => {
+  const admin = new SampleAdmin();
+  const source = '/etc/systemd/dns-delegate.d/corp.dns-delegate';
+  const own = { ...UPSTREAM, address: '10.3.0.3:53', replaces: null, zones: ['corp.example'] };
+  admin.upstreamList = [UPSTREAM, { ...own, source }];
+  expect(rendered(admin)).toContain(`  10.3.0.3:53 is asked for corp.example, found in ${source}\n`);
+  admin.upstreamList = [UPSTREAM, { ...own, source: 'configuration' }];
+  expect(rendered(admin)).not.toContain('is asked for');
+});
+
 it('says who is refused', () => {
   const admin = new SampleAdmin();
   admin.counters.drop(Drop.not_allowed);

@@ -73,6 +73,7 @@ const VERDICTS: Readonly<Record<string, readonly [string, number]>> = {
   'talos-dhcp': ['unknown', 2],
   'talos-loop': ['wouldLoop', 1],
   'ubuntu-dnsmasq': ['unknown', 2],
+  'ubuntu-split-dns': ['unknown', 2],
   'ubuntu-stub': ['unknown', 2],
   unbound: ['healthy', 0],
   'unbound-stub': ['wouldLoop', 1],
