@@ -19,12 +19,18 @@ function manifests(file: string): Manifest[] {
     .filter((manifest) => manifest !== null);
 }
 
+/**
+ * Read on a host only: it overrules files of /etc/netplan for one boot, and where resolved runs, as
+ * on most nodes, netplan is not asked.
+ */
+const HOST_ONLY = ['/run/netplan'];
 /** The paths below /etc and /run that the sources of discovery name. */
 const SOURCES = join(import.meta.dirname, '../../src/discovery/sources');
 const readPaths = readdirSync(SOURCES)
   // Which file sets a server is the doctor's question.
   .filter((name) => name !== 'resolved-conf.ts')
-  .flatMap((name) => readFileSync(join(SOURCES, name), 'utf8').match(/(?<=')\/(etc|run)\/[^']+(?=')/g) ?? []);
+  .flatMap((name) => readFileSync(join(SOURCES, name), 'utf8').match(/(?<=')\/(etc|run)\/[^']+(?=')/g) ?? [])
+  .filter((path) => !HOST_ONLY.includes(path));
 
 const shapes = [
   { shape: 'sidecar', files: ['sidecar/unloop.yaml', 'sidecar/coredns-patch.yaml'], workload: 'Deployment' },
