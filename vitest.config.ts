@@ -9,7 +9,8 @@ export default defineConfig({
     testTimeout: 60_000,
     hookTimeout: 60_000,
     expect: { poll: { timeout: 30_000 } },
-    // Scenario tests start whole servers and mostly wait for time-outs: a few more at a time than there are CPUs.
+    // Scenario tests start whole servers and mostly wait for time-outs: a few more at a time than
+    // there are CPUs.
     maxWorkers: 4,
     // What startUnloop() sets where a test sets no deadline: scripted upstreams are in the test's
     // own process, which a busy machine stops for longer than the 1.8 s as shipped. Clients of

@@ -1,5 +1,5 @@
-// What `npm run mutation` runs against each mutant: the tests of the mutated layer alone, as it is they that have to
-// notice. MUTATED_LAYER names it; without it all three run.
+// What `npm run mutation` runs against each mutant: the tests of the mutated layer alone, which have
+// to notice it. MUTATED_LAYER names the layer; without it all three run.
 import { defineConfig } from 'vitest/config';
 
 const layer = process.env.MUTATED_LAYER ?? '{wire,cache,loop}';

@@ -1,6 +1,6 @@
 import { defineConfig } from 'vitest/config';
 
-/** What installing takes minutes for: every package on every system, from the files of a release. */
+/** What takes minutes to install: every package on every system, from the files of a release. */
 export default defineConfig({
   test: {
     include: ['test/lab/package-*.lab.ts', 'test/lab/packages/*.lab.ts', 'test/lab/packages/*.packages.ts'],

@@ -51,7 +51,7 @@ export function restoreRecords(
     scanResponse(message, message.length, scanned);
     stripOpt(message, message.length, scanned);
     if (cache.findUsable(query, parsed, partition, nowMs, hit) === Lookup.fresh) continue;
-    cache.store({ ...parsed, query }, partition, message, scanned, nowMs);
+    cache.store({ ...parsed, query, isRestored: true }, partition, message, scanned, nowMs);
     restored++;
   }
   return restored;

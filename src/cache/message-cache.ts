@@ -49,6 +49,8 @@ export interface AskedQuestion extends QuestionKey {
   readonly query: Uint8Array;
   /** Slot of the upstream that answered; absent or −1: not known. */
   readonly answererSlot?: number;
+  /** The answer is of a former process: it lives no longer than the TTL that is left. */
+  readonly isRestored?: boolean;
 }
 
 /** A failure of the upstreams on a question. */
@@ -66,6 +68,8 @@ export interface StoredFailure {
 /** The cache of one thread. `nowMs` is always the thread's monotonic clock. */
 export class MessageCache {
   readonly #options: CacheOptions;
+  /** An answer that was kept has had its minimum. */
+  readonly #restoreOptions: CacheOptions;
   readonly #counters: Counters;
   readonly #classes: EntryClasses;
   readonly #table: EntryTable;
@@ -80,6 +84,7 @@ export class MessageCache {
 
   constructor(options: CacheOptions, counters: Counters) {
     this.#options = options;
+    this.#restoreOptions = { ...options, minTtlSeconds: 0 };
     this.#counters = counters;
     this.#classes = new EntryClasses(options.maxEntries, options.maxBytes, counters);
     this.#table = this.#classes.table;
@@ -265,7 +270,8 @@ export class MessageCache {
     // The exchange has matched the question; an answer filed under a different one would poison the
     // cache.
     if (scanned.questionEnd !== questionEnd || !equalQuestions(query, reply, questionEnd)) return;
-    const kind = judge(scanned, this.#options);
+    const options = question.isRestored === true ? this.#restoreOptions : this.#options;
+    const kind = judge(scanned, options);
     if (kind === CacheKind.failure) return;
     const key = this.#key.ofQuestion(query, question, partition);
     forget(this.#failures, key);
@@ -279,9 +285,9 @@ export class MessageCache {
       // Only the records before OPT: those behind it were removed with it.
       const { ttlCount, bareLength } = scanned;
       const positive = kind === CacheKind.positive;
-      const lifetime = lifetimeSeconds(scanned, kind, this.#options);
-      const least = positive ? this.#options.minTtlSeconds : 0;
-      const most = positive ? maxTtlSeconds(this.#options) : lifetime;
+      const lifetime = lifetimeSeconds(scanned, kind, options);
+      const least = positive ? options.minTtlSeconds : 0;
+      const most = positive ? maxTtlSeconds(options) : lifetime;
       capTtls(reply, scanned.ttlOffsets, ttlCount, least, most);
 
       const store = positive ? this.#positives : this.#negatives;

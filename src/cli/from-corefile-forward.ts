@@ -15,10 +15,11 @@ export interface ForwardSettings {
   /** The file that "auto" is read from. */
   readonly resolvConf: string | null;
   readonly policy: string | null;
-  /** Answers after which the next upstream is asked. */
+  /** Answers after which the next of its upstreams is asked (`failover`). */
   readonly next: readonly string[];
-  /** The next one may also be of the `forward` that follows (CoreDNS's `next`). */
-  readonly goesOn: boolean;
+  /** Answers after which those of the `forward` that follows are asked, and where that is said. */
+  readonly goesOnAfter: readonly string[];
+  readonly goesOn: Directive | null;
   readonly maxInFlight: number | null;
   readonly healthInterval: string | null;
   /** The name that checks ask for; null: not said. */
@@ -30,7 +31,12 @@ export interface ForwardSettings {
 
 const SERVER_WIDE = new Set(['max_concurrent', 'health_check', 'max_fails']);
 /** The answers after which CoreDNS may go on and unloop does so only if it is set. */
-const NEXT_AFTER: Readonly<Record<string, string>> = { NXDOMAIN: 'NXDOMAIN', NOERROR: 'NODATA' };
+const NEXT_AFTER: ReadonlyMap<string, string> = new Map([
+  ['NXDOMAIN', 'NXDOMAIN'],
+  ['NOERROR', 'NODATA'],
+]);
+/** They go on with the servers of the `forward` behind it. */
+const GOES_ON = ['next', 'next_on_nodata'];
 
 const POLICIES: Readonly<Record<string, string>> = {
   random: 'random',
@@ -79,8 +85,9 @@ export function readForward(directive: Directive, notes: Notes): ForwardSettings
     upstreams: upstreams.length > 0 ? upstreams : 'auto',
     resolvConf: upstreams.length > 0 ? null : resolvConf,
     policy: policy === undefined ? null : (POLICIES[policy] ?? 'random'),
-    next: readNext(directive.body, notes),
-    goesOn: directive.body.some(({ name }) => name === 'next' || name === 'next_on_nodata'),
+    next: readNext(directive.body, ['failover'], notes),
+    goesOn: directive.body.find(({ name }) => GOES_ON.includes(name)) ?? null,
+    goesOnAfter: readNext(directive.body, GOES_ON, notes),
     maxInFlight: readMaxConcurrent(options.get('max_concurrent'), notes),
     healthInterval:
       interval?.args[0] === undefined
@@ -166,18 +173,17 @@ function noteOption(option: Directive, notes: Notes): void {
   }
 }
 
-/**
- * `next NXDOMAIN SERVFAIL`, `failover NXDOMAIN` and `next_on_nodata`: the answers after which
- * CoreDNS asks the next server.
- */
-function readNext(options: readonly Directive[], notes: Notes): string[] {
+/** The answers after which CoreDNS asks another server, by options of these names. */
+function readNext(options: readonly Directive[], names: readonly string[], notes: Notes): string[] {
   const next = new Set<string>();
-  for (const option of options) {
+  for (const option of options.filter(({ name }) => names.includes(name))) {
     if (option.name === 'next_on_nodata') next.add('NODATA');
-    if (option.name !== 'next' && option.name !== 'failover') continue;
     const rcodes = option.args.map((rcode) => rcode.toUpperCase());
-    for (const rcode of rcodes) if (NEXT_AFTER[rcode] !== undefined) next.add(NEXT_AFTER[rcode]);
-    const always = rcodes.filter((rcode) => NEXT_AFTER[rcode] === undefined);
+    for (const rcode of rcodes) {
+      const answer = NEXT_AFTER.get(rcode);
+      if (answer !== undefined) next.add(answer);
+    }
+    const always = rcodes.filter((rcode) => !NEXT_AFTER.has(rcode));
     if (always.length > 0)
       notes.add(
         option,

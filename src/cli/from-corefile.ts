@@ -9,7 +9,7 @@ import { parseDuration } from '../config/units.ts';
 import { parseZoneSuffix } from '../config/zone-suffix.ts';
 import { type CacheSettings, readCache } from './from-corefile-cache.ts';
 import { type ForwardSettings, readForward } from './from-corefile-forward.ts';
-import { type LogSettings, readLog } from './from-corefile-log.ts';
+import { joinLogs, type LogSettings, readLog } from './from-corefile-log.ts';
 import { convertDuration, Notes, quote } from './from-corefile-notes.ts';
 
 /** Plugins whose work unloop does as well, with what to know of it. */
@@ -95,7 +95,7 @@ class Conversion {
         notes.add(directive, `${quote(directive)}: GET /metrics on admin.listen has CoreDNS's names as well`);
         return;
       case 'log':
-        this.#log = readLog(directive, notes);
+        this.#log = joinLogs(this.#log, readLog(directive, notes));
         return;
       case 'import':
         this.#noteImport(directive);
@@ -120,7 +120,7 @@ class Conversion {
       if (suffix === null) continue;
       const other = this.#zones.get(suffix);
       if (other === undefined) this.#zones.set(suffix, settings);
-      else if (other.goesOn) this.#append(suffix, other, directive, settings);
+      else if (other.goesOn !== null) this.#append(suffix, other, directive, settings);
       else if (JSON.stringify(other) !== JSON.stringify(settings))
         this.#notes.add(
           directive,
@@ -136,6 +136,7 @@ class Conversion {
         directive,
         `${quote(directive)}: servers of a file cannot be joined with others; list all of ${suffix} in one`,
       );
+      this.#zones.set(suffix, { ...first, goesOn: null });
       return;
     }
     this.#notes.add(
@@ -146,8 +147,9 @@ class Conversion {
       ...first.upstreams,
       ...more.upstreams.filter((text) => !first.upstreams.includes(text)),
     ];
-    const next = [...new Set([...first.next, ...more.next])];
-    this.#zones.set(suffix, { ...first, upstreams, next, policy: 'sequential', goesOn: more.goesOn });
+    const next = [...new Set([...first.next, ...first.goesOnAfter, ...more.next])];
+    const { goesOn, goesOnAfter } = more;
+    this.#zones.set(suffix, { ...first, upstreams, next, policy: 'sequential', goesOn, goesOnAfter });
   }
 
   #checkZone(zone: string, directive: Directive): string | null {
@@ -175,6 +177,9 @@ class Conversion {
   }
 
   #settings(): Record<string, unknown> {
+    for (const { goesOn, goesOnAfter } of this.#zones.values())
+      if (goesOn !== null && goesOnAfter.length > 0)
+        this.#notes.add(goesOn, `${quote(goesOn)}: no servers follow: CoreDNS has no use for it, either`);
     const root = this.#zones.get('.');
     const settings: Record<string, unknown> = {};
     settings.upstreams = root?.upstreams ?? 'auto';

@@ -136,7 +136,7 @@ export const FORWARD_SETTINGS: readonly Setting[] = [
     reload: 'live',
     default: [],
     description:
-      'Answers after which the next upstream of the zone is asked, for servers that do not know the same names (split horizon). NXDOMAIN, or NODATA (no records of the type), is then the answer only when every upstream of the zone (at most four) has given one; while one of them does not answer, clients get SERVFAIL or stale data. After SERVFAIL, REFUSED and other errors the next one is asked in any case.',
+      'Answers after which the next upstream of the zone is asked, for servers that do not know the same names (split horizon). NXDOMAIN, or NODATA (no records of the type), is then the answer only when every upstream of the zone (at most four are asked) has said so or REFUSED. NODATA of one says that the name exists. While one of them does not answer, clients get SERVFAIL or stale data. After SERVFAIL, REFUSED and other errors the next one is asked in any case.',
     example: ['NXDOMAIN', 'NODATA'],
   },
   {

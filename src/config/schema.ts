@@ -51,7 +51,7 @@ export const SETTINGS: readonly Setting[] = [
     reload: 'live',
     default: 'auto',
     description:
-      'Default upstreams, for names that match no zone. `auto`: the servers in `discovery.resolvConf`, with loopback stubs replaced by the servers behind them. What systemd-resolved and Tailscale send to servers of its own becomes a zone, unless `zones` has one of that name.',
+      'Default upstreams, for names that match no zone. `auto`: the servers in `discovery.resolvConf`, with loopback stubs replaced by the servers behind them. A domain that systemd-resolved or Tailscale sends to other servers becomes a zone, unless `zones` has one of that name.',
     example: ['10.0.0.2', 'tls://1.1.1.1#one.one.one.one'],
     flag: 'upstream',
   },

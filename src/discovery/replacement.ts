@@ -13,6 +13,7 @@ import type { FoundZone, Notice } from './discovery.ts';
 import { type InterfaceAddress, isLoopback, isOwnAddress, isUnspecified } from './loopback.ts';
 import { describeLoopbackSource } from './notices.ts';
 import { SOURCE_READERS } from './sources/all.ts';
+import { DOCKER_STUB } from './sources/docker.ts';
 import type { SourceContext, SourceFacts, SourceReader } from './sources/source.ts';
 
 /**
@@ -36,6 +37,9 @@ export interface Surroundings {
 export function judgeEndpoint(endpoint: Endpoint, surroundings: Surroundings): Verdict {
   const { host } = endpoint;
   const port = plainPortOf(endpoint);
+  // Docker sends what is for this address to its own server, whoever listens on all addresses.
+  const isListened = surroundings.listen.some((own) => own.host === host && own.port === port);
+  if (host === DOCKER_STUB && port === 53 && !surroundings.isForeign && !isListened) return 'stub';
   if (isOwnAddress(host, port, surroundings.listen, surroundings.interfaces)) return 'own';
   if (!isLoopback(host) && !isUnspecified(host)) return 'good';
   if (surroundings.isForeign) return 'unreachable';

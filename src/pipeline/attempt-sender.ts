@@ -79,8 +79,9 @@ export class AttemptSender {
    * client waits for it.
    */
   #sendTrialAlongside(flight: Flight, index: number): void {
-    if (flight.opaque) return;
-    const { selection } = flight.zone!;
+    const { selection, race } = flight.zone!;
+    // A race asks several in any case.
+    if (flight.opaque || race > 1) return;
     const trial = selection.pickTrialAlongside(index, this.trials, flight.clientHash, this.#clock.nowMs);
     if (trial < 0) return;
     this.#trialStep.send(trial, ALL_MARKS, false);

@@ -31,6 +31,8 @@ export class FlightFailures {
     }
     const { failure } = flight;
     const { rcode } = failure;
+    // Some do not know the name, and another one could not be asked.
+    if (flight.unknownServers > 0 && failure.cause === FailureCause.none) failure.noteSilence(false);
     if (flight.attemptCount === 0) {
       this.#answers.failure(flight, rcode, ede(EdeCode.networkError, flight.zone!.unusableText()));
       return;

@@ -1,6 +1,6 @@
 // One thread's pipeline behind one door: messages of clients go in, answers come out through their
-// sinks. Puts the parts together in its constructor; nothing is wired later. The data plane
-// (server/worker) owns one, and its listeners feed it.
+// sinks. Its constructor puts the parts together; nobody else does. The data plane (server/worker)
+// owns one, and its listeners feed it.
 //
 //   handle ─▶ QueryPath ─▶ Coalescer ─▶ ForwardPath ─▶ upstream
 //                │            │             ▲ ask again, next one

@@ -26,7 +26,7 @@ import type { RebindGuard } from './rebind-guard.ts';
 import { mayRepeat } from './retry-policy.ts';
 import type { SearchFirst } from './search-first.ts';
 import { Action, Outcome } from './situation.ts';
-import { edeOf, isError, outcomeOf, saysThatWeLoop, trimReply } from './upstream-reply.ts';
+import { edeOf, isError, outcomeOf, sayNodata, saysThatWeLoop, trimReply } from './upstream-reply.ts';
 
 /** Bytes of a truncated reply that are kept while the whole one is asked for over a stream. */
 const MAX_TRUNCATED_BYTES = 4096;
@@ -110,7 +110,8 @@ export class ResponsePath implements ReplyOwner {
       return true;
     }
     if (scanned.truncated && !attempt.isTrialAlongside) this.#noteTruncated(flight, attempt, bytes, length);
-    if (outcome === Outcome.negative) flight.noteNegative(attempt.upstreamIndex, scanned.rcode);
+    if (outcome === Outcome.negative || scanned.rcode === Rcode.REFUSED)
+      flight.noteNegative(attempt.upstreamIndex, scanned.rcode);
 
     // Over a stream TC changes nothing about an error.
     const isCut = scanned.truncated && !(attempt.overStream && isError(outcome));
@@ -195,6 +196,8 @@ export class ResponsePath implements ReplyOwner {
   /** Gives the answer to all waiters, and stores it. */
   #complete(flight: Flight, bytes: Uint8Array, length: number, uncacheable: boolean): void {
     const scanned = this.#scanned;
+    // A name that one server has other types of exists (RFC 2308 §2.2).
+    if (flight.sawNodata && scanned.rcode === Rcode.NXDOMAIN) sayNodata(bytes, scanned);
     // A signed reply is relayed unchanged, whatever it says (RFC 5625 §4.5).
     if (flight.opaque) this.#answers.verbatim(flight, bytes, length, scanned.rcode);
     else this.#completeTrimmed(flight, bytes, length, uncacheable);

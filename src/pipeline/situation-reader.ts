@@ -79,7 +79,8 @@ export class SituationReader {
     s.overStream = attempt.overStream;
     s.carriesTags = attempt.carriesTags;
     s.isTrialAlongside = attempt.isTrialAlongside;
-    s.isHedge = attempt.isHedge || flight.raced > 0;
+    // In a race the first message is beside the others, until one has had its time.
+    s.isHedge = flight.raced > 0 ? !flight.failure.sawSilence : attempt.isHedge;
     s.wasMissed = attempt.missed;
     s.mayKnowMore = flight.mayOthersKnow(attempt.upstreamIndex);
     this.#readServer(s.server, flight, attempt.upstreamIndex, key, nowMs);

@@ -4,7 +4,7 @@ import { equalBytes, readUint16 } from '../wire/bytes.ts';
 import { EdeCode, Rcode } from '../wire/codes.ts';
 import { type Ede, ede, NO_EDE } from '../wire/ede.ts';
 import { cutForeignRecords } from '../wire/foreign-records.ts';
-import { HEADER_LENGTH } from '../wire/header.ts';
+import { HEADER_LENGTH, RCODE_MASK, readFlags, writeFlags } from '../wire/header.ts';
 import { hideOurLetters, hideOurLettersInText } from '../wire/question-names.ts';
 import { type ScannedResponse, stripOpt } from '../wire/response.ts';
 import { equalizeTtls } from '../wire/rrset-ttl.ts';
@@ -65,6 +65,12 @@ export function trimReply(
     equalizeTtls(bytes, scanned);
   }
   return stripOpt(bytes, end, scanned);
+}
+
+/** Makes NODATA of an NXDOMAIN. */
+export function sayNodata(bytes: Uint8Array, scanned: ScannedResponse): void {
+  writeFlags(bytes, readFlags(bytes) & ~RCODE_MASK);
+  scanned.rcode = Rcode.NOERROR;
 }
 
 /** An upstream's EDE, as clients get it; NO_EDE: there is none. */

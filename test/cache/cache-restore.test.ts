@@ -53,6 +53,15 @@ describe('an answer that is kept', () => {
     expect(next.lookup('www.example.com')).toBe('miss');
   });
 
+  it('lives no longer than that, whatever cache.minTtl says', () => {
+    const fixture = new CacheFixture({ minTtlSeconds: 100 });
+    fixture.store('www.example.com', { ttlSeconds: 5 });
+    fixture.advanceSeconds(70);
+    const next = new CacheFixture({ minTtlSeconds: 100 });
+    restoreRecords(next.cache, dumpOf(fixture), { partitions: SAME, ageMs: 0 }, next.nowMs);
+    expect(next.ttls('www.example.com')).toEqual([30]);
+  });
+
   it('may be a denial, which answers every type', () => {
     const fixture = new CacheFixture();
     fixture.store('gone.example.com', NXDOMAIN);

@@ -8,6 +8,9 @@ import { FakeUpstream, PipelineFixture } from './pipeline-fixture.ts';
 import { testQuery } from './queries.ts';
 
 const NOERROR = 0;
+/** An answer without records. */
+const NODATA = NOERROR;
+const AAAA = 28;
 const SERVFAIL = 2;
 const NXDOMAIN = 3;
 const REFUSED = 5;
@@ -55,14 +58,51 @@ it('says so when all have said so, of four', () => {
 
 it('takes NODATA for the answer unless it is listed', () => {
   f.ask(testQuery('www.example').bytes);
-  deny(0, NOERROR);
+  deny(0, NODATA);
   expect(f.client.rcodes).toEqual([NOERROR]);
   start(['NXDOMAIN', 'NODATA']);
   f.ask(testQuery('www.example').bytes);
-  deny(0, NOERROR);
+  deny(0, NODATA);
   expect(f.client.rcodes).toEqual([]);
+  deny(1, NODATA);
+  expect(f.client.rcodes).toEqual([NOERROR]);
+});
+
+it('NODATA of one says that the name exists, whatever the others say: no other type is denied', () => {
+  start(['NXDOMAIN', 'NODATA']);
+  f.ask(testQuery('www.example', { type: AAAA }).bytes);
+  deny(0, NODATA);
   deny(1, NXDOMAIN);
+  expect(f.client.rcodes).toEqual([NOERROR]);
+  f.ask(testQuery('www.example').bytes);
+  upstreams[0]!.reply();
+  expect(f.client.rcodes).toEqual([NOERROR, NOERROR]);
+});
+
+it('a server that refuses a name does not know it, either', () => {
+  f.ask(testQuery('gone.example').bytes);
+  deny(0, REFUSED);
+  deny(1);
   expect(f.client.rcodes).toEqual([NXDOMAIN]);
+});
+
+it('asks four at most, of however many', () => {
+  start(['NXDOMAIN'], 9);
+  f.configure({ marks: { tag: 'never', case: false } });
+  f.ask(testQuery('gone.example').bytes);
+  for (let number = 0; number < 4; number++) deny(number);
+  expect(f.client.rcodes).toEqual([NXDOMAIN]);
+});
+
+it('remembers for a while that a name cannot be denied', () => {
+  f.state.setState(2, UpstreamState.down);
+  f.ask(testQuery('gone.example').bytes);
+  deny(0);
+  f.pass(1800);
+  const before = upstreams[0]!.sent.length;
+  f.ask(testQuery('gone.example').bytes);
+  expect(f.client.rcodes).toEqual([SERVFAIL, SERVFAIL]);
+  expect(upstreams[0]!.sent).toHaveLength(before);
 });
 
 it.each([

@@ -18,7 +18,7 @@ const faults = {
     Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 3000);
   },
   memory() {
-    // A leak, not a hang: the event loop turns all the while. 8 MB at a time, at most 50 MB a second.
+    // A leak, not a hang: the event loop still turns. 8 MB at a time, at most 50 MB a second.
     const kept = [];
     setInterval(() => {
       for (let i = 0; i < 100; i++) kept.push(new Array(10_000).fill(kept.length + 0.5));

@@ -4,6 +4,7 @@
 // container's. Called by all and search.
 import { isIP } from 'node:net';
 import { foundIn, plainEndpoint } from '../../base/endpoint.ts';
+import { isLoopback } from '../loopback.ts';
 import { parseResolvConf } from '../resolv-conf.ts';
 import type { SourceContext, SourceFacts } from './source.ts';
 
@@ -18,8 +19,9 @@ export async function readDockerSource({ files, resolvConf }: SourceContext): Pr
   const list = /^#\s*ExtServers:\s*\[([^\]\n]*)\]/m.exec(text)?.[1] ?? '';
   const addresses = list
     .split(/[\s,]+/)
-    .map((word) => word.replace(/^host\((.*)\)$/, '$1'))
-    .filter((word) => isIP(word) !== 0);
+    .map((word) => /^host\((.*)\)$/.exec(word)?.[1] ?? word)
+    // The host's loopback is out of reach here, and is not ours.
+    .filter((word) => isIP(word) !== 0 && !isLoopback(word));
   const upstreams = addresses.map((address) => foundIn(resolvConf, plainEndpoint(address)));
   return upstreams.length === 0 ? [] : [{ source: 'docker', upstreams, zones: [] }];
 }

@@ -69,7 +69,7 @@ export async function readResolvedState(files: NodeFiles): Promise<ResolvedState
   const exclusive = scopes.filter((scope) => scope.domains.includes('.'));
   const chosen = exclusive.length > 0 ? exclusive : scopes.filter((scope) => scope.isDefaultRoute);
   let upstreams = chosen.flatMap((scope) => scope.upstreams);
-  if (!hasServers) upstreams = [...upstreams, ...conf.fallbackDns];
+  if (!hasServers && exclusive.length === 0) upstreams = [...upstreams, ...conf.fallbackDns];
 
   const zones = new Map<string, FoundUpstream[]>();
   for (const scope of scopes) {

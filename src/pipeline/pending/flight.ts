@@ -36,6 +36,8 @@ import { MAX_ATTEMPTS, Timeline } from './timeline.ts';
 export const MAX_MESSAGES = 3;
 /** One more after TC, which is no failure but sends the question over TCP. */
 export const MAX_MESSAGES_AFTER_TC = 4;
+/** Upstreams that are asked in turn for a name that none of them knows: each may be asked twice. */
+const MAX_UNKNOWN = 4;
 
 export const FlightState = {
   /** In the pool. */
@@ -88,8 +90,12 @@ export class Flight extends Question implements WheelTimer, Awaited {
   raced = 0;
   /** Bit i: zone.upstreams[i] does not know the name, but the next one may (forward.next). */
   unknownMask = 0;
+  /** How many of them. */
+  unknownServers = 0;
   /** Answers that said so: they leave as many messages as there were. */
   unknowns = 0;
+  /** One of them said NODATA: the name exists (RFC 2308 §2.2), whatever the others say. */
+  sawNodata = false;
   /** Attempts made; `attempts` has null for those that are over. */
   attemptCount = 0;
   /** Attempts whose reply is still awaited. */
@@ -157,7 +163,9 @@ export class Flight extends Question implements WheelTimer, Awaited {
     this.messages = 0;
     this.raced = 0;
     this.unknownMask = 0;
+    this.unknownServers = 0;
     this.unknowns = 0;
+    this.sawNodata = false;
     this.attemptCount = 0;
     this.outstanding = 0;
     this.wasHedged = false;
@@ -220,16 +228,24 @@ export class Flight extends Question implements WheelTimer, Awaited {
   /** zone.upstreams[index] says that there is nothing: perhaps the next one knows more. */
   noteNegative(index: number, rcode: number): void {
     const { nextAfterNxdomain, nextAfterNodata } = this.zone!;
+    const isNodata = rcode === Rcode.NOERROR;
+    // A server that is not meant for the name refuses it: it does not know it, either.
+    const mayNextKnow = isNodata
+      ? nextAfterNodata
+      : nextAfterNxdomain || (rcode !== Rcode.NXDOMAIN && nextAfterNodata);
     // What is signed is for one server (RFC 5625 §4.5).
-    if (this.opaque || !(rcode === Rcode.NXDOMAIN ? nextAfterNxdomain : nextAfterNodata)) return;
-    this.unknownMask |= 1 << index;
+    if (this.opaque || !mayNextKnow) return;
+    const bit = 1 << index;
+    if ((this.unknownMask & bit) === 0) this.unknownServers++;
+    this.unknownMask |= bit;
     this.unknowns++;
+    if (isNodata) this.sawNodata = true;
   }
 
   /** Whether zone.upstreams[index] has said so, and one of the others has not. */
   mayOthersKnow(index: number): boolean {
-    const all = (1 << this.zone!.upstreams.length) - 1;
-    return (this.unknownMask & (1 << index)) !== 0 && this.unknownMask !== all;
+    const most = Math.min(this.zone!.upstreams.length, MAX_UNKNOWN);
+    return (this.unknownMask & (1 << index)) !== 0 && this.unknownServers < most;
   }
 
   /** Whether zone.upstreams[index] was asked over a stream and has not answered yet. */

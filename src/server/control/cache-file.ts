@@ -8,7 +8,7 @@
 //
 // The head is JSON: when it was written, and which servers each partition's answers are from.
 import { constants } from 'node:fs';
-import { type FileHandle, open, rename } from 'node:fs/promises';
+import { type FileHandle, open, rename, rm } from 'node:fs/promises';
 import { crc32 } from 'node:zlib';
 
 /** The last letter is the version of the format. */
@@ -27,20 +27,19 @@ export interface KeptAnswers {
   readonly savedAtMs: number;
   /** Zone and servers of the answers, by the number in the records. */
   readonly partitions: ReadonlyMap<number, string>;
-  readonly records: Uint8Array;
+  /** Settings that withhold some answers: with others, nothing of it may be used. */
+  readonly withheld: string;
+  /** In pieces: one of each worker. */
+  readonly records: readonly Uint8Array[];
 }
 
 /** The file's bytes, in pieces. */
-export function encodeCacheFile({ savedAtMs, partitions, records }: KeptAnswers): Buffer[] {
-  const head = Buffer.from(JSON.stringify({ savedAtMs, partitions: [...partitions] }));
+export function encodeCacheFile({ savedAtMs, partitions, withheld, records }: KeptAnswers): Uint8Array[] {
+  const head = Buffer.from(JSON.stringify({ savedAtMs, withheld, partitions: [...partitions] }));
   const start = Buffer.alloc(HEAD_AT);
   start.set(MAGIC);
   start.writeUInt32BE(head.length, HEAD_LENGTH_AT);
-  const covered = [
-    start.subarray(HEAD_LENGTH_AT),
-    head,
-    Buffer.from(records.buffer, records.byteOffset, records.length),
-  ];
+  const covered = [start.subarray(HEAD_LENGTH_AT), head, ...records];
   start.writeUInt32BE(checksum(covered), CRC_AT);
   return [start, ...covered.slice(1)];
 }
@@ -57,30 +56,22 @@ export function decodeCacheFile(bytes: Buffer): KeptAnswers {
   if (recordsAt > bytes.length) throw new Error('it is damaged: its head is cut off');
   const head = JSON.parse(bytes.toString('utf8', HEAD_AT, recordsAt)) as {
     savedAtMs: number;
+    withheld: string;
     partitions: [number, string][];
   };
-  return {
-    savedAtMs: head.savedAtMs,
-    partitions: new Map(head.partitions),
-    records: bytes.subarray(recordsAt),
-  };
+  const { savedAtMs, withheld, partitions } = head;
+  return { savedAtMs, withheld, partitions: new Map(partitions), records: [bytes.subarray(recordsAt)] };
 }
 
 function checksum(parts: readonly Uint8Array[]): number {
   return parts.reduce((value, part) => crc32(part, value), 0);
 }
 
-/** A file, and which one it is: it is replaced as a whole. */
-export interface CacheFile {
-  readonly kept: KeptAnswers;
-  readonly inode: number;
-}
-
 /**
  * Reads it; null: there is none. Rejects with an Error that says why it is not used.
  * @param maxBytes for the records
  */
-export async function readCacheFile(path: string, maxBytes: number): Promise<CacheFile | null> {
+export async function readCacheFile(path: string, maxBytes: number): Promise<KeptAnswers | null> {
   let file: FileHandle;
   try {
     file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOFOLLOW);
@@ -95,7 +86,7 @@ export async function readCacheFile(path: string, maxBytes: number): Promise<Cac
     const isOurs = stat.uid === process.geteuid!() || stat.uid === 0;
     if (!isOurs || (stat.mode & WRITABLE_BY_OTHERS) !== 0) throw new Error('others may write it');
     if (stat.size > maxBytes + MAX_HEAD_BYTES) throw new Error('it is larger than cache.maxBytes');
-    return { kept: decodeCacheFile(await file.readFile()), inode: stat.ino };
+    return decodeCacheFile(await file.readFile());
   } finally {
     await file.close();
   }
@@ -104,11 +95,20 @@ export async function readCacheFile(path: string, maxBytes: number): Promise<Cac
 /** Writes it, whole or not at all. Rejects with what the file system says. */
 export async function writeCacheFile(path: string, kept: KeptAnswers): Promise<void> {
   const next = `${path}.next`;
-  const file = await open(next, 'w', 0o600);
+  // What stands there is of a process that was killed, or of somebody else.
+  await rm(next, { force: true });
+  const { O_WRONLY, O_CREAT, O_EXCL, O_NOFOLLOW } = constants;
+  const file = await open(next, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600);
   try {
-    for (const part of encodeCacheFile(kept)) await file.writeFile(part);
-  } finally {
-    await file.close();
+    try {
+      for (const part of encodeCacheFile(kept)) await file.writeFile(part);
+    } finally {
+      await file.close();
+    }
+    await rename(next, path);
+  } catch (error) {
+    // The disk may be full of it.
+    await rm(next, { force: true });
+    throw error;
   }
-  await rename(next, path);
 }

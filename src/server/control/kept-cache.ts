@@ -1,7 +1,7 @@
 // Keeps the cache over a restart (`cache.file`): the answers that workers hand over at their end
 // are written to a file, and the next process gives them to its workers, each to the one that its
 // name is dealt to. docs/adr/0036 says why it is a file. Main thread.
-import { stat } from 'node:fs/promises';
+import { lstat } from 'node:fs/promises';
 import type { Log } from '../../base/log.ts';
 import { readRecords } from '../../cache/cache-dump.ts';
 import type { Config } from '../../config/config.ts';
@@ -40,6 +40,9 @@ export class KeptCache {
    * it is not known which worker a name comes to.
    */
   #isShared = false;
+  /** The workers have not been given all of it yet. */
+  #isRestoring = false;
+  #isClosed = false;
   #looking: NodeJS.Timeout | null = null;
 
   constructor(log: Log, supervisor: Supervisor, registry: UpstreamRegistry) {
@@ -49,33 +52,38 @@ export class KeptCache {
   }
 
   /** Gives the workers what the file has, and for a while what another process still writes. */
-  async begin({ cache, takeOver }: Config): Promise<void> {
-    if (cache.file === '') return;
-    this.#isShared = takeOver;
-    await this.#restore(cache);
-    const untilMs = performance.now() + TAKE_OVER_MS;
+  async begin(config: Config): Promise<void> {
+    if (config.cache.file === '') return;
+    this.#isShared = config.takeOver;
+    this.#isRestoring = true;
+    await this.#look(config);
+    this.#isRestoring = false;
+    if (this.#isClosed) return;
+    const untilMs = performance.now() + TAKE_OVER_MS + config.lameduckMs;
     this.#looking = setInterval(() => {
       if (performance.now() > untilMs) this.close();
-      else void this.#lookAgain(cache);
+      else void this.#look(config);
     }, LOOK_MS);
     this.#looking.unref();
   }
 
-  async #lookAgain(cache: Config['cache']): Promise<void> {
-    const now = await stat(cache.file).catch(() => null);
+  /** Reads the file if it is another one than the last. */
+  async #look(config: Config): Promise<void> {
+    const now = await lstat(config.cache.file).catch(() => null);
     if (now === null || now.ino === this.#inode) return;
     this.#inode = now.ino;
-    await this.#restore(cache);
+    await this.#restore(config);
   }
 
-  async #restore({ file, maxBytes }: Config['cache']): Promise<void> {
+  async #restore(config: Config): Promise<void> {
+    const { file, maxBytes } = config.cache;
     try {
-      const found = await readCacheFile(file, maxBytes);
-      if (found === null) return;
-      this.#inode = found.inode;
-      const ageMs = Date.now() - found.kept.savedAtMs;
+      const kept = await readCacheFile(file, maxBytes);
+      if (kept === null) return;
+      const ageMs = Date.now() - kept.savedAtMs;
       if (!(ageMs >= 0)) throw new Error('it was written later than now: the clock went back');
-      const entries = await this.#deal(found.kept, ageMs);
+      if (kept.withheld !== withheldBy(config)) throw new Error('limits.rebindProtection was another one');
+      const entries = await this.#deal(kept, ageMs);
       this.counts.restored += entries;
       this.#log.info({ file, entries, ageSeconds: Math.round(ageMs / 1000) }, 'the cache was restored');
     } catch (error) {
@@ -96,7 +104,9 @@ export class KeptCache {
     const of = { pairs, ageMs };
     const pieces = new Map<number | null, Piece>();
     let filed = 0;
-    for (const { message, bytes } of readRecords(records)) {
+    // A worker hands over what was used last first: that is to come last here.
+    const all = records.flatMap((part) => [...readRecords(part)]).reverse();
+    for (const { message, bytes } of all) {
       const owner = this.#isShared ? null : this.#supervisor.ownerOf(message.subarray(HEADER_LENGTH));
       const piece = pieces.get(owner) ?? { parts: [], length: 0 };
       piece.parts.push(bytes);
@@ -123,21 +133,33 @@ export class KeptCache {
   }
 
   /** Writes what the workers handed over. */
-  async save({ cache }: Config, dumps: readonly Uint8Array[]): Promise<void> {
-    const { file } = cache;
-    if (file === '') return;
+  async save(config: Config, records: readonly Uint8Array[]): Promise<void> {
+    const { file } = config.cache;
+    // What was not read to its end is better than a part of it.
+    if (file === '' || this.#isRestoring) return;
     const partitions = new Map([...this.#registry.partitionNames()].map(([name, number]) => [number, name]));
     try {
-      await writeCacheFile(file, { savedAtMs: Date.now(), partitions, records: Buffer.concat(dumps) });
+      if (records.length === 0) throw new Error('no worker has handed over its cache');
+      const kept = { savedAtMs: Date.now(), partitions, withheld: withheldBy(config), records };
+      await writeCacheFile(file, kept);
       this.counts.saved++;
     } catch (error) {
       this.counts.failed++;
       const { message: reason } = error as Error;
-      this.#log.warn({ file, reason }, 'the cache could not be kept: the next start has an empty one');
+      this.#log.warn(
+        { file, reason },
+        'the cache could not be kept: the next start has an older one, or none',
+      );
     }
   }
 
   close(): void {
+    this.#isClosed = true;
     if (this.#looking !== null) clearInterval(this.#looking);
   }
+}
+
+/** Settings by which an answer is withheld before it is stored. */
+function withheldBy({ limits }: Config): string {
+  return limits.rebindProtection ? `rebind ${limits.rebindExceptions.toSorted().join(' ')}` : '';
 }

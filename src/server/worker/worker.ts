@@ -9,7 +9,9 @@ import type { FromWorker, ToWorker, WorkerStart } from './worker-channel.ts';
 const port = parentPort!;
 
 function tell(message: FromWorker): void {
-  port.postMessage(message);
+  // The records of a whole cache are handed over, not copied.
+  const isDump = message.type === 'done' && message.result instanceof Uint8Array;
+  port.postMessage(message, isDump ? [message.result.buffer as ArrayBuffer] : []);
 }
 
 async function begin(start: WorkerStart): Promise<void> {

@@ -21,7 +21,9 @@ options edns0 trust-ad ndots:0
 
 it.each([
   ['192.0.2.1 192.0.2.2', ['192.0.2.1', '192.0.2.2']],
-  ['host(127.0.0.53)', ['127.0.0.53']],
+  // The host's loopback, which no container reaches.
+  ['host(127.0.0.53)', null],
+  ['host(127.0.0.1) 10.0.0.2', ['10.0.0.2']],
   ['host(192.168.1.1) 2001:db8::53', ['192.168.1.1', '2001:db8::53']],
   ['', null],
   ['host() nonsense', null],

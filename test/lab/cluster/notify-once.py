@@ -13,7 +13,8 @@ with tempfile.TemporaryDirectory() as folder:
 
     def listen():
         while True:
-            # The descriptor that comes with BARRIER=1 is closed by not being taken, which is what its sender waits for.
+            # The descriptor that comes with BARRIER=1 is not taken, and so closed: its sender waits
+            # for that.
             print(notices.recv(4096).decode(), flush=True)
 
     threading.Thread(target=listen, daemon=True).start()

@@ -1,5 +1,5 @@
-// Loaded into unloop before its own program (node --require): on SIGUSR2 one of the workers dies of an exception, as it would of a
-// fault in it.
+// Loaded into unloop before its own program (node --require): on SIGUSR2 one of the workers dies of
+// an exception, as it would of a fault in it.
 const { BroadcastChannel, isMainThread, threadId } = require('node:worker_threads');
 
 const channel = new BroadcastChannel('kill-a-worker');

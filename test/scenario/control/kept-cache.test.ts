@@ -3,6 +3,7 @@
 import { chmod, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, it, onTestFinished } from 'vitest';
 import { supportsReusePort } from '../../../src/io/open-socket.ts';
 import { askUdp } from '../../kit/dns-client.ts';
@@ -68,6 +69,20 @@ it('nothing is kept for other servers than those that gave the answers', async (
   await second.stop();
 });
 
+it('nothing is kept for another rebinding protection: it may withhold some of the answers', async () => {
+  const { config } = await scene();
+  const first = await startUnloop({ config });
+  await askAll(first);
+  await first.stop();
+  const second = await startUnloop({ config: { ...config, limits: { rebindProtection: true } } });
+  const line = await second.waitForLog(
+    ({ msg }) => msg.startsWith('the cache file is not used'),
+    RESTORED_WITHIN_MS,
+  );
+  expect(line.reason).toBe('limits.rebindProtection was another one');
+  await second.stop();
+});
+
 it('a file that is damaged or that others may write is not used, and the log says why', async () => {
   const { file, config } = await scene();
   const first = await startUnloop({ config });
@@ -92,6 +107,8 @@ it('a file that is damaged or that others may write is not used, and the log say
       RESTORED_WITHIN_MS,
     );
     expect(line).toMatchObject({ level: 'warn', file, reason });
+    // It is looked at again, and told of once.
+    await sleep(1500);
     expect((await next.metrics()).value('unloop_cache_file_total', { event: 'refused' })).toBe(1);
     next.signal('SIGKILL');
     await next.exited;

@@ -14,7 +14,8 @@ const KEPT: KeptAnswers = {
     [1, '. udp://192.0.2.1:53#'],
     [2, 'corp.example udp://192.0.2.2:53#'],
   ]),
-  records: Buffer.from('records of answers'),
+  withheld: 'rebind home.arpa',
+  records: [Buffer.from('records of answers')],
 };
 
 beforeEach(async () => {
@@ -25,17 +26,27 @@ beforeEach(async () => {
 const reasonOf = () => readCacheFile(path, 1000).then(String, (error: Error) => error.message);
 
 it('has what was written, for its owner alone', async () => {
-  expect((await readCacheFile(path, 1000))!.kept).toEqual(KEPT);
+  expect((await readCacheFile(path, 1000))!).toEqual(KEPT);
   expect((await stat(path)).mode & 0o777).toBe(0o600);
   expect(await readCacheFile(join(folder, 'other'), 1000)).toBeNull();
 });
 
-it('takes the place of the one before as a whole', async () => {
-  const before = (await readCacheFile(path, 1000))!.inode;
-  await writeCacheFile(path, { ...KEPT, records: Buffer.from('other') });
-  const now = (await readCacheFile(path, 1000))!;
-  expect(now.inode).not.toBe(before);
-  expect(Buffer.from(now.kept.records).toString()).toBe('other');
+it('takes the place of the one before as a whole, and of no other file', async () => {
+  const victim = join(folder, 'victim');
+  await writeFile(victim, 'untouched');
+  await symlink(victim, `${path}.next`);
+  const inode = (await stat(path)).ino;
+  await writeCacheFile(path, { ...KEPT, records: [Buffer.from('in'), Buffer.from('pieces')] });
+  expect((await stat(path)).ino).not.toBe(inode);
+  expect(Buffer.concat((await readCacheFile(path, 1000))!.records).toString()).toBe('inpieces');
+  expect(await readFile(victim, 'utf8')).toBe('untouched');
+});
+
+it('leaves nothing behind where it cannot be written', async () => {
+  await rm(path);
+  await mkdir(join(path, 'in the way'), { recursive: true });
+  await expect(writeCacheFile(path, KEPT)).rejects.toThrow();
+  await expect(stat(`${path}.next`)).rejects.toThrow();
 });
 
 it('is not believed with any byte changed, or cut off anywhere', async () => {
